@@ -1,0 +1,12 @@
+"""chainrule: sequence models by the two chain rules.
+
+The chain rule of probability, p(x_1..x_T) = prod_t p(x_t | x_<t), says what to model; the chain rule of calculus,
+backwards through convolutions and through time, says how to learn it.
+"""
+
+from chainrule import data, functional, nn
+from chainrule.data import Reading
+from chainrule.nn import swap, unswap
+from chainrule.runs import Run, fit, load
+
+__all__ = ["Reading", "Run", "data", "fit", "functional", "load", "nn", "swap", "unswap"]

@@ -1,0 +1,24 @@
+"""Data: text, tables, sound and images read from files, and the sets that installed packages carry."""
+
+from chainrule.data.alphabet import Alphabet
+from chainrule.data.builtin import builtins
+from chainrule.data.containers import Labelled, Series, Symbols
+from chainrule.data.reading import Reading
+from chainrule.data.sound import write_wav
+from chainrule.data.source import read
+from chainrule.data.splits import split_labelled, split_steps
+from chainrule.data.transforms import Transform
+
+__all__ = [
+    "Alphabet",
+    "Labelled",
+    "Reading",
+    "Series",
+    "Symbols",
+    "Transform",
+    "builtins",
+    "read",
+    "split_labelled",
+    "split_steps",
+    "write_wav",
+]

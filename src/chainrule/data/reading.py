@@ -1,0 +1,128 @@
+"""How a source is read. A run keeps it in its config, so that new data is read the same way."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from chainrule.data._choices import choose, listed, near
+from chainrule.errors import ArgumentError
+
+__all__ = ["FILLS", "KINDS", "TRANSFORMS", "Reading"]
+
+KINDS = ("text", "table", "sound", "images")
+TRANSFORMS = ("standardise", "none", "difference", "log-return")
+FILLS = ("forward", "linear", "drop")
+
+_CHOICES = {
+    "unit": ("characters", "bytes"),
+    "documents": ("one", "blank-line", "line"),
+    "transform": TRANSFORMS,
+}
+_KINDS_OF = {
+    "encoding": ("text", "table"),
+    "unit": ("text",),
+    "documents": ("text",),
+    "columns": ("table",),
+    "date": ("table",),
+    "transform": ("table",),
+    "fill": ("table",),
+    "season": ("table",),
+    "rate": ("sound",),
+    "labels": ("sound", "images"),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is read; every field is JSON-able, every default is what most files need.
+
+    Args:
+        kind: "text", "table", "sound" or "images"; None finds it from the source.
+        encoding: of text and CSV files.
+        unit: the symbols of a text, "characters" or "bytes".
+        documents: what one document is: "one" (the whole file), "blank-line" or "line". Of a folder,
+            each file is split on its own.
+        columns: the columns of a table to model; empty takes the only numeric one.
+        date: the table's date column; None finds it.
+        transform: "standardise", "none", "difference" or "log-return"; see `chainrule.data.Transform`.
+        fill: what to do with blanks: None refuses them, "forward" repeats the value before, "linear"
+            interpolates, "drop" leaves the row out.
+        season: steps in a season; None finds it from the dates or the autocorrelation.
+        rate: samples per second to resample sound to; None keeps the files' own.
+        labels: read sound files as labelled sequences, to classify.
+
+    Raises:
+        ArgumentError: a value that is not one of the choices.
+
+    >>> Reading(documents="lines")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.ArgumentError: documents is 'lines'; expected one of one, blank-line, line. \
+Did you mean 'line'?
+    """
+
+    kind: str | None = None
+    encoding: str = "utf-8"
+    unit: str = "characters"
+    documents: str = "one"
+    columns: tuple[str, ...] = ()
+    date: str | None = None
+    transform: str = "standardise"
+    fill: str | None = None
+    season: int | None = None
+    rate: int | None = None
+    labels: bool = False
+
+    def __post_init__(self) -> None:
+        for option, choices in _CHOICES.items():
+            choose(option, getattr(self, option), choices)
+        if self.kind is not None:
+            choose("kind", self.kind, KINDS)
+        if self.fill is not None:
+            choose("fill", self.fill, FILLS)
+        if isinstance(self.columns, str):
+            raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
+        object.__setattr__(self, "columns", tuple(self.columns))
+        for option in ("season", "rate"):
+            value = getattr(self, option)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least 1, or None.")
+        try:
+            b"text".decode(self.encoding, errors="replace")
+        except LookupError as error:
+            raise ArgumentError(
+                f"encoding is {self.encoding!r}, which is no text encoding of Python's; expected one such as "
+                "utf-8, latin-1, cp1252 or utf-16."
+            ) from error
+
+    def refuse_foreign(self, kind: str, name: str) -> None:
+        """Refuse options that say nothing about this kind of data, rather than ignore them."""
+        for field in fields(self):
+            kinds = _KINDS_OF.get(field.name, KINDS)
+            value = getattr(self, field.name)
+            if kind not in kinds and value != field.default:
+                raise ArgumentError(
+                    f"{field.name} is {value!r}, but {name} is read as {kind}; {field.name} is for "
+                    f"{' and '.join(kinds)}. Leave it out, or name another kind."
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON-able values.
+
+        >>> Reading(columns=("Price",)).to_dict()["columns"]
+        ['Price']
+        """
+        return {**asdict(self), "columns": list(self.columns)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Reading":
+        """The reading that `to_dict` wrote.
+
+        >>> Reading.from_dict(Reading(season=12).to_dict()) == Reading(season=12)
+        True
+        """
+        known = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise ArgumentError(f"a reading has no {key!r}; it has {listed(known)}.{near(key, known)}")
+        return cls(**values)

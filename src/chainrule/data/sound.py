@@ -1,0 +1,138 @@
+"""Sound: wav and flac files, as mu-law symbols to model or as labelled waveforms to classify."""
+
+from dataclasses import dataclass
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._optional import require
+from chainrule.data.alphabet import Alphabet
+from chainrule.data.containers import Labelled, Symbols
+from chainrule.data.labels import index_labels
+from chainrule.errors import ArgumentError, DataError, TooShortError
+
+__all__ = [
+    "Waveform",
+    "read_labelled_sound",
+    "read_sound",
+    "read_waveform",
+    "resample",
+    "sound_symbols",
+    "write_wav",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """One file's samples, float32 from -1 to 1, and how many there are in a second."""
+
+    samples: NDArray[np.float32]
+    rate: int
+
+
+def read_waveform(path: Path, rate: int | None = None) -> Waveform:
+    """Read a file of one channel, resampled to ``rate`` if one is given.
+
+    Raises:
+        DataError: a file that is not sound, has several channels, or has samples that leave [-1, 1].
+        TooShortError: a file without samples.
+    """
+    soundfile = require("soundfile")
+    try:
+        samples, found = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"{path} cannot be read as sound: {error.error_string}") from error
+    if samples.shape[1] != 1:
+        raise DataError(
+            f"{path} has {samples.shape[1]} channels; expected one. Mix it down or choose a channel first, "
+            "for example: sox in.wav out.wav channels 1"
+        )
+    if not len(samples):
+        raise TooShortError(f"{path} has no samples; expected at least one.")
+    if not (np.abs(samples) <= 1).all():
+        raise DataError(f"{path} has samples that are not numbers from -1 to 1. Scale it down, or save it as 16-bit.")
+    return resample(Waveform(samples[:, 0], found), rate)
+
+
+def resample(waveform: Waveform, rate: int | None) -> Waveform:
+    """The waveform at another rate, by a polyphase filter; what overshoots [-1, 1] is clipped."""
+    if rate is None or rate == waveform.rate:
+        return waveform
+    common = gcd(rate, waveform.rate)
+    up, down = rate // common, waveform.rate // common
+    samples = require("scipy.signal").resample_poly(waveform.samples.astype(np.float64), up, down)
+    return Waveform(np.clip(samples, -1, 1).astype(np.float32), rate)
+
+
+def read_sound(paths: list[Path], name: str, rate: int | None = None, alphabet: Alphabet | None = None) -> Symbols:
+    """Read files as symbols of the mu-law, one document a file."""
+    return sound_symbols(_read_all(paths, rate), name, alphabet)
+
+
+def sound_symbols(waveforms: dict[str, Waveform], name: str, alphabet: Alphabet | None = None) -> Symbols:
+    """Waveforms as symbols of the mu-law, 8 bits a sample.
+
+    Raises:
+        DataError: files of different rates, or nothing but silence.
+    """
+    rate = _one_rate(waveforms)
+    if not any(waveform.samples.any() for waveform in waveforms.values()):
+        raise DataError(f"{name} is silent: every sample is 0, so there is nothing to model.")
+    alphabet = alphabet or Alphabet("mu-law")
+    return Symbols([alphabet.encode(w.samples, file) for file, w in waveforms.items()], alphabet, name, rate)
+
+
+def read_labelled_sound(
+    root: Path, paths: list[Path], rate: int | None = None, classes: tuple[str, ...] | None = None
+) -> Labelled:
+    """Read files as labelled waveforms; the label is the sub-folder of ``root``, else the name up to "_".
+
+    Raises:
+        DataError: a name without a label, a label not among ``classes``, a single class.
+    """
+    names = [_label(root, path) for path in paths]
+    waveforms = _read_all(paths, rate)
+    labels, classes = index_labels(names, root.name, classes)
+    inputs = [waveform.samples for waveform in waveforms.values()]
+    return Labelled(inputs, labels, classes, "sound", root.name, _one_rate(waveforms))
+
+
+def write_wav(path: str | Path, waveform: NDArray[np.floating], rate: int) -> None:
+    """Write samples from -1 to 1 as a 16-bit wav file of one channel.
+
+    Raises:
+        ArgumentError: samples that are not one row, or leave [-1, 1].
+    """
+    if waveform.ndim != 1 or not (np.abs(waveform) <= 1).all():
+        raise ArgumentError(
+            f"the waveform has shape {waveform.shape} and peaks at {np.abs(waveform).max(initial=0):g}; "
+            "expected one row of samples from -1 to 1."
+        )
+    require("soundfile").write(path, waveform, rate, format="WAV", subtype="PCM_16")
+
+
+def _read_all(paths: list[Path], rate: int | None) -> dict[str, Waveform]:
+    return {str(path): read_waveform(path, rate) for path in paths}
+
+
+def _one_rate(waveforms: dict[str, Waveform]) -> int:
+    by_rate = {waveform.rate: file for file, waveform in reversed(waveforms.items())}
+    if len(by_rate) > 1:
+        found = ", ".join(f"{file} has {rate}" for rate, file in sorted(by_rate.items()))
+        raise DataError(f"the files' rates differ: {found} samples a second. Resample all, for example --rate 8000.")
+    return next(iter(by_rate))
+
+
+def _label(root: Path, path: Path) -> str:
+    inside = path.relative_to(root).parts if root.is_dir() else (path.name,)
+    if len(inside) > 1:
+        return inside[0]
+    label, mark, _ = path.name.partition("_")
+    if not (label and mark):
+        raise DataError(
+            f"{path} has no label: expected files in a folder a class, or names such as yes_01.wav, "
+            "with the label before the first '_'."
+        )
+    return label

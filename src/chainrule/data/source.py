@@ -1,0 +1,161 @@
+"""One reader for every source: finds what a path or a name is, and hands it to the kind's own reader."""
+
+from pathlib import Path
+
+from chainrule.data._choices import listed, near
+from chainrule.data.alphabet import Alphabet
+from chainrule.data.builtin import Builtin, builtins
+from chainrule.data.containers import Labelled, Series, Symbols
+from chainrule.data.images import is_idx, read_folder, read_idx, read_npz
+from chainrule.data.reading import KINDS, Reading
+from chainrule.data.series import table_series
+from chainrule.data.sound import read_labelled_sound, read_sound
+from chainrule.data.tables import load_table
+from chainrule.data.text import load_text, text_symbols
+from chainrule.errors import ArgumentError, DataError
+
+__all__ = ["read"]
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+_SUFFIXES = {
+    "text": (".txt", ".md", ".rst", ".tex", ".log", ".html", ".xml", ".json", ".py", ".c", ".cpp"),
+    "table": (".csv", ".tsv", ".parquet"),
+    "sound": (".wav", ".flac"),
+    "images": (".npz", *_PICTURES),
+}
+_AS_FOUND = Reading()
+
+
+def read(
+    source: str | Path,
+    reading: Reading = _AS_FOUND,
+    *,
+    alphabet: Alphabet | None = None,
+    classes: tuple[str, ...] | None = None,
+) -> Symbols | Series | Labelled:
+    """Read a file, a folder or a built-in data set. A path that exists wins over a built-in name.
+
+    Args:
+        source: text (.txt and the like, or a folder of them), a table (.csv, .tsv, .parquet), sound (.wav,
+            .flac, or a folder of them), images (.npz, idx, or a folder a class), or a built-in name.
+        reading: how to read it.
+        alphabet: of a model, that new text or sound is to be read with.
+        classes: of a model, that new labelled data is to be read with.
+
+    Returns:
+        `Symbols` for text and sound, `Series` for tables, `Labelled` for images and for sound with labels.
+
+    Raises:
+        ArgumentError: no such source, or an option that this kind of data does not have.
+        DataError: what was read cannot be used as it is.
+
+    >>> series = read("sunspots")
+    >>> series.values.shape, series.columns, series.season
+    ((309, 1), ('SUNACTIVITY',), 11)
+    """
+    path = Path(source)
+    builtin = None if path.exists() else _find_builtin(str(source))
+    kind = builtin.kind if builtin else reading.kind or _find_kind(path)
+    name = builtin.name if builtin else path.name
+    _check_fits(kind, name, reading, alphabet, classes)
+    if builtin:
+        return _read_builtin(builtin, reading, alphabet, classes)
+    if kind == "table":
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; a table is one file, .csv or .parquet.")
+        return table_series(load_table(path, reading.encoding), reading)
+    paths = _files(path, kind)
+    if kind == "text":
+        return text_symbols(load_text(paths), reading, name, alphabet)
+    if kind == "images":
+        return _read_images(path, paths, classes)
+    if reading.labels:
+        return read_labelled_sound(path, paths, reading.rate, classes)
+    return read_sound(paths, name, reading.rate, alphabet)
+
+
+def _find_builtin(name: str) -> Builtin:
+    entries = {entry.name: entry for entry in builtins()}
+    if name not in entries:
+        raise ArgumentError(
+            f"there is no file, folder or built-in data {name!r}; built in are {listed(entries)}." + near(name, entries)
+        )
+    return entries[name]
+
+
+def _find_kind(path: Path) -> str:
+    if path.is_dir():
+        kinds = {kind for file in _visible(path) if (kind := _kind_of_file(file))}
+        kinds.discard("table")
+        if len(kinds) == 1:
+            return kinds.pop()
+        found = " and ".join(sorted(kinds)) or "no text, sound or images"
+        raise DataError(
+            f"the folder {path} holds {found}; expected one of these kinds. "
+            "If it has several, name the one to read, for example --kind sound."
+        )
+    if path.suffix.lower() in _PICTURES:
+        raise DataError(f"{path} is one image; expected a folder of images with a sub-folder for each class.")
+    kind = _kind_of_file(path)
+    if kind is None:
+        known = "; ".join(f"{kind}: {' '.join(suffixes)}" for kind, suffixes in _SUFFIXES.items())
+        raise DataError(
+            f"{path} has {f'the unknown suffix {path.suffix!r}' if path.suffix else 'no suffix'}; known are "
+            f"{known}, and idx files (-ubyte, -ubyte.gz). Name its kind with --kind {', '.join(KINDS)}."
+        )
+    return kind
+
+
+def _kind_of_file(path: Path) -> str | None:
+    if is_idx(path):
+        return "images"
+    return next((kind for kind, suffixes in _SUFFIXES.items() if path.suffix.lower() in suffixes), None)
+
+
+def _files(path: Path, kind: str) -> list[Path]:
+    """The file, or the folder's files of this kind in the order of their names."""
+    if path.is_file():
+        return [path]
+    files = [file for file in _visible(path) if _kind_of_file(file) == kind]
+    if not files:
+        raise DataError(f"{path} holds no {kind}; expected files ending in {' '.join(_SUFFIXES[kind])}.")
+    return files
+
+
+def _visible(folder: Path) -> list[Path]:
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return sorted(file for file in files if "/." not in f"/{file.relative_to(folder).as_posix()}")
+
+
+def _check_fits(
+    kind: str, name: str, reading: Reading, alphabet: Alphabet | None, classes: tuple[str, ...] | None
+) -> None:
+    reading.refuse_foreign(kind, name)
+    labelled = kind == "images" or (kind == "sound" and reading.labels)
+    unlabelled = {"text": reading.unit, "sound": "mu-law", "table": "real values"}
+    gives = f"labelled {kind}" if labelled else unlabelled[kind]
+    takes = None if alphabet is None else alphabet.kind
+    if takes not in (None, gives) or (classes is not None and not labelled):
+        raise DataError(
+            f"the model takes {takes or 'labelled examples'}, but {name} is read as {gives}. "
+            "Give it data of the kind that it was fitted to."
+        )
+
+
+def _read_images(path: Path, paths: list[Path], classes: tuple[str, ...] | None) -> Labelled:
+    if path.is_dir() and not is_idx(paths[0]):
+        return read_folder(path, [file for file in paths if file.suffix.lower() in _PICTURES], classes)
+    return read_idx(path, paths, classes) if is_idx(paths[0]) else read_npz(path, classes)
+
+
+def _read_builtin(
+    builtin: Builtin, reading: Reading, alphabet: Alphabet | None, classes: tuple[str, ...] | None
+) -> Symbols | Series | Labelled:
+    if reading.kind not in (None, builtin.kind):
+        raise ArgumentError(f"kind is {reading.kind!r}, but the built-in {builtin.name} is {builtin.kind}.")
+    data = builtin.read(reading, alphabet)
+    if isinstance(data, Labelled) and classes not in (None, data.classes):
+        raise DataError(
+            f"{builtin.name} has the classes {listed(data.classes)}; the model has {listed(classes or ())}."
+        )
+    return data

@@ -1,0 +1,152 @@
+"""Transforms of real values: what a model sees instead of x, always undone in what it gives back.
+
+With m and s the mean and standard deviation over the training steps:
+
+    standardise    z_t = (x_t - m) / s
+    none           z_t = x_t
+    difference     z_t = (x_t - x_{t-1} - m) / s
+    log-return     z_t = (log(x_t / x_{t-1}) - m) / s
+
+Each maps x_t to z_t one to one when the past is given, so a density of z becomes one of x, in the data's
+own units, by log p(x_t | past) = log p(z_t | past) + log |dz_t / dx_t|. Likelihoods of models under
+different transforms can so be compared. The affine step after a difference changes no family of models,
+only the scale that networks are trained on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.data._choices import choose, listed
+from chainrule.data.reading import TRANSFORMS
+from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
+
+__all__ = ["Transform"]
+
+_CONSTANT = 1e-12  # spread over magnitude: below it, differences are rounding
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A fitted transform. Time is the last dimension but one, columns the last; any dimensions before.
+
+    Args:
+        name: "standardise", "none", "difference" or "log-return".
+        mean: m, one a column.
+        scale: s, one a column.
+
+    >>> transform = Transform.fit("difference", np.array([[1.0], [2.0], [4.0], [5.0]]))
+    >>> x = torch.tensor([[7.0], [5.0]], dtype=torch.float64)
+    >>> previous = torch.tensor([6.0], dtype=torch.float64)
+    >>> z = transform.apply(x, previous)
+    >>> torch.allclose(transform.undo(z, previous), x)
+    True
+    """
+
+    name: str
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        choose("transform", self.name, TRANSFORMS)
+
+    @property
+    def lag(self) -> int:
+        """How many steps before x_t its z_t needs: 0 or 1."""
+        return int(self.name in ("difference", "log-return"))
+
+    @classmethod
+    def fit(cls, name: str, values: NDArray[np.float64]) -> "Transform":
+        """Fit to training values, float64, steps x columns.
+
+        Raises:
+            ArgumentError: an unknown name.
+            TooShortError: fewer than two transformed steps.
+            TransformError: a column without variation, or not positive under log-return.
+        """
+        unfitted = cls(name, (0.0,) * values.shape[1], (1.0,) * values.shape[1])
+        if name == "none":
+            return unfitted
+        if len(values) < 2 + unfitted.lag:
+            raise TooShortError(f"{name} needs at least {2 + unfitted.lag} steps to fit; got {len(values)}.")
+        z = unfitted.apply(torch.from_numpy(values)).numpy()
+        magnitude = np.abs(z if name == "log-return" else values).max(axis=0)
+        constant = np.flatnonzero(np.ptp(z, axis=0) <= _CONSTANT * magnitude)
+        if len(constant):
+            what = "values" if name == "standardise" else "changes"
+            raise TransformError(
+                f"column {constant[0] + 1} cannot be scaled: its {what} over the training steps are all "
+                f"{z[0, constant[0]]:g}. Choose a column that varies, or --transform none."
+            )
+        return cls(name, tuple(z.mean(axis=0).tolist()), tuple(z.std(axis=0).tolist()))
+
+    def apply(self, x: Tensor, previous: Tensor | None = None) -> Tensor:
+        """z of x (..., T, C). With lag 1, ``previous`` (..., C) is the value before the first;
+        without it the first step has no z and is lost.
+
+        Raises:
+            TransformError: a value that is not positive under log-return.
+        """
+        if self.lag:
+            level = self._level(x)
+            if previous is not None:
+                level = torch.cat([self._level(previous.unsqueeze(-2)), level], dim=-2)
+            x = level.diff(dim=-2)
+        mean, scale = self._affine(x)
+        return (x - mean) / scale
+
+    def undo(self, z: Tensor, previous: Tensor | None = None) -> Tensor:
+        """x of z (..., T, C): the inverse of `apply`. With lag 1, ``previous`` (..., C) is needed."""
+        mean, scale = self._affine(z)
+        x = z * scale + mean
+        if not self.lag:
+            return x
+        if previous is None:
+            raise ArgumentError(f"undoing {self.name} needs `previous`, the value before the first step.")
+        total = x.cumsum(dim=-2)
+        previous = previous.unsqueeze(-2)
+        return previous * total.exp() if self.name == "log-return" else previous + total
+
+    def log_jacobian(self, x: Tensor) -> Tensor:
+        """log |dz_t / dx_t| summed over columns: (..., T) for x (..., T, C)."""
+        _, scale = self._affine(x)
+        per_column = -scale.log().expand_as(x)
+        if self.name == "log-return":
+            per_column = per_column - self._level(x)
+        return per_column.sum(dim=-1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The transform as JSON-able values.
+
+        >>> Transform("standardise", (1.5,), (2.0,)).to_dict()
+        {'name': 'standardise', 'mean': [1.5], 'scale': [2.0]}
+        """
+        return {**asdict(self), "mean": list(self.mean), "scale": list(self.scale)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Transform":
+        """The transform that `to_dict` wrote."""
+        return cls(values["name"], tuple(values["mean"]), tuple(values["scale"]))
+
+    def _affine(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if x.shape[-1] != len(self.mean):
+            raise ShapeError(f"values have {x.shape[-1]} columns; the transform was fitted to {len(self.mean)}.")
+        return x.new_tensor(self.mean), x.new_tensor(self.scale)
+
+    def _level(self, x: Tensor) -> Tensor:
+        if self.name != "log-return":
+            return x
+        bad = ~(x > 0)
+        if bad.any():
+            got = listed((f"{value:g}" for value in x[bad].tolist()), shown=5)
+            steps = listed((bad.nonzero()[:, -2] + 1).tolist(), shown=5)
+            raise TransformError(
+                f"log-return needs positive values; got {got} at step {steps}. "
+                "Use --transform difference or standardise."
+            )
+        return x.log()

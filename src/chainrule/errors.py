@@ -1,0 +1,99 @@
+"""Every error a user can cause, as one tree.
+
+    ChainruleError
+    ├── ArgumentError (ValueError)        an argument or option has a value that cannot work
+    │   └── ShapeError (RuntimeError)     a tensor has the wrong shape, dtype or device
+    ├── BackendError (RuntimeError)       a rung asked for by name cannot run this call
+    ├── MissingExtraError (ImportError)   an optional dependency is not installed
+    ├── DataError (ValueError)            what was read cannot be used as it is
+    │   ├── TooShortError                 fewer steps than the model needs
+    │   ├── ColumnError                   a column is missing or not numeric
+    │   ├── MissingValuesError            blanks in a series
+    │   ├── TransformError                values outside a transform's domain
+    │   └── UnseenSymbolError             symbols that were not in the training data
+    ├── RunError                          a run folder cannot be used
+    │   ├── RunExistsError                it exists and would be overwritten
+    │   └── RunFormatError                it is broken, incomplete or not a run
+    └── DivergedError                     the loss became NaN or infinite
+
+Each message says what was wrong, what was got, what was expected, and how to mend it. The command
+line prints the message and exits with code 2; from Python they are ordinary exceptions.
+"""
+
+__all__ = [
+    "ArgumentError",
+    "BackendError",
+    "ChainruleError",
+    "ColumnError",
+    "DataError",
+    "DivergedError",
+    "MissingExtraError",
+    "MissingValuesError",
+    "RunError",
+    "RunExistsError",
+    "RunFormatError",
+    "ShapeError",
+    "TooShortError",
+    "TransformError",
+    "UnseenSymbolError",
+]
+
+
+class ChainruleError(Exception):
+    """The root: catches every error that chainrule raises on purpose."""
+
+
+class ArgumentError(ChainruleError, ValueError):
+    """An argument or option has a value that cannot work."""
+
+
+class ShapeError(ArgumentError, RuntimeError):
+    """A tensor has the wrong shape, dtype or device (torch raises RuntimeError for these)."""
+
+
+class BackendError(ChainruleError, RuntimeError):
+    """A rung asked for by name cannot run this call."""
+
+
+class MissingExtraError(ChainruleError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class DataError(ChainruleError, ValueError):
+    """What was read cannot be used as it is."""
+
+
+class TooShortError(DataError):
+    """Fewer steps than the model needs; the message says how many it needs."""
+
+
+class ColumnError(DataError):
+    """A column is missing or not numeric."""
+
+
+class MissingValuesError(DataError):
+    """Blanks in a series; the message names the rows and the remedies."""
+
+
+class TransformError(DataError):
+    """Values outside a transform's domain, such as a negative price under log-return."""
+
+
+class UnseenSymbolError(DataError):
+    """Symbols that were not in the training data."""
+
+
+class RunError(ChainruleError):
+    """A run folder cannot be used."""
+
+
+class RunExistsError(RunError):
+    """The run folder exists and would be overwritten."""
+
+
+class RunFormatError(RunError):
+    """The folder is broken, incomplete or not a run of chainrule."""
+
+
+class DivergedError(ChainruleError):
+    """The loss became NaN or infinite; the last good checkpoint is kept."""

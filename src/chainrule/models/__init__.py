@@ -1,0 +1,31 @@
+"""Conditional models p(x_t | x_<t) in two families, window and latent, under one protocol; and classifiers."""
+
+from chainrule.models.build import (
+    MODELS,
+    ModelConfig,
+    build_image_classifier,
+    build_sequence_classifier,
+    build_series_model,
+    build_symbol_model,
+)
+from chainrule.models.classifiers import ImageClassifier, SequenceClassifier, log_spectrogram
+from chainrule.models.conditional import Carry, ConditionalModel, SeriesModel, SymbolModel
+from chainrule.models.linear import Regression, fit_least_squares
+
+__all__ = [
+    "MODELS",
+    "Carry",
+    "ConditionalModel",
+    "ImageClassifier",
+    "ModelConfig",
+    "Regression",
+    "SequenceClassifier",
+    "SeriesModel",
+    "SymbolModel",
+    "build_image_classifier",
+    "build_sequence_classifier",
+    "build_series_model",
+    "build_symbol_model",
+    "fit_least_squares",
+    "log_spectrogram",
+]

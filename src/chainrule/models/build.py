@@ -1,0 +1,127 @@
+"""From a configuration to a model, the same for a new model and for one that is loaded."""
+
+import warnings
+from dataclasses import dataclass
+
+from torch import nn
+
+from chainrule.data import Transform
+from chainrule.data._choices import choose
+from chainrule.errors import ArgumentError
+from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
+from chainrule.models.conditional import SeriesModel, SymbolModel
+from chainrule.models.encoders import AREncoder, ConvEncoder, Encoder, LatentEncoder, MLPEncoder
+from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
+
+__all__ = [
+    "MODELS",
+    "ModelConfig",
+    "build_image_classifier",
+    "build_sequence_classifier",
+    "build_series_model",
+    "build_symbol_model",
+]
+
+MODELS = ("ar", "mlp", "conv", "rnn", "gru", "lstm")
+_HEADS: dict[str, type[GaussianHead] | type[StudentTHead]] = {"gaussian": GaussianHead, "student": StudentTHead}
+_EMBEDDING = 64
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a model is made of.
+
+    Parameters:
+        name: one of MODELS. ar, mlp and conv see a window of the past; rnn, gru and lstm fold all of it into a state.
+        hidden: features a step.
+        layers: None for the model's own: as many dilated layers as the window needs for conv, else 1.
+        window: tau of ar and mlp, the receptive field asked of conv, and the steps gradients go back through time.
+        dropout: share of features dropped in training, from 0 to below 1.
+        tied: the output weights are the embedding (symbols only, not ar): Press & Wolf 2017.
+        head: "gaussian" or "student", for real values.
+    """
+
+    name: str = "gru"
+    hidden: int = 256
+    layers: int | None = None
+    window: int = 64
+    dropout: float = 0.0
+    tied: bool = False
+    head: str = "gaussian"
+
+    def __post_init__(self) -> None:
+        choose("model", self.name, MODELS)
+        choose("head", self.head, tuple(_HEADS))
+        for option in ("hidden", "window", "layers"):
+            value = getattr(self, option)
+            if value is not None and value < 1:
+                raise ArgumentError(f"{option} must be at least 1, got {value}.")
+        if not 0 <= self.dropout < 1:
+            raise ArgumentError(f"dropout must be at least 0 and below 1, got {self.dropout}.")
+        # An option that the model has no use for is refused rather than ignored.
+        if self.name == "ar" and (self.tied or self.dropout or self.layers not in (None, 1)):
+            raise ArgumentError("ar is one linear layer: it takes no layers, dropout or tied embedding. Try mlp.")
+
+
+def _encoder(config: ModelConfig, in_features: int, linear_features: int) -> Encoder:
+    """The encoder; ``linear_features`` is what a linear AR puts out, which has no head of its own."""
+    if config.name == "ar":
+        return AREncoder(in_features, linear_features, config.window)
+    layers = config.layers or 1
+    if config.name == "mlp":
+        return MLPEncoder(in_features, config.hidden, config.window, layers, config.dropout)
+    if config.name != "conv":
+        return LatentEncoder(config.name, in_features, config.hidden, layers, config.dropout)
+    layers = config.layers or ConvEncoder.layers_for(config.window)
+    encoder = ConvEncoder(in_features, config.hidden, layers, dropout=config.dropout)
+    if encoder.receptive_field is not None and encoder.receptive_field < config.window:
+        warnings.warn(
+            f"the receptive field of conv with {layers} layer(s) is {encoder.receptive_field} steps, shorter than "
+            f"the window of {config.window} asked for; it needs {ConvEncoder.layers_for(config.window)} layers.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return encoder
+
+
+def build_symbol_model(config: ModelConfig, symbols: int) -> SymbolModel:
+    """A model of ``symbols`` distinct symbols.
+
+    >>> build_symbol_model(ModelConfig("lstm", hidden=32), symbols=65).head
+    CategoricalHead(
+      (logits): Linear(in_features=32, out_features=65, bias=True)
+    )
+    """
+    width = config.hidden if config.tied else min(symbols, _EMBEDDING)
+    embedding = nn.Embedding(symbols, width)
+    encoder = _encoder(config, width, symbols)
+    head = CategoricalHead(encoder.out_features, symbols, direct=config.name == "ar")
+    if config.tied:
+        nn.init.normal_(embedding.weight, std=width**-0.5)  # of the size that an output layer starts from
+        head.logits.weight = embedding.weight
+    return SymbolModel(symbols, embedding, encoder, head)
+
+
+def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel:
+    """A model of real values in the channels of ``transform``; a linear AR with a Gaussian head is in float64."""
+    if config.tied:
+        raise ArgumentError("tied embeddings are for symbols; this data has real values.")
+    channels = len(transform.mean)
+    encoder = _encoder(config, channels, channels)
+    head = _HEADS[config.head](encoder.out_features, channels, direct=config.name == "ar")
+    model = SeriesModel(transform, encoder, head)
+    return model.double() if config.name == "ar" else model
+
+
+def build_image_classifier(config: ModelConfig, channels: int, size: tuple[int, int], classes: int) -> ImageClassifier:
+    """A convolutional classifier of images (C, H, W)."""
+    if config.name != "conv":
+        raise ArgumentError(f"images are classified by conv, not by {config.name}.")
+    return ImageClassifier(channels, size, classes, config.hidden, dropout=config.dropout)
+
+
+def build_sequence_classifier(config: ModelConfig, features: int, classes: int) -> SequenceClassifier:
+    """A classifier of sequences of ``features`` numbers a step, by conv, rnn, gru or lstm."""
+    if config.name in ("ar", "mlp"):
+        raise ArgumentError(f"sequences are classified by conv, rnn, gru or lstm, not by {config.name}.")
+    return SequenceClassifier(_encoder(config, features, 0), classes)

@@ -1,0 +1,137 @@
+"""Encoders: causal layers with state, ``features, state = encoder(x, state)``.
+
+Window encoders (AR, MLP, Conv) see the last ``tau`` inputs; their state is the inputs still in view.
+Latent encoders (RNN, GRU, LSTM) fold the whole past into h_t; their state is h_t (and c_t).
+One law holds for all: feeding a sequence in pieces and carrying the state gives what the whole gives.
+
+Shapes are batch first: x (B, T, in_features) -> features (B, T, out_features). A state is a flat tuple of
+tensors whose first dimension is the batch; ``None`` starts afresh. ``resets[b, t]`` starts row b afresh before step t.
+"""
+
+from typing import Protocol
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from chainrule.nn import GRU, LSTM, RNN, CausalConv1d
+
+__all__ = ["AREncoder", "ConvEncoder", "Encoder", "LatentEncoder", "MLPEncoder", "State"]
+
+_CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+
+State = tuple[Tensor, ...]
+
+
+class Encoder(Protocol):
+    """What every encoder offers. ``receptive_field`` is None where the whole past is in view."""
+
+    @property
+    def out_features(self) -> int: ...
+    @property
+    def receptive_field(self) -> int | None: ...
+
+    def __call__(
+        self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None
+    ) -> tuple[Tensor, State]: ...
+
+
+class AREncoder(nn.Module):
+    """Linear AR(tau): y_t = b + sum_k A_k x_{t-k}, one causal convolution with a kernel of length tau.
+
+    >>> encoder = AREncoder(in_features=2, out_features=3, tau=5)
+    >>> features, state = encoder(torch.zeros(4, 7, 2))
+    >>> features.shape, state[0].shape
+    (torch.Size([4, 7, 3]), torch.Size([4, 2, 4]))
+    """
+
+    def __init__(self, in_features: int, out_features: int, tau: int) -> None:
+        super().__init__()
+        self.out_features = out_features
+        self.receptive_field: int | None = tau
+        self.window = CausalConv1d(in_features, out_features, tau)
+
+    def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
+        y, past = self.window(x.transpose(1, 2), None if state is None else state[0], resets=resets)
+        return y.transpose(1, 2), (past,)
+
+
+class MLPEncoder(nn.Module):
+    """Nonlinear AR(tau): a multilayer perceptron over the window of the last tau inputs."""
+
+    def __init__(self, in_features: int, hidden: int, tau: int, layers: int = 1, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.out_features = hidden
+        self.receptive_field: int | None = tau
+        self.window = AREncoder(in_features, hidden, tau)
+        self.layers = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(layers - 1))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
+        y, state = self.window(x, state, resets=resets)
+        y = F.gelu(y)
+        for layer in self.layers:
+            y = F.gelu(layer(self.dropout(y)))
+        return self.dropout(y), state
+
+
+class ConvEncoder(nn.Module):
+    """A residual stack of dilated causal convolutions; layer l has dilation 2^l.
+
+    x <- x + W gelu(causal_convolution(norm(x))). The receptive field is 1 + sum_l (K - 1) 2^l.
+    After van den Oord et al. 2016, WaveNet, section 2.1, and Bai et al. 2018, section 3.
+    """
+
+    def __init__(self, in_features: int, hidden: int, layers: int, kernel: int = 2, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.out_features = hidden
+        dilations = [2**layer for layer in range(layers)]
+        self.receptive_field: int | None = 1 + sum((kernel - 1) * d for d in dilations)
+        self.inputs = nn.Linear(in_features, hidden)
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in dilations)
+        self.convolutions = nn.ModuleList(CausalConv1d(hidden, hidden, kernel, dilation=d) for d in dilations)
+        self.outputs = nn.ModuleList(nn.Linear(hidden, hidden) for _ in dilations)
+        self.dropout = nn.Dropout(dropout)
+
+    @staticmethod
+    def layers_for(receptive_field: int, kernel: int = 2) -> int:
+        """The fewest layers whose receptive field reaches ``receptive_field`` steps.
+
+        >>> ConvEncoder.layers_for(64)
+        6
+        """
+        layers = 1
+        while 1 + (kernel - 1) * (2**layers - 1) < receptive_field:
+            layers += 1
+        return layers
+
+    def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
+        x = self.inputs(x)
+        pasts: list[Tensor] = []
+        for layer, (norm, convolution, output) in enumerate(
+            zip(self.norms, self.convolutions, self.outputs, strict=True)
+        ):
+            past = None if state is None else state[layer]
+            y, past = convolution(norm(x).transpose(1, 2), past, resets=resets)
+            pasts.append(past)
+            x = x + self.dropout(output(F.gelu(y.transpose(1, 2))))
+        return x, tuple(pasts)
+
+
+class LatentEncoder(nn.Module):
+    """RNN, GRU or LSTM: the whole past folded into h_t (and c_t)."""
+
+    def __init__(self, cell: str, in_features: int, hidden: int, layers: int = 1, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.out_features = hidden
+        self.receptive_field: int | None = None
+        between = dropout if layers > 1 else 0.0  # torch warns of dropout with nothing to drop between
+        self.cell = _CELLS[cell](in_features, hidden, layers, dropout=between, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
+        # The layer keeps its state as torch does, (layers, B, H); ours has the batch first.
+        hx = None if state is None else tuple(s.transpose(0, 1).contiguous() for s in state)
+        is_lstm = isinstance(self.cell, LSTM)
+        y, h = self.cell(x, hx if hx is None or is_lstm else hx[0], resets=resets)
+        states = h if is_lstm else (h,)
+        return self.dropout(y), tuple(s.transpose(0, 1) for s in states)

@@ -1,0 +1,178 @@
+"""Heads: from an encoder's features to a distribution of the next symbol or value.
+
+A head is a module; called on features (..., F) it returns a prediction that can ``log_prob`` and ``sample``.
+Predictions of real values are over the channels of one step, independent given the past.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from chainrule._optional import require
+from chainrule.errors import ArgumentError
+
+__all__ = [
+    "Categorical",
+    "CategoricalHead",
+    "Gaussian",
+    "GaussianHead",
+    "Prediction",
+    "RealPrediction",
+    "StudentT",
+    "StudentTHead",
+]
+
+# Scales are in units of the training data's standard deviation. The floor bounds the density where values
+# repeat exactly, where a likelihood would otherwise grow without limit.
+_SCALE_FLOOR = 1e-3
+
+
+class Prediction(Protocol):
+    """The distribution of the next symbol or value, given the past."""
+
+    def log_prob(self, x: Tensor) -> Tensor: ...
+    def sample(self, temperature: float = 1.0, top_k: int | None = None) -> Tensor: ...
+
+
+class RealPrediction(Prediction, Protocol):
+    """The distribution of the next value, which has quantiles."""
+
+    def quantile(self, levels: Tensor) -> Tensor: ...
+
+
+def _check_temperature(temperature: float) -> None:
+    if not temperature > 0:
+        raise ArgumentError(f"temperature must be above 0, got {temperature}; 1 samples the model as it is.")
+
+
+def _no_top_k(top_k: int | None) -> None:
+    if top_k is not None:
+        raise ArgumentError(
+            f"top_k={top_k} chooses among symbols; this model predicts real values. Leave it out, "
+            "and use temperature to narrow the samples."
+        )
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A distribution over V symbols, from logits (..., V)."""
+
+    logits: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        logits = self.logits.reshape(-1, self.logits.shape[-1])
+        return -F.cross_entropy(logits, x.reshape(-1), reduction="none").view(x.shape)
+
+    def sample(self, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
+        _check_temperature(temperature)
+        logits = self.logits / temperature
+        if top_k is not None:
+            if not 1 <= top_k <= logits.shape[-1]:
+                raise ArgumentError(f"top_k must be from 1 to {logits.shape[-1]} (the symbols), got {top_k}.")
+            least = logits.topk(top_k, dim=-1).values[..., -1:]
+            logits = logits.masked_fill(logits < least, -torch.inf)
+        flat = torch.softmax(logits, dim=-1).reshape(-1, logits.shape[-1])
+        return torch.multinomial(flat, 1).view(logits.shape[:-1])
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent normal distributions of C channels; mean and scale are (..., C)."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        distribution = torch.distributions.Normal(self.mean, self.scale, validate_args=False)
+        log_prob: Tensor = distribution.log_prob(x)
+        return log_prob.sum(-1)
+
+    def sample(self, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
+        _check_temperature(temperature)
+        _no_top_k(top_k)
+        return self.mean + temperature * self.scale * torch.randn_like(self.mean)
+
+    def quantile(self, levels: Tensor) -> Tensor:
+        """The quantiles (Q, ..., C) at levels (Q,)."""
+        levels = levels.view(-1, *[1] * self.mean.dim()).to(self.mean)
+        standard: Tensor = torch.special.ndtri(levels)
+        return self.mean + self.scale * standard
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """Independent Student-t distributions of C channels; location, scale and df (above 2) are (..., C)."""
+
+    location: Tensor
+    scale: Tensor
+    df: Tensor
+
+    def _distribution(self) -> torch.distributions.StudentT:
+        return torch.distributions.StudentT(self.df, self.location, self.scale, validate_args=False)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        log_prob: Tensor = self._distribution().log_prob(x)
+        return log_prob.sum(-1)
+
+    def sample(self, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
+        _check_temperature(temperature)
+        _no_top_k(top_k)
+        return self.location + temperature * (self._distribution().sample() - self.location)
+
+    def quantile(self, levels: Tensor) -> Tensor:
+        """The quantiles (Q, ..., C) at levels (Q,)."""
+        stats = require("scipy.stats")
+        levels = levels.view(-1, *[1] * self.location.dim()).to(self.location)
+        standard = stats.t.ppf(levels.numpy(), self.df.detach().numpy())
+        return self.location + self.scale * torch.as_tensor(standard).to(self.location)
+
+
+class CategoricalHead(nn.Module):
+    """Logits of V symbols: W features + b, or the features themselves (``direct``)."""
+
+    def __init__(self, features: int, symbols: int, *, direct: bool = False) -> None:
+        super().__init__()
+        self.logits = nn.Identity() if direct else nn.Linear(features, symbols)
+
+    def forward(self, features: Tensor) -> Categorical:
+        return Categorical(self.logits(features))
+
+
+class _LocationScale(nn.Module):
+    """Location and scale of C channels from features; ``direct``: features are the location, the scale is a constant."""
+
+    def __init__(self, features: int, channels: int, *, direct: bool = False) -> None:
+        super().__init__()
+        self.direct = direct
+        if direct:
+            self.log_scale = nn.Parameter(torch.zeros(channels))
+        else:
+            self.parameters_of = nn.Linear(features, 2 * channels)
+
+    def location_scale(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        if self.direct:
+            return features, self.log_scale.exp().expand_as(features)
+        location, raw = self.parameters_of(features).chunk(2, dim=-1)
+        return location, F.softplus(raw) + _SCALE_FLOOR
+
+
+class GaussianHead(_LocationScale):
+    """A normal distribution a channel, with learned scale."""
+
+    def forward(self, features: Tensor) -> Gaussian:
+        return Gaussian(*self.location_scale(features))
+
+
+class StudentTHead(_LocationScale):
+    """A Student-t distribution a channel, with learned scale and degrees of freedom (above 2: finite variance)."""
+
+    def __init__(self, features: int, channels: int, *, direct: bool = False) -> None:
+        super().__init__(features, channels, direct=direct)
+        self.raw_df = nn.Parameter(torch.full((channels,), 4.0))
+
+    def forward(self, features: Tensor) -> StudentT:
+        location, scale = self.location_scale(features)
+        return StudentT(location, scale, (2 + F.softplus(self.raw_df)).expand_as(location))

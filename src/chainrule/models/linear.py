@@ -1,0 +1,94 @@
+"""Linear AR(tau) fitted exactly: maximum likelihood of a Gaussian AR, conditional on the first tau values.
+
+x_t = b + sum_k A_k x_{t-k} + e_t is a linear regression of x_t on its own past, so least squares finds in one
+step what gradients would approach (Hamilton 1994, Time Series Analysis, section 5.2).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from chainrule.errors import ArgumentError, DataError, TooShortError
+from chainrule.models.conditional import SeriesModel
+from chainrule.models.encoders import AREncoder
+from chainrule.models.heads import GaussianHead
+
+__all__ = ["Regression", "fit_least_squares"]
+
+
+@dataclass(frozen=True)
+class Regression:
+    """An exact AR(tau) fit to values z (T, C): coefficients[k - 1] is A_k (C, C), all float64.
+
+    ``residual_variance`` is the maximum-likelihood one, the residual sum of squares over ``steps`` = T - tau.
+    """
+
+    intercept: Tensor
+    coefficients: Tensor
+    residual_variance: Tensor
+    log_likelihood: float
+    steps: int
+
+
+def regress(z: Tensor, tau: int) -> Regression:
+    """Least squares of z_t on z_{t-1}..z_{t-tau}, for t > tau.
+
+    >>> z = torch.tensor([[1.0], [0.5], [0.25], [0.125], [0.25]], dtype=torch.float64)
+    >>> regress(z, tau=1).coefficients.shape
+    torch.Size([1, 1, 1])
+    """
+    steps, channels = len(z) - tau, z.shape[1]
+    needed = tau + tau * channels + 2
+    if len(z) < needed:
+        raise TooShortError(
+            f"AR({tau}) of {channels} channel(s) has {tau * channels + 1} coefficients a channel and needs at least "
+            f"{needed} steps to fit them, got {len(z)}. Use a smaller window or more data."
+        )
+    lags = [z[tau - k : len(z) - k] for k in range(1, tau + 1)]
+    past = torch.cat([torch.ones(steps, 1, dtype=z.dtype), *lags], dim=1)
+    solution = torch.linalg.lstsq(past, z[tau:], driver="gelsd").solution
+    variance = (z[tau:] - past @ solution).square().mean(0)
+    if not (variance > 0).all():
+        raise DataError(
+            f"AR({tau}) predicts the series without any error, so its likelihood has no bound. "
+            "Use a smaller window, or check that the series is not constant or repeated."
+        )
+    log_likelihood = -0.5 * steps * (math.log(2 * math.pi) + 1 + variance.log()).sum()
+    coefficients = solution[1:].view(tau, channels, channels).transpose(1, 2)
+    return Regression(solution[0], coefficients, variance, float(log_likelihood), steps)
+
+
+@torch.no_grad()
+def fit_least_squares(model: SeriesModel, x: Tensor) -> Regression:
+    """Set an AR model's parameters to the exact fit of values x (T, C); returns the fit in the data's own units.
+
+    The log-likelihood is of x (through the transform's Jacobian); coefficients, intercept and residual variance are
+    of the series that the transform differences or leaves, before it is standardised.
+    """
+    encoder, head, transform = model.encoder, model.head, model.transform
+    if not (isinstance(encoder, AREncoder) and isinstance(head, GaussianHead) and head.direct):
+        raise ArgumentError(
+            "least squares fits a linear AR with a Gaussian head; build the model with name='ar', head='gaussian'."
+        )
+    z = transform.apply(x)
+    tau = encoder.window.kernel_size[0]
+    fit = regress(z, tau)
+    # A convolution's kernel runs from the oldest input to the newest: (out, in, tau).
+    encoder.window.weight.copy_(fit.coefficients.flip(0).permute(1, 2, 0))
+    assert encoder.window.bias is not None
+    encoder.window.bias.copy_(fit.intercept)
+    head.log_scale.copy_(0.5 * fit.residual_variance.log())
+
+    scale, mean = z.new_tensor(transform.scale), z.new_tensor(transform.mean)
+    coefficients = fit.coefficients * scale[:, None] / scale[None, :]
+    intercept = fit.intercept * scale + mean - (coefficients @ mean).sum(0)
+    jacobian = transform.log_jacobian(x)[..., transform.lag + tau :].sum()
+    return Regression(
+        intercept,
+        coefficients,
+        fit.residual_variance * scale.square(),
+        fit.log_likelihood + float(jacobian),
+        fit.steps,
+    )

@@ -1,0 +1,154 @@
+"""Convolution layers: torch.nn's parameters, arguments and initialisation, chainrule's computation."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+from torch.nn.modules.conv import _ConvNd
+
+from chainrule.ops.convolution import causal_convolution, convolution
+
+__all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
+
+
+class _Convolution(_ConvNd):
+    """Replaces torch's computation, adds no state: a torch layer may be given one of these as its class."""
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        padding: int | str | tuple[int, ...] = self.padding
+        if self.padding_mode != "zeros":
+            x = pad(x, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+            padding = 0
+        return convolution(
+            x,
+            weight,
+            bias,
+            stride=self.stride,
+            padding=padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+
+
+class Conv1d(_Convolution, nn.Conv1d):
+    """Takes the place of `torch.nn.Conv1d`: x (B, C_in, T) or (C_in, T) gives y (B, C_out, J) or (C_out, J).
+
+    ::
+
+        y[b, o, j] = bias[o] + sum_{c, i} weight[o, c, i] x[b, c, stride * j + dilation * i - padding]
+
+    where c runs over the input channels of o's group. Arguments, parameters and initialisation are torch's.
+
+    >>> layer = Conv1d(2, 4, kernel_size=3, padding="same")
+    >>> layer(torch.zeros(8, 2, 10)).shape
+    torch.Size([8, 4, 10])
+    >>> torch.nn.Conv1d(2, 4, 3).load_state_dict(layer.state_dict())
+    <All keys matched successfully>
+    """
+
+
+class Conv2d(_Convolution, nn.Conv2d):
+    """Takes the place of `torch.nn.Conv2d`: x (B, C_in, H, W) or (C_in, H, W).
+
+    ::
+
+        y[b, o, j, l] = bias[o] + sum_{c, i, k} weight[o, c, i, k]
+                        x[b, c, stride[0] * j + dilation[0] * i - padding[0],
+                                stride[1] * l + dilation[1] * k - padding[1]]
+
+    where c runs over the input channels of o's group. Arguments, parameters and initialisation are torch's.
+
+    >>> Conv2d(1, 6, kernel_size=5, stride=2)(torch.zeros(3, 1, 28, 28)).shape
+    torch.Size([3, 6, 12, 12])
+    """
+
+
+class Conv3d(_Convolution, nn.Conv3d):
+    """Takes the place of `torch.nn.Conv3d`: x (B, C_in, D, H, W) or (C_in, D, H, W).
+
+    The sum is that of `Conv2d` with a third index. Arguments, parameters and initialisation are torch's.
+
+    >>> layer = Conv3d(1, 2, kernel_size=(1, 3, 3), padding=1, padding_mode="replicate")
+    >>> layer(torch.zeros(1, 4, 8, 8)).shape
+    torch.Size([2, 6, 8, 8])
+    """
+
+
+class CausalConv1d(nn.Conv1d):
+    """A convolution over time that sees no future and carries what it saw: ``y, state = layer(x, state)``.
+
+    ::
+
+        y[b, o, t] = bias[o] + sum_{c, i} weight[o, c, i] x[b, c, t - dilation * (K - 1 - i)]
+
+    The state holds the last ``dilation * (K - 1)`` inputs, so that a sequence fed in chunks gives what it
+    gives whole, outputs and gradients. Parameters and initialisation are those of `torch.nn.Conv1d`.
+
+    Args:
+        in_channels: C_in.
+        out_channels: C_out.
+        kernel_size: K, the number of inputs that an output sees.
+        dilation: steps between the inputs that neighbouring kernel entries read.
+        groups: the channels fall into this many groups that do not mix.
+        bias: whether to add a learned constant to each output channel.
+        device: where the parameters are made.
+        dtype: the parameters' dtype.
+
+    >>> layer = CausalConv1d(1, 2, kernel_size=3, dilation=4)
+    >>> y, state = layer(torch.zeros(5, 1, 20))
+    >>> y.shape, state.shape
+    (torch.Size([5, 2, 20]), torch.Size([5, 1, 8]))
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+            device=device,
+            dtype=dtype,
+        )
+
+    def forward(  # type: ignore[override]
+        self,
+        x: Tensor,
+        state: Tensor | None = None,
+        *,
+        resets: Tensor | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Compute a chunk's outputs and the state after it.
+
+        Args:
+            x: (B, C_in, T), or (C_in, T) without a batch (then the others have no B either).
+            state: (B, C_in, dilation * (K - 1)), from the chunk before; zeros when None.
+            resets: bool (B, T); ``resets[b, t]`` starts row b afresh before step t.
+            lengths: integers (B,); row b ends after that many steps.
+
+        Returns:
+            y (B, C_out, T), zero after a row's length, and the state for the next chunk.
+        """
+        return causal_convolution(
+            x,
+            self.weight,
+            self.bias,
+            state=state,
+            resets=resets,
+            lengths=lengths,
+            dilation=self.dilation[0],
+            groups=self.groups,
+        )

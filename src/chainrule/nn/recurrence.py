@@ -1,0 +1,221 @@
+"""RNN, GRU and LSTM in the place of torch.nn's: the same parameters, and two more arguments to the call.
+
+Each is a subclass of its torch.nn namesake without any state of its own, so that weights load both ways and
+an existing layer becomes chainrule's by changing its class (see :func:`chainrule.nn.swap`).
+
+Beyond torch.nn, the call takes
+
+- ``resets``: bool, (batch, time) whatever ``batch_first`` says, (time,) for unbatched input. resets[b, t]
+  puts a boundary before step t of row b that no state crosses: one row can hold many documents end to end.
+- ``lengths``: integers, (batch,), a scalar tensor for unbatched input. Row b ends after lengths[b] steps:
+  outputs beyond are zero, h_n is the state after the row's own last step, and padding, NaN included,
+  reaches nothing. It does what a PackedSequence does, without packing.
+
+Both hold in every layer and both directions. A sequence may have no steps at all: h_n is then hx.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from chainrule import functional
+from chainrule.errors import ArgumentError, ShapeError
+
+__all__ = ["GRU", "LSTM", "RNN"]
+
+Sequence = TypeVar("Sequence", Tensor, PackedSequence)
+_States = tuple[Tensor, ...]  # (h,) or (h, c), each (layers * directions, batch, ·)
+
+
+class RNN(torch.nn.RNN):
+    """Elman's recurrent network, in the place of :class:`torch.nn.RNN`.
+
+    h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), where f is tanh or relu (``nonlinearity``)
+
+    Constructor, input and output are torch's; the module's docstring describes ``resets`` and ``lengths``.
+
+    >>> layer = RNN(3, 4, batch_first=True)
+    >>> y, h_n = layer(torch.randn(2, 5, 3), lengths=torch.tensor([5, 2]))
+    >>> y.shape, h_n.shape, torch.equal(h_n[0, 1], y[1, 1])
+    (torch.Size([2, 5, 4]), torch.Size([1, 2, 4]), True)
+    """
+
+    def forward(
+        self,
+        input: Sequence,
+        hx: Tensor | None = None,
+        *,
+        resets: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Sequence, Tensor]:
+        """Return the last layer's outputs and every layer's last state, laid out as torch does."""
+        op = partial(functional.rnn, nonlinearity=self.nonlinearity)
+        output, (h_n,) = _run(self, op, input, None if hx is None else (hx,), resets, lengths)
+        return output, h_n
+
+
+class GRU(torch.nn.GRU):
+    """The gated recurrent unit (Cho et al. 2014), in the place of :class:`torch.nn.GRU`.
+
+    r_t = sigmoid(W_ir x_t + b_ir + W_hr h_{t-1} + b_hr)
+    z_t = sigmoid(W_iz x_t + b_iz + W_hz h_{t-1} + b_hz)
+    n_t = tanh(W_in x_t + b_in + r_t (W_hn h_{t-1} + b_hn))
+    h_t = (1 - z_t) n_t + z_t h_{t-1}
+
+    weight_ih stacks W_ir, W_iz, W_in, and weight_hh likewise. Constructor, input and output are torch's;
+    the module's docstring describes ``resets`` and ``lengths``.
+
+    >>> layer, x = GRU(3, 4, batch_first=True), torch.randn(1, 6, 3)
+    >>> boundary = torch.tensor([[False, False, True, False, False, False]])
+    >>> y, _ = layer(x, resets=boundary)
+    >>> torch.allclose(y[:, 2:], layer(x[:, 2:])[0])
+    True
+    """
+
+    def forward(
+        self,
+        input: Sequence,
+        hx: Tensor | None = None,
+        *,
+        resets: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Sequence, Tensor]:
+        """Return the last layer's outputs and every layer's last state, laid out as torch does."""
+        output, (h_n,) = _run(self, functional.gru, input, None if hx is None else (hx,), resets, lengths)
+        return output, h_n
+
+
+class LSTM(torch.nn.LSTM):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997), in the place of :class:`torch.nn.LSTM`.
+
+    i_t, f_t, o_t = sigmoid(W_i* x_t + b_i* + W_h* h_{t-1} + b_h*) for * = i, f, o
+    g_t = tanh(W_ig x_t + b_ig + W_hg h_{t-1} + b_hg)
+    c_t = f_t c_{t-1} + i_t g_t
+    h_t = o_t tanh(c_t), or W_hr (o_t tanh(c_t)) where ``proj_size`` is given
+
+    weight_ih stacks W_ii, W_if, W_ig, W_io, and weight_hh likewise. Constructor, input and output are
+    torch's; the module's docstring describes ``resets`` and ``lengths``.
+
+    >>> layer = LSTM(3, 4, num_layers=2)
+    >>> y, (h_n, c_n) = layer(torch.randn(5, 1, 3))
+    >>> y.shape, c_n.shape, torch.equal(h_n[-1], y[-1])
+    (torch.Size([5, 1, 4]), torch.Size([2, 1, 4]), True)
+    """
+
+    def forward(
+        self,
+        input: Sequence,
+        hx: tuple[Tensor, Tensor] | None = None,
+        *,
+        resets: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Sequence, tuple[Tensor, Tensor]]:
+        """Return the last layer's outputs and every layer's last (h, c), laid out as torch does."""
+        output, (h_n, c_n) = _run(self, functional.lstm, input, hx, resets, lengths)
+        return output, (h_n, c_n)
+
+
+def _run(
+    layer: torch.nn.RNNBase,
+    op: Callable[..., Any],
+    input: Sequence,
+    hx: _States | None,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+) -> tuple[Sequence, _States]:
+    """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
+    if isinstance(input, PackedSequence):
+        return _packed(layer, op, input, hx, resets, lengths)
+    if input.dim() not in (2, 3):
+        raise ShapeError(
+            f"input must have 3 dimensions, or 2 without a batch, got shape {tuple(input.shape)}."
+        )
+    unbatched = input.dim() == 2
+    x = input.unsqueeze(0) if unbatched else input if layer.batch_first else input.transpose(0, 1)
+    _check_hx(layer, hx, () if unbatched else (len(x),))
+    if unbatched:
+        hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
+        resets = None if resets is None else resets.unsqueeze(0)
+        lengths = None if lengths is None else lengths.unsqueeze(0)
+    y, states = _layers(layer, op, x, hx, resets, lengths)
+    if unbatched:
+        return y.squeeze(0), tuple(s.squeeze(1) for s in states)
+    return y if layer.batch_first else y.transpose(0, 1), states
+
+
+def _packed(
+    layer: torch.nn.RNNBase,
+    op: Callable[..., Any],
+    input: PackedSequence,
+    hx: _States | None,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+) -> tuple[PackedSequence, _States]:
+    if lengths is not None:
+        raise ArgumentError("a PackedSequence has its own lengths: leave out the argument lengths.")
+    data, batch_sizes, order, inverse = input
+    _check_hx(layer, hx, (int(batch_sizes[0]),))
+    # without its order, the sequence stays sorted by length, as its outputs have to be
+    x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes), batch_first=True)
+    if order is not None:
+        hx = None if hx is None else tuple(h.index_select(1, order) for h in hx)
+        resets = None if resets is None else resets.index_select(0, order)
+    y, states = _layers(layer, op, x, hx, resets, lengths)
+    if inverse is not None:
+        states = tuple(s.index_select(1, inverse) for s in states)
+    packed = pack_padded_sequence(y, lengths, batch_first=True)
+    return PackedSequence(packed.data, batch_sizes, order, inverse), states
+
+
+def _layers(
+    layer: torch.nn.RNNBase,
+    op: Callable[..., Any],
+    x: Tensor,
+    hx: _States | None,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+) -> tuple[Tensor, _States]:
+    """Run every layer in every direction over x (batch, time, input)."""
+    directions = 2 if layer.bidirectional else 1
+    weights = [w if layer.bias else [*w[:2], None, None, *w[2:]] for w in layer.all_weights]
+    last: list[_States] = []
+    for n in range(layer.num_layers):
+        if n > 0 and layer.dropout > 0 and layer.training:
+            # time-major, as torch draws it: the same seed drops the same entries
+            x = dropout(x.transpose(0, 1).contiguous(), layer.dropout).transpose(0, 1)
+        outputs = []
+        for k in range(n * directions, (n + 1) * directions):
+            state = None if hx is None else tuple(h[k] for h in hx)
+            y, new = op(
+                x,
+                state[0] if state is not None and len(state) == 1 else state,
+                *weights[k],
+                resets=resets,
+                lengths=lengths,
+                reverse=k % directions == 1,
+            )
+            outputs.append(y)
+            last.append(new if isinstance(new, tuple) else (new,))
+        x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
+    return x, tuple(torch.stack(column) for column in zip(*last, strict=True))
+
+
+def _check_hx(layer: torch.nn.RNNBase, hx: _States | None, batch: tuple[int, ...]) -> None:
+    if hx is None:
+        return
+    count = layer.num_layers * (2 if layer.bidirectional else 1)
+    widths = {"h_0": layer.proj_size or layer.hidden_size}
+    if isinstance(layer, torch.nn.LSTM):
+        widths["c_0"] = layer.hidden_size
+    expected = [(count, *batch, width) for width in widths.values()]
+    got = [tuple(h.shape) if isinstance(h, Tensor) else type(h).__name__ for h in hx]
+    if got != expected:
+        raise ShapeError(
+            f"hx must be {', '.join(widths)} of shape {', '.join(map(str, expected))} "
+            f"(layers * directions, batch if there is one, width), got {', '.join(map(str, got))}."
+        )

@@ -1,0 +1,177 @@
+"""Convolution with its hand-derived backward pass, in plain torch; README.md derives it.
+
+With B rows, G groups of C input and O output channels, and in every dimension stride s, dilation d, input
+positions h, kernel positions i and output positions j:
+
+    y[b,g,o,j]  = bias[g,o] + sum_{c,i} weight[g,o,c,i] x[b,g,c,s j + d i]
+    dx[b,g,c,h] = sum_{o,i,j: s j + d i = h} weight[g,o,c,i] dy[b,g,o,j]
+    dw[g,o,c,i] = sum_{b,j} x[b,g,c,s j + d i] dy[b,g,o,j]
+    dbias[g,o]  = sum_{b,j} dy[b,g,o,j]
+
+dx is dy, spread with zeros and padded, correlated with the flipped kernel. dw is x correlated with dy, where
+batch and channel exchange roles, and stride and dilation too. Both are the first sum again, so the backward
+pass calls the function that it differentiates, and derivatives of every order follow.
+
+These functions assume what `chainrule.ops.convolution.op` has checked.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+from types import EllipsisType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+__all__ = ["causal_convolution", "convolution"]
+
+_Sizes = Sequence[int]
+
+
+def convolution(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes, groups: int
+) -> Tensor:
+    """Correlate x (B, G*C, *H) with weight (G*O, C, *K), without padding: y (B, G*O, *J)."""
+    y = _convolve(
+        torch.unflatten(x, 1, (groups, -1)),
+        torch.unflatten(weight, 0, (groups, -1)),
+        None if bias is None else torch.unflatten(bias, 0, (groups, -1)),
+        stride,
+        dilation,
+    )
+    return y.flatten(1, 2)
+
+
+def causal_convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    state: Tensor,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    dilation: int,
+    groups: int,
+) -> tuple[Tensor, Tensor]:
+    """Convolve the state followed by x, hiding from each step what lies before its last reset."""
+    T, P = x.shape[-1], state.shape[-1]
+    end = torch.full(x.shape[:1], T, device=x.device) if lengths is None else lengths
+    running = torch.arange(T, device=x.device) < end[:, None]
+    if lengths is not None:
+        x = x.masked_fill(~running[:, None], 0)
+    past = torch.cat([state, x], dim=-1)
+    # After end[b] steps row b has seen past[b, :, : end[b] + P]; its state is the last P of these.
+    recent = end[:, None] + torch.arange(P, device=x.device)
+    state = past.gather(-1, recent[:, None].expand(-1, past.shape[1], -1))
+    if resets is None:
+        y = convolution(past, weight, bias, (1,), (dilation,), groups)
+    else:
+        # The number of resets up to a step numbers its sequence; the state before the chunk is of sequence 0.
+        sequence = pad((resets & running).long().cumsum(-1), (P, 0))
+        y = _convolve_within(sequence, past, weight, bias, dilation, groups)
+        state = state.masked_fill((sequence.gather(-1, recent) != sequence[:, -1:])[:, None], 0)
+    return (y if lengths is None else y.masked_fill(~running[:, None], 0)), state
+
+
+def _convolve_within(
+    sequence: Tensor, past: Tensor, weight: Tensor, bias: Tensor | None, dilation: int, groups: int
+) -> Tensor:
+    """Sum over the taps, each of which reads zero where it would reach into another sequence."""
+    K = weight.shape[-1]
+    P = dilation * (K - 1)
+    T = past.shape[-1] - P
+    taps = [slice(dilation * i, dilation * i + T) for i in range(K)]
+    seen = [past[..., tap].masked_fill((sequence[:, tap] != sequence[:, P:])[:, None], 0) for tap in taps]
+    # Laid beside the channels, the taps need a kernel of one step only.
+    beside = torch.stack(seen, dim=2).flatten(1, 2)
+    return convolution(beside, weight.flatten(1)[..., None], bias, (1,), (1,), groups)
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
+    y: Tensor = _Convolution.apply(x, weight, bias, stride, dilation)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _Convolution(torch.autograd.Function):
+    """x (B, G, C, *H), weight (G, O, C, *K), bias (G, O) or None -> y (B, G, O, *J)."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
+        y = _correlate(x, weight, stride, dilation)
+        return y if bias is None else y + bias[(..., *(None for _ in stride))]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, weight, _, ctx.stride, ctx.dilation = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        needs_dx, needs_dw, needs_dbias, *_ = ctx.needs_input_grad
+        dx = _input_gradient(dy, weight, x.shape[3:], ctx.stride, ctx.dilation) if needs_dx else None
+        dw = _kernel_gradient(x, dy, weight.shape[3:], ctx.stride, ctx.dilation) if needs_dw else None
+        dbias = dy.flatten(3).sum((0, 3)) if needs_dbias else None
+        return dx, dw, dbias, None, None
+
+
+def _input_gradient(dy: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes) -> Tensor:
+    """Spread dy by the stride and pad it by the kernel's reach, then correlate with the flipped kernel."""
+    reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[3:], strict=True)]
+    spread = dy.new_zeros(*dy.shape[:3], *(h + r for h, r in zip(size, reach, strict=True)))
+    spread[_grid(reach, stride, dy.shape[3:])] = dy
+    flipped = weight.transpose(1, 2).flip(list(range(3, weight.ndim)))
+    return _convolve(spread, flipped, None, [1 for _ in stride], dilation)
+
+
+def _kernel_gradient(x: Tensor, dy: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes) -> Tensor:
+    """Correlate what the forward pass used of x with dy; stride and dilation exchange roles."""
+    places = zip(stride, dy.shape[3:], dilation, size, strict=True)
+    used = [s * (j - 1) + d * (k - 1) + 1 for s, j, d, k in places]
+    x = x[_grid([0 for _ in used], [1 for _ in used], used)]
+    return _convolve(x.transpose(0, 2), dy.movedim(0, 2), None, dilation, stride).movedim(0, 2)
+
+
+def _correlate(x: Tensor, weight: Tensor, stride: _Sizes, dilation: _Sizes) -> Tensor:
+    """The sum over channels and kernel positions, in whichever order makes the smaller intermediate."""
+    kernel = weight.shape[3:]
+    size = [
+        (h - d * (k - 1) - 1) // s + 1
+        for h, d, k, s in zip(x.shape[3:], dilation, kernel, stride, strict=True)
+    ]
+    if weight.shape[1] < weight.shape[2] and prod(kernel) < prod(size):
+        return _multiply_then_shift(x, weight, size, stride, dilation)
+    return _gather_then_multiply(x, weight, size, stride, dilation)
+
+
+def _gather_then_multiply(
+    x: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes
+) -> Tensor:
+    """View x as windows [b,g,c,j,i] = x[b,g,c,s j + d i], then one product sums over c and i."""
+    kernel, (lead, space) = weight.shape[3:], (x.stride()[:3], x.stride()[3:])
+    between = [a * s for a, s in zip(space, stride, strict=True)]
+    within = [a * d for a, d in zip(space, dilation, strict=True)]
+    windows = x.as_strided((*x.shape[:3], *size, *kernel), (*lead, *between, *within))
+    j, i = "jkl"[: len(size)], "pqr"[: len(size)]
+    # The order of the operands decides whether einsum copies i or j as the inner one: let it be the longer.
+    if prod(kernel) < prod(size):
+        return torch.einsum(f"goc{i},bgc{j}{i}->bgo{j}", weight, windows).contiguous()
+    return torch.einsum(f"bgc{j}{i},goc{i}->bgo{j}", windows, weight).contiguous()
+
+
+def _multiply_then_shift(x: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes) -> Tensor:
+    """One product sums over c for every kernel position i; then the results, shifted by d i, are added."""
+    kernel, out_channels = weight.shape[3:], weight.shape[1]
+    taps = weight.flatten(3).permute(0, 3, 1, 2).flatten(1, 2)  # G, I*O, C
+    products = (taps @ x.flatten(3)).view(*x.shape[:2], prod(kernel), out_channels, *x.shape[3:])
+    y = x.new_zeros(*x.shape[:2], out_channels, *size)
+    for tap, i in enumerate(product(*(range(k) for k in kernel))):
+        start = [d * a for d, a in zip(dilation, i, strict=True)]
+        y += products[:, :, tap][_grid(start, stride, size)]
+    return y
+
+
+def _grid(start: _Sizes, step: _Sizes, count: _Sizes) -> tuple[EllipsisType | slice, ...]:
+    """The index of a regular grid in the spatial dimensions."""
+    return (..., *(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(start, step, count, strict=True)))

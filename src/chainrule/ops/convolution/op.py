@@ -1,0 +1,288 @@
+"""The entrance: checks the arguments, pads, and chooses the rung that computes."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.convolution import formula, reference
+
+__all__ = ["causal_convolution", "convolution"]
+
+_Sizes = tuple[int, ...]
+
+
+class _Rung(Protocol):
+    """What every rung offers: the two functions on batched, padded and checked input."""
+
+    def convolution(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes, groups: int
+    ) -> Tensor: ...
+
+    def causal_convolution(
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        state: Tensor,
+        resets: Tensor | None,
+        lengths: Tensor | None,
+        dilation: int,
+        groups: int,
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+_RUNGS: dict[str, _Rung] = {"auto": formula, "formula": formula, "reference": reference}
+
+
+def convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: int | str | Sequence[int] | Sequence[tuple[int, int]] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    flip: bool = False,
+    backend: str = "auto",
+) -> Tensor:
+    """Convolve in one, two or three dimensions.
+
+    In one dimension, with zeros where x is read outside its range::
+
+        y[b, o, j] = bias[o] + sum_{c, i} weight[o, c, i] x[b, c, stride * j + dilation * i - before]
+
+    and likewise in more, an index for each dimension. This is cross-correlation, torch's convention; with
+    ``flip`` the kernel is reversed, which is the convolution of mathematics. An output dimension has
+    ``(H + before + after - dilation * (K - 1) - 1) // stride + 1`` positions: H - K + 1 with the defaults.
+
+    Args:
+        x: (B, C_in, \\*size), or (C_in, \\*size) without a batch; one to three spatial dimensions; any float
+            dtype.
+        weight: (C_out, C_in / groups, \\*kernel), of x's dtype and on its device.
+        bias: (C_out,), or None.
+        stride: steps between outputs; an int, or one for each dimension, as for ``dilation``.
+        padding: zeros around x: an int, one for each dimension, a (before, after) pair for each dimension,
+            'valid' (none), 'same' (output as long as the input; stride 1; if the zeros are odd in number, the
+            extra one comes after, as in torch), or 'causal' (one dimension; all before, so that y at a step
+            depends on no later x).
+        dilation: steps between the inputs that neighbouring kernel entries read.
+        groups: the channels fall into this many groups that do not mix; C_in of them make it depthwise.
+        flip: reverse the kernel in every spatial dimension.
+        backend: 'auto', 'formula' (hand-derived backward pass) or 'reference' (the definition, slow).
+
+    Returns:
+        y: (B, C_out, \\*output size), or without B when x has none.
+
+    Raises:
+        ShapeError: shapes, dtypes or devices do not fit, or the kernel is larger than the padded input.
+        ArgumentError: any other argument has a value that cannot work.
+
+    >>> x, w = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]]), torch.tensor([[[1.0, 0.0, -1.0]]])
+    >>> convolution(x, w)
+    tensor([[-2., -2., -2.]])
+    >>> convolution(x, w, padding="causal", flip=True)
+    tensor([[1., 2., 2., 2., 2.]])
+    """
+    rung = _rung(backend)
+    dims = weight.ndim - 2
+    if dims not in (1, 2, 3):
+        raise ShapeError(
+            f"weight has shape {tuple(weight.shape)}; "
+            "expected (C_out, C_in / groups, *kernel) with one to three kernel dimensions"
+        )
+    x, weight, bias = _cast(x), _cast(weight), None if bias is None else _cast(bias)
+    _check_channels(x, weight, bias, groups)
+    strides, dilations = _per_dim("stride", stride, dims), _per_dim("dilation", dilation, dims)
+    pads = _pads(padding, weight.shape[2:], strides, dilations)
+    _check_size(x.shape[-dims:], weight.shape[2:], dilations, pads)
+    if any(before or after for before, after in pads):
+        x = pad(x, [amount for pair in reversed(pads) for amount in pair])
+    kernel = weight.flip(list(range(2, weight.ndim))) if flip else weight
+    if x.ndim == dims + 2:
+        return rung.convolution(x, kernel, bias, strides, dilations, groups)
+    return rung.convolution(x[None], kernel, bias, strides, dilations, groups)[0]
+
+
+def causal_convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    state: Tensor | None = None,
+    resets: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
+    dilation: int = 1,
+    groups: int = 1,
+    backend: str = "auto",
+) -> tuple[Tensor, Tensor]:
+    """Convolve a chunk of sequences causally, carrying the last inputs from chunk to chunk.
+
+    ::
+
+        y[b, o, t] = bias[o] + sum_{c, i} weight[o, c, i] x[b, c, t - dilation * (K - 1 - i)]
+
+    where x before the chunk is read from ``state``, and x before the row's last reset is zero.
+
+    Args:
+        x: (B, C_in, T), or (C_in, T) without a batch (then the others have no B either); any float dtype; T
+            may be 0.
+        weight: (C_out, C_in / groups, K), of x's dtype and on its device.
+        bias: (C_out,), or None.
+        state: (B, C_in, dilation * (K - 1)), the inputs before the chunk, oldest first; zeros when None.
+        resets: bool (B, T); ``resets[b, t]`` starts row b afresh before step t.
+        lengths: integers (B,) from 0 to T; row b ends after that many steps.
+        dilation: steps between the inputs that neighbouring kernel entries read.
+        groups: the channels fall into this many groups that do not mix.
+        backend: 'auto', 'formula' (hand-derived backward pass) or 'reference' (the definition, slow).
+
+    Returns:
+        y: (B, C_out, T), zero after a row's length.
+        state: (B, C_in, dilation * (K - 1)), the inputs before the next chunk, zero where they lie before the
+            last reset: passing it on with the next chunk gives what the whole sequence would have given.
+
+    Raises:
+        ShapeError: shapes, dtypes or devices do not fit.
+        ArgumentError: any other argument has a value that cannot work.
+
+    >>> x, w = torch.arange(1.0, 7.0).view(1, 1, 6), torch.tensor([[[1.0, 1.0]]])
+    >>> causal_convolution(x, w)
+    (tensor([[[ 1.,  3.,  5.,  7.,  9., 11.]]]), tensor([[[6.]]]))
+    >>> y, state = causal_convolution(x[..., :4], w)
+    >>> causal_convolution(x[..., 4:], w, state=state)
+    (tensor([[[ 9., 11.]]]), tensor([[[6.]]]))
+    """
+    rung = _rung(backend)
+    if weight.ndim != 3:
+        raise ShapeError(f"weight has shape {tuple(weight.shape)}; expected (C_out, C_in / groups, K)")
+    x, weight, bias = _cast(x), _cast(weight), None if bias is None else _cast(bias)
+    _check_channels(x, weight, bias, groups)
+    (dilation,) = _per_dim("dilation", dilation, 1)
+    rows, T = x.shape[:-2], x.shape[-1]
+    memory = (*x.shape[:-1], dilation * (weight.shape[-1] - 1))
+    state = x.new_zeros(memory) if state is None else _cast(state)
+    _check_like(x, "state", state, memory)
+    if resets is not None and (resets.shape != (*rows, T) or resets.dtype != torch.bool):
+        raise ShapeError(
+            f"resets is {resets.dtype} of shape {tuple(resets.shape)}; "
+            f"with this x it must be torch.bool of shape {(*rows, T)}"
+        )
+    ends = None if lengths is None else _ends(lengths, rows, T, x.device)
+    if x.ndim == 3:
+        return rung.causal_convolution(x, weight, bias, state, resets, ends, dilation, groups)
+    resets, ends = (None if each is None else each[None] for each in (resets, ends))
+    y, state = rung.causal_convolution(x[None], weight, bias, state[None], resets, ends, dilation, groups)
+    return y[0], state[0]
+
+
+def _rung(backend: str) -> _Rung:
+    if backend not in _RUNGS:
+        raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _RUNGS))}")
+    return _RUNGS[backend]
+
+
+def _cast(tensor: Tensor) -> Tensor:
+    """Under torch.autocast, the dtype that it gives to torch's own convolutions."""
+    device = tensor.device.type
+    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+        return tensor
+    if tensor.dtype == torch.float64 or not tensor.is_floating_point():
+        return tensor
+    return tensor.to(torch.get_autocast_dtype(device))
+
+
+def _check_channels(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
+    """x, weight, bias and groups fit together, in all but the spatial sizes."""
+    dims = weight.ndim - 2
+    if x.ndim not in (dims + 1, dims + 2):
+        raise ShapeError(
+            f"x has shape {tuple(x.shape)}; with a weight of shape {tuple(weight.shape)} it must have "
+            f"{dims + 2} dimensions (batch, channels, {dims} spatial), or {dims + 1} without the batch"
+        )
+    if not x.is_floating_point():
+        raise ShapeError(f"x is {x.dtype}; expected a float dtype: convert it, for example with x.float()")
+    C_in, C_out = x.shape[-dims - 1], weight.shape[0]
+    if groups < 1 or C_in % groups or C_out % groups:
+        raise ArgumentError(
+            f"groups is {groups}; it must be positive and divide both the {C_in} input channels of x "
+            f"and the {C_out} output channels of weight"
+        )
+    if 0 in weight.shape or weight.shape[1] != C_in // groups:
+        raise ShapeError(
+            f"weight has shape {tuple(weight.shape)}; with {C_in} input channels in {groups} groups "
+            f"it must be (C_out, {C_in // groups}, *kernel), no size zero"
+        )
+    _check_like(x, "weight", weight, tuple(weight.shape))
+    if bias is not None:
+        _check_like(x, "bias", bias, (C_out,))
+
+
+def _check_like(x: Tensor, name: str, tensor: Tensor, shape: _Sizes) -> None:
+    if (tuple(tensor.shape), tensor.dtype, tensor.device) != (shape, x.dtype, x.device):
+        raise ShapeError(
+            f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}; "
+            f"with this x it must be {x.dtype} of shape {shape} on {x.device}"
+        )
+
+
+def _per_dim(name: str, value: int | Sequence[int], dims: int) -> _Sizes:
+    values = tuple(value) if isinstance(value, Sequence) else (value,) * dims
+    if len(values) != dims or any(not isinstance(each, int) or each < 1 for each in values):
+        raise ArgumentError(f"{name} is {value!r}; expected a positive int, or {dims} of them")
+    return values
+
+
+def _pads(
+    padding: int | str | Sequence[int] | Sequence[tuple[int, int]],
+    kernel: _Sizes,
+    stride: _Sizes,
+    dilation: _Sizes,
+) -> list[tuple[int, int]]:
+    """The zeros (before, after) x in each dimension."""
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if padding == "valid":
+        return [(0, 0) for _ in reach]
+    if padding == "same":
+        if any(s != 1 for s in stride):
+            raise ArgumentError(f"padding 'same' needs stride 1; got {stride}. Give the padding in numbers")
+        return [(r // 2, r - r // 2) for r in reach]
+    if padding == "causal":
+        if len(reach) != 1:
+            raise ArgumentError(f"padding 'causal' is for one spatial dimension; got {len(reach)}")
+        return [(reach[0], 0)]
+    amounts: Sequence[Any] = padding if isinstance(padding, Sequence) else (padding,) * len(reach)
+    pairs = [tuple(each) if isinstance(each, Sequence) else (each, each) for each in amounts]
+    fits = len(pairs) == len(reach) and all(len(pair) == 2 for pair in pairs)
+    if not fits or any(not isinstance(each, int) or each < 0 for pair in pairs for each in pair):
+        raise ArgumentError(
+            f"padding is {padding!r}; expected 'valid', 'same', 'causal', a non-negative int, "
+            f"{len(reach)} of them, or {len(reach)} pairs (before, after) of them"
+        )
+    return [(before, after) for before, after in pairs]
+
+
+def _check_size(size: _Sizes, kernel: _Sizes, dilation: _Sizes, pads: list[tuple[int, int]]) -> None:
+    padded = tuple(h + sum(pair) for h, pair in zip(size, pads, strict=True))
+    spread = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
+    if any(p < s for p, s in zip(padded, spread, strict=True)):
+        raise ShapeError(
+            f"the kernel is larger than the padded input: it covers {spread} "
+            f"(kernel {tuple(kernel)}, dilation {dilation}), the input {padded} "
+            f"({tuple(size)} padded by {pads}). Pad more, or use a smaller kernel or dilation"
+        )
+
+
+def _ends(lengths: Tensor | Sequence[int], rows: _Sizes, T: int, device: torch.device) -> Tensor:
+    ends = torch.as_tensor(lengths, device=device)
+    if ends.shape != rows or ends.is_floating_point() or ends.dtype == torch.bool:
+        raise ShapeError(
+            f"lengths is {ends.dtype} of shape {tuple(ends.shape)}; "
+            f"with this x it must be integers of shape {tuple(rows)}, one a row"
+        )
+    if ((ends < 0) | (ends > T)).any():
+        raise ArgumentError(f"lengths are {ends.tolist()}; each must lie between 0 and the {T} steps of x")
+    return ends.long()

@@ -1,0 +1,122 @@
+"""Backtests: forecasts from many origins in held-out data, as they would have been made at the time."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chainrule.data import Series
+from chainrule.errors import ArgumentError, TooShortError
+from chainrule.models import Carry, SeriesModel
+from chainrule.runs.metrics import coverage, crps_from_paths, mae, mase, mase_scale, rmse
+from chainrule.runs.series_score import naive_forecasts
+
+__all__ = ["Backtest", "BacktestRow", "backtest_series"]
+
+_Floats = NDArray[np.float64]
+
+_ORIGINS = 100  # at most, unless a stride is given
+_ROWS = 16_384  # paths computed side by side
+
+
+@dataclass(frozen=True)
+class BacktestRow:
+    """One forecaster's errors over all origins and steps ahead, in the data's units; coverage is a share."""
+
+    mae: float
+    rmse: float
+    mase: float
+    crps: float
+    coverage_80: float
+    coverage_95: float
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What a model and the naive forecasts would have got wrong; ``origins`` forecasts of ``horizon`` steps each."""
+
+    of: str
+    horizon: int
+    origins: int
+    paths: int
+    rows: dict[str, BacktestRow]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def backtest_series(
+    model: SeriesModel,
+    data: Series,
+    train: _Floats,
+    head: str,
+    begin: int,
+    of: str,
+    *,
+    horizon: int,
+    paths: int,
+    stride: int | None,
+    seed: int,
+    advance: Callable[[float], None],
+) -> Backtest:
+    """Forecast ``horizon`` steps at origins from ``begin`` on, every ``stride`` steps.
+
+    The data is read once, in order: the state is streamed from origin to origin and copied there, so no forecast sees
+    a step after its origin. ``advance`` is told the share that is done.
+    """
+    values = data.values
+    last = len(values) - horizon
+    if horizon < 1 or paths < 2 or (stride is not None and stride < 1):
+        raise ArgumentError(
+            f"horizon and stride must be at least 1 and paths at least 2, got {horizon}, {stride} and {paths}."
+        )
+    if last < begin:
+        raise TooShortError(
+            f"a horizon of {horizon} needs {horizon} held-out steps, and {of} has {len(values) - begin}. "
+            "Use a shorter horizon or more data."
+        )
+    stride = stride or max(1, -(-(last - begin + 1) // _ORIGINS))
+    origins = list(range(begin, last + 1, stride))
+    carries = _carries(model, values, origins)
+    actual = np.stack([values[t : t + horizon] for t in origins])
+    sampled: dict[str, list[_Floats]] = {"model": []}
+    group = max(1, _ROWS // paths)
+    for first in range(0, len(origins), group):
+        rows = torch.arange(first, min(first + group, len(origins))).repeat_interleave(paths)
+        drawn = model.continue_from(carries.rows(rows), horizon, seed=seed + first)
+        sampled["model"].append(drawn.view(-1, paths, horizon, values.shape[1]).numpy())
+        advance(min(first + group, len(origins)) / len(origins))
+    rng = np.random.default_rng(seed)
+    for naive in naive_forecasts(train, data.season, head):
+        sampled[naive.name] = [naive.paths(values[:t], horizon, paths, rng)[None] for t in origins]
+    scale = mase_scale(train, data.season)
+    rows_of = {name: _row(np.concatenate(parts), actual, scale) for name, parts in sampled.items()}
+    return Backtest(of, horizon, len(origins), paths, rows_of)
+
+
+def _carries(model: SeriesModel, values: _Floats, origins: list[int]) -> Carry:
+    """The carry at every origin, one row each, from one pass over the values."""
+    x, carry, at = torch.from_numpy(values)[None], None, 0
+    lasts, states = [], []
+    for origin in origins:
+        carry = model.read(x[:, at:origin], carry)
+        at = origin
+        lasts.append(carry.last)
+        states.append(carry.encoder or ())
+    return Carry(torch.cat(lasts), tuple(torch.cat(parts) for parts in zip(*states, strict=True)))
+
+
+def _row(paths: _Floats, actual: _Floats, scale: _Floats) -> BacktestRow:
+    """Errors of paths (origins, n, H, C) against what happened (origins, H, C)."""
+    low_95, low_80, median, high_80, high_95 = np.quantile(paths, (0.025, 0.1, 0.5, 0.9, 0.975), axis=1)
+    return BacktestRow(
+        mae(median - actual),
+        rmse(median - actual),
+        mase(median - actual, scale),
+        float(crps_from_paths(paths.swapaxes(0, 1), actual).mean()),
+        coverage(low_80, high_80, actual),
+        coverage(low_95, high_95, actual),
+    )

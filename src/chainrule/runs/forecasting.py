@@ -1,0 +1,100 @@
+"""Forecasts: sampled futures of a series, their quantiles, and the dates they fall on."""
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chainrule._optional import require
+from chainrule.data import Series
+from chainrule.errors import ArgumentError
+from chainrule.models import SeriesModel
+from chainrule.runs.figures import forecast_fan
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Forecast", "forecast_series", "future_dates"]
+
+_Floats = NDArray[np.float64]
+_Dates = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Quantiles (Q, H, C) at ``levels`` (Q,) of the H steps after ``history`` (T, C), from ``paths`` (n, H, C)."""
+
+    columns: tuple[str, ...]
+    levels: tuple[float, ...]
+    quantiles: _Floats
+    paths: _Floats
+    dates: _Dates | None
+    history: _Floats
+    history_dates: _Dates | None
+
+    def rows(self) -> tuple[list[str], list[list[Any]]]:
+        """A header and one row a step: the step or date, then every quantile of every column."""
+        header = ["step" if self.dates is None else "date"]
+        header += [f"{column} {level:g}" for column in self.columns for level in self.levels]
+        when = np.arange(1, self.quantiles.shape[1] + 1) if self.dates is None else self.dates.astype("datetime64[s]")
+        rows = [[_label(at), *self.quantiles[:, h].T.reshape(-1).tolist()] for h, at in enumerate(when)]
+        return header, rows
+
+    def to_csv(self) -> str:
+        """The rows as CSV, every digit kept."""
+        header, rows = self.rows()
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        return text.getvalue()
+
+    def plot(self, actual: _Floats | None = None) -> "Figure":
+        """The fan: the end of the history, the median and bands; ``actual`` (H, C) if it is known."""
+        tail = slice(-max(60, 3 * self.quantiles.shape[1]), None)
+        dates = None if self.history_dates is None or self.dates is None else self.history_dates[tail]
+        return forecast_fan(self.history[tail], dates, self.levels, self.quantiles, self.columns, self.dates, actual)
+
+
+def _label(at: Any) -> Any:
+    """A step's number, or its date without a time of day where that is midnight."""
+    text = str(at)
+    return text.removesuffix("T00:00:00") if isinstance(at, np.datetime64) else int(at)
+
+
+def forecast_series(
+    model: SeriesModel, data: Series, horizon: int, paths: int, levels: tuple[float, ...], seed: int
+) -> Forecast:
+    """Sample ``paths`` futures of ``horizon`` steps after the data."""
+    if horizon < 1 or paths < 2:
+        raise ArgumentError(f"horizon must be at least 1 and paths at least 2, got {horizon} and {paths}.")
+    levels = tuple(sorted(levels))
+    if not levels or not all(0 < level < 1 for level in levels):
+        raise ArgumentError(f"quantiles must be between 0 and 1, got {', '.join(map(str, levels)) or 'none'}.")
+    futures = model.forecast(torch.from_numpy(data.values), horizon, paths, seed=seed).numpy()
+    quantiles = np.quantile(futures, levels, axis=0)
+    dates = None if data.dates is None else future_dates(data.dates, horizon)
+    return Forecast(data.columns, levels, quantiles, futures, dates, data.values, data.dates)
+
+
+def future_dates(dates: _Dates, horizon: int) -> _Dates | None:
+    """The dates of the next steps: by the calendar rule that the last ones follow (daily, business days, monthly).
+
+    None where they follow no rule that can be told.
+    """
+    pandas = require("pandas")
+    index = pandas.DatetimeIndex(dates[-60:])
+    rule = pandas.infer_freq(index) if len(index) >= 3 else None
+    if rule is None and len(index) >= 3:
+        gaps = np.diff(index.to_numpy()).astype("timedelta64[h]").astype(int)
+        if np.median(gaps) == 24 and (index.dayofweek < 5).all():
+            rule = "B"  # business days with holidays left out
+        elif gaps.min() > 0 and gaps.max() <= 1.2 * gaps.min():
+            return np.asarray(dates[-1] + np.arange(1, horizon + 1) * np.median(np.diff(dates.astype("datetime64[s]"))))
+    if rule is None:
+        return None
+    return np.asarray(pandas.date_range(index[-1], periods=horizon + 1, freq=rule)[1:].to_numpy())

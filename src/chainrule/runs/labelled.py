@@ -1,0 +1,97 @@
+"""Fitting and using classifiers of images and of labelled sound."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from chainrule.data import Labelled, split_labelled
+from chainrule.errors import ArgumentError
+from chainrule.runs.classifying import (
+    BANDS,
+    Classification,
+    as_pixels,
+    classify_files,
+    pad_features,
+    sound_features,
+)
+from chainrule.runs.config import DataConfig, RunConfig
+from chainrule.runs.results import ClassScore
+from chainrule.runs.run import Run, Source
+from chainrule.runs.task import Task
+from chainrule.training import LabelledFeed, confusion_and_loss
+
+__all__ = ["ClassifierRun", "LabelledTask"]
+
+
+class LabelledTask(Task):
+    """Labelled examples, split by class into training, validation and test."""
+
+    def __init__(self, data: Labelled, config: RunConfig) -> None:
+        training = config.training
+        self.data = data
+        train, valid, test = split_labelled(data, training.seed)
+        self._train, self._valid, self._test = (torch.from_numpy(part) for part in (train, valid, test))
+        self._examples = _Examples(data)
+        self.feed = LabelledFeed(len(train), training.batch, self._train_batch, training.seed)
+
+    @staticmethod
+    def describe(data: Labelled) -> DataConfig:
+        """What a model has to know of the data."""
+        shape = np.shape(data.inputs[0]) if data.kind == "images" else (BANDS,)
+        return DataConfig(data.kind, data.name, "example", classes=data.classes, shape=shape, rate=data.rate)
+
+    def _train_batch(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        return self._examples.batch(self._train[index])
+
+    def validate(self, model: nn.Module) -> float:
+        """Mean nats per example of the validation part."""
+        return confusion_and_loss(model, self._valid, self._examples.batch, len(self.data.classes))[1]
+
+    def score(self, model: nn.Module) -> ClassScore:
+        """The score of the test part, which no choice depended on."""
+        return _score(model, self.data, self._examples, self._test, f"{self.data.name}, test part")
+
+
+class ClassifierRun(Run):
+    """A fitted classifier."""
+
+    def score(self, data: Source | None = None) -> ClassScore:
+        labelled = self._read(data)
+        if not isinstance(labelled, Labelled):
+            raise ArgumentError(f"{self.path} classifies {self.config.data.kind}: give it labelled examples to score.")
+        if data is None:
+            return LabelledTask(labelled, self.config).score(self.model)
+        every = torch.arange(len(labelled.labels))
+        return _score(self.model, labelled, _Examples(labelled), every, f"{labelled.name}, all")
+
+    def classify(self, files: Sequence[str | Path]) -> list[Classification]:
+        return classify_files(self.model, self.config.data, files)
+
+
+def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str) -> ClassScore:
+    matrix, loss = confusion_and_loss(model, index, examples.batch, len(data.classes))
+    majority = float(matrix.sum(1).max() / matrix.sum())
+    return ClassScore(of, data.classes, matrix, loss, majority)
+
+
+class _Examples:
+    """Examples as a classifier's arguments, their features computed once."""
+
+    def __init__(self, data: Labelled) -> None:
+        self._labels = torch.from_numpy(data.labels)
+        self._images = torch.empty(0)
+        self._sounds: list[Tensor] = []
+        if data.kind == "images":
+            self._images = torch.from_numpy(np.asarray(data.inputs))
+        else:
+            assert data.rate is not None
+            self._sounds = sound_features(list(data.inputs), data.rate)
+
+    def batch(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        labels = self._labels[index]
+        if self._sounds:
+            return pad_features([self._sounds[i] for i in index.tolist()]), labels
+        return (as_pixels(self._images[index]),), labels

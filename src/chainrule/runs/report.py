@@ -1,0 +1,46 @@
+"""What a fit leaves in the run's folder for people: the score and the figures."""
+
+import json
+from typing import TYPE_CHECKING
+
+from chainrule.runs.figures import confusion, loss_curve
+from chainrule.runs.progress import read_metrics
+from chainrule.runs.results import ClassScore, Score
+from chainrule.runs.run import Run
+from chainrule.training import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["SCORE", "write_report"]
+
+SCORE = "score.json"
+
+
+def write_report(run: Run, score: Score | ClassScore) -> None:
+    """Write score.json, loss.png, and the forecast or the confusion matrix where there is one."""
+    text = json.dumps(score.to_dict(), indent=2, ensure_ascii=False)
+    write_atomically(run.path / SCORE, (text + "\n").encode())
+    baselines = score.baselines if isinstance(score, Score) else {}
+    if (figure := _loss(run, baselines)) is not None:
+        figure.savefig(run.path / "loss.png")
+    if isinstance(score, ClassScore):
+        confusion(score.confusion, score.classes).savefig(run.path / "confusion.png")
+    run.draw()
+
+
+def _loss(run: Run, baselines: dict[str, float]) -> "Figure | None":
+    """The curves of metrics.jsonl; None for a fit in closed form, which has none."""
+    records = read_metrics(run.path)
+    trained = [r for r in records if r["loss"] is not None]
+    validated = [r for r in records if "validation" in r]
+    if not trained:
+        return None
+    return loss_curve(
+        [r["step"] for r in trained],
+        [r["loss"] for r in trained],
+        [r["step"] for r in validated],
+        [r["validation"] for r in validated],
+        f"nats per {run.config.data.unit}",
+        baselines,
+    )

@@ -1,0 +1,124 @@
+"""A run: a model fitted to data, in a folder, and everything that can be asked of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from chainrule.data import Labelled, Series, Symbols, read
+from chainrule.errors import ArgumentError, DataError
+from chainrule.runs.backtest import Backtest
+from chainrule.runs.classifying import Classification
+from chainrule.runs.config import RunConfig
+from chainrule.runs.forecasting import Forecast
+from chainrule.runs.results import ClassScore, Score
+
+__all__ = ["Data", "Run", "Source"]
+
+Data = Symbols | Series | Labelled
+Source = str | Path | Data
+
+
+class Run(ABC):
+    """A fitted model and its folder.
+
+    What can be asked depends on the data: every run can ``score``; symbols and series can ``sample``; series
+    ``forecast`` and ``backtest``; images and labelled sound ``classify``. The rest raises ArgumentError.
+
+    Attributes:
+        path: the folder.
+        config: what was asked for, and what the data was.
+        model: the model, with the weights that validated best.
+    """
+
+    def __init__(self, path: Path, config: RunConfig, model: nn.Module) -> None:
+        self.path, self.config, self.model = path, config, model.eval()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r}: {self.config.model.name} of {self.config.data.name})"
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has learned."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    @property
+    def receptive_field(self) -> int | None:
+        """How many steps of the past the model sees; None for latent models, which see all of it, and for images."""
+        encoder = getattr(self.model, "encoder", None)
+        return None if encoder is None else encoder.receptive_field
+
+    @abstractmethod
+    def score(self, data: Source | None = None) -> Score | ClassScore:
+        """The exact log-likelihood of data, per symbol or step; of labelled examples, accuracy too.
+
+        Without ``data``: the test part of the run's own data, which no choice depended on, beside baselines. With
+        ``data``: all of it, each document from a cold start.
+        """
+
+    def sample(
+        self,
+        length: int = 500,
+        *,
+        prompt: Any = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> Any:
+        """Draw what follows the prompt: text of a text model, a waveform of a sound model, values of a series."""
+        raise self._cannot("sample", "classify or score")
+
+    def forecast(
+        self,
+        horizon: int = 30,
+        *,
+        paths: int = 1000,
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+        seed: int = 0,
+    ) -> Forecast:
+        """Quantiles of the steps after the end of the data, from sampled paths."""
+        raise self._cannot("forecast", "sample or score" if self.config.data.alphabet else "classify or score")
+
+    def backtest(
+        self,
+        data: Source | None = None,
+        *,
+        horizon: int = 30,
+        paths: int = 200,
+        stride: int | None = None,
+        seed: int = 0,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> Backtest:
+        """Errors of the forecasts that would have been made along the held-out data, beside naive ones."""
+        raise self._cannot("backtest", "sample or score" if self.config.data.alphabet else "classify or score")
+
+    def classify(self, files: Sequence[str | Path]) -> list[Classification]:
+        """The label of each file, with the probability of every class."""
+        raise self._cannot("classify", "score")
+
+    def draw(self) -> None:
+        """Write the figures that this kind of run has besides its losses: none, unless a kind says so."""
+        return
+
+    def _cannot(self, asked: str, instead: str) -> ArgumentError:
+        data = self.config.data
+        return ArgumentError(
+            f"{self.path} cannot {asked}: it is a {self.config.model.name} of {data.name} ({data.kind}). "
+            f"It can {instead}."
+        )
+
+    def _read(self, source: Source | None) -> Data:
+        """New data read as the run's own was, or the run's own."""
+        config = self.config
+        if isinstance(source, Symbols | Series | Labelled):
+            return source
+        if source is None:
+            if config.source is None:
+                raise DataError(f"{self.path} was fitted to data in memory: give the data to score.")
+            if Path(config.source).is_absolute() and not Path(config.source).exists():
+                raise DataError(f"{config.source}, which {self.path} was fitted to, is no longer there: give the data.")
+            source = config.source
+        classes = config.data.classes or None
+        return read(source, config.reading, alphabet=config.data.alphabet, classes=classes)

@@ -1,0 +1,110 @@
+"""Fitting and using models of symbols: text and quantised sound."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chainrule.data import Alphabet, Symbols
+from chainrule.errors import ArgumentError
+from chainrule.models import SymbolModel
+from chainrule.runs.baselines import Bigram, Unigram
+from chainrule.runs.config import DataConfig, RunConfig
+from chainrule.runs.results import Score
+from chainrule.runs.run import Run, Source
+from chainrule.runs.splits import CONTEXT, split_in_time
+from chainrule.runs.task import Task
+from chainrule.training import Piece, StreamFeed, Streams, log_probs, split_documents
+
+__all__ = ["SymbolRun", "SymbolTask"]
+
+_VALIDATED = 20_000  # symbols: quick, and enough to tell checkpoints apart by a hundredth of a nat
+_UNITS = {"characters": "character", "bytes": "byte", "mu-law": "sample"}
+
+
+class SymbolTask(Task):
+    """One source of symbols, cut in time order into training, validation and test."""
+
+    def __init__(self, data: Symbols, config: RunConfig) -> None:
+        window, unit = config.model.window, config.data.unit
+        train, valid, _ = split_in_time(data.length, window, data.name, unit)
+        parts = split_documents(data.documents, [train, train + valid], CONTEXT)
+        self.name, self.unit, self.symbols = data.name, unit, len(data.alphabet)
+        self._train = [piece.x for piece in parts[0]]
+        self._valid, self._test = _first(parts[1], _VALIDATED), parts[2]
+        self.feed = StreamFeed(Streams(self._train, config.training.batch, window))
+
+    @staticmethod
+    def describe(data: Symbols) -> DataConfig:
+        """What a model has to know of the data."""
+        unit = _UNITS[data.alphabet.kind]
+        return DataConfig("symbols", data.name, unit, alphabet=data.alphabet, rate=data.rate)
+
+    def validate(self, model: SymbolModel) -> float:
+        """Mean nats per symbol of the beginning of the validation part."""
+        return -float(np.concatenate(log_probs(model, self._valid)).mean())
+
+    def score(self, model: SymbolModel) -> Score:
+        """The score of the test part, which no choice depended on, and of the baselines."""
+        score = _score(model, self._test, f"{self.name}, last tenth (test)", self.unit)
+        for baseline in (Unigram.fit(self._train, self.symbols), Bigram.fit(self._train, self.symbols)):
+            scores = [baseline.log_prob(piece.x)[piece.context :] for piece in self._test]
+            score.baselines[baseline.name] = -float(np.concatenate(scores).mean())
+        return score
+
+
+class SymbolRun(Run):
+    """A fitted model of text or sound."""
+
+    model: SymbolModel
+
+    def score(self, data: Source | None = None) -> Score:
+        symbols = self._read(data)
+        if not isinstance(symbols, Symbols):
+            raise ArgumentError(f"{self.path} models {self.config.data.unit}s: give it text or sound to score.")
+        if data is None:
+            return SymbolTask(symbols, self.config).score(self.model)
+        pieces = [Piece(document) for document in symbols.documents]
+        return _score(self.model, pieces, f"{symbols.name}, all", self.config.data.unit)
+
+    def sample(
+        self,
+        length: int = 500,
+        *,
+        prompt: Any = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> str | bytes | NDArray[np.float32]:
+        """What follows ``prompt`` (str, bytes or a waveform), without the prompt, as text, bytes or a waveform."""
+        alphabet = self._alphabet
+        context = None
+        if prompt is not None and len(prompt):
+            context = torch.from_numpy(alphabet.encode(prompt, "the prompt"))
+        drawn = self.model.sample(length, context, temperature=temperature, top_k=top_k, seed=seed)
+        return alphabet.decode(drawn.numpy())
+
+    @property
+    def _alphabet(self) -> Alphabet:
+        assert self.config.data.alphabet is not None
+        return self.config.data.alphabet
+
+
+def _score(model: SymbolModel, pieces: Sequence[Piece], of: str, unit: str) -> Score:
+    """The exact log-likelihood of the pieces."""
+    scores = log_probs(model, pieces)
+    return Score(of, unit, sum(map(len, scores)), math.fsum(float(score.sum()) for score in scores))
+
+
+def _first(pieces: Sequence[Piece], steps: int) -> list[Piece]:
+    """The pieces' first ``steps`` scored steps."""
+    kept = []
+    for piece in pieces:
+        if steps <= 0:
+            break
+        kept.append(Piece(piece.x[: piece.context + steps], piece.context))
+        steps -= len(piece.x) - piece.context
+    return kept

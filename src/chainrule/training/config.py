@@ -1,0 +1,77 @@
+"""What a training run is asked for, and how far it is."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chainrule.errors import ArgumentError
+
+__all__ = ["Progress", "Report", "TrainingConfig"]
+
+_WARM_UP = 50  # steps
+_FINAL_RATE = 0.05  # of the peak
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train. The budget is ``steps``, or ``minutes`` of wall-clock time when steps is None.
+
+    Parameters:
+        learning_rate: the peak, after a short warm-up and before a cosine decay over the budget.
+        weight_decay: of matrices, not of biases or scales.
+        clip: the largest norm of the gradient; longer ones are scaled down to it.
+        batch: parallel rows of a stream, or examples a step.
+    """
+
+    steps: int | None = None
+    minutes: float = 3.0
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise ArgumentError(f"steps must be at least 1, got {self.steps}.")
+        for option in ("minutes", "batch", "learning_rate", "clip"):
+            if not 0 < getattr(self, option) < math.inf:
+                raise ArgumentError(f"{option} must be above 0 and finite, got {getattr(self, option)}.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ArgumentError(f"weight_decay must be at least 0, got {self.weight_decay}.")
+
+    def spent(self, step: int, seconds: float) -> float:
+        """The share of the budget that is used, 1 or more when there is none left."""
+        return step / self.steps if self.steps is not None else seconds / (60 * self.minutes)
+
+    def rate(self, step: int, spent: float) -> float:
+        """The learning rate at a step: linear warm-up, then a cosine over the budget."""
+        warm = min(1.0, (step + 1) / _WARM_UP)
+        cosine = 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
+        return self.learning_rate * warm * (_FINAL_RATE + (1 - _FINAL_RATE) * cosine)
+
+
+@dataclass
+class Progress:
+    """Where the loop is: losses in nats, None before the first; ``validated_step`` is where ``validation`` is from.
+
+    ``spent`` is the share of the budget used, ``seen`` and ``per_second`` count symbols, values or examples.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    spent: float = 0.0
+    seen: int = 0
+    loss: float | None = None
+    validation: float | None = None
+    best: float | None = None
+    validated_step: int = 0
+    best_step: int = 0
+    gradient_norm: float = 0.0
+    largest_gradient: float = 0.0
+    largest_gradient_step: int = 0
+    largest_gradient_in: str = ""
+    per_second: float = 0.0
+
+
+Report = Callable[[Progress], None]

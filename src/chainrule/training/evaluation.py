@@ -1,0 +1,92 @@
+"""Scores on held-out data: the whole of it, with carried state that training never touches."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from chainrule.models import Carry, ConditionalModel
+from chainrule.training.feeds import Batch
+
+__all__ = ["Piece", "confusion_and_loss", "log_probs", "split_documents"]
+
+_ROWS = 64
+_CHUNK = 512
+
+
+class Piece(NamedTuple):
+    """Steps x (T, ...) to score; the first ``context`` of them are read but not scored."""
+
+    x: NDArray[Any]
+    context: int = 0
+
+
+def split_documents(documents: Sequence[NDArray[Any]], bounds: Sequence[int], context: int) -> list[list[Piece]]:
+    """Cut documents laid end to end at ``bounds``, in order: the pieces of each part.
+
+    A document that a bound cuts goes on in the next part, with up to ``context`` steps before the cut to read.
+
+    >>> [[(piece.x.tolist(), piece.context) for piece in part]
+    ...     for part in split_documents([np.arange(3), np.arange(3, 8)], [5], context=1)]
+    [[([0, 1, 2], 0), ([3, 4], 0)], [([4, 5, 6, 7], 1)]]
+    """
+    edges = [0, *bounds, sum(len(document) for document in documents)]
+    parts: list[list[Piece]] = [[] for _ in edges[1:]]
+    first = 0
+    for document in documents:
+        for part, (low, high) in zip(parts, pairwise(edges), strict=True):
+            begin, end = max(low - first, 0), min(high - first, len(document))
+            if begin < end:
+                read_from = max(begin - context, 0)
+                part.append(Piece(document[read_from:end], begin - read_from))
+        first += len(document)
+    return parts
+
+
+@torch.no_grad()
+def log_probs(model: ConditionalModel, pieces: Sequence[Piece]) -> list[NDArray[np.float64]]:
+    """log p(x_t | x_<t) in nats of every scored step, one array a piece, in the order of the pieces.
+
+    Each piece is a row of its own with its own state, so how rows are put together changes nothing but rounding.
+    """
+    scores: list[NDArray[np.float64]] = [np.empty(0)] * len(pieces)
+    longest_first = sorted(range(len(pieces)), key=lambda i: -len(pieces[i].x))
+    with model.evaluating():
+        for first in range(0, len(pieces), _ROWS):
+            rows = longest_first[first : first + _ROWS]
+            x = pad_sequence([torch.from_numpy(pieces[i].x) for i in rows], batch_first=True)
+            whole = torch.cat(list(_chunked(model, x)), dim=1).double().numpy()
+            for row, i in enumerate(rows):
+                scores[i] = whole[row, pieces[i].context : len(pieces[i].x)]
+    return scores
+
+
+def _chunked(model: ConditionalModel, x: Tensor) -> Iterator[Tensor]:
+    carry: Carry | None = None
+    for chunk in x.split(_CHUNK, dim=1):
+        log_prob, carry = model(chunk, carry)
+        yield log_prob
+
+
+@torch.no_grad()
+def confusion_and_loss(
+    model: nn.Module, examples: Tensor, batch_of: Batch, classes: int
+) -> tuple[NDArray[np.int64], float]:
+    """The confusion matrix [true, predicted] of the named examples, and the mean loss in nats."""
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    loss = 0.0
+    was_training = model.training
+    model.eval()
+    for index in examples.split(256):
+        arguments, labels = batch_of(index)
+        logits = model(*arguments)
+        loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+        np.add.at(matrix, (labels.numpy(), logits.argmax(1).numpy()), 1)
+    model.train(was_training)
+    return matrix, loss / len(examples)

@@ -1,0 +1,76 @@
+"""Readings: choices are checked, options foreign to the data are refused, and a config keeps them."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainrule.data import Reading
+from chainrule.errors import ArgumentError
+
+READINGS = st.builds(
+    Reading,
+    kind=st.sampled_from([None, "text", "table", "sound", "images"]),
+    encoding=st.sampled_from(["utf-8", "latin-1", "utf-16"]),
+    unit=st.sampled_from(["characters", "bytes"]),
+    documents=st.sampled_from(["one", "blank-line", "line"]),
+    columns=st.lists(st.text()).map(tuple),
+    date=st.none() | st.text(),
+    transform=st.sampled_from(["standardise", "none", "difference", "log-return"]),
+    fill=st.sampled_from([None, "forward", "linear", "drop"]),
+    season=st.none() | st.integers(1),
+    rate=st.none() | st.integers(1),
+    labels=st.booleans(),
+)
+
+
+@given(READINGS)
+def test_a_reading_survives_json(reading: Reading) -> None:
+    assert Reading.from_dict(json.loads(json.dumps(reading.to_dict()))) == reading
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "tables"}, "kind is 'tables'; .*Did you mean 'table'?"),
+        ({"unit": "letters"}, "unit is 'letters'; expected one of characters, bytes"),
+        ({"documents": "lines"}, "Did you mean 'line'?"),
+        ({"transform": "log"}, "transform is 'log'; .*log-return"),
+        ({"fill": "forwards"}, "fill is 'forwards'; .*Did you mean 'forward'?"),
+        ({"season": 0}, "season is 0; expected a whole number"),
+        ({"rate": 8000.5}, "rate is 8000.5; expected a whole number"),
+        ({"columns": "price"}, r"columns is 'price'; expected a tuple"),
+        ({"encoding": "utf-9"}, "encoding is 'utf-9', which is no text encoding"),
+        ({"encoding": "hex"}, "encoding is 'hex', which is no text encoding"),
+    ],
+)
+def test_a_value_that_is_no_choice_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        Reading.from_dict(options)
+
+
+def test_an_unknown_field_is_refused_with_the_near_one() -> None:
+    with pytest.raises(ArgumentError, match="a reading has no 'colums'; .*Did you mean 'columns'?"):
+        Reading.from_dict({"colums": ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("reading", "kind", "option"),
+    [
+        (Reading(columns=("price",)), "text", "columns"),
+        (Reading(fill="drop"), "sound", "fill"),
+        (Reading(unit="bytes"), "table", "unit"),
+        (Reading(rate=8000), "images", "rate"),
+        (Reading(encoding="latin-1"), "sound", "encoding"),
+        (Reading(labels=True), "text", "labels"),
+    ],
+)
+def test_an_option_foreign_to_the_kind_is_refused(reading: Reading, kind: str, option: str) -> None:
+    with pytest.raises(ArgumentError, match=f"{option} is .* but the file is read as {kind}"):
+        reading.refuse_foreign(kind, "the file")
+
+
+def test_defaults_are_foreign_to_no_kind() -> None:
+    for kind in ("text", "table", "sound", "images"):
+        Reading().refuse_foreign(kind, "the file")

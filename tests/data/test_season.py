@@ -1,0 +1,51 @@
+"""Seasons: from the calendar, else from the autocorrelation, else none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.season import find_season
+
+
+@pytest.mark.parametrize(
+    ("frequency", "season"), [("h", 24), ("30min", 48), ("D", 7), ("B", 5), ("W", 52), ("MS", 12), ("QS", 4)]
+)
+def test_the_calendar_gives_the_season(frequency: str, season: int) -> None:
+    dates = pd.date_range("2019-01-01", periods=120, freq=frequency).to_numpy()
+    values = np.random.default_rng(0).normal(size=120)
+    assert find_season(dates, values) == season
+
+
+def test_a_season_that_fits_only_once_is_not_taken() -> None:
+    dates = pd.date_range("2019-01-01", periods=30, freq="W").to_numpy()
+    assert find_season(dates, np.arange(30.0)) == 1
+
+
+@pytest.mark.parametrize("period", [2, 3, 7, 12])
+@pytest.mark.parametrize("shape", [lambda phase: phase == 0, lambda phase: np.sin(2 * np.pi * phase + 1)])
+def test_the_autocorrelation_gives_the_season(period: int, shape: object) -> None:
+    time = np.arange(200)
+    noise = 0.2 * np.random.default_rng(0).normal(size=200)
+    values = np.asarray(shape(time % period / period), dtype=float) + 0.05 * time + noise  # type: ignore[operator]
+    assert find_season(None, values) == period
+
+
+def test_a_period_between_two_steps_is_rounded() -> None:
+    values = np.sin(2 * np.pi * np.arange(300) / 10.8)
+    assert find_season(None, values) == 11
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.ones(50),
+        np.arange(50.0),
+        np.random.default_rng(1).normal(size=400),
+        np.random.default_rng(1).normal(size=400).cumsum(),
+        np.array([1.0, 2.0]),
+        np.array([1.0, 3.0, 2.0]),
+    ],
+    ids=["constant", "line", "noise", "walk", "two steps", "three steps"],
+)
+def test_without_a_clear_peak_there_is_no_season(values: np.ndarray) -> None:
+    assert find_season(None, values) == 1

@@ -1,0 +1,90 @@
+"""The derived backward pass against finite differences, once and twice, and against closed forms."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from chainrule.functional import rnn
+from tests.ops.recurrence.problems import CELLS, Problem, gradients, present
+from tests.tolerances import close
+
+OPTIONS = list(itertools.product([False, True], [False, True]))
+
+
+def _tiny(cell: str, masked: bool, reverse: bool, bias: bool = True) -> tuple[Problem, dict[str, object]]:
+    problem = Problem(cell, B=2, T=3, I=2, H=3 if cell == "lstm_projected" else 2, bias=bias)
+    options: dict[str, object] = {"reverse": reverse, "backend": "formula"}
+    if masked:
+        options["resets"] = torch.tensor([[False, True, False], [True, True, False]])
+        options["lengths"] = torch.tensor([3, 2])
+    return problem, options
+
+
+def _function(problem: Problem, options: dict[str, object], *tensors: Tensor) -> tuple[Tensor, ...]:
+    n = len(problem.state())
+    return problem.run(tensors[0], tensors[1 : 1 + n], tensors[1 + n :], **options)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("masked", "reverse"), OPTIONS)
+def test_first_derivative(cell: str, masked: bool, reverse: bool) -> None:
+    problem, options = _tiny(cell, masked, reverse)
+    tensors = present(problem.inputs(), *problem.state(), *problem.weights())
+    assert torch.autograd.gradcheck(lambda *t: _function(problem, options, *t), tensors)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("masked", "reverse"), OPTIONS)
+def test_second_derivative(cell: str, masked: bool, reverse: bool) -> None:
+    problem, options = _tiny(cell, masked, reverse)
+    tensors = present(problem.inputs(), *problem.state(), *problem.weights())
+    assert torch.autograd.gradgradcheck(lambda *t: _function(problem, options, *t), tensors)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_third_derivative_equals_the_references(cell: str) -> None:
+    thirds = []
+    for backend in ("formula", "reference"):
+        problem, options = _tiny(cell, masked=False, reverse=False)
+        tensors = present(problem.inputs(), *problem.state(), *problem.weights())
+        outputs = _function(problem, options | {"backend": backend}, *tensors)
+        total = torch.stack([o.pow(3).sum() for o in outputs]).sum()
+        for _ in range(2):
+            grads = torch.autograd.grad(total, tensors, create_graph=True)
+            total = torch.stack([g.pow(2).sum() for g in grads]).sum()
+        thirds.append(torch.autograd.grad(total, tensors))
+    for actual, expected in zip(*thirds, strict=True):
+        close(actual, expected)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_gradient_alone_equals_all_together(cell: str) -> None:
+    problem = Problem(cell)
+    tensors = present(problem.inputs(), *problem.state(), *problem.weights())
+    options: dict[str, object] = {"backend": "formula"}
+    together = gradients(_function(problem, options, *tensors), tensors)
+    for k, expected in enumerate(together):
+        alone = [t.detach() for t in tensors]
+        alone[k].requires_grad_()
+        (actual,) = gradients(_function(problem, options, *alone), [alone[k]])
+        assert torch.equal(actual, expected)
+
+
+@pytest.mark.parametrize("backend", ["formula", "reference"])
+@pytest.mark.parametrize("w", [0.5, 1.0, 2.0])
+def test_vanishing_and_exploding_in_closed_form(backend: str, w: float) -> None:
+    """A relu network on positive numbers is linear: h_t = w h_{t-1} + x_t, so that dh_T/dx_t = w^(T-t)."""
+    T = 12
+    x = torch.ones(1, T, 1, dtype=torch.float64, requires_grad=True)
+    h_0 = torch.ones(1, 1, dtype=torch.float64, requires_grad=True)
+    W_hh = torch.full((1, 1), w, dtype=torch.float64, requires_grad=True)
+    one = torch.ones(1, 1, dtype=torch.float64)
+    _, h_n = rnn(x, h_0, one, W_hh, nonlinearity="relu", backend=backend)
+    dx, dh_0, dw = torch.autograd.grad(h_n.sum(), [x, h_0, W_hh])
+    powers = torch.tensor([w**k for k in range(T + 1)], dtype=torch.float64)
+    close(h_n.detach().flatten(), powers.sum().reshape(1))
+    close(dx.flatten(), powers[:T].flip(0))
+    close(dh_0.flatten(), powers[T:])
+    close(dw.flatten(), (torch.arange(1, T + 1) * powers[:T]).sum().reshape(1))

@@ -1,0 +1,183 @@
+"""What holds for a causal layer with state: chunks, resets, ragged rows, padding."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.ops.recurrence.problems import CELLS, Problem, gradients, present, problems
+from tests.tolerances import close
+
+BACKENDS = st.sampled_from(["formula", "reference"])
+EVERY = [(cell, backend) for cell in CELLS for backend in ("formula", "reference")]
+
+
+@settings(deadline=None, max_examples=50)
+@given(problems(T=st.integers(2, 8)), BACKENDS, st.booleans(), st.data())
+def test_chunked_equals_whole(problem: Problem, backend: str, reverse: bool, data: st.DataObject) -> None:
+    """The state is carried, and gradients flow back through it; going in reverse, the last chunk is first."""
+    cuts = sorted(data.draw(st.sets(st.integers(1, problem.T - 1)), label="cuts"))
+    x, state, weights, resets = problem.inputs(), problem.state(), problem.weights(), problem.resets()
+    resets[:, [0, *cuts]] &= not reverse  # going back, a chunk does not know the edge on its far side
+    options = {"backend": backend, "reverse": reverse}
+    whole = problem.run(x, state, weights, resets=resets, **options)
+    edges = list(zip([0, *cuts], [*cuts, problem.T], strict=True))
+    pieces = []
+    carried = state
+    for a, b in reversed(edges) if reverse else edges:
+        y, *last = problem.run(x[:, a:b], carried, weights, resets=resets[:, a:b], **options)
+        pieces.append(y)
+        carried = tuple(last)
+    chunked = [torch.cat(pieces[::-1] if reverse else pieces, 1), *carried]
+    towards = present(x, *state, *weights)
+    for actual, expected in zip(
+        [*chunked, *gradients(chunked, towards)], [*whole, *gradients(whole, towards)], strict=True
+    ):
+        close(actual, expected)
+
+
+@settings(deadline=None, max_examples=50)
+@given(problems(T=st.integers(2, 8)), BACKENDS, st.booleans(), st.data())
+def test_a_reset_equals_two_sequences(problem: Problem, backend: str, reverse: bool, data: st.DataObject) -> None:
+    cut = data.draw(st.integers(1, problem.T - 1), label="cut")
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    resets = torch.zeros(problem.B, problem.T, dtype=torch.bool)
+    resets[:, cut] = True
+    options = {"backend": backend, "reverse": reverse}
+    whole = problem.run(x, state, weights, resets=resets, **options)
+    first = problem.run(x[:, :cut], None if reverse else state, weights, **options)
+    second = problem.run(x[:, cut:], state if reverse else None, weights, **options)
+    parted = [torch.cat((first[0], second[0]), 1), *(first[1:] if reverse else second[1:])]
+    towards = present(x, *state, *weights)
+    for actual, expected in zip(
+        [*whole, *gradients(whole, towards)], [*parted, *gradients(parted, towards)], strict=True
+    ):
+        close(actual, expected)
+
+
+@settings(deadline=None, max_examples=50)
+@given(problems(), BACKENDS, st.booleans(), st.booleans())
+def test_a_ragged_batch_equals_its_rows(problem: Problem, backend: str, reverse: bool, reset: bool) -> None:
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    lengths, resets = problem.lengths(), problem.resets() if reset else None
+    options = {"backend": backend, "reverse": reverse}
+    ragged = problem.run(x, state, weights, lengths=lengths, resets=resets, **options)
+    rows = []
+    for b, n in enumerate(lengths.tolist()):
+        row_state = tuple(s[b : b + 1] for s in state)
+        row_resets = None if resets is None else resets[b : b + 1, :n]
+        y, *last = problem.run(x[b : b + 1, :n], row_state, weights, resets=row_resets, **options)
+        padding = y.new_zeros(1, problem.T - n, problem.P)
+        rows.append((torch.cat((y, padding), 1), *last))
+    alone = [torch.cat(column) for column in zip(*rows, strict=True)]
+    towards = present(x, *state, *weights)
+    for actual, expected in zip(
+        [*ragged, *gradients(ragged, towards)], [*alone, *gradients(alone, towards)], strict=True
+    ):
+        close(actual, expected)
+
+
+@settings(deadline=None, max_examples=40)
+@given(problems(), BACKENDS, st.booleans(), st.booleans())
+def test_nan_in_padding_reaches_nothing(problem: Problem, backend: str, reverse: bool, reset: bool) -> None:
+    state, weights, lengths = problem.state(), problem.weights(), problem.lengths()
+    padding = torch.arange(problem.T) >= lengths[:, None]
+    options = {"lengths": lengths, "resets": problem.resets() if reset else None, "reverse": reverse}
+    outcomes = []
+    for filler in (0.0, float("nan"), float("inf")):
+        x = problem.inputs().detach().masked_fill(padding.unsqueeze(-1), filler).requires_grad_()
+        outputs = problem.run(x, state, weights, backend=backend, **options)
+        assert not outputs[0][padding].any()
+        outcomes.append([*outputs, *gradients(outputs, present(x, *state, *weights))])
+        assert not outcomes[-1][len(outputs)][padding].any()
+    for clean, *filled in zip(*outcomes, strict=True):
+        for other in filled:
+            assert torch.equal(clean, other)
+
+
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_no_steps_return_the_state(cell: str, backend: str, reverse: bool) -> None:
+    problem = Problem(cell, T=0)
+    state = problem.state()
+    options = {"resets": problem.resets(), "lengths": problem.lengths(), "reverse": reverse}
+    y, *last = problem.run(problem.inputs(), state, problem.weights(), backend=backend, **options)
+    assert y.shape == (problem.B, 0, problem.P)
+    assert all(torch.equal(a, b) for a, b in zip(last, state, strict=True))
+
+
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+def test_no_rows(cell: str, backend: str) -> None:
+    problem = Problem(cell, B=0)
+    x, weights = problem.inputs(), problem.weights()
+    y, *_ = outputs = problem.run(x, problem.state(), weights, backend=backend)
+    assert y.shape == (0, problem.T, problem.P)
+    assert not any(g.any() for g in gradients(outputs, present(*weights)))
+
+
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+def test_where_the_edges_lie(cell: str, backend: str) -> None:
+    """A reset at step 0 discards the state a forward scan starts from; in reverse no scan crosses it."""
+    problem = Problem(cell)
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    resets = torch.zeros(problem.B, problem.T, dtype=torch.bool)
+    resets[:, 0] = True
+    for reverse, same_as in ((False, None), (True, state)):
+        options = {"backend": backend, "reverse": reverse}
+        with_reset = problem.run(x, state, weights, resets=resets, **options)
+        for a, b in zip(with_reset, problem.run(x, same_as, weights, **options), strict=True):
+            assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+def test_a_reset_stops_nan(cell: str, backend: str) -> None:
+    problem = Problem(cell)
+    state = tuple(torch.full_like(s, torch.nan).requires_grad_() for s in problem.state())
+    weights = problem.weights()
+    resets = torch.zeros(problem.B, problem.T, dtype=torch.bool)
+    resets[:, 0] = True
+    outputs = problem.run(problem.inputs(), state, weights, resets=resets, backend=backend)
+    found = [*outputs, *gradients(outputs, present(*state, *weights))]
+    assert all(t.isfinite().all() for t in found)
+
+
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+def test_the_same_call_gives_the_same_bits(cell: str, backend: str) -> None:
+    problem = Problem(cell, B=8, T=20, I=16, H=33, dtype=torch.float32)
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    options = {"resets": problem.resets(), "lengths": problem.lengths(), "backend": backend}
+    first, second = (
+        [*outputs, *gradients(outputs, present(x, *state, *weights))]
+        for outputs in (problem.run(x, state, weights, **options) for _ in range(2))
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_outputs_may_be_changed_in_place(cell: str) -> None:
+    problem = Problem(cell)
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    y, *last = problem.run(x, state, weights)
+    expected = gradients([2 * y, *(2 * s for s in last)], present(x, *state, *weights))
+    y, *last = problem.run(x, state, weights)
+    changed = [y.mul_(2), *(s.mul_(2) for s in last)]
+    for a, b in zip(gradients(changed, present(x, *state, *weights)), expected, strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+def test_autocast_scans_in_the_dtype_of_the_weights(cell: str, backend: str) -> None:
+    problem = Problem(cell, dtype=torch.float32)
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    towards = present(x, *state, *weights)
+    plain = problem.run(x, state, weights, backend=backend)
+    expected = [*plain, *gradients(plain, towards)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs = problem.run(x, state, weights, backend=backend)
+        low = problem.run(x.bfloat16(), tuple(s.bfloat16() for s in state), weights, backend=backend)
+        inside = gradients(low, towards)
+    assert all(torch.equal(a, b) for a, b in zip(outputs, plain, strict=True))
+    for actual, wanted in zip(gradients(outputs, towards), expected[len(plain) :], strict=True):
+        close(actual, wanted)
+    assert all(o.dtype == torch.float32 for o in low)
+    assert all(g.isfinite().all() and g.dtype == torch.float32 for g in inside)
