@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.data import Reading
@@ -26,6 +26,7 @@ READINGS = st.builds(
 
 
 @given(READINGS)
+@settings(deadline=None)
 def test_a_reading_survives_json(reading: Reading) -> None:
     assert Reading.from_dict(json.loads(json.dumps(reading.to_dict()))) == reading
 
@@ -51,7 +52,7 @@ def test_a_value_that_is_no_choice_is_refused(options: dict[str, object], messag
 
 
 def test_an_unknown_field_is_refused_with_the_near_one() -> None:
-    with pytest.raises(ArgumentError, match="a reading has no 'colums'; .*Did you mean 'columns'?"):
+    with pytest.raises(ArgumentError, match=r"a reading has no 'colums'; .*Did you mean 'columns'?"):
         Reading.from_dict({"colums": ["a"]})
 
 

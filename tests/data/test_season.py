@@ -22,12 +22,11 @@ def test_a_season_that_fits_only_once_is_not_taken() -> None:
 
 
 @pytest.mark.parametrize("period", [2, 3, 7, 12])
-@pytest.mark.parametrize("shape", [lambda phase: phase == 0, lambda phase: np.sin(2 * np.pi * phase + 1)])
-def test_the_autocorrelation_gives_the_season(period: int, shape: object) -> None:
+def test_the_autocorrelation_gives_the_season(period: int) -> None:
     time = np.arange(200)
-    noise = 0.2 * np.random.default_rng(0).normal(size=200)
-    values = np.asarray(shape(time % period / period), dtype=float) + 0.05 * time + noise  # type: ignore[operator]
-    assert find_season(None, values) == period
+    drift = 0.05 * time + 0.2 * np.random.default_rng(0).normal(size=200)
+    assert find_season(None, (time % period == 0) + drift) == period
+    assert find_season(None, np.sin(2 * np.pi * time / period + 1) + drift) == period
 
 
 def test_a_period_between_two_steps_is_rounded() -> None:

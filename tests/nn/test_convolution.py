@@ -50,9 +50,7 @@ def equal(ours: nn.Module, theirs: nn.Module, x: Tensor) -> None:
 @pytest.mark.parametrize("kernel_size", [3, 2])
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("batch", [(2,), ()], ids=["batched", "unbatched"])
-def test_state_moves_both_ways(
-    dims: int, kernel_size: int, batch: tuple[int, ...], options: dict[str, Any]
-) -> None:
+def test_state_moves_both_ways(dims: int, kernel_size: int, batch: tuple[int, ...], options: dict[str, Any]) -> None:
     layers = [make(4, 8, kernel_size, dtype=torch.float64, **options) for make in PAIRS[dims]]
     x = torch.randn(*batch, 4, *(7, 6, 5)[:dims], dtype=torch.float64)
     ours, theirs = layers

@@ -3,6 +3,7 @@
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.builtin import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
+from chainrule.data.export import export
 from chainrule.data.reading import Reading
 from chainrule.data.sound import write_wav
 from chainrule.data.source import read
@@ -17,6 +18,7 @@ __all__ = [
     "Symbols",
     "Transform",
     "builtins",
+    "export",
     "read",
     "split_labelled",
     "split_steps",

@@ -128,7 +128,7 @@ _BUILTINS = (
         "Google's share price on trading days, 2004 to 2008; adj_close unless other columns are asked for",
         "1,047 days, 6 columns",
         "matplotlib, goog.npz",
-        "as matplotlib's sample data",
+        "as matplotlib, PSF-based",
         _google,
     ),
     Builtin(

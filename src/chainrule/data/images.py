@@ -2,6 +2,7 @@
 
 import gzip
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -60,13 +61,12 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     pillow = require("PIL.Image")
     try:
         with pillow.open(path) as image:
-            mode = image.mode
-            grey = mode in ("1", "L", "LA")
+            if image.mode.startswith(("I", "F")):
+                raise DataError(f"{path} has more than 8 bits a pixel (mode {image.mode}). Convert it to 8 bits first.")
+            grey = image.mode in ("1", "L", "LA")
             pixels = np.asarray(image.convert("L" if grey else "RGB"))
     except OSError as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
-    if mode.startswith(("I", "F")):
-        raise DataError(f"{path} has more than 8 bits a pixel (mode {mode}). Convert it to 8 bits first.")
     return np.array(pixels[None] if grey else np.moveaxis(pixels, -1, 0))
 
 
@@ -97,9 +97,9 @@ def read_npz(path: Path, classes: tuple[str, ...] | None = None) -> Labelled:
         DataError: a broken archive, one with other names in it, or one that holds pickled objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read as an npz archive of plain arrays: {error}") from error
     for x, y in _PAIRS:
         if {f"{x}_train", f"{y}_train"} <= arrays.keys():
@@ -153,7 +153,7 @@ def _idx_array(path: Path) -> NDArray[np.generic]:
     """The idx format: two zeros, a type, the number of dimensions, each as a big-endian int32, the values."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be unpacked: {error}") from error
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_TYPES or len(raw) < 4 + 4 * raw[3]:
         raise DataError(f"{path} is not an idx file: it begins with {raw[:4].hex(' ') or 'nothing'}.")

@@ -32,6 +32,7 @@ def table_series(table: Table, reading: Reading) -> Series:
         DataError: infinite values.
         TooShortError: fewer than two steps.
     """
+    _check_length(table, len(table.frame))
     date, dates = _find_dates(table, reading.date)
     columns = _choose_columns(table, reading.columns, date)
     values = np.stack([_numbers(table, column) for column in columns], axis=1)
@@ -40,11 +41,14 @@ def table_series(table: Table, reading: Reading) -> Series:
     _check_values(table, columns, values, reading.transform)
     if np.isnan(values).any():
         values, dates = _fill(table, columns, values, dates, reading.fill)
-    if len(values) < 2:
-        steps = f"{len(values)} step{'s' if len(values) != 1 else ''}"
-        raise TooShortError(f"{table.name} has {steps}; a series needs at least 2.")
+    _check_length(table, len(values))
     season = reading.season or find_season(dates, values[:, 0])
     return Series(values, columns, dates, table.name, season)
+
+
+def _check_length(table: Table, steps: int) -> None:
+    if steps < 2:
+        raise TooShortError(f"{table.name} has {steps} step{'s' * (steps != 1)}; a series needs at least 2.")
 
 
 def _find_dates(table: Table, named: str | None) -> tuple[str | None, Dates | None]:
@@ -55,10 +59,10 @@ def _find_dates(table: Table, named: str | None) -> tuple[str | None, Dates | No
     for column in [*like_date, *others] if named is None else [named]:
         dates = parse_dates(table.frame[column], numbers=column in like_date or column == named)
         bad = np.isnat(dates)
-        if len(dates) and not bad.any():
+        if not bad.any():
             return column, dates
-        is_text = not _is_numeric(table.frame[column])
-        if column == named or (column in like_date and (is_text or not bad.all())):
+        should_be = column == named or (column in like_date and not _is_numeric(table.frame[column]))
+        if should_be or bad.mean() < 0.5:
             cells = listed((repr(cell) for cell in table.frame[column][bad]), shown=5)
             raise ColumnError(
                 f"column {column!r} of {table.name} has cells that are not dates from 1678 to 2261, at "

@@ -143,9 +143,15 @@ def _check_fits(
 
 
 def _read_images(path: Path, paths: list[Path], classes: tuple[str, ...] | None) -> Labelled:
-    if path.is_dir() and not is_idx(paths[0]):
-        return read_folder(path, [file for file in paths if file.suffix.lower() in _PICTURES], classes)
-    return read_idx(path, paths, classes) if is_idx(paths[0]) else read_npz(path, classes)
+    idx = [file for file in paths if is_idx(file)]
+    pictures = [file for file in paths if file.suffix.lower() in _PICTURES]
+    if idx:
+        return read_idx(path, idx, classes)
+    if path.is_file():
+        return read_npz(path, classes)
+    if not pictures:
+        raise DataError(f"{path} holds no pictures but {listed(file.name for file in paths)}; name one of these files.")
+    return read_folder(path, pictures, classes)
 
 
 def _read_builtin(

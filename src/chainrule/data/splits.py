@@ -34,7 +34,7 @@ def split_steps(n: int, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1))
     return counts
 
 
-def split_labelled(labelled: Labelled, seed: int = 0) -> tuple[NDArray[np.int64], ...]:
+def split_labelled(labelled: Labelled, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Sorted indices to train, to validate and to test on: of each class a tenth each for the last two.
 
     A test set that the source itself keeps is kept; validation then takes its tenth from the rest.
@@ -58,4 +58,5 @@ def split_labelled(labelled: Labelled, seed: int = 0) -> tuple[NDArray[np.int64]
             )
         for part, chosen in zip(parts, (rest[tenth:], rest[:tenth], test), strict=True):
             part.append(chosen)
-    return tuple(np.sort(np.concatenate(part)) for part in parts)
+    train, valid, test = (np.sort(np.concatenate(part)) for part in parts)
+    return train, valid, test

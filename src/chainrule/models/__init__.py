@@ -9,8 +9,10 @@ from chainrule.models.build import (
     build_symbol_model,
 )
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier, log_spectrogram
-from chainrule.models.conditional import Carry, ConditionalModel, SeriesModel, SymbolModel
+from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.linear import Regression, fit_least_squares
+from chainrule.models.series import SeriesModel
+from chainrule.models.symbols import SymbolModel
 
 __all__ = [
     "MODELS",

@@ -9,9 +9,10 @@ from chainrule.data import Transform
 from chainrule.data._choices import choose
 from chainrule.errors import ArgumentError
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
-from chainrule.models.conditional import SeriesModel, SymbolModel
 from chainrule.models.encoders import AREncoder, ConvEncoder, Encoder, LatentEncoder, MLPEncoder
 from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
+from chainrule.models.series import SeriesModel
+from chainrule.models.symbols import SymbolModel
 
 __all__ = [
     "MODELS",
@@ -29,7 +30,7 @@ _EMBEDDING = 64
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a model is made of.
+    """What a model is made of. An option that a model has no use for is refused rather than ignored.
 
     Parameters:
         name: one of MODELS. ar, mlp and conv see a window of the past; rnn, gru and lstm fold all of it into a state.
@@ -39,6 +40,13 @@ class ModelConfig:
         dropout: share of features dropped in training, from 0 to below 1.
         tied: the output weights are the embedding (symbols only, not ar): Press & Wolf 2017.
         head: "gaussian" or "student", for real values.
+
+    >>> ModelConfig("lstm", layers=2)
+    ModelConfig(name='lstm', hidden=256, layers=2, window=64, dropout=0.0, tied=False, head='gaussian')
+    >>> ModelConfig("lstn")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.ArgumentError: model is 'lstn'; expected one of ar, mlp, conv, rnn, gru, lstm. Did you mean 'lstm'?
     """
 
     name: str = "gru"
@@ -58,7 +66,6 @@ class ModelConfig:
                 raise ArgumentError(f"{option} must be at least 1, got {value}.")
         if not 0 <= self.dropout < 1:
             raise ArgumentError(f"dropout must be at least 0 and below 1, got {self.dropout}.")
-        # An option that the model has no use for is refused rather than ignored.
         if self.name == "ar" and (self.tied or self.dropout or self.layers not in (None, 1)):
             raise ArgumentError("ar is one linear layer: it takes no layers, dropout or tied embedding. Try mlp.")
 
@@ -67,31 +74,50 @@ def _encoder(config: ModelConfig, in_features: int, linear_features: int) -> Enc
     """The encoder; ``linear_features`` is what a linear AR puts out, which has no head of its own."""
     if config.name == "ar":
         return AREncoder(in_features, linear_features, config.window)
+    if config.name == "conv":
+        return _conv_encoder(config, in_features)
     layers = config.layers or 1
     if config.name == "mlp":
         return MLPEncoder(in_features, config.hidden, config.window, layers, config.dropout)
-    if config.name != "conv":
-        return LatentEncoder(config.name, in_features, config.hidden, layers, config.dropout)
-    layers = config.layers or ConvEncoder.layers_for(config.window)
+    return LatentEncoder(config.name, in_features, config.hidden, layers, config.dropout)
+
+
+def _conv_encoder(config: ModelConfig, in_features: int) -> ConvEncoder:
+    needed = ConvEncoder.layers_for(config.window)
+    layers = config.layers or needed
     encoder = ConvEncoder(in_features, config.hidden, layers, dropout=config.dropout)
-    if encoder.receptive_field is not None and encoder.receptive_field < config.window:
+    if layers < needed:
         warnings.warn(
             f"the receptive field of conv with {layers} layer(s) is {encoder.receptive_field} steps, shorter than "
-            f"the window of {config.window} asked for; it needs {ConvEncoder.layers_for(config.window)} layers.",
+            f"the window of {config.window} asked for; it needs {needed} layers.",
             UserWarning,
             stacklevel=4,
         )
     return encoder
 
 
+def _refuse_head(config: ModelConfig, of: str) -> None:
+    if config.head != "gaussian":
+        raise ArgumentError(f"the head {config.head!r} is for real values; {of} have none. Leave it out.")
+
+
+def _refuse_tied(config: ModelConfig, of: str) -> None:
+    if config.tied:
+        raise ArgumentError(f"tied embeddings are for models of symbols, not of {of}. Leave them out.")
+
+
 def build_symbol_model(config: ModelConfig, symbols: int) -> SymbolModel:
     """A model of ``symbols`` distinct symbols.
+
+    Raises:
+        ArgumentError: the configuration asks for what is of no use here; so do the other builders.
 
     >>> build_symbol_model(ModelConfig("lstm", hidden=32), symbols=65).head
     CategoricalHead(
       (logits): Linear(in_features=32, out_features=65, bias=True)
     )
     """
+    _refuse_head(config, "symbols")
     width = config.hidden if config.tied else min(symbols, _EMBEDDING)
     embedding = nn.Embedding(symbols, width)
     encoder = _encoder(config, width, symbols)
@@ -103,9 +129,13 @@ def build_symbol_model(config: ModelConfig, symbols: int) -> SymbolModel:
 
 
 def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel:
-    """A model of real values in the channels of ``transform``; a linear AR with a Gaussian head is in float64."""
-    if config.tied:
-        raise ArgumentError("tied embeddings are for symbols; this data has real values.")
+    """A model of real values in the channels of ``transform``; a linear AR is in float64, all others in float32.
+
+    >>> model = build_series_model(ModelConfig("ar", window=3), Transform("none", (0.0,), (1.0,)))
+    >>> model.encoder.window.weight.shape, model.encoder.window.weight.dtype
+    (torch.Size([1, 1, 3]), torch.float64)
+    """
+    _refuse_tied(config, "real values")
     channels = len(transform.mean)
     encoder = _encoder(config, channels, channels)
     head = _HEADS[config.head](encoder.out_features, channels, direct=config.name == "ar")
@@ -114,14 +144,28 @@ def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel
 
 
 def build_image_classifier(config: ModelConfig, channels: int, size: tuple[int, int], classes: int) -> ImageClassifier:
-    """A convolutional classifier of images (C, H, W)."""
+    """A convolutional classifier of images (C, H, W), as deep as their size allows; ``window`` has no meaning here.
+
+    >>> build_image_classifier(ModelConfig("conv", hidden=16), channels=1, size=(8, 8), classes=10).logits
+    Linear(in_features=256, out_features=10, bias=True)
+    """
     if config.name != "conv":
         raise ArgumentError(f"images are classified by conv, not by {config.name}.")
+    if config.layers is not None:
+        raise ArgumentError("an image classifier is as deep as the image's size allows: leave layers out.")
+    _refuse_tied(config, "labels")
+    _refuse_head(config, "labels")
     return ImageClassifier(channels, size, classes, config.hidden, dropout=config.dropout)
 
 
 def build_sequence_classifier(config: ModelConfig, features: int, classes: int) -> SequenceClassifier:
-    """A classifier of sequences of ``features`` numbers a step, by conv, rnn, gru or lstm."""
+    """A classifier of sequences of ``features`` numbers a step, by conv, rnn, gru or lstm.
+
+    >>> build_sequence_classifier(ModelConfig("gru", hidden=16), features=64, classes=10).logits
+    Linear(in_features=16, out_features=10, bias=True)
+    """
     if config.name in ("ar", "mlp"):
         raise ArgumentError(f"sequences are classified by conv, rnn, gru or lstm, not by {config.name}.")
+    _refuse_tied(config, "labels")
+    _refuse_head(config, "labels")
     return SequenceClassifier(_encoder(config, features, 0), classes)

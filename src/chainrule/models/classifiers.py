@@ -50,7 +50,13 @@ class ImageClassifier(nn.Module):
 class SequenceClassifier(nn.Module):
     """An encoder over the steps of a sequence, the mean of its features over the row's own steps, a linear layer.
 
-    x is (N, T, D), ``lengths`` (N,) the steps of each row; returns logits (N, classes).
+    x is (N, T, D), ``lengths`` (N,) the steps of each row, at least one; returns logits (N, classes). What x holds
+    after a row's end changes nothing.
+
+    >>> from chainrule.models import ModelConfig, build_sequence_classifier
+    >>> classifier = build_sequence_classifier(ModelConfig("gru", hidden=8), features=3, classes=4)
+    >>> classifier(torch.zeros(2, 5, 3), torch.tensor([5, 2])).shape
+    torch.Size([2, 4])
     """
 
     def __init__(self, encoder: Encoder, classes: int) -> None:
@@ -61,7 +67,7 @@ class SequenceClassifier(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         # Encoders are causal, so what follows a row's end cannot reach the steps that are kept.
         features, _ = self.encoder(x)
-        inside = torch.arange(x.shape[1]) < lengths[:, None]
+        inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         mean = features.masked_fill(~inside[..., None], 0.0).sum(1) / lengths[:, None]
         logits: Tensor = self.logits(mean)
         return logits

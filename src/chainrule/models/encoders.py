@@ -36,8 +36,11 @@ class Encoder(Protocol):
 
 
 class AREncoder(nn.Module):
-    """Linear AR(tau): y_t = b + sum_k A_k x_{t-k}, one causal convolution with a kernel of length tau.
+    """Linear AR(tau): y_t = b + sum_{k=0}^{tau-1} A_k x_{t-k}, one causal convolution with a kernel of length tau.
 
+    A model feeds it the x before the one that it predicts, so that x_t is predicted from x_{t-1}..x_{t-tau}.
+
+    >>> import torch
     >>> encoder = AREncoder(in_features=2, out_features=3, tau=5)
     >>> features, state = encoder(torch.zeros(4, 7, 2))
     >>> features.shape, state[0].shape
@@ -56,7 +59,14 @@ class AREncoder(nn.Module):
 
 
 class MLPEncoder(nn.Module):
-    """Nonlinear AR(tau): a multilayer perceptron over the window of the last tau inputs."""
+    """Nonlinear AR(tau): a multilayer perceptron over the window of the last tau inputs.
+
+    The first of the ``layers`` is a linear AR(tau) to ``hidden`` features; a GELU follows each.
+
+    >>> import torch
+    >>> MLPEncoder(in_features=2, hidden=8, tau=5, layers=2)(torch.zeros(4, 7, 2))[0].shape
+    torch.Size([4, 7, 8])
+    """
 
     def __init__(self, in_features: int, hidden: int, tau: int, layers: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
@@ -79,6 +89,9 @@ class ConvEncoder(nn.Module):
 
     x <- x + W gelu(causal_convolution(norm(x))). The receptive field is 1 + sum_l (K - 1) 2^l.
     After van den Oord et al. 2016, WaveNet, section 2.1, and Bai et al. 2018, section 3.
+
+    >>> ConvEncoder(in_features=2, hidden=8, layers=4).receptive_field
+    16
     """
 
     def __init__(self, in_features: int, hidden: int, layers: int, kernel: int = 2, dropout: float = 0.0) -> None:
@@ -118,7 +131,13 @@ class ConvEncoder(nn.Module):
 
 
 class LatentEncoder(nn.Module):
-    """RNN, GRU or LSTM: the whole past folded into h_t (and c_t)."""
+    """RNN, GRU or LSTM ("rnn", "gru", "lstm"): the whole past folded into h_t (and c_t).
+
+    >>> import torch
+    >>> features, state = LatentEncoder("lstm", in_features=2, hidden=8, layers=3)(torch.zeros(4, 7, 2))
+    >>> features.shape, [s.shape for s in state]
+    (torch.Size([4, 7, 8]), [torch.Size([4, 3, 8]), torch.Size([4, 3, 8])])
+    """
 
     def __init__(self, cell: str, in_features: int, hidden: int, layers: int = 1, dropout: float = 0.0) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ A head is a module; called on features (..., F) it returns a prediction that can
 Predictions of real values are over the channels of one step, independent given the past.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,8 +45,10 @@ class RealPrediction(Prediction, Protocol):
 
 
 def _check_temperature(temperature: float) -> None:
-    if not temperature > 0:
-        raise ArgumentError(f"temperature must be above 0, got {temperature}; 1 samples the model as it is.")
+    if not 0 < temperature < math.inf:
+        raise ArgumentError(
+            f"temperature must be above 0 and finite, got {temperature}; 1 samples the model as it is."
+        )
 
 
 def _no_top_k(top_k: int | None) -> None:
@@ -58,7 +61,12 @@ def _no_top_k(top_k: int | None) -> None:
 
 @dataclass(frozen=True)
 class Categorical:
-    """A distribution over V symbols, from logits (..., V)."""
+    """A distribution over V symbols, from logits (..., V).
+
+    >>> prediction = Categorical(torch.tensor([0.0, 2.0, 1.0]))
+    >>> prediction.sample(top_k=1).item()
+    1
+    """
 
     logits: Tensor
 
@@ -68,19 +76,26 @@ class Categorical:
 
     def sample(self, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
         _check_temperature(temperature)
-        logits = self.logits / temperature
+        # From the largest down, so that no temperature overflows: the limit at 0 is the likeliest symbol.
+        logits = self.logits.double()
+        logits = (logits - logits.amax(dim=-1, keepdim=True)) / temperature
         if top_k is not None:
             if not 1 <= top_k <= logits.shape[-1]:
                 raise ArgumentError(f"top_k must be from 1 to {logits.shape[-1]} (the symbols), got {top_k}.")
-            least = logits.topk(top_k, dim=-1).values[..., -1:]
-            logits = logits.masked_fill(logits < least, -torch.inf)
+            kept = logits.topk(top_k, dim=-1)
+            logits = torch.full_like(logits, -torch.inf).scatter(-1, kept.indices, kept.values)
         flat = torch.softmax(logits, dim=-1).reshape(-1, logits.shape[-1])
         return torch.multinomial(flat, 1).view(logits.shape[:-1])
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Independent normal distributions of C channels; mean and scale are (..., C)."""
+    """Independent normal distributions of C channels; mean and scale are (..., C).
+
+    >>> prediction = Gaussian(mean=torch.zeros(1), scale=torch.full((1,), 2.0))
+    >>> prediction.quantile(torch.tensor([0.5, 0.975])).flatten()
+    tensor([0.0000, 3.9199])
+    """
 
     mean: Tensor
     scale: Tensor
@@ -96,15 +111,19 @@ class Gaussian:
         return self.mean + temperature * self.scale * torch.randn_like(self.mean)
 
     def quantile(self, levels: Tensor) -> Tensor:
-        """The quantiles (Q, ..., C) at levels (Q,)."""
-        levels = levels.view(-1, *[1] * self.mean.dim()).to(self.mean)
-        standard: Tensor = torch.special.ndtri(levels)
+        """The quantiles (Q, ..., C) at levels (Q,), computed in the wider of their dtypes."""
+        standard: Tensor = torch.special.ndtri(levels.view(-1, *[1] * self.mean.dim()))
         return self.mean + self.scale * standard
 
 
 @dataclass(frozen=True)
 class StudentT:
-    """Independent Student-t distributions of C channels; location, scale and df (above 2) are (..., C)."""
+    """Independent Student-t distributions of C channels; location, scale and df (above 2) are (..., C).
+
+    >>> prediction = StudentT(torch.zeros(1), torch.ones(1), df=torch.full((1,), 3.0))
+    >>> prediction.quantile(torch.tensor([0.5, 0.975])).flatten()
+    tensor([0.0000, 3.1824])
+    """
 
     location: Tensor
     scale: Tensor
@@ -123,15 +142,19 @@ class StudentT:
         return self.location + temperature * (self._distribution().sample() - self.location)
 
     def quantile(self, levels: Tensor) -> Tensor:
-        """The quantiles (Q, ..., C) at levels (Q,)."""
+        """The quantiles (Q, ..., C) at levels (Q,), computed in the wider of their dtypes."""
         stats = require("scipy.stats")
-        levels = levels.view(-1, *[1] * self.location.dim()).to(self.location)
+        levels = levels.view(-1, *[1] * self.location.dim())
         standard = stats.t.ppf(levels.numpy(), self.df.detach().numpy())
-        return self.location + self.scale * torch.as_tensor(standard).to(self.location)
+        return self.location + self.scale * torch.as_tensor(standard).to(levels)
 
 
 class CategoricalHead(nn.Module):
-    """Logits of V symbols: W features + b, or the features themselves (``direct``)."""
+    """Logits of V symbols: W features + b, or the features themselves (``direct``).
+
+    >>> CategoricalHead(features=8, symbols=5)(torch.zeros(2, 8)).log_prob(torch.tensor([0, 4])).shape
+    torch.Size([2])
+    """
 
     def __init__(self, features: int, symbols: int, *, direct: bool = False) -> None:
         super().__init__()
@@ -142,7 +165,7 @@ class CategoricalHead(nn.Module):
 
 
 class _LocationScale(nn.Module):
-    """Location and scale of C channels from features; ``direct``: features are the location, the scale is a constant."""
+    """Location and scale of C channels from features; ``direct``: features are the location, the scale a constant."""
 
     def __init__(self, features: int, channels: int, *, direct: bool = False) -> None:
         super().__init__()
@@ -150,24 +173,32 @@ class _LocationScale(nn.Module):
         if direct:
             self.log_scale = nn.Parameter(torch.zeros(channels))
         else:
-            self.parameters_of = nn.Linear(features, 2 * channels)
+            self.outputs = nn.Linear(features, 2 * channels)
 
     def location_scale(self, features: Tensor) -> tuple[Tensor, Tensor]:
         if self.direct:
             return features, self.log_scale.exp().expand_as(features)
-        location, raw = self.parameters_of(features).chunk(2, dim=-1)
+        location, raw = self.outputs(features).chunk(2, dim=-1)
         return location, F.softplus(raw) + _SCALE_FLOOR
 
 
 class GaussianHead(_LocationScale):
-    """A normal distribution a channel, with learned scale."""
+    """A normal distribution a channel, with learned scale.
+
+    >>> GaussianHead(features=8, channels=2)(torch.zeros(3, 8)).sample().shape
+    torch.Size([3, 2])
+    """
 
     def forward(self, features: Tensor) -> Gaussian:
         return Gaussian(*self.location_scale(features))
 
 
 class StudentTHead(_LocationScale):
-    """A Student-t distribution a channel, with learned scale and degrees of freedom (above 2: finite variance)."""
+    """A Student-t distribution a channel, with learned scale and degrees of freedom (above 2: finite variance).
+
+    >>> StudentTHead(features=8, channels=2)(torch.zeros(3, 8)).df.shape
+    torch.Size([3, 2])
+    """
 
     def __init__(self, features: int, channels: int, *, direct: bool = False) -> None:
         super().__init__(features, channels, direct=direct)

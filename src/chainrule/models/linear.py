@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, DataError, TooShortError
-from chainrule.models.conditional import SeriesModel
 from chainrule.models.encoders import AREncoder
 from chainrule.models.heads import GaussianHead
+from chainrule.models.series import SeriesModel
 
 __all__ = ["Regression", "fit_least_squares"]
+
+_ROUNDING = 1e-10  # residuals below this share of the values are rounding
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def regress(z: Tensor, tau: int) -> Regression:
     past = torch.cat([torch.ones(steps, 1, dtype=z.dtype), *lags], dim=1)
     solution = torch.linalg.lstsq(past, z[tau:], driver="gelsd").solution
     variance = (z[tau:] - past @ solution).square().mean(0)
-    if not (variance > 0).all():
+    if not (variance > _ROUNDING**2 * z.square().mean(0)).all():
         raise DataError(
             f"AR({tau}) predicts the series without any error, so its likelihood has no bound. "
             "Use a smaller window, or check that the series is not constant or repeated."
@@ -66,6 +68,19 @@ def fit_least_squares(model: SeriesModel, x: Tensor) -> Regression:
 
     The log-likelihood is of x (through the transform's Jacobian); coefficients, intercept and residual variance are
     of the series that the transform differences or leaves, before it is standardised.
+
+    Raises:
+        ArgumentError: the model is not a linear AR with a Gaussian head.
+        TooShortError: fewer steps than coefficients.
+        DataError: the fit leaves no error, so that the likelihood has no bound.
+
+    >>> from chainrule.data import Transform
+    >>> from chainrule.models import ModelConfig, build_series_model
+    >>> model = build_series_model(ModelConfig("ar", window=1), Transform("none", (0.0,), (1.0,)))
+    >>> x = torch.tensor([[4.0], [2.0], [1.0], [1.0], [0.5]], dtype=torch.float64)
+    >>> fit = fit_least_squares(model, x)
+    >>> [round(number, 3) for number in (fit.coefficients.item(), fit.intercept.item(), fit.log_likelihood)]
+    [0.417, 0.292, 0.947]
     """
     encoder, head, transform = model.encoder, model.head, model.transform
     if not (isinstance(encoder, AREncoder) and isinstance(head, GaussianHead) and head.direct):

@@ -7,14 +7,14 @@ Beyond torch.nn, the call takes
 
 - ``resets``: bool, (batch, time) whatever ``batch_first`` says, (time,) for unbatched input. resets[b, t]
   puts a boundary before step t of row b that no state crosses: one row can hold many documents end to end.
-- ``lengths``: integers, (batch,), a scalar tensor for unbatched input. Row b ends after lengths[b] steps:
+- ``lengths``: integers, (batch,), a scalar for unbatched input. Row b ends after lengths[b] steps:
   outputs beyond are zero, h_n is the state after the row's own last step, and padding, NaN included,
   reaches nothing. It does what a PackedSequence does, without packing.
 
 Both hold in every layer and both directions. A sequence may have no steps at all: h_n is then hx.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,7 +28,8 @@ from chainrule.errors import ArgumentError, ShapeError
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
-Sequence = TypeVar("Sequence", Tensor, PackedSequence)
+_Input = TypeVar("_Input", Tensor, PackedSequence)
+_Lengths = Tensor | Sequence[int] | int | None
 _States = tuple[Tensor, ...]  # (h,) or (h, c), each (layers * directions, batch, ·)
 
 
@@ -47,12 +48,12 @@ class RNN(torch.nn.RNN):
 
     def forward(
         self,
-        input: Sequence,
+        input: _Input,
         hx: Tensor | None = None,
         *,
         resets: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> tuple[Sequence, Tensor]:
+        lengths: _Lengths = None,
+    ) -> tuple[_Input, Tensor]:
         """Return the last layer's outputs and every layer's last state, laid out as torch does."""
         op = partial(functional.rnn, nonlinearity=self.nonlinearity)
         output, (h_n,) = _run(self, op, input, None if hx is None else (hx,), resets, lengths)
@@ -73,18 +74,18 @@ class GRU(torch.nn.GRU):
     >>> layer, x = GRU(3, 4, batch_first=True), torch.randn(1, 6, 3)
     >>> boundary = torch.tensor([[False, False, True, False, False, False]])
     >>> y, _ = layer(x, resets=boundary)
-    >>> torch.allclose(y[:, 2:], layer(x[:, 2:])[0])
+    >>> torch.allclose(y[:, 2:], layer(x[:, 2:])[0], atol=1e-6)
     True
     """
 
     def forward(
         self,
-        input: Sequence,
+        input: _Input,
         hx: Tensor | None = None,
         *,
         resets: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> tuple[Sequence, Tensor]:
+        lengths: _Lengths = None,
+    ) -> tuple[_Input, Tensor]:
         """Return the last layer's outputs and every layer's last state, laid out as torch does."""
         output, (h_n,) = _run(self, functional.gru, input, None if hx is None else (hx,), resets, lengths)
         return output, h_n
@@ -109,12 +110,12 @@ class LSTM(torch.nn.LSTM):
 
     def forward(
         self,
-        input: Sequence,
+        input: _Input,
         hx: tuple[Tensor, Tensor] | None = None,
         *,
         resets: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> tuple[Sequence, tuple[Tensor, Tensor]]:
+        lengths: _Lengths = None,
+    ) -> tuple[_Input, tuple[Tensor, Tensor]]:
         """Return the last layer's outputs and every layer's last (h, c), laid out as torch does."""
         output, (h_n, c_n) = _run(self, functional.lstm, input, hx, resets, lengths)
         return output, (h_n, c_n)
@@ -123,25 +124,23 @@ class LSTM(torch.nn.LSTM):
 def _run(
     layer: torch.nn.RNNBase,
     op: Callable[..., Any],
-    input: Sequence,
+    input: _Input,
     hx: _States | None,
     resets: Tensor | None,
-    lengths: Tensor | None,
-) -> tuple[Sequence, _States]:
+    lengths: _Lengths,
+) -> tuple[_Input, _States]:
     """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
     if isinstance(input, PackedSequence):
         return _packed(layer, op, input, hx, resets, lengths)
     if input.dim() not in (2, 3):
-        raise ShapeError(
-            f"input must have 3 dimensions, or 2 without a batch, got shape {tuple(input.shape)}."
-        )
+        raise ShapeError(f"input must have 3 dimensions, or 2 without a batch, got shape {tuple(input.shape)}.")
     unbatched = input.dim() == 2
     x = input.unsqueeze(0) if unbatched else input if layer.batch_first else input.transpose(0, 1)
     _check_hx(layer, hx, () if unbatched else (len(x),))
     if unbatched:
         hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
         resets = None if resets is None else resets.unsqueeze(0)
-        lengths = None if lengths is None else lengths.unsqueeze(0)
+        lengths = None if lengths is None else torch.as_tensor(lengths).unsqueeze(0)
     y, states = _layers(layer, op, x, hx, resets, lengths)
     if unbatched:
         return y.squeeze(0), tuple(s.squeeze(1) for s in states)
@@ -154,7 +153,7 @@ def _packed(
     input: PackedSequence,
     hx: _States | None,
     resets: Tensor | None,
-    lengths: Tensor | None,
+    lengths: _Lengths,
 ) -> tuple[PackedSequence, _States]:
     if lengths is not None:
         raise ArgumentError("a PackedSequence has its own lengths: leave out the argument lengths.")
@@ -178,7 +177,7 @@ def _layers(
     x: Tensor,
     hx: _States | None,
     resets: Tensor | None,
-    lengths: Tensor | None,
+    lengths: _Lengths,
 ) -> tuple[Tensor, _States]:
     """Run every layer in every direction over x (batch, time, input)."""
     directions = 2 if layer.bidirectional else 1

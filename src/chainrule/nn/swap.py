@@ -50,9 +50,7 @@ class SwapReport:
         rows += [("left", *item) for item in self.left.items()]
         names = [name or "(the model)" for _, name, _ in rows]
         width = max(map(len, names), default=0)
-        lines = [
-            f"{verb:<7}  {name:<{width}}  {what}" for (verb, _, what), name in zip(rows, names, strict=True)
-        ]
+        lines = [f"{verb:<7}  {name:<{width}}  {what}" for (verb, _, what), name in zip(rows, names, strict=True)]
         plural = "module has" if self.others == 1 else "modules have"
         return "\n".join([*lines, f"{self.others} other {plural} nothing to swap."])
 

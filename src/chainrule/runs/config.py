@@ -16,7 +16,8 @@ from chainrule.models import (
     build_series_model,
     build_symbol_model,
 )
-from chainrule.training import TrainingConfig, write_atomically
+from chainrule.runs.files import write_json
+from chainrule.training import TrainingConfig
 
 __all__ = ["CONFIG", "DataConfig", "RunConfig"]
 
@@ -89,8 +90,7 @@ class RunConfig:
         }
 
     def save(self, folder: Path) -> None:
-        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
-        write_atomically(folder / CONFIG, (text + "\n").encode())
+        write_json(folder / CONFIG, self.to_dict())
 
     @classmethod
     def load(cls, folder: Path) -> "RunConfig":

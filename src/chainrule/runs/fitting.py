@@ -1,6 +1,7 @@
 """Fitting: from a source of data and a choice of model to a run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -116,20 +117,24 @@ def fit(
     if minutes is not None and steps is not None:
         raise ArgumentError("give minutes or steps, not both: they are two budgets for the same run.")
     data = source if isinstance(source, Symbols | Series | Labelled) else read(source, reading)
+    if isinstance(data, Series):
+        reading = replace(reading, columns=data.columns)  # so that new data is read for the same ones
     images = isinstance(data, Labelled) and data.kind == "images"
     config = RunConfig(
         source=None if source is data else _stored(str(source)),
         reading=reading,
         model=ModelConfig(
             name=model or ("conv" if images else "gru"),
-            hidden=hidden or (32 if images else 256),
+            hidden=(32 if images else 256) if hidden is None else hidden,
             layers=layers,
-            window=window or _window(data),
+            window=_window(data) if window is None else window,
             dropout=dropout,
             tied=tied,
             head=head,
         ),
-        training=TrainingConfig(steps, minutes or 3.0, batch, learning_rate, weight_decay, clip, seed),
+        training=TrainingConfig(
+            steps, 3.0 if minutes is None else minutes, batch, learning_rate, weight_decay, clip, seed
+        ),
         data=_describe(data, reading),
     )
     folder = Path(out) if out is not None else Path("runs") / f"{Path(config.data.name).stem}-{config.model.name}"
@@ -151,8 +156,9 @@ def _fit(data: Data, config: RunConfig, folder: Path, *, resume: bool, quiet: bo
         title = f"{config.model.name} of {config.data.name}"
         with reporting(folder, title, config.data.unit, quiet=quiet) as report:
             train(model, task.feed, lambda: task.validate(model), config.training, folder, report, resume=resume)
-    run = _RUNS[config.data.kind](folder, config, model)
-    write_report(run, task.score(model))
+    score = task.score(model)
+    run = _RUNS[config.data.kind](folder, config, model, score)
+    write_report(run, score)
     return run
 
 

@@ -1,27 +1,23 @@
 """What a fit leaves in the run's folder for people: the score and the figures."""
 
-import json
 from typing import TYPE_CHECKING
 
 from chainrule.runs.figures import confusion, loss_curve
+from chainrule.runs.files import write_json
 from chainrule.runs.progress import read_metrics
 from chainrule.runs.results import ClassScore, Score
 from chainrule.runs.run import Run
-from chainrule.training import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SCORE", "write_report"]
-
-SCORE = "score.json"
+__all__ = ["write_report"]
 
 
 def write_report(run: Run, score: Score | ClassScore) -> None:
     """Write score.json, loss.png, and the forecast or the confusion matrix where there is one."""
-    text = json.dumps(score.to_dict(), indent=2, ensure_ascii=False)
-    write_atomically(run.path / SCORE, (text + "\n").encode())
-    baselines = score.baselines if isinstance(score, Score) else {}
+    write_json(run.path / "score.json", score.to_dict())
+    baselines = score.baseline_nats() if isinstance(score, Score) else {}
     if (figure := _loss(run, baselines)) is not None:
         figure.savefig(run.path / "loss.png")
     if isinstance(score, ClassScore):

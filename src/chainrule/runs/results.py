@@ -1,5 +1,6 @@
 """What runs report: plain numbers with names, for a table, a notebook or JSON."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from chainrule.runs.metrics import nats_to_bits
 
 __all__ = ["ClassScore", "Errors", "Score"]
+
+
+_Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -22,34 +26,75 @@ class Errors:
     coverage_95: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Score:
     """A model's exact log-likelihood of data, and that of the baselines on the same steps.
 
-    ``nats`` and ``bits`` are -log p per unit (character, byte, sample, step): lower is better, and for real values,
-    whose densities can exceed one, they can be negative. ``baselines`` are nats per unit.
+    Attributes:
+        of: what was scored.
+        unit: character, byte, sample or step.
+        log_prob: log p(x_t | x_<t) in nats, one a scored unit; densities of real values are in the data's own units.
+        baselines: the same for each baseline.
+        errors: one step ahead, of the model and the naive forecasts (real values only).
     """
 
     of: str
     unit: str
-    count: int
-    log_likelihood: float
-    baselines: dict[str, float] = field(default_factory=dict)
+    log_prob: _Floats
+    baselines: dict[str, _Floats] = field(default_factory=dict)
     errors: dict[str, Errors] = field(default_factory=dict)
 
     @property
+    def count(self) -> int:
+        """How many units were scored."""
+        return len(self.log_prob)
+
+    @property
+    def log_likelihood(self) -> float:
+        """log p of all of it, in nats."""
+        return math.fsum(self.log_prob)
+
+    @property
     def nats(self) -> float:
+        """-log p per unit: lower is better; below zero where densities exceed one."""
         return -self.log_likelihood / self.count
 
     @property
     def bits(self) -> float:
+        """``nats`` in bits."""
         return nats_to_bits(self.nats)
 
+    def baseline_nats(self) -> dict[str, float]:
+        """-log p per unit of each baseline."""
+        return {name: -float(log_prob.mean()) for name, log_prob in self.baselines.items()}
+
+    def gain(self, baseline: str) -> tuple[float, float]:
+        """Nats per unit gained over a baseline, and half the width of its 95 % interval.
+
+        The interval comes from the means of consecutive blocks of about sqrt(count) units, since neighbouring units
+        are not independent (Flegal & Jones 2010, batch means).
+        """
+        difference = self.log_prob - self.baselines[baseline]
+        blocks = max(2, math.isqrt(self.count))
+        means = np.array([block.mean() for block in np.array_split(difference, blocks) if len(block)])
+        half_width = 1.96 * means.std(ddof=1) / math.sqrt(len(means)) if len(means) > 1 else math.inf
+        return float(difference.mean()), float(half_width)
+
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "nats": self.nats, "bits": self.bits}
+        """The summary as JSON-able values."""
+        return {
+            "of": self.of,
+            "unit": self.unit,
+            "count": self.count,
+            "log_likelihood": self.log_likelihood,
+            "nats": self.nats,
+            "bits": self.bits,
+            "baselines_nats": self.baseline_nats(),
+            "errors": {name: asdict(errors) for name, errors in self.errors.items()},
+        }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassScore:
     """How well labels were predicted: the confusion matrix [true, predicted] and the mean -log p of the true label."""
 

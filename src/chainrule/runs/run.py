@@ -31,10 +31,13 @@ class Run(ABC):
         path: the folder.
         config: what was asked for, and what the data was.
         model: the model, with the weights that validated best.
+        result: the score of the test part, as ``fit`` found it; None for a run that was loaded.
     """
 
-    def __init__(self, path: Path, config: RunConfig, model: nn.Module) -> None:
-        self.path, self.config, self.model = path, config, model.eval()
+    def __init__(
+        self, path: Path, config: RunConfig, model: nn.Module, result: Score | ClassScore | None = None
+    ) -> None:
+        self.path, self.config, self.model, self.result = path, config, model.eval(), result
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r}: {self.config.model.name} of {self.config.data.name})"

@@ -33,8 +33,8 @@ def score_series(model: SeriesModel, data: Series, train: _Floats, head: str, be
     z = transform.apply(torch.from_numpy(values))
     jacobian = transform.log_jacobian(torch.from_numpy(values))[begin:].numpy()
     iid = Iid.fit(transform.apply(torch.from_numpy(train)).numpy(), head)
-    nats = {iid.name: -float((iid.log_density(z[begin - lag :].numpy()) + jacobian).mean())}
-    nats |= {n.name: -float(n.log_density(values, begin).mean()) for n in naive}
+    baselines = {iid.name: iid.log_density(z[begin - lag :].numpy()) + jacobian}
+    baselines |= {n.name: n.log_density(values, begin) for n in naive}
 
     scale = mase_scale(train, data.season)
     with torch.no_grad(), model.evaluating():
@@ -45,7 +45,7 @@ def score_series(model: SeriesModel, data: Series, train: _Floats, head: str, be
         # One step ahead a naive forecast is a value of the past plus quantiles that stay the same.
         spread = n.quantiles(values[:begin], 1, list(_LEVELS)) - n.point(values[:begin], 1)
         errors[n.name] = _errors(spread + values[begin - n.season : -n.season], values[begin:], scale)
-    return Score(of, "step", len(log_prob), float(log_prob.sum()), nats, errors)
+    return Score(of, "step", log_prob, baselines, errors)
 
 
 def _errors(quantiles: _Floats, actual: _Floats, scale: _Floats) -> Errors:

@@ -1,6 +1,5 @@
 """Fitting and using models of symbols: text and quantised sound."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,7 +51,7 @@ class SymbolTask(Task):
         score = _score(model, self._test, f"{self.name}, last tenth (test)", self.unit)
         for baseline in (Unigram.fit(self._train, self.symbols), Bigram.fit(self._train, self.symbols)):
             scores = [baseline.log_prob(piece.x)[piece.context :] for piece in self._test]
-            score.baselines[baseline.name] = -float(np.concatenate(scores).mean())
+            score.baselines[baseline.name] = np.concatenate(scores)
         return score
 
 
@@ -95,8 +94,7 @@ class SymbolRun(Run):
 
 def _score(model: SymbolModel, pieces: Sequence[Piece], of: str, unit: str) -> Score:
     """The exact log-likelihood of the pieces."""
-    scores = log_probs(model, pieces)
-    return Score(of, unit, sum(map(len, scores)), math.fsum(float(score.sum()) for score in scores))
+    return Score(of, unit, np.concatenate(log_probs(model, pieces)))
 
 
 def _first(pieces: Sequence[Piece], steps: int) -> list[Piece]:

@@ -8,7 +8,8 @@ from chainrule.errors import ArgumentError
 
 __all__ = ["Progress", "Report", "TrainingConfig"]
 
-_WARM_UP = 50  # steps
+_WARM_UP = 50  # steps,
+_WARM_UP_SHARE = 0.1  # or of the budget, where that is sooner
 _FINAL_RATE = 0.05  # of the peak
 
 
@@ -17,10 +18,20 @@ class TrainingConfig:
     """How to train. The budget is ``steps``, or ``minutes`` of wall-clock time when steps is None.
 
     Parameters:
+        steps: of the optimiser; the result then depends on the seed alone.
+        minutes: of wall-clock time, validation included.
+        batch: parallel rows of a stream, or examples a step.
         learning_rate: the peak, after a short warm-up and before a cosine decay over the budget.
         weight_decay: of matrices, not of biases or scales.
         clip: the largest norm of the gradient; longer ones are scaled down to it.
-        batch: parallel rows of a stream, or examples a step.
+        seed: of initialisation, order and dropout, for who makes the model and the feed.
+
+    Raises:
+        ArgumentError: a value that cannot work.
+
+    >>> config = TrainingConfig(steps=1000, learning_rate=1e-3)
+    >>> [round(config.rate(step, config.spent(step, seconds=0.0)), 6) for step in (0, 50, 500, 999)]
+    [2e-05, 0.000994, 0.000525, 5e-05]
     """
 
     steps: int | None = None
@@ -45,8 +56,8 @@ class TrainingConfig:
         return step / self.steps if self.steps is not None else seconds / (60 * self.minutes)
 
     def rate(self, step: int, spent: float) -> float:
-        """The learning rate at a step: linear warm-up, then a cosine over the budget."""
-        warm = min(1.0, (step + 1) / _WARM_UP)
+        """The learning rate of the next step, after ``step``: linear warm-up, then a cosine over the budget."""
+        warm = min(1.0, max((step + 1) / _WARM_UP, spent / _WARM_UP_SHARE))
         cosine = 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
         return self.learning_rate * warm * (_FINAL_RATE + (1 - _FINAL_RATE) * cosine)
 
@@ -55,7 +66,9 @@ class TrainingConfig:
 class Progress:
     """Where the loop is: losses in nats, None before the first; ``validated_step`` is where ``validation`` is from.
 
-    ``spent`` is the share of the budget used, ``seen`` and ``per_second`` count symbols, values or examples.
+    ``spent`` is the share of the budget used, ``seen`` and ``per_second`` count symbols, values or examples. The
+    largest gradient was that of step ``largest_gradient_step``, counted from 1 as in ``step``, and the parameter
+    ``largest_gradient_in`` had the largest share of it.
     """
 
     step: int = 0

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from chainrule.models import Carry, ConditionalModel
 from chainrule.training.feeds import Batch
@@ -54,17 +53,27 @@ def log_probs(model: ConditionalModel, pieces: Sequence[Piece]) -> list[NDArray[
     """log p(x_t | x_<t) in nats of every scored step, one array a piece, in the order of the pieces.
 
     Each piece is a row of its own with its own state, so how rows are put together changes nothing but rounding.
+
+    >>> from chainrule.models import ModelConfig, build_symbol_model
+    >>> model = build_symbol_model(ModelConfig("gru", hidden=8), symbols=5)
+    >>> [len(scores) for scores in log_probs(model, [Piece(np.array([3, 1, 4, 1]), context=1), Piece(np.array([2]))])]
+    [3, 1]
     """
     scores: list[NDArray[np.float64]] = [np.empty(0)] * len(pieces)
     longest_first = sorted(range(len(pieces)), key=lambda i: -len(pieces[i].x))
     with model.evaluating():
         for first in range(0, len(pieces), _ROWS):
             rows = longest_first[first : first + _ROWS]
-            x = pad_sequence([torch.from_numpy(pieces[i].x) for i in rows], batch_first=True)
+            x = torch.stack([_extended(pieces[i].x, len(pieces[rows[0]].x)) for i in rows])
             whole = torch.cat(list(_chunked(model, x)), dim=1).double().numpy()
             for row, i in enumerate(rows):
                 scores[i] = whole[row, pieces[i].context : len(pieces[i].x)]
     return scores
+
+
+def _extended(x: NDArray[Any], steps: int) -> Tensor:
+    """x as long as the longest row beside it. Its last step is repeated: a value that every transform can take."""
+    return torch.from_numpy(np.pad(x, [(0, steps - len(x)), *[(0, 0)] * (x.ndim - 1)], mode="edge"))
 
 
 def _chunked(model: ConditionalModel, x: Tensor) -> Iterator[Tensor]:
@@ -78,7 +87,13 @@ def _chunked(model: ConditionalModel, x: Tensor) -> Iterator[Tensor]:
 def confusion_and_loss(
     model: nn.Module, examples: Tensor, batch_of: Batch, classes: int
 ) -> tuple[NDArray[np.int64], float]:
-    """The confusion matrix [true, predicted] of the named examples, and the mean loss in nats."""
+    """The confusion matrix [true, predicted] of the named examples, and the mean loss in nats.
+
+    >>> x, labels = torch.tensor([[2.0, 0.0], [1.0, 3.0], [0.0, 1.0]]), torch.tensor([0, 1, 0])
+    >>> matrix, loss = confusion_and_loss(nn.Identity(), torch.arange(3), lambda i: ((x[i],), labels[i]), classes=2)
+    >>> matrix.tolist(), round(loss, 3)
+    ([[1, 1], [0, 1]], 0.522)
+    """
     matrix = np.zeros((classes, classes), dtype=np.int64)
     loss = 0.0
     was_training = model.training

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 from chainrule.models import Carry
 from chainrule.training.streams import Streams
 
-__all__ = ["Feed", "LabelledFeed", "StreamFeed"]
+__all__ = ["Batch", "Feed", "LabelledFeed", "StreamFeed"]
 
 Batch = Callable[[Tensor], tuple[tuple[Tensor, ...], Tensor]]
+"""From the numbers of some examples to a model's arguments and the labels."""
 
 
 class Feed(Protocol):
@@ -28,7 +29,17 @@ class Feed(Protocol):
 
 
 class StreamFeed:
-    """Truncated backpropagation through time: state is carried from chunk to chunk, gradients stop at its border."""
+    """Truncated backpropagation through time: state is carried from chunk to chunk, gradients stop at its border.
+
+    Every epoch starts afresh. Truncation after Williams & Peng 1990, with the chunk as both of their lengths.
+
+    >>> import numpy as np
+    >>> from chainrule.models import ModelConfig, build_symbol_model
+    >>> model = build_symbol_model(ModelConfig("gru", hidden=8), symbols=5)
+    >>> feed = StreamFeed(Streams([np.array([3, 1, 4, 1, 2, 0])], batch=2, window=2))
+    >>> [feed.loss(model)[1] for _ in range(3)]  # two epochs take four chunks
+    [4, 2, 4]
+    """
 
     def __init__(self, streams: Streams) -> None:
         self.streams = streams
@@ -39,7 +50,7 @@ class StreamFeed:
         x, resets, mask = self.streams.chunk(self._next)
         log_prob, carry = model(x, self._carry, resets=resets)
         self._next = (self._next + 1) % len(self.streams)
-        self._carry = carry.detach() if self._next else None  # every epoch starts afresh
+        self._carry = carry.detach() if self._next else None
         return -log_prob[mask].mean(), int(mask.sum())
 
     def state(self) -> dict[str, Tensor]:
@@ -59,6 +70,11 @@ class LabelledFeed:
     """Batches of labelled examples in an order drawn anew each epoch.
 
     ``batch_of(index)`` gives the model's arguments and the labels of the examples named by ``index``.
+
+    >>> x, labels = torch.zeros(10, 3), torch.zeros(10, dtype=torch.int64)
+    >>> feed = LabelledFeed(examples=10, batch=4, batch_of=lambda index: ((x[index],), labels[index]), seed=0)
+    >>> [feed.loss(nn.Linear(3, 2))[1] for _ in range(4)]
+    [4, 4, 2, 4]
     """
 
     def __init__(self, examples: int, batch: int, batch_of: Batch, seed: int) -> None:

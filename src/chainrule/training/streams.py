@@ -32,6 +32,10 @@ class Streams:
         batch: rows; fewer are made when there are fewer than two steps for each.
         window: steps a chunk.
 
+    Raises:
+        ArgumentError: batch or window is below 1.
+        TooShortError: there are fewer than two steps.
+
     >>> streams = Streams([np.arange(5), np.arange(5, 8)], batch=2, window=3)
     >>> len(streams), streams.chunk(0).x.tolist(), streams.chunk(1).x.tolist()
     (2, [[0, 1, 2], [4, 5, 6]], [[3], [7]])
@@ -53,11 +57,13 @@ class Streams:
         if len(documents) > 1:
             self._starts = np.zeros(steps, dtype=np.bool_)
             self._starts[np.cumsum([0, *(len(document) for document in documents[:-1])])] = True
-        bounds = np.linspace(0, steps, min(batch, steps // 2) + 1).astype(np.int64)
+        rows = min(batch, steps // 2)
+        bounds = np.arange(rows + 1) * steps // rows
         self._first, self._last = bounds[:-1], bounds[1:]
 
     @property
     def rows(self) -> int:
+        """Rows of every chunk."""
         return len(self._first)
 
     def __len__(self) -> int:

@@ -99,9 +99,7 @@ def test_without_state_it_is_convolution_with_causal_padding(case: Case) -> None
     if case.x.shape[-1] == 0:
         return
     y, _ = causal_convolution(case.x, case.weight, case.bias, dilation=case.dilation, groups=case.groups)
-    expected = convolution(
-        case.x, case.weight, case.bias, padding="causal", dilation=case.dilation, groups=case.groups
-    )
+    expected = convolution(case.x, case.weight, case.bias, padding="causal", dilation=case.dilation, groups=case.groups)
     agree([y], [expected], case.leaves)
 
 
@@ -185,9 +183,7 @@ def test_first_and_second_derivatives_are_those_of_finite_differences() -> None:
     lengths = torch.tensor([4, 5])
 
     def op(x: Tensor, weight: Tensor, bias: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return causal_convolution(
-            x, weight, bias, state=state, resets=resets, lengths=lengths, dilation=2, groups=2
-        )
+        return causal_convolution(x, weight, bias, state=state, resets=resets, lengths=lengths, dilation=2, groups=2)
 
     leaves = random(2, 2, 5), random(2, 1, 3), random(2), random(2, 2, 4)
     assert torch.autograd.gradcheck(op, leaves)

@@ -30,9 +30,7 @@ def difference(f: Tensor) -> Tensor:
 
 @given(seeds, st.integers(1, 3), st.integers(1, 2), st.tuples(st.integers(0, 3), st.integers(0, 3)))
 @settings(deadline=None, max_examples=40)
-def test_shifting_the_input_shifts_the_output(
-    seed: int, stride: int, dilation: int, shift: tuple[int, int]
-) -> None:
+def test_shifting_the_input_shifts_the_output(seed: int, stride: int, dilation: int, shift: tuple[int, int]) -> None:
     torch.manual_seed(seed)
     x, weight, bias = random(2, 3, 17, 15), random(4, 3, 3, 2), random(4)
     y = convolution(x, weight, bias, stride=stride, dilation=dilation)

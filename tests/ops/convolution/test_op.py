@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.ops.convolution import convolution
+from chainrule.ops.convolution import convolution, formula
 from tests.ops.convolution.cases import TORCH, Case, cases, random
 from tests.tolerances import close
 
@@ -86,12 +86,26 @@ def test_first_and_second_derivatives_are_those_of_finite_differences(
     assert torch.autograd.gradgradcheck(op, leaves)
 
 
-def test_only_the_gradients_asked_for_are_computed() -> None:
-    x, weight, bias = random(2, 3, 6), random(4, 3, 2).detach(), random(4)
-    torch.autograd.backward(convolution(x, weight, bias).sum())
-    assert x.grad is not None
-    assert bias.grad is not None
-    assert weight.grad is None
+def forbidden(*_: object) -> Tensor:
+    raise AssertionError("this must not be called")
+
+
+def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, weight, bias = random(2, 3, 6), random(4, 3, 2), random(4)
+    y = convolution(x, weight.detach(), bias)
+    expected = torch.autograd.grad(convolution(x, weight, bias).sum(), (x, bias))
+    monkeypatch.setattr(formula, "_kernel_gradient", forbidden)
+    for actual, wanted in zip(torch.autograd.grad(y.sum(), (x, bias)), expected, strict=True):
+        assert torch.equal(actual, wanted)
+
+
+def test_the_backend_asked_for_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, weight = random(2, 3, 6), random(4, 3, 2)
+    monkeypatch.setattr(formula, "convolution", forbidden)
+    convolution(x, weight, backend="reference")
+    for backend in ("auto", "formula"):
+        with pytest.raises(AssertionError, match="must not be called"):
+            convolution(x, weight, backend=backend)
 
 
 def test_the_readmes_example() -> None:
@@ -103,15 +117,9 @@ def test_the_readmes_example() -> None:
     w = torch.tensor([[list(ws)]], requires_grad=True)
     y = convolution(x, w)
     dx, dw = torch.autograd.grad(y, (x, w), torch.tensor([list(ds)]))
-    assert y.tolist() == [
-        [w1 * x1 + w2 * x2 + w3 * x3, w1 * x2 + w2 * x3 + w3 * x4, w1 * x3 + w2 * x4 + w3 * x5]
-    ]
-    assert dx.tolist() == [
-        [d1 * w1, d1 * w2 + d2 * w1, d1 * w3 + d2 * w2 + d3 * w1, d2 * w3 + d3 * w2, d3 * w3]
-    ]
-    assert dw.tolist() == [
-        [[d1 * x1 + d2 * x2 + d3 * x3, d1 * x2 + d2 * x3 + d3 * x4, d1 * x3 + d2 * x4 + d3 * x5]]
-    ]
+    assert y.tolist() == [[w1 * x1 + w2 * x2 + w3 * x3, w1 * x2 + w2 * x3 + w3 * x4, w1 * x3 + w2 * x4 + w3 * x5]]
+    assert dx.tolist() == [[d1 * w1, d1 * w2 + d2 * w1, d1 * w3 + d2 * w2 + d3 * w1, d2 * w3 + d3 * w2, d3 * w3]]
+    assert dw.tolist() == [[[d1 * x1 + d2 * x2 + d3 * x3, d1 * x2 + d2 * x3 + d3 * x4, d1 * x3 + d2 * x4 + d3 * x5]]]
 
 
 @pytest.mark.parametrize(("length", "unused"), [(7, [2, 5, 6]), (8, [2, 5]), (9, [2, 5, 8])])

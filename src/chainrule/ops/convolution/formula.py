@@ -136,18 +136,13 @@ def _kernel_gradient(x: Tensor, dy: Tensor, size: _Sizes, stride: _Sizes, dilati
 def _correlate(x: Tensor, weight: Tensor, stride: _Sizes, dilation: _Sizes) -> Tensor:
     """The sum over channels and kernel positions, in whichever order makes the smaller intermediate."""
     kernel = weight.shape[3:]
-    size = [
-        (h - d * (k - 1) - 1) // s + 1
-        for h, d, k, s in zip(x.shape[3:], dilation, kernel, stride, strict=True)
-    ]
+    size = [(h - d * (k - 1) - 1) // s + 1 for h, d, k, s in zip(x.shape[3:], dilation, kernel, stride, strict=True)]
     if weight.shape[1] < weight.shape[2] and prod(kernel) < prod(size):
         return _multiply_then_shift(x, weight, size, stride, dilation)
     return _gather_then_multiply(x, weight, size, stride, dilation)
 
 
-def _gather_then_multiply(
-    x: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes
-) -> Tensor:
+def _gather_then_multiply(x: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes) -> Tensor:
     """View x as windows [b,g,c,j,i] = x[b,g,c,s j + d i], then one product sums over c and i."""
     kernel, (lead, space) = weight.shape[3:], (x.stride()[:3], x.stride()[3:])
     between = [a * s for a, s in zip(space, stride, strict=True)]

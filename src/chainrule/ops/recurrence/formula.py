@@ -94,9 +94,7 @@ def _scan(
     return states, saved
 
 
-def _scan_backward(
-    cell: Cell, dY: Tensor, dstate: State, slopes: Saved, schedule: _Schedule
-) -> tuple[State, State]:
+def _scan_backward(cell: Cell, dY: Tensor, dstate: State, slopes: Saved, schedule: _Schedule) -> tuple[State, State]:
     """Stage 2 backward: the gradients of the states that the steps made, (T, B, ·), and of the first state.
 
     dstate enters as the gradient of the last state. At each step, h_t feeds y_t and step t + 1, so that

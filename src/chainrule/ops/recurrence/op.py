@@ -211,8 +211,7 @@ def _expect(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor) -> Non
 def _checked_resets(resets: Tensor, x: Tensor) -> Tensor:
     if resets.dtype != torch.bool or resets.shape != x.shape[:2] or resets.device != x.device:
         raise ShapeError(
-            f"resets must be bool, (batch, time) = {tuple(x.shape[:2])}, on {x.device}, "
-            f"got {_described(resets)}."
+            f"resets must be bool, (batch, time) = {tuple(x.shape[:2])}, on {x.device}, got {_described(resets)}."
         )
     return resets
 

@@ -1,0 +1,100 @@
+"""The options that commands share, each defined once."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from chainrule.data import Reading
+
+_MODEL, _TRAINING, _READING = "Model", "Training", "Reading the data"
+
+Source = Annotated[
+    str, Argument(metavar="DATA", help="A file, a folder, or a built-in set (see: chainrule data).", show_default=False)
+]
+NewSource = Annotated[
+    str | None, Argument(metavar="[DATA]", help="New data, read as the run's own was.", show_default=False)
+]
+RunFolder = Annotated[Path, Argument(metavar="RUN", help="The folder that fit made.", show_default=False)]
+
+Hidden = Annotated[
+    int | None, Option(help="Features a step; 256, for images 32.", rich_help_panel=_MODEL, show_default=False)
+]
+Window = Annotated[
+    int | None,
+    Option(
+        help="Steps that ar, mlp and conv see and that gradients go back; 64, or a tenth of a short series.",
+        rich_help_panel=_MODEL,
+        show_default=False,
+    ),
+]
+Head = Annotated[str, Option(help="For real values: gaussian or student.", rich_help_panel=_MODEL)]
+Minutes = Annotated[
+    float | None, Option(help="Budget of time; 3 (compare: 1).", rich_help_panel=_TRAINING, show_default=False)
+]
+Steps = Annotated[
+    int | None, Option(help="Budget of steps, instead of minutes.", rich_help_panel=_TRAINING, show_default=False)
+]
+Batch = Annotated[int, Option(help="Parallel rows, or examples a step.", rich_help_panel=_TRAINING)]
+Rate = Annotated[float, Option("--learning-rate", help="The peak learning rate.", rich_help_panel=_TRAINING)]
+Seed = Annotated[int, Option(help="Of everything random.")]
+Quiet = Annotated[bool, Option("--quiet", help="Show no progress.")]
+
+Kind = Annotated[
+    str | None,
+    Option(
+        help="text, table, sound or images, if the name does not tell.", rich_help_panel=_READING, show_default=False
+    ),
+]
+Encoding = Annotated[str, Option(help="Of text and CSV files.", rich_help_panel=_READING)]
+Unit = Annotated[str, Option(help="Of text: characters or bytes.", rich_help_panel=_READING)]
+Documents = Annotated[str, Option(help="Of a text: one, blank-line or line.", rich_help_panel=_READING)]
+Columns = Annotated[
+    list[str] | None,
+    Option(
+        "--columns",
+        "--column",
+        help="Of a table: names, with commas between them or the option repeated.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+Date = Annotated[str | None, Option(help="The date column; found if not named.", rich_help_panel=_READING)]
+Transform = Annotated[str, Option(help="standardise, none, difference or log-return.", rich_help_panel=_READING)]
+Fill = Annotated[str | None, Option(help="Blanks: forward, linear or drop; else refused.", rich_help_panel=_READING)]
+Season = Annotated[
+    int | None, Option(help="Steps in a season; found if not given.", rich_help_panel=_READING, show_default=False)
+]
+SampleRate = Annotated[
+    int | None, Option("--rate", help="Resample sound to this.", rich_help_panel=_READING, show_default=False)
+]
+Labels = Annotated[bool, Option("--labels", help="Classify sound files by folder or name.", rich_help_panel=_READING)]
+
+
+def reading_of(
+    kind: str | None,
+    encoding: str,
+    unit: str,
+    documents: str,
+    columns: list[str] | None,
+    date: str | None,
+    transform: str,
+    fill: str | None,
+    season: int | None,
+    rate: int | None,
+    labels: bool,
+) -> Reading:
+    """The reading that the options ask for."""
+    return Reading(
+        kind=kind,
+        encoding=encoding,
+        unit=unit,
+        documents=documents,
+        columns=tuple(name.strip() for names in columns or () for name in names.split(",")),
+        date=date,
+        transform=transform,
+        fill=fill,
+        season=season,
+        rate=rate,
+        labels=labels,
+    )

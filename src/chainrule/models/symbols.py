@@ -1,0 +1,65 @@
+"""Conditional models of symbols: text, and quantised sound."""
+
+import torch
+from torch import Tensor, nn
+
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.models.conditional import Carry, ConditionalModel
+from chainrule.models.encoders import Encoder, State
+from chainrule.models.heads import CategoricalHead, Prediction
+
+__all__ = ["SymbolModel"]
+
+
+class SymbolModel(ConditionalModel):
+    """A conditional model of V symbols; x is int64 (B, T).
+
+    Before its first symbol a row has seen V, the start: it enters as a zero vector and nothing predicts it.
+
+    >>> from chainrule.models import ModelConfig, build_symbol_model
+    >>> model = build_symbol_model(ModelConfig("gru", hidden=8), symbols=5)
+    >>> x = torch.tensor([[3, 1, 4, 1]])
+    >>> model.log_prob(x).shape
+    torch.Size([1, 4])
+    >>> first, carry = model(x[:, :2])  # the same in two chunks
+    >>> second, carry = model(x[:, 2:], carry)
+    >>> torch.allclose(torch.cat([first, second], dim=1), model.log_prob(x))
+    True
+    >>> model.sample(6, context=x, seed=1).shape
+    torch.Size([1, 6])
+    """
+
+    def __init__(self, symbols: int, embedding: nn.Embedding, encoder: Encoder, head: CategoricalHead) -> None:
+        super().__init__()
+        self.symbols = symbols
+        self.embedding = embedding
+        self.encoder = encoder
+        self.head = head
+
+    def start(self, batch: int) -> Carry:
+        return Carry(torch.full((batch,), self.symbols, dtype=torch.int64), None)
+
+    def _embed(self, symbols: Tensor) -> Tensor:
+        start = symbols == self.symbols
+        embedded: Tensor = self.embedding(symbols.masked_fill(start, 0))
+        return embedded.masked_fill(start[..., None], 0.0)
+
+    def forward(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, Carry]:
+        if x.dim() != 2 or x.dtype != torch.int64 or x.numel() == 0:
+            raise ShapeError(f"x must be int64 symbols (B, T), neither of them 0, got {x.dtype} {tuple(x.shape)}.")
+        low, high = (int(end) for end in x.aminmax())
+        if low < 0 or high >= self.symbols:
+            raise ArgumentError(f"symbols are numbered from 0 to {self.symbols - 1}, got {low if low < 0 else high}.")
+        carry = carry or self.start(len(x))
+        inputs = torch.cat([carry.last[:, None], x[:, :-1]], dim=1)
+        if resets is not None:
+            inputs = inputs.masked_fill(resets, self.symbols)
+        features, state = self.encoder(self._embed(inputs), carry.encoder, resets=resets)
+        return self.head(features).log_prob(x), Carry(x[:, -1], state)
+
+    def step(self, carry: Carry) -> tuple[Prediction, State]:
+        features, state = self.encoder(self._embed(carry.last[:, None]), carry.encoder)
+        return self.head(features[:, 0]), state
+
+    def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:
+        return drawn, Carry(drawn, state)

@@ -1,0 +1,79 @@
+"""What a path or a name is: the kind is found or named, and what fits nothing is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.data import Alphabet, Reading, Series, Symbols, read, write_wav
+from chainrule.errors import ArgumentError, DataError
+
+
+def test_an_unknown_name_suggests_a_built_in() -> None:
+    with pytest.raises(ArgumentError, match=r"data 'sunspot'; built in are english, .*tone. Did you mean 'sunspots'?"):
+        read("sunspot")
+
+
+def test_a_path_that_exists_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("english").write_text("mine")
+    symbols = read("english", Reading(kind="text"))
+    assert isinstance(symbols, Symbols)
+    assert symbols.length == 4
+
+
+def test_an_unknown_suffix_says_what_is_known(tmp_path: Path) -> None:
+    for name, said in (("a.foo", "the unknown suffix '.foo'"), ("README", "no suffix")):
+        (tmp_path / name).write_text("text")
+        with pytest.raises(DataError, match=rf"has {said}; known are text: .txt .*--kind text, table"):
+            read(tmp_path / name)
+        assert isinstance(read(tmp_path / name, Reading(kind="text")), Symbols)
+
+
+def test_a_kind_that_is_named_wins_over_the_suffix(tmp_path: Path) -> None:
+    (tmp_path / "table.txt").write_text("v\n1\n2\n")
+    assert isinstance(read(tmp_path / "table.txt", Reading(kind="table")), Series)
+    assert isinstance(read(tmp_path / "table.txt"), Symbols)
+
+
+def test_a_folder_of_several_kinds_needs_its_kind_named(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", np.full(10, 0.5), 8000)
+    (tmp_path / "README.md").write_text("some sound")
+    with pytest.raises(DataError, match=r"holds sound and text; expected one .*--kind sound"):
+        read(tmp_path)
+    sound = read(tmp_path, Reading(kind="sound"))
+    assert isinstance(sound, Symbols)
+    assert sound.length == 10
+
+
+def test_folders_that_hold_nothing_to_read_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("v\n1\n2\n")
+    with pytest.raises(DataError, match="holds no text, sound or images"):
+        read(tmp_path)
+    with pytest.raises(DataError, match="is a folder; a table is one file"):
+        read(tmp_path, Reading(kind="table"))
+    with pytest.raises(DataError, match=r"holds no sound; expected files ending in .wav .flac"):
+        read(tmp_path, Reading(kind="sound"))
+
+
+def test_one_image_is_no_data_set(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"a.png is one image; expected a folder"):
+        read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "takes", "gives"),
+    [
+        ("google", {"alphabet": Alphabet("bytes")}, "bytes", "real values"),
+        ("tone", {"alphabet": Alphabet("bytes")}, "bytes", "mu-law"),
+        ("english", {"alphabet": Alphabet("bytes")}, "bytes", "characters"),
+        ("digits", {"alphabet": Alphabet("bytes")}, "bytes", "labelled images"),
+        ("english", {"classes": ("a", "b")}, "labelled examples", "characters"),
+    ],
+)
+def test_data_of_another_kind_than_the_model_takes_is_refused(
+    source: str, options: dict[str, object], takes: str, gives: str
+) -> None:
+    with pytest.raises(DataError, match=f"the model takes {takes}, but {source} is read as {gives}"):
+        read(source, **options)  # type: ignore[arg-type]
