@@ -64,9 +64,7 @@ def test_bigram_is_the_formula_counted_by_hand(corpus: tuple[list[NDArray[np.int
 
 def test_unigram_adds_one() -> None:
     unigram = Unigram.fit([np.array([0, 0, 2]), np.array([0])], V=3)
-    np.testing.assert_allclose(
-        np.exp(unigram.log_prob(np.array([0, 1, 2]))), [4 / 7, 1 / 7, 2 / 7], rtol=TINY
-    )
+    np.testing.assert_allclose(np.exp(unigram.log_prob(np.array([0, 1, 2]))), [4 / 7, 1 / 7, 2 / 7], rtol=TINY)
 
 
 def test_bigram_learns_what_follows_where_the_unigram_cannot() -> None:
@@ -86,9 +84,7 @@ def test_symbol_log_prob_depends_on_the_past_alone() -> None:
 def test_bad_symbols() -> None:
     with pytest.raises(ArgumentError, match="V must be at least 1"):
         Unigram.fit([], 0)
-    with pytest.raises(
-        UnseenSymbolError, match=r"2 symbols lie outside the alphabet 0\.\.2; the first is 3, at"
-    ):
+    with pytest.raises(UnseenSymbolError, match=r"2 symbols lie outside the alphabet 0\.\.2; the first is 3, at"):
         Bigram.fit([np.array([0, 3, -1])], 3)
     with pytest.raises(ShapeError, match=r"1-D array of integers, got shape \(2,\) of float64"):
         Unigram.fit([], 3).log_prob(np.array([0.0, 1.0]))

@@ -32,9 +32,7 @@ def saved(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def fan(
-    columns: int = 2, H: int = 5, levels: list[float] = LEVELS, T: int = 100
-) -> tuple[NDArray[np.float64], ...]:
+def fan(columns: int = 2, H: int = 5, levels: list[float] = LEVELS, T: int = 100) -> tuple[NDArray[np.float64], ...]:
     rng = np.random.default_rng(0)
     history = rng.standard_normal((T, columns))
     quantiles = np.sort(rng.standard_normal((len(levels), H, columns)), axis=0)
@@ -68,9 +66,7 @@ def test_rcparams_and_pyplots_figures_are_left_alone() -> None:
 
 def test_loss_curve_holds_both_curves_and_names_the_baselines() -> None:
     losses, held_out = [4.0, 3.0, 2.0], [3.5, 2.9, 3.1]
-    figure = loss_curve(
-        [1, 2, 3], losses, [1, 2, 3], held_out, unit="bits", baselines={"unigram": 3.3, "bigram": 2.5}
-    )
+    figure = loss_curve([1, 2, 3], losses, [1, 2, 3], held_out, unit="bits", baselines={"unigram": 3.3, "bigram": 2.5})
     axes = figure.axes[0]
     train, valid, unigram, bigram = lines(axes)
     assert train.tolist() == losses

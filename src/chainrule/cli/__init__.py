@@ -1,5 +1,8 @@
 """The command line: a face over runs, without mathematics of its own."""
 
+import io
+import sys
+
 from chainrule._optional import require
 from chainrule.errors import MissingExtraError
 
@@ -12,7 +15,11 @@ def main() -> None:
         require("typer")
         require("rich")
     except MissingExtraError as error:
-        raise SystemExit(f"error: {error}") from None
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a symbol that the terminal's encoding lacks is no reason to stop
     from chainrule.cli.app import app  # needs typer to be imported at all
 
     app()

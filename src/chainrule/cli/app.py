@@ -1,6 +1,8 @@
-"""The commands together, and what happens to their errors: one line on standard error and an exit code."""
+"""The commands together, and what happens to their errors: one message on standard error and an exit code."""
 
+import inspect
 import warnings
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import typer
@@ -26,17 +28,18 @@ class _Group(TyperGroup):
     """Turns errors into messages and exit codes, for every command in one place."""
 
     def invoke(self, ctx: Any) -> Any:
-        warnings.showwarning = _show_warning
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            say("interrupted; what was saved is kept (fit goes on with --resume)", style="bold red")
-            raise typer.Exit(_INTERRUPTED) from None
-        except BrokenPipeError:
-            raise  # the reader of a pipe has seen enough: typer ends quietly
-        except (ChainruleError, OSError) as error:
-            say(f"error: {error}", style="bold red")
-            raise typer.Exit(_USER_ERROR) from None
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                say("interrupted; what was saved is kept (fit goes on with --resume)", style="bold red")
+                raise typer.Exit(_INTERRUPTED) from None
+            except BrokenPipeError:
+                raise  # the reader of a pipe has seen enough: typer ends quietly
+            except (ChainruleError, OSError) as error:
+                say(f"error: {error}", style="bold red")
+                raise typer.Exit(_USER_ERROR) from None
 
 
 def _show_warning(
@@ -60,30 +63,28 @@ app = typer.Typer(
 )
 
 
-def _example(*lines: str) -> str:
-    """The end of a command's help: commands that work as they stand, one after the other."""
-    return "\n\n".join(["Example:", *(f"$ {line}" for line in lines)])
+def _add(name: str, command: Callable[..., None], *example: str) -> None:
+    """Add a command: its help is its docstring, a paragraph a line, and then commands that work as they stand."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    described = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+    shown = "\n\n".join(["Example:", *(f"$ {line}" for line in example)])
+    app.command(name, help=described, epilog=shown)(command)
 
 
 _SERIES = "chainrule fit sunspots --model ar --out runs/sunspots"
 _TEXT = "chainrule fit english --steps 300 --out runs/english"
 
-app.command("fit", epilog=_example(_TEXT, _SERIES))(fit_command)
-app.command("score", epilog=_example(_SERIES, "chainrule score runs/sunspots"))(score_command)
-app.command("sample", epilog=_example(_TEXT, 'chainrule sample runs/english --prompt "The for statement"'))(
-    sample_command
-)
-app.command("forecast", epilog=_example(_SERIES, "chainrule forecast runs/sunspots --horizon 12 --plot fan.png"))(
-    forecast_command
-)
-app.command("backtest", epilog=_example(_SERIES, "chainrule backtest runs/sunspots --horizon 5"))(backtest_command)
-app.command("compare", epilog=_example("chainrule compare sunspots --models ar,gru --steps 200"))(compare_command)
-app.command(
+_add("fit", fit_command, _TEXT, _SERIES)
+_add("score", score_command, _SERIES, "chainrule score runs/sunspots")
+_add("sample", sample_command, _TEXT, 'chainrule sample runs/english --prompt "The for statement"')
+_add("forecast", forecast_command, _SERIES, "chainrule forecast runs/sunspots --horizon 12 --plot fan.png")
+_add("backtest", backtest_command, _SERIES, "chainrule backtest runs/sunspots --horizon 5")
+_add("compare", compare_command, "chainrule compare sunspots --models ar,gru --steps 200")
+_add(
     "classify",
-    epilog=_example(
-        "chainrule fit digits --steps 300 --out runs/digits",
-        "chainrule data digits --out digits",
-        "chainrule classify runs/digits digits/3/0003.png",
-    ),
-)(classify_command)
-app.command("data", epilog=_example("chainrule data", "chainrule data google --out google.csv"))(data_command)
+    classify_command,
+    "chainrule fit digits --steps 300 --out runs/digits",
+    "chainrule data digits --out digits",
+    "chainrule classify runs/digits digits/3/0003.png",
+)
+_add("data", data_command, "chainrule data", "chainrule data google --out google.csv")

@@ -1,23 +1,48 @@
 """Where output goes: results to standard output, everything said about them to standard error."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-__all__ = ["say", "show", "write"]
+from chainrule.errors import ArgumentError
+
+__all__ = ["check_out", "emit", "say", "show"]
 
 
 def show(renderable: Any) -> None:
-    """A result, for people: a table or a line."""
-    Console(highlight=False).print(renderable)
+    """A result, for people: a table or a line; names in it are never read as markup."""
+    Console(highlight=False, markup=False, emoji=False).print(renderable)
 
 
-def write(text: str) -> None:
-    """A result, exactly as it is."""
-    sys.stdout.write(text)
+def emit(result: str | bytes, out: Path | None) -> None:
+    """A result, exactly as it is, to the file or to standard output."""
+    raw = result.encode() if isinstance(result, str) else result
+    if out is not None:
+        out.write_bytes(raw)
+        say(f"written to {out}")
+    elif isinstance(result, str):
+        sys.stdout.write(result)
+    else:
+        sys.stdout.buffer.write(raw)
 
 
 def say(text: str, style: str | None = None) -> None:
     """A remark or an error, on standard error; never wrapped in a pipe, never read as markup."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, style=style, markup=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console.print(text, style=style)
+
+
+def check_out(option: str, path: Path | None, suffix: str) -> None:
+    """Refuse a file that could not be written, before the work whose result it is for.
+
+    Raises:
+        ArgumentError: another suffix, or a folder that does not exist.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() != suffix:
+        raise ArgumentError(f"{option} is {path}; expected a {suffix} file.")
+    if not path.parent.is_dir():
+        raise ArgumentError(f"{option} is {path}, and there is no folder {path.parent}. Make it first.")

@@ -148,7 +148,7 @@ def compare_command(
 
 
 def data_command(
-    name: Annotated[str | None, Argument(metavar="[NAME]", help="A set to write to files.", show_default=False)] = None,
+    name: Annotated[str | None, Argument(metavar="NAME", help="A set to write to files.", show_default=False)] = None,
     out: Annotated[
         Path | None, Option(help="The file, for digits the folder, to write NAME to.", show_default=False)
     ] = None,

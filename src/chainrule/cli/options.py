@@ -6,6 +6,14 @@ from typing import Annotated
 from typer import Argument, Option
 
 from chainrule.data import Reading
+from chainrule.errors import ArgumentError
+
+
+def _check_seed(seed: int) -> int:
+    if not 0 <= seed < 2**63:
+        raise ArgumentError(f"--seed is {seed}; expected a whole number from 0 to 2^63 - 1.")
+    return seed
+
 
 _MODEL, _TRAINING, _READING = "Model", "Training", "Reading the data"
 
@@ -13,7 +21,7 @@ Source = Annotated[
     str, Argument(metavar="DATA", help="A file, a folder, or a built-in set (see: chainrule data).", show_default=False)
 ]
 NewSource = Annotated[
-    str | None, Argument(metavar="[DATA]", help="New data, read as the run's own was.", show_default=False)
+    str | None, Argument(metavar="DATA", help="New data, read as the run's own was.", show_default=False)
 ]
 RunFolder = Annotated[Path, Argument(metavar="RUN", help="The folder that fit made.", show_default=False)]
 
@@ -37,7 +45,7 @@ Steps = Annotated[
 ]
 Batch = Annotated[int, Option(help="Parallel rows, or examples a step.", rich_help_panel=_TRAINING)]
 Rate = Annotated[float, Option("--learning-rate", help="The peak learning rate.", rich_help_panel=_TRAINING)]
-Seed = Annotated[int, Option(help="Of everything random.")]
+Seed = Annotated[int, Option(callback=_check_seed, help="Of everything random.")]
 Quiet = Annotated[bool, Option("--quiet", help="Show no progress.")]
 
 Kind = Annotated[

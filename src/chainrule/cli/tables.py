@@ -1,6 +1,6 @@
 """Results as tables of at most 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.table import Table
@@ -15,14 +15,21 @@ __all__ = [
     "classification_table",
     "comparison_table",
     "errors_table",
-    "forecast_table",
+    "forecast_tables",
     "score_table",
 ]
 
 
 def _table(title: str, *columns: str) -> Table:
     """A plain table: the first column to the left, numbers to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
     return table
@@ -69,13 +76,15 @@ def class_table(score: ClassScore) -> Table:
     return table
 
 
-def forecast_table(forecast: Forecast) -> Table:
-    """One row a step."""
+def forecast_tables(forecast: Forecast) -> Iterator[Table]:
+    """A table a column of the series, one row a step."""
     header, rows = forecast.rows()
-    table = _table("forecast", *header)
-    for when, *values in rows:
-        table.add_row(str(when), *(f"{value:.5g}" for value in values))
-    return table
+    levels = len(forecast.levels)
+    for i, column in enumerate(forecast.columns):
+        table = _table(f"forecast of {column}", header[0], *(f"{level:g}" for level in forecast.levels))
+        for when, *values in rows:
+            table.add_row(str(when), *(f"{value:.5g}" for value in values[i * levels : (i + 1) * levels]))
+        yield table
 
 
 def backtest_table(backtest: Backtest, model: str) -> Table:
@@ -95,7 +104,7 @@ def comparison_table(comparison: Comparison) -> Table:
     real = any(row.errors for row in comparison.rows)
     errors = ("MAE", "in 80 %") if real else ("bits",)
     title = f"{comparison.of}: {comparison.count:,} {comparison.unit}s; nats and bits per {comparison.unit}"
-    table = _table(title, "", "nats", "gained +- 95 %", *errors, "params", "time", "memory")
+    table = _table(title, "", "nats", "gained ± 95 %", *errors, "params", "time", "MB")
     for row in sorted(comparison.rows, key=lambda row: row.nats):
         shown: Sequence[str] = (f"{row.nats / _NAT:.3f}",)
         if real:
@@ -103,11 +112,11 @@ def comparison_table(comparison: Comparison) -> Table:
         table.add_row(
             row.name,
             f"{row.nats:.3f}",
-            f"{row.gained:.3f} +- {row.gained_95:.3f}",
+            f"{row.gained:.3f} ± {row.gained_95:.3f}",
             *shown,
             "" if row.parameters is None else f"{row.parameters:,}",
             "" if row.seconds is None else f"{row.seconds:.0f} s",
-            "" if row.memory_bytes is None else f"{row.memory_bytes / 1e6:.0f} MB",
+            "" if row.memory_bytes is None else f"{row.memory_bytes / 1e6:.0f}",
             style="bold" if row.parameters is not None else None,
         )
     return table
@@ -127,8 +136,8 @@ def builtins_table() -> Table:
     """The built-in data sets."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("name", "what", "source and licence"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", style="bold" if column == "name" else None)
     for entry in builtins():
         what = f"{entry.description} ({entry.kind}, {entry.size})"
-        table.add_row(f"[bold]{entry.name}[/]", what, f"{entry.source}; {entry.licence}")
+        table.add_row(entry.name, what, f"{entry.source}; {entry.licence}")
     return table

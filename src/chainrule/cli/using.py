@@ -12,10 +12,10 @@ from typer import Argument, Option
 
 from chainrule._optional import require
 from chainrule.cli import options as o
-from chainrule.cli.console import say, show, write
+from chainrule.cli.console import check_out, emit, say, show
 from chainrule.cli.fitting import show_score
-from chainrule.cli.tables import backtest_table, classification_table, forecast_table
-from chainrule.data import Series, Symbols, read, write_wav
+from chainrule.cli.tables import backtest_table, classification_table, forecast_tables
+from chainrule.data import Series, Symbols, write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
 
@@ -48,25 +48,22 @@ def sample_command(
     """Draw from a run: text, sound, or one possible future of a series."""
     opened = load(run)
     kind = _kind(opened)
-    if out is not None and out.suffix.lower() != _SUFFIXES[kind]:
-        raise ArgumentError(f"--out is {out}; a sample of {kind} is written to a {_SUFFIXES[kind]} file.")
+    if kind in _SUFFIXES:
+        check_out("--out", out, _SUFFIXES[kind])
     if kind == "sound" and out is None:
         raise ArgumentError("a sample of sound needs --out x.wav: it cannot be printed.")
-    given = _prompt(opened, prompt)
+    given = _prompt(opened, kind, prompt)
     drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed)
-    if kind == "sound":
-        assert out is not None
-        assert opened.config.data.rate is not None
-        whole = drawn if given is None else np.concatenate([given, drawn])
-        write_wav(out, whole, opened.config.data.rate)
-        say(f"{len(whole) / opened.config.data.rate:.2f} s of sound written to {out}")
-        return
     if kind == "series":
-        _emit(_csv(opened.config.data.columns, drawn), out)
-        return
-    text = drawn.decode(errors="replace") if isinstance(drawn, bytes) else drawn
-    before = given.decode(errors="replace") if isinstance(given, bytes) else given or ""
-    _emit(before + text + ("" if out else "\n"), out)
+        emit(_csv(opened.config.data.columns, drawn), out)
+    elif kind == "sound":
+        assert out is not None
+        _write_sound(out, given, drawn, opened.config.data.rate)
+    else:
+        whole = drawn if given is None else given + drawn
+        emit(whole, out)
+        if out is None:
+            emit("\n", None)
 
 
 def forecast_command(
@@ -79,15 +76,18 @@ def forecast_command(
     out: Annotated[Path | None, Option(help="Write every digit to this .csv.", show_default=False)] = None,
 ) -> None:
     """Forecast the steps after the end of the data, as quantiles of sampled futures."""
+    check_out("--plot", plot, ".png")
+    check_out("--out", out, ".csv")
     try:
         levels = [float(level) for level in quantiles.split(",")]
     except ValueError:
         raise ArgumentError(f"--quantiles is {quantiles!r}; expected numbers like .1,.5,.9") from None
     forecast = load(run).forecast(horizon, paths=paths, quantiles=levels, seed=seed)
     if out is None:
-        show(forecast_table(forecast))
+        for table in forecast_tables(forecast):
+            show(table)
     else:
-        _emit(forecast.to_csv(), out)
+        emit(forecast.to_csv(), out)
     if plot is not None:
         forecast.plot().savefig(plot)
         say(f"drawn to {plot}")
@@ -99,7 +99,7 @@ def backtest_command(
     horizon: Annotated[int, Option(help="Steps ahead of each forecast.")] = 30,
     paths: Annotated[int, Option(help="Sampled futures of each forecast.")] = 200,
     stride: Annotated[
-        int | None, Option(help="Steps between origins; as many as make 100 origins.", show_default=False)
+        int | None, Option(help="Steps between origins; so many that at most 100 are left.", show_default=False)
     ] = None,
     seed: o.Seed = 0,
 ) -> None:
@@ -131,7 +131,7 @@ def classify_command(
     show(classification_table(load(run).classify(files)))
 
 
-_SUFFIXES = {"text": ".txt", "sound": ".wav", "series": ".csv", "labels": ".txt"}
+_SUFFIXES = {"text": ".txt", "sound": ".wav", "series": ".csv"}
 
 
 def _kind(run: Run) -> str:
@@ -141,19 +141,27 @@ def _kind(run: Run) -> str:
     return "series" if data.transform is not None else "labels"
 
 
-def _prompt(run: Run, prompt: str | None) -> Any:
+def _prompt(run: Run, kind: str, prompt: str | None) -> Any:
     """The prompt as the run takes it: text or bytes, a waveform, or values."""
-    if prompt is None:
+    if prompt is None or kind == "labels":
         return None
-    alphabet = run.config.data.alphabet
     if prompt.startswith("FILE:"):
-        data = read(prompt.removeprefix("FILE:"), run.config.reading, alphabet=alphabet)
+        data = run.read(prompt.removeprefix("FILE:"))
         if isinstance(data, Symbols):
             return data.alphabet.decode(np.concatenate(data.documents))
-        return data.values if isinstance(data, Series) else None
-    if _kind(run) != "text":
+        assert isinstance(data, Series)
+        return data.values
+    if kind != "text":
         raise ArgumentError(f"--prompt is {prompt!r}; this run continues a file: give FILE:path.")
+    alphabet = run.config.data.alphabet
     return prompt.encode() if alphabet is not None and alphabet.kind == "bytes" else prompt
+
+
+def _write_sound(out: Path, given: Any, drawn: NDArray[np.float32], rate: int | None) -> None:
+    assert rate is not None
+    whole = drawn if given is None else np.concatenate([given, drawn])
+    write_wav(out, whole, rate)
+    say(f"{len(whole) / rate:.2f} s of sound written to {out}")
 
 
 def _csv(columns: tuple[str, ...], values: NDArray[np.float64]) -> str:
@@ -162,12 +170,3 @@ def _csv(columns: tuple[str, ...], values: NDArray[np.float64]) -> str:
     writer.writerow(columns)
     writer.writerows(values.tolist())
     return text.getvalue()
-
-
-def _emit(text: str, out: Path | None) -> None:
-    """To the file, or to standard output."""
-    if out is None:
-        write(text)
-    else:
-        out.write_text(text, encoding="utf-8")
-        say(f"written to {out}")

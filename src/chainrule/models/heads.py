@@ -46,9 +46,7 @@ class RealPrediction(Prediction, Protocol):
 
 def _check_temperature(temperature: float) -> None:
     if not 0 < temperature < math.inf:
-        raise ArgumentError(
-            f"temperature must be above 0 and finite, got {temperature}; 1 samples the model as it is."
-        )
+        raise ArgumentError(f"temperature must be above 0 and finite, got {temperature}; 1 samples the model as it is.")
 
 
 def _no_top_k(top_k: int | None) -> None:

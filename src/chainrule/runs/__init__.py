@@ -2,7 +2,7 @@
 
 from chainrule.runs.backtest import Backtest, BacktestRow
 from chainrule.runs.classifying import Classification
-from chainrule.runs.compare import Comparison, ComparisonRow, compare
+from chainrule.runs.comparing import Comparison, ComparisonRow, compare
 from chainrule.runs.fitting import fit, load
 from chainrule.runs.forecasting import Forecast
 from chainrule.runs.results import ClassScore, Errors, Score

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule.data import Series
 from chainrule.errors import ArgumentError, TooShortError
 from chainrule.models import Carry, SeriesModel
-from chainrule.runs.metrics import coverage, crps_from_paths, mae, mase, mase_scale, rmse
-from chainrule.runs.series_score import naive_forecasts
+from chainrule.runs.metrics import coverage, crps_from_paths, mae, mase, rmse
+from chainrule.runs.series_score import Baselines
 
 __all__ = ["Backtest", "BacktestRow", "backtest_series"]
 
@@ -50,9 +49,8 @@ class Backtest:
 
 def backtest_series(
     model: SeriesModel,
-    data: Series,
-    train: _Floats,
-    head: str,
+    values: _Floats,
+    baselines: Baselines,
     begin: int,
     of: str,
     *,
@@ -62,16 +60,16 @@ def backtest_series(
     seed: int,
     advance: Callable[[float], None],
 ) -> Backtest:
-    """Forecast ``horizon`` steps at origins from ``begin`` on, every ``stride`` steps.
+    """Forecast ``horizon`` steps of values (T, C) at origins from ``begin`` on, every ``stride`` steps.
 
     The data is read once, in order: the state is streamed from origin to origin and copied there, so no forecast sees
     a step after its origin. ``advance`` is told the share that is done.
     """
-    values = data.values
     last = len(values) - horizon
-    if horizon < 1 or paths < 2 or (stride is not None and stride < 1):
+    if horizon < 1 or paths < 2 or (stride is not None and stride < 1) or seed < 0:
         raise ArgumentError(
-            f"horizon and stride must be at least 1 and paths at least 2, got {horizon}, {stride} and {paths}."
+            "horizon and stride must be at least 1, paths at least 2 and seed at least 0; "
+            f"got horizon {horizon}, stride {stride}, paths {paths} and seed {seed}."
         )
     if last < begin:
         raise TooShortError(
@@ -90,10 +88,9 @@ def backtest_series(
         sampled["model"].append(drawn.view(-1, paths, horizon, values.shape[1]).numpy())
         advance(min(first + group, len(origins)) / len(origins))
     rng = np.random.default_rng(seed)
-    for naive in naive_forecasts(train, data.season, head):
+    for naive in baselines.naive:
         sampled[naive.name] = [naive.paths(values[:t], horizon, paths, rng)[None] for t in origins]
-    scale = mase_scale(train, data.season)
-    rows_of = {name: _row(np.concatenate(parts), actual, scale) for name, parts in sampled.items()}
+    rows_of = {name: _row(np.concatenate(parts), actual, baselines.scale) for name, parts in sampled.items()}
     return Backtest(of, horizon, len(origins), paths, rows_of)
 
 

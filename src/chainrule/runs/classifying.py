@@ -14,7 +14,7 @@ from chainrule.data.images import read_image
 from chainrule.data.sound import read_waveform
 from chainrule.errors import DataError
 from chainrule.models import log_spectrogram
-from chainrule.runs.config import DataConfig
+from chainrule.runs.dataset import DataConfig
 
 __all__ = ["BANDS", "Classification", "as_pixels", "classify_files", "pad_features", "sound_features"]
 

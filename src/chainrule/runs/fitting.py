@@ -1,19 +1,21 @@
 """Fitting: from a source of data and a choice of model to a run."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from chainrule.data import Labelled, Reading, Series, Symbols, read
-from chainrule.errors import ArgumentError, RunExistsError
+from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import ModelConfig
-from chainrule.runs.config import DataConfig, RunConfig
+from chainrule.runs.config import CONFIG, RunConfig
+from chainrule.runs.dataset import Data, DataConfig
+from chainrule.runs.folder import check_resumable, make_folder, refuse_existing
 from chainrule.runs.labelled import ClassifierRun, LabelledTask
 from chainrule.runs.progress import keep_until, reporting
 from chainrule.runs.report import write_report
-from chainrule.runs.run import Data, Run, Source
+from chainrule.runs.run import Run, Source
 from chainrule.runs.series import SeriesRun, SeriesTask
 from chainrule.runs.symbols import SymbolRun, SymbolTask
 from chainrule.runs.task import Task
@@ -48,9 +50,13 @@ def load(path: str | Path) -> Run:
     """
     folder = Path(path)
     config = RunConfig.load(folder)
-    model = config.data.build(config.model)
     weights, _ = load_tensors(folder / BEST)
-    load_weights(model, weights)
+    try:
+        model = config.data.build(config.model)
+        load_weights(model, weights)
+    except (RunFormatError, ArgumentError, TypeError, IndexError, RuntimeError) as error:
+        # A config that was changed by hand may ask for a model that cannot be built, in any of torch's own words.
+        raise RunFormatError(f"{folder / CONFIG} and {folder / BEST} do not fit together: {error}") from error
     return _RUNS[config.data.kind](folder, config, model)
 
 
@@ -83,10 +89,10 @@ def fit(
     Args:
         source: a file, a folder, the name of a built-in set, or data already read.
         model: ar, mlp, conv, rnn, gru or lstm; None takes gru, and conv for images.
-        hidden: features a step; None takes 256, and 32 for images.
+        hidden: features a step; None takes 256, and 32 for images. Not for ar.
         layers: None takes as many as the window needs for conv, else 1.
         window: steps that ar, mlp and conv see, and that gradients go back through; None takes 64, or a tenth of a
-            short series.
+            short series. Not for images.
         dropout: share of features dropped in training.
         tied: the output weights are the embedding (symbols only).
         head: "gaussian" or "student", for real values.
@@ -112,14 +118,21 @@ def fit(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     run = fit("sunspots", "ar", window=9, out=folder + "/sunspots")
     ...     round(run.score().errors["model"].mae)
-    17
+    15
     """
     if minutes is not None and steps is not None:
         raise ArgumentError("give minutes or steps, not both: they are two budgets for the same run.")
-    data = source if isinstance(source, Symbols | Series | Labelled) else read(source, reading)
+    if seed < 0:
+        raise ArgumentError(f"seed must be at least 0, got {seed}.")
+    data = _data(source, reading)
     if isinstance(data, Series):
         reading = replace(reading, columns=data.columns)  # so that new data is read for the same ones
     images = isinstance(data, Labelled) and data.kind == "images"
+    if images and window is not None:
+        raise ArgumentError(f"window is {window}, but images have no steps. Leave it out.")
+    if model == "ar" and hidden is not None:
+        raise ArgumentError(f"hidden is {hidden}, but ar has no hidden features. Leave it out, or try mlp.")
+    window = _window(data) if window is None else window
     config = RunConfig(
         source=None if source is data else _stored(str(source)),
         reading=reading,
@@ -127,7 +140,7 @@ def fit(
             name=model or ("conv" if images else "gru"),
             hidden=(32 if images else 256) if hidden is None else hidden,
             layers=layers,
-            window=_window(data) if window is None else window,
+            window=window,
             dropout=dropout,
             tied=tied,
             head=head,
@@ -135,7 +148,7 @@ def fit(
         training=TrainingConfig(
             steps, 3.0 if minutes is None else minutes, batch, learning_rate, weight_decay, clip, seed
         ),
-        data=_describe(data, reading),
+        data=_describe(data, reading, window),
     )
     folder = Path(out) if out is not None else Path("runs") / f"{Path(config.data.name).stem}-{config.model.name}"
     with torch.random.fork_rng(devices=[]):
@@ -146,20 +159,43 @@ def fit(
 def _fit(data: Data, config: RunConfig, folder: Path, *, resume: bool, quiet: bool) -> Run:
     task = _task(data, config)
     model = config.data.build(config.model)
-    _open(folder, config, resume=resume)
+    if resume:
+        check_resumable(folder, config)
+    else:
+        refuse_existing(folder)
+    solved = task.solve(model)  # may be refused, so before anything is written
+    make_folder(folder)
+    config.save(folder)
     task.save(folder)
-    if task.solve(model):
+    if solved:
         save_tensors(folder / BEST, weights_of(model), {})
     else:
-        if resume:
-            keep_until(folder, load_tensors(folder / LAST)[1]["step"])
-        title = f"{config.model.name} of {config.data.name}"
-        with reporting(folder, title, config.data.unit, quiet=quiet) as report:
-            train(model, task.feed, lambda: task.validate(model), config.training, folder, report, resume=resume)
+        _train(task, model, config, folder, resume=resume and (folder / LAST).exists(), quiet=quiet)
     score = task.score(model)
     run = _RUNS[config.data.kind](folder, config, model, score)
     write_report(run, score)
     return run
+
+
+def _train(task: Task, model: nn.Module, config: RunConfig, folder: Path, *, resume: bool, quiet: bool) -> None:
+    """Train from the start, or from the last checkpoint."""
+    if resume:
+        keep_until(folder, load_tensors(folder / LAST)[1]["step"])
+    title = f"{config.model.name} of {config.data.name}"
+    with reporting(folder, title, config.data.unit, quiet=quiet) as report:
+        train(model, task.feed, lambda: task.validate(model), config.training, folder, report, resume=resume)
+
+
+def _data(source: Source, reading: Reading) -> Data:
+    if not isinstance(source, Symbols | Series | Labelled):
+        return read(source, reading)
+    applies = replace(_AS_FOUND, transform=reading.transform) if isinstance(source, Series) else _AS_FOUND
+    if reading != applies:
+        raise ArgumentError(
+            f"{source.name} is read already, so that of a reading only the transform of a series can apply: "
+            "leave the rest out, or give the source itself."
+        )
+    return source
 
 
 def _task(data: Data, config: RunConfig) -> Task:
@@ -168,10 +204,12 @@ def _task(data: Data, config: RunConfig) -> Task:
     return SeriesTask(data, config) if isinstance(data, Series) else LabelledTask(data, config)
 
 
-def _describe(data: Data, reading: Reading) -> DataConfig:
+def _describe(data: Data, reading: Reading, window: int) -> DataConfig:
     if isinstance(data, Symbols):
         return SymbolTask.describe(data)
-    return SeriesTask.describe(data, reading.transform) if isinstance(data, Series) else LabelledTask.describe(data)
+    if isinstance(data, Series):
+        return SeriesTask.describe(data, reading.transform, window)
+    return LabelledTask.describe(data)
 
 
 def _window(data: Data) -> int:
@@ -182,32 +220,3 @@ def _stored(source: str) -> str:
     """The source as the config keeps it: a built-in name as it is, a path so that it is found from any folder."""
     path = Path(source)
     return str(path.resolve()) if path.exists() else source
-
-
-def _open(folder: Path, config: RunConfig, *, resume: bool) -> None:
-    """Make the run's folder, or with ``resume`` check that it is this run's."""
-    if not resume:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunExistsError(
-                f"{folder} exists, and a run is never overwritten. Choose another folder with --out, "
-                "remove this one, or go on with it with --resume."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        config.save(folder)
-        return
-    before = RunConfig.load(folder).to_dict()
-    now = json.loads(json.dumps(config.to_dict()))
-    changed = [
-        f"{name} was {before[part][name]!r} and is {value!r}"
-        for part in ("reading", "model", "training", "data")
-        for name, value in now[part].items()
-        if name not in ("steps", "minutes") and json.loads(json.dumps(before[part][name])) != value
-    ]
-    if before["source"] != now["source"]:
-        changed.insert(0, f"the source was {before['source']} and is {now['source']}")
-    if changed:
-        raise ArgumentError(
-            f"{folder} cannot go on with other options: {'; '.join(changed[:3])}. Repeat the command that began it, "
-            "with --resume added; only --minutes and --steps may change."
-        )
-    config.save(folder)

@@ -23,6 +23,8 @@ __all__ = ["Forecast", "forecast_series", "future_dates"]
 _Floats = NDArray[np.float64]
 _Dates = NDArray[np.datetime64]
 
+_RECENT = 60  # dates that tell the rule
+
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
@@ -40,9 +42,8 @@ class Forecast:
         """A header and one row a step: the step or date, then every quantile of every column."""
         header = ["step" if self.dates is None else "date"]
         header += [f"{column} {level:g}" for column in self.columns for level in self.levels]
-        when = np.arange(1, self.quantiles.shape[1] + 1) if self.dates is None else self.dates.astype("datetime64[s]")
-        rows = [[_label(at), *self.quantiles[:, h].T.reshape(-1).tolist()] for h, at in enumerate(when)]
-        return header, rows
+        when = range(1, self.quantiles.shape[1] + 1) if self.dates is None else _written(self.dates)
+        return header, [[at, *self.quantiles[:, h].T.reshape(-1).tolist()] for h, at in enumerate(when)]
 
     def to_csv(self) -> str:
         """The rows as CSV, every digit kept."""
@@ -60,10 +61,10 @@ class Forecast:
         return forecast_fan(self.history[tail], dates, self.levels, self.quantiles, self.columns, self.dates, actual)
 
 
-def _label(at: Any) -> Any:
-    """A step's number, or its date without a time of day where that is midnight."""
-    text = str(at)
-    return text.removesuffix("T00:00:00") if isinstance(at, np.datetime64) else int(at)
+def _written(dates: _Dates) -> list[str]:
+    """Dates as ISO 8601, with a time of day only where some have one."""
+    units = (unit for unit in ("D", "s", "us") if (dates.astype(f"datetime64[{unit}]") == dates).all())
+    return np.datetime_as_string(dates, unit=next(units, "ns")).tolist()  # type: ignore[call-overload, no-any-return]
 
 
 def forecast_series(
@@ -72,7 +73,7 @@ def forecast_series(
     """Sample ``paths`` futures of ``horizon`` steps after the data."""
     if horizon < 1 or paths < 2:
         raise ArgumentError(f"horizon must be at least 1 and paths at least 2, got {horizon} and {paths}.")
-    levels = tuple(sorted(levels))
+    levels = tuple(sorted(set(levels)))
     if not levels or not all(0 < level < 1 for level in levels):
         raise ArgumentError(f"quantiles must be between 0 and 1, got {', '.join(map(str, levels)) or 'none'}.")
     futures = model.forecast(torch.from_numpy(data.values), horizon, paths, seed=seed).numpy()
@@ -85,16 +86,25 @@ def future_dates(dates: _Dates, horizon: int) -> _Dates | None:
     """The dates of the next steps: by the calendar rule that the last ones follow (daily, business days, monthly).
 
     None where they follow no rule that can be told.
+
+    >>> future_dates(np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[D]"), 2)
+    array(['2024-04-30T00:00:00.000000', '2024-05-31T00:00:00.000000'],
+          dtype='datetime64[us]')
     """
     pandas = require("pandas")
-    index = pandas.DatetimeIndex(dates[-60:])
-    rule = pandas.infer_freq(index) if len(index) >= 3 else None
-    if rule is None and len(index) >= 3:
-        gaps = np.diff(index.to_numpy()).astype("timedelta64[h]").astype(int)
-        if np.median(gaps) == 24 and (index.dayofweek < 5).all():
-            rule = "B"  # business days with holidays left out
-        elif gaps.min() > 0 and gaps.max() <= 1.2 * gaps.min():
-            return np.asarray(dates[-1] + np.arange(1, horizon + 1) * np.median(np.diff(dates.astype("datetime64[s]"))))
-    if rule is None:
+    known = dates[-_RECENT:].astype("datetime64[us]")  # nanoseconds would end in the year 2262
+    if len(known) < 3:
         return None
-    return np.asarray(pandas.date_range(index[-1], periods=horizon + 1, freq=rule)[1:].to_numpy())
+    index, gaps = pandas.DatetimeIndex(known, freq="infer"), np.diff(known)
+    rule = index.freq
+    if rule is None and np.median(gaps) == np.timedelta64(1, "D") and (index.day_of_week < 5).all():
+        rule = "B"  # business days with holidays left out
+    months = np.diff(index.year * 12 + index.month)
+    if rule is None and months[0] > 0 and (months == months[0]).all() and (index.day == index.day[0]).all():
+        rule = pandas.DateOffset(months=int(months[0]))  # on one day of the month
+    if rule is not None:
+        after = pandas.date_range(index[-1], periods=horizon + 1, freq=rule, unit="us")[1:]
+        return np.asarray(after.to_numpy())
+    if gaps.max() > 1.2 * gaps.min():
+        return None
+    return np.asarray(known[-1] + np.arange(1, horizon + 1) * np.median(gaps))

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.data import Labelled, split_labelled
-from chainrule.errors import ArgumentError
 from chainrule.runs.classifying import (
     BANDS,
     Classification,
@@ -17,7 +16,8 @@ from chainrule.runs.classifying import (
     pad_features,
     sound_features,
 )
-from chainrule.runs.config import DataConfig, RunConfig
+from chainrule.runs.config import RunConfig
+from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.results import ClassScore
 from chainrule.runs.run import Run, Source
 from chainrule.runs.task import Task
@@ -41,7 +41,8 @@ class LabelledTask(Task):
     def describe(data: Labelled) -> DataConfig:
         """What a model has to know of the data."""
         shape = np.shape(data.inputs[0]) if data.kind == "images" else (BANDS,)
-        return DataConfig(data.kind, data.name, "example", classes=data.classes, shape=shape, rate=data.rate)
+        digest = digest_of(data)
+        return DataConfig(data.kind, data.name, "example", digest, classes=data.classes, shape=shape, rate=data.rate)
 
     def _train_batch(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         return self._examples.batch(self._train[index])
@@ -59,9 +60,8 @@ class ClassifierRun(Run):
     """A fitted classifier."""
 
     def score(self, data: Source | None = None) -> ClassScore:
-        labelled = self._read(data)
-        if not isinstance(labelled, Labelled):
-            raise ArgumentError(f"{self.path} classifies {self.config.data.kind}: give it labelled examples to score.")
+        labelled = self._own() if data is None else self.read(data)
+        assert isinstance(labelled, Labelled)
         if data is None:
             return LabelledTask(labelled, self.config).score(self.model)
         every = torch.arange(len(labelled.labels))

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ __all__ = ["keep_until", "read_metrics", "reporting"]
 METRICS = "metrics.jsonl"
 _RECORDS = 200  # in a budget
 _LINES = 10
+_TITLE = 24  # letters, so that numbers fit beside it in 80 columns
 
 
 class _Recorder:
@@ -72,15 +72,17 @@ def reporting(folder: Path, title: str, unit: str, *, quiet: bool) -> Iterator[R
 
 @contextmanager
 def _bar(title: str, unit: str) -> Iterator[Report]:
-    progress_module, console = require("rich.progress"), require("rich.console").Console(stderr=True)
+    rich, console = require("rich.progress"), require("rich.console").Console(stderr=True)
+    # On a narrow terminal the bar shrinks and then the title is cut; the numbers stay whole.
+    whole, cut = (require("rich.table").Column(no_wrap=True, overflow=how) for how in ("crop", "ellipsis"))
     columns = [
-        progress_module.TextColumn("{task.description}"),
-        progress_module.BarColumn(bar_width=16),
-        progress_module.TaskProgressColumn(),
-        progress_module.TextColumn("{task.fields[numbers]}"),
+        rich.TextColumn("{task.description}", markup=False, table_column=cut),
+        rich.BarColumn(bar_width=16),
+        rich.TaskProgressColumn(),
+        rich.TextColumn("{task.fields[numbers]}", markup=False, table_column=whole),
     ]
-    with progress_module.Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=1.0, numbers="")
+    with rich.Progress(*columns, console=console) as bar:
+        task = bar.add_task(title[:_TITLE], total=1.0, numbers="")
 
         def show(progress: Progress) -> None:
             bar.update(task, completed=min(progress.spent, 1.0), numbers=_numbers(progress, unit))
@@ -90,12 +92,12 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
 
 @contextmanager
 def _lines(title: str, unit: str) -> Iterator[Report]:
-    shown, began = 0.0, time.monotonic()
+    shown = 0.0
 
     def show(progress: Progress) -> None:
         nonlocal shown
-        if progress.spent - shown >= 1 / _LINES or (progress.spent >= 1 and time.monotonic() - began > 2):
-            shown = progress.spent if progress.spent < 1 else float("inf")
+        if progress.spent - shown >= 1 / _LINES or progress.spent >= 1:
+            shown = progress.spent
             sys.stderr.write(f"{title} {min(progress.spent, 1):4.0%}  {_numbers(progress, unit)}\n")
             sys.stderr.flush()
 
@@ -106,7 +108,7 @@ def _numbers(progress: Progress, unit: str) -> str:
     left = progress.seconds * (1 / progress.spent - 1) if 0 < progress.spent < 1 else 0.0
     held_out = f" held out {progress.validation:.3f}" if progress.validation is not None else ""
     loss = f"loss {progress.loss:.3f}" if progress.loss is not None else ""
-    return f"{loss}{held_out} {_si(progress.per_second)} {unit}s/s, {_clock(left)} left"
+    return f"{loss}{held_out}, {_si(progress.per_second)} {unit}s/s, {_clock(left)} left"
 
 
 def _si(number: float) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._optional import require
 from chainrule.runs.metrics import nats_to_bits
 
 __all__ = ["ClassScore", "Errors", "Score"]
@@ -71,14 +72,17 @@ class Score:
     def gain(self, baseline: str) -> tuple[float, float]:
         """Nats per unit gained over a baseline, and half the width of its 95 % interval.
 
-        The interval comes from the means of consecutive blocks of about sqrt(count) units, since neighbouring units
-        are not independent (Flegal & Jones 2010, batch means).
+        Neighbouring units are not independent, so the interval comes from the means of about sqrt(count) consecutive
+        blocks, as Student's of so many numbers (Flegal & Jones 2010, "Batch means and spectral variance estimators").
+        It is infinite for fewer than two units.
         """
         difference = self.log_prob - self.baselines[baseline]
-        blocks = max(2, math.isqrt(self.count))
-        means = np.array([block.mean() for block in np.array_split(difference, blocks) if len(block)])
-        half_width = 1.96 * means.std(ddof=1) / math.sqrt(len(means)) if len(means) > 1 else math.inf
-        return float(difference.mean()), float(half_width)
+        blocks = min(self.count, max(2, math.isqrt(self.count)))
+        if blocks < 2:
+            return float(difference.mean()), math.inf
+        means = np.array([block.mean() for block in np.array_split(difference, blocks)])
+        quantile = require("scipy.special").stdtrit(blocks - 1, 0.975)
+        return float(difference.mean()), float(quantile * means.std(ddof=1) / math.sqrt(blocks))
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as JSON-able values."""

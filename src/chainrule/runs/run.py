@@ -12,12 +12,12 @@ from chainrule.errors import ArgumentError, DataError
 from chainrule.runs.backtest import Backtest
 from chainrule.runs.classifying import Classification
 from chainrule.runs.config import RunConfig
+from chainrule.runs.dataset import Data, digest_of
 from chainrule.runs.forecasting import Forecast
 from chainrule.runs.results import ClassScore, Score
 
-__all__ = ["Data", "Run", "Source"]
+__all__ = ["Run", "Source"]
 
-Data = Symbols | Series | Labelled
 Source = str | Path | Data
 
 
@@ -112,16 +112,32 @@ class Run(ABC):
             f"It can {instead}."
         )
 
-    def _read(self, source: Source | None) -> Data:
-        """New data read as the run's own was, or the run's own."""
-        config = self.config
+    def read(self, source: Source) -> Data:
+        """New data, read as the run's own was: the same columns, alphabet, classes.
+
+        Raises:
+            DataError: it cannot be read so, or is not of the kind that the model was fitted to.
+        """
+        own = self.config.data
         if isinstance(source, Symbols | Series | Labelled):
-            return source
+            data = source
+        else:
+            data = read(source, self.config.reading, alphabet=own.alphabet, classes=own.classes or None)
+        if (difference := own.difference(data)) is not None:
+            raise DataError(f"{data.name} {difference}. Give {self.path} data of the kind that it was fitted to.")
+        return data
+
+    def _own(self) -> Data:
+        """The data that the run was fitted to, read again."""
+        source = self.config.source
         if source is None:
-            if config.source is None:
-                raise DataError(f"{self.path} was fitted to data in memory: give the data to score.")
-            if Path(config.source).is_absolute() and not Path(config.source).exists():
-                raise DataError(f"{config.source}, which {self.path} was fitted to, is no longer there: give the data.")
-            source = config.source
-        classes = config.data.classes or None
-        return read(source, config.reading, alphabet=config.data.alphabet, classes=classes)
+            raise DataError(f"{self.path} was fitted to data in memory, which is not kept: give the data to score.")
+        if Path(source).is_absolute() and not Path(source).exists():
+            raise DataError(f"{source}, which {self.path} was fitted to, is no longer there: give the data to score.")
+        data = self.read(source)
+        if digest_of(data) != self.config.data.digest:
+            raise DataError(
+                f"{source} has changed since {self.path} was fitted to it, so its last tenth may be what the model was "
+                "trained on. Restore it, or name it as DATA to score all of it."
+            )
+        return data

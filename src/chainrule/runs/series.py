@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule.data import Series, Transform
-from chainrule.errors import DataError, TooShortError
+from chainrule.errors import RunFormatError, TooShortError
 from chainrule.models import SeriesModel, fit_least_squares
 from chainrule.runs.backtest import Backtest, backtest_series
-from chainrule.runs.config import DataConfig, RunConfig
+from chainrule.runs.config import RunConfig
+from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.forecasting import Forecast, forecast_series
 from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
-from chainrule.runs.series_score import score_series
+from chainrule.runs.series_score import Baselines, score_series
 from chainrule.runs.splits import CONTEXT, split_in_time
 from chainrule.runs.task import Task
 from chainrule.training import Piece, StreamFeed, Streams, load_tensors, log_probs, save_tensors
@@ -32,9 +33,11 @@ class SeriesTask(Task):
 
     def __init__(self, data: Series, config: RunConfig) -> None:
         train, valid, _ = split_in_time(len(data.values), config.model.window, data.name, config.data.unit)
-        self.data, self.head = data, config.model.head
-        self.linear = config.model.name == "ar" and self.head == "gaussian"
+        head, transform = config.model.head, config.data.transform
+        assert transform is not None
+        self.data, self.linear = data, config.model.name == "ar" and head == "gaussian"
         self.train, self.begin_test = data.values[:train], train + valid
+        self.baselines = Baselines.fit(self.train, data.season, head, transform)
         begin = max(0, train - CONTEXT)
         self._valid = [Piece(data.values[begin : self.begin_test], train - begin)]
         # Rows of a short series are kept at least four windows long, so that a state has time to matter.
@@ -42,12 +45,18 @@ class SeriesTask(Task):
         self.feed = StreamFeed(Streams([self.train], rows, config.model.window))
 
     @staticmethod
-    def describe(data: Series, transform: str) -> DataConfig:
+    def describe(data: Series, transform: str, window: int) -> DataConfig:
         """What a model has to know of the data; the transform is fitted to the training part alone."""
-        train = split_in_time(len(data.values), 1, data.name, "step")[0]
+        train = split_in_time(len(data.values), window, data.name, "step")[0]
         fitted = Transform.fit(transform, data.values[:train])
         fitted.apply(torch.from_numpy(data.values))  # refuses now what it could not transform later
-        return DataConfig("series", data.name, "step", transform=fitted, columns=data.columns, season=data.season)
+        digest, columns = digest_of(data), data.columns
+        return DataConfig("series", data.name, "step", digest, transform=fitted, columns=columns, season=data.season)
+
+    @property
+    def of(self) -> str:
+        """The test part, in words."""
+        return f"{self.data.name}, last tenth (test)"
 
     def validate(self, model: SeriesModel) -> float:
         """Mean nats per step of the validation part."""
@@ -61,8 +70,7 @@ class SeriesTask(Task):
 
     def score(self, model: SeriesModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
-        of = f"{self.data.name}, last tenth (test)"
-        return score_series(model, self.data, self.train, self.head, self.begin_test, of)
+        return score_series(model, self.data.values, self.baselines, self.begin_test, self.of)
 
     def save(self, folder: Path) -> None:
         """Keep the series with the run, so that forecasts need no other file."""
@@ -82,17 +90,22 @@ class SeriesRun(Run):
     def series(self) -> Series:
         """The data that the run was fitted to, all three parts."""
         tensors, about = load_tensors(self.path / SERIES)
+        if "values" not in tensors or not {"columns", "season"} <= about.keys():
+            raise RunFormatError(
+                f"{self.path / SERIES} holds no series. The run's files were mixed up; restore them from a copy, "
+                "or fit again."
+            )
         dates = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
         name = self.config.data.name
         return Series(tensors["values"].numpy(), tuple(about["columns"]), dates, name, about["season"])
 
     def score(self, data: Source | None = None) -> Score:
-        """As of every run; steps of new ``data`` are scored from its second season on, what precedes is read."""
+        """As of every run; of new ``data`` the first season is read and the steps after it are scored."""
         task = SeriesTask(self.series, self.config)
         if data is None:
             return task.score(self.model)
         new = self._new(data)
-        return score_series(self.model, new, task.train, task.head, task.data.season, f"{new.name}, all")
+        return score_series(self.model, new.values, task.baselines, new.season, _after_first_season(new))
 
     def sample(
         self,
@@ -143,15 +156,14 @@ class SeriesRun(Run):
         advance: Callable[[float], None] = lambda share: None,
     ) -> Backtest:
         task = SeriesTask(self.series, self.config)
-        series, begin, of = task.data, task.begin_test, f"{task.data.name}, last tenth (test)"
+        values, begin, of = task.data.values, task.begin_test, task.of
         if data is not None:
-            series = self._new(data)
-            begin, of = task.data.season, f"{series.name}, all"
+            new = self._new(data)
+            values, begin, of = new.values, new.season, _after_first_season(new)
         return backtest_series(
             self.model,
-            series,
-            task.train,
-            task.head,
+            values,
+            task.baselines,
             begin,
             of,
             horizon=horizon,
@@ -162,11 +174,16 @@ class SeriesRun(Run):
         )
 
     def _new(self, source: Source) -> Series:
-        series, own = self._read(source), self.config.data
-        if not isinstance(series, Series) or series.values.shape[1] != len(own.columns):
-            raise DataError(f"{self.path} models the columns {', '.join(own.columns)}: give it a series of those.")
+        """New data, with the run's own season whatever it may look like by itself."""
+        series, own = self.read(source), self.config.data
+        assert isinstance(series, Series)
         if len(series.values) < own.season + 2:
             raise TooShortError(
-                f"{series.name} has {len(series.values)} steps; scoring needs a season and two, {own.season + 2}."
+                f"{series.name} has {len(series.values)} steps; at least {own.season + 2} are needed: "
+                f"a season of {own.season} to read, and two to score."
             )
-        return series
+        return replace(series, season=own.season)
+
+
+def _after_first_season(data: Series) -> str:
+    return f"{data.name}, steps {data.season + 1} to {len(data.values)}"

@@ -1,10 +1,13 @@
 """Scores of real series, beside the naive forecasts they have to beat."""
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule.data import Series
+from chainrule.data import Transform
 from chainrule.models import SeriesModel
 from chainrule.runs.baselines import Iid, RandomWalk, SeasonalNaive
 from chainrule.runs.metrics import coverage, mae, mase, mase_scale, rmse
@@ -12,40 +15,71 @@ from chainrule.runs.results import Errors, Score
 from chainrule.runs.splits import CONTEXT
 from chainrule.training import Piece, log_probs
 
-__all__ = ["naive_forecasts", "score_series"]
+__all__ = ["Baselines", "score_series"]
 
 _Floats = NDArray[np.float64]
 
 _LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
+_EXACT = 1e-12  # change over range: below it, a season repeats itself but for rounding
 
 
-def score_series(model: SeriesModel, data: Series, train: _Floats, head: str, begin: int, of: str) -> Score:
-    """Score steps ``begin``.. of the data, each given those before it; baselines are fitted to ``train``.
+@dataclass(frozen=True, eq=False)
+class Baselines:
+    """What a model of a series is compared with, all fitted to the training part alone.
+
+    Attributes:
+        iid: sees transformed values.
+        naive: the random walk, and the seasonal naive forecast where there is a season.
+        scale: what MASE divides by, one a column.
+    """
+
+    iid: Iid
+    naive: tuple[RandomWalk | SeasonalNaive, ...]
+    scale: _Floats
+
+    @classmethod
+    def fit(cls, train: _Floats, season: int, head: str, transform: Transform) -> Self:
+        """Fit to values (T, C) with T > season.
+
+        A season that repeats itself exactly leaves no errors to fit a density to, or to scale by: then the random
+        walk stands alone.
+        """
+        changes = np.abs(train[season:] - train[:-season]).max(axis=0, initial=0.0)
+        if len(train) > season and (changes <= _EXACT * np.ptp(train, axis=0)).any():
+            season = 1
+        naive: list[RandomWalk | SeasonalNaive] = [RandomWalk.fit(train, head)]
+        if season > 1:
+            naive.append(SeasonalNaive.fit(train, season, head))
+        iid = Iid.fit(transform.apply(torch.from_numpy(train)).numpy(), head)
+        return cls(iid, tuple(naive), mase_scale(train, season))
+
+    def log_prob(self, values: _Floats, begin: int, transform: Transform) -> dict[str, _Floats]:
+        """log p(x_t | x_<t) of steps ``begin``.. by each, in the data's units; ``begin`` is at least a season."""
+        x = torch.from_numpy(values)
+        z = transform.apply(x)[begin - transform.lag :].numpy()
+        jacobian = transform.log_jacobian(x)[begin:].numpy()
+        naive = {baseline.name: baseline.log_density(values, begin) for baseline in self.naive}
+        return {self.iid.name: self.iid.log_density(z) + jacobian, **naive}
+
+
+def score_series(model: SeriesModel, values: _Floats, baselines: Baselines, begin: int, of: str) -> Score:
+    """Score steps ``begin``.. of values (T, C), each given those before it.
 
     ``begin`` leaves at least one season and one step before it.
     """
-    values, transform = data.values, model.transform
     first = max(0, begin - CONTEXT)
     piece = Piece(values[first:], begin - first)
     log_prob = log_probs(model, [piece])[0]
-    naive = naive_forecasts(train, data.season, head)
-    lag = transform.lag
-    z = transform.apply(torch.from_numpy(values))
-    jacobian = transform.log_jacobian(torch.from_numpy(values))[begin:].numpy()
-    iid = Iid.fit(transform.apply(torch.from_numpy(train)).numpy(), head)
-    baselines = {iid.name: iid.log_density(z[begin - lag :].numpy()) + jacobian}
-    baselines |= {n.name: n.log_density(values, begin) for n in naive}
-
-    scale = mase_scale(train, data.season)
     with torch.no_grad(), model.evaluating():
         levels = torch.tensor(_LEVELS, dtype=torch.float64)
         quantiles = model.quantiles(torch.from_numpy(piece.x)[None], levels)[:, 0, piece.context :].numpy()
-    errors = {"model": _errors(quantiles, values[begin:], scale)}
-    for n in naive:
+    errors = {"model": _errors(quantiles, values[begin:], baselines.scale)}
+    for naive in baselines.naive:
         # One step ahead a naive forecast is a value of the past plus quantiles that stay the same.
-        spread = n.quantiles(values[:begin], 1, list(_LEVELS)) - n.point(values[:begin], 1)
-        errors[n.name] = _errors(spread + values[begin - n.season : -n.season], values[begin:], scale)
-    return Score(of, "step", log_prob, baselines, errors)
+        spread = naive.quantiles(values[:begin], 1, list(_LEVELS)) - naive.point(values[:begin], 1)
+        past = values[begin - naive.season : -naive.season]
+        errors[naive.name] = _errors(spread + past, values[begin:], baselines.scale)
+    return Score(of, "step", log_prob, baselines.log_prob(values, begin, model.transform), errors)
 
 
 def _errors(quantiles: _Floats, actual: _Floats, scale: _Floats) -> Errors:
@@ -58,11 +92,3 @@ def _errors(quantiles: _Floats, actual: _Floats, scale: _Floats) -> Errors:
         coverage(low_80, high_80, actual),
         coverage(low_95, high_95, actual),
     )
-
-
-def naive_forecasts(train: _Floats, season: int, head: str) -> list[RandomWalk | SeasonalNaive]:
-    """The random walk, and the seasonal naive forecast where there is a season."""
-    naive: list[RandomWalk | SeasonalNaive] = [RandomWalk.fit(train, head)]
-    if 1 < season < len(train):
-        naive.append(SeasonalNaive.fit(train, season, head))
-    return naive

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule.data import Alphabet, Symbols
-from chainrule.errors import ArgumentError
 from chainrule.models import SymbolModel
 from chainrule.runs.baselines import Bigram, Unigram
-from chainrule.runs.config import DataConfig, RunConfig
+from chainrule.runs.config import RunConfig
+from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
 from chainrule.runs.splits import CONTEXT, split_in_time
@@ -40,7 +40,8 @@ class SymbolTask(Task):
     def describe(data: Symbols) -> DataConfig:
         """What a model has to know of the data."""
         unit = _UNITS[data.alphabet.kind]
-        return DataConfig("symbols", data.name, unit, alphabet=data.alphabet, rate=data.rate)
+        digest = digest_of(data)
+        return DataConfig("symbols", data.name, unit, digest, alphabet=data.alphabet, rate=data.rate)
 
     def validate(self, model: SymbolModel) -> float:
         """Mean nats per symbol of the beginning of the validation part."""
@@ -61,9 +62,8 @@ class SymbolRun(Run):
     model: SymbolModel
 
     def score(self, data: Source | None = None) -> Score:
-        symbols = self._read(data)
-        if not isinstance(symbols, Symbols):
-            raise ArgumentError(f"{self.path} models {self.config.data.unit}s: give it text or sound to score.")
+        symbols = self._own() if data is None else self.read(data)
+        assert isinstance(symbols, Symbols)
         if data is None:
             return SymbolTask(symbols, self.config).score(self.model)
         pieces = [Piece(document) for document in symbols.documents]

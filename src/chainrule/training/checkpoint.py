@@ -17,7 +17,14 @@ _KEY = "chainrule"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside ``path`` and rename over it: readers see the old file or the new one, never a part."""
+    """Write beside ``path`` and rename over it: readers see the old file or the new one, never a part.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder, "x"), b"new")
+    ...     Path(folder, "x").read_bytes()
+    b'new'
+    """
     beside = path.with_name(f".{path.name}.partial")
     with beside.open("wb") as file:
         file.write(data)
@@ -27,7 +34,14 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Save tensors and a JSON-able ``about``."""
+    """Save tensors and a JSON-able ``about``, atomically.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_tensors(Path(folder, "x.safetensors"), {"a": torch.arange(3)}, {"step": 7})
+    ...     load_tensors(Path(folder, "x.safetensors"))
+    ({'a': tensor([0, 1, 2])}, {'step': 7})
+    """
     safetensors = require("safetensors.torch")
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     write_atomically(path, safetensors.save(contiguous, metadata={_KEY: json.dumps(about)}))
@@ -44,11 +58,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            if _KEY not in metadata:
+                raise RunFormatError(f"{path} was not written by chainrule. Restore the run's own file, or fit again.")
+            # Copies, because matrix products of memory as the file aligns it differ in the last bit from torch's own.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
         return tensors, json.loads(metadata[_KEY])
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing: the folder is not a complete run. Fit it again.") from error
-    except (error_type, OSError, KeyError, ValueError) as error:
+    except (error_type, OSError, ValueError) as error:
         raise RunFormatError(
             f"{path} cannot be read as a checkpoint of chainrule ({error}). It was cut short or changed; "
             "restore it from a copy, or fit again."
@@ -56,18 +73,27 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name, each once even when tied."""
+    """Parameters and buffers by name, each once even when tied; they are the model's own, not copies."""
     return {name: t.detach() for name, t in [*model.named_parameters(), *model.named_buffers()]}
 
 
 @torch.no_grad()
 def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """The inverse of ``weights_of``; names and shapes must be the model's."""
+    """Set the parameters and buffers that ``weights_of`` names.
+
+    Raises:
+        RunFormatError: names, shapes or dtypes are not the model's.
+
+    >>> first, second = nn.Linear(2, 3), nn.Linear(2, 3)
+    >>> load_weights(second, weights_of(first))
+    >>> torch.equal(first.weight, second.weight)
+    True
+    """
     own = weights_of(model)
-    shapes = {name: tuple(t.shape) for name, t in weights.items()}
-    expected = {name: tuple(t.shape) for name, t in own.items()}
-    if shapes != expected:
-        names = sorted(name for name in shapes.keys() | expected.keys() if shapes.get(name) != expected.get(name))
+    given = {name: (t.shape, t.dtype) for name, t in weights.items()}
+    expected = {name: (t.shape, t.dtype) for name, t in own.items()}
+    if given != expected:
+        names = sorted(name for name in given.keys() | expected.keys() if given.get(name) != expected.get(name))
         raise RunFormatError(
             f"the weights do not fit the model's configuration: {', '.join(names[:5])} differ. "
             "The run's files were mixed up; restore them from a copy, or fit again."

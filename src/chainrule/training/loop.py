@@ -1,21 +1,21 @@
 """The loop: AdamW under a budget of steps or minutes, best checkpoint kept, stoppable and resumable at any step."""
 
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import DivergedError
+from chainrule.errors import DivergedError, RunFormatError
 from chainrule.training.checkpoint import load_tensors, load_weights, save_tensors, weights_of
 from chainrule.training.config import Progress, Report, TrainingConfig
 from chainrule.training.feeds import Feed
+from chainrule.training.interrupts import interrupts
 
 __all__ = ["BEST", "LAST", "train"]
 
@@ -33,21 +33,47 @@ def train(
     *,
     resume: bool = False,
 ) -> Progress:
-    """Train ``model`` in place until the budget is spent, and leave it with the weights that validated best.
+    """Train ``model`` in place until the budget is spent.
 
-    ``folder`` gets best.safetensors (weights) and last.safetensors (everything that resuming needs).
+    It is left in evaluation mode with the weights that validated best. ``folder`` gets best.safetensors, those
+    weights, and last.safetensors, everything that resuming needs. Both are written at validations, up to twenty in all,
+    and a kill at any moment leaves the ones before. With a budget of steps, a run that was interrupted and resumed
+    ends with the same bits as one that was not.
+
+    Args:
+        model: the feed gives its loss.
+        feed: where the loss of every step comes from.
+        validate: the held-out loss in nats, computed in evaluation mode; the least chooses the weights.
+        config: budget, rates and clipping.
+        folder: an existing folder.
+        report: is told of the progress after every step. What it raises stops the run as Ctrl-C does.
+        resume: go on from last.safetensors in ``folder``, with the model, feed and options that began it.
 
     Raises:
         DivergedError: the loss or a gradient became NaN or infinite; the best weights are kept on disk.
-        KeyboardInterrupt: after Ctrl-C, when the step is finished and saved.
+        KeyboardInterrupt: after Ctrl-C, when the step is finished and saved; a second Ctrl-C does not wait.
+        RunFormatError: ``folder`` holds nothing to resume from.
+
+    >>> import tempfile
+    >>> from chainrule.training import LabelledFeed
+    >>> x, labels = torch.tensor([[1.0], [-1.0]]), torch.tensor([1, 0])
+    >>> feed = LabelledFeed(examples=2, batch=2, batch_of=lambda index: ((x[index],), labels[index]), seed=0)
+    >>> model = nn.Linear(1, 2)
+    >>> validate = lambda: nn.functional.cross_entropy(model(x), labels).item()
+    >>> config = TrainingConfig(steps=20, learning_rate=0.1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     progress = train(model, feed, validate, config, Path(folder), report=lambda progress: None)
+    >>> progress.step, progress.seen, progress.best < 0.3
+    (20, 40, True)
     """
     trainer = _Trainer(model, feed, validate, config, folder, report)
     if resume:
         trainer.restore()
-    with _interrupts() as interrupted:
+    with interrupts() as interrupted:
         trainer.run(interrupted)
     weights, _ = load_tensors(folder / BEST)
     load_weights(model, weights)
+    model.eval()
     return trainer.progress
 
 
@@ -66,6 +92,7 @@ class _Trainer:
         self.model, self.feed, self.validate = model, feed, validate
         self.config, self.folder, self.report = config, folder, report
         self.progress = Progress()
+        self.validated_at = self.validation_seconds = 0.0  # by the clock
         matrices = [p for p in model.parameters() if p.dim() > 1]
         others = [p for p in model.parameters() if p.dim() <= 1]
         groups = [
@@ -77,67 +104,90 @@ class _Trainer:
     def run(self, interrupted: threading.Event) -> None:
         progress, config = self.progress, self.config
         began = time.monotonic() - progress.seconds
-        validated_at, validation_seconds = progress.spent, 0.0
         if progress.step == 0:
             self.check()
-        self.model.train()
         while progress.spent < 1 and not interrupted.is_set():
+            spent_before = progress.spent
             self.step()
             progress.seconds = time.monotonic() - began
             progress.spent = config.spent(progress.step, progress.seconds)
-            # Twenty validations, or fewer where they would take more than a tenth of the time.
-            due = progress.spent - validated_at >= 1 / _VALIDATIONS
-            if config.steps is None:
-                due = due and (progress.spent - validated_at) * 600 * config.minutes >= 10 * validation_seconds
-            if due or progress.spent >= 1 or interrupted.is_set():
-                before = time.monotonic()
+            if self.due(spent_before):
                 self.check()
-                validation_seconds = time.monotonic() - before
-                validated_at = progress.spent
                 progress.seconds = time.monotonic() - began
-            self.report(progress)
+            try:
+                self.report(progress)
+            except BaseException:
+                self.save()
+                raise
         if interrupted.is_set():
+            # Without validating: that would take its time, and give a resumed run a choice that others do not have.
+            self.save()
             raise KeyboardInterrupt
+
+    def due(self, spent_before: float) -> bool:
+        """Twenty validations in a budget; of minutes, fewer where they would take more than a tenth of the time."""
+        spent = self.progress.spent
+        if spent >= 1:
+            return True
+        if int(_VALIDATIONS * spent) == int(_VALIDATIONS * spent_before):
+            return False
+        return self.config.steps is not None or time.monotonic() - self.validated_at >= 9 * self.validation_seconds
 
     def step(self) -> None:
         progress, began = self.progress, time.monotonic()
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.rate(progress.step, progress.spent)
         self.optimiser.zero_grad(set_to_none=True)
+        self.model.train()
         loss, count = self.feed.loss(self.model)
         loss.backward()
-        norm = float(nn.utils.get_total_norm(p.grad for p in self.model.parameters() if p.grad is not None))
-        if not (math.isfinite(norm) and math.isfinite(loss.item())):
-            raise self.diverged("loss", loss.item(), norm)
-        self.note_gradient(norm)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        self.optimiser.step()
+        total_norm = nn.utils.get_total_norm(p.grad for p in self.model.parameters() if p.grad is not None)
         progress.step += 1
         progress.seen += count
         progress.loss = loss.item()
-        progress.gradient_norm = norm
+        progress.gradient_norm = float(total_norm)
+        if not (math.isfinite(progress.loss) and math.isfinite(progress.gradient_norm)):
+            raise self.diverged("loss", progress.loss, progress.gradient_norm)
+        self.note_gradient()
+        nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.clip, total_norm)
+        self.optimiser.step()
         rate = count / max(time.monotonic() - began, 1e-9)
         progress.per_second = 0.95 * progress.per_second + 0.05 * rate if progress.per_second else rate
 
     def check(self) -> None:
         """Validate, and save: the best weights if these are, and everything to resume from here."""
-        progress = self.progress
+        progress, began = self.progress, time.monotonic()
         progress.validation, progress.validated_step = self.validate(), progress.step
         if not math.isfinite(progress.validation):
             raise self.diverged("held-out loss", progress.validation)
         if progress.best is None or progress.validation < progress.best:
             progress.best, progress.best_step = progress.validation, progress.step
             save_tensors(self.folder / BEST, weights_of(self.model), asdict(progress))
+        self.save()
+        self.validated_at = time.monotonic()
+        self.validation_seconds = self.validated_at - began
+
+    def save(self) -> None:
+        """Save everything to resume from here."""
         tensors = {f"model.{name}": tensor for name, tensor in weights_of(self.model).items()}
         tensors |= {f"feed.{name}": tensor for name, tensor in self.feed.state().items()}
         for i, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{name}": tensor for name, tensor in moments.items()}
         tensors["random"] = torch.get_rng_state()
-        save_tensors(self.folder / LAST, tensors, asdict(progress))
+        save_tensors(self.folder / LAST, tensors, asdict(self.progress))
 
     def restore(self) -> None:
-        """Continue where ``check`` last saved."""
+        """Continue from what ``save`` left."""
         tensors, about = load_tensors(self.folder / LAST)
+        try:
+            self._restore(tensors, about)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunFormatError(
+                f"{self.folder / LAST} is not what training left to resume from ({error!r}). "
+                "The run's files were mixed up; restore them from a copy, or fit again."
+            ) from error
+
+    def _restore(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "feed": {}, "optimiser": {}}
         for name, tensor in tensors.items():
             if name != "random":
@@ -154,13 +204,13 @@ class _Trainer:
         self.progress = Progress(**about)
         self.progress.spent = self.config.spent(self.progress.step, self.progress.seconds)
 
-    def note_gradient(self, norm: float) -> None:
+    def note_gradient(self) -> None:
         """Remember the largest gradient so far, and the parameter with the largest share of it."""
-        if norm > self.progress.largest_gradient:
+        progress = self.progress
+        if progress.gradient_norm > progress.largest_gradient:
             norms = {n: float(p.grad.norm()) for n, p in self.model.named_parameters() if p.grad is not None}
-            self.progress.largest_gradient = norm
-            self.progress.largest_gradient_step = self.progress.step
-            self.progress.largest_gradient_in = max(norms, key=norms.__getitem__)
+            progress.largest_gradient, progress.largest_gradient_step = progress.gradient_norm, progress.step
+            progress.largest_gradient_in = max(norms, key=norms.__getitem__)
 
     def diverged(self, what: str, value: float, norm: float | None = None) -> DivergedError:
         progress = self.progress
@@ -171,28 +221,7 @@ class _Trainer:
         )
         kept = f" The best weights, of step {progress.best_step}, are kept in {self.folder / BEST}."
         return DivergedError(
-            f"training diverged at step {progress.step + 1}: the {what} is {value:g}{gradient}.{largest}"
+            f"training diverged at step {progress.step}: the {what} is {value:g}{gradient}.{largest}"
             f"{kept if progress.best is not None else ''} Try a learning rate below "
             f"{self.config.learning_rate:g} or a clip below {self.config.clip:g}."
         )
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that a step is never cut in half; the second one interrupts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event  # signals reach the main thread alone
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def on_signal(number: int, frame: object) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,5 +1,6 @@
 """Comparing models on one source: the same cut, the same scores, the same baselines."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data import Labelled, Reading, read
-from chainrule.errors import ArgumentError, RunExistsError
+from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
 from chainrule.runs.figures import comparison
 from chainrule.runs.files import write_json
 from chainrule.runs.fitting import fit
+from chainrule.runs.folder import refuse_existing
 from chainrule.runs.memory import peak_memory
 from chainrule.runs.results import Errors, Score
 from chainrule.runs.run import Source
@@ -63,8 +65,11 @@ class Comparison:
         return f"Order was not shown to matter here: the best, {best.name}, gains {gain} over i.i.d."
 
     def to_dict(self) -> dict[str, Any]:
-        """The rows and the verdict as JSON-able values."""
-        return {**asdict(self), "verdict": self.verdict()}
+        """The rows and the verdict as JSON-able values; an interval without bounds is None."""
+        rows = [
+            {**asdict(row), "gained_95": row.gained_95 if math.isfinite(row.gained_95) else None} for row in self.rows
+        ]
+        return {**asdict(self), "rows": rows, "verdict": self.verdict()}
 
 
 def compare(
@@ -100,8 +105,7 @@ def compare(
     if isinstance(data, Labelled):
         raise ArgumentError("compare is for sequences; fit and score classifiers one by one.")
     folder = Path(out) if out is not None else Path("runs") / f"compare-{Path(data.name).stem}"
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunExistsError(f"{folder} exists. Choose another folder with --out, or remove it.")
+    refuse_existing(folder)
     budget = 1.0 if minutes is None and steps is None else minutes
     rows: list[ComparisonRow] = []
     score: Score | None = None
@@ -111,7 +115,7 @@ def compare(
             run = fit(
                 source,
                 name,
-                hidden=hidden,
+                hidden=None if name == "ar" else hidden,
                 window=window,
                 head=head,
                 minutes=budget,

@@ -1,0 +1,114 @@
+"""What a run keeps of its data: enough to build and use a model without it, and to know it again."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from chainrule.data import Alphabet, Labelled, Series, Symbols, Transform
+from chainrule.data._choices import choose, listed
+from chainrule.models import (
+    ModelConfig,
+    build_image_classifier,
+    build_sequence_classifier,
+    build_series_model,
+    build_symbol_model,
+)
+
+__all__ = ["Data", "DataConfig", "digest_of"]
+
+_KINDS = ("symbols", "series", "images", "sound")
+Data = Symbols | Series | Labelled
+
+
+def digest_of(data: Data) -> str:
+    """A fingerprint of data, by which it is known to have changed.
+
+    >>> digest_of(Symbols([np.arange(3)], Alphabet("bytes"), "x"))
+    '129d7c8430eea69d'
+    """
+    if isinstance(data, Symbols):
+        arrays: list[NDArray[Any]] = [*data.documents]
+    else:
+        arrays = [data.values] if isinstance(data, Series) else [*data.inputs, data.labels]
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What a model has to know of its data to be built and used without it.
+
+    ``kind`` is "symbols", "series", "images" or "sound" (labelled); ``digest`` tells whether a source has changed
+    since. The fields that a kind has no use for stay empty.
+    """
+
+    kind: str
+    name: str
+    unit: str
+    digest: str
+    alphabet: Alphabet | None = None
+    transform: Transform | None = None
+    columns: tuple[str, ...] = ()
+    season: int = 1
+    classes: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    rate: int | None = None
+
+    def __post_init__(self) -> None:
+        choose("the kind of data", self.kind, _KINDS)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "alphabet": self.alphabet and self.alphabet.to_dict(),
+            "transform": self.transform and self.transform.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "DataConfig":
+        tuples = {name: tuple(values[name]) for name in ("columns", "classes", "shape")}
+        alphabet = values["alphabet"] and Alphabet.from_dict(values["alphabet"])
+        transform = values["transform"] and Transform.from_dict(values["transform"])
+        return cls(**{**values, **tuples, "alphabet": alphabet, "transform": transform})
+
+    def difference(self, data: Data) -> str | None:
+        """What keeps ``data`` from being used with a model of this data, in words; None if nothing does."""
+        if isinstance(data, Series):
+            same = len(data.columns) == len(self.columns)
+            return None if same else f"has the columns {listed(data.columns)}; the model {self._takes()}"
+        if isinstance(data, Symbols):
+            if data.alphabet != self.alphabet:
+                return f"has another alphabet of {data.alphabet.kind}; the model {self._takes()}"
+        elif data.kind != self.kind or data.classes != self.classes:
+            return f"has {data.kind} of the classes {listed(data.classes)}; the model {self._takes()}"
+        elif data.kind == "images" and np.shape(data.inputs)[1:] != self.shape:
+            return f"has images of shape {np.shape(data.inputs)[1:]}; the model was fitted to {self.shape}"
+        if data.rate != self.rate:
+            return f"has {data.rate} samples a second; the model was fitted to {self.rate}"
+        return None
+
+    def _takes(self) -> str:
+        """What the model was fitted to, in words."""
+        if self.alphabet is not None:
+            return f"was fitted to {len(self.alphabet)} {self.alphabet.kind}"
+        if self.kind == "series":
+            return f"was fitted to the columns {listed(self.columns)}"
+        return f"was fitted to {self.kind} of the classes {listed(self.classes)}"
+
+    def build(self, model: ModelConfig) -> nn.Module:
+        """A new model for this data."""
+        if self.alphabet is not None:
+            return build_symbol_model(model, len(self.alphabet))
+        if self.transform is not None:
+            return build_series_model(model, self.transform)
+        if self.kind == "images":
+            channels, height, width = self.shape
+            return build_image_classifier(model, channels, (height, width), len(self.classes))
+        return build_sequence_classifier(model, self.shape[0], len(self.classes))

@@ -1,0 +1,230 @@
+"""Every command: what it prints where, what it writes, and the examples of its help."""
+
+import csv
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+import chainrule
+from chainrule.cli.app import app
+from tests.cli.conftest import Command
+from tests.runs.cases import ar1, daily, text, write_csv
+
+COMMANDS = ("fit", "score", "sample", "forecast", "backtest", "compare", "classify", "data")
+
+
+def help_of(name: str) -> str:
+    result = CliRunner().invoke(app, [name, "--help"])
+    assert result.exit_code == 0
+    return result.output
+
+
+def examples(name: str) -> list[str]:
+    return re.findall(r"^ \$ chainrule (.*?)\s*$", help_of(name), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_of_the_help_work_as_they_stand_in_an_empty_folder(name: str, command: Command) -> None:
+    lines = examples(name)
+    assert any(line.split()[0] == name for line in lines)
+    for line in lines:
+        # The same command with a budget that a test can afford; options given twice take the last value.
+        cheap = " --steps 2 --hidden 2 --quiet" if "--steps" in line else ""
+        cheap += " --batch 2000" if "english" in line and cheap else ""
+        result = command(re.sub("ar,gru", "gru", line) + cheap if cheap else line)
+        assert result.exit_code == 0, f"{line}: {result.stderr}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_80_columns_and_breaks_no_line_in_the_middle(name: str) -> None:
+    lines = help_of(name).splitlines()
+    assert max(map(len, lines)) <= 80
+    description = [line for line in lines[2:] if line.startswith(" ") and line.strip()][:8]
+    assert "Example:" in help_of(name)
+    for first, second in zip(description, description[1:], strict=False):
+        word = second.split()[0]
+        if not first.rstrip().endswith((".", ":")) and not second.startswith(" $") and "Usage" not in first:
+            assert len(first.rstrip()) + 1 + len(word) >= 80, f"{first!r} could go on with {word!r}"
+
+
+def test_fit_prints_the_score_on_stdout_and_remarks_on_stderr(command: Command, here: Path) -> None:
+    (here / "words.txt").write_text(text())
+    result = command("fit words.txt --hidden 4 --window 8 --steps 10 --batch 4 --out runs/a")
+    assert result.exit_code == 0
+    table = result.stdout.splitlines()
+    assert table[0].strip() == "words.txt, last tenth (test): 120 characters"
+    assert [line.split()[0] for line in table[4:7]] == sorted(
+        ["gru", "unigram", "bigram"],
+        key=lambda name: float(re.search(rf"{name} +([\d.]+)", result.stdout)[1]),  # type: ignore[index]
+    )
+    assert "gru of words.txt" in result.stderr
+    assert re.search(r"^gru with [\d,]+ parameters\. Run in runs/a; figures: loss\.png$", result.stderr, re.MULTILINE)
+    quiet = command("fit words.txt --hidden 4 --window 8 --steps 2 --batch 4 --out runs/b --quiet")
+    assert quiet.stderr.count("\n") == 1
+
+
+def test_score_prints_what_fit_did(command: Command, runs: Path) -> None:
+    for name in ("text", "series", "digits"):
+        score = json.loads((runs / name / "score.json").read_text())
+        result = command(f"score {runs}/{name}")
+        assert result.exit_code == 0
+        assert f"{score['nats']:.4f}" in result.stdout
+        assert result.stderr == ""
+
+
+def test_score_of_new_data(command: Command, runs: Path, here: Path) -> None:
+    (here / "new.txt").write_text("the cat ran after the dog")
+    assert "new.txt, all: 25 characters" in command(f"score {runs}/text new.txt").stdout
+    write_csv(here / "new.csv", ar1(50, seed=1), daily(50))
+    result = command(f"score {runs}/series new.csv")
+    assert "one step ahead" in result.stdout
+    assert "random walk" in result.stdout
+
+
+def test_sample_continues_the_prompt_and_repeats_with_the_seed(command: Command, runs: Path, here: Path) -> None:
+    first = command(f"sample {runs}/text --prompt 'the cat' --length 20 --seed 3").stdout
+    assert first.startswith("the cat")
+    assert len(first) == 7 + 20 + 1
+    assert first == command(f"sample {runs}/text --prompt 'the cat' --length 20 --seed 3").stdout
+    assert first != command(f"sample {runs}/text --prompt 'the cat' --length 20 --seed 4").stdout
+    (here / "p.txt").write_text("the cat")
+    assert first == command(f"sample {runs}/text --prompt FILE:p.txt --length 20 --seed 3").stdout
+    command(f"sample {runs}/text --prompt 'the cat' --length 20 --seed 3 --out x.txt")
+    assert (here / "x.txt").read_text() == first.removesuffix("\n")
+    run = chainrule.load(runs / "text")
+    assert "the cat" + run.sample(20, prompt="the cat", seed=3) == first.removesuffix("\n")
+
+
+def test_bytes_are_written_as_they_are(command: Command, here: Path) -> None:
+    (here / "raw.txt").write_bytes(bytes(range(256)) * 2)
+    command("fit raw.txt --unit bytes --model ar --window 2 --steps 1 --out run --quiet")
+    shown = command("sample run --length 40").stdout_bytes
+    command("sample run --length 40 --out x.txt")
+    assert (here / "x.txt").read_bytes() == shown.removesuffix(b"\n")
+    assert len(shown) == 41
+
+
+def test_a_series_is_sampled_as_csv(command: Command, runs: Path) -> None:
+    header, *rows = csv.reader(io.StringIO(command(f"sample {runs}/series --length 4 --seed 1").stdout))
+    assert header == ["a"]
+    expected = chainrule.load(runs / "series").sample(4, seed=1)
+    np.testing.assert_array_equal(np.array(rows, float), expected)
+
+
+def test_sound_is_sampled_to_a_wav_file_after_its_prompt(command: Command, here: Path) -> None:
+    wave = 0.5 * np.sin(np.arange(900) / 3)
+    soundfile.write(here / "x.wav", wave, 8000)
+    soundfile.write(here / "start.wav", wave[:50], 8000)
+    assert command("fit x.wav --model ar --window 4 --steps 2 --out run --quiet").exit_code == 0
+    result = command("sample run --length 100 --prompt FILE:start.wav --out y.wav")
+    assert result.stdout == ""
+    assert "0.02 s of sound written to y.wav" in result.stderr
+    samples, rate = soundfile.read(here / "y.wav")
+    assert (len(samples), rate) == (150, 8000)
+    np.testing.assert_allclose(samples[:50], wave[:50], atol=0.02)  # 8 bits of mu-law
+
+
+def test_forecast_prints_writes_and_draws(command: Command, runs: Path, here: Path) -> None:
+    shown = command(f"forecast {runs}/series --horizon 3 --quantiles .25,.75")
+    assert "2020-10-27" in shown.stdout
+    assert "0.25" in shown.stdout
+    written = command(f"forecast {runs}/series --horizon 3 --out f.csv --plot f.png")
+    assert written.stdout == ""
+    header, *rows = csv.reader((here / "f.csv").open())
+    assert header == ["date", "a 0.1", "a 0.5", "a 0.9"]
+    np.testing.assert_array_equal(
+        np.array([row[1:] for row in rows], float), chainrule.load(runs / "series").forecast(3).quantiles[..., 0].T
+    )
+    assert (here / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_backtest_puts_the_model_beside_the_random_walk(command: Command, runs: Path) -> None:
+    result = command(f"backtest {runs}/series --horizon 5 --paths 20")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    row = chainrule.load(runs / "series").backtest(horizon=5, paths=20).rows["model"]
+    assert f"{row.crps:.5g}" in result.stdout
+    assert "random walk" in result.stdout
+
+
+def test_compare_prints_a_table_and_a_verdict(command: Command, here: Path) -> None:
+    write_csv(here / "noise.csv", ar1(400))
+    result = command("compare noise.csv --models ar,gru --hidden 2 --window 4 --steps 2 --quiet --out runs/c")
+    assert result.exit_code == 0
+    assert re.search(r"^ar +\S+ +\S+ ± \S+ ", result.stdout, re.MULTILINE)
+    assert "Order matters here: ar gains" in result.stdout
+    assert (here / "runs" / "c" / "gru" / "config.json").exists()
+
+
+def test_classify_labels_files(command: Command, runs: Path, here: Path) -> None:
+    command("data digits --out pictures")
+    result = command(f"classify {runs}/digits pictures/3/0003.png pictures/0/0000.png")
+    assert result.exit_code == 0
+    assert "pictures/3/0003.png" in result.stdout
+    expected = chainrule.load(runs / "digits").classify(["pictures/3/0003.png"])[0]
+    assert f"{expected.probabilities[expected.label]:.1%}" in result.stdout
+
+
+def test_data_lists_every_built_in_set_with_source_and_licence(command: Command) -> None:
+    shown = command("data").stdout
+    for entry in chainrule.data.builtins():
+        assert re.search(rf"^ ?{entry.name} ", shown, re.MULTILINE)
+        assert entry.licence.split()[0] in shown
+
+
+WIDE = (
+    "fit sunspots --model ar --out w",
+    "score w",
+    "forecast w --horizon 4",
+    "backtest w --horizon 4 --paths 5",
+    "compare sunspots --models ar --out c --quiet",
+    "data",
+)
+
+
+def test_tables_fit_80_columns_and_have_no_markup_or_colour_codes_in_a_pipe(command: Command) -> None:
+    for line in WIDE:
+        out = command(line).stdout
+        assert max(map(len, out.splitlines())) <= 80, out
+        assert "\x1b" not in out
+        assert not re.search(r"\[/?(bold|red|yellow)", out), out
+
+
+def test_names_with_brackets_or_colons_are_shown_as_they_are(command: Command, here: Path) -> None:
+    header = "price[usd],[red]vol\n"
+    rows = "\n".join(f"{a:.3f},{b:.3f}" for a, b in ar1(60, columns=2))
+    (here / "[b]:smile:.csv").write_text(header + rows)
+    result = command('fit "[b]:smile:.csv" --columns "price[usd],[red]vol" --model ar --window 1 --out "[r]"')
+    assert "[b]:smile:.csv, last tenth" in result.stdout
+    shown = command('forecast "[r]" --horizon 2').stdout
+    assert "forecast of price[usd]" in shown
+    assert "forecast of [red]vol" in shown
+    assert "no column '[red]'" in command('fit "[b]:smile:.csv" --columns "[red]"').stderr
+
+
+def test_warnings_are_remarks(command: Command, here: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """A receptive field shorter than the window is said, on one line and without Python's source line."""
+    import warnings
+
+    (here / "words.txt").write_text(text())
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        result = command("fit words.txt --model conv --layers 1 --hidden 2 --window 32 --steps 1 --out r --quiet")
+    assert result.exit_code == 0
+    assert re.search(r"^warning: the receptive field of conv with 1 layer", result.stderr, re.MULTILINE)
+    assert "warnings.warn" not in result.stderr
+
+
+def test_columns_may_be_repeated_or_have_commas_between_them(command: Command, here: Path) -> None:
+    write_csv(here / "x.csv", ar1(60, columns=3))
+    command("fit x.csv --columns a,c --model ar --window 1 --out r --quiet")
+    command("fit x.csv --column a --column c --model ar --window 1 --out s --quiet")
+    assert (here / "r" / "score.json").read_text() == (here / "s" / "score.json").read_text()
+    assert shlex.split(json.dumps(json.loads((here / "r" / "config.json").read_text())["reading"]["columns"])) != []

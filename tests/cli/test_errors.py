@@ -1,0 +1,183 @@
+"""Bad input: one message that names what was wrong and how to mend it, exit code 2, nothing written."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.runs.cases import ar1, daily, text, write_csv
+
+BLANKS = "date,Price\n" + "".join(f"{1900 + i}-01-01,{'' if i in (4, 7) else i % 5 + 1}\n" for i in range(80))
+
+
+@pytest.fixture
+def sources(here: Path) -> Path:
+    """Files that are wrong in one way each."""
+    (here / "empty.txt").write_text("")
+    (here / "empty.csv").write_text("")
+    (here / "short.txt").write_text("hello")
+    (here / "latin.txt").write_bytes("café ".encode("latin-1") * 100)
+    (here / "blanks.csv").write_text(BLANKS)
+    (here / "short.csv").write_text(BLANKS[:60])
+    (here / "words.csv").write_text("date,Price,note\n" + "".join(f"{1900 + i}-01-01,{i},x\n" for i in range(30)))
+    write_csv(here / "negative.csv", ar1(60) - 50, daily(60))
+    (here / "good.txt").write_text(text(400))
+    (here / "file").write_text("mine")
+    (here / "foreign").mkdir()
+    (here / "foreign" / "thesis.txt").write_text("mine")
+    return here
+
+
+FIT = [
+    ("fit", "Missing argument 'DATA'"),
+    ("fit nothing.txt", "no file, folder or built-in data 'nothing.txt'"),
+    ("fit sunspot", "Did you mean 'sunspots'?"),
+    ("fit empty.txt", "empty.txt is empty"),
+    ("fit empty.csv", "empty.csv is empty"),
+    ("fit short.txt", "short.txt has 5 characters, and a window of 64 needs at least 83"),
+    ("fit short.csv --window 8 --fill forward", r"steps, and a window of 8 needs at least 13"),
+    ("fit latin.txt", r"latin.txt is not utf-8 text: byte 3 \(line 1\) is 0xe9.*--encoding latin-1"),
+    ("fit latin.txt --encoding klingon", "encoding is 'klingon'"),
+    ("fit words.csv --columns Prise", "no column 'Prise'; it has date, Price, note. Did you mean 'Price'?"),
+    ("fit words.csv --columns note", r"column 'note' of words.csv is not numeric: lines 2, 3, 4, 5, 6 and 25 more"),
+    ("fit words.csv --date Pricy", "no column 'Pricy'"),
+    ("fit blanks.csv", r"2 missing values in Price, at lines 6, 9\. Give --fill forward"),
+    ("fit blanks.csv --fill guess", "fill is 'guess'; expected one of forward, linear, drop"),
+    ("fit negative.csv --transform log-return", r"log-return needs positive values; negative.csv has .* at lines 2"),
+    ("fit negative.csv --transform log", "transform is 'log'.*expected one of"),
+    ("fit good.txt --model gruu", "model is 'gruu'; expected one of ar, mlp, conv, rnn, gru, lstm. Did you mean 'gru'"),
+    ("fit good.txt --unit byte", "Did you mean 'bytes'"),
+    ("fit good.txt --fill forward", "fill is 'forward', but good.txt is read as text"),
+    ("fit good.txt --hidden many", "'--hidden'.*many"),
+    ("fit good.txt --steps 2 --minutes 1", "minutes or steps, not both"),
+    ("fit good.txt --seed -1", "--seed is -1; expected a whole number from 0"),
+    ("fit good.txt --nonsense", "No such option"),
+    ("fit good.txt --out file", "file exists, and a run overwrites nothing"),
+    ("fit good.txt --out foreign", "foreign exists, and a run overwrites nothing"),
+    ("fit good.txt --out file/run", "file/run cannot be made: Not a directory"),
+    ("fit good.txt --out foreign --resume", "foreign is not a run's folder: it has no config.json"),
+    ("fit good.txt --out none --resume", "none does not exist"),
+    ("compare good.txt --models ar,gruu", "models must be different ones of"),
+    ("compare good.txt --out foreign", "foreign exists"),
+    ("compare digits", "compare is for sequences"),
+    ("data sunspot --out x.csv", "Did you mean 'sunspots'"),
+    ("data sunspots", "give both a NAME and --out"),
+    ("data sunspots --out file", "file exists and is not overwritten"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), FIT)
+def test_what_cannot_be_fitted(line: str, message: str, command: Command, sources: Path) -> None:
+    before = sorted(sources.rglob("*"))
+    result = command(line)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    # Usage errors come in a box that wraps; the rest is one paragraph on one line.
+    said = re.sub(r"[\s│]+", " ", result.stderr) if "Usage" in result.stderr else result.stderr
+    assert re.search(message, said), said
+    if "Usage" not in result.stderr:
+        assert result.stderr.startswith("error: ")
+        assert result.stderr.count("\n") == 1
+    assert sorted(sources.rglob("*")) == before
+
+
+USE = [
+    ("score nowhere", "nowhere does not exist"),
+    ("score file", "file is a file, not a run's folder"),
+    ("score foreign", "foreign is not a run's folder: it has no config.json"),
+    ("score {text} gone.txt", "no file, folder or built-in data 'gone.txt'"),
+    ("score {text} sunspots", "the model takes characters, but sunspots is read as real values"),
+    ("score {text} unseen.txt", r"2 of the 10 characters of unseen.txt are not among .* line 2, column 3"),
+    ("score {digits} english", "the model takes labelled examples"),
+    ("sample {text} --prompt QQ", "2 of the 2 characters of the prompt"),
+    ("sample {text} --prompt FILE:gone.txt", "gone.txt"),
+    ("sample {text} --length 0", "at least 1, got 0"),
+    ("sample {text} --temperature 0", "temperature must be above 0"),
+    ("sample {text} --top-k 0", "top_k must be from 1 to"),
+    ("sample {text} --out x.csv", "--out is x.csv; expected a .txt file"),
+    ("sample {text} --out no/x.txt", "there is no folder no. Make it first"),
+    ("sample {series} --top-k 3", "top_k=3 chooses among symbols; this model predicts real values"),
+    ("sample {series} --prompt hello", "this run continues a file: give FILE:path"),
+    ("sample {series} --prompt FILE:columns.csv", "columns.csv has no column 'a'"),
+    ("sample {digits}", "cannot sample.*It can classify or score"),
+    ("sample {digits} --out x.txt --prompt x", "cannot sample"),
+    ("forecast {text}", "cannot forecast.*It can sample or score"),
+    ("forecast {digits}", "cannot forecast"),
+    ("forecast {series} --horizon 0", "horizon must be at least 1"),
+    ("forecast {series} --quantiles 5,95", "quantiles must be between 0 and 1, got 5.0, 95.0"),
+    ("forecast {series} --quantiles a,b", "--quantiles is 'a,b'; expected numbers like"),
+    ("forecast {series} --plot x.foo", "--plot is x.foo; expected a .png file"),
+    ("forecast {series} --plot no/x.png", "there is no folder no"),
+    ("forecast {series} --out x.txt", "--out is x.txt; expected a .csv file"),
+    ("backtest {text}", "cannot backtest"),
+    ("backtest {series} --horizon 31", "horizon of 31 needs 31 held-out steps"),
+    ("backtest {series} --stride 0", "stride 0"),
+    ("backtest {series} short.csv", "short.csv has 2 steps; at least 3 are needed"),
+    ("classify {text} file", "cannot classify"),
+    ("classify {digits} gone.png", "gone.png does not exist"),
+    ("classify {digits} foreign", "foreign is a folder; name the files in it"),
+    ("classify {digits} file", "cannot be read as an image"),
+    ("classify {digits}", "Missing argument 'FILES"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), USE)
+def test_what_a_run_cannot_be_asked(line: str, message: str, command: Command, runs: Path, here: Path) -> None:
+    (here / "file").write_text("mine")
+    (here / "foreign").mkdir()
+    (here / "unseen.txt").write_text("the\non Q é")
+    (here / "columns.csv").write_text("date,b\n2000-01-01,1\n2000-01-02,2\n")
+    write_csv(here / "short.csv", ar1(2))
+    result = command(line.format(**{name: runs / name for name in ("text", "series", "digits")}))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert re.search(message, re.sub(r"[\s│]+", " ", result.stderr)), result.stderr
+
+
+def broken(folder: Path, name: str, content: bytes | None) -> None:
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", b'{"format": 1', "config.json is not a config that chainrule wrote.*restore it from a copy"),
+        ("config.json", None, "has no config.json"),
+        ("best.safetensors", b"\x08\0\0\0\0\0\0\0{", "best.safetensors cannot be read as a checkpoint"),
+        ("best.safetensors", None, "best.safetensors is missing"),
+        ("series.safetensors", b"", "series.safetensors cannot be read"),
+    ],
+)
+def test_a_broken_run_folder_is_named_with_the_file(
+    name: str, content: bytes | None, message: str, command: Command, runs: Path, here: Path
+) -> None:
+    shutil.copytree(runs / "series", here / "run")
+    broken(here / "run", name, content)
+    result = command("score run")
+    assert result.exit_code == 2
+    assert re.search(message, result.stderr)
+
+
+def test_weights_of_another_run(command: Command, runs: Path, here: Path) -> None:
+    shutil.copytree(runs / "series", here / "run")
+    shutil.copy(runs / "text" / "best.safetensors", here / "run" / "best.safetensors")
+    result = command("score run")
+    assert result.exit_code == 2
+    assert "run/config.json and run/best.safetensors do not fit together" in result.stderr
+
+
+def test_the_remedies_that_messages_name_work(command: Command, sources: Path) -> None:
+    for line in (
+        "fit latin.txt --encoding latin-1 --model ar --window 2 --steps 1 --quiet",
+        "fit blanks.csv --fill forward --model ar --window 2 --quiet",
+        "fit words.csv --columns Price --model mlp --hidden 2 --window 2 --steps 1 --quiet",
+    ):
+        assert command(line).exit_code == 0
+
+
+def test_without_a_command_the_help_is_shown(command: Command) -> None:
+    result = command("")
+    assert "Commands" in result.output
+    assert result.exit_code == 2

@@ -1,0 +1,95 @@
+"""The models that the laws are stated over: every family, one and two layers, symbols and real values, in float64."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import cycle
+
+import pytest
+import torch
+from torch import Tensor
+
+from chainrule.data import Transform
+from chainrule.models import (
+    MODELS,
+    ConditionalModel,
+    ModelConfig,
+    SeriesModel,
+    SymbolModel,
+    build_series_model,
+    build_symbol_model,
+)
+
+SYMBOLS, CHANNELS = 5, 2
+
+CONFIGS = {
+    f"{name}{layers}": ModelConfig(name, hidden=6, layers=layers, window=2**layers if name == "conv" else 3)
+    for name in MODELS
+    for layers in ((1,) if name == "ar" else (1, 2))
+}
+
+TRANSFORMS = {
+    "none": Transform("none", (0.0, 0.0), (1.0, 1.0)),
+    "standardise": Transform("standardise", (1.5, 0.5), (2.0, 0.25)),
+    "difference": Transform("difference", (0.5, -0.2), (1.5, 0.5)),
+    "log-return": Transform("log-return", (0.1, -0.2), (0.5, 0.2)),
+}
+
+HEADS = ("gaussian", "student")
+
+
+def one_channel(name: str) -> Transform:
+    """The named transform of the first channel alone."""
+    transform = TRANSFORMS[name]
+    return replace(transform, mean=transform.mean[:1], scale=transform.scale[:1])
+
+
+def symbol_model(config: ModelConfig, symbols: int = SYMBOLS) -> SymbolModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build_symbol_model(config, symbols).double()
+
+
+def series_model(config: ModelConfig, transform: Transform) -> SeriesModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build_series_model(config, transform).double()
+
+
+def symbols(rows: int, steps: int, seed: int = 1) -> Tensor:
+    return torch.randint(SYMBOLS, (rows, steps), generator=torch.Generator().manual_seed(seed))
+
+
+def values(rows: int, steps: int, channels: int = CHANNELS, seed: int = 1) -> Tensor:
+    """Positive, so that every transform takes them."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, steps, channels, dtype=torch.float64, generator=generator).cumsum(1).mul(0.3).exp()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, and data for it: ``data(rows, steps)``, or with a seed other data."""
+
+    make: Callable[[], ConditionalModel]
+    data: Callable[..., Tensor]
+
+
+def _symbol_case(config: ModelConfig) -> Case:
+    return Case(lambda: symbol_model(config), symbols)
+
+
+def _series_case(config: ModelConfig, transform: Transform) -> Case:
+    return Case(lambda: series_model(config, transform), values)
+
+
+SYMBOL_CASES = {f"symbols-{name}": _symbol_case(config) for name, config in CONFIGS.items()}
+# The transforms take turns; so do the heads, one transform later, so that all pairs occur.
+SERIES_CASES = {
+    f"series-{name}-{head}-{transform.name}": _series_case(replace(config, head=head), transform)
+    for (name, config), transform, head in zip(
+        CONFIGS.items(), cycle(TRANSFORMS.values()), cycle([*HEADS, *HEADS, *reversed(HEADS), *reversed(HEADS)])
+    )
+}
+
+every_case = pytest.mark.parametrize("case", [pytest.param(c, id=n) for n, c in (SYMBOL_CASES | SERIES_CASES).items()])
+every_symbol_case = pytest.mark.parametrize("case", [pytest.param(c, id=n) for n, c in SYMBOL_CASES.items()])
+every_series_case = pytest.mark.parametrize("case", [pytest.param(c, id=n) for n, c in SERIES_CASES.items()])

@@ -1,0 +1,67 @@
+"""Progress: strict JSON records, plain lines in a pipe, silence when asked, a bar on a terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chainrule.runs.progress import keep_until, read_metrics, reporting
+from chainrule.training import Progress
+
+
+def spent(step: int, of: int = 100, loss: float = 2.0, **more: float) -> Progress:
+    return Progress(step=step, seconds=step / 10, spent=step / of, seen=step * 8, loss=loss, per_second=80.0, **more)  # type: ignore[arg-type]
+
+
+def test_records_are_one_json_object_a_line_with_mean_losses(tmp_path: Path) -> None:
+    with reporting(tmp_path, "gru of x", "character", quiet=True) as report:
+        for step in range(1, 1001):
+            validated = {"validation": 1.5, "validated_step": step} if step % 50 == 0 else {}
+            report(spent(step, of=1000, loss=float(step), **validated))
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert records == read_metrics(tmp_path)
+    steps = [record["step"] for record in records]
+    assert steps == sorted(set(steps))
+    assert 190 <= len(records) <= 230
+    assert [record["step"] for record in records if "validation" in record] == list(range(50, 1001, 50))
+    assert records[1]["loss"] == pytest.approx((steps[0] + 1 + steps[1]) / 2)
+
+
+def test_a_line_that_a_kill_cut_short_is_left_out_and_later_ones_are_dropped_on_resuming(tmp_path: Path) -> None:
+    with reporting(tmp_path, "gru of x", "character", quiet=True) as report:
+        for step in range(1, 11):
+            report(spent(step, of=10))
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 11, "lo')
+    assert len(read_metrics(tmp_path)) == 10
+    keep_until(tmp_path, 7)
+    with reporting(tmp_path, "gru of x", "character", quiet=True) as report:
+        report(spent(8, of=10))
+    assert [record["step"] for record in read_metrics(tmp_path)] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_plain_lines_on_standard_error_when_it_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with reporting(tmp_path, "gru of [b]x", "character", quiet=False) as report:
+        for step in range(1, 101):
+            report(spent(step, validation=1.25))
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert 10 <= len(lines) <= 12
+    assert lines[0] == "gru of [b]x  10%  loss 2.000 held out 1.250, 80 characters/s, 0:09 left"
+    assert "100%" in lines[-1]
+    assert "\x1b" not in err
+
+
+def test_quiet_records_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with reporting(tmp_path, "gru of x", "character", quiet=True) as report:
+        report(spent(100))
+    assert capsys.readouterr() == ("", "")
+    assert len(read_metrics(tmp_path)) == 1
+
+
+def test_a_run_without_metrics_has_no_records(tmp_path: Path) -> None:
+    assert read_metrics(tmp_path) == []

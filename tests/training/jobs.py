@@ -1,0 +1,70 @@
+"""A small training job for the tests of the loop, made anew at every call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from chainrule.models import ConditionalModel, ModelConfig
+from chainrule.training import Feed, Piece, Progress, StreamFeed, Streams, TrainingConfig, log_probs, train
+from tests.models.cases import TRANSFORMS, series_model, symbol_model, symbols, values
+
+DOCUMENTS = [symbols(1, length, seed=length)[0].numpy() for length in (40, 25, 60)]
+SERIES = [values(1, 120)[0].numpy()]
+
+
+def quiet(progress: Progress) -> None:
+    """A report that says nothing."""
+
+
+@dataclass
+class Job:
+    """Everything that ``train`` takes but the folder. ``dropout`` makes it depend on torch's generator."""
+
+    name: str = "gru"
+    steps: int = 40
+    series: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        dropout = 0.0 if self.name == "ar" else 0.2
+        layers = 2 if self.name == "lstm" else None
+        config = ModelConfig(self.name, hidden=6, layers=layers, window=4, dropout=dropout)
+        self.model: ConditionalModel = (
+            series_model(config, TRANSFORMS["difference"]) if self.series else symbol_model(config)
+        )
+        documents = SERIES if self.series else DOCUMENTS
+        self.feed: Feed = StreamFeed(Streams(documents, batch=3, window=4))
+        self.pieces = [Piece(document[:20]) for document in documents]
+        self.report: Callable[[Progress], None] = quiet
+
+    def validate(self) -> float:
+        return -float(np.concatenate(log_probs(self.model, self.pieces)).mean())
+
+    def train(self, folder: Path, *, resume: bool = False) -> Progress:
+        config = TrainingConfig(steps=self.steps, learning_rate=0.02, **self.options)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return train(self.model, self.feed, self.validate, config, folder, self.report, resume=resume)
+
+
+class Altered:
+    """A feed that calls ``alter(step, loss)`` on the loss of every step, counted from 1 since it was made."""
+
+    def __init__(self, feed: Feed, alter: Callable[[int, Tensor], Tensor]) -> None:
+        self._feed, self._alter, self._step = feed, alter, 0
+
+    def loss(self, model: nn.Module) -> tuple[Tensor, int]:
+        loss, count = self._feed.loss(model)
+        self._step += 1
+        return self._alter(self._step, loss), count
+
+    def state(self) -> dict[str, Tensor]:
+        return self._feed.state()
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        self._feed.restore(state)

@@ -1,0 +1,68 @@
+"""Training's configuration: the schedule's shape, the budget, and what is refused."""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from chainrule.errors import ArgumentError
+from chainrule.training import TrainingConfig
+
+
+def rates(config: TrainingConfig, steps: int) -> list[float]:
+    return [config.rate(step, step / steps) for step in range(steps)]
+
+
+@pytest.mark.parametrize("steps", [1, 5, 20, 500, 2000])
+def test_the_rate_rises_to_its_peak_and_falls_to_a_twentieth(steps: int) -> None:
+    config = TrainingConfig(steps=steps, learning_rate=0.01)
+    schedule = rates(config, steps)
+    peak = schedule.index(max(schedule))
+    assert peak <= max(1, min(50, steps // 10))
+    assert all(before < after for before, after in pairwise(schedule[: peak + 1]))
+    assert all(before > after for before, after in pairwise(schedule[peak:]))
+    assert max(schedule) <= 0.01
+    assert config.rate(steps, 1.0) == pytest.approx(0.01 / 20)
+    if steps >= 20:
+        assert max(schedule) > 0.95 * 0.01
+    else:
+        assert all(rate > 0 for rate in schedule)
+
+
+def test_the_warm_up_is_linear_and_the_decay_a_cosine() -> None:
+    config = TrainingConfig(steps=100_000, learning_rate=1.0)
+    for step in (0, 9, 24, 48):
+        assert config.rate(step, step / 100_000) == pytest.approx((step + 1) / 50, rel=1e-4)
+    for spent in (0.25, 0.5, 0.75):
+        expected = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * spent))
+        assert config.rate(1000, spent) == pytest.approx(expected)
+
+
+def test_the_rate_does_not_rise_again_past_the_budget() -> None:
+    config = TrainingConfig(learning_rate=1.0)
+    assert config.rate(1000, 1.5) == config.rate(1000, 1.0)
+
+
+def test_the_budget_is_steps_where_they_are_given_and_minutes_otherwise() -> None:
+    assert TrainingConfig(steps=200, minutes=1).spent(50, seconds=1e6) == 0.25
+    assert TrainingConfig(minutes=2).spent(10**6, seconds=30) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1, got 0"),
+        ({"batch": 0}, "batch must be above 0 and finite, got 0"),
+        ({"minutes": 0.0}, "minutes must be above 0 and finite, got 0.0"),
+        ({"minutes": math.inf}, "minutes must be above 0 and finite, got inf"),
+        ({"learning_rate": -1e-3}, "learning_rate must be above 0 and finite, got -0.001"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0 and finite, got nan"),
+        ({"clip": 0.0}, "clip must be above 0 and finite, got 0.0"),
+        ({"weight_decay": -0.1}, "weight_decay must be at least 0, got -0.1"),
+    ],
+    ids=str,
+)
+def test_values_that_cannot_work_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        TrainingConfig(**options)

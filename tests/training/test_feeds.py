@@ -1,0 +1,124 @@
+"""Feeds: an epoch's loss is the exact score, epochs start afresh, and a restored feed goes on with the same bits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from chainrule.models import ConditionalModel, ModelConfig
+from chainrule.training import (
+    Feed,
+    LabelledFeed,
+    Piece,
+    StreamFeed,
+    Streams,
+    load_tensors,
+    log_probs,
+    save_tensors,
+)
+from tests.models.cases import CONFIGS, TRANSFORMS, series_model, symbol_model, symbols, values
+from tests.tolerances import close
+
+DOCUMENTS = [symbols(1, length, seed=length)[0].numpy() for length in (7, 1, 12, 5)]
+SERIES = [values(1, 25)[0].numpy()]
+
+
+def epoch(feed: StreamFeed, model: ConditionalModel) -> tuple[Tensor, int]:
+    """The summed loss of an epoch, and over how many steps."""
+    chunks = [feed.loss(model) for _ in range(len(feed.streams))]
+    return torch.stack([loss * count for loss, count in chunks]).sum().detach(), sum(count for _, count in chunks)
+
+
+@pytest.mark.parametrize("window", [1, 4, 100])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_one_row_s_loss_over_an_epoch_is_the_exact_score(config: ModelConfig, window: int) -> None:
+    """Truncation changes gradients, not values."""
+    for model, documents in (
+        (symbol_model(config), DOCUMENTS),
+        (series_model(config, TRANSFORMS["log-return"]), SERIES),
+    ):
+        feed = StreamFeed(Streams(documents, batch=1, window=window))
+        exact = -np.concatenate(log_probs(model, [Piece(document) for document in documents])).sum()
+        for _ in range(2):  # every epoch starts afresh
+            loss, steps = epoch(feed, model)
+            close(loss, torch.tensor(exact))
+            assert steps == sum(map(len, documents))
+
+
+def test_gradients_stop_where_a_chunk_begins() -> None:
+    model = symbol_model(CONFIGS["gru1"])
+    feed = StreamFeed(Streams(DOCUMENTS[2:3], batch=1, window=4))
+    feed.loss(model)
+    loss, _ = feed.loss(model)
+    (gradient,) = torch.autograd.grad(loss, model.embedding.weight)
+    x = torch.from_numpy(DOCUMENTS[2])[None]
+    with torch.no_grad():
+        carry = model.read(x[:, :4])
+    log_prob, _ = model(x[:, 4:8], carry)
+    close(gradient, torch.autograd.grad(-log_prob.mean(), model.embedding.weight)[0])
+
+
+def test_rows_score_as_documents_of_their_own() -> None:
+    """A row that begins inside a document begins cold; the loss is the mean over real steps."""
+    model = symbol_model(CONFIGS["lstm2"])
+    x = DOCUMENTS[2][:11]
+    loss, steps = epoch(StreamFeed(Streams([x], batch=2, window=3)), model)
+    close(loss, torch.tensor(-np.concatenate(log_probs(model, [Piece(x[:5]), Piece(x[5:])])).sum()))
+    assert steps == 11
+
+
+def goes_on(model: nn.Module, feed: Feed, other: Feed, path: Path) -> None:
+    """The other feed, restored from a file of the first one's state, gives the same losses."""
+    save_tensors(path, feed.state(), {})
+    other.restore(load_tensors(path)[0])
+    for _ in range(9):
+        (loss, count), (same, as_many) = feed.loss(model), other.loss(model)
+        assert torch.equal(loss, same)
+        assert count == as_many
+
+
+@pytest.mark.parametrize("before", [0, 1, 3, 4])
+@pytest.mark.parametrize("config", [*CONFIGS.values(), ModelConfig("ar", window=1)], ids=[*CONFIGS, "ar of window 1"])
+def test_a_restored_stream_goes_on(config: ModelConfig, before: int, tmp_path: Path) -> None:
+    for model, documents in ((symbol_model(config), DOCUMENTS), (series_model(config, TRANSFORMS["none"]), SERIES)):
+        streams = Streams(documents, batch=2, window=4)
+        feed, other = StreamFeed(streams), StreamFeed(streams)
+        for _ in range(before):
+            feed.loss(model)
+        other.loss(model)  # what it was before is forgotten
+        goes_on(model, feed, other, tmp_path / "state.safetensors")
+
+
+def _labelled(seed: int) -> tuple[LabelledFeed, list[int]]:
+    """A feed of ten numbered examples, and the order in which it asked for them."""
+    asked: list[int] = []
+
+    def batch_of(index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        asked.extend(index.tolist())
+        return (index[:, None].float(),), index % 2
+
+    return LabelledFeed(10, 4, batch_of, seed), asked
+
+
+def test_labelled_examples_come_once_an_epoch_in_an_order_of_their_own() -> None:
+    model = nn.Linear(1, 2)
+    feed, asked = _labelled(seed=0)
+    assert [feed.loss(model)[1] for _ in range(6)] == [4, 4, 2] * 2
+    first, second = asked[:10], asked[10:]
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    again, asked_again = _labelled(seed=0)
+    for _ in range(6):
+        again.loss(model)
+    assert asked_again == asked
+
+
+@pytest.mark.parametrize("before", [0, 2, 3, 4])
+def test_a_restored_labelled_feed_goes_on(before: int, tmp_path: Path) -> None:
+    model = nn.Linear(1, 2)
+    feed, _ = _labelled(seed=3)
+    for _ in range(before):
+        feed.loss(model)
+    goes_on(model, feed, _labelled(seed=3)[0], tmp_path / "state.safetensors")

@@ -1,0 +1,172 @@
+"""The loop: the best weights win, the budget and its validations, clipping, decay, and losses that diverge."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from chainrule.errors import DivergedError
+from chainrule.training import BEST, LAST, Progress, TrainingConfig, load_tensors, loop, train, weights_of
+from tests.training.jobs import Altered, Job, quiet
+
+
+class Scripted(Job):
+    """Validates as a script says, and remembers the weights that it validated."""
+
+    losses: tuple[float, ...]
+
+    def validate(self) -> float:
+        self.seen: list[dict[str, Tensor]] = [*getattr(self, "seen", []), {}]
+        self.seen[-1] = {name: tensor.clone() for name, tensor in weights_of(self.model).items()}
+        return self.losses[len(self.seen) - 1]
+
+
+@pytest.mark.parametrize("losses", [(1.0, 2.0, 3.0, 4.0), (4.0, 2.0, 3.0, 2.0), (4.0, 3.0, 2.0, 1.0)])
+def test_the_weights_that_validated_best_are_left(losses: tuple[float, ...], tmp_path: Path) -> None:
+    job = Scripted(steps=3)
+    job.losses = losses
+    progress = job.train(tmp_path)
+    best = losses.index(min(losses))
+    assert (progress.best, progress.best_step) == (losses[best], best)
+    assert (progress.validation, progress.validated_step) == (losses[-1], 3)
+    for weights in (weights_of(job.model), load_tensors(tmp_path / BEST)[0]):
+        assert all(torch.equal(tensor, job.seen[best][name]) for name, tensor in weights.items())
+    last = load_tensors(tmp_path / LAST)[0]
+    assert all(torch.equal(last[f"model.{name}"], tensor) for name, tensor in job.seen[-1].items())
+    assert not job.model.training
+
+
+def test_it_learns_and_counts(tmp_path: Path) -> None:
+    job, reports = Job(), []
+    job.report = lambda progress: reports.append((progress.step, progress.spent, progress.seen))
+    before = job.validate()
+    progress = job.train(tmp_path)
+    assert progress.best is not None
+    assert progress.best == job.validate() < before
+    assert [step for step, _, _ in reports] == list(range(1, 41))
+    assert reports[9][1] == 0.25
+    # An epoch of 125 symbols in 3 rows takes 11 chunks of 4: of 42, 42 and 41 symbols, the last has 2, 2 and 1.
+    assert reports[10][2] == 125
+    assert progress.seen == 3 * 125 + 7 * 12
+
+
+@pytest.mark.parametrize(("steps", "validations"), [(1, 2), (5, 6), (20, 21), (40, 21), (50, 21), (397, 21)])
+def test_a_budget_of_steps_has_twenty_validations_and_one_before(steps: int, validations: int, tmp_path: Path) -> None:
+    job = Scripted(steps=steps)
+    job.losses = (1.0,) * 30
+    job.train(tmp_path)
+    assert abs(len(job.seen) - validations) <= 1
+
+
+@pytest.mark.parametrize(("cost", "fewest", "most"), [(0.0, 20, 21), (2.0, 20, 21), (10.0, 4, 7), (60.0, 2, 3)])
+def test_validations_take_a_tenth_of_the_minutes(
+    cost: float, fewest: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes by a clock that only training (a second a step) and validating (``cost`` seconds) move on."""
+    now, validations = 0.0, 0
+
+    def validate() -> float:
+        nonlocal now, validations
+        now, validations = now + cost, validations + 1
+        return 1.0
+
+    def takes_a_second(step: int, loss: Tensor) -> Tensor:
+        nonlocal now
+        now += 1.0
+        return loss
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now))
+    job = Job()
+    feed = Altered(job.feed, takes_a_second)
+    progress = train(job.model, feed, validate, TrainingConfig(minutes=10), tmp_path, quiet)
+    assert fewest <= validations <= most
+    assert progress.seconds == now >= 600
+    assert progress.step == now - validations * cost
+    assert progress.validated_step == progress.step
+
+
+class _Still(nn.Module):
+    """With a matrix and a vector, of which the loss knows nothing or everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix, self.vector = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
+
+
+class _Pulls:
+    """A loss whose gradient is ``pull`` for the vector's first entry and 0 for all else."""
+
+    def __init__(self, pull: float) -> None:
+        self.pull = pull
+
+    def loss(self, model: nn.Module) -> tuple[Tensor, int]:
+        return self.pull * model.get_parameter("vector")[0] + 0 * model.get_parameter("matrix").sum(), 1
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """There is nothing to restore."""
+
+
+def test_matrices_decay_and_vectors_do_not(tmp_path: Path) -> None:
+    model, config = _Still(), TrainingConfig(steps=4, learning_rate=0.1, weight_decay=0.5)
+    losses = iter((5.0, 4.0, 3.0, 2.0, 1.0))  # the last weights are the best
+    train(model, _Pulls(0.0), lambda: next(losses), config, tmp_path, quiet)
+    shrunk = math.prod(1 - 0.5 * config.rate(step, step / 4) for step in range(4))
+    torch.testing.assert_close(model.matrix.detach(), torch.full((2, 2), shrunk))
+    assert torch.equal(model.vector.detach(), torch.ones(2))
+
+
+@pytest.mark.parametrize(("pull", "clipped"), [(8.0, 0.5), (0.25, 0.25)])
+def test_long_gradients_are_clipped_and_the_largest_is_noted(pull: float, clipped: float, tmp_path: Path) -> None:
+    model, norms = _Still(), []
+
+    def report(progress: Progress) -> None:
+        assert model.vector.grad is not None
+        norms.append((progress.gradient_norm, float(model.vector.grad.norm())))
+
+    config = TrainingConfig(steps=3, clip=0.5)
+    progress = train(model, _Pulls(pull), lambda: 1.0, config, tmp_path, report)
+    assert norms == [pytest.approx((pull, clipped), rel=1e-5)] * 3
+    assert progress.largest_gradient == pull
+    assert (progress.largest_gradient_step, progress.largest_gradient_in) == (1, "vector")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_diverges_names_the_step_and_the_largest_gradient(value: float, tmp_path: Path) -> None:
+    job = Job()
+    job.feed = Altered(job.feed, lambda step, loss: loss * value if step == 8 else 100 * loss if step == 3 else loss)
+    with pytest.raises(DivergedError) as raised:
+        job.train(tmp_path)
+    message = str(raised.value)
+    assert "training diverged at step 8: the loss is " in message
+    assert "largest gradient before had norm" in message
+    assert "at step 3, mostly in " in message
+    named = message.split("mostly in ")[1].split(". ")[0]
+    assert named in dict(job.model.named_parameters())
+    assert str(tmp_path / BEST) in message
+    assert "Try a learning rate below 0.02 or a clip below 1." in message
+    assert load_tensors(tmp_path / LAST)[1]["step"] == 6  # the last good one
+    assert all(tensor.isfinite().all() for tensor in load_tensors(tmp_path / BEST)[0].values())
+    assert Job().train(tmp_path, resume=True).step == 40
+
+
+def test_a_gradient_alone_can_diverge(tmp_path: Path) -> None:
+    job = Job()
+    # The square root of 0 is 0, and its slope infinite.
+    job.feed = Altered(job.feed, lambda step, loss: loss + (loss - loss.detach()).abs().sqrt() if step == 1 else loss)
+    with pytest.raises(DivergedError, match=r"at step 1: the loss is [\d.]+, the norm of its gradient (nan|inf)"):
+        job.train(tmp_path)
+
+
+@pytest.mark.parametrize(("losses", "step"), [((math.nan,), 0), ((1.0, 2.0, math.inf), 2)])
+def test_a_held_out_loss_that_diverges_is_not_kept(losses: tuple[float, ...], step: int, tmp_path: Path) -> None:
+    job = Scripted(steps=3)
+    job.losses = losses
+    with pytest.raises(DivergedError, match=f"at step {step}: the held-out loss is"):
+        job.train(tmp_path)
+    assert (tmp_path / BEST).exists() == (step > 0)
