@@ -11,8 +11,9 @@ from torch import Tensor
 
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.models import ConditionalModel, ModelConfig, SeriesModel, build_series_model
-from chainrule.models.heads import Categorical, Gaussian, StudentT
+from chainrule.models import Carry, ConditionalModel, ModelConfig, SeriesModel, build_series_model, build_symbol_model
+from chainrule.models.encoders import State
+from chainrule.models.heads import Categorical, Gaussian, Prediction, StudentT
 from tests.models.cases import SYMBOLS, TRANSFORMS, Case, every_case, series_model, symbol_model, symbols, values
 from tests.tolerances import close
 
@@ -182,3 +183,30 @@ def test_options_that_cannot_work_are_refused() -> None:
         series.forecast(values(1, 5)[0], 3, paths=0)
     with pytest.raises(ShapeError, match="one context of 2 dimensions"):
         series.forecast(values(1, 5), 3)
+
+
+@pytest.mark.parametrize("end", [(2,), (1, 2)])
+@pytest.mark.parametrize("name", ["gru", "conv"])
+def test_after_its_end_a_document_is_followed_by_a_new_one(
+    name: str, end: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build_symbol_model(ModelConfig(name, hidden=6, window=4), 3, end).double()
+    predictions: list[Prediction] = []
+    step = model.step
+
+    def recorded(carry: Carry) -> tuple[Prediction, State]:
+        prediction, state = step(carry)
+        predictions.append(prediction)
+        return prediction, state
+
+    monkeypatch.setattr(model, "step", recorded)
+    drawn = model.sample(60, seed=3)
+    documents: list[list[int]] = [[]]
+    for symbol in drawn.tolist():
+        documents[-1].append(symbol)
+        if tuple(documents[-1][-len(end) :]) == end:
+            documents.append([])
+    assert len(documents) > 3
+    while_drawing = torch.stack([p.log_prob(x[None])[0] for p, x in zip(predictions, drawn, strict=True)])
+    alone = [model.log_prob(torch.tensor([document]))[0] for document in documents if document]
+    close(while_drawing, torch.cat(alone))

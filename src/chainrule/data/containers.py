@@ -19,12 +19,14 @@ class Symbols:
         alphabet: what the indices stand for.
         name: of the source, for messages and titles.
         rate: samples per second of sound, else None.
+        end: what every document ends with, one or two symbols; empty where nothing marks it.
     """
 
     documents: list[NDArray[np.int64]]
     alphabet: Alphabet
     name: str
     rate: int | None = None
+    end: tuple[int, ...] = ()
 
     @property
     def length(self) -> int:

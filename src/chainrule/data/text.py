@@ -11,6 +11,7 @@ from chainrule.errors import DataError, TooShortError
 
 __all__ = ["decode", "load_text", "text_symbols"]
 
+_ENDS = {"one": "", "line": "\n", "blank-line": "\n\n"}
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 
 
@@ -43,9 +44,12 @@ def text_symbols(files: dict[str, bytes], reading: Reading, name: str, alphabet:
         raise TooShortError(f"{name} is empty; expected at least one document of text.")
     if reading.unit == "bytes":
         alphabet = alphabet or Alphabet("bytes")
-        return Symbols([alphabet.encode(text.encode("latin-1")) for text in documents], alphabet, name)
-    alphabet = alphabet or Alphabet.of(documents)
-    return Symbols([alphabet.encode(text, name) for text in documents], alphabet, name)
+        symbols = [alphabet.encode(text.encode("latin-1")) for text in documents]
+    else:
+        alphabet = alphabet or Alphabet.of(documents)
+        symbols = [alphabet.encode(text, name) for text in documents]
+    end = tuple(alphabet.encode(_ENDS[reading.documents]).tolist())
+    return Symbols(symbols, alphabet, name, end=end)
 
 
 def decode(raw: bytes, encoding: str, name: str) -> str:

@@ -106,8 +106,8 @@ def _refuse_tied(config: ModelConfig, of: str) -> None:
         raise ArgumentError(f"tied embeddings are for models of symbols, not of {of}. Leave them out.")
 
 
-def build_symbol_model(config: ModelConfig, symbols: int) -> SymbolModel:
-    """A model of ``symbols`` distinct symbols.
+def build_symbol_model(config: ModelConfig, symbols: int, end: tuple[int, ...] = ()) -> SymbolModel:
+    """A model of ``symbols`` distinct symbols, whose documents end with ``end``.
 
     Raises:
         ArgumentError: the configuration asks for what is of no use here; so do the other builders.
@@ -125,7 +125,7 @@ def build_symbol_model(config: ModelConfig, symbols: int) -> SymbolModel:
     if config.tied:
         nn.init.normal_(embedding.weight, std=width**-0.5)  # of the size that an output layer starts from
         head.logits.weight = embedding.weight
-    return SymbolModel(symbols, embedding, encoder, head)
+    return SymbolModel(symbols, embedding, encoder, head, end)
 
 
 def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel:

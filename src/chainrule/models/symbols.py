@@ -15,6 +15,7 @@ class SymbolModel(ConditionalModel):
     """A conditional model of V symbols; x is int64 (B, T).
 
     Before its first symbol a row has seen V, the start: it enters as a zero vector and nothing predicts it.
+    ``end``, one or two symbols, is what every document ends with: after it, a sample starts another document.
 
     >>> from chainrule.models import ModelConfig, build_symbol_model
     >>> model = build_symbol_model(ModelConfig("gru", hidden=8), symbols=5)
@@ -29,9 +30,19 @@ class SymbolModel(ConditionalModel):
     torch.Size([1, 6])
     """
 
-    def __init__(self, symbols: int, embedding: nn.Embedding, encoder: Encoder, head: CategoricalHead) -> None:
+    def __init__(
+        self,
+        symbols: int,
+        embedding: nn.Embedding,
+        encoder: Encoder,
+        head: CategoricalHead,
+        end: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
+        if len(end) > 2:
+            raise ArgumentError(f"end must be at most two symbols, got {len(end)}.")
         self.symbols = symbols
+        self.end = end
         self.embedding = embedding
         self.encoder = encoder
         self.head = head
@@ -58,8 +69,15 @@ class SymbolModel(ConditionalModel):
         return self.head(features).log_prob(x), Carry(x[:, -1], state)
 
     def step(self, carry: Carry) -> tuple[Prediction, State]:
-        features, state = self.encoder(self._embed(carry.last[:, None]), carry.encoder)
+        last = carry.last[:, None]
+        resets = last == self.symbols if self.end else None
+        features, state = self.encoder(self._embed(last), carry.encoder, resets=resets)
         return self.head(features[:, 0]), state
 
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:
-        return drawn, Carry(drawn, state)
+        if not self.end:
+            return drawn, Carry(drawn, state)
+        ended = drawn == self.end[-1]
+        if len(self.end) == 2:
+            ended &= carry.last == self.end[0]
+        return drawn, Carry(drawn.masked_fill(ended, self.symbols), state)

@@ -1,0 +1,141 @@
+"""The real command, as a process: signals, kills, pipes and terminals."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import chainrule
+from chainrule.runs.progress import read_metrics
+from tests.runs.cases import text
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80", "TERM": "xterm-256color"}
+PATIENCE = 60  # seconds
+
+
+@contextmanager
+def command(folder: Path, *arguments: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """``chainrule`` with these arguments, its own process to the end."""
+    line = [sys.executable, "-m", "chainrule", *arguments]
+    with subprocess.Popen(
+        line, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def fit(folder: Path, steps: int, *more: str) -> list[str]:
+    (folder / "words.txt").write_text(text(600))
+    small = ["--hidden", "4", "--window", "8", "--batch", "4", "--steps", str(steps)]
+    return ["fit", "words.txt", *small, "--out", "run", *more]
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    """Until the file is there and has something in it."""
+    until = time.monotonic() + PATIENCE
+    while not (path.exists() and path.stat().st_size):
+        assert time.monotonic() < until, f"no {path.name}"
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+
+
+def test_ctrl_c_saves_exits_130_and_resume_goes_on_and_ends(tmp_path: Path) -> None:
+    with command(tmp_path, *fit(tmp_path, 100_000)) as process:
+        wait_for(tmp_path / "run" / "metrics.jsonl", process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert "fit goes on with --resume" in err
+    run = chainrule.load(tmp_path / "run")
+    assert isinstance(run.sample(3), str)
+    reached = read_metrics(run.path)[-1]["step"]
+    with command(tmp_path, *fit(tmp_path, reached + 5, "--resume")) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert "last tenth (test): 60 characters" in out
+    steps = [record["step"] for record in read_metrics(run.path)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == reached + 5
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])
+def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, tmp_path: Path) -> None:
+    """The checkpoints are written without pause, so that most kills hit a write."""
+    often = "import chainrule.training.loop as l; l._VALIDATIONS = 10**9; import chainrule; "
+    (tmp_path / "words.txt").write_text(text(600))
+    fitted = "chainrule.fit('words.txt', hidden=4, window=8, batch=4, steps=10**6, out='run', quiet=True)"
+    line = [sys.executable, "-c", often + fitted]
+    with subprocess.Popen(line, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(tmp_path / "run" / "metrics.jsonl", process)
+        time.sleep(wait)
+        process.kill()
+    run = chainrule.load(tmp_path / "run")
+    assert isinstance(run.sample(3), str)
+    assert json.loads((run.path / "config.json").read_text())["format"] == 1
+    reached = read_metrics(run.path)[-1]["step"]
+    source = tmp_path / "words.txt"
+    more = {"hidden": 4, "window": 8, "batch": 4, "steps": reached + 3}
+    resumed = chainrule.fit(source, out=run.path, resume=True, quiet=True, **more)  # type: ignore[arg-type]
+    steps = [record["step"] for record in read_metrics(resumed.path)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == reached + 3
+
+
+def test_on_a_terminal_a_bar_shows_loss_speed_and_time_left_in_80_columns(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    with command(tmp_path, *fit(tmp_path, 40), stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(ours, 65536)
+            except OSError:  # the other end is closed: the process is done
+                break
+        out, _ = process.communicate(timeout=PATIENCE)
+    os.close(ours)
+    assert process.returncode == 0
+    assert "words.txt, last tenth" in out
+    screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    frames = [frame for frame in re.split(r"[\r\n]+", screen) if "━" in frame]
+    assert re.search(
+        r"^gru of words\.txt +[━╸╺ ]+ +100% loss \d\.\d{3} held out \d\.\d{3}, \S+ characters/s, 0:00 left", frames[-1]
+    )
+    assert max(map(len, frames)) <= 80
+
+
+def test_plain_lines_in_a_pipe_and_help_starts_without_the_heavy_packages(tmp_path: Path) -> None:
+    code = (
+        "import sys; from chainrule.cli.app import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'pandas', 'matplotlib', 'scipy', 'sklearn', 'statsmodels', 'soundfile', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "Sequence models by the two chain rules" in result.stdout
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path: Path) -> None:
+    with command(tmp_path, "data") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, err = (
+            process.communicate(timeout=PATIENCE)
+            if process.stdout is None
+            else ("", process.stderr.read() if process.stderr else "")
+        )
+    assert "Traceback" not in err
