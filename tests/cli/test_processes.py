@@ -16,6 +16,7 @@ import pytest
 
 import chainrule
 from chainrule.runs.progress import read_metrics
+from chainrule.training import load_tensors
 from tests.runs.cases import text
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80", "TERM": "xterm-256color"}
@@ -61,7 +62,7 @@ def test_ctrl_c_saves_exits_130_and_resume_goes_on_and_ends(tmp_path: Path) -> N
     assert "fit goes on with --resume" in err
     run = chainrule.load(tmp_path / "run")
     assert isinstance(run.sample(3), str)
-    reached = read_metrics(run.path)[-1]["step"]
+    reached = load_tensors(run.path / "last.safetensors")[1]["step"]
     with command(tmp_path, *fit(tmp_path, reached + 5, "--resume")) as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
@@ -85,10 +86,10 @@ def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, t
     run = chainrule.load(tmp_path / "run")
     assert isinstance(run.sample(3), str)
     assert json.loads((run.path / "config.json").read_text())["format"] == 1
-    reached = read_metrics(run.path)[-1]["step"]
+    reached = load_tensors(run.path / "last.safetensors")[1]["step"]
     source = tmp_path / "words.txt"
     more = {"hidden": 4, "window": 8, "batch": 4, "steps": reached + 3}
-    resumed = chainrule.fit(source, out=run.path, resume=True, quiet=True, **more)  # type: ignore[arg-type]
+    resumed = chainrule.fit(source, out=run.path, resume=True, quiet=True, **more)
     steps = [record["step"] for record in read_metrics(resumed.path)]
     assert steps == sorted(set(steps))
     assert steps[-1] == reached + 3
@@ -116,7 +117,7 @@ def test_on_a_terminal_a_bar_shows_loss_speed_and_time_left_in_80_columns(tmp_pa
     assert max(map(len, frames)) <= 80
 
 
-def test_plain_lines_in_a_pipe_and_help_starts_without_the_heavy_packages(tmp_path: Path) -> None:
+def test_help_starts_without_the_heavy_packages() -> None:
     code = (
         "import sys; from chainrule.cli.app import app\n"
         "try: app(['--help'])\n"
@@ -132,10 +133,6 @@ def test_plain_lines_in_a_pipe_and_help_starts_without_the_heavy_packages(tmp_pa
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path: Path) -> None:
     with command(tmp_path, "data") as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         process.stdout.close()
-        _, err = (
-            process.communicate(timeout=PATIENCE)
-            if process.stdout is None
-            else ("", process.stderr.read() if process.stderr else "")
-        )
-    assert "Traceback" not in err
+        assert process.stderr.read() == ""

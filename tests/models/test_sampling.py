@@ -190,6 +190,7 @@ def test_options_that_cannot_work_are_refused() -> None:
 def test_after_its_end_a_document_is_followed_by_a_new_one(
     name: str, end: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    torch.manual_seed(0)
     model = build_symbol_model(ModelConfig(name, hidden=6, window=4), 3, end).double()
     predictions: list[Prediction] = []
     step = model.step
@@ -200,7 +201,7 @@ def test_after_its_end_a_document_is_followed_by_a_new_one(
         return prediction, state
 
     monkeypatch.setattr(model, "step", recorded)
-    drawn = model.sample(60, seed=3)
+    drawn = model.sample(150, seed=3)
     documents: list[list[int]] = [[]]
     for symbol in drawn.tolist():
         documents[-1].append(symbol)

@@ -138,7 +138,9 @@ def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel
     _refuse_tied(config, "real values")
     channels = len(transform.mean)
     encoder = _encoder(config, channels, channels)
-    head = _HEADS[config.head](encoder.out_features, channels, direct=config.name == "ar")
+    # A series tends to stay where it is, its changes do not.
+    gain = 0.0 if transform.lag else 1.0
+    head = _HEADS[config.head](encoder.out_features, channels, direct=config.name == "ar", gain=gain)
     model = SeriesModel(transform, encoder, head)
     return model.double() if config.name == "ar" else model
 

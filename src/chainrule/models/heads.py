@@ -163,45 +163,51 @@ class CategoricalHead(nn.Module):
 
 
 class _LocationScale(nn.Module):
-    """Location and scale of C channels from features; ``direct``: features are the location, the scale a constant."""
+    """Location and scale of C channels from features (..., F) and the last z (..., C).
 
-    def __init__(self, features: int, channels: int, *, direct: bool = False) -> None:
+    location = W features + b + gain * z_{t-1}. The linear path past the network lets it follow levels that training
+    never saw, where its own features saturate (Lai et al. 2018, LSTNet, section 3.6); the gain starts at ``gain``.
+    With ``direct`` the features are the location, as a linear AR gives it, and the scale is a constant.
+    """
+
+    def __init__(self, features: int, channels: int, *, direct: bool = False, gain: float = 1.0) -> None:
         super().__init__()
         self.direct = direct
         if direct:
             self.log_scale = nn.Parameter(torch.zeros(channels))
         else:
             self.outputs = nn.Linear(features, 2 * channels)
+            self.gain = nn.Parameter(torch.full((channels,), gain))
 
-    def location_scale(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def location_scale(self, features: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
         if self.direct:
             return features, self.log_scale.exp().expand_as(features)
         location, raw = self.outputs(features).chunk(2, dim=-1)
-        return location, F.softplus(raw) + _SCALE_FLOOR
+        return location + self.gain * last, F.softplus(raw) + _SCALE_FLOOR
 
 
 class GaussianHead(_LocationScale):
     """A normal distribution a channel, with learned scale.
 
-    >>> GaussianHead(features=8, channels=2)(torch.zeros(3, 8)).sample().shape
+    >>> GaussianHead(features=8, channels=2)(torch.zeros(3, 8), torch.zeros(3, 2)).sample().shape
     torch.Size([3, 2])
     """
 
-    def forward(self, features: Tensor) -> Gaussian:
-        return Gaussian(*self.location_scale(features))
+    def forward(self, features: Tensor, last: Tensor) -> Gaussian:
+        return Gaussian(*self.location_scale(features, last))
 
 
 class StudentTHead(_LocationScale):
     """A Student-t distribution a channel, with learned scale and degrees of freedom (above 2: finite variance).
 
-    >>> StudentTHead(features=8, channels=2)(torch.zeros(3, 8)).df.shape
+    >>> StudentTHead(features=8, channels=2)(torch.zeros(3, 8), torch.zeros(3, 2)).df.shape
     torch.Size([3, 2])
     """
 
-    def __init__(self, features: int, channels: int, *, direct: bool = False) -> None:
-        super().__init__(features, channels, direct=direct)
+    def __init__(self, features: int, channels: int, *, direct: bool = False, gain: float = 1.0) -> None:
+        super().__init__(features, channels, direct=direct, gain=gain)
         self.raw_df = nn.Parameter(torch.full((channels,), 4.0))
 
-    def forward(self, features: Tensor) -> StudentT:
-        location, scale = self.location_scale(features)
+    def forward(self, features: Tensor, last: Tensor) -> StudentT:
+        location, scale = self.location_scale(features, last)
         return StudentT(location, scale, (2 + F.softplus(self.raw_df)).expand_as(location))

@@ -74,9 +74,9 @@ class SeriesModel(ConditionalModel):
         z = self.transform.apply(x, carry.last[:, 0])
         if given:
             z = torch.cat([torch.zeros_like(z[:, :1]), z[:, 1:]], dim=1)
-        inputs = torch.cat([carry.last[:, 1:], z[:, :-1]], dim=1)
-        features, state = self.encoder(self._inputs(inputs), carry.encoder)
-        prediction: RealPrediction = self.head(features)
+        inputs = self._inputs(torch.cat([carry.last[:, 1:], z[:, :-1]], dim=1))
+        features, state = self.encoder(inputs, carry.encoder)
+        prediction: RealPrediction = self.head(features, inputs)
         log_prob = prediction.log_prob(self._inputs(z)).double() + self.transform.log_jacobian(x)
         if given:
             log_prob = torch.cat([torch.zeros_like(log_prob[:, :1]), log_prob[:, 1:]], dim=1)
@@ -96,8 +96,9 @@ class SeriesModel(ConditionalModel):
         return self.transform.undo(z[..., None, :], before.expand_as(z))[..., 0, :]
 
     def step(self, carry: Carry) -> tuple[Prediction, State]:
-        features, state = self.encoder(self._inputs(carry.last[:, 1:]), carry.encoder)
-        return self.head(features[:, 0]), state
+        last = self._inputs(carry.last[:, 1:])
+        features, state = self.encoder(last, carry.encoder)
+        return self.head(features[:, 0], last[:, 0]), state
 
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:
         z = drawn.double()

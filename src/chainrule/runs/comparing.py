@@ -82,7 +82,7 @@ def compare(
     minutes: float | None = None,
     steps: int | None = None,
     batch: int = 32,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 5e-3,
     seed: int = 0,
     reading: Reading = _AS_FOUND,
     out: str | Path | None = None,

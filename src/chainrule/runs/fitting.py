@@ -73,7 +73,7 @@ def fit(
     minutes: float | None = None,
     steps: int | None = None,
     batch: int = 32,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 5e-3,
     weight_decay: float = 0.01,
     clip: float = 1.0,
     seed: int = 0,

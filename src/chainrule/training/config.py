@@ -37,7 +37,7 @@ class TrainingConfig:
     steps: int | None = None
     minutes: float = 3.0
     batch: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
     weight_decay: float = 0.01
     clip: float = 1.0
     seed: int = 0
