@@ -89,7 +89,7 @@ def forecast_tables(forecast: Forecast) -> Iterator[Table]:
 
 def backtest_table(backtest: Backtest, model: str) -> Table:
     """The model beside the naive forecasts."""
-    title = f"{backtest.of}: {backtest.origins} forecasts of {backtest.horizon} steps, {backtest.paths} paths each"
+    title = f"{backtest.of}: {backtest.origins} forecasts of {backtest.horizon} steps"
     table = _table(title, "", "MAE", "RMSE", "MASE", "CRPS", "in 80 %", "in 95 %")
     for name, row in backtest.rows.items():
         cells = (f"{row.mae:.5g}", f"{row.rmse:.5g}", f"{row.mase:.3f}", f"{row.crps:.5g}")

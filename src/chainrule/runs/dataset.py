@@ -10,6 +10,7 @@ from torch import nn
 
 from chainrule.data import Alphabet, Labelled, Series, Symbols, Transform
 from chainrule.data._choices import choose, listed
+from chainrule.errors import ArgumentError
 from chainrule.models import (
     ModelConfig,
     build_image_classifier,
@@ -63,6 +64,12 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         choose("the kind of data", self.kind, _KINDS)
+        complete = {
+            "symbols": bool(self.alphabet),
+            "series": self.transform is not None and len(self.transform.mean) == len(self.columns) > 0,
+        }
+        if not complete.get(self.kind, bool(self.shape and self.classes)):
+            raise ArgumentError(f"what a model of {self.kind} has to know of its data is incomplete.")
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -74,8 +81,9 @@ class DataConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataConfig":
         tuples = {name: tuple(values[name]) for name in ("columns", "classes", "shape")}
-        alphabet = values["alphabet"] and Alphabet.from_dict(values["alphabet"])
-        transform = values["transform"] and Transform.from_dict(values["transform"])
+        alphabet, transform = values["alphabet"], values["transform"]
+        alphabet = None if alphabet is None else Alphabet.from_dict(alphabet)
+        transform = None if transform is None else Transform.from_dict(transform)
         return cls(**{**values, **tuples, "alphabet": alphabet, "transform": transform})
 
     def difference(self, data: Data) -> str | None:

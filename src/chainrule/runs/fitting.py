@@ -54,7 +54,7 @@ def load(path: str | Path) -> Run:
     try:
         model = config.data.build(config.model)
         load_weights(model, weights)
-    except (RunFormatError, ArgumentError, TypeError, IndexError, RuntimeError) as error:
+    except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
         # A config that was changed by hand may ask for a model that cannot be built, in any of torch's own words.
         raise RunFormatError(f"{folder / CONFIG} and {folder / BEST} do not fit together: {error}") from error
     return _RUNS[config.data.kind](folder, config, model)
