@@ -78,9 +78,8 @@ def test_more_than_eight_bits_are_not_cut_off(tmp_path: Path) -> None:
         (COLOUR, np.moveaxis(COLOUR, -1, 1)),
         (np.moveaxis(COLOUR, -1, 1), np.moveaxis(COLOUR, -1, 1)),
         (GREY / 255, (GREY[:, None] / 255).astype(np.float32)),
-        (GREY.astype(np.int64) * 10, GREY[:, None].astype(np.float32) * 10),
     ],
-    ids=["grey", "whole numbers", "channels last", "channels first", "fractions", "large numbers"],
+    ids=["grey", "whole numbers", "channels last", "channels first", "fractions"],
 )
 @pytest.mark.parametrize("names", [("x", "y"), ("images", "labels"), ("x_train", "y_train")])
 def test_npz_of_each_layout(tmp_path: Path, names: tuple[str, str], pixels: np.ndarray, expected: np.ndarray) -> None:
@@ -116,7 +115,8 @@ def test_labels_may_be_names_and_numbers_sort_by_value(tmp_path: Path) -> None:
         ({"x": GREY[0], "y": LABELS}, r"images of shape \(5, 4\); expected N x height x width"),
         ({"x": GREY, "y": LABELS[:3]}, r"6 images but labels of shape \(3,\)"),
         ({"x": GREY, "y": LABELS / 2}, r"labels .* type float64; expected one whole number or name"),
-        ({"x": GREY / np.where(GREY > 9, 1, np.nan), "y": LABELS}, r"pixels that are not finite"),
+        ({"x": GREY / np.where(GREY > 9, 1, np.nan), "y": LABELS}, r"pixels from nan to nan"),
+        ({"x": GREY.astype(np.int64) * 10, "y": LABELS}, r"pixels from .*; expected whole numbers"),
         ({"x": GREY, "y": LABELS * 0}, r"one class only, 0"),
         (
             {"x_train": GREY, "y_train": LABELS, "x_test": GREY[:, 1:], "y_test": LABELS},

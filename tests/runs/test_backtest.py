@@ -28,8 +28,8 @@ def gru_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.mark.parametrize("name", ["ar", "conv", "gru", "lstm"])
 def test_the_streamed_state_is_that_of_reading_anew_at_every_origin(name: str, tmp_path: Path) -> None:
-    options = {} if name == "ar" else {"hidden": 4}
-    run = chainrule.fit(series(ar1(80)), name, window=3, steps=1, out=tmp_path / "run", quiet=True, **options)  # type: ignore[arg-type]
+    options = {} if name == "ar" else {"hidden": 4, "steps": 1}
+    run = chainrule.fit(series(ar1(80)), name, window=3, out=tmp_path / "run", quiet=True, **options)  # type: ignore[arg-type]
     assert isinstance(run.model, SeriesModel)
     origins = [5, 6, 20, 77]
     streamed = _carries(run.model, ar1(80), origins)

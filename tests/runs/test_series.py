@@ -9,14 +9,16 @@ import torch
 
 import chainrule
 from chainrule import Reading, Run
+from chainrule.data import split_steps
 from chainrule.errors import ArgumentError, DataError, RunFormatError, TooShortError, TransformError
 from chainrule.models import SeriesModel
 from chainrule.runs import Score
 from chainrule.runs.baselines import Iid, RandomWalk, SeasonalNaive
 from chainrule.runs.metrics import coverage, mae, mase, mase_scale, rmse
+from chainrule.runs.series import SeriesRun
 from chainrule.training import evaluation, load_tensors
 from tests.runs.cases import ar1, daily, same_weights, series, write_csv
-from tests.tolerances import RELATIVE
+from tests.tolerances import LEAST_SQUARES, RELATIVE
 
 TINY, CLOSE = RELATIVE[torch.float64], RELATIVE[torch.float32]
 
@@ -178,8 +180,9 @@ def test_an_exactly_repeating_season_leaves_the_random_walk_as_the_only_naive_fo
         (ar1(60), {"window": 64}, TooShortError, "60 steps, and a window of 64 needs at least 83.*smaller --window"),
         (np.ones((50, 1)), {}, TransformError, "are all 1"),
         (np.arange(60.0)[:, None] - 20, {"reading": Reading(transform="log-return")}, TransformError, "positive"),
-        (ar1(60), {"model": "ar", "window": 30}, TooShortError, "needs at least 62 steps"),
-        (np.arange(60.0)[:, None], {"model": "ar"}, DataError, "without any error"),
+        (ar1(60), {"model": "ar", "window": 30, "steps": None}, TooShortError, "needs at least 62 steps"),
+        (ar1(60), {"model": "ar"}, ArgumentError, "solved exactly.*Leave out minutes and steps"),
+        (np.arange(60.0)[:, None], {"model": "ar", "steps": None}, DataError, "without any error"),
         (ar1(60), {"tied": True}, ArgumentError, "tied"),
         (ar1(60), {"model": "ar", "hidden": 8}, ArgumentError, "ar has no hidden features"),
         (np.where(np.arange(60) % 10, 0.0, np.arange(60))[:, None], {"head": "student"}, DataError, "head 'gaussian'"),
@@ -221,3 +224,22 @@ def test_a_run_whose_series_is_another_file_is_broken(series_run: Run, tmp_path:
     (tmp_path / "series.safetensors").write_bytes((tmp_path / "best.safetensors").read_bytes())
     with pytest.raises(RunFormatError, match=r"series\.safetensors holds no series"):
         chainrule.load(tmp_path).score()
+
+
+def test_the_regression_of_a_linear_ar_is_that_of_statsmodels(series_run: Run) -> None:
+    from statsmodels.tsa.ar_model import AutoReg
+
+    assert isinstance(series_run, SeriesRun)
+    train = series_run.series.values[: split_steps(len(series_run.series.values))[0], 0]
+    theirs, ours = AutoReg(train, 3).fit(), series_run.regression
+    np.testing.assert_allclose(ours.intercept.numpy(), theirs.params[:1], rtol=LEAST_SQUARES, atol=LEAST_SQUARES)
+    np.testing.assert_allclose(ours.coefficients[:, 0, 0].numpy(), theirs.params[1:], rtol=LEAST_SQUARES)
+    np.testing.assert_allclose(ours.residual_variance.numpy(), theirs.sigma2, rtol=LEAST_SQUARES)
+    np.testing.assert_allclose(ours.log_likelihood, theirs.llf, rtol=LEAST_SQUARES)
+
+
+def test_only_a_linear_ar_has_a_regression(tmp_path: Path) -> None:
+    run = chainrule.fit(series(), hidden=4, window=8, steps=1, out=tmp_path / "run", quiet=True)
+    assert isinstance(run, SeriesRun)
+    with pytest.raises(ArgumentError, match="not fitted by least squares"):
+        _ = run.regression

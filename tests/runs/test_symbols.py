@@ -14,7 +14,7 @@ from chainrule.models import SymbolModel
 from chainrule.runs import Score
 from chainrule.runs.baselines import Bigram, Unigram
 from chainrule.runs.splits import CONTEXT, split_in_time
-from chainrule.runs.symbols import SymbolTask
+from chainrule.runs.symbols import SymbolRun, SymbolTask
 from chainrule.training import evaluation, load_tensors
 from tests.runs.cases import same_weights, symbol_config, symbols, text
 from tests.tolerances import RELATIVE
@@ -194,3 +194,17 @@ def test_what_a_text_run_cannot_do_is_said_with_what_it_can(text_run: Run) -> No
     for ask in (text_run.forecast, text_run.backtest, lambda: text_run.classify(["x.png"])):
         with pytest.raises(ArgumentError, match=r"It can .*score"):
             ask()
+
+
+def test_documents_that_end_are_sampled_one_after_the_other(tmp_path: Path) -> None:
+    source = tmp_path / "names.txt"
+    source.write_text("ada\neve\nida\n" * 40)
+    reading = Reading(documents="line")
+    run = chainrule.fit(source, hidden=8, window=8, steps=60, reading=reading, out=tmp_path / "run", quiet=True)
+    run = chainrule.load(run.path)
+    assert isinstance(run, SymbolRun)
+    assert run.model.end == (0,)  # "\n"
+    # What stands before the prompt's last end has no effect; what stands after it has.
+    assert run.sample(30, prompt="eve\nad") == run.sample(30, prompt="ada\nad") == run.sample(30, prompt="ad")
+    assert run.sample(30, prompt="eve\n") == run.sample(30)
+    assert run.sample(30, prompt="e") != run.sample(30, prompt="ad")

@@ -69,10 +69,10 @@ def errors_table(score: Score, model: str) -> Table:
 
 
 def class_table(score: ClassScore) -> Table:
-    """Accuracy, beside always answering the most frequent class."""
+    """Accuracy, beside always answering the best single answer."""
     table = _table(f"{score.of}: {score.count:,} examples", "", "accuracy", "nats/example")
     table.add_row("model", f"{score.accuracy:.2%}", f"{score.nats:.4f}", style="bold")
-    table.add_row("most frequent class", f"{score.majority:.2%}", "")
+    table.add_row("best single answer", f"{score.majority:.2%}", "")
     return table
 
 

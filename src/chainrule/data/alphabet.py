@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.data._choices import choose, listed
+from chainrule._choices import choose, listed
 from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
 
 __all__ = ["Alphabet"]

@@ -59,7 +59,7 @@ class Labelled:
 
     Attributes:
         inputs: waveforms of their own lengths (sound), or one array N x channels x height x width (images):
-            uint8 from 0 to 255, or float32 in the units of the source.
+            uint8 from 0 to 255, or float32 from 0 to 1.
         labels: int64, N, indices into ``classes``.
         classes: the names.
         kind: "sound" or "images".

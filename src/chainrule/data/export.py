@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from chainrule._choices import listed, near
 from chainrule._optional import require
-from chainrule.data._choices import listed, near
 from chainrule.data.builtin import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.sound import write_wav

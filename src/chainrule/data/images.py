@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import listed
 from chainrule._optional import require
-from chainrule.data._choices import listed
 from chainrule.data.containers import Labelled
 from chainrule.data.labels import index_labels
 from chainrule.errors import DataError
@@ -183,10 +183,13 @@ def _pixels(images: NDArray[np.generic], name: str) -> NDArray[np.uint8] | NDArr
         raise DataError(f"{name} has images of type {images.dtype}; expected numbers.")
     if images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255:
         return np.ascontiguousarray(images, dtype=np.uint8)
-    pixels = np.ascontiguousarray(images, dtype=np.float32)
-    if not np.isfinite(pixels).all():
-        raise DataError(f"{name} has pixels that are not finite.")
-    return pixels
+    low, high = images.min(), images.max()
+    if not (low >= 0 and high <= 1):  # NaN fails too
+        raise DataError(
+            f"{name} has pixels from {low:g} to {high:g}; expected whole numbers from 0 to 255, "
+            "or numbers from 0 to 1. Scale them."
+        )
+    return np.ascontiguousarray(images, dtype=np.float32)
 
 
 def _size(image: NDArray[np.uint8]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data._choices import listed, near
+from chainrule._choices import listed, near
 from chainrule.errors import DataError
 
 __all__ = ["index_labels"]

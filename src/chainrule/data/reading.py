@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from chainrule.data._choices import choose, listed, near
+from chainrule._choices import choose, listed, near
 from chainrule.errors import ArgumentError
 
 __all__ = ["FILLS", "KINDS", "TRANSFORMS", "Reading"]

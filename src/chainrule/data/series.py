@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import listed, near
 from chainrule._optional import require
-from chainrule.data._choices import listed, near
 from chainrule.data.containers import Series
 from chainrule.data.dates import DATE_NAMES, Dates, parse_dates
 from chainrule.data.reading import Reading

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chainrule.data._choices import listed, near
+from chainrule._choices import listed, near
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.builtin import Builtin, builtins
 from chainrule.data.containers import Labelled, Series, Symbols

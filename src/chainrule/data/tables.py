@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import listed
 from chainrule._optional import require
-from chainrule.data._choices import listed
 from chainrule.data.text import decode
 from chainrule.errors import DataError, TooShortError
 

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data._choices import choose, listed
+from chainrule._choices import choose, listed
 from chainrule.data.reading import TRANSFORMS
 from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from chainrule._choices import choose
 from chainrule.data import Transform
-from chainrule.data._choices import choose
 from chainrule.errors import ArgumentError
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
 from chainrule.models.encoders import AREncoder, ConvEncoder, Encoder, LatentEncoder, MLPEncoder

@@ -12,7 +12,7 @@ from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
 from chainrule.runs.figures import comparison
 from chainrule.runs.files import write_json
-from chainrule.runs.fitting import fit
+from chainrule.runs.fitting import fit, solved_exactly
 from chainrule.runs.folder import refuse_existing
 from chainrule.runs.memory import peak_memory
 from chainrule.runs.results import Errors, Score
@@ -110,6 +110,7 @@ def compare(
     rows: list[ComparisonRow] = []
     score: Score | None = None
     for name in models:
+        solved = solved_exactly(data, name, head)
         began = time.monotonic()
         with peak_memory() as peak:
             run = fit(
@@ -118,8 +119,8 @@ def compare(
                 hidden=None if name == "ar" else hidden,
                 window=window,
                 head=head,
-                minutes=budget,
-                steps=steps,
+                minutes=None if solved else budget,
+                steps=None if solved else steps,
                 batch=batch,
                 learning_rate=learning_rate,
                 seed=seed,
@@ -129,12 +130,12 @@ def compare(
             )
         assert isinstance(run.result, Score)
         score = run.result
-        gained, gained_95 = score.gain(next(iter(score.baselines)))
+        gained, gained_95 = score.gain(next(iter(score.baselines)), len(models))
         seconds = time.monotonic() - began
         errors = score.errors.get("model")
         rows.append(ComparisonRow(name, score.nats, gained, gained_95, errors, run.parameters, seconds, peak.bytes))
     assert score is not None
-    result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score), *rows))
+    result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, len(models)), *rows))
     write_json(folder / "comparison.json", result.to_dict())
     names = [row.name for row in result.rows[1:]]
     gains = [row.gained for row in result.rows[1:]]
@@ -142,10 +143,11 @@ def compare(
     return result
 
 
-def _baseline_rows(score: Score) -> list[ComparisonRow]:
+def _baseline_rows(score: Score, comparisons: int) -> list[ComparisonRow]:
     """The baselines, i.i.d. first, as every model's score has them."""
     rows = []
+    iid = next(iter(score.baselines))
     for name, nats in score.baseline_nats().items():
         over = Score(score.of, score.unit, score.baselines[name], score.baselines)
-        rows.append(ComparisonRow(name, nats, *over.gain(next(iter(score.baselines))), score.errors.get(name)))
+        rows.append(ComparisonRow(name, nats, *over.gain(iid, comparisons), score.errors.get(name)))
     return rows

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from chainrule._choices import choose, listed
 from chainrule.data import Alphabet, Labelled, Series, Symbols, Transform
-from chainrule.data._choices import choose, listed
 from chainrule.errors import ArgumentError
 from chainrule.models import (
     ModelConfig,
@@ -61,6 +61,7 @@ class DataConfig:
     classes: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
     rate: int | None = None
+    end: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         choose("the kind of data", self.kind, _KINDS)
@@ -80,7 +81,7 @@ class DataConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataConfig":
-        tuples = {name: tuple(values[name]) for name in ("columns", "classes", "shape")}
+        tuples = {name: tuple(values[name]) for name in ("columns", "classes", "shape", "end")}
         alphabet, transform = values["alphabet"], values["transform"]
         alphabet = None if alphabet is None else Alphabet.from_dict(alphabet)
         transform = None if transform is None else Transform.from_dict(transform)
@@ -113,7 +114,7 @@ class DataConfig:
     def build(self, model: ModelConfig) -> nn.Module:
         """A new model for this data."""
         if self.alphabet is not None:
-            return build_symbol_model(model, len(self.alphabet))
+            return build_symbol_model(model, len(self.alphabet), self.end)
         if self.transform is not None:
             return build_series_model(model, self.transform)
         if self.kind == "images":

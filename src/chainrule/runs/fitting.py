@@ -26,11 +26,12 @@ from chainrule.training import (
     load_tensors,
     load_weights,
     save_tensors,
+    saved_step,
     train,
     weights_of,
 )
 
-__all__ = ["fit", "load"]
+__all__ = ["fit", "load", "solved_exactly"]
 
 _AS_FOUND = Reading()
 _WINDOW = 64
@@ -125,13 +126,15 @@ def fit(
     if seed < 0:
         raise ArgumentError(f"seed must be at least 0, got {seed}.")
     data = _data(source, reading)
-    if isinstance(data, Series):
-        reading = replace(reading, columns=data.columns)  # so that new data is read for the same ones
+    # New data is to be read as the same kind, and for the same columns.
+    reading = replace(reading, kind=_kind(data), columns=data.columns if isinstance(data, Series) else ())
     images = isinstance(data, Labelled) and data.kind == "images"
     if images and window is not None:
         raise ArgumentError(f"window is {window}, but images have no steps. Leave it out.")
     if model == "ar" and hidden is not None:
         raise ArgumentError(f"hidden is {hidden}, but ar has no hidden features. Leave it out, or try mlp.")
+    if model is not None and solved_exactly(data, model, head) and (steps is not None or minutes is not None):
+        raise ArgumentError("a linear ar of real values is solved exactly, at once. Leave out minutes and steps.")
     window = _window(data) if window is None else window
     config = RunConfig(
         source=None if source is data else _stored(str(source)),
@@ -180,7 +183,7 @@ def _fit(data: Data, config: RunConfig, folder: Path, *, resume: bool, quiet: bo
 def _train(task: Task, model: nn.Module, config: RunConfig, folder: Path, *, resume: bool, quiet: bool) -> None:
     """Train from the start, or from the last checkpoint."""
     if resume:
-        keep_until(folder, load_tensors(folder / LAST)[1]["step"])
+        keep_until(folder, saved_step(folder))
     title = f"{config.model.name} of {config.data.name}"
     with reporting(folder, title, config.data.unit, quiet=quiet) as report:
         train(model, task.feed, lambda: task.validate(model), config.training, folder, report, resume=resume)
@@ -210,6 +213,20 @@ def _describe(data: Data, reading: Reading, window: int) -> DataConfig:
     if isinstance(data, Series):
         return SeriesTask.describe(data, reading.transform, window)
     return LabelledTask.describe(data)
+
+
+def solved_exactly(data: Data, model: str, head: str) -> bool:
+    """Whether the model is fitted in closed form, without a budget."""
+    return isinstance(data, Series) and model == "ar" and head == "gaussian"
+
+
+def _kind(data: Data) -> str:
+    """The kind of reading that the data came from."""
+    if isinstance(data, Series):
+        return "table"
+    if isinstance(data, Labelled):
+        return data.kind
+    return "text" if data.rate is None else "sound"
 
 
 def _window(data: Data) -> int:

@@ -69,8 +69,11 @@ class Score:
         """-log p per unit of each baseline."""
         return {name: -float(log_prob.mean()) for name, log_prob in self.baselines.items()}
 
-    def gain(self, baseline: str) -> tuple[float, float]:
+    def gain(self, baseline: str, comparisons: int = 1) -> tuple[float, float]:
         """Nats per unit gained over a baseline, and half the width of its 95 % interval.
+
+        Of several models' intervals all hold together with 95 % when each is told how many there are: ``comparisons``
+        (Bonferroni). Then the best of them may be singled out.
 
         Neighbouring units are not independent, so the interval comes from the means of about sqrt(count) consecutive
         blocks, as Student's of so many numbers (Flegal & Jones 2010, "Batch means and spectral variance estimators").
@@ -81,7 +84,7 @@ class Score:
         if blocks < 2:
             return float(difference.mean()), math.inf
         means = np.array([block.mean() for block in np.array_split(difference, blocks)])
-        quantile = require("scipy.special").stdtrit(blocks - 1, 0.975)
+        quantile = require("scipy.special").stdtrit(blocks - 1, 1 - 0.025 / comparisons)
         return float(difference.mean()), float(quantile * means.std(ddof=1) / math.sqrt(blocks))
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule.data import Series, Transform
-from chainrule.errors import RunFormatError, TooShortError
-from chainrule.models import SeriesModel, fit_least_squares
+from chainrule.errors import ArgumentError, RunFormatError, TooShortError
+from chainrule.models import Regression, SeriesModel, fit_least_squares
 from chainrule.runs.backtest import Backtest, backtest_series
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
@@ -98,6 +98,18 @@ class SeriesRun(Run):
         dates = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
         name = self.config.data.name
         return Series(tensors["values"].numpy(), tuple(about["columns"]), dates, name, about["season"])
+
+    @property
+    def regression(self) -> Regression:
+        """The exact fit of a linear AR: coefficients, intercept, residual variance and log-likelihood.
+
+        Raises:
+            ArgumentError: the run is of another model.
+        """
+        task = SeriesTask(self.series, self.config)
+        if not task.linear:
+            raise ArgumentError(f"{self.path} was not fitted by least squares: it is not a linear ar, or not Gaussian.")
+        return fit_least_squares(self.model, torch.from_numpy(task.train))
 
     def score(self, data: Source | None = None) -> Score:
         """As of every run; of new ``data`` the first season is read and the steps after it are scored."""

@@ -40,8 +40,9 @@ class SymbolTask(Task):
     def describe(data: Symbols) -> DataConfig:
         """What a model has to know of the data."""
         unit = _UNITS[data.alphabet.kind]
-        digest = digest_of(data)
-        return DataConfig("symbols", data.name, unit, digest, alphabet=data.alphabet, rate=data.rate)
+        return DataConfig(
+            "symbols", data.name, unit, digest_of(data), alphabet=data.alphabet, rate=data.rate, end=data.end
+        )
 
     def validate(self, model: SymbolModel) -> float:
         """Mean nats per symbol of the beginning of the validation part."""
@@ -78,13 +79,24 @@ class SymbolRun(Run):
         top_k: int | None = None,
         seed: int = 0,
     ) -> str | bytes | NDArray[np.float32]:
-        """What follows ``prompt`` (str, bytes or a waveform), without the prompt, as text, bytes or a waveform."""
+        """What follows ``prompt`` (str, bytes or a waveform), without the prompt, as text, bytes or a waveform.
+
+        Where documents have an end, a new one follows each, and what the prompt has before its last end has no effect.
+        """
         alphabet = self._alphabet
         context = None
         if prompt is not None and len(prompt):
-            context = torch.from_numpy(alphabet.encode(prompt, "the prompt"))
+            context = torch.from_numpy(self._unfinished(alphabet.encode(prompt, "the prompt")))
         drawn = self.model.sample(length, context, temperature=temperature, top_k=top_k, seed=seed)
         return alphabet.decode(drawn.numpy())
+
+    def _unfinished(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What follows the last end of a document."""
+        end = self.model.end
+        for after in range(len(symbols), len(end) - 1, -1):
+            if end and tuple(symbols[after - len(end) : after]) == end:
+                return symbols[after:]
+        return symbols
 
     @property
     def _alphabet(self) -> Alphabet:

@@ -10,7 +10,7 @@ from chainrule.training.checkpoint import (
 from chainrule.training.config import Progress, Report, TrainingConfig
 from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, split_documents
 from chainrule.training.feeds import Feed, LabelledFeed, StreamFeed
-from chainrule.training.loop import BEST, LAST, train
+from chainrule.training.loop import BEST, LAST, saved_step, train
 from chainrule.training.streams import Streams
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "load_weights",
     "log_probs",
     "save_tensors",
+    "saved_step",
     "split_documents",
     "train",
     "weights_of",

@@ -17,7 +17,7 @@ from chainrule.training.config import Progress, Report, TrainingConfig
 from chainrule.training.feeds import Feed
 from chainrule.training.interrupts import interrupts
 
-__all__ = ["BEST", "LAST", "train"]
+__all__ = ["BEST", "LAST", "saved_step", "train"]
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 _VALIDATIONS = 20  # in a budget
@@ -75,6 +75,26 @@ def train(
     load_weights(model, weights)
     model.eval()
     return trainer.progress
+
+
+def saved_step(folder: Path) -> int:
+    """The step that ``train`` would resume from.
+
+    Raises:
+        RunFormatError: there is nothing to resume from, or it is broken.
+    """
+    _, about = load_tensors(folder / LAST)
+    step = about.get("step")
+    if not isinstance(step, int):
+        raise _mixed_up(folder, f"its step is {step!r}")
+    return step
+
+
+def _mixed_up(folder: Path, what: object) -> RunFormatError:
+    return RunFormatError(
+        f"{folder / LAST} is not what training left to resume from ({what}). "
+        "The run's files were mixed up; restore them from a copy, or fit again."
+    )
 
 
 class _Trainer:
@@ -182,10 +202,7 @@ class _Trainer:
         try:
             self._restore(tensors, about)
         except (KeyError, TypeError, ValueError) as error:
-            raise RunFormatError(
-                f"{self.folder / LAST} is not what training left to resume from ({error!r}). "
-                "The run's files were mixed up; restore them from a copy, or fit again."
-            ) from error
+            raise _mixed_up(self.folder, repr(error)) from error
 
     def _restore(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "feed": {}, "optimiser": {}}
