@@ -57,7 +57,8 @@ def fit_command(
 ) -> None:
     """Fit a model to DATA and score it on data it has not seen.
 
-    Sequences are cut in time order: eight tenths train, one chooses the checkpoint, the last tenth is scored.
+    Sequences are cut in time order: the last tenth is scored, the tenth before it (20,000 steps at most) chooses the
+    checkpoint, the rest trains.
     """
     reading = o.reading_of(kind, encoding, unit, documents, columns, date, transform, fill, season, rate, labels)
     run = fit(

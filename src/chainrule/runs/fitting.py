@@ -85,7 +85,8 @@ def fit(
 ) -> Run:
     """Fit a model to data, score it on data it has not seen, and leave a run folder.
 
-    Sequences are cut in time order: eight tenths train, one chooses the checkpoint, the last one is the score's.
+    Sequences are cut in time order: the last tenth is scored, the tenth before it (20,000 steps at most) chooses the
+    checkpoint, the rest trains.
 
     Args:
         source: a file, a folder, the name of a built-in set, or data already read.

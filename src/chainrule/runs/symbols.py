@@ -20,7 +20,6 @@ from chainrule.training import Piece, StreamFeed, Streams, log_probs, split_docu
 
 __all__ = ["SymbolRun", "SymbolTask"]
 
-_VALIDATED = 20_000  # symbols: quick, and enough to tell checkpoints apart by a hundredth of a nat
 _UNITS = {"characters": "character", "bytes": "byte", "mu-law": "sample"}
 
 
@@ -33,7 +32,7 @@ class SymbolTask(Task):
         parts = split_documents(data.documents, [train, train + valid], CONTEXT)
         self.name, self.unit, self.symbols = data.name, unit, len(data.alphabet)
         self._train = [piece.x for piece in parts[0]]
-        self._valid, self._test = _first(parts[1], _VALIDATED), parts[2]
+        self._valid, self._test = parts[1], parts[2]
         self.feed = StreamFeed(Streams(self._train, config.training.batch, window))
 
     @staticmethod
@@ -45,7 +44,7 @@ class SymbolTask(Task):
         )
 
     def validate(self, model: SymbolModel) -> float:
-        """Mean nats per symbol of the beginning of the validation part."""
+        """Mean nats per symbol of the validation part."""
         return -float(np.concatenate(log_probs(model, self._valid)).mean())
 
     def score(self, model: SymbolModel) -> Score:
@@ -107,14 +106,3 @@ class SymbolRun(Run):
 def _score(model: SymbolModel, pieces: Sequence[Piece], of: str, unit: str) -> Score:
     """The exact log-likelihood of the pieces."""
     return Score(of, unit, np.concatenate(log_probs(model, pieces)))
-
-
-def _first(pieces: Sequence[Piece], steps: int) -> list[Piece]:
-    """The pieces' first ``steps`` scored steps."""
-    kept = []
-    for piece in pieces:
-        if steps <= 0:
-            break
-        kept.append(Piece(piece.x[: piece.context + steps], piece.context))
-        steps -= len(piece.x) - piece.context
-    return kept
