@@ -10,11 +10,11 @@ import chainrule
 from chainrule import Run
 from chainrule.data import Alphabet, Reading, Symbols, read
 from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
-from chainrule.models import SymbolModel
+from chainrule.models import ModelConfig, SymbolModel, build_symbol_model
 from chainrule.runs import Score
 from chainrule.runs.baselines import Bigram, Unigram
-from chainrule.runs.splits import CONTEXT, split_in_time
-from chainrule.runs.symbols import SymbolRun, SymbolTask
+from chainrule.runs.splits import split_in_time
+from chainrule.runs.symbols import CONTEXT, SymbolRun, SymbolTask
 from chainrule.training import evaluation, load_tensors
 from tests.runs.cases import same_weights, symbol_config, symbols, text
 from tests.tolerances import RELATIVE
@@ -95,9 +95,21 @@ def test_the_parts_are_in_time_order_and_share_no_step() -> None:
     train, valid, test = split_in_time(1000, 8, "x", "character")
     x = data.documents[0]
     np.testing.assert_array_equal(np.concatenate(task._train), x[:train])
-    assert [len(p.x) - p.context for p in task._valid] == [valid]
-    assert [len(p.x) - p.context for p in task._test] == [test]
-    np.testing.assert_array_equal(task._test[0].x[task._test[0].context :], x[train + valid :])
+    _, valid_part, test_part = task._parts(build_symbol_model(ModelConfig("gru", hidden=2), len(data.alphabet)))
+    assert [len(p.x) - p.context for p in valid_part] == [valid]
+    assert [len(p.x) - p.context for p in test_part] == [test]
+    np.testing.assert_array_equal(test_part[0].x[test_part[0].context :], x[train + valid :])
+
+
+def test_a_window_model_is_scored_with_all_that_it_sees(tmp_path: Path) -> None:
+    data = symbols(6000)
+    run = chainrule.fit(data, "conv", hidden=2, layers=11, window=1500, steps=1, out=tmp_path / "r", quiet=True)
+    assert isinstance(run, SymbolRun)
+    assert isinstance(run.result, Score)
+    assert run.receptive_field == 2048
+    with torch.no_grad():
+        whole = run.model.log_prob(torch.from_numpy(data.documents[0])[None])[0, -600:].double().numpy()
+    np.testing.assert_allclose(run.result.log_prob, whole, rtol=0, atol=1e-5)
 
 
 def test_unseen_symbols_are_counted_and_placed(text_run: Run, tmp_path: Path) -> None:

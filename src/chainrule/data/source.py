@@ -1,18 +1,27 @@
 """One reader for every source: finds what a path or a name is, and hands it to the kind's own reader."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from chainrule._choices import listed, near
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.builtin import Builtin, builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.images import is_idx, read_folder, read_idx, read_npz
+from chainrule.data.memory import is_in_memory, series_in_memory
 from chainrule.data.reading import KINDS, Reading
 from chainrule.data.series import table_series
 from chainrule.data.sound import read_labelled_sound, read_sound
 from chainrule.data.tables import load_table
 from chainrule.data.text import load_text, text_symbols
 from chainrule.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["read"]
 
@@ -27,17 +36,18 @@ _AS_FOUND = Reading()
 
 
 def read(
-    source: str | Path,
+    source: str | Path | NDArray[Any] | pd.Series[Any] | pd.DataFrame,
     reading: Reading = _AS_FOUND,
     *,
     alphabet: Alphabet | None = None,
     classes: tuple[str, ...] | None = None,
 ) -> Symbols | Series | Labelled:
-    """Read a file, a folder or a built-in data set. A path that exists wins over a built-in name.
+    """Read a file, a folder, a built-in data set, or values in memory. A path that exists wins over a name.
 
     Args:
         source: text (.txt and the like, or a folder of them), a table (.csv, .tsv, .parquet), sound (.wav,
-            .flac, or a folder of them), images (.npz, idx, or a folder a class), or a built-in name.
+            .flac, or a folder of them), images (.npz, idx, or a folder a class), a built-in name, or
+            the values of a series as a NumPy array, a pandas Series or a DataFrame.
         reading: how to read it.
         alphabet: of a model, that new text or sound is to be read with.
         classes: of a model, that new labelled data is to be read with.
@@ -53,6 +63,14 @@ def read(
     >>> series.values.shape, series.columns, series.season
     ((309, 1), ('SUNACTIVITY',), 11)
     """
+    if not isinstance(source, str | Path):
+        if not is_in_memory(source):
+            raise ArgumentError(
+                f"cannot read data from a {type(source).__name__}; expected a path, the name of a built-in set, "
+                "a NumPy array, or a pandas Series or DataFrame."
+            )
+        _check_fits("table", "the data", reading, alphabet, classes)
+        return series_in_memory(source, reading)
     path = Path(source)
     builtin = None if path.exists() else _find_builtin(str(source))
     kind = builtin.kind if builtin else reading.kind or _find_kind(path)

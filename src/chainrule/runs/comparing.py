@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.data import Labelled, Reading, read
+from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
 from chainrule.runs.figures import comparison
@@ -91,7 +91,7 @@ def compare(
     """Fit each model to the same training part and score all on the same test part.
 
     Args:
-        source: a file, a folder, the name of a built-in set, or data already read; a sequence.
+        source: as for ``fit``, but a sequence, with no labels.
         models: names, of ``chainrule.models.MODELS``.
         minutes: the budget of each model, 1 unless ``steps`` are given.
         out: a folder for the runs, one inside it for each model; None takes runs/compare-SOURCE.
@@ -101,7 +101,7 @@ def compare(
     unknown = [name for name in models if name not in MODELS]
     if unknown or not models or len(set(models)) < len(models):
         raise ArgumentError(f"models must be different ones of {', '.join(MODELS)}; got {', '.join(models) or 'none'}.")
-    data = read(source, reading) if isinstance(source, str | Path) else source
+    data = source if isinstance(source, Symbols | Series | Labelled) else read(source, reading)
     if isinstance(data, Labelled):
         raise ArgumentError("compare is for sequences; fit and score classifiers one by one.")
     folder = Path(out) if out is not None else Path("runs") / f"compare-{Path(data.name).stem}"

@@ -89,7 +89,7 @@ def fit(
     checkpoint, the rest trains.
 
     Args:
-        source: a file, a folder, the name of a built-in set, or data already read.
+        source: a file, a folder, the name of a built-in set, values in memory (NumPy, pandas), or data already read.
         model: ar, mlp, conv, rnn, gru or lstm; None takes gru, and conv for images.
         hidden: features a step; None takes 256, and 32 for images. Not for ar.
         layers: None takes as many as the window needs for conv, else 1.
@@ -138,7 +138,7 @@ def fit(
         raise ArgumentError("a linear ar of real values is solved exactly, at once. Leave out minutes and steps.")
     window = _window(data) if window is None else window
     config = RunConfig(
-        source=None if source is data else _stored(str(source)),
+        source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
         model=ModelConfig(
             name=model or ("conv" if images else "gru"),

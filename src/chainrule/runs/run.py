@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
+from numpy.typing import NDArray
 from torch import nn
 
 from chainrule.data import Labelled, Series, Symbols, read
@@ -16,9 +17,13 @@ from chainrule.runs.dataset import Data, digest_of
 from chainrule.runs.forecasting import Forecast
 from chainrule.runs.results import ClassScore, Score
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Run", "Source"]
 
-Source = str | Path | Data
+# A Union, since | does not take the names of types that are not imported.
+Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
 
 
 class Run(ABC):

@@ -19,7 +19,7 @@ from chainrule.runs.forecasting import Forecast, forecast_series
 from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
 from chainrule.runs.series_score import Baselines, score_series
-from chainrule.runs.splits import CONTEXT, split_in_time
+from chainrule.runs.splits import split_in_time
 from chainrule.runs.task import Task
 from chainrule.training import Piece, StreamFeed, Streams, load_tensors, log_probs, save_tensors
 
@@ -38,8 +38,7 @@ class SeriesTask(Task):
         self.data, self.linear = data, config.model.name == "ar" and head == "gaussian"
         self.train, self.begin_test = data.values[:train], train + valid
         self.baselines = Baselines.fit(self.train, data.season, head, transform)
-        begin = max(0, train - CONTEXT)
-        self._valid = [Piece(data.values[begin : self.begin_test], train - begin)]
+        self._valid = [Piece(data.values[: self.begin_test], train)]
         # Rows of a short series are kept at least four windows long, so that a state has time to matter.
         rows = max(1, min(config.training.batch, train // (4 * config.model.window)))
         self.feed = StreamFeed(Streams([self.train], rows, config.model.window))

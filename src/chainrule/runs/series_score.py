@@ -12,7 +12,6 @@ from chainrule.models import SeriesModel
 from chainrule.runs.baselines import Iid, RandomWalk, SeasonalNaive
 from chainrule.runs.metrics import coverage, mae, mase, mase_scale, rmse
 from chainrule.runs.results import Errors, Score
-from chainrule.runs.splits import CONTEXT
 from chainrule.training import Piece, log_probs
 
 __all__ = ["Baselines", "score_series"]
@@ -67,12 +66,10 @@ def score_series(model: SeriesModel, values: _Floats, baselines: Baselines, begi
 
     ``begin`` leaves at least one season and one step before it.
     """
-    first = max(0, begin - CONTEXT)
-    piece = Piece(values[first:], begin - first)
-    log_prob = log_probs(model, [piece])[0]
+    log_prob = log_probs(model, [Piece(values, begin)])[0]
     with torch.no_grad(), model.evaluating():
         levels = torch.tensor(_LEVELS, dtype=torch.float64)
-        quantiles = model.quantiles(torch.from_numpy(piece.x)[None], levels)[:, 0, piece.context :].numpy()
+        quantiles = model.quantiles(torch.from_numpy(values)[None], levels)[:, 0, begin:].numpy()
     errors = {"model": _errors(quantiles, values[begin:], baselines.scale)}
     for naive in baselines.naive:
         # One step ahead a naive forecast is a value of the past plus quantiles that stay the same.

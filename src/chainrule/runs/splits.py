@@ -5,9 +5,7 @@ import math
 from chainrule.data import split_steps
 from chainrule.errors import TooShortError
 
-__all__ = ["CONTEXT", "split_in_time"]
-
-CONTEXT = 1024  # steps before a cut that the next part reads and does not score
+__all__ = ["split_in_time"]
 
 _TRAIN = 0.8
 _VALIDATE = 20_000  # steps at most: enough to tell checkpoints apart by a hundredth of a nat; the rest better trains

@@ -14,12 +14,13 @@ from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
-from chainrule.runs.splits import CONTEXT, split_in_time
+from chainrule.runs.splits import split_in_time
 from chainrule.runs.task import Task
 from chainrule.training import Piece, StreamFeed, Streams, log_probs, split_documents
 
 __all__ = ["SymbolRun", "SymbolTask"]
 
+CONTEXT = 1024  # symbols before a cut that the next part reads and does not score
 _UNITS = {"characters": "character", "bytes": "byte", "mu-law": "sample"}
 
 
@@ -29,10 +30,9 @@ class SymbolTask(Task):
     def __init__(self, data: Symbols, config: RunConfig) -> None:
         window, unit = config.model.window, config.data.unit
         train, valid, _ = split_in_time(data.length, window, data.name, unit)
-        parts = split_documents(data.documents, [train, train + valid], CONTEXT)
+        self._documents, self._bounds = data.documents, [train, train + valid]
         self.name, self.unit, self.symbols = data.name, unit, len(data.alphabet)
-        self._train = [piece.x for piece in parts[0]]
-        self._valid, self._test = parts[1], parts[2]
+        self._train = [piece.x for piece in split_documents(self._documents, self._bounds, 0)[0]]
         self.feed = StreamFeed(Streams(self._train, config.training.batch, window))
 
     @staticmethod
@@ -45,15 +45,21 @@ class SymbolTask(Task):
 
     def validate(self, model: SymbolModel) -> float:
         """Mean nats per symbol of the validation part."""
-        return -float(np.concatenate(log_probs(model, self._valid)).mean())
+        return -float(np.concatenate(log_probs(model, self._parts(model)[1])).mean())
 
     def score(self, model: SymbolModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
-        score = _score(model, self._test, f"{self.name}, last tenth (test)", self.unit)
+        test = self._parts(model)[2]
+        score = _score(model, test, f"{self.name}, last tenth (test)", self.unit)
         for baseline in (Unigram.fit(self._train, self.symbols), Bigram.fit(self._train, self.symbols)):
-            scores = [baseline.log_prob(piece.x)[piece.context :] for piece in self._test]
+            scores = [baseline.log_prob(piece.x)[piece.context :] for piece in test]
             score.baselines[baseline.name] = np.concatenate(scores)
         return score
+
+    def _parts(self, model: SymbolModel) -> list[list[Piece]]:
+        """Training, validation and test; before a cut, a window model reads all that it sees, a latent one CONTEXT."""
+        context = max(CONTEXT, model.encoder.receptive_field or 0)
+        return split_documents(self._documents, self._bounds, context)
 
 
 class SymbolRun(Run):

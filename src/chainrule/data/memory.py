@@ -1,0 +1,69 @@
+"""Series from memory: NumPy arrays, pandas Series and DataFrames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._optional import require
+from chainrule.data.series import table_series
+from chainrule.data.tables import Table
+from chainrule.errors import DataError, ShapeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chainrule.data.containers import Series
+    from chainrule.data.reading import Reading
+
+__all__ = ["is_in_memory", "series_in_memory"]
+
+
+def is_in_memory(source: object) -> bool:
+    """Whether this is an array, or pandas data; pandas is not imported to find out."""
+    return isinstance(source, np.ndarray) or type(source).__module__.partition(".")[0] == "pandas"
+
+
+def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, reading: Reading) -> Series:
+    """A series of an array (T,) or (T, C), or of pandas data, whose index gives the dates if it holds dates.
+
+    Raises:
+        ShapeError: an array of other dimensions.
+        DataError: as for a table in a file.
+    """
+    if isinstance(values, np.ndarray):
+        frame = _frame_of_array(values)
+        reading = replace(reading, columns=reading.columns or tuple(frame.columns))
+    else:
+        frame = _frame_of_pandas(values)
+    return table_series(Table(frame, "the data"), reading)
+
+
+def _frame_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> pd.DataFrame:
+    """The columns, under names that are text, and dates in the index as one more."""
+    pandas = require("pandas")
+    frame: pd.DataFrame = pandas.DataFrame(values)
+    if values.ndim == 1 and values.name is None:
+        frame.columns = ["value"]
+    frame.columns = [str(column) for column in frame.columns]
+    index: Any = frame.index
+    if isinstance(index, pandas.PeriodIndex):
+        index = index.to_timestamp()
+    frame = frame.reset_index(drop=True)
+    if isinstance(index, pandas.DatetimeIndex):
+        frame.insert(0, str(index.name or "date"), np.asarray(index))
+    return frame
+
+
+def _frame_of_array(values: NDArray[Any]) -> pd.DataFrame:
+    if values.ndim not in (1, 2):
+        raise ShapeError(f"an array of a series must be (steps,) or (steps, columns), got shape {values.shape}.")
+    if values.dtype.kind not in "iufb":
+        raise DataError(f"an array of a series must hold numbers, got {values.dtype}.")
+    columns = values.reshape(len(values), -1)
+    names = ["value"] if columns.shape[1] == 1 else [f"value{i}" for i in range(1, columns.shape[1] + 1)]
+    frame: pd.DataFrame = require("pandas").DataFrame(columns.astype(np.float64), columns=names)
+    return frame
