@@ -1,11 +1,13 @@
 """Names that a user gives: checked against what there is, with the near ones suggested."""
 
+import math
+import operator
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 from chainrule.errors import ArgumentError
 
-__all__ = ["choose", "listed", "near"]
+__all__ = ["choose", "finite", "listed", "near", "whole"]
 
 
 def listed(names: Iterable[object], shown: int = 12) -> str:
@@ -42,3 +44,41 @@ def choose(option: str, value: object, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise ArgumentError(f"{option} is {value!r}; expected one of {listed(choices)}.{near(str(value), choices)}")
+
+
+def whole(option: str, value: object, least: int = 1) -> int:
+    """The whole number that a value is, of Python or NumPy; anything else is refused.
+
+    >>> whole("steps", 2.5)
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.ArgumentError: steps is 2.5; expected a whole number of at least 1.
+    """
+    if not isinstance(value, bool):
+        try:
+            number = operator.index(value)  # type: ignore[arg-type]
+        except TypeError:
+            number = least - 1
+        if number >= least:
+            return number
+    raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least {least}.")
+
+
+def finite(option: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> float:
+    """The finite number that a value is, from ``low`` (above it with ``open_low``) to below ``high``.
+
+    >>> finite("dropout", 1.0, 0, 1)
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.ArgumentError: dropout is 1.0; expected a number of at least 0 and below 1.
+    """
+    try:
+        number = math.nan if isinstance(value, bool | str) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if (low < number if open_low else low <= number) and number < high:
+        return number
+    end = "finite" if high == math.inf else f"below {high:g}"
+    raise ArgumentError(
+        f"{option} is {value!r}; expected a number {'above' if open_low else 'of at least'} {low:g} and {end}."
+    )

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import warnings
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 
@@ -227,3 +228,17 @@ def test_columns_may_be_repeated_or_have_commas_between_them(command: Command, h
     command("fit x.csv --column a --column c --model ar --window 1 --out s --quiet")
     assert (here / "r" / "score.json").read_text() == (here / "s" / "score.json").read_text()
     assert json.loads((here / "r" / "config.json").read_text())["reading"]["columns"] == ["a", "c"]
+
+
+def test_the_version(command: Command) -> None:
+    assert command("--version").stdout == f"chainrule {metadata.version('chainrule')}\n"
+
+
+def test_a_score_of_few_steps_and_of_unseen_symbols_says_so(command: Command, here: Path) -> None:
+    (here / "late.txt").write_text("abc" * 300 + "abcd" * 25)
+    assert (
+        "training never saw 25 of the scored characters"
+        in command("fit late.txt --hidden 4 --window 8 --steps 1 --quiet").stderr
+    )
+    write_csv(here / "short.csv", ar1(60), daily(60))
+    assert "only 6 steps scored" in command("fit short.csv --model ar --window 2").stderr

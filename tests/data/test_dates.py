@@ -44,3 +44,26 @@ def test_numbers_are_dates_only_where_allowed() -> None:
 def test_days_and_months_that_could_be_swapped_are_refused() -> None:
     with pytest.raises(ColumnError, match="'when' read both month-first and day-first, for example 01/02/2024"):
         parse_dates(pd.Series(["01/01/2024", "01/02/2024", "01/03/2024"], name="when"), numbers=False)
+
+
+@pytest.mark.parametrize("form", ["{}Q{}", "{}-Q{}", "{} q{}"])
+def test_quarters_are_their_first_day(form: str) -> None:
+    cells = [form.format(1950, quarter) for quarter in (1, 2, 3, 4)]
+    expected = np.array(["1950-01-01", "1950-04-01", "1950-07-01", "1950-10-01"], dtype="datetime64[ns]")
+    np.testing.assert_array_equal(parse_dates(pd.Series(cells), numbers=False), expected)
+    assert np.isnat(parse_dates(pd.Series([*cells, "later", None]), numbers=False)).tolist() == [False] * 4 + [True] * 2
+
+
+@pytest.mark.parametrize("cells", [["31/01/20", "28/02/20"], ["01-02-03", None], ["5.6.20", "6.6.20"]])
+def test_years_of_two_digits_are_refused(cells: list[str | None]) -> None:
+    with pytest.raises(ColumnError, match=rf"'when' have years of two digits, for example {cells[0]}: .*2024-01-31"):
+        parse_dates(pd.Series(cells, name="when"), numbers=False)
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_numbers_since_1970_are_dates_where_allowed(unit: int) -> None:
+    seconds = pd.Series([1_700_000_000, 1_700_000_000.5, 1_700_000_060])
+    expected = pd.to_datetime(seconds, unit="s").to_numpy().astype("datetime64[ns]")
+    np.testing.assert_array_equal(parse_dates(seconds * unit, numbers=True), expected)
+    assert np.isnat(parse_dates(seconds * unit, numbers=False)).all()
+    assert np.isnat(parse_dates(seconds[::-1] * unit, numbers=True)).all()  # these do not increase

@@ -181,3 +181,47 @@ def test_unfit_idx_files_are_refused(tmp_path: Path) -> None:
         read(images)
     with pytest.raises(DataError, match=r"holds the idx files train-labels-idx1-ubyte; expected"):
         read(labels)
+
+
+def test_what_is_transparent_is_white(tmp_path: Path) -> None:
+    red_and_clear = np.array([[[200, 0, 0, 255], [200, 0, 0, 0]]], dtype=np.uint8)
+    palette = Image.fromarray(np.array([[0, 1]], dtype=np.uint8), "L").convert("P")
+    palette.putpalette([200, 0, 0, 9, 9, 9])
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    Image.fromarray(red_and_clear, "RGBA").save(tmp_path / "a" / "0.png")
+    palette.save(tmp_path / "b" / "0.png", transparency=b"\xff\x00")
+    labelled = read_images(tmp_path)
+    np.testing.assert_array_equal(np.asarray(labelled.inputs)[0, :, 0], [[200, 255], [0, 255], [0, 255]])
+    np.testing.assert_array_equal(labelled.inputs[0], labelled.inputs[1])
+
+
+def test_transparent_grey_stays_grey(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        grey = Image.fromarray(np.array([[[77, 255], [77, 0]]], dtype=np.uint8), "LA")
+        grey.save(tmp_path / name / "0.png")
+    assert np.asarray(read_images(tmp_path).inputs).tolist() == [[[[77, 255]]]] * 2
+
+
+@pytest.mark.parametrize("labels", [LABELS[:, None], LABELS.astype(np.float64), LABELS.astype(np.float32)[:, None]])
+def test_labels_in_a_column_or_as_floats_that_are_whole(tmp_path: Path, labels: np.ndarray) -> None:
+    np.savez(tmp_path / "a.npz", x=GREY, y=labels)
+    labelled = read_images(tmp_path / "a.npz")
+    assert (labelled.labels.tolist(), labelled.classes) == (LABELS.tolist(), ("0", "1", "2"))
+
+
+def test_floats_that_are_whole_numbers_to_255_are_eight_bits(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=GREY.astype(np.float32), y=LABELS)
+    inputs = np.asarray(read_images(tmp_path / "a.npz").inputs)
+    assert inputs.dtype == np.uint8
+    np.testing.assert_array_equal(inputs, GREY[:, None])
+    np.savez(tmp_path / "a.npz", x=GREY.astype(np.float32) + 0.5, y=LABELS)
+    with pytest.raises(DataError, match="expected whole numbers from 0 to 255"):
+        read(tmp_path / "a.npz")
+
+
+def test_pixels_of_plain_idx_files_may_be_written_to(tmp_path: Path) -> None:
+    write_idx(tmp_path / "train-images-idx3-ubyte", GREY)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", LABELS)
+    assert np.asarray(read_images(tmp_path / "train-images-idx3-ubyte").inputs).flags.writeable

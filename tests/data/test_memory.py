@@ -58,3 +58,10 @@ def test_pandas_data_without_dates() -> None:
 def test_what_cannot_be_a_series(source: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         series(source)
+
+
+def test_columns_of_one_name_are_refused() -> None:
+    days = pd.date_range("2024-01-01", periods=40, freq="D")
+    for frame in (pd.DataFrame(np.ones((40, 2)), columns=["a", "a"]), pd.DataFrame({"date": X}, index=days)):
+        with pytest.raises(ColumnError, match=r"two columns called '(a|date)'.*Rename one"):
+            series(frame)

@@ -75,3 +75,16 @@ def test_an_option_foreign_to_the_kind_is_refused(reading: Reading, kind: str, o
 def test_defaults_are_foreign_to_no_kind() -> None:
     for kind in ("text", "table", "sound", "images"):
         Reading().refuse_foreign(kind, "the file")
+
+
+@pytest.mark.parametrize(
+    ("reading", "message"),
+    [
+        (Reading(columns=("y", "z")), "columns is y, z, but"),
+        (Reading(labels=True), "labels is set, but"),
+        (Reading(season=7), "season is 7, but"),
+    ],
+)
+def test_a_foreign_option_is_spelt_as_in_the_command_line(reading: Reading, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        reading.refuse_foreign("text", "the file")

@@ -48,3 +48,15 @@ def test_a_period_between_two_steps_is_rounded() -> None:
 )
 def test_without_a_clear_peak_there_is_no_season(values: np.ndarray) -> None:
     assert find_season(None, values) == 1
+
+
+def test_what_is_held_out_has_no_say() -> None:
+    time = np.arange(200)
+    seen = np.sin(2 * np.pi * time / 8)[:160]
+    for held_out in (np.zeros(40), 100 * np.sin(2 * np.pi * time / 5)[:40]):
+        assert find_season(None, np.concatenate([seen, held_out])) == 8
+
+
+@pytest.mark.parametrize("size", [1e-299, 1e299])
+def test_values_of_any_size_have_a_season(size: float) -> None:
+    assert find_season(None, size * np.sin(2 * np.pi * np.arange(100) / 8)) == 8

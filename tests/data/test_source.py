@@ -77,3 +77,31 @@ def test_data_of_another_kind_than_the_model_takes_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=f"the model takes {takes}, but {source} is read as {gives}"):
         read(source, **options)  # type: ignore[arg-type]
+
+
+def test_an_empty_source_is_not_this_folder() -> None:
+    for source in ("", " "):
+        with pytest.raises(ArgumentError, match="the source is empty; expected a path"):
+            read(source)
+
+
+def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    for folder in (data, outside):
+        folder.mkdir()
+        (folder / "a.txt").write_text(folder.name)
+    (data / "b.txt").symlink_to(outside / "a.txt")
+    (data / "c.txt").symlink_to(data / "a.txt")
+    (data / "d").symlink_to(outside)
+    (data / "e.txt").symlink_to("e.txt")  # a link to itself
+    symbols = read(data)
+    assert isinstance(symbols, Symbols)
+    assert [symbols.alphabet.decode(document) for document in symbols.documents] == ["data", "data"]
+
+
+def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.data.source._MOST_FILES", 3)
+    for i in range(4):
+        (tmp_path / f"{i}.txt").write_text("x")
+    with pytest.raises(DataError, match="holds more than 3 files; expected a folder of data alone"):
+        read(tmp_path)

@@ -136,8 +136,14 @@ CASES: list[tuple[str, str, dict[str, object], type[ChainruleError], str]] = [
     ("truths", "v\nTrue\nFalse\n", {"columns": ["v"]}, ColumnError, "lines 2, 3 hold True, False"),
     ("infinity", "v\n1\n-inf\n2\n", {}, DataError, "infinite values, at line 3"),
     ("no header", "2024-01-01,1.5\n2024-01-02,2.5\n", {}, DataError, "no header: its first line is '2024-01-01,1.5'"),
-    ("ragged", "a,b\n1,2\n1,2,3,4\n", {}, DataError, "more cells than its header, 'a,b'.*line 3"),
-    ("cells cut off", "a,b\n1,2,3\n1,2,3\n", {}, DataError, "more cells than its header"),
+    (
+        "ragged",
+        "a,b\n1,2\n1,2,3,4\n",
+        {},
+        DataError,
+        "has 4 cells in line 3; expected 2, as many as its header has, with ','",
+    ),
+    ("cells cut off", "a,b\n1,2,3\n1,2,3\n", {}, DataError, "has 3 cells in line 2; expected 2"),
     (
         "prices below zero",
         "v\n3\n-37.63\n0\n",

@@ -132,3 +132,28 @@ def test_undoing_changes_needs_the_value_before(name: str) -> None:
     transform, previous, x = fitted(name, np.array([[1.0], [2.0], [7.0], [9.0]]))
     with pytest.raises(ArgumentError, match=f"undoing {name} needs `previous`"):
         transform.undo(transform.apply(x, previous))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [1e-299, 1e299])
+def test_values_whose_squares_leave_float64_are_refused(name: str, size: float) -> None:
+    values = size * np.array([[1.0, 1.0], [2.0, 3.0], [4.0, 5.0], [5.0, 2.0]])
+    with pytest.raises(TransformError, match=rf"column 'a' of x.csv has values of at most .*; under {name} .*Scale"):
+        Transform.fit(name, values, ("a", "b"), "x.csv")
+
+
+@pytest.mark.parametrize("name", ["standardise", "difference", "log-return"])
+@pytest.mark.parametrize("size", [1e-100, 1e100])
+def test_values_of_other_sizes_become_standard(name: str, size: float) -> None:
+    values = np.array([[1.0], [2.0], [4.0], [5.0]])
+    z = Transform.fit(name, size * values).apply(torch.from_numpy(size * values))
+    close(z, Transform.fit(name, values).apply(torch.from_numpy(values)))
+
+
+def test_a_constant_column_is_named_and_only_what_can_work_recommended() -> None:
+    with pytest.raises(TransformError, match=r"column 'b' of x.csv .* are all 7. Choose a column that varies\.$"):
+        Transform.fit("standardise", np.array([[1.0, 7.0], [2.0, 7.0], [4.0, 7.0]]), ("a", "b"), "x.csv")
+    with pytest.raises(TransformError, match=r"column 1 of the data .* changes .* all 0. Choose a column that varies"):
+        Transform.fit("difference", np.full((5, 1), 7.0))
+    with pytest.raises(TransformError, match=r"changes .* all 2. Use --transform standardise"):
+        Transform.fit("difference", np.arange(0, 10, 2.0)[:, None])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from chainrule.data import Series, Transform, read
 from chainrule.errors import ArgumentError, DataError, TooShortError
-from chainrule.models import ModelConfig, Regression, SeriesModel, build_series_model, fit_least_squares
+from chainrule.models import ModelConfig, Regression, SeriesModel, build_series_model, fit_least_squares, select_order
 from chainrule.models.linear import regress
 from tests.tolerances import LEAST_SQUARES, close
 
@@ -126,3 +126,20 @@ def test_only_a_linear_gaussian_ar_is_fitted(config: ModelConfig) -> None:
     model = build_series_model(config, Transform.fit("none", x))
     with pytest.raises(ArgumentError, match="linear AR with a Gaussian head"):
         fit_least_squares(model, torch.from_numpy(x))
+
+
+def test_the_order_of_least_bic_is_that_of_statsmodels() -> None:
+    from statsmodels.tsa.ar_model import ar_select_order
+
+    for seed, weights in enumerate(([0.5], [1.0, -0.8], [0.0, 0.0, 0.7], [0.2, 0.2, 0.2, -0.5])):
+        noise = np.random.default_rng(seed).standard_normal(600)
+        x = np.zeros(600)
+        for t in range(len(weights), 600):
+            x[t] = noise[t] + sum(w * x[t - 1 - k] for k, w in enumerate(weights))
+        theirs = ar_select_order(x, maxlag=12, ic="bic", trend="c").ar_lags
+        assert select_order(torch.from_numpy(x)[:, None], most=12) == len(theirs or [0])
+
+
+def test_no_more_lags_are_tried_than_the_series_can_fit() -> None:
+    z = torch.randn(9, 1, dtype=torch.float64)
+    assert 1 <= select_order(z, most=64) <= 3

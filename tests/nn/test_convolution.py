@@ -4,12 +4,13 @@ import warnings
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import chainrule.nn
-from chainrule.errors import ShapeError
+from chainrule.errors import ArgumentError, ShapeError
 from tests.tolerances import close
 
 PAIRS: dict[int, tuple[type[nn.Module], type[nn.Module]]] = {
@@ -104,8 +105,33 @@ def test_parameters_live_where_they_are_asked_to() -> None:
 
 
 def test_a_wrong_number_of_channels_is_named() -> None:
-    with pytest.raises(ShapeError, match="with 3 input channels"):
+    with pytest.raises(ShapeError, match=r"x has 3 channels .*\(4, 2, 3\).* takes 2"):
         chainrule.nn.Conv1d(2, 4, 3)(torch.zeros(1, 3, 9))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((2, 3, 0), "kernel_size is 0; expected a positive int"),
+        ((2, 3, -1), "kernel_size is -1; expected a positive int"),
+        ((2, 3, 2.0), "kernel_size is 2.0; expected a positive int"),
+        ((2, 3, True), "kernel_size is True; expected a positive int"),
+        ((0, 3, 2), "in_channels is 0; expected a positive int"),
+        ((2, 0, 2), "out_channels is 0; expected a positive int"),
+        ((2, 3, 2, 0), "dilation is 0; expected a positive int"),
+        ((2, 4, 2, 1, 0), "groups is 0; expected a positive int"),
+        ((3, 4, 2, 1, 2), "in_channels is 3; groups, which is 2, must divide it"),
+        ((4, 3, 2, 1, 2), "out_channels is 3; groups, which is 2, must divide it"),
+    ],
+)
+def test_a_causal_layer_that_cannot_work_is_not_built(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        chainrule.nn.CausalConv1d(*arguments)
+
+
+def test_the_causal_layer_takes_numpys_integers() -> None:
+    layer = chainrule.nn.CausalConv1d(*np.array([2, 4, 3, 2, 2]))
+    assert repr(layer) == "CausalConv1d(2, 4, kernel_size=(3,), stride=(1,), dilation=(2,), groups=2)"
 
 
 @pytest.mark.parametrize("channels", [(4, 2), (2, 4)], ids=["narrowing", "widening"])

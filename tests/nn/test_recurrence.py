@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.func import functional_call, grad, jvp, vmap
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from chainrule import nn
@@ -178,6 +179,45 @@ def test_dropout_under_the_same_seed(kind: str, own: dict[str, Any], options: di
 
 
 @pytest.mark.parametrize(("kind", "own"), KINDS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("lengths", [[5, 4, 2], [2, 5, 4]], ids=["sorted", "unsorted"])
+def test_dropout_of_a_packed_sequence_under_the_same_seed(
+    kind: str, own: dict[str, Any], bidirectional: bool, lengths: list[int]
+) -> None:
+    ours, theirs = _pair(kind, num_layers=3, dropout=0.4, bidirectional=bidirectional, **own)
+    outcomes = []
+    for layer in (ours, theirs):
+        packed = pack_sequence([_x(n, I) for n in lengths], enforce_sorted=False)
+        torch.manual_seed(3)
+        outcomes.append(_outcome(layer, packed, None))
+    _same(*outcomes)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*torch.jit:FutureWarning")
+@pytest.mark.parametrize("kind", PAIRS)
+def test_per_sample_gradients_and_tangents(kind: str) -> None:
+    layer, _ = _pair(kind, num_layers=2, bidirectional=True)
+    parameters = {name: p.detach() for name, p in layer.named_parameters()}
+
+    def loss(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        y: Tensor = functional_call(layer, parameters, (x,))[0].square().sum()
+        return y
+
+    x = _x(B, T, I)
+    per_sample = vmap(grad(loss), (None, 0))(parameters, x)
+    for b in range(B):
+        total = layer(x[b])[0].square().sum()
+        expected = torch.autograd.grad(total, list(layer.parameters()))
+        for name, wanted in zip(parameters, expected, strict=True):
+            close(per_sample[name][b], wanted)
+    direction = _x(B, T, I).neg()
+    value, tangent = jvp(lambda x: layer(x)[0], (x,), (direction,))  # type: ignore[misc]
+    wanted_value, wanted = torch.autograd.functional.jvp(lambda x: layer(x)[0], x, direction)
+    close(value, wanted_value)
+    close(tangent, wanted)
+
+
+@pytest.mark.parametrize(("kind", "own"), KINDS)
 def test_the_same_seed_initialises_the_same(kind: str, own: dict[str, Any]) -> None:
     layers = []
     for layer in PAIRS[kind]:
@@ -242,7 +282,11 @@ def test_no_steps_return_the_states() -> None:
     ("kind", "input", "hx", "message"),
     [
         ("GRU", _x(I), None, r"3 dimensions, or 2 without a batch, got shape \(4,\)"),
-        ("GRU", _x(T, B, I + 1), None, r"weight_ih must be \(15, 5\)"),
+        ("GRU", _x(T, B, I + 1), None, r"input has 5 features .*\(6, 3, 5\).*made for 4 \(input_size\)"),
+        ("GRU", _x(T, I - 1), None, r"input has 3 features .*\(6, 3\).*made for 4 \(input_size\)"),
+        ("GRU", pack_sequence([_x(T, I + 1)]), None, r"input has 5 features .*made for 4 \(input_size\)"),
+        ("GRU", _x(T, B, I).float(), None, "x must be .*float64 .*got .*float32"),
+        ("LSTM", _x(T, B, I), 0, r"h_0, c_0 of shape .*got int"),
         ("GRU", _x(T, B, I), _x(1, B, H + 1), r"h_0 of shape \(1, 3, 5\).*got \(1, 3, 6\)"),
         ("GRU", _x(T, B, I), _x(B, H), r"h_0 of shape \(1, 3, 5\).*got \(3, 5\)"),
         ("GRU", _x(T, I), _x(1, B, H), r"h_0 of shape \(1, 5\).*got \(1, 3, 5\)"),
@@ -254,6 +298,21 @@ def test_wrong_shapes(kind: str, input: Tensor, hx: Any, message: str) -> None:
     layer, _ = _pair(kind)
     with pytest.raises(ShapeError, match=message):
         layer(input, hx)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input": _x(T, B, I).numpy()}, "input is numpy.ndarray; expected a torch.Tensor"),
+        ({"input": _x(T, I), "resets": [True] * T}, "resets is list; expected a torch.Tensor"),
+        ({"input": _x(T, I), "lengths": 2.0}, "lengths is float; expected an integer tensor"),
+        ({"input": pack_sequence([_x(3, I)]), "resets": [[True] * 3]}, "resets is list; expected a torch.Tensor"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_named(arguments: dict[str, Any], message: str) -> None:
+    layer, _ = _pair("GRU")
+    with pytest.raises(ArgumentError, match=message):
+        layer(**arguments)
 
 
 def test_lengths_beside_a_packed_sequence() -> None:

@@ -1,9 +1,11 @@
 """swap and unswap: what changes is the class, and nothing else."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 from chainrule import nn
 from chainrule.errors import ArgumentError
@@ -107,7 +109,7 @@ def _with_replaced_forward() -> torch.nn.Module:
     ("module", "reason"),
     [
         (Own(2, 3), "subclass of torch.nn.GRU"),
-        (parametrizations.weight_norm(torch.nn.Conv1d(2, 3, 1)), "parametrized"),
+        (parametrizations.weight_norm(Own(2, 3), "weight_hh_l0"), "subclass of torch.nn.GRU"),
         (torch.nn.LazyConv1d(3, 1), "lazy"),
         (torch.nn.ConvTranspose2d(2, 3, 1), "transposed convolution"),
         (torch.nn.LazyConvTranspose1d(2, 1), "transposed convolution"),
@@ -139,13 +141,51 @@ def test_torchscript_is_left() -> None:
     assert report.others == 3
 
 
-def test_a_parametrized_layer_may_be_swapped_first() -> None:
-    layer, x = torch.nn.LSTM(2, 3).double(), torch.randn(5, 1, 2, dtype=torch.float64)
-    before = layer(x)[0]
-    nn.swap(layer)
-    parametrizations.weight_norm(layer, "weight_hh_l0")
-    close(layer(x)[0], before)
-    assert "parametrized" in nn.unswap(layer).left[""]
+class Double(torch.nn.Module):
+    """A parametrization that shows whether a layer computes with what it makes of the weight."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return 2 * weight
+
+
+@pytest.mark.parametrize("kind", ["Conv1d", "GRU", "LSTM"])
+@pytest.mark.parametrize("swapped_first", [True, False])
+def test_a_parametrized_layer_goes_both_ways(kind: str, swapped_first: bool) -> None:
+    options, shape, name = {
+        "Conv1d": ((2, 3, 2), (1, 2, 5), "weight"),
+        "GRU": ((2, 3), (5, 1, 2), "weight_hh_l0"),
+        "LSTM": ((2, 3), (5, 1, 2), "weight_hh_l0"),
+    }[kind]
+    layer, x = getattr(torch.nn, kind)(*options).double(), torch.randn(shape, dtype=torch.float64)
+    twin = copy.deepcopy(layer)
+    parametrize.register_parametrization(twin, name, Double())
+    expected = _gradients(twin, x)
+    if swapped_first:
+        nn.swap(layer)
+    parametrize.register_parametrization(layer, name, Double())
+    other = copy.deepcopy(layer)
+    if not swapped_first:
+        assert nn.swap(layer).swapped == {"": f"torch.nn.{kind} -> chainrule.nn.{kind}"}
+        assert not isinstance(other, getattr(nn, kind))
+    assert isinstance(layer, getattr(nn, kind))
+    for actual, wanted in zip(_gradients(layer, x), expected, strict=True):
+        close(actual, wanted)
+    assert nn.unswap(layer).swapped == {"": f"chainrule.nn.{kind} -> torch.nn.{kind}"}
+    assert not isinstance(layer, getattr(nn, kind))
+    for actual, wanted in zip(_gradients(layer, x), expected, strict=True):
+        assert torch.equal(actual, wanted)
+    parametrize.remove_parametrizations(layer, name)
+    assert type(layer) is getattr(torch.nn, kind)
+    for actual, wanted in zip(_gradients(layer, x)[:1], expected, strict=False):
+        close(actual, wanted)
+
+
+def _gradients(layer: torch.nn.Module, x: Tensor) -> list[Tensor]:
+    """The output, and the gradient towards every parameter by its name."""
+    y = layer(x)
+    y = y if isinstance(y, Tensor) else y[0]
+    named = sorted(layer.named_parameters())
+    return [y, *torch.autograd.grad(y.square().sum(), [p for _, p in named])]
 
 
 def test_a_lazy_layer_is_swapped_once_it_has_run() -> None:

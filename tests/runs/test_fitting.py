@@ -13,6 +13,7 @@ import torch
 import chainrule
 from chainrule import Reading, Run
 from chainrule.errors import ArgumentError, DivergedError, RunError, RunExistsError, RunFormatError
+from chainrule.models import select_order
 from chainrule.runs import Score
 from chainrule.runs.progress import read_metrics
 from chainrule.training import StreamFeed, load_tensors
@@ -183,13 +184,13 @@ def test_a_learning_rate_that_is_much_too_high_diverges_or_ends_but_never_passes
     [
         ({"model": "gruu"}, "model is 'gruu'.*Did you mean 'gru'"),
         ({"steps": 5, "minutes": 1.0}, "minutes or steps, not both"),
-        ({"steps": 0}, "steps must be at least 1, got 0"),
-        ({"steps": None, "minutes": float("nan")}, "minutes must be above 0"),
-        ({"hidden": 0}, "hidden must be at least 1"),
-        ({"window": 0}, "window must be at least 1"),
-        ({"dropout": 1.0}, "dropout must be"),
-        ({"batch": 0}, "batch must be above 0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"steps": 0}, "steps is 0; expected a whole number of at least 1"),
+        ({"steps": None, "minutes": float("nan")}, "minutes is .*; expected a number above 0"),
+        ({"hidden": 0}, "hidden is .*; expected a whole number"),
+        ({"window": 0}, "window is .*; expected a whole number"),
+        ({"dropout": 1.0}, "dropout is .*; expected a number"),
+        ({"batch": 0}, "batch is .*; expected a whole number"),
+        ({"seed": -1}, "seed is -1; expected a whole number of at least 0"),
         ({"head": "cauchy"}, "head is 'cauchy'"),
         ({"head": "student"}, "real values"),
         ({"model": "ar", "hidden": None, "tied": True}, "ar is one linear layer"),
@@ -229,3 +230,18 @@ def test_parameters_and_the_receptive_field_are_reported(text_run: Run, series_r
     assert series_run.receptive_field == 3
     assert text_run.receptive_field is None
     assert digits_run.receptive_field is None
+
+
+def test_whole_numbers_may_be_numpys_and_nothing_else_may_be(here: Path) -> None:
+    run = chainrule.fit("sunspots", "gru", hidden=np.int64(4), window=np.int32(8), steps=np.int64(2), quiet=True)  # type: ignore[arg-type]
+    assert chainrule.load(run.path).config.model.window == 8
+    for options in ({"hidden": "8"}, {"hidden": 8.5}, {"steps": 2.5}, {"seed": None}, {"window": True}):
+        with pytest.raises(ArgumentError, match="expected a whole number"):
+            chainrule.fit("sunspots", "gru", **{"steps": 2, "out": "no"} | options)  # type: ignore[arg-type]
+    assert not Path("no").exists()
+
+
+def test_the_window_of_a_linear_ar_is_chosen_by_bic_on_the_training_part(here: Path) -> None:
+    run = chainrule.fit("sunspots", "ar", quiet=True)
+    train = chainrule.data.read("sunspots").values[:247]  # type: ignore[union-attr]
+    assert run.receptive_field == select_order(torch.from_numpy((train - train.mean()) / train.std()), most=30)

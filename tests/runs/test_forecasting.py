@@ -101,5 +101,5 @@ def test_the_plot_shows_the_fan(series_run: Run) -> None:
     [{"horizon": 0}, {"paths": 1}, {"quantiles": ()}, {"quantiles": (0.5, 1.0)}, {"quantiles": (float("nan"),)}],
 )
 def test_values_that_cannot_be_are_refused(series_run: Run, options: dict[str, object]) -> None:
-    with pytest.raises(ArgumentError, match="got"):
+    with pytest.raises(ArgumentError, match="expected"):
         series_run.forecast(**options)  # type: ignore[arg-type]

@@ -80,10 +80,10 @@ def test_same_call_same_bits() -> None:
 
 def test_no_density_without_spread() -> None:
     x = np.column_stack([np.arange(4.0), np.full(4, 7.0)])
-    with pytest.raises(DataError, match="the values are all equal in column 1"):
+    with pytest.raises(DataError, match="the values are all equal in column 2"):
         Law.fit(x, "gaussian", "the values", centred=False)
     assert Law.fit(x, "gaussian", "the values", centred=True).scale[1] == 7.0
-    with pytest.raises(DataError, match="all equal in column 0"):
+    with pytest.raises(DataError, match="all equal in column 1"):
         Law.fit(np.zeros((3, 1)), "student", "the changes", centred=True)
 
 

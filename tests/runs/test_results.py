@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from chainrule.errors import ArgumentError
 from chainrule.runs import ClassScore, Errors, Score
 from tests.runs.cases import ar1
 
@@ -49,3 +50,16 @@ def test_summaries_are_json() -> None:
     c = ClassScore("x", ("a", "b"), np.array([[3, 1], [0, 4]]), 0.5, 0.5)
     assert (c.count, c.accuracy) == (8, 0.875)
     assert json.loads(json.dumps(c.to_dict(), allow_nan=False))["confusion"] == [[3, 1], [0, 4]]
+
+
+def test_a_gain_over_a_baseline_that_was_not_scored_is_refused() -> None:
+    score = Score("x", "step", np.zeros(4), {"i.i.d.": np.zeros(4)})
+    with pytest.raises(ArgumentError, match=r"no baseline 'foo' was scored; there are i\.i\.d\."):
+        score.gain("foo")
+
+
+def test_of_several_comparisons_each_interval_is_wider() -> None:
+    random = np.random.default_rng(0)
+    score = Score("x", "step", random.standard_normal(400), {"i.i.d.": random.standard_normal(400)})
+    assert score.gain("i.i.d.", 6)[1] > score.gain("i.i.d.")[1]
+    assert score.gain("i.i.d.", 6)[0] == score.gain("i.i.d.")[0]

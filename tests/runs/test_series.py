@@ -10,7 +10,7 @@ import torch
 import chainrule
 from chainrule import Reading, Run
 from chainrule.data import split_steps
-from chainrule.errors import ArgumentError, DataError, RunFormatError, TooShortError, TransformError
+from chainrule.errors import ArgumentError, DataError, RunFormatError, ShapeError, TooShortError, TransformError
 from chainrule.models import SeriesModel
 from chainrule.runs import Score
 from chainrule.runs.baselines import Iid, RandomWalk, SeasonalNaive
@@ -243,3 +243,9 @@ def test_only_a_linear_ar_has_a_regression(tmp_path: Path) -> None:
     assert isinstance(run, SeriesRun)
     with pytest.raises(ArgumentError, match="not fitted by least squares"):
         _ = run.regression
+
+
+@pytest.mark.parametrize("prompt", [[], [1.0, float("nan")], [[1.0, 2.0]], [[[1.0]]]])
+def test_a_prompt_that_is_no_series_is_refused(series_run: Run, prompt: object) -> None:
+    with pytest.raises(ShapeError, match=r"a prompt must be finite values \(steps, 1\)"):
+        series_run.sample(3, prompt=prompt)

@@ -220,3 +220,12 @@ def test_documents_that_end_are_sampled_one_after_the_other(tmp_path: Path) -> N
     assert run.sample(30, prompt="eve\nad") == run.sample(30, prompt="ada\nad") == run.sample(30, prompt="ad")
     assert run.sample(30, prompt="eve\n") == run.sample(30)
     assert run.sample(30, prompt="e") != run.sample(30, prompt="ad")
+
+
+def test_symbols_that_training_never_saw_are_counted(tmp_path: Path) -> None:
+    source = tmp_path / "late.txt"
+    source.write_text("abc" * 300 + "abcd" * 25)
+    run = chainrule.fit(source, hidden=4, window=8, steps=1, out=tmp_path / "run", quiet=True)
+    assert isinstance(run.result, Score)
+    assert run.result.unseen == 25
+    assert run.result.to_dict()["unseen"] == 25

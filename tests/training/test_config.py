@@ -52,14 +52,14 @@ def test_the_budget_is_steps_where_they_are_given_and_minutes_otherwise() -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, "steps must be at least 1, got 0"),
-        ({"batch": 0}, "batch must be above 0 and finite, got 0"),
-        ({"minutes": 0.0}, "minutes must be above 0 and finite, got 0.0"),
-        ({"minutes": math.inf}, "minutes must be above 0 and finite, got inf"),
-        ({"learning_rate": -1e-3}, "learning_rate must be above 0 and finite, got -0.001"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0 and finite, got nan"),
-        ({"clip": 0.0}, "clip must be above 0 and finite, got 0.0"),
-        ({"weight_decay": -0.1}, "weight_decay must be at least 0, got -0.1"),
+        ({"steps": 0}, "steps is 0; expected a whole number of at least 1"),
+        ({"batch": 0}, "batch is 0; expected a whole number of at least 1"),
+        ({"minutes": 0.0}, "minutes is 0.0; expected a number above 0 and finite"),
+        ({"minutes": math.inf}, "minutes is inf; expected a number above 0 and finite"),
+        ({"learning_rate": -1e-3}, "learning rate is -0.001; expected a number above 0 and finite"),
+        ({"learning_rate": math.nan}, "learning rate is nan; expected a number above 0 and finite"),
+        ({"clip": 0.0}, "clip is 0.0; expected a number above 0 and finite"),
+        ({"weight_decay": -0.1}, "weight decay is -0.1; expected a number of at least 0 and finite"),
     ],
     ids=str,
 )

@@ -3,12 +3,13 @@
 import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any, TextIO
+from importlib import metadata
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
-from chainrule.cli.console import say
+from chainrule.cli.console import say, show
 from chainrule.cli.fitting import compare_command, data_command, fit_command
 from chainrule.cli.using import (
     backtest_command,
@@ -59,8 +60,22 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Sequence models by the two chain rules: fit, score, sample, forecast and compare.",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        show(f"chainrule {metadata.version('chainrule')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Sequence models by the two chain rules: fit, score, sample, forecast and compare."""
 
 
 def _add(name: str, command: Callable[..., None], *example: str) -> None:

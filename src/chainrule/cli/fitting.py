@@ -15,6 +15,8 @@ from chainrule.runs import ClassScore, Run, Score, compare, fit
 
 __all__ = ["compare_command", "data_command", "fit_command", "show_score"]
 
+_FEW = 30  # scored steps below which a score is mostly chance
+
 
 def fit_command(
     data: o.Source,
@@ -96,6 +98,10 @@ def show_score(run: Run, score: Score | ClassScore) -> None:
         show(class_table(score))
         return
     show(score_table(score, run.config.model.name))
+    if score.unseen:
+        say(f"note: training never saw {score.unseen:,} of the scored {score.unit}s; their scores are a guess.")
+    if score.count < _FEW:
+        say(f"note: only {score.count} {score.unit}{'s' * (score.count > 1)} scored; chance decides much of this.")
     if score.errors:
         show(errors_table(score, run.config.model.name))
 

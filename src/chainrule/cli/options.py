@@ -31,7 +31,7 @@ Hidden = Annotated[
 Window = Annotated[
     int | None,
     Option(
-        help="Steps that ar, mlp and conv see and that gradients go back; 64, or a tenth of a short series.",
+        help="Steps that ar, mlp and conv see and gradients go back; 64, or a tenth of a short series; ar: by BIC.",
         rich_help_panel=_MODEL,
         show_default=False,
     ),

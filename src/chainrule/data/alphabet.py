@@ -114,7 +114,7 @@ class Alphabet:
                 f"{len(positions)} of the {len(text)} characters of {name} are not among the {len(self)} "
                 f"that the model knows: {listed(map(repr, symbols), shown=5)}; the first is at line "
                 f"{text.count(chr(10), 0, first) + 1}, column {first - line_start + 1}. "
-                "Remove or replace them, or fit a model on text that has them (or on unit='bytes')."
+                "Remove or replace them, or fit a model on text that has them (or on bytes, with --unit bytes)."
             )
         return index.astype(np.int64)
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import choose, listed
 from chainrule.data.alphabet import Alphabet
+from chainrule.data.checks import check_indices, checked_dates, checked_values, default_columns
+from chainrule.errors import ArgumentError, ShapeError
 
 __all__ = ["Labelled", "Series", "Symbols"]
 
@@ -20,6 +23,15 @@ class Symbols:
         name: of the source, for messages and titles.
         rate: samples per second of sound, else None.
         end: what every document ends with, one or two symbols; empty where nothing marks it.
+
+    Raises:
+        ShapeError: a document that is not one row of whole numbers.
+        ArgumentError: indices that the alphabet does not have.
+
+    >>> Symbols([np.array([0, 3])], Alphabet.of(["abc"]), "abc")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.ArgumentError: abc has indices from 0 to 3; its alphabet has 0 to 2.
     """
 
     documents: list[NDArray[np.int64]]
@@ -27,6 +39,15 @@ class Symbols:
     name: str
     rate: int | None = None
     end: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for document in self.documents:
+            if document.ndim != 1 or document.dtype != np.int64:
+                raise ShapeError(
+                    f"a document of {self.name} has shape {document.shape} and type {document.dtype}; "
+                    "expected one row of int64 indices."
+                )
+        check_indices(self.name, [*self.documents, np.array(self.end, dtype=np.int64)], len(self.alphabet), "alphabet")
 
     @property
     def length(self) -> int:
@@ -39,18 +60,42 @@ class Series:
     """Real values in time order, in the data's own units, none missing, all finite.
 
     Attributes:
-        values: float64, steps x columns.
-        columns: the names.
-        dates: of the steps, strictly increasing; None if the table has none.
+        values: steps x columns, or steps alone for one column; kept as float64, steps x columns.
+        columns: the names; "value", or "value1" and so on, if not given.
+        dates: of the steps, strictly increasing, kept in nanoseconds; None if there are none.
         name: of the source.
         season: steps in a season, 1 where none is known.
+
+    Raises:
+        ShapeError: values of other dimensions, or as many columns or dates as there are not.
+        ArgumentError: values or dates of another type, names that repeat, a season below 1.
+        MissingValuesError: NaN among the values.
+        DataError: infinite or huge values, or dates that are missing or do not increase.
+
+    >>> series = Series(np.array([1.0, 2.0, 4.0]))
+    >>> series.values.shape, series.columns, series.season
+    ((3, 1), ('value',), 1)
     """
 
     values: NDArray[np.float64]
-    columns: tuple[str, ...]
-    dates: NDArray[np.datetime64] | None
-    name: str
-    season: int
+    columns: tuple[str, ...] = ()
+    dates: NDArray[np.datetime64] | None = None
+    name: str = "series"
+    season: int = 1
+
+    def __post_init__(self) -> None:
+        values = checked_values(self.values, self.name)
+        columns = tuple(self.columns) or default_columns(values.shape[1])
+        if len(columns) != values.shape[1]:
+            raise ShapeError(f"{self.name} has {values.shape[1]} columns but {len(columns)} names: {listed(columns)}.")
+        if len(set(columns)) < len(columns):
+            raise ArgumentError(f"the columns of {self.name} are {listed(columns)}; expected distinct names.")
+        if isinstance(self.season, bool) or not isinstance(self.season, int) or self.season < 1:
+            raise ArgumentError(f"season is {self.season!r}; expected a whole number of at least 1.")
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "columns", columns)
+        if self.dates is not None:
+            object.__setattr__(self, "dates", checked_dates(self.dates, len(values), self.name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +111,10 @@ class Labelled:
         name: of the source.
         rate: samples per second of sound, else None.
         test: bool, N, True for the examples that the source itself keeps for testing; None if it keeps none.
+
+    Raises:
+        ArgumentError: another kind, or labels that are no indices into the classes.
+        ShapeError: inputs, labels and ``test`` of different lengths.
     """
 
     inputs: list[NDArray[np.float32]] | NDArray[np.uint8] | NDArray[np.float32]
@@ -75,3 +124,13 @@ class Labelled:
     name: str
     rate: int | None = None
     test: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        choose("the kind of labelled data", self.kind, ("sound", "images"))
+        shapes = {"labels": self.labels.shape, "test": self.labels.shape if self.test is None else self.test.shape}
+        for what, shape in shapes.items():
+            if shape != (len(self.inputs),):
+                raise ShapeError(f"{self.name} has {len(self.inputs)} inputs but {what} of shape {shape}.")
+        if self.labels.dtype != np.int64:
+            raise ArgumentError(f"{self.name} has labels of type {self.labels.dtype}; expected int64 indices.")
+        check_indices(self.name, [self.labels], len(self.classes), "classes")

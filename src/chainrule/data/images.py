@@ -27,9 +27,9 @@ def labelled_images(
     classes: tuple[str, ...] | None = None,
     test: NDArray[np.bool_] | None = None,
 ) -> Labelled:
-    """Images N x H x W, N x H x W x C or N x C x H x W (C being 1 or 3) with N labels, as `Labelled`.
+    """Images N x H x W, N x H x W x C or N x C x H x W (C being 1 or 3) with N labels (or N x 1), as `Labelled`.
 
-    Whole numbers from 0 to 255 become uint8, other numbers float32.
+    Whole numbers from 0 to 255, of any type, become uint8, and numbers from 0 to 1 float32.
 
     Raises:
         DataError: other shapes or types, as many labels as there are not images, values that are not finite.
@@ -43,6 +43,7 @@ def labelled_images(
             f"{name} has images of shape {images.shape}; expected N x height x width, or that with "
             "1 or 3 channels before or after."
         )
+    labels = _plain_labels(labels)
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iuUb":
         raise DataError(
             f"{name} has {len(images)} images but labels of shape {labels.shape} and type {labels.dtype}; "
@@ -55,6 +56,8 @@ def labelled_images(
 def read_image(path: Path) -> NDArray[np.uint8]:
     """One file's pixels, channels x height x width: one channel of grey, or three of colour.
 
+    What is transparent is shown on white.
+
     Raises:
         DataError: a file that is not an image.
     """
@@ -64,8 +67,14 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             if image.mode.startswith(("I", "F")):
                 raise DataError(f"{path} has more than 8 bits a pixel (mode {image.mode}). Convert it to 8 bits first.")
             grey = image.mode in ("1", "L", "LA")
-            pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except OSError as error:
+            if image.has_transparency_data:
+                white = pillow.new("RGBA", image.size, "white")
+                pixels = np.asarray(
+                    pillow.alpha_composite(white, image.convert("RGBA")).convert("L" if grey else "RGB")
+                )
+            else:
+                pixels = np.asarray(image.convert("L" if grey else "RGB"))
+    except (OSError, pillow.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
     return np.array(pixels[None] if grey else np.moveaxis(pixels, -1, 0))
 
@@ -162,7 +171,7 @@ def _idx_array(path: Path) -> NDArray[np.generic]:
     expected = start + dtype.itemsize * int(np.prod(shape))
     if len(raw) != expected:
         raise DataError(f"{path} is broken: it has {len(raw)} bytes, its header promises {expected}.")
-    return np.frombuffer(raw, dtype=dtype, offset=start).reshape(shape)
+    return np.frombuffer(raw, dtype=dtype, offset=start).reshape(shape).copy()
 
 
 def _with_test(
@@ -184,12 +193,23 @@ def _pixels(images: NDArray[np.generic], name: str) -> NDArray[np.uint8] | NDArr
     if images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255:
         return np.ascontiguousarray(images, dtype=np.uint8)
     low, high = images.min(), images.max()
+    if low >= 0 and 1 < high <= 255 and (images == np.floor(images)).all():
+        return np.ascontiguousarray(images, dtype=np.uint8)
     if not (low >= 0 and high <= 1):  # NaN fails too
         raise DataError(
             f"{name} has pixels from {low:g} to {high:g}; expected whole numbers from 0 to 255, "
             "or numbers from 0 to 1. Scale them."
         )
     return np.ascontiguousarray(images, dtype=np.float32)
+
+
+def _plain_labels(labels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Labels in one dimension, and as whole numbers where they are whole."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.floor(labels)).all():
+        return labels.astype(np.int64)
+    return labels
 
 
 def _size(image: NDArray[np.uint8]) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
+from chainrule.data.checks import default_columns
 from chainrule.data.series import table_series
 from chainrule.data.tables import Table
-from chainrule.errors import DataError, ShapeError
+from chainrule.errors import ColumnError, DataError, ShapeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,10 @@ def _frame_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> pd.DataFrame:
         index = index.to_timestamp()
     frame = frame.reset_index(drop=True)
     if isinstance(index, pandas.DatetimeIndex):
-        frame.insert(0, str(index.name or "date"), np.asarray(index))
+        frame.insert(0, str(index.name or "date"), np.asarray(index), allow_duplicates=True)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise ColumnError(f"the data has two columns called {twice[0]!r} (an index of dates is one). Rename one.")
     return frame
 
 
@@ -64,6 +68,6 @@ def _frame_of_array(values: NDArray[Any]) -> pd.DataFrame:
     if values.dtype.kind not in "iufb":
         raise DataError(f"an array of a series must hold numbers, got {values.dtype}.")
     columns = values.reshape(len(values), -1)
-    names = ["value"] if columns.shape[1] == 1 else [f"value{i}" for i in range(1, columns.shape[1] + 1)]
-    frame: pd.DataFrame = require("pandas").DataFrame(columns.astype(np.float64), columns=names)
+    names = default_columns(columns.shape[1])
+    frame: pd.DataFrame = require("pandas").DataFrame(columns.astype(np.float64), columns=list(names))
     return frame

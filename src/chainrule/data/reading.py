@@ -46,7 +46,8 @@ class Reading:
         date: the table's date column; None finds it.
         transform: "standardise", "none", "difference" or "log-return"; see `chainrule.data.Transform`.
         fill: what to do with blanks: None refuses them, "forward" repeats the value before, "linear"
-            interpolates, "drop" leaves the row out.
+            interpolates between its neighbours, "drop" leaves the row out. "linear" so looks ahead: the
+            value after a gap enters those filled in; "forward" does not. Neither fills a missing date.
         season: steps in a season; None finds it from the dates or the autocorrelation.
         rate: samples per second to resample sound to; None keeps the files' own.
         labels: read sound files as labelled sequences, to classify.
@@ -86,7 +87,7 @@ Did you mean 'line'?
         for option in ("season", "rate"):
             value = getattr(self, option)
             if value is not None and (not isinstance(value, int) or value < 1):
-                raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least 1, or None.")
+                raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least 1.")
         try:
             b"text".decode(self.encoding, errors="replace")
         except LookupError as error:
@@ -102,7 +103,7 @@ Did you mean 'line'?
             value = getattr(self, field.name)
             if kind not in kinds and value != field.default:
                 raise ArgumentError(
-                    f"{field.name} is {value!r}, but {name} is read as {kind}; {field.name} is for "
+                    f"{field.name} is {_spelt(value)}, but {name} is read as {kind}; {field.name} is for "
                     f"{' and '.join(kinds)}. Leave it out, or name another kind."
                 )
 
@@ -126,3 +127,10 @@ Did you mean 'line'?
             if key not in known:
                 raise ArgumentError(f"a reading has no {key!r}; it has {listed(known)}.{near(key, known)}")
         return cls(**values)
+
+
+def _spelt(value: object) -> str:
+    """A value as the command line has it too."""
+    if isinstance(value, bool):
+        return "set" if value else "not set"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

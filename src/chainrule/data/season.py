@@ -1,5 +1,6 @@
 """The season of a series: from the spacing of its dates, else from its autocorrelation."""
 
+import math
 from statistics import NormalDist
 
 import numpy as np
@@ -9,17 +10,22 @@ from chainrule.data.dates import Dates
 
 __all__ = ["find_season"]
 
-_ROUNDING = 1e-12  # spread over magnitude of a series that is a straight line
+_TRAIN = 0.8  # of the steps: as `split_steps` has it
+_ROUNDING = 1e-12  # spread, over the largest value, of what is left of a straight line
 
 
 def find_season(dates: Dates | None, values: NDArray[np.float64]) -> int:
     """Steps in a season: from the dates' spacing, else from the autocorrelation; 1 where there is none.
 
     A spacing below a day has the day as its season, days the week (five steps when weekends are absent),
-    weeks, months and quarters the year. The series must have two of them, or they are not taken.
+    weeks, months and quarters the year. The series must have two of them, or they are not taken. The
+    autocorrelation is that of the first eight tenths of the steps, which train: it does not look at what is
+    held out.
     """
     season = None if dates is None else _calendar_season(dates)
-    return season if season and 2 * season <= len(values) else _autocorrelation_peak(values)
+    if season and 2 * season <= len(values):
+        return season
+    return _autocorrelation_peak(values[: math.floor(_TRAIN * len(values) + 0.5)])
 
 
 def _calendar_season(dates: Dates) -> int | None:
@@ -45,10 +51,14 @@ def _autocorrelation_peak(values: NDArray[np.float64]) -> int:
     its neighbours.
     """
     T = len(values)
+    largest = np.abs(values).max()
+    if largest == 0:
+        return 1
+    values = values / largest  # so that no square leaves float64
     time = np.arange(T) - (T - 1) / 2
     x = values - values.mean()
     x = x - time * (time @ x) / (time @ time)
-    if np.ptp(x) <= _ROUNDING * np.abs(values).max():
+    if np.ptp(x) <= _ROUNDING:
         return 1
     r = np.fft.irfft(np.abs(np.fft.rfft(x, n=2 * T)) ** 2)[: T // 2 + 1]
     r = r / r[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ _SUFFIXES = {
     "sound": (".wav", ".flac"),
     "images": (".npz", *_PICTURES),
 }
+_MOST_FILES = 100_000
 _AS_FOUND = Reading()
 
 
@@ -47,7 +49,8 @@ def read(
     Args:
         source: text (.txt and the like, or a folder of them), a table (.csv, .tsv, .parquet), sound (.wav,
             .flac, or a folder of them), images (.npz, idx, or a folder a class), a built-in name, or
-            the values of a series as a NumPy array, a pandas Series or a DataFrame.
+            the values of a series as a NumPy array, a pandas Series or a DataFrame. A folder's hidden files,
+            and links that lead out of it, are left out.
         reading: how to read it.
         alphabet: of a model, that new text or sound is to be read with.
         classes: of a model, that new labelled data is to be read with.
@@ -71,6 +74,8 @@ def read(
             )
         _check_fits("table", "the data", reading, alphabet, classes)
         return series_in_memory(source, reading)
+    if not str(source).strip():
+        raise ArgumentError("the source is empty; expected a path or the name of a built-in set ('.' is this folder).")
     path = Path(source)
     builtin = None if path.exists() else _find_builtin(str(source))
     kind = builtin.kind if builtin else reading.kind or _find_kind(path)
@@ -141,8 +146,24 @@ def _files(path: Path, kind: str) -> list[Path]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    return sorted(file for file in files if "/." not in f"/{file.relative_to(folder).as_posix()}")
+    """The folder's files in the order of their names, without hidden ones and links that lead out."""
+    found: list[Path] = []
+    seen = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        seen += len(names)
+        if seen > _MOST_FILES:
+            raise DataError(
+                f"the folder {folder} holds more than {_MOST_FILES:,} files; expected a folder of data alone. "
+                "Name one further inside, or fewer files (text can be joined in one)."
+            )
+        files = [Path(place, name) for name in names if not name.startswith(".")]
+        found += [file for file in files if os.path.isfile(file) and not _leads_out(file, folder)]
+    return sorted(found)
+
+
+def _leads_out(file: Path, folder: Path) -> bool:
+    return file.is_symlink() and not file.resolve().is_relative_to(folder.resolve())
 
 
 def _check_fits(
@@ -176,7 +197,7 @@ def _read_builtin(
     builtin: Builtin, reading: Reading, alphabet: Alphabet | None, classes: tuple[str, ...] | None
 ) -> Symbols | Series | Labelled:
     if reading.kind not in (None, builtin.kind):
-        raise ArgumentError(f"kind is {reading.kind!r}, but the built-in {builtin.name} is {builtin.kind}.")
+        raise ArgumentError(f"kind is {reading.kind}, but the built-in {builtin.name} is {builtin.kind}.")
     data = builtin.read(reading, alphabet)
     if isinstance(data, Labelled) and classes not in (None, data.classes):
         raise DataError(

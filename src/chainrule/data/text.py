@@ -12,6 +12,12 @@ from chainrule.errors import DataError, TooShortError
 __all__ = ["decode", "load_text", "text_symbols"]
 
 _ENDS = {"one": "", "line": "\n", "blank-line": "\n\n"}
+_MARKS = {  # the longer first: utf-32 begins as utf-16 does
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 
 
@@ -61,6 +67,12 @@ def decode(raw: bytes, encoding: str, name: str) -> str:
     chainrule.errors.DataError: menu.txt is not utf-8 text: byte 3 (line 1) is 0xe9, unexpected end of data. \
 Name its encoding, for example --encoding latin-1.
     """
+    mark = next((mark for mark in _MARKS if raw.startswith(mark)), b"")
+    if mark and not codecs.lookup(encoding).name.startswith(_MARKS[mark]):
+        raise DataError(
+            f"{name} begins with {mark.hex(' ')}, the mark of {_MARKS[mark]}, but is read as {encoding}. "
+            f"Give --encoding {_MARKS[mark]}."
+        )
     has_mark = raw.startswith(codecs.BOM_UTF8) and codecs.lookup(encoding).name == "utf-8"
     try:
         return raw.decode(encoding).removeprefix("\ufeff" if has_mark else "")

@@ -29,6 +29,8 @@ from chainrule.errors import ArgumentError, ShapeError, TooShortError, Transform
 __all__ = ["Transform"]
 
 _CONSTANT = 1e-12  # spread over magnitude: below it, differences are rounding
+_SIZES = (1e-120, 1e120)  # of a column's largest value: squares of what is left of it stay within float64
+_SIZES_UNSCALED = (1e-15, 1e15)  # under "none", networks see it as it is, and square it in float32
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,20 @@ class Transform:
         return int(self.name in ("difference", "log-return"))
 
     @classmethod
-    def fit(cls, name: str, values: NDArray[np.float64]) -> "Transform":
-        """Fit to training values, float64, steps x columns.
+    def fit(
+        cls, name: str, values: NDArray[np.float64], columns: tuple[str, ...] = (), source: str = "the data"
+    ) -> "Transform":
+        """Fit to training values, float64, steps x columns; errors name the columns and the source if given.
 
         Raises:
             ArgumentError: an unknown name.
             TooShortError: fewer than two transformed steps.
-            TransformError: a column without variation, or not positive under log-return.
+            TransformError: a column without variation, not positive under log-return, or too large or too
+                small to compute with.
         """
         unfitted = cls(name, (0.0,) * values.shape[1], (1.0,) * values.shape[1])
+        names = [repr(column) for column in columns] or [str(i + 1) for i in range(values.shape[1])]
+        _check_size(name, values, names, source)
         if name == "none":
             return unfitted
         if len(values) < 2 + unfitted.lag:
@@ -78,10 +85,12 @@ class Transform:
         magnitude = np.abs(z if name == "log-return" else values).max(axis=0)
         constant = np.flatnonzero(np.ptp(z, axis=0) <= _CONSTANT * magnitude)
         if len(constant):
-            what = "values" if name == "standardise" else "changes"
+            j = int(constant[0])
+            varies = np.ptp(values[:, j]) > _CONSTANT * np.abs(values[:, j]).max()
             raise TransformError(
-                f"column {constant[0] + 1} cannot be scaled: its {what} over the training steps are all "
-                f"{z[0, constant[0]]:g}. Choose a column that varies, or --transform none."
+                f"column {names[j]} of {source} cannot be scaled: its {'changes' if unfitted.lag else 'values'} over "
+                f"the training steps are all {z[0, j]:g}. "
+                f"{'Use --transform standardise' if varies else 'Choose a column that varies'}."
             )
         return cls(name, tuple(z.mean(axis=0).tolist()), tuple(z.std(axis=0).tolist()))
 
@@ -150,3 +159,14 @@ class Transform:
                 "Use --transform difference or standardise."
             )
         return x.log()
+
+
+def _check_size(transform: str, values: NDArray[np.float64], names: list[str], source: str) -> None:
+    low, high = _SIZES_UNSCALED if transform == "none" else _SIZES
+    for name, largest in zip(names, np.abs(values).max(axis=0, initial=0), strict=True):
+        if largest and not low <= largest <= high:
+            remedy = ", or use --transform standardise" if transform == "none" else ""
+            raise TransformError(
+                f"column {name} of {source} has values of at most {largest:g} in size; under {transform} that must be "
+                f"from {low:g} to {high:g}. Scale the data (use another unit){remedy}."
+            )

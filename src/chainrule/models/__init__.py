@@ -10,7 +10,7 @@ from chainrule.models.build import (
 )
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier, log_spectrogram
 from chainrule.models.conditional import Carry, ConditionalModel
-from chainrule.models.linear import Regression, fit_least_squares
+from chainrule.models.linear import Regression, fit_least_squares, select_order
 from chainrule.models.series import SeriesModel
 from chainrule.models.symbols import SymbolModel
 
@@ -30,4 +30,5 @@ __all__ = [
     "build_symbol_model",
     "fit_least_squares",
     "log_spectrogram",
+    "select_order",
 ]

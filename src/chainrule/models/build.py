@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from chainrule._choices import choose
+from chainrule._choices import choose, finite, whole
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
@@ -62,10 +62,9 @@ class ModelConfig:
         choose("head", self.head, tuple(_HEADS))
         for option in ("hidden", "window", "layers"):
             value = getattr(self, option)
-            if value is not None and value < 1:
-                raise ArgumentError(f"{option} must be at least 1, got {value}.")
-        if not 0 <= self.dropout < 1:
-            raise ArgumentError(f"dropout must be at least 0 and below 1, got {self.dropout}.")
+            if value is not None or option != "layers":
+                object.__setattr__(self, option, whole(option, value))
+        object.__setattr__(self, "dropout", finite("dropout", self.dropout, 0, 1))
         if self.name == "ar" and (self.tied or self.dropout or self.layers not in (None, 1)):
             raise ArgumentError("ar is one linear layer: it takes no layers, dropout or tied embedding. Try mlp.")
 

@@ -15,7 +15,7 @@ from chainrule.models.encoders import AREncoder
 from chainrule.models.heads import GaussianHead
 from chainrule.models.series import SeriesModel
 
-__all__ = ["Regression", "fit_least_squares"]
+__all__ = ["Regression", "fit_least_squares", "select_order"]
 
 _ROUNDING = 1e-10  # residuals below this share of the values are rounding
 
@@ -60,6 +60,27 @@ def regress(z: Tensor, tau: int) -> Regression:
     log_likelihood = -0.5 * steps * (math.log(2 * math.pi) + 1 + variance.log()).sum()
     coefficients = solution[1:].view(tau, channels, channels).transpose(1, 2)
     return Regression(solution[0], coefficients, variance, float(log_likelihood), steps)
+
+
+def select_order(z: Tensor, most: int) -> int:
+    """The tau from 1 to ``most`` of least BIC (Schwarz 1978), every order fitted to the same steps of z (T, C).
+
+    >>> z = torch.zeros(400, 1, dtype=torch.float64)
+    >>> noise = torch.randn(400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> for t in range(2, 400):
+    ...     z[t] = z[t - 1] - 0.8 * z[t - 2] + noise[t]
+    >>> select_order(z, most=10)
+    2
+    """
+    channels = z.shape[1]
+    most = max(1, min(most, (len(z) - 2) // (channels + 1)))
+    steps = len(z) - most
+
+    def bic(tau: int) -> float:
+        variance = regress(z[most - tau :], tau).residual_variance
+        return float(steps * variance.log().sum() + channels * (1 + tau * channels) * math.log(steps))
+
+    return min(range(1, most + 1), key=bic)
 
 
 @torch.no_grad()

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.modules.conv import _ConvNd
 
+from chainrule.errors import ArgumentError
+from chainrule.ops.arguments import as_int
 from chainrule.ops.convolution import causal_convolution, convolution
 
 __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
@@ -95,6 +97,9 @@ class CausalConv1d(nn.Conv1d):
         device: where the parameters are made.
         dtype: the parameters' dtype.
 
+    Raises:
+        ArgumentError: a size, the dilation or groups is no positive integer, or groups do not divide the channels.
+
     >>> layer = CausalConv1d(1, 2, kernel_size=3, dilation=4)
     >>> y, state = layer(torch.zeros(5, 1, 20))
     >>> y.shape, state.shape
@@ -112,6 +117,13 @@ class CausalConv1d(nn.Conv1d):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        in_channels, out_channels, kernel_size, dilation, groups = _positive(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=kernel_size,
+            dilation=dilation,
+            groups=groups,
+        )
         super().__init__(
             in_channels,
             out_channels,
@@ -136,8 +148,8 @@ class CausalConv1d(nn.Conv1d):
         Args:
             x: (B, C_in, T), or (C_in, T) without a batch (then the others have no B either).
             state: (B, C_in, dilation * (K - 1)), from the chunk before; zeros when None.
-            resets: bool (B, T); ``resets[b, t]`` starts row b afresh before step t.
-            lengths: integers (B,); row b ends after that many steps.
+            resets: a bool tensor (B, T); ``resets[b, t]`` starts row b afresh before step t.
+            lengths: integers (B,), a tensor or a sequence of ints; row b ends after that many steps.
 
         Returns:
             y (B, C_out, T), zero after a row's length, and the state for the next chunk.
@@ -152,3 +164,15 @@ class CausalConv1d(nn.Conv1d):
             dilation=self.dilation[0],
             groups=self.groups,
         )
+
+
+def _positive(**sizes: int) -> list[int]:
+    """The sizes as ints, in their order: all positive, and the channels divisible by groups."""
+    ints = {name: as_int(size) or 0 for name, size in sizes.items()}
+    for name, size in ints.items():
+        if size < 1:
+            raise ArgumentError(f"{name} is {sizes[name]!r}; expected a positive int")
+    for name in ("in_channels", "out_channels"):
+        if ints[name] % ints["groups"]:
+            raise ArgumentError(f"{name} is {ints[name]}; groups, which is {ints['groups']}, must divide it")
+    return list(ints.values())

@@ -5,11 +5,11 @@ an existing layer becomes chainrule's by changing its class (see :func:`chainrul
 
 Beyond torch.nn, the call takes
 
-- ``resets``: bool, (batch, time) whatever ``batch_first`` says, (time,) for unbatched input. resets[b, t]
+- ``resets``: a bool tensor, (batch, time) whatever ``batch_first`` says, (time,) for unbatched input. resets[b, t]
   puts a boundary before step t of row b that no state crosses: one row can hold many documents end to end.
-- ``lengths``: integers, (batch,), a scalar for unbatched input. Row b ends after lengths[b] steps:
-  outputs beyond are zero, h_n is the state after the row's own last step, and padding, NaN included,
-  reaches nothing. It does what a PackedSequence does, without packing.
+- ``lengths``: integers, a tensor or a sequence of ints, (batch,); a scalar for unbatched input. Row b ends
+  after lengths[b] steps: outputs beyond are zero, h_n is the state after the row's own last step, and
+  padding, NaN included, reaches nothing. It does what a PackedSequence does, without packing.
 
 Both hold in every layer and both directions. A sequence may have no steps at all: h_n is then hx.
 """
@@ -25,6 +25,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from chainrule import functional
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.arguments import as_lengths, check_tensors
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -132,16 +133,18 @@ def _run(
     """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
     if isinstance(input, PackedSequence):
         return _packed(layer, op, input, hx, resets, lengths)
+    check_tensors({"input": input}, {"resets": resets})
     if input.dim() not in (2, 3):
         raise ShapeError(f"input must have 3 dimensions, or 2 without a batch, got shape {tuple(input.shape)}.")
     unbatched = input.dim() == 2
     x = input.unsqueeze(0) if unbatched else input if layer.batch_first else input.transpose(0, 1)
+    _check_width(layer, input)
     _check_hx(layer, hx, () if unbatched else (len(x),))
     if unbatched:
         hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
         resets = None if resets is None else resets.unsqueeze(0)
-        lengths = None if lengths is None else torch.as_tensor(lengths).unsqueeze(0)
-    y, states = _layers(layer, op, x, hx, resets, lengths)
+        lengths = None if lengths is None else as_lengths(lengths).unsqueeze(0)
+    y, states = _layers(layer, op, x, hx, resets, lengths, partial(_dropout, layer.dropout))
     if unbatched:
         return y.squeeze(0), tuple(s.squeeze(1) for s in states)
     return y if layer.batch_first else y.transpose(0, 1), states
@@ -157,14 +160,17 @@ def _packed(
 ) -> tuple[PackedSequence, _States]:
     if lengths is not None:
         raise ArgumentError("a PackedSequence has its own lengths: leave out the argument lengths.")
+    check_tensors({}, {"resets": resets})
     data, batch_sizes, order, inverse = input
+    _check_width(layer, data)
     _check_hx(layer, hx, (int(batch_sizes[0]),))
     # without its order, the sequence stays sorted by length, as its outputs have to be
     x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes), batch_first=True)
     if order is not None:
         hx = None if hx is None else tuple(h.index_select(1, order) for h in hx)
         resets = None if resets is None else resets.index_select(0, order)
-    y, states = _layers(layer, op, x, hx, resets, lengths)
+    drop = partial(_dropout_packed, layer.dropout, lengths)
+    y, states = _layers(layer, op, x, hx, resets, lengths, drop)
     if inverse is not None:
         states = tuple(s.index_select(1, inverse) for s in states)
     packed = pack_padded_sequence(y, lengths, batch_first=True)
@@ -178,6 +184,7 @@ def _layers(
     hx: _States | None,
     resets: Tensor | None,
     lengths: _Lengths,
+    drop: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, _States]:
     """Run every layer in every direction over x (batch, time, input)."""
     directions = 2 if layer.bidirectional else 1
@@ -185,8 +192,7 @@ def _layers(
     last: list[_States] = []
     for n in range(layer.num_layers):
         if n > 0 and layer.dropout > 0 and layer.training:
-            # time-major, as torch draws it: the same seed drops the same entries
-            x = dropout(x.transpose(0, 1).contiguous(), layer.dropout).transpose(0, 1)
+            x = drop(x)
         outputs = []
         for k in range(n * directions, (n + 1) * directions):
             state = None if hx is None else tuple(h[k] for h in hx)
@@ -204,6 +210,25 @@ def _layers(
     return x, tuple(torch.stack(column) for column in zip(*last, strict=True))
 
 
+def _dropout(p: float, x: Tensor) -> Tensor:
+    """Drop entries of x (batch, time, ·) in the order in which torch draws: the same seed drops the same ones."""
+    return dropout(x.transpose(0, 1).contiguous(), p).transpose(0, 1)
+
+
+def _dropout_packed(p: float, lengths: Tensor, x: Tensor) -> Tensor:
+    """The same where torch's layer sees the packed steps alone."""
+    data, batch_sizes, *_ = pack_padded_sequence(x, lengths, batch_first=True)
+    return pad_packed_sequence(PackedSequence(dropout(data, p), batch_sizes), batch_first=True)[0]
+
+
+def _check_width(layer: torch.nn.RNNBase, input: Tensor) -> None:
+    if input.shape[-1] != layer.input_size:
+        raise ShapeError(
+            f"input has {input.shape[-1]} features (shape {tuple(input.shape)}, features last), "
+            f"the layer was made for {layer.input_size} (input_size)."
+        )
+
+
 def _check_hx(layer: torch.nn.RNNBase, hx: _States | None, batch: tuple[int, ...]) -> None:
     if hx is None:
         return
@@ -212,9 +237,10 @@ def _check_hx(layer: torch.nn.RNNBase, hx: _States | None, batch: tuple[int, ...
     if isinstance(layer, torch.nn.LSTM):
         widths["c_0"] = layer.hidden_size
     expected = [(count, *batch, width) for width in widths.values()]
-    got = [tuple(h.shape) if isinstance(h, Tensor) else type(h).__name__ for h in hx]
+    parts = hx if isinstance(hx, tuple | list) else (hx,)
+    got = [tuple(h.shape) if isinstance(h, Tensor) else type(h).__name__ for h in parts]
     if got != expected:
         raise ShapeError(
-            f"hx must be {', '.join(widths)} of shape {', '.join(map(str, expected))} "
+            f"hx for this layer and input must be {', '.join(widths)} of shape {', '.join(map(str, expected))} "
             f"(layers * directions, batch if there is one, width), got {', '.join(map(str, got))}."
         )

@@ -2,7 +2,8 @@
 
 A layer changes its class and nothing else: its parameters, buffers, hooks, its place in the model and in the
 optimiser stay what they are. That is sound because each of chainrule's layers overrides the forward pass of
-its torch.nn namesake and adds no state.
+its torch.nn namesake and adds no state. A parametrized layer has a class of its own, made by torch, that
+computes the parametrized weights; it is derived from the other class then, and is the same in all else.
 """
 
 from collections.abc import Callable
@@ -102,13 +103,25 @@ def _reclass(
         why = reason(module)
         if why is not None:
             left[name] = why
-        elif type(module) in table:
-            old, new = type(module), table[type(module)]
-            module.__class__ = new
-            swapped[name] = f"{_name(old)} -> {_name(new)}"
+        elif _plain(module) in table:
+            swapped[name] = _change(module, table)
         else:
             others += 1
     return SwapReport(swapped, left, others)
+
+
+def _plain(module: Module) -> type[Module]:
+    """The module's class; where it is parametrized, the one that torch derived the module's own class from."""
+    cls = type(module)
+    return cls.__bases__[0] if is_parametrized(module) else cls
+
+
+def _change(module: Module, table: dict[type[Module], type[Module]]) -> str:
+    """Change the class; a parametrized module's own class, which computes the weights, is derived anew."""
+    old, own = _plain(module), type(module)
+    new = table[old]
+    module.__class__ = new if own is old else type(own.__name__, (new,), dict(vars(own)))
+    return f"{_name(old)} -> {_name(new)}"
 
 
 def _name(cls: type) -> str:
@@ -141,11 +154,9 @@ def _why_unsafe(module: Module, table: dict[type[Module], type[Module]]) -> str 
     base = next((cls for cls in type(module).__mro__ if cls in table), None)
     if base is None:
         return None
-    if is_parametrized(module):
-        return "parametrized: swap it first, then parametrize"
     if isinstance(module, LazyModuleMixin):
         return "lazy: run the model once, then swap"
-    if type(module) is not base:
+    if _plain(module) is not base:
         return f"subclass of {_name(base)}: its forward may be its own"
     if "forward" in vars(module):
         return "its forward was replaced on this object"

@@ -39,7 +39,7 @@ class Law:
         flat = np.flatnonzero((x == (0.0 if centred else x[0])).all(axis=0))
         if flat.size:
             raise DataError(
-                f"{of} are all equal in column {flat[0]}, so no density fits them; leave that column out, "
+                f"{of} are all equal in column {flat[0] + 1}, so no density fits them; leave that column out, "
                 "or train on a part in which it varies"
             )
         if head == "gaussian":

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from chainrule.data import Labelled, Reading, Series, Symbols, read
+from chainrule.data import Labelled, Reading, Series, Symbols, Transform, read
 from chainrule.errors import ArgumentError, RunFormatError
-from chainrule.models import ModelConfig
+from chainrule.models import ModelConfig, select_order
 from chainrule.runs.config import CONFIG, RunConfig
 from chainrule.runs.dataset import Data, DataConfig
 from chainrule.runs.folder import check_resumable, make_folder, refuse_existing
@@ -17,6 +17,7 @@ from chainrule.runs.progress import keep_until, reporting
 from chainrule.runs.report import write_report
 from chainrule.runs.run import Run, Source
 from chainrule.runs.series import SeriesRun, SeriesTask
+from chainrule.runs.splits import split_in_time
 from chainrule.runs.symbols import SymbolRun, SymbolTask
 from chainrule.runs.task import Task
 from chainrule.training import (
@@ -94,7 +95,7 @@ def fit(
         hidden: features a step; None takes 256, and 32 for images. Not for ar.
         layers: None takes as many as the window needs for conv, else 1.
         window: steps that ar, mlp and conv see, and that gradients go back through; None takes 64, or a tenth of a
-            short series. Not for images.
+            short series; for a linear ar the order of least BIC up to that. Not for images.
         dropout: share of features dropped in training.
         tied: the output weights are the embedding (symbols only).
         head: "gaussian" or "student", for real values.
@@ -124,8 +125,6 @@ def fit(
     """
     if minutes is not None and steps is not None:
         raise ArgumentError("give minutes or steps, not both: they are two budgets for the same run.")
-    if seed < 0:
-        raise ArgumentError(f"seed must be at least 0, got {seed}.")
     data = _data(source, reading)
     # New data is to be read as the same kind, and for the same columns.
     reading = replace(reading, kind=_kind(data), columns=data.columns if isinstance(data, Series) else ())
@@ -134,9 +133,10 @@ def fit(
         raise ArgumentError(f"window is {window}, but images have no steps. Leave it out.")
     if model == "ar" and hidden is not None:
         raise ArgumentError(f"hidden is {hidden}, but ar has no hidden features. Leave it out, or try mlp.")
-    if model is not None and solved_exactly(data, model, head) and (steps is not None or minutes is not None):
+    linear = solved_exactly(data, model or "gru", head)
+    if linear and (steps is not None or minutes is not None):
         raise ArgumentError("a linear ar of real values is solved exactly, at once. Leave out minutes and steps.")
-    window = _window(data) if window is None else window
+    window = _window(data, reading.transform, linear=linear) if window is None else window
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
@@ -230,8 +230,15 @@ def _kind(data: Data) -> str:
     return "text" if data.rate is None else "sound"
 
 
-def _window(data: Data) -> int:
-    return max(1, min(_WINDOW, len(data.values) // 10)) if isinstance(data, Series) else _WINDOW
+def _window(data: Data, transform: str, *, linear: bool) -> int:
+    """The window where none is given: 64, or a tenth of a short series; at most that, by BIC, for a linear AR."""
+    if not isinstance(data, Series):
+        return _WINDOW
+    most = max(1, min(_WINDOW, len(data.values) // 10))
+    if not linear:
+        return most
+    train = data.values[: split_in_time(len(data.values), 1, data.name, "step")[0]]
+    return select_order(Transform.fit(transform, train).apply(torch.from_numpy(train)), most)
 
 
 def _stored(source: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule._choices import finite, whole
 from chainrule._optional import require
 from chainrule.data import Series
 from chainrule.errors import ArgumentError
@@ -71,11 +72,10 @@ def forecast_series(
     model: SeriesModel, data: Series, horizon: int, paths: int, levels: tuple[float, ...], seed: int
 ) -> Forecast:
     """Sample ``paths`` futures of ``horizon`` steps after the data."""
-    if horizon < 1 or paths < 2:
-        raise ArgumentError(f"horizon must be at least 1 and paths at least 2, got {horizon} and {paths}.")
-    levels = tuple(sorted(set(levels)))
-    if not levels or not all(0 < level < 1 for level in levels):
-        raise ArgumentError(f"quantiles must be between 0 and 1, got {', '.join(map(str, levels)) or 'none'}.")
+    horizon, paths = whole("horizon", horizon), whole("paths", paths, least=2)
+    levels = tuple(sorted({finite("a quantile", level, 0, 1, open_low=True) for level in levels}))
+    if not levels:
+        raise ArgumentError("no quantiles were asked for; expected at least one between 0 and 1.")
     futures = model.forecast(torch.from_numpy(data.values), horizon, paths, seed=seed).numpy()
     quantiles = np.quantile(futures, levels, axis=0)
     dates = None if data.dates is None else future_dates(data.dates, horizon)

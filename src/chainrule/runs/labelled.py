@@ -59,6 +59,8 @@ class LabelledTask(Task):
 class ClassifierRun(Run):
     """A fitted classifier."""
 
+    _can = "score or classify"
+
     def score(self, data: Source | None = None) -> ClassScore:
         labelled = self._own() if data is None else self.read(data)
         assert isinstance(labelled, Labelled)

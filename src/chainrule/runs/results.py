@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import listed
 from chainrule._optional import require
+from chainrule.errors import ArgumentError
 from chainrule.runs.metrics import nats_to_bits
 
 __all__ = ["ClassScore", "Errors", "Score"]
@@ -36,6 +38,7 @@ class Score:
         unit: character, byte, sample or step.
         log_prob: log p(x_t | x_<t) in nats, one a scored unit; densities of real values are in the data's own units.
         baselines: the same for each baseline.
+        unseen: how many of the scored symbols training never saw.
         errors: one step ahead, of the model and the naive forecasts (real values only).
     """
 
@@ -44,6 +47,7 @@ class Score:
     log_prob: _Floats
     baselines: dict[str, _Floats] = field(default_factory=dict)
     errors: dict[str, Errors] = field(default_factory=dict)
+    unseen: int = 0
 
     @property
     def count(self) -> int:
@@ -58,7 +62,7 @@ class Score:
     @property
     def nats(self) -> float:
         """-log p per unit: lower is better; below zero where densities exceed one."""
-        return -self.log_likelihood / self.count
+        return 0.0 - self.log_likelihood / self.count  # not -0.0
 
     @property
     def bits(self) -> float:
@@ -79,6 +83,8 @@ class Score:
         blocks, as Student's of so many numbers (Flegal & Jones 2010, "Batch means and spectral variance estimators").
         It is infinite for fewer than two units.
         """
+        if baseline not in self.baselines:
+            raise ArgumentError(f"no baseline {baseline!r} was scored; there are {listed(self.baselines) or 'none'}.")
         difference = self.log_prob - self.baselines[baseline]
         blocks = min(self.count, max(2, math.isqrt(self.count)))
         if blocks < 2:
@@ -93,6 +99,7 @@ class Score:
             "of": self.of,
             "unit": self.unit,
             "count": self.count,
+            "unseen": self.unseen,
             "log_likelihood": self.log_likelihood,
             "nats": self.nats,
             "bits": self.bits,

@@ -10,6 +10,7 @@ from torch import nn
 
 from chainrule.data import Labelled, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
+from chainrule.models import Regression
 from chainrule.runs.backtest import Backtest
 from chainrule.runs.classifying import Classification
 from chainrule.runs.config import RunConfig
@@ -76,7 +77,7 @@ class Run(ABC):
         seed: int = 0,
     ) -> Any:
         """Draw what follows the prompt: text of a text model, a waveform of a sound model, values of a series."""
-        raise self._cannot("sample", "classify or score")
+        raise self._cannot("sample")
 
     def forecast(
         self,
@@ -87,7 +88,7 @@ class Run(ABC):
         seed: int = 0,
     ) -> Forecast:
         """Quantiles of the steps after the end of the data, from sampled paths."""
-        raise self._cannot("forecast", "sample or score" if self.config.data.alphabet else "classify or score")
+        raise self._cannot("forecast")
 
     def backtest(
         self,
@@ -100,21 +101,28 @@ class Run(ABC):
         advance: Callable[[float], None] = lambda share: None,
     ) -> Backtest:
         """Errors of the forecasts that would have been made along the held-out data, beside naive ones."""
-        raise self._cannot("backtest", "sample or score" if self.config.data.alphabet else "classify or score")
+        raise self._cannot("backtest")
 
     def classify(self, files: Sequence[str | Path]) -> list[Classification]:
         """The label of each file, with the probability of every class."""
-        raise self._cannot("classify", "score")
+        raise self._cannot("classify")
+
+    @property
+    def regression(self) -> Regression:
+        """The exact fit of a linear AR: coefficients, intercept, residual variance and log-likelihood."""
+        raise self._cannot("give a regression")
 
     def draw(self) -> None:
         """Write the figures that this kind of run has besides its losses: none, unless a kind says so."""
         return
 
-    def _cannot(self, asked: str, instead: str) -> ArgumentError:
+    _can = "score"
+
+    def _cannot(self, asked: str) -> ArgumentError:
         data = self.config.data
         return ArgumentError(
-            f"{self.path} cannot {asked}: it is a {self.config.model.name} of {data.name} ({data.kind}). "
-            f"It can {instead}."
+            f"{self.path} cannot {asked}: its model is {self.config.model.name}, fitted to "
+            f"the {data.kind} {data.name}. It can {self._can}."
         )
 
     def read(self, source: Source) -> Data:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from chainrule.data import Series, Transform
-from chainrule.errors import ArgumentError, RunFormatError, TooShortError
+from chainrule.errors import ArgumentError, RunFormatError, ShapeError, TooShortError
 from chainrule.models import Regression, SeriesModel, fit_least_squares
 from chainrule.runs.backtest import Backtest, backtest_series
 from chainrule.runs.config import RunConfig
@@ -47,7 +47,7 @@ class SeriesTask(Task):
     def describe(data: Series, transform: str, window: int) -> DataConfig:
         """What a model has to know of the data; the transform is fitted to the training part alone."""
         train = split_in_time(len(data.values), window, data.name, "step")[0]
-        fitted = Transform.fit(transform, data.values[:train])
+        fitted = Transform.fit(transform, data.values[:train], data.columns, data.name)
         fitted.apply(torch.from_numpy(data.values))  # refuses now what it could not transform later
         digest, columns = digest_of(data), data.columns
         return DataConfig("series", data.name, "step", digest, transform=fitted, columns=columns, season=data.season)
@@ -84,6 +84,7 @@ class SeriesRun(Run):
     """A fitted model of a series, and the series."""
 
     model: SeriesModel
+    _can = "score, sample, forecast or backtest"
 
     @property
     def series(self) -> Series:
@@ -128,9 +129,20 @@ class SeriesRun(Run):
         seed: int = 0,
     ) -> NDArray[np.float64]:
         """One path of values (length, C) after ``prompt``, values (T, C); None continues the run's own series."""
-        values = self.series.values if prompt is None else np.asarray(prompt, dtype=np.float64)
-        context = torch.from_numpy(values.reshape(len(values), -1))
+        values = self.series.values if prompt is None else self._values(prompt)
+        context = torch.from_numpy(values)
         return self.model.sample(length, context, temperature=temperature, top_k=top_k, seed=seed).numpy()
+
+    def _values(self, prompt: ArrayLike) -> NDArray[np.float64]:
+        """A prompt as finite values (T, C), T at least 1."""
+        values = np.asarray(prompt, dtype=np.float64)
+        values = values[:, None] if values.ndim == 1 else values
+        channels = len(self.config.data.columns)
+        if values.ndim != 2 or not len(values) or values.shape[1] != channels or not np.isfinite(values).all():
+            raise ShapeError(
+                f"a prompt must be finite values (steps, {channels}), at least one step, got shape {np.shape(prompt)}."
+            )
+        return values
 
     def draw(self) -> None:
         """Write forecast.png: the last steps of the test part as forecast from before them, beside what happened."""
@@ -154,7 +166,7 @@ class SeriesRun(Run):
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         seed: int = 0,
     ) -> Forecast:
-        return forecast_series(self.model, self.series, horizon, paths, tuple(quantiles), seed)
+        return forecast_series(self.model, self.series, horizon, paths, tuple(np.atleast_1d(quantiles).tolist()), seed)
 
     def backtest(
         self,

@@ -1,6 +1,7 @@
 """Fitting and using models of symbols: text and quantised sound."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,10 @@ class SymbolTask(Task):
     def score(self, model: SymbolModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
         test = self._parts(model)[2]
+        seen = np.bincount(np.concatenate(self._train), minlength=self.symbols) > 0
+        unseen = sum(int((~seen[piece.x[piece.context :]]).sum()) for piece in test)
         score = _score(model, test, f"{self.name}, last tenth (test)", self.unit)
+        score = replace(score, unseen=unseen)
         for baseline in (Unigram.fit(self._train, self.symbols), Bigram.fit(self._train, self.symbols)):
             scores = [baseline.log_prob(piece.x)[piece.context :] for piece in test]
             score.baselines[baseline.name] = np.concatenate(scores)
@@ -66,6 +70,7 @@ class SymbolRun(Run):
     """A fitted model of text or sound."""
 
     model: SymbolModel
+    _can = "score or sample"
 
     def score(self, data: Source | None = None) -> Score:
         symbols = self._own() if data is None else self.read(data)

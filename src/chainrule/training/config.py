@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chainrule.errors import ArgumentError
+from chainrule._choices import finite, whole
 
 __all__ = ["Progress", "Report", "TrainingConfig"]
 
@@ -43,13 +43,17 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps is not None and self.steps < 1:
-            raise ArgumentError(f"steps must be at least 1, got {self.steps}.")
-        for option in ("minutes", "batch", "learning_rate", "clip"):
-            if not 0 < getattr(self, option) < math.inf:
-                raise ArgumentError(f"{option} must be above 0 and finite, got {getattr(self, option)}.")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ArgumentError(f"weight_decay must be at least 0, got {self.weight_decay}.")
+        checked: dict[str, float | None] = {
+            "steps": None if self.steps is None else whole("steps", self.steps),
+            "minutes": finite("minutes", self.minutes, 0, open_low=True),
+            "batch": whole("batch", self.batch),
+            "learning_rate": finite("learning rate", self.learning_rate, 0, open_low=True),
+            "weight_decay": finite("weight decay", self.weight_decay, 0),
+            "clip": finite("clip", self.clip, 0, open_low=True),
+            "seed": whole("seed", self.seed, least=0),
+        }
+        for option, value in checked.items():
+            object.__setattr__(self, option, value)
 
     def spent(self, step: int, seconds: float) -> float:
         """The share of the budget that is used, 1 or more when there is none left."""

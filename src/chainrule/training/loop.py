@@ -58,6 +58,7 @@ def train(
     >>> from chainrule.training import LabelledFeed
     >>> x, labels = torch.tensor([[1.0], [-1.0]]), torch.tensor([1, 0])
     >>> feed = LabelledFeed(examples=2, batch=2, batch_of=lambda index: ((x[index],), labels[index]), seed=0)
+    >>> _ = torch.manual_seed(0)
     >>> model = nn.Linear(1, 2)
     >>> validate = lambda: nn.functional.cross_entropy(model(x), labels).item()
     >>> config = TrainingConfig(steps=20, learning_rate=0.1)

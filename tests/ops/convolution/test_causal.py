@@ -227,7 +227,7 @@ X, W = torch.zeros(2, 4, 9), torch.zeros(6, 4, 3)
             "resets is torch.float32 of shape (2, 9)",
         ),
         (
-            lambda: causal_convolution(X, W, lengths=[1.0, 2.0]),  # type: ignore[list-item]
+            lambda: causal_convolution(X, W, lengths=torch.tensor([1.0, 2.0])),
             ShapeError,
             "lengths is torch.float32 of shape (2,); with this x it must be integers of shape (2,)",
         ),

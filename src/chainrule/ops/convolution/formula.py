@@ -10,7 +10,9 @@ positions h, kernel positions i and output positions j:
 
 dx is dy, spread with zeros and padded, correlated with the flipped kernel. dw is x correlated with dy, where
 batch and channel exchange roles, and stride and dilation too. Both are the first sum again, so the backward
-pass calls the function that it differentiates, and derivatives of every order follow.
+pass calls the function that it differentiates, and derivatives of every order follow. Forward mode is the
+product rule, as the sum is linear in x and in weight. Nothing sums over g, so a dimension that vmap maps
+becomes more groups.
 
 These functions assume what `chainrule.ops.convolution.op` has checked.
 """
@@ -89,7 +91,9 @@ def _convolve_within(
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
-    y: Tensor = _Convolution.apply(x, weight, bias, stride, dilation)  # type: ignore[no-untyped-call]
+    # torch.compile traces no function that has a jvp
+    function = _Convolution if torch.compiler.is_compiling() else _ConvolutionBothModes
+    y: Tensor = function.apply(x, weight, bias, stride, dilation)  # type: ignore[no-untyped-call]
     return y
 
 
@@ -114,6 +118,48 @@ class _Convolution(torch.autograd.Function):
         dw = _kernel_gradient(x, dy, weight.shape[3:], ctx.stride, ctx.dilation) if needs_dw else None
         dbias = dy.flatten(3).sum((0, 3)) if needs_dbias else None
         return dx, dw, dbias, None, None
+
+    @staticmethod
+    def vmap(
+        info: Any,
+        in_dims: tuple[int | None, ...],
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: _Sizes,
+        dilation: _Sizes,
+    ) -> tuple[Tensor, int]:
+        """Fold the mapped dimension into the rows where only x has it, else into the groups."""
+        V = info.batch_size
+        if in_dims[1] is None and in_dims[2] is None:
+            rows = x.movedim(in_dims[0] or 0, 0)
+            y = _convolve(rows.flatten(0, 1), weight, bias, stride, dilation)
+            return torch.unflatten(y, 0, (V, -1)), 0
+        x, weight = (_mapped(t, d, V) for t, d in zip((x, weight), in_dims, strict=False))
+        bias = None if bias is None else _mapped(bias, in_dims[2], V).flatten(0, 1)
+        y = _convolve(x.movedim(0, 1).flatten(1, 2), weight.flatten(0, 1), bias, stride, dilation)
+        return torch.unflatten(y, 1, (V, -1)), 1
+
+
+class _ConvolutionBothModes(_Convolution):
+    """The same with forward-mode differentiation too."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _Convolution.setup_context(ctx, inputs, output)
+        ctx.save_for_forward(*inputs[:2])
+
+    @staticmethod
+    def jvp(ctx: Any, dx: Tensor | None, dw: Tensor | None, dbias: Tensor | None, *_: None) -> Tensor:
+        """The tangent of y; here alone d is the direction moved in, not the gradient."""
+        x, weight = ctx.saved_tensors
+        dy = _convolve(torch.zeros_like(x) if dx is None else dx, weight, dbias, ctx.stride, ctx.dilation)
+        return dy if dw is None else dy + _convolve(x, dw, None, ctx.stride, ctx.dilation)
+
+
+def _mapped(t: Tensor, dim: int | None, V: int) -> Tensor:
+    """The dimension that vmap maps, brought or made to be the first."""
+    return t.expand(V, *t.shape) if dim is None else t.movedim(dim, 0)
 
 
 def _input_gradient(dy: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes) -> Tensor:

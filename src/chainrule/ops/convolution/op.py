@@ -1,13 +1,14 @@
 """The entrance: checks the arguments, pads, and chooses the rung that computes."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.arguments import as_int, as_lengths, check_tensors, occurs
 from chainrule.ops.convolution import formula, reference
 
 __all__ = ["causal_convolution", "convolution"]
@@ -89,6 +90,7 @@ def convolution(
     tensor([[1., 2., 2., 2., 2.]])
     """
     rung = _rung(backend)
+    check_tensors({"x": x, "weight": weight}, {"bias": bias})
     dims = weight.ndim - 2
     if dims not in (1, 2, 3):
         raise ShapeError(
@@ -96,6 +98,7 @@ def convolution(
             "expected (C_out, C_in / groups, *kernel) with one to three kernel dimensions"
         )
     x, weight, bias = _cast(x), _cast(weight), None if bias is None else _cast(bias)
+    groups = _count("groups", groups)
     _check_channels(x, weight, bias, groups)
     strides, dilations = _per_dim("stride", stride, dims), _per_dim("dilation", dilation, dims)
     pads = _pads(padding, weight.shape[2:], strides, dilations)
@@ -134,8 +137,8 @@ def causal_convolution(
         weight: (C_out, C_in / groups, K), of x's dtype and on its device.
         bias: (C_out,), or None.
         state: (B, C_in, dilation * (K - 1)), the inputs before the chunk, oldest first; zeros when None.
-        resets: bool (B, T); ``resets[b, t]`` starts row b afresh before step t.
-        lengths: integers (B,) from 0 to T; row b ends after that many steps.
+        resets: a bool tensor (B, T); ``resets[b, t]`` starts row b afresh before step t.
+        lengths: integers (B,) from 0 to T, a tensor or a sequence of ints; row b ends after that many steps.
         dilation: steps between the inputs that neighbouring kernel entries read.
         groups: the channels fall into this many groups that do not mix.
         backend: 'auto', 'formula' (hand-derived backward pass) or 'reference' (the definition, slow).
@@ -157,9 +160,11 @@ def causal_convolution(
     (tensor([[[ 9., 11.]]]), tensor([[[6.]]]))
     """
     rung = _rung(backend)
+    check_tensors({"x": x, "weight": weight}, {"bias": bias, "state": state, "resets": resets})
     if weight.ndim != 3:
         raise ShapeError(f"weight has shape {tuple(weight.shape)}; expected (C_out, C_in / groups, K)")
     x, weight, bias = _cast(x), _cast(weight), None if bias is None else _cast(bias)
+    groups = _count("groups", groups)
     _check_channels(x, weight, bias, groups)
     (dilation,) = _per_dim("dilation", dilation, 1)
     rows, T = x.shape[:-2], x.shape[-1]
@@ -171,7 +176,7 @@ def causal_convolution(
             f"resets is {resets.dtype} of shape {tuple(resets.shape)}; "
             f"with this x it must be torch.bool of shape {(*rows, T)}"
         )
-    ends = None if lengths is None else _ends(lengths, rows, T, x.device)
+    ends = None if lengths is None else _ends(as_lengths(lengths).to(x.device), rows, T)
     if x.ndim == 3:
         return rung.causal_convolution(x, weight, bias, state, resets, ends, dilation, groups)
     resets, ends = (None if each is None else each[None] for each in (resets, ends))
@@ -205,18 +210,21 @@ def _check_channels(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int)
         )
     if not x.is_floating_point():
         raise ShapeError(f"x is {x.dtype}; expected a float dtype: convert it, for example with x.float()")
+    if 0 in weight.shape:
+        raise ShapeError(f"weight has shape {tuple(weight.shape)}; no size may be zero")
     C_in, C_out = x.shape[-dims - 1], weight.shape[0]
-    if groups < 1 or C_in % groups or C_out % groups:
-        raise ArgumentError(
-            f"groups is {groups}; it must be positive and divide both the {C_in} input channels of x "
-            f"and the {C_out} output channels of weight"
-        )
-    if 0 in weight.shape or weight.shape[1] != C_in // groups:
+    if C_out % groups:
+        raise ArgumentError(f"groups is {groups}; it must divide the {C_out} output channels of weight")
+    if groups * weight.shape[1] != C_in:
         raise ShapeError(
-            f"weight has shape {tuple(weight.shape)}; with {C_in} input channels in {groups} groups "
-            f"it must be (C_out, {C_in // groups}, *kernel), no size zero"
+            f"x has {C_in} channels (shape {tuple(x.shape)}); a weight of shape {tuple(weight.shape)}, which is "
+            f"(C_out, C_in / groups, *kernel), with groups {groups} takes {groups * weight.shape[1]}"
         )
-    _check_like(x, "weight", weight, tuple(weight.shape))
+    if (x.dtype, x.device) != (weight.dtype, weight.device):
+        raise ShapeError(
+            f"x is {x.dtype} on {x.device} and weight {weight.dtype} on {weight.device}; "
+            "they must be alike: convert one, for example with x.to(weight)"
+        )
     if bias is not None:
         _check_like(x, "bias", bias, (C_out,))
 
@@ -229,11 +237,18 @@ def _check_like(x: Tensor, name: str, tensor: Tensor, shape: _Sizes) -> None:
         )
 
 
+def _count(name: str, value: int) -> int:
+    count = as_int(value) or 0
+    if count < 1:
+        raise ArgumentError(f"{name} is {value!r}; expected a positive int")
+    return count
+
+
 def _per_dim(name: str, value: int | Sequence[int], dims: int) -> _Sizes:
-    values = tuple(value) if isinstance(value, Sequence) else (value,) * dims
-    if len(values) != dims or any(not isinstance(each, int) or each < 1 for each in values):
+    values = [as_int(each) or 0 for each in (value if isinstance(value, Sequence) else (value,) * dims)]
+    if len(values) != dims or min(values) < 1:
         raise ArgumentError(f"{name} is {value!r}; expected a positive int, or {dims} of them")
-    return values
+    return tuple(values)
 
 
 def _pads(
@@ -244,25 +259,33 @@ def _pads(
 ) -> list[tuple[int, int]]:
     """The zeros (before, after) x in each dimension."""
     reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if isinstance(padding, str) and padding in ("valid", "same", "causal"):
+        return _named_pads(padding, reach, stride)
+    amounts: Sequence[Any] = padding if isinstance(padding, Sequence) else (padding,) * len(reach)
+    given = [tuple(each) if isinstance(each, Sequence) else (each, each) for each in amounts]
+    pairs = [tuple(as_int(each) for each in pair) for pair in given]
+    if len(pairs) != len(reach) or any(not _is_pair(pair) for pair in pairs):
+        raise ArgumentError(
+            f"padding is {padding!r}; expected 'valid', 'same', 'causal', a non-negative int, "
+            f"{len(reach)} of them, or {len(reach)} pairs (before, after) of them"
+        )
+    return cast(list[tuple[int, int]], pairs)
+
+
+def _is_pair(pair: tuple[int | None, ...]) -> bool:
+    return len(pair) == 2 and all(each is not None and each >= 0 for each in pair)
+
+
+def _named_pads(padding: str, reach: list[int], stride: _Sizes) -> list[tuple[int, int]]:
     if padding == "valid":
         return [(0, 0) for _ in reach]
     if padding == "same":
         if any(s != 1 for s in stride):
             raise ArgumentError(f"padding 'same' needs stride 1; got {stride}. Give the padding in numbers")
         return [(r // 2, r - r // 2) for r in reach]
-    if padding == "causal":
-        if len(reach) != 1:
-            raise ArgumentError(f"padding 'causal' is for one spatial dimension; got {len(reach)}")
-        return [(reach[0], 0)]
-    amounts: Sequence[Any] = padding if isinstance(padding, Sequence) else (padding,) * len(reach)
-    pairs = [tuple(each) if isinstance(each, Sequence) else (each, each) for each in amounts]
-    fits = len(pairs) == len(reach) and all(len(pair) == 2 for pair in pairs)
-    if not fits or any(not isinstance(each, int) or each < 0 for pair in pairs for each in pair):
-        raise ArgumentError(
-            f"padding is {padding!r}; expected 'valid', 'same', 'causal', a non-negative int, "
-            f"{len(reach)} of them, or {len(reach)} pairs (before, after) of them"
-        )
-    return [(before, after) for before, after in pairs]
+    if len(reach) != 1:
+        raise ArgumentError(f"padding 'causal' is for one spatial dimension; got {len(reach)}")
+    return [(reach[0], 0)]
 
 
 def _check_size(size: _Sizes, kernel: _Sizes, dilation: _Sizes, pads: list[tuple[int, int]]) -> None:
@@ -276,13 +299,12 @@ def _check_size(size: _Sizes, kernel: _Sizes, dilation: _Sizes, pads: list[tuple
         )
 
 
-def _ends(lengths: Tensor | Sequence[int], rows: _Sizes, T: int, device: torch.device) -> Tensor:
-    ends = torch.as_tensor(lengths, device=device)
-    if ends.shape != rows or ends.is_floating_point() or ends.dtype == torch.bool:
+def _ends(ends: Tensor, rows: _Sizes, T: int) -> Tensor:
+    if ends.shape != rows or ends.is_floating_point() or ends.is_complex() or ends.dtype == torch.bool:
         raise ShapeError(
             f"lengths is {ends.dtype} of shape {tuple(ends.shape)}; "
             f"with this x it must be integers of shape {tuple(rows)}, one a row"
         )
-    if ((ends < 0) | (ends > T)).any():
+    if occurs((ends < 0) | (ends > T), "lengths"):
         raise ArgumentError(f"lengths are {ends.tolist()}; each must lie between 0 and the {T} steps of x")
     return ends.long()

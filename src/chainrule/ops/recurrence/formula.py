@@ -39,7 +39,9 @@ def scan(
         X = X.masked_fill(padding, 0)  # it may hold NaN, and 0 * NaN is NaN in dW_ih
         fresh = None if fresh is None else fresh & ~padding
     schedule = _Schedule(len(X), fresh, padding, reverse)
-    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (X, *weights, *state)):
+    # torch.func's transforms differentiate and map the scan itself, which consists of ordinary operations
+    by_autograd = torch._C._are_functorch_transforms_active() or not torch.is_grad_enabled()
+    if not by_autograd and any(t is not None and t.requires_grad for t in (X, *weights, *state)):
         Y, *last = _Recurrence.apply(cell, schedule, X, *weights, *state)  # type: ignore[no-untyped-call]
     else:
         by_hand = make_cell(cell, weights)
@@ -67,6 +69,8 @@ class _Schedule:
 def _rows(mask: Tensor | None, T: int) -> list[Tensor | None]:
     if mask is None:
         return [None] * T
+    if torch._C._are_functorch_transforms_active():  # vmap has no values to look at
+        return list(mask.unbind(0))
     occurs = mask.flatten(1).any(1).tolist()
     return [rows if any_ else None for rows, any_ in zip(mask.unbind(0), occurs, strict=True)]
 

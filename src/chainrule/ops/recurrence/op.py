@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.arguments import as_lengths, check_tensors, occurs
 from chainrule.ops.recurrence import formula, reference
 from chainrule.ops.recurrence.reference import State, Weights
 
@@ -39,10 +40,11 @@ def rnn(
         weight_ih, weight_hh: (H, I) and (H, H).
         bias_ih, bias_hh: (H,) each; both or neither.
         nonlinearity: f, "tanh" or "relu".
-        resets: bool, (B, T). resets[b, t] puts a boundary before step t of row b: no state crosses it, in
+        resets: a bool tensor, (B, T). resets[b, t] puts a boundary before step t of row b: no state crosses it, in
             either direction. Going forward, one at t = 0 discards h_0; going in reverse, nothing crosses it.
-        lengths: integers, (B,), each 0 to T. Steps t >= lengths[b] leave the state of row b as it was and
-            give outputs of zero; whatever x holds there, NaN included, reaches nothing.
+        lengths: integers, (B,), each 0 to T; a tensor, or a sequence of ints. Steps t >= lengths[b] leave the
+            state of row b as it was and give outputs of zero; whatever x holds there, NaN included, reaches
+            nothing.
         reverse: scan from the last step to the first. y stays in the order of x; h_n is the state after
             step 0.
         backend: "auto", "formula" or "reference".
@@ -159,34 +161,48 @@ def _scan(
     run = _RUNGS.get(_AUTO if backend == "auto" else backend)
     if run is None:
         raise ArgumentError(f"unknown backend {backend!r}: expected one of {', '.join(['auto', *_RUNGS])}.")
+    _check_tensors(x, states, weights, resets)
     if torch.is_autocast_enabled(x.device.type):
         dtype = weights.W_ih.dtype
         x = x.to(dtype)
         states = {name: s if s is None else s.to(dtype) for name, s in states.items()}
     state = _checked(x, states, weights, _GATES[cell])
     resets = None if resets is None else _checked_resets(resets, x)
-    row_lengths = None if lengths is None else _checked_lengths(torch.as_tensor(lengths), x)
+    row_lengths = None if lengths is None else _checked_lengths(as_lengths(lengths), x)
     if x.shape[1] == 0:
         return x.new_empty(x.shape[0], 0, state[0].shape[1]), state
     with torch.autocast(x.device.type, enabled=False):
         return run(cell, x, state, weights, resets, row_lengths, reverse)
 
 
+def _check_tensors(x: Tensor, states: dict[str, Tensor | None], weights: Weights, resets: Tensor | None) -> None:
+    W_ih, W_hh, b_ih, b_hh, W_hr = weights
+    check_tensors(
+        {"x": x, "weight_ih": W_ih, "weight_hh": W_hh},
+        {"bias_ih": b_ih, "bias_hh": b_hh, "weight_hr": W_hr, "resets": resets, **states},
+    )
+
+
 def _checked(x: Tensor, states: dict[str, Tensor | None], weights: Weights, gates: int) -> State:
-    """Check every tensor against x and the rows of weight_ih; return the state, made of zeros where None."""
+    """Check every tensor against weight_ih and the rows of x; return the state, made of zeros where None."""
     if x.dim() != 3 or not x.is_floating_point():
         raise ShapeError(f"x must be (batch, time, input) of a floating dtype, got {_described(x)}.")
     W_ih, W_hh, b_ih, b_hh, W_hr = weights
     rows = W_ih.shape[0] if W_ih.dim() == 2 else -1
-    if rows % gates or rows < 1:
-        raise ShapeError(f"weight_ih must be ({gates} * hidden, input), got {_described(W_ih)}.")
+    if rows % gates or rows < 1 or not W_ih.is_floating_point():
+        raise ShapeError(f"weight_ih must be ({gates} * hidden, input) of a floating dtype, got {_described(W_ih)}.")
     if (b_ih is None) != (b_hh is None):
         raise ArgumentError("bias_ih and bias_hh come together: give both or neither.")
-    B, _, I = x.shape  # noqa: E741
+    B, T, I = *x.shape[:2], W_ih.shape[1]  # noqa: E741
     H = rows // gates
     P = H if W_hr is None else W_hr.shape[0]
-    _expect("weight_ih", W_ih, (rows, I), x)
-    _expect("weight_hh", W_hh, (rows, P), x)
+    if x.shape[2] != I:
+        raise ShapeError(
+            f"x has {x.shape[2]} features, weight_ih {tuple(W_ih.shape)} is made for {I}: "
+            f"x must be (batch, time, {I}), got {_described(x)}."
+        )
+    _expect("x", x, (B, T, I), W_ih)
+    _expect("weight_hh", W_hh, (rows, P), W_ih)
     for name, tensor, shape in (
         ("bias_ih", b_ih, (rows,)),
         ("bias_hh", b_hh, (rows,)),
@@ -195,15 +211,15 @@ def _checked(x: Tensor, states: dict[str, Tensor | None], weights: Weights, gate
         ("c_0", states.get("c_0"), (B, H)),
     ):
         if tensor is not None:
-            _expect(name, tensor, shape, x)
+            _expect(name, tensor, shape, W_ih, f" and x {tuple(x.shape)}" if name in states else "")
     widths = {"h_0": P, "c_0": H}
     return tuple(x.new_zeros(B, widths[name]) if s is None else s for name, s in states.items())
 
 
-def _expect(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor) -> None:
-    if (tuple(tensor.shape), tensor.dtype, tensor.device) != (shape, x.dtype, x.device):
+def _expect(name: str, tensor: Tensor, shape: tuple[int, ...], W_ih: Tensor, other: str = "") -> None:
+    if (tuple(tensor.shape), tensor.dtype, tensor.device) != (shape, W_ih.dtype, W_ih.device):
         raise ShapeError(
-            f"{name} must be {shape} of {x.dtype} on {x.device} to go with x {tuple(x.shape)}, "
+            f"{name} must be {shape} of {W_ih.dtype} on {W_ih.device} to go with weight_ih {tuple(W_ih.shape)}{other}, "
             f"got {_described(tensor)}. Convert with .to(...) where only the dtype or device differs."
         )
 
@@ -221,7 +237,7 @@ def _checked_lengths(lengths: Tensor, x: Tensor) -> Tensor:
     if lengths.shape != (B,) or lengths.dtype not in _INTEGERS:
         raise ShapeError(f"lengths must be integers, (batch,) = ({B},), got {_described(lengths)}.")
     outside = (lengths < 0) | (lengths > T)
-    if outside.any():
+    if occurs(outside, "lengths"):
         b = int(outside.nonzero()[0])
         raise ArgumentError(f"lengths must lie between 0 and T = {T}, got {int(lengths[b])} for row {b}.")
     return lengths.to(x.device)

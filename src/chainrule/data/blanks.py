@@ -1,0 +1,62 @@
+"""Blanks of a series: refused, filled, or their rows left out."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import listed
+from chainrule.data.dates import Dates
+from chainrule.data.tables import Table
+from chainrule.errors import MissingValuesError
+
+__all__ = ["fill", "without_blank_rows"]
+
+
+def without_blank_rows(table: Table, dates: Dates, how: str | None) -> tuple[Table, Dates]:
+    """A table and its dates without the rows that are blank throughout, if blanks are to be dropped.
+
+    Raises:
+        MissingValuesError: such rows, under any other ``how``: a date is not filled.
+    """
+    blank = table.frame.isna().all(axis=1).to_numpy()
+    if blank.any() and how != "drop":
+        raise MissingValuesError(
+            f"{table.name} has {blank.sum()} entirely blank row{'s' * int(blank.sum() > 1)}, at {table.at(blank)}. "
+            "Give --fill drop (leave rows out), or delete them; --fill forward and linear fill values, but no dates."
+        )
+    return table.where(~blank), dates[~blank]
+
+
+def fill(
+    table: Table, columns: tuple[str, ...], values: NDArray[np.float64], dates: Dates | None, how: str | None
+) -> tuple[NDArray[np.float64], Dates | None]:
+    """The values with blanks filled as `Reading.fill` says, and the dates of the steps that are left.
+
+    Raises:
+        MissingValuesError: blanks and no ``how``, or one that cannot fill them.
+    """
+    blank = np.isnan(values)
+    if how is None:
+        raise MissingValuesError(
+            f"{table.name} has {blank.sum()} missing values in {listed(columns)}, at {table.at(blank)}. "
+            "Give --fill forward (repeat the value before), linear (interpolate) or drop (leave rows out)."
+        )
+    if how == "drop":
+        whole = ~blank.any(axis=1)
+        return values[whole], None if dates is None else dates[whole]
+    unfillable = blank[0] | blank[-1] if how == "linear" else blank[0]
+    if unfillable.any():
+        column = columns[int(np.argmax(unfillable))]
+        side, end = ("on each side", "first or last row") if how == "linear" else ("before", "first row")
+        raise MissingValuesError(
+            f"--fill {how} needs a value {side}, but {column!r} of {table.name} is missing in its {end}. "
+            "Use --fill drop."
+        )
+    if how == "forward":
+        steps = np.arange(len(values))[:, None]
+        last = np.maximum.accumulate(np.where(blank, 0, steps), axis=0)
+        return np.take_along_axis(values, last, axis=0), dates
+    time = np.arange(len(values)) if dates is None else dates.astype(np.int64)
+    filled = values.copy()
+    for x, gap in zip(filled.T, blank.T, strict=True):
+        x[gap] = np.interp(time[gap], time[~gap], x[~gap])
+    return filled, dates

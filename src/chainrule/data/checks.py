@@ -1,0 +1,68 @@
+"""Checks of what containers are built from."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import listed
+from chainrule.errors import ArgumentError, DataError, MissingValuesError, ShapeError
+
+__all__ = ["check_indices", "check_size", "checked_dates", "checked_values", "default_columns"]
+
+_LARGEST = 1e120  # its square, and sums of many, stay within float64
+
+
+def default_columns(count: int) -> tuple[str, ...]:
+    """Names for columns that have none.
+
+    >>> default_columns(1), default_columns(2)
+    (('value',), ('value1', 'value2'))
+    """
+    return ("value",) if count == 1 else tuple(f"value{i}" for i in range(1, count + 1))
+
+
+def check_size(values: NDArray[np.float64], name: str) -> None:
+    """Refuse values whose squares leave float64; NaN passes."""
+    largest = np.abs(values).max(where=~np.isnan(values), initial=0)
+    if largest > _LARGEST:
+        raise DataError(f"{name} has values up to {largest:g}; expected at most {_LARGEST:g}. Scale the data down.")
+
+
+def check_indices(name: str, indices: list[NDArray[np.int64]], size: int, of: str) -> None:
+    """Refuse indices that are not below the size of what they are indices into."""
+    together = np.concatenate(indices)
+    if together.size and not (together.min() >= 0 and together.max() < size):
+        has = f"its {of} ha{'ve' if of.endswith('s') else 's'} 0 to {size - 1}"
+        raise ArgumentError(f"{name} has indices from {together.min()} to {together.max()}; {has}.")
+
+
+def checked_values(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """The values as float64, steps x columns, in memory that may be written to (as torch wants it)."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "iuf":
+        raise ArgumentError(f"the values of {name} are of type {given.dtype}; expected numbers, such as float64.")
+    if given.ndim not in (1, 2) or not given.size:
+        raise ShapeError(f"the values of {name} have shape {given.shape}; expected (steps, columns).")
+    checked = np.require(given.reshape(len(given), -1), np.float64, "W")
+    finite = np.isfinite(checked).all(axis=1)
+    if not finite.all():
+        steps = listed(np.flatnonzero(~finite) + 1, shown=5)
+        error = MissingValuesError if np.isnan(checked).any() else DataError
+        raise error(f"{name} has missing or infinite values, at steps {steps}. Fill them in, or leave the steps out.")
+    check_size(checked, name)
+    return checked
+
+
+def checked_dates(dates: NDArray[np.datetime64], steps: int, name: str) -> NDArray[np.datetime64]:
+    """The dates in nanoseconds: one a step, strictly increasing."""
+    given = np.asarray(dates)
+    if given.dtype.kind != "M":
+        raise ArgumentError(f"the dates of {name} are of type {given.dtype}; expected datetime64.")
+    if given.shape != (steps,):
+        raise ShapeError(f"{name} has {steps} steps but dates of shape {given.shape}; expected one date a step.")
+    checked = given.astype("datetime64[ns]")
+    if np.isnat(given).any() or (checked.astype(given.dtype) != given).any():
+        raise DataError(f"the dates of {name} are missing in places, or not from 1678 to 2261. Correct them.")
+    if (np.diff(checked) <= np.timedelta64(0)).any():
+        step = int(np.argmax(np.diff(checked) <= np.timedelta64(0))) + 2
+        raise DataError(f"the dates of {name} do not increase at step {step}. Sort the steps, oldest first.")
+    return checked

@@ -1,0 +1,86 @@
+"""What every op asks of its arguments alike: wrong kinds are named, and what stands for an integer is one."""
+
+import re
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+
+from chainrule.errors import ArgumentError, BackendError
+from chainrule.functional import causal_convolution, convolution, gru, lstm
+from chainrule.ops.arguments import as_int, as_lengths, occurs
+
+X, W = torch.randn(2, 4, 9), torch.randn(6, 4, 3)
+U, W_IH, W_HH = torch.randn(2, 5, 3), torch.randn(12, 3), torch.randn(12, 4)
+# the calls below are wrong on purpose, so these take anything
+_Any = Callable[..., object]
+conv, causal, gru_, lstm_ = (cast(_Any, op) for op in (convolution, causal_convolution, gru, lstm))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: conv(X.numpy(), W), "x is numpy.ndarray; expected a torch.Tensor"),
+        (lambda: conv(None, W), "x is None; expected a torch.Tensor"),
+        (lambda: conv(X, W.tolist()), "weight is list; expected a torch.Tensor"),
+        (lambda: conv(X, W, bias=0.5), "bias is float; expected a torch.Tensor"),
+        (lambda: conv(X, W, groups="a"), "groups is 'a'; expected a positive int"),
+        (lambda: conv(X, W, groups=True), "groups is True; expected a positive int"),
+        (lambda: conv(X, W, groups=1.0), "groups is 1.0; expected a positive int"),
+        (lambda: conv(X, W, stride=True), "stride is True; expected a positive int"),
+        (lambda: conv(X, W, stride="a"), "stride is 'a'; expected a positive int"),
+        (lambda: conv(X, W, dilation=torch.tensor(True)), "dilation is tensor(True); expected"),
+        (lambda: conv(X, W, dilation=None), "dilation is None; expected a positive int"),
+        (lambda: conv(X, W, padding=True), "padding is True; expected"),
+        (lambda: conv(X, W, padding=np.array([1, 2])), "padding is array([1, 2]); expected"),
+        (lambda: causal(X, W, state=0), "state is int; expected a torch.Tensor"),
+        (lambda: causal(X, W, resets=[[True] * 9] * 2), "resets is list; expected a torch.Tensor"),
+        (lambda: causal(X, W, lengths=np.array([1, 2])), "lengths is numpy.ndarray; expected an integer"),
+        (lambda: causal(X, W, lengths="ab"), "lengths is str; expected an integer tensor"),
+        (lambda: causal(X, W, lengths=[1.0, 2.0]), "lengths holds 1.0; expected an integer tensor"),
+        (lambda: gru_(U.numpy(), None, W_IH, W_HH), "x is numpy.ndarray; expected a torch.Tensor"),
+        (lambda: gru_(U, 0.0, W_IH, W_HH), "h_0 is float; expected a torch.Tensor"),
+        (lambda: gru_(U, None, W_IH.tolist(), W_HH), "weight_ih is list; expected a torch.Tensor"),
+        (lambda: gru_(U, None, W_IH, W_HH, 0.5, 0.5), "bias_ih is float; expected a torch.Tensor"),
+        (lambda: gru_(U, None, W_IH, W_HH, resets=[[True] * 5] * 2), "resets is list; expected a torch.Tensor"),
+        (lambda: gru_(U, None, W_IH, W_HH, lengths=np.array([1, 2])), "lengths is numpy.ndarray; expected an integer"),
+        (lambda: gru_(U, None, W_IH, W_HH, lengths=[1, True]), "lengths holds True; expected an integer"),
+        (lambda: lstm_(U, (0.0, None), W_IH, W_HH), "h_0 is float; expected a torch.Tensor"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_named(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(message)):
+        call()
+
+
+@pytest.mark.parametrize("two", [np.int64(2), np.uint8(2), np.array(2), torch.tensor(2)], ids=repr)
+def test_integers_of_other_libraries_are_integers(two: int) -> None:
+    expected = convolution(X, W[:, :2], stride=2, padding=2, dilation=2, groups=2)
+    assert torch.equal(convolution(X, W[:, :2], stride=two, padding=two, dilation=two, groups=two), expected)
+    pairs = convolution(X, W[:, :2], stride=[two], padding=[(two, two)], dilation=[two], groups=two)
+    assert torch.equal(pairs, expected)
+    first, second = (causal_convolution(X, W, lengths=lengths)[0] for lengths in ([two, 5], torch.tensor([2, 5])))
+    assert torch.equal(first, second)
+
+
+def test_as_int() -> None:
+    assert [as_int(value) for value in (3, np.int32(-1), torch.tensor([4]))] == [3, -1, 4]
+    for value in (True, np.True_, torch.tensor(True), 2.0, torch.tensor(2.0), torch.tensor([1, 2]), "2", None):
+        assert as_int(value) is None
+
+
+def test_lengths_become_a_tensor_of_integers() -> None:
+    given = torch.tensor([1, 2], dtype=torch.int32)
+    assert as_lengths(given) is given
+    for lengths, expected in (((1, 2), [1, 2]), ([], []), (range(3), [0, 1, 2]), (3, 3)):
+        tensor = as_lengths(lengths)
+        assert tensor.dtype == torch.int64
+        assert tensor.tolist() == expected
+
+
+def test_an_error_that_has_nothing_to_do_with_vmap_passes_as_it_is() -> None:
+    with pytest.raises(RuntimeError, match="meta") as raised:
+        occurs(torch.ones(2, device="meta"), "lengths")
+    assert not isinstance(raised.value, BackendError)
