@@ -1,0 +1,133 @@
+// The cells: one step for one vector of hidden units, and its backward step, in the symbols of the README.
+#pragma once
+
+#include "functions.hpp"
+
+namespace chainrule::LEVEL {
+
+// Where a vector of units lies in a row that holds H numbers a gate, and how many of its lanes are real.
+struct Units {
+    int64_t H, j;
+    int n;
+    template <class S> Vector<S> get(const S* row, int gate = 0) const { return load(row + gate * H + j, n); }
+    template <class S> void put(S* row, Vector<S> v, int gate = 0) const { store(row + gate * H + j, v, n); }
+};
+
+// What belongs to one row of the batch at one step; see Call for the meaning of each.
+template <class S> struct Row {
+    S *gates, *q;  // gates: gx, until `step` replaces it
+    bool keep;     // whether `step` leaves gates and q for the backward pass
+    S *dgx, *dq, *dgh;
+};
+
+template <class S> struct State {
+    Vector<S> h, c;
+};
+
+template <class S> struct Tanh {
+    static Vector<S> f(Vector<S> a) { return tanh<S>(a); }
+    static Vector<S> slope(Vector<S> h) { return S(1) - h * h; }
+};
+
+template <class S> struct Relu {
+    static Vector<S> f(Vector<S> a) { return a < 0 ? Vector<S>{} : a; }
+    static Vector<S> slope(Vector<S> h) { return h > 0 ? Vector<S>{} + S(1) : Vector<S>{}; }
+};
+
+// Each cell has: the number of its gates; whether it has a c and a q; `step`, which turns gh, the state and the row's gx
+// into the new state; `step_backward`, which turns the gradient of the new state into dgx, dq and dgh, and into
+// what reaches the old state directly, not through W_hh.
+
+// h_t = f(gx + gh)
+template <class S, class F> struct Rnn {
+    static constexpr int gates = 1;
+    static constexpr bool has_c = false, has_q = false;
+
+    static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+        s.h = F::f(gh[0] + at.get(row.gates));
+        if (row.keep) at.put(row.gates, s.h);
+    }
+
+    static void step_backward(Units at, State<S>, State<S>& d, const Row<S>& row) {
+        const Vector<S> dgate = d.h * F::slope(at.get(row.gates));
+        at.put(row.dgx, dgate);
+        at.put(row.dgh, dgate);
+        d.h = Vector<S>{};
+    }
+};
+
+// r, z = sigmoid(gx_rz + gh_rz), q = gh_n, n = tanh(gx_n + r q), h_t = n + z (h_{t-1} - n)
+template <class S> struct Gru {
+    static constexpr int gates = 3;
+    static constexpr bool has_c = false, has_q = true;
+
+    static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+        const Vector<S> r = sigmoid<S>(gh[0] + at.get(row.gates, 0));
+        const Vector<S> z = sigmoid<S>(gh[1] + at.get(row.gates, 1));
+        const Vector<S> q = gh[2];
+        const Vector<S> n = tanh<S>(r * q + at.get(row.gates, 2));
+        s.h = z * (s.h - n) + n;
+        if (!row.keep) return;
+        at.put(row.gates, r, 0);
+        at.put(row.gates, z, 1);
+        at.put(row.gates, n, 2);
+        at.put(row.q, q);
+    }
+
+    static void step_backward(Units at, State<S> start, State<S>& d, const Row<S>& row) {
+        const Vector<S> r = at.get(row.gates, 0), z = at.get(row.gates, 1), n = at.get(row.gates, 2);
+        const Vector<S> dn = d.h * (S(1) - z) * (S(1) - n * n);
+        const Vector<S> dq = dn * r;
+        const Vector<S> dr = dn * at.get(row.q) * (r * (S(1) - r));
+        const Vector<S> dz = d.h * (start.h - n) * (z * (S(1) - z));
+        at.put(row.dgx, dr, 0);
+        at.put(row.dgx, dz, 1);
+        at.put(row.dgx, dn, 2);
+        at.put(row.dq, dq);
+        at.put(row.dgh, dr, 0);
+        at.put(row.dgh, dz, 1);
+        at.put(row.dgh, dq, 2);
+        d.h *= z;
+    }
+};
+
+// i, f, g, o = gates(gx + gh), c_t = f c_{t-1} + i g, h_t = o tanh(c_t)
+template <class S> struct Lstm {
+    static constexpr int gates = 4;
+    static constexpr bool has_c = true, has_q = false;
+
+    static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+        const Vector<S> i = sigmoid<S>(gh[0] + at.get(row.gates, 0));
+        const Vector<S> f = sigmoid<S>(gh[1] + at.get(row.gates, 1));
+        const Vector<S> g = tanh<S>(gh[2] + at.get(row.gates, 2));
+        const Vector<S> o = sigmoid<S>(gh[3] + at.get(row.gates, 3));
+        s.c = f * s.c + i * g;
+        s.h = o * tanh<S>(s.c);
+        if (!row.keep) return;
+        at.put(row.gates, i, 0);
+        at.put(row.gates, f, 1);
+        at.put(row.gates, g, 2);
+        at.put(row.gates, o, 3);
+    }
+
+    static void step_backward(Units at, State<S> start, State<S>& d, const Row<S>& row) {
+        const Vector<S> i = at.get(row.gates, 0), f = at.get(row.gates, 1);
+        const Vector<S> g = at.get(row.gates, 2), o = at.get(row.gates, 3);
+        const Vector<S> tanh_c = tanh<S>(f * start.c + i * g);
+        const Vector<S> dc = d.h * (o * (S(1) - tanh_c * tanh_c)) + d.c;
+        const Vector<S> dgates[] = {
+            dc * (g * (i * (S(1) - i))),
+            dc * (start.c * (f * (S(1) - f))),
+            dc * (i * (S(1) - g * g)),
+            d.h * (tanh_c * (o * (S(1) - o))),
+        };
+        for (int k = 0; k < gates; ++k) {
+            at.put(row.dgx, dgates[k], k);
+            at.put(row.dgh, dgates[k], k);
+        }
+        d.c = dc * f;
+        d.h = Vector<S>{};
+    }
+};
+
+}  // namespace chainrule::LEVEL

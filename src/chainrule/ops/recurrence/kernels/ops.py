@@ -1,0 +1,214 @@
+"""The recurrence as two registered ops, forward and backward, each one scan and the large products around it.
+
+    chainrule::recurrence           x, state, weights -> y, last state, and what the backward op needs
+    chainrule::recurrence_backward  dy, gradient of the last state, what was kept -> the gradient of each input
+
+The backward op has no derivative of its own: with create_graph=True the backward pass is the formula's.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from chainrule.ops.recurrence import formula
+from chainrule.ops.recurrence.kernels import native
+from chainrule.ops.recurrence.kernels.native import GATES, Kept, Layout, Masks
+from chainrule.ops.recurrence.reference import State, Weights
+
+__all__ = ["obstacle", "scan"]
+
+_LIBRARY = torch.library.Library("chainrule", "FRAGMENT")
+_LIBRARY.define(
+    "recurrence(str cell, Tensor x, Tensor h_0, Tensor? c_0, Tensor W_ih, Tensor W_hh, Tensor? b_ih, Tensor? b_hh, "
+    "Tensor? resets, Tensor? lengths, bool reverse, str save) "
+    "-> (Tensor y, Tensor h_n, Tensor c_n, Tensor gates, Tensor q, Tensor h_start, Tensor c_start)"
+)
+_LIBRARY.define(
+    "recurrence_backward(str cell, Tensor dy, Tensor dh_n, Tensor? dc_n, Tensor x, Tensor W_ih, Tensor W_hh, "
+    "Tensor? resets, Tensor? lengths, bool reverse, Tensor gates, Tensor q, Tensor h_start, Tensor c_start, "
+    "bool[] needs) "
+    "-> (Tensor dx, Tensor dh_0, Tensor dc_0, Tensor dW_ih, Tensor dW_hh, Tensor db_ih, Tensor db_hh)"
+)
+_DTYPES = (torch.float32, torch.float64)
+_Tensors = tuple[Tensor, ...]
+
+
+def obstacle(cell: str, x: Tensor, weights: Weights) -> str | None:
+    """Why the kernels can't run this call; None if they can."""
+    if x.device.type != "cpu":
+        return f"they run on the CPU, and x is on {x.device}"
+    if x.dtype not in _DTYPES:
+        return f"they are compiled for float32 and float64, and x is of {x.dtype}"
+    if weights.W_hr is not None:
+        return "they have no projection, and weight_hr is given"
+    return None
+
+
+def scan(
+    cell: str,
+    x: Tensor,
+    state: State,
+    weights: Weights,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    reverse: bool,
+    save: str = "gates",
+) -> tuple[Tensor, State]:
+    """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
+    if lengths is not None:
+        padding = torch.arange(x.shape[1], device=x.device) >= lengths.unsqueeze(1)
+        x = x.masked_fill(padding.unsqueeze(-1), 0)  # it may hold NaN, and 0 * NaN is NaN in dW_ih
+        lengths = lengths.long().contiguous()
+    h_0, c_0 = state if len(state) == 2 else (state[0], None)
+    y, h_n, c_n, *_ = torch.ops.chainrule.recurrence(
+        cell, x, h_0, c_0, *weights[:4], None if resets is None else resets.contiguous(), lengths, reverse, save
+    )
+    return y, (h_n,) if c_0 is None else (h_n, c_n)
+
+
+def _forward(
+    cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor | None,
+    b_hh: Tensor | None, resets: Tensor | None, lengths: Tensor | None, reverse: bool, save: str,
+) -> _Tensors:
+    at = Layout.of(x)
+    gx = linear(at.rows(x), W_ih, b_ih)
+    h_0, W_hh, c_0 = h_0.contiguous(), W_hh.contiguous(), None if c_0 is None else c_0.contiguous()
+    masks = Masks(resets, lengths, reverse)
+    y, h_n, c_n, kept = native.scan(cell, gx, h_0, c_0, W_hh, b_hh, at, masks, keep=save != "nothing")
+    if save == "states":
+        none = gx.new_empty(0)
+        kept = kept._replace(gates=none, q=none)
+    return y, h_n, c_n, *kept
+
+
+def _forward_fake(
+    cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor | None,
+    b_hh: Tensor | None, resets: Tensor | None, lengths: Tensor | None, reverse: bool, save: str,
+) -> _Tensors:
+    at, H = Layout.of(x), h_0.shape[1]
+    N = at.B * at.T
+    sizes = (
+        (N, W_ih.shape[0]) if save == "gates" else (0,),
+        (N, H) if save == "gates" and cell == "gru" else (0,),
+        (N, H) if save != "nothing" else (0,),
+        (N, H) if save != "nothing" and c_0 is not None else (0,),
+    )
+    c_n = x.new_empty(0) if c_0 is None else x.new_empty(c_0.shape)
+    return at.empty(x, H), x.new_empty(h_0.shape), c_n, *(x.new_empty(size) for size in sizes)
+
+
+def _backward(
+    cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, W_ih: Tensor, W_hh: Tensor,
+    resets: Tensor | None, lengths: Tensor | None, reverse: bool, gates: Tensor, q: Tensor, h_start: Tensor,
+    c_start: Tensor, needs: list[bool],
+) -> _Tensors:
+    at, H = Layout.of(x), W_hh.shape[1]
+    X, dY = at.rows(x), at.rows(dy).contiguous()
+    dh_n, dc_n = dh_n.contiguous(), None if dc_n is None else dc_n.contiguous()
+    kept, masks = Kept(gates, q, h_start, c_start), Masks(resets, lengths, reverse)
+    dgx, dq, dh_0, dc_0 = native.scan_backward(cell, kept, dY, dh_n, dc_n, W_hh.contiguous(), at, masks)
+    # dgh = dgx, but that in the GRU dq takes the place of dn
+    dgh = (dgx[:, : 2 * H], dq) if cell == "gru" else (dgx,)
+    dx, none = x.new_empty(0), x.new_empty(0)
+    if needs[0]:
+        dx = at.empty(x, x.shape[2])
+        torch.mm(dgx, W_ih, out=at.rows(dx))
+    return (
+        dx,
+        dh_0,
+        dc_0,
+        dgx.t() @ X if needs[1] else none,
+        torch.cat([d.t() @ h_start for d in dgh]) if needs[2] else none,
+        dgx.sum(0) if needs[3] else none,
+        torch.cat([d.sum(0) for d in dgh]) if needs[4] else none,
+    )
+
+
+def _backward_fake(
+    cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, W_ih: Tensor, W_hh: Tensor,
+    resets: Tensor | None, lengths: Tensor | None, reverse: bool, gates: Tensor, q: Tensor, h_start: Tensor,
+    c_start: Tensor, needs: list[bool],
+) -> _Tensors:
+    G = (W_ih.shape[0],)
+    sizes = zip(needs[1:], (W_ih.shape, W_hh.shape, G, G), strict=True)
+    return (
+        Layout.of(x).empty(x, x.shape[2]) if needs[0] else x.new_empty(0),
+        x.new_empty(dh_n.shape),
+        x.new_empty(0) if dc_n is None else x.new_empty(dc_n.shape),
+        *(x.new_empty(size if need else (0,)) for need, size in sizes),
+    )
+
+
+class _Recurrence(torch.autograd.Function):
+    """The two ops as a function and its gradient; its arguments are those of chainrule::recurrence."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> _Tensors:
+        with torch._C._AutoDispatchBelowAutograd():
+            outputs: _Tensors = torch.ops.chainrule.recurrence(*inputs)
+        ctx.cell, ctx.reverse, ctx.save = inputs[0], inputs[10], inputs[11]
+        ctx.save_for_backward(*inputs[1:10], *outputs[3:])
+        ctx.mark_non_differentiable(*outputs[3 if inputs[3] is not None else 2 :])
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor, dh_n: Tensor, dc_n: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        x, h_0, c_0, W_ih, W_hh, b_ih, b_hh, resets, lengths, *kept = ctx.saved_tensors
+        needs = ctx.needs_input_grad[1:8]
+        with torch.autocast("cpu", enabled=False):
+            if torch.is_grad_enabled():  # create_graph: the formula's backward pass is differentiable
+                inputs, masks = (x, h_0, c_0, W_ih, W_hh, b_ih, b_hh), (resets, lengths, ctx.reverse)
+                grads = _by_formula(ctx.cell, inputs, masks, (dy, dh_n, dc_n), needs)
+            else:
+                if ctx.save == "states":
+                    kept = _gates_again(ctx.cell, x, W_ih, W_hh, b_ih, b_hh, *kept[2:])
+                grads = torch.ops.chainrule.recurrence_backward(
+                    ctx.cell, dy, dh_n, None if c_0 is None else dc_n, x, W_ih, W_hh, resets, lengths, ctx.reverse,
+                    *kept, [needs[0], *needs[3:]],
+                )
+        return None, *(g if need else None for g, need in zip(grads, needs, strict=True)), None, None, None, None
+
+
+def _gates_again(
+    cell: str, x: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, h_start: Tensor,
+    c_start: Tensor,
+) -> list[Tensor]:
+    """What was not kept: as the state before each step was, all steps are one step of N rows."""
+    X = Layout.of(x).rows(x).unsqueeze(1)
+    c = c_start if cell == "lstm" else None
+    again = torch.ops.chainrule.recurrence(
+        cell, X, h_start, c, W_ih, W_hh, b_ih, b_hh, None, None, False, "gates"
+    )
+    return [*again[3:5], h_start, c_start]
+
+
+def _by_formula(
+    cell: str, inputs: tuple[Any, ...], masks: tuple[Any, ...], cotangents: _Tensors, needs: tuple[bool, ...]
+) -> list[Tensor | None]:
+    # aliases: the gradient towards h_0 must not contain what reaches it through an x computed from it
+    alias = [None if t is None else t.view_as(t) for t in inputs]
+    x, h_0, c_0, *weights = alias
+    state = (h_0,) if c_0 is None else (h_0, c_0)
+    y, last = formula.scan(cell, x, state, Weights(*weights), *masks)
+    wanted = [t for t, need in zip(alias, needs, strict=True) if need]
+    outputs = (y, *last)
+    found = iter(torch.autograd.grad(outputs, wanted, cotangents[: len(outputs)], create_graph=True, allow_unused=True))
+    return [next(found) if need else None for need in needs]
+
+
+def _autograd(*inputs: Any) -> _Tensors:
+    if torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in inputs[1:8]):
+        outputs: _Tensors = _Recurrence.apply(*inputs)  # type: ignore[no-untyped-call]
+        return outputs
+    with torch._C._AutoDispatchBelowAutograd():
+        outputs = torch.ops.chainrule.recurrence(*inputs[:-1], "nothing")
+    return outputs
+
+
+_LIBRARY.impl("recurrence", _forward, "CPU")
+_LIBRARY.impl("recurrence", _autograd, "Autograd")
+_LIBRARY.impl("recurrence_backward", _backward, "CPU")
+torch.library.register_fake("chainrule::recurrence", _forward_fake, lib=_LIBRARY)
+torch.library.register_fake("chainrule::recurrence_backward", _backward_fake, lib=_LIBRARY)

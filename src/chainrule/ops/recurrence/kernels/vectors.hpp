@@ -1,0 +1,66 @@
+// Vectors of the level that this file is compiled for, by the compiler's vector extensions alone.
+//
+// Everything below lies in a namespace named after the level, so that the linker can't give one level the code of
+// another. LEVEL is set by CMake.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace chainrule::LEVEL {
+
+#if defined(__AVX512F__)
+inline constexpr int width = 64;           // bytes of a register
+inline constexpr int accumulators = 24;    // registers for sums; of 32, the rest holds what is multiplied
+#elif defined(__AVX__)
+inline constexpr int width = 32;
+inline constexpr int accumulators = 12;    // of 16
+#elif defined(__aarch64__)
+inline constexpr int width = 16;
+inline constexpr int accumulators = 24;    // of 32
+#else
+inline constexpr int width = 16;
+inline constexpr int accumulators = 12;    // of 16
+#endif
+
+template <class S> struct Types;
+template <> struct Types<float> {
+    typedef float Vector __attribute__((vector_size(width)));
+    typedef int32_t Integers __attribute__((vector_size(width)));
+    typedef float Unaligned __attribute__((vector_size(width), aligned(alignof(float)), may_alias));
+};
+template <> struct Types<double> {
+    typedef double Vector __attribute__((vector_size(width)));
+    typedef int64_t Integers __attribute__((vector_size(width)));
+    typedef double Unaligned __attribute__((vector_size(width), aligned(alignof(double)), may_alias));
+};
+
+template <class S> using Vector = typename Types<S>::Vector;
+template <class S> using Integers = typename Types<S>::Integers;
+template <class S> inline constexpr int lanes = width / int(sizeof(S));
+
+template <class S> inline Vector<S> load(const S* p) { return *reinterpret_cast<const typename Types<S>::Unaligned*>(p); }
+
+template <class S> inline void store(S* p, Vector<S> v) { *reinterpret_cast<typename Types<S>::Unaligned*>(p) = v; }
+
+// The first n lanes: a row of hidden units seldom ends where a vector does. The other lanes are zero.
+template <class S> inline Vector<S> load(const S* p, int n) {
+    if (n == lanes<S>) return load(p);
+    Vector<S> v{};
+    for (int i = 0; i < n; ++i) v[i] = p[i];
+    return v;
+}
+
+template <class S> inline void store(S* p, Vector<S> v, int n) {
+    if (n == lanes<S>) return store(p, v);
+    for (int i = 0; i < n; ++i) p[i] = v[i];
+}
+
+template <class To, class From> inline To bits(From from) {
+    static_assert(sizeof(To) == sizeof(From));
+    To to;
+    std::memcpy(&to, &from, sizeof to);
+    return to;
+}
+
+}  // namespace chainrule::LEVEL
