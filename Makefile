@@ -6,7 +6,7 @@ READY := .venv/ready
 .PHONY: demo test check
 
 # torch is pinned and installed alone: an open range would bring the GPU build, several gigabytes of it.
-$(READY): pyproject.toml
+$(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[app,dev]"

@@ -1,7 +1,7 @@
 """Random problems for the recurrence: their tensors, one way to run each cell, and all gradients of a run."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from chainrule.functional import gru, lstm, rnn
 
 CELLS = ("rnn_tanh", "rnn_relu", "gru", "lstm", "lstm_projected")
+RUNGS = ("kernels", "formula", "reference")
 _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4, "lstm_projected": 4}
 
 
@@ -31,6 +32,10 @@ class Problem:
     def P(self) -> int:
         """The width of the outputs."""
         return max(1, self.H - 2) if self.cell == "lstm_projected" else self.H
+
+    def of(self, dtype: torch.dtype) -> "Problem":
+        """The same problem, rounded to a dtype."""
+        return replace(self, dtype=dtype)
 
     def draw(self, *shape: int, offset: int = 0) -> Tensor:
         generator = torch.Generator().manual_seed(self.seed + offset)
@@ -90,6 +95,16 @@ def problems(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Problem]:
         "seed": st.integers(0, 1000).map(lambda n: 100 * n),
     }
     return st.builds(Problem, **(drawn | fixed))
+
+
+def rungs(cell: str) -> tuple[str, ...]:
+    """The backends that can run this cell in these dtypes on the CPU."""
+    return RUNGS[1:] if cell == "lstm_projected" else RUNGS
+
+
+def posed(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Problem, str]]:
+    """A problem and a backend that can run it."""
+    return problems(**fixed).flatmap(lambda p: st.tuples(st.just(p), st.sampled_from(rungs(p.cell))))
 
 
 def present(*tensors: Tensor | None) -> list[Tensor]:

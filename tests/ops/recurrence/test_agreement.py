@@ -1,4 +1,4 @@
-"""formula = reference = torch.nn's own: outputs, last states and every gradient."""
+"""kernels = formula = reference = torch.nn's own: outputs, last states and every gradient."""
 
 import pytest
 import torch
@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.ops.recurrence.problems import CELLS, Problem, gradients, present, problems
+from tests.ops.recurrence.problems import CELLS, Problem, gradients, posed, present, rungs
 from tests.tolerances import close
+
+EVERY = [(cell, backend) for cell in CELLS for backend in rungs(cell)]
 
 
 def _outcome(problem: Problem, x: Tensor, **options: object) -> list[Tensor]:
@@ -18,16 +20,17 @@ def _outcome(problem: Problem, x: Tensor, **options: object) -> list[Tensor]:
 
 
 @settings(deadline=None, max_examples=80)
-@given(problems(), st.booleans(), st.booleans(), st.booleans())
-def test_formula_equals_reference(problem: Problem, resets: bool, lengths: bool, reverse: bool) -> None:
+@given(posed(), st.booleans(), st.booleans(), st.booleans())
+def test_every_rung_equals_the_reference(case: tuple[Problem, str], resets: bool, lengths: bool, reverse: bool) -> None:
+    problem, backend = case
     options = {
         "resets": problem.resets() if resets else None,
         "lengths": problem.lengths() if lengths else None,
         "reverse": reverse,
     }
-    formula = _outcome(problem, problem.inputs(), backend="formula", **options)
+    outcome = _outcome(problem, problem.inputs(), backend=backend, **options)
     reference = _outcome(problem, problem.inputs(), backend="reference", **options)
-    for actual, expected in zip(formula, reference, strict=True):
+    for actual, expected in zip(outcome, reference, strict=True):
         close(actual, expected)
 
 
@@ -55,24 +58,24 @@ def _torch_layer(problem: Problem) -> torch.nn.RNNBase:
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections")
 @settings(deadline=None, max_examples=50)
-@given(problems(H=st.integers(2, 7)), st.booleans(), st.sampled_from(["formula", "reference"]))
-def test_equals_torch(problem: Problem, reverse: bool, backend: str) -> None:
+@given(posed(H=st.integers(2, 7)), st.booleans())
+def test_equals_torch(case: tuple[Problem, str], reverse: bool) -> None:
+    problem, backend = case
     ours = _outcome(problem, problem.inputs(), backend=backend, reverse=reverse)
     for actual, expected in zip(ours, _torch_outcome(problem, reverse), strict=True):
         close(actual, expected)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_single_precision(cell: str) -> None:
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+def test_single_precision(cell: str, backend: str) -> None:
     problem = Problem(cell, B=5, T=40, I=7, H=16, dtype=torch.float32)
-    formula = _outcome(problem, problem.inputs(), backend="formula")
+    outcome = _outcome(problem, problem.inputs(), backend=backend)
     reference = _outcome(problem, problem.inputs(), backend="reference")
-    for actual, expected in zip(formula, reference, strict=True):
+    for actual, expected in zip(outcome, reference, strict=True):
         close(actual, expected)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("backend", ["formula", "reference"])
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_strides_do_not_matter(cell: str, backend: str) -> None:
     problem = Problem(cell)
     dense = problem.inputs()
@@ -99,8 +102,7 @@ def test_no_grad_gives_the_same_outputs(cell: str) -> None:
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("backend", ["formula", "reference"])
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_no_state_is_a_state_of_zeros(cell: str, backend: str) -> None:
     problem = Problem(cell)
     x, weights = problem.inputs(), problem.weights()

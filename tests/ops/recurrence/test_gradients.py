@@ -7,15 +7,16 @@ import torch
 from torch import Tensor
 
 from chainrule.functional import rnn
-from tests.ops.recurrence.problems import CELLS, Problem, gradients, present
+from tests.ops.recurrence.problems import CELLS, RUNGS, Problem, gradients, present, rungs
 from tests.tolerances import close
 
 OPTIONS = list(itertools.product([False, True], [False, True]))
+DERIVED = [(cell, backend) for cell in CELLS for backend in rungs(cell) if backend != "reference"]
 
 
-def _tiny(cell: str, masked: bool, reverse: bool, bias: bool = True) -> tuple[Problem, dict[str, object]]:
-    problem = Problem(cell, B=2, T=3, I=2, H=3 if cell == "lstm_projected" else 2, bias=bias)
-    options: dict[str, object] = {"reverse": reverse, "backend": "formula"}
+def _tiny(cell: str, backend: str, masked: bool, reverse: bool) -> tuple[Problem, dict[str, object]]:
+    problem = Problem(cell, B=2, T=3, I=2, H=3 if cell == "lstm_projected" else 2)
+    options: dict[str, object] = {"reverse": reverse, "backend": backend}
     if masked:
         options["resets"] = torch.tensor([[False, True, False], [True, True, False]])
         options["lengths"] = torch.tensor([3, 2])
@@ -27,29 +28,29 @@ def _function(problem: Problem, options: dict[str, object], *tensors: Tensor) ->
     return problem.run(tensors[0], tensors[1 : 1 + n], tensors[1 + n :], **options)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "backend"), DERIVED)
 @pytest.mark.parametrize(("masked", "reverse"), OPTIONS)
-def test_first_derivative(cell: str, masked: bool, reverse: bool) -> None:
-    problem, options = _tiny(cell, masked, reverse)
+def test_first_derivative(cell: str, backend: str, masked: bool, reverse: bool) -> None:
+    problem, options = _tiny(cell, backend, masked, reverse)
     tensors = present(problem.inputs(), *problem.state(), *problem.weights())
     assert torch.autograd.gradcheck(lambda *t: _function(problem, options, *t), tensors)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "backend"), DERIVED)
 @pytest.mark.parametrize(("masked", "reverse"), OPTIONS)
-def test_second_derivative(cell: str, masked: bool, reverse: bool) -> None:
-    problem, options = _tiny(cell, masked, reverse)
+def test_second_derivative(cell: str, backend: str, masked: bool, reverse: bool) -> None:
+    problem, options = _tiny(cell, backend, masked, reverse)
     tensors = present(problem.inputs(), *problem.state(), *problem.weights())
     assert torch.autograd.gradgradcheck(lambda *t: _function(problem, options, *t), tensors)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_third_derivative_equals_the_references(cell: str) -> None:
+@pytest.mark.parametrize(("cell", "derived"), DERIVED)
+def test_third_derivative_equals_the_references(cell: str, derived: str) -> None:
     thirds = []
-    for backend in ("formula", "reference"):
-        problem, options = _tiny(cell, masked=False, reverse=False)
+    for backend in (derived, "reference"):
+        problem, options = _tiny(cell, backend, masked=False, reverse=False)
         tensors = present(problem.inputs(), *problem.state(), *problem.weights())
-        outputs = _function(problem, options | {"backend": backend}, *tensors)
+        outputs = _function(problem, options, *tensors)
         total = torch.stack([o.pow(3).sum() for o in outputs]).sum()
         for _ in range(2):
             grads = torch.autograd.grad(total, tensors, create_graph=True)
@@ -59,11 +60,11 @@ def test_third_derivative_equals_the_references(cell: str) -> None:
         close(actual, expected)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_each_gradient_alone_equals_all_together(cell: str) -> None:
+@pytest.mark.parametrize(("cell", "backend"), DERIVED)
+def test_each_gradient_alone_equals_all_together(cell: str, backend: str) -> None:
     problem = Problem(cell)
     tensors = present(problem.inputs(), *problem.state(), *problem.weights())
-    options: dict[str, object] = {"backend": "formula"}
+    options: dict[str, object] = {"backend": backend}
     together = gradients(_function(problem, options, *tensors), tensors)
     for k, expected in enumerate(together):
         alone = [t.detach() for t in tensors]
@@ -72,7 +73,7 @@ def test_each_gradient_alone_equals_all_together(cell: str) -> None:
         assert torch.equal(actual, expected)
 
 
-@pytest.mark.parametrize("backend", ["formula", "reference"])
+@pytest.mark.parametrize("backend", RUNGS)
 @pytest.mark.parametrize("w", [0.5, 1.0, 2.0])
 def test_vanishing_and_exploding_in_closed_form(backend: str, w: float) -> None:
     """A relu network on positive numbers is linear: h_t = w h_{t-1} + x_t, so that dh_T/dx_t = w^(T-t)."""

@@ -5,17 +5,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ops.recurrence.problems import CELLS, Problem, gradients, present, problems
+from tests.ops.recurrence.problems import CELLS, Problem, gradients, posed, present, rungs
 from tests.tolerances import close
 
-BACKENDS = st.sampled_from(["formula", "reference"])
-EVERY = [(cell, backend) for cell in CELLS for backend in ("formula", "reference")]
+EVERY = [(cell, backend) for cell in CELLS for backend in rungs(cell)]
 
 
 @settings(deadline=None, max_examples=50)
-@given(problems(T=st.integers(2, 8)), BACKENDS, st.booleans(), st.data())
-def test_chunked_equals_whole(problem: Problem, backend: str, reverse: bool, data: st.DataObject) -> None:
+@given(posed(T=st.integers(2, 8)), st.booleans(), st.data())
+def test_chunked_equals_whole(case: tuple[Problem, str], reverse: bool, data: st.DataObject) -> None:
     """The state is carried, and gradients flow back through it; going in reverse, the last chunk is first."""
+    problem, backend = case
     cuts = sorted(data.draw(st.sets(st.integers(1, problem.T - 1)), label="cuts"))
     x, state, weights, resets = problem.inputs(), problem.state(), problem.weights(), problem.resets()
     resets[:, [0, *cuts]] &= not reverse  # going back, a chunk does not know the edge on its far side
@@ -37,8 +37,9 @@ def test_chunked_equals_whole(problem: Problem, backend: str, reverse: bool, dat
 
 
 @settings(deadline=None, max_examples=50)
-@given(problems(T=st.integers(2, 8)), BACKENDS, st.booleans(), st.data())
-def test_a_reset_equals_two_sequences(problem: Problem, backend: str, reverse: bool, data: st.DataObject) -> None:
+@given(posed(T=st.integers(2, 8)), st.booleans(), st.data())
+def test_a_reset_equals_two_sequences(case: tuple[Problem, str], reverse: bool, data: st.DataObject) -> None:
+    problem, backend = case
     cut = data.draw(st.integers(1, problem.T - 1), label="cut")
     x, state, weights = problem.inputs(), problem.state(), problem.weights()
     resets = torch.zeros(problem.B, problem.T, dtype=torch.bool)
@@ -56,8 +57,9 @@ def test_a_reset_equals_two_sequences(problem: Problem, backend: str, reverse: b
 
 
 @settings(deadline=None, max_examples=50)
-@given(problems(), BACKENDS, st.booleans(), st.booleans())
-def test_a_ragged_batch_equals_its_rows(problem: Problem, backend: str, reverse: bool, reset: bool) -> None:
+@given(posed(), st.booleans(), st.booleans())
+def test_a_ragged_batch_equals_its_rows(case: tuple[Problem, str], reverse: bool, reset: bool) -> None:
+    problem, backend = case
     x, state, weights = problem.inputs(), problem.state(), problem.weights()
     lengths, resets = problem.lengths(), problem.resets() if reset else None
     options = {"backend": backend, "reverse": reverse}
@@ -78,8 +80,9 @@ def test_a_ragged_batch_equals_its_rows(problem: Problem, backend: str, reverse:
 
 
 @settings(deadline=None, max_examples=40)
-@given(problems(), BACKENDS, st.booleans(), st.booleans())
-def test_nan_in_padding_reaches_nothing(problem: Problem, backend: str, reverse: bool, reset: bool) -> None:
+@given(posed(), st.booleans(), st.booleans())
+def test_nan_in_padding_reaches_nothing(case: tuple[Problem, str], reverse: bool, reset: bool) -> None:
+    problem, backend = case
     state, weights, lengths = problem.state(), problem.weights(), problem.lengths()
     padding = torch.arange(problem.T) >= lengths[:, None]
     options = {"lengths": lengths, "resets": problem.resets() if reset else None, "reverse": reverse}

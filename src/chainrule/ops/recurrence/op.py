@@ -1,19 +1,20 @@
 """The entrance: checks the arguments, chooses the rung, runs it."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from chainrule.errors import ArgumentError, ShapeError
+from chainrule.errors import ArgumentError, BackendError, ShapeError
 from chainrule.ops.arguments import as_lengths, check_tensors, occurs
-from chainrule.ops.recurrence import formula, reference
+from chainrule.ops.recurrence import formula, kernels, reference
 from chainrule.ops.recurrence.reference import State, Weights
 
-__all__ = ["gru", "lstm", "rnn"]
+__all__ = ["choose", "gru", "lstm", "rnn"]
 
-_RUNGS = {"formula": formula.scan, "reference": reference.scan}
-_AUTO = "formula"  # what backend="auto" runs
+_RUNGS = {"kernels": kernels.scan, "formula": formula.scan, "reference": reference.scan}
+_SAVES = ("gates", "states")
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
 
@@ -30,6 +31,7 @@ def rnn(
     resets: Tensor | None = None,
     lengths: Tensor | Sequence[int] | None = None,
     reverse: bool = False,
+    save: str = "gates",
     backend: str = "auto",
 ) -> tuple[Tensor, Tensor]:
     """Elman's recurrent network over a batch of sequences: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
@@ -47,7 +49,10 @@ def rnn(
             nothing.
         reverse: scan from the last step to the first. y stays in the order of x; h_n is the state after
             step 0.
-        backend: "auto", "formula" or "reference".
+        save: what the kernels keep for the backward pass: "gates", every gate of every step, or "states", the states
+            alone, from which the gates are computed anew. The other rungs keep what they need.
+        backend: "auto", "kernels", "formula" or "reference". "auto" takes the kernels where they can run (see
+            :func:`choose`), and the formula elsewhere.
 
     Returns:
         y: every state, (B, T, H).
@@ -56,6 +61,7 @@ def rnn(
     Raises:
         ShapeError: a tensor has the wrong shape, dtype or device.
         ArgumentError: an option or a length is out of its range.
+        BackendError: backend="kernels", and they can't run this call; the message says why.
 
     Under torch.autocast the scan runs in the dtype of weight_ih: rounding in a state adds up over time.
 
@@ -67,7 +73,7 @@ def rnn(
     if nonlinearity not in ("tanh", "relu"):
         raise ArgumentError(f"unknown nonlinearity {nonlinearity!r}: expected 'tanh' or 'relu'.")
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh)
-    y, (h_n,) = _scan(f"rnn_{nonlinearity}", x, {"h_0": h_0}, weights, resets, lengths, reverse, backend)
+    y, (h_n,) = _scan(f"rnn_{nonlinearity}", x, {"h_0": h_0}, weights, resets, lengths, reverse, save, backend)
     return y, h_n
 
 
@@ -82,6 +88,7 @@ def gru(
     resets: Tensor | None = None,
     lengths: Tensor | Sequence[int] | None = None,
     reverse: bool = False,
+    save: str = "gates",
     backend: str = "auto",
 ) -> tuple[Tensor, Tensor]:
     """The gated recurrent unit of Cho et al. (2014) over a batch of sequences.
@@ -100,7 +107,7 @@ def gru(
     (torch.Size([2, 5, 4]), True, False)
     """
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh)
-    y, (h_n,) = _scan("gru", x, {"h_0": h_0}, weights, resets, lengths, reverse, backend)
+    y, (h_n,) = _scan("gru", x, {"h_0": h_0}, weights, resets, lengths, reverse, save, backend)
     return y, h_n
 
 
@@ -116,6 +123,7 @@ def lstm(
     resets: Tensor | None = None,
     lengths: Tensor | Sequence[int] | None = None,
     reverse: bool = False,
+    save: str = "gates",
     backend: str = "auto",
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gates: Gers et al. 2000) over a batch.
@@ -138,8 +146,29 @@ def lstm(
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr)
     h_0, c_0 = (None, None) if state is None else _pair(state)
     states = {"h_0": h_0, "c_0": c_0}
-    y, (h_n, c_n) = _scan("lstm", x, states, weights, resets, lengths, reverse, backend)
+    y, (h_n, c_n) = _scan("lstm", x, states, weights, resets, lengths, reverse, save, backend)
     return y, (h_n, c_n)
+
+
+def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto") -> tuple[str, str]:
+    """Which rung runs this call, and why, as a sentence: ("formula", "...").
+
+    cell is "rnn_tanh", "rnn_relu", "gru" or "lstm".
+
+    >>> one = torch.ones(1, 1, dtype=torch.float16)
+    >>> choose("rnn_tanh", one.unsqueeze(0), Weights(one, one))
+    ('formula', 'the kernels are compiled for float32 and float64, and x is torch.float16')
+    """
+    if backend not in ("auto", *_RUNGS):
+        raise ArgumentError(f"unknown backend {backend!r}: expected one of {', '.join(['auto', *_RUNGS])}.")
+    obstacle = kernels.obstacle(x, weights)
+    if backend == "kernels" and obstacle is not None:
+        raise BackendError(f"backend 'kernels' cannot run this {cell}: {obstacle}. Use backend='auto'.")
+    if backend != "auto":
+        return backend, f"backend={backend!r} asks for it"
+    if obstacle is not None:
+        return "formula", obstacle
+    return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
 
 
 def _pair(state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -156,23 +185,28 @@ def _scan(
     resets: Tensor | None,
     lengths: Tensor | Sequence[int] | None,
     reverse: bool,
+    save: str,
     backend: str,
 ) -> tuple[Tensor, State]:
-    run = _RUNGS.get(_AUTO if backend == "auto" else backend)
-    if run is None:
-        raise ArgumentError(f"unknown backend {backend!r}: expected one of {', '.join(['auto', *_RUNGS])}.")
+    if save not in _SAVES:
+        raise ArgumentError(f"unknown save {save!r}: expected 'gates' or 'states'.")
     _check_tensors(x, states, weights, resets)
     if torch.is_autocast_enabled(x.device.type):
         dtype = weights.W_ih.dtype
         x = x.to(dtype)
         states = {name: s if s is None else s.to(dtype) for name, s in states.items()}
+    rung, _ = choose(cell, x, weights, backend)
     state = _checked(x, states, weights, _GATES[cell])
     resets = None if resets is None else _checked_resets(resets, x)
     row_lengths = None if lengths is None else _checked_lengths(as_lengths(lengths), x)
     if x.shape[1] == 0:
         return x.new_empty(x.shape[0], 0, state[0].shape[1]), state
+    options = {"save": save} if rung == "kernels" else {}
+    run = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, **options)
+    if not torch.is_autocast_enabled(x.device.type):
+        return run()
     with torch.autocast(x.device.type, enabled=False):
-        return run(cell, x, state, weights, resets, row_lengths, reverse)
+        return run()
 
 
 def _check_tensors(x: Tensor, states: dict[str, Tensor | None], weights: Weights, resets: Tensor | None) -> None:

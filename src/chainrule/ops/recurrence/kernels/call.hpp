@@ -35,7 +35,7 @@ struct Call {
     const void* dh_n;  // (B, H)
     const void* dc_n;  // (B, H), of the LSTM
     void* dgx;         // [G]
-    void* dq;          // [H] of the GRU
+    void* dgh;         // [G] of the GRU; of the others it equals dgx
     void* dh_0;        // (B, H)
     void* dc_0;        // (B, H), of the LSTM
 

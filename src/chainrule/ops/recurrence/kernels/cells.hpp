@@ -17,7 +17,8 @@ struct Units {
 template <class S> struct Row {
     S *gates, *q;  // gates: gx, until `step` replaces it
     bool keep;     // whether `step` leaves gates and q for the backward pass
-    S *dgx, *dq, *dgh;
+    S *dgx, *dgh;
+    S* dgh_again;  // where the product of this step reads it
 };
 
 template <class S> struct State {
@@ -31,7 +32,7 @@ template <class S> struct Tanh {
 
 template <class S> struct Relu {
     static Vector<S> f(Vector<S> a) { return a < 0 ? Vector<S>{} : a; }
-    static Vector<S> slope(Vector<S> h) { return h > 0 ? Vector<S>{} + S(1) : Vector<S>{}; }
+    static Vector<S> slope(Vector<S> h) { return h > 0 ? spread(S(1)) : Vector<S>{}; }
 };
 
 // Each cell has: the number of its gates; whether it has a c and a q; `step`, which turns gh, the state and the row's gx
@@ -51,7 +52,7 @@ template <class S, class F> struct Rnn {
     static void step_backward(Units at, State<S>, State<S>& d, const Row<S>& row) {
         const Vector<S> dgate = d.h * F::slope(at.get(row.gates));
         at.put(row.dgx, dgate);
-        at.put(row.dgh, dgate);
+        at.put(row.dgh_again, dgate);
         d.h = Vector<S>{};
     }
 };
@@ -83,10 +84,11 @@ template <class S> struct Gru {
         at.put(row.dgx, dr, 0);
         at.put(row.dgx, dz, 1);
         at.put(row.dgx, dn, 2);
-        at.put(row.dq, dq);
-        at.put(row.dgh, dr, 0);
-        at.put(row.dgh, dz, 1);
-        at.put(row.dgh, dq, 2);
+        for (S* dgh : {row.dgh, row.dgh_again}) {
+            at.put(dgh, dr, 0);
+            at.put(dgh, dz, 1);
+            at.put(dgh, dq, 2);
+        }
         d.h *= z;
     }
 };
@@ -123,7 +125,7 @@ template <class S> struct Lstm {
         };
         for (int k = 0; k < gates; ++k) {
             at.put(row.dgx, dgates[k], k);
-            at.put(row.dgh, dgates[k], k);
+            at.put(row.dgh_again, dgates[k], k);
         }
         d.c = dc * f;
         d.h = Vector<S>{};

@@ -37,14 +37,14 @@ template <class S> struct Parts {
 
 template <class S> inline Parts<S> exponential(Vector<S> y) {
     using E = Exponential<S>;
-    y = y < E::least ? Vector<S>{} + E::least : y;  // NaN compares false and stays
+    y = y < E::least ? spread(E::least) : y;  // NaN compares false and stays
     const Vector<S> shifted = y * E::log2e + E::round;
     const Vector<S> n = shifted - E::round;
     const Vector<S> r = (y - n * E::ln2_high) - n * E::ln2_low;
-    const Integers<S> one = bits<Integers<S>>(Vector<S>{} + S(1));
+    const Integers<S> one = bits<Integers<S>>(spread(S(1)));
     const Vector<S> power = bits<Vector<S>>((bits<Integers<S>>(shifted) << E::mantissa) + one);
 
-    Vector<S> sum = Vector<S>{} + inverse_factorial<S>(E::degree);
+    Vector<S> sum = spread(inverse_factorial<S>(E::degree));
 #pragma GCC unroll 16
     for (int k = E::degree - 1; k >= 2; --k) sum = sum * r + inverse_factorial<S>(k);
     return {power, r * r * sum + r};
@@ -61,7 +61,7 @@ template <class S> inline Vector<S> magnitude(Vector<S> x) {
 template <class S> inline Vector<S> sigmoid(Vector<S> x) {
     const auto [power, p] = exponential<S>(-magnitude<S>(x));
     const Vector<S> e = power * p + power;
-    Vector<S> numerator = x < 0 ? e : Vector<S>{} + S(1);
+    Vector<S> numerator = x < 0 ? e : spread(S(1));
     numerator = x < Exponential<S>::least ? Vector<S>{} : numerator;
     return numerator / (e + S(1));
 }

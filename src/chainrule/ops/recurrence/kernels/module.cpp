@@ -102,7 +102,7 @@ NB_MODULE(_scan, m) {
     m.def("backward", [](int level, bool is_double, int64_t cell, int64_t B, int64_t T, int64_t H, int64_t row,
                          int64_t step, bool reverse, int64_t threads, Pointer resets, Pointer lengths, Pointer W,
                          Pointer workspace, Pointer gates, Pointer q, Pointer h_start, Pointer c_start, Pointer dy,
-                         Pointer dh_n, Pointer dc_n, Pointer dgx, Pointer dq, Pointer dh_0, Pointer dc_0) {
+                         Pointer dh_n, Pointer dc_n, Pointer dgx, Pointer dgh, Pointer dh_0, Pointer dc_0) {
         Call call{B, T, H, row, step, reverse, threads};
         call.resets = static_cast<const bool*>(pointer(resets));
         call.lengths = static_cast<const int64_t*>(pointer(lengths));
@@ -116,7 +116,7 @@ NB_MODULE(_scan, m) {
         call.dh_n = pointer(dh_n);
         call.dc_n = pointer(dc_n);
         call.dgx = pointer(dgx);
-        call.dq = pointer(dq);
+        call.dgh = pointer(dgh);
         call.dh_0 = pointer(dh_0);
         call.dc_0 = pointer(dc_0);
         kernels(level, is_double).backward(Cell(cell), call);

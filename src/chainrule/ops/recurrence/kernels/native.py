@@ -1,4 +1,4 @@
-"""The calls into the extension module: checked tensors in, pointers out. Kernels never allocate: all memory is torch's."""
+"""The calls into the extension module: checked tensors in, pointers out. All memory is torch's, scratch included."""
 
 from typing import NamedTuple
 
@@ -40,6 +40,11 @@ class Layout(NamedTuple):
             x = x.transpose(0, 1)
         return x.reshape(-1, x.shape[2])
 
+    def batch(self, rows: Tensor) -> Tensor:
+        """(N, I) as (B, T, I), without a copy."""
+        width = rows.shape[1]
+        return rows.as_strided((self.B, self.T, width), (self.row * width, self.step * width, 1))
+
     def empty(self, like: Tensor, width: int) -> Tensor:
         """(B, T, width) in this order, not initialised."""
         return like.new_empty_strided((self.B, self.T, width), (self.row * width, self.step * width, 1))
@@ -63,28 +68,50 @@ class Masks(NamedTuple):
 
 
 def scan(
-    cell: str, gx: Tensor, h_0: Tensor, c_0: Tensor | None, W_hh: Tensor, b_hh: Tensor | None, at: Layout, masks: Masks,
+    cell: str,
+    gx: Tensor,
+    h_0: Tensor,
+    c_0: Tensor | None,
+    W_hh: Tensor,
+    b_hh: Tensor | None,
+    at: Layout,
+    masks: Masks,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Kept]:
     """y (B, T, H), the last h and c, and what the backward scan needs, if kept. gx (N, G) is overwritten."""
     N, H = len(gx), h_0.shape[1]
     lstm = c_0 is not None
-    none = gx.new_empty(0)
     y, h_n = at.empty(gx, H), torch.empty_like(h_0)
-    c_n = torch.empty_like(c_0) if c_0 is not None else none
+    c_n = torch.empty_like(c_0) if c_0 is not None else gx.new_empty(0)
     kept = Kept(
-        gx if keep else none,
-        gx.new_empty(N, H) if keep and cell == "gru" else none,
-        gx.new_empty(N, H) if keep else none,
-        gx.new_empty(N, H) if keep and lstm else none,
+        gx if keep else gx.new_empty(0),
+        gx.new_empty(N, H) if keep and cell == "gru" else gx.new_empty(0),
+        gx.new_empty(N, H) if keep else gx.new_empty(0),
+        gx.new_empty(N, H) if keep and lstm else gx.new_empty(0),
     )
     key, threads, workspace = _prepared(cell, gx, H, at)
     packed = gx.new_empty(_scan.packed_size(*key, H))
     _scan.pack(*key, H, W_hh.data_ptr(), _pointer(b_hh), packed.data_ptr())
     _scan.forward(
-        *key, at.B, at.T, H, at.row, at.step, masks.reverse, threads, _pointer(masks.resets), _pointer(masks.lengths),
-        packed.data_ptr(), workspace.data_ptr(), gx.data_ptr(), *(t.data_ptr() for t in kept[1:]),
-        h_0.data_ptr(), _pointer(c_0), y.data_ptr(), h_n.data_ptr(), c_n.data_ptr(),
+        *key,
+        at.B,
+        at.T,
+        H,
+        at.row,
+        at.step,
+        masks.reverse,
+        threads,
+        _pointer(masks.resets),
+        _pointer(masks.lengths),
+        packed.data_ptr(),
+        workspace.data_ptr(),
+        gx.data_ptr(),
+        *(t.data_ptr() for t in kept[1:]),
+        h_0.data_ptr(),
+        _pointer(c_0),
+        y.data_ptr(),
+        h_n.data_ptr(),
+        c_n.data_ptr(),
     )
     return y, h_n, c_n, kept
 
@@ -92,21 +119,37 @@ def scan(
 def scan_backward(
     cell: str, kept: Kept, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, W_hh: Tensor, at: Layout, masks: Masks
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """dgx (N, G), dq (N, H) of the GRU, dh_0 and dc_0, from dy (N, H) and the gradients of the last state."""
-    N, H = dy.shape
-    none = dy.new_empty(0)
+    """dgx and dgh (N, G), one tensor but for the GRU, dh_0 and dc_0, from dy (N, H) and those of the last state."""
+    H = dy.shape[1]
     dgx, dh_0 = torch.empty_like(kept.gates), torch.empty_like(dh_n)
-    dq = dy.new_empty(N, H) if cell == "gru" else none
-    dc_0 = torch.empty_like(dc_n) if dc_n is not None else none
+    dgh = torch.empty_like(dgx) if cell == "gru" else None
+    dc_0 = torch.empty_like(dc_n) if dc_n is not None else dy.new_empty(0)
     key, threads, workspace = _prepared(cell, dy, H, at)
     packed = dy.new_empty(_scan.packed_size(*key, H))
     _scan.pack_backward(*key, H, W_hh.data_ptr(), packed.data_ptr())
     _scan.backward(
-        *key, at.B, at.T, H, at.row, at.step, masks.reverse, threads, _pointer(masks.resets), _pointer(masks.lengths),
-        packed.data_ptr(), workspace.data_ptr(), *(t.data_ptr() for t in kept),
-        dy.data_ptr(), dh_n.data_ptr(), _pointer(dc_n), dgx.data_ptr(), dq.data_ptr(), dh_0.data_ptr(), dc_0.data_ptr(),
+        *key,
+        at.B,
+        at.T,
+        H,
+        at.row,
+        at.step,
+        masks.reverse,
+        threads,
+        _pointer(masks.resets),
+        _pointer(masks.lengths),
+        packed.data_ptr(),
+        workspace.data_ptr(),
+        *(t.data_ptr() for t in kept),
+        dy.data_ptr(),
+        dh_n.data_ptr(),
+        _pointer(dc_n),
+        dgx.data_ptr(),
+        _pointer(dgh),
+        dh_0.data_ptr(),
+        dc_0.data_ptr(),
     )
-    return dgx, dq, dh_0, dc_0
+    return dgx, dgx if dgh is None else dgh, dh_0, dc_0
 
 
 def _prepared(cell: str, like: Tensor, H: int, at: Layout) -> tuple[tuple[int, bool, int], int, Tensor]:

@@ -6,15 +6,17 @@
 The backward op has no derivative of its own: with create_graph=True the backward pass is the formula's.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.autograd import forward_ad
 
 from chainrule.ops.recurrence import formula
 from chainrule.ops.recurrence.kernels import native
-from chainrule.ops.recurrence.kernels.native import GATES, Kept, Layout, Masks
+from chainrule.ops.recurrence.kernels.native import Kept, Layout, Masks
+from chainrule.ops.recurrence.kernels.products import affine, outer, times
 from chainrule.ops.recurrence.reference import State, Weights
 
 __all__ = ["obstacle", "scan"]
@@ -35,14 +37,16 @@ _DTYPES = (torch.float32, torch.float64)
 _Tensors = tuple[Tensor, ...]
 
 
-def obstacle(cell: str, x: Tensor, weights: Weights) -> str | None:
+def obstacle(x: Tensor, weights: Weights) -> str | None:
     """Why the kernels can't run this call; None if they can."""
     if x.device.type != "cpu":
-        return f"they run on the CPU, and x is on {x.device}"
+        return f"the kernels run on the CPU, and x is on {x.device}"
     if x.dtype not in _DTYPES:
-        return f"they are compiled for float32 and float64, and x is of {x.dtype}"
+        return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
     if weights.W_hr is not None:
-        return "they have no projection, and weight_hr is given"
+        return "the kernels have no projection, and weight_hr is given"
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return "torch.func and forward-mode derivatives go through the formula"
     return None
 
 
@@ -62,6 +66,8 @@ def scan(
         x = x.masked_fill(padding.unsqueeze(-1), 0)  # it may hold NaN, and 0 * NaN is NaN in dW_ih
         lengths = lengths.long().contiguous()
     h_0, c_0 = state if len(state) == 2 else (state[0], None)
+    if not _needs_grad((x, *state, *weights)):
+        save = "nothing"
     y, h_n, c_n, *_ = torch.ops.chainrule.recurrence(
         cell, x, h_0, c_0, *weights[:4], None if resets is None else resets.contiguous(), lengths, reverse, save
     )
@@ -69,23 +75,42 @@ def scan(
 
 
 def _forward(
-    cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor | None,
-    b_hh: Tensor | None, resets: Tensor | None, lengths: Tensor | None, reverse: bool, save: str,
+    cell: str,
+    x: Tensor,
+    h_0: Tensor,
+    c_0: Tensor | None,
+    W_ih: Tensor,
+    W_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    reverse: bool,
+    save: str,
 ) -> _Tensors:
     at = Layout.of(x)
-    gx = linear(at.rows(x), W_ih, b_ih)
+    gx = affine(at.rows(x), W_ih, b_ih)
     h_0, W_hh, c_0 = h_0.contiguous(), W_hh.contiguous(), None if c_0 is None else c_0.contiguous()
     masks = Masks(resets, lengths, reverse)
     y, h_n, c_n, kept = native.scan(cell, gx, h_0, c_0, W_hh, b_hh, at, masks, keep=save != "nothing")
     if save == "states":
-        none = gx.new_empty(0)
-        kept = kept._replace(gates=none, q=none)
+        kept = kept._replace(gates=gx.new_empty(0), q=gx.new_empty(0))
     return y, h_n, c_n, *kept
 
 
 def _forward_fake(
-    cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor | None,
-    b_hh: Tensor | None, resets: Tensor | None, lengths: Tensor | None, reverse: bool, save: str,
+    cell: str,
+    x: Tensor,
+    h_0: Tensor,
+    c_0: Tensor | None,
+    W_ih: Tensor,
+    W_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    reverse: bool,
+    save: str,
 ) -> _Tensors:
     at, H = Layout.of(x), h_0.shape[1]
     N = at.B * at.T
@@ -100,36 +125,54 @@ def _forward_fake(
 
 
 def _backward(
-    cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, W_ih: Tensor, W_hh: Tensor,
-    resets: Tensor | None, lengths: Tensor | None, reverse: bool, gates: Tensor, q: Tensor, h_start: Tensor,
-    c_start: Tensor, needs: list[bool],
+    cell: str,
+    dy: Tensor,
+    dh_n: Tensor,
+    dc_n: Tensor | None,
+    x: Tensor,
+    W_ih: Tensor,
+    W_hh: Tensor,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    reverse: bool,
+    gates: Tensor,
+    q: Tensor,
+    h_start: Tensor,
+    c_start: Tensor,
+    needs: list[bool],
 ) -> _Tensors:
-    at, H = Layout.of(x), W_hh.shape[1]
+    at = Layout.of(x)
     X, dY = at.rows(x), at.rows(dy).contiguous()
     dh_n, dc_n = dh_n.contiguous(), None if dc_n is None else dc_n.contiguous()
     kept, masks = Kept(gates, q, h_start, c_start), Masks(resets, lengths, reverse)
-    dgx, dq, dh_0, dc_0 = native.scan_backward(cell, kept, dY, dh_n, dc_n, W_hh.contiguous(), at, masks)
-    # dgh = dgx, but that in the GRU dq takes the place of dn
-    dgh = (dgx[:, : 2 * H], dq) if cell == "gru" else (dgx,)
-    dx, none = x.new_empty(0), x.new_empty(0)
-    if needs[0]:
-        dx = at.empty(x, x.shape[2])
-        torch.mm(dgx, W_ih, out=at.rows(dx))
+    dgx, dgh, dh_0, dc_0 = native.scan_backward(cell, kept, dY, dh_n, dc_n, W_hh.contiguous(), at, masks)
     return (
-        dx,
+        at.batch(times(dgx, W_ih)) if needs[0] else x.new_empty(0),
         dh_0,
         dc_0,
-        dgx.t() @ X if needs[1] else none,
-        torch.cat([d.t() @ h_start for d in dgh]) if needs[2] else none,
-        dgx.sum(0) if needs[3] else none,
-        torch.cat([d.sum(0) for d in dgh]) if needs[4] else none,
+        outer(dgx, X) if needs[1] else x.new_empty(0),
+        outer(dgh, h_start) if needs[2] else x.new_empty(0),
+        dgx.sum(0) if needs[3] else x.new_empty(0),
+        dgh.sum(0) if needs[4] else x.new_empty(0),
     )
 
 
 def _backward_fake(
-    cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, W_ih: Tensor, W_hh: Tensor,
-    resets: Tensor | None, lengths: Tensor | None, reverse: bool, gates: Tensor, q: Tensor, h_start: Tensor,
-    c_start: Tensor, needs: list[bool],
+    cell: str,
+    dy: Tensor,
+    dh_n: Tensor,
+    dc_n: Tensor | None,
+    x: Tensor,
+    W_ih: Tensor,
+    W_hh: Tensor,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    reverse: bool,
+    gates: Tensor,
+    q: Tensor,
+    h_start: Tensor,
+    c_start: Tensor,
+    needs: list[bool],
 ) -> _Tensors:
     G = (W_ih.shape[0],)
     sizes = zip(needs[1:], (W_ih.shape, W_hh.shape, G, G), strict=True)
@@ -165,22 +208,36 @@ class _Recurrence(torch.autograd.Function):
                 if ctx.save == "states":
                     kept = _gates_again(ctx.cell, x, W_ih, W_hh, b_ih, b_hh, *kept[2:])
                 grads = torch.ops.chainrule.recurrence_backward(
-                    ctx.cell, dy, dh_n, None if c_0 is None else dc_n, x, W_ih, W_hh, resets, lengths, ctx.reverse,
-                    *kept, [needs[0], *needs[3:]],
+                    ctx.cell,
+                    dy,
+                    dh_n,
+                    None if c_0 is None else dc_n,
+                    x,
+                    W_ih,
+                    W_hh,
+                    resets,
+                    lengths,
+                    ctx.reverse,
+                    *kept,
+                    [needs[0], *needs[3:]],
                 )
         return None, *(g if need else None for g, need in zip(grads, needs, strict=True)), None, None, None, None
 
 
 def _gates_again(
-    cell: str, x: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, h_start: Tensor,
+    cell: str,
+    x: Tensor,
+    W_ih: Tensor,
+    W_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    h_start: Tensor,
     c_start: Tensor,
 ) -> list[Tensor]:
     """What was not kept: as the state before each step was, all steps are one step of N rows."""
     X = Layout.of(x).rows(x).unsqueeze(1)
     c = c_start if cell == "lstm" else None
-    again = torch.ops.chainrule.recurrence(
-        cell, X, h_start, c, W_ih, W_hh, b_ih, b_hh, None, None, False, "gates"
-    )
+    again = torch.ops.chainrule.recurrence(cell, X, h_start, c, W_ih, W_hh, b_ih, b_hh, None, None, False, "gates")
     return [*again[3:5], h_start, c_start]
 
 
@@ -188,7 +245,7 @@ def _by_formula(
     cell: str, inputs: tuple[Any, ...], masks: tuple[Any, ...], cotangents: _Tensors, needs: tuple[bool, ...]
 ) -> list[Tensor | None]:
     # aliases: the gradient towards h_0 must not contain what reaches it through an x computed from it
-    alias = [None if t is None else t.view_as(t) for t in inputs]
+    alias: list[Any] = [None if t is None else t.view_as(t) for t in inputs]
     x, h_0, c_0, *weights = alias
     state = (h_0,) if c_0 is None else (h_0, c_0)
     y, last = formula.scan(cell, x, state, Weights(*weights), *masks)
@@ -198,13 +255,15 @@ def _by_formula(
     return [next(found) if need else None for need in needs]
 
 
-def _autograd(*inputs: Any) -> _Tensors:
-    if torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in inputs[1:8]):
-        outputs: _Tensors = _Recurrence.apply(*inputs)  # type: ignore[no-untyped-call]
-        return outputs
+def _needs_grad(inputs: Sequence[Tensor | None]) -> bool:
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs)
+
+
+def _autograd(*inputs: Any) -> Any:
+    if _needs_grad(inputs[1:8]):
+        return _Recurrence.apply(*inputs)  # type: ignore[no-untyped-call]
     with torch._C._AutoDispatchBelowAutograd():
-        outputs = torch.ops.chainrule.recurrence(*inputs[:-1], "nothing")
-    return outputs
+        return torch.ops.chainrule.recurrence(*inputs)
 
 
 _LIBRARY.impl("recurrence", _forward, "CPU")

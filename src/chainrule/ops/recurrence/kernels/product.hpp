@@ -47,9 +47,9 @@ void multiply(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
         for (int n = 0; n < N; ++n) weights[n] = load(w + (n / gates) * panel + (k * gates + n % gates) * L);
 #pragma GCC unroll 32
         for (int r = 0; r < R; ++r) {
-            const Vector<S> spread = Vector<S>{} + a[r * lda + k];
+            const Vector<S> x = spread(a[r * lda + k]);
 #pragma GCC unroll 32
-            for (int n = 0; n < N; ++n) sum[r][n] += spread * weights[n];
+            for (int n = 0; n < N; ++n) sum[r][n] += x * weights[n];
         }
     };
     int64_t k = 0;

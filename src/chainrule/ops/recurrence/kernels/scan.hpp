@@ -112,6 +112,7 @@ template <class C, class S> struct Forward : Group<C, S, C::gates> {
                 if constexpr (C::has_c) at.put(this->at(call.c_start, b0 + r, t), s.c);
             }
             if (live[r]) C::step(at, gh, s, data[r]);
+            else if (C::has_q && data[r].keep) at.put(data[r].q, Vector<S>{});
             at.put(this->at(call.y, b0 + r, t), live[r] ? s.h : Vector<S>{});
             at.put(h_new + r * stride, s.h);
             if constexpr (C::has_c) at.put(c + r * stride, s.c);
@@ -149,10 +150,10 @@ template <class C, class S> struct Backward : Group<C, S, 1> {
     void cell_backward(int64_t t, int64_t r, S* dh, S* dc, S* dgh) {
         const int64_t b = b0 + r;
         const Row<S> row{this->at(call.gates, b, t, C::gates), this->at(call.q, b, t), true,
-                         this->at(call.dgx, b, t, C::gates), this->at(call.dq, b, t), dgh};
+                         this->at(call.dgx, b, t, C::gates), this->at(call.dgh, b, t, C::gates), dgh};
         if (!call.live(b, t)) {
             clear(row.dgx, C::gates * H);
-            if constexpr (C::has_q) clear(row.dq, H);
+            if (row.dgh) clear(row.dgh, C::gates * H);
             clear(dgh, C::gates * H);
             return;
         }

@@ -11,17 +11,14 @@ using Parallel = void (*)(void (*task)(void*), void* argument, unsigned threads,
 
 std::atomic<bool> forked{false};
 
-Parallel find_parallel() {
-    // The threads of a pool don't survive a fork: in the child they would be waited for without end.
-    pthread_atfork(nullptr, nullptr, [] { forked = true; });
-    return reinterpret_cast<Parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
-}
+// The threads of a pool don't survive a fork: in the child they would be waited for without end.
+const int registered = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 
 }  // namespace
 
 void on_torch_threads(int threads, void (*task)(void*), void* argument) {
-    static const Parallel parallel = find_parallel();
-    if (threads == 1 || forked || !parallel) return task(argument);
+    static const auto parallel = reinterpret_cast<Parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
+    if (threads == 1 || forked || registered != 0 || !parallel) return task(argument);
     parallel(task, argument, unsigned(threads), 0);
 }
 

@@ -39,6 +39,9 @@ template <class S> using Vector = typename Types<S>::Vector;
 template <class S> using Integers = typename Types<S>::Integers;
 template <class S> inline constexpr int lanes = width / int(sizeof(S));
 
+// One number in all lanes. x - 0 is x for every x, which the compiler knows; x + 0 is not (-0).
+template <class S> inline Vector<S> spread(S x) { return x - Vector<S>{}; }
+
 template <class S> inline Vector<S> load(const S* p) { return *reinterpret_cast<const typename Types<S>::Unaligned*>(p); }
 
 template <class S> inline void store(S* p, Vector<S> v) { *reinterpret_cast<typename Types<S>::Unaligned*>(p) = v; }

@@ -1,0 +1,247 @@
+"""What the compiled rung promises beyond the laws: every level, accuracy, bits, memory, registration, fallbacks."""
+
+import math
+import multiprocessing
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from chainrule.errors import ArgumentError, BackendError
+from chainrule.functional import gru
+from chainrule.ops.recurrence.kernels import LEVELS, _scan, native
+from chainrule.ops.recurrence.op import choose
+from chainrule.ops.recurrence.reference import Weights
+from tests.ops.recurrence.problems import RUNGS, Problem, gradients, present, problems, rungs
+from tests.tolerances import GATE_ULPS, close, close_scan
+
+CELLS = tuple(native.CELLS)
+SIZES = st.sampled_from([1, 3, 5, 16, 17, 33, 64])
+
+
+def _outcome(problem: Problem, **options: object) -> list[Tensor]:
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    outputs = problem.run(x, state, weights, **options)
+    return [*outputs, *gradients(outputs, present(x, *state, *weights))]
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def poisoned() -> Iterator[None]:
+    """Memory that torch does not initialise holds NaN; all memory of the kernels is torch's."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@settings(deadline=None, max_examples=30)
+@given(
+    problem=problems(cell=st.sampled_from(CELLS), B=st.integers(1, 20), H=SIZES),
+    masked=st.booleans(),
+    reverse=st.booleans(),
+)
+def test_every_level_equals_the_reference(
+    level: int, dtype: torch.dtype, problem: Problem, masked: bool, reverse: bool
+) -> None:
+    options: dict[str, object] = {"reverse": reverse}
+    if masked:
+        options |= {"resets": problem.resets(), "lengths": problem.lengths()}
+    expected = _outcome(problem, backend="reference", **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_level", level)
+        actual = _outcome(problem.of(dtype), backend="kernels", **options)
+    for a, e in zip(actual, expected, strict=True):
+        close_scan(a, e, problem.T, problem.H)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("edge", ["first", "last", "every"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_resets_at_the_edges(cell: str, edge: str, reverse: bool) -> None:
+    problem = Problem(cell, B=9, H=17)
+    resets = torch.zeros(problem.B, problem.T, dtype=torch.bool)
+    resets[:, {"first": slice(1), "last": slice(-1, None), "every": slice(None)}[edge]] = True
+    outcomes = [_outcome(problem, resets=resets, reverse=reverse, backend=b) for b in ("kernels", "reference")]
+    for actual, expected in zip(*outcomes, strict=True):
+        close(actual, expected)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("T", [1, 6])
+@pytest.mark.parametrize("save", ["gates", "states"])
+def test_no_uninitialised_memory_is_read(cell: str, T: int, save: str, poisoned: None) -> None:
+    problem = Problem(cell, B=9, T=T, H=5)
+    options = {"resets": problem.resets(), "lengths": problem.lengths(), "save": save}
+    assert torch.empty(3).isnan().all()
+    for actual, expected in zip(
+        _outcome(problem, **options), _outcome(problem, backend="reference", **options), strict=True
+    ):
+        close(actual, expected)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_saving_states_gives_the_same_gradients(cell: str) -> None:
+    problem = Problem(cell, B=3, T=11, H=17)
+    for options in ({}, {"resets": problem.resets(), "lengths": problem.lengths(), "reverse": True}):
+        gates, states = (_outcome(problem, save=save, **options) for save in ("gates", "states"))
+        for a, b in zip(gates, states, strict=True):
+            close(a, b)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_same_bits_a_thousand_times(cell: str, two_threads: None) -> None:
+    problem = Problem(cell, B=7, T=12, I=4, H=48, dtype=torch.float32)
+    x, (h_0, *c_0) = problem.inputs(), problem.state()
+    W_ih, W_hh, _, b_hh = present(*problem.weights())
+    with torch.no_grad():
+        gx = torch.nn.functional.linear(x.flatten(0, 1), W_ih)
+        at, masks = native.Layout.of(x), native.Masks(problem.resets(), problem.lengths(), False)
+
+        def scan() -> tuple[Tensor, ...]:
+            y, h, c, kept = native.scan(
+                cell, gx.clone(), h_0, c_0[0] if c_0 else None, W_hh, b_hh, at, masks, keep=True
+            )
+            back = native.scan_backward(cell, kept, y.flatten(0, 1), h, c if c_0 else None, W_hh, at, masks)
+            return y, h, c, *kept, *back
+
+        torch.set_num_threads(1)
+        alone = scan()
+        torch.set_num_threads(2)
+        for _ in range(1000):
+            assert all(torch.equal(a, b) for a, b in zip(alone, scan(), strict=True))
+
+
+@pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("function", ["sigmoid", "tanh"])
+def test_gate_functions_are_accurate(level: int, dtype: torch.dtype, function: str) -> None:
+    info = torch.finfo(dtype)
+    end = -math.log(info.tiny)
+    small = torch.logspace(math.log10(info.smallest_normal) - 5, 1.5, 100_001, dtype=torch.float64)
+    x = torch.cat((torch.linspace(-end, end, 500_001, dtype=torch.float64), small, -small)).to(dtype)
+    y = _evaluated(level, function, x)
+    exact = x.numpy().astype(np.longdouble)
+    e = np.exp(-np.abs(exact))
+    expected = np.tanh(exact) if function == "tanh" else np.where(exact < 0, e, 1) / (1 + e)
+    unit = np.spacing(np.abs(expected).astype(x.numpy().dtype)).astype(np.longdouble)
+    normal = np.abs(expected) > 4 * info.tiny if function == "sigmoid" else np.full(len(x), True)
+    errors = np.abs(y.numpy() - expected)
+    assert (errors / unit)[normal].max() <= GATE_ULPS
+    assert errors.max() <= 1e-6
+    assert errors[~normal].max(initial=0) <= 2 * info.tiny
+
+
+@pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gate_functions_at_the_edges(level: int, dtype: torch.dtype) -> None:
+    denormal = torch.finfo(dtype).smallest_normal / 4
+    x = torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, denormal, -denormal], dtype=dtype)
+    sigmoid, tanh = (_evaluated(level, f, x) for f in ("sigmoid", "tanh"))
+    assert torch.equal(sigmoid[[0, 1, 2, 3, 5, 6]], torch.tensor([0.5, 0.5, 1, 0, 0.5, 0.5], dtype=dtype))
+    assert torch.equal(tanh[[0, 1, 2, 3, 5, 6]], torch.tensor([0, 0, 1, -1, denormal, -denormal], dtype=dtype))
+    assert tanh[1].signbit()
+    assert not tanh[0].signbit()
+    assert sigmoid[4].isnan()
+    assert tanh[4].isnan()
+
+
+def _evaluated(level: int, function: str, x: Tensor) -> Tensor:
+    y = torch.empty_like(x)
+    _scan.evaluate(level, x.dtype == torch.float64, function == "sigmoid", len(x), x.data_ptr(), y.data_ptr())
+    return y
+
+
+def _call(cell: str, dtype: torch.dtype, needs_grad: bool, masked: bool) -> tuple[object, ...]:
+    problem = Problem(cell, dtype=dtype)
+    h_0, *c_0 = problem.state()
+    tensors = [problem.inputs(), h_0, c_0[0] if c_0 else None, *problem.weights()]
+    tensors = [t if t is None else t.detach().requires_grad_(needs_grad) for t in tensors]
+    masks = (problem.resets(), problem.lengths()) if masked else (None, None)
+    return cell, *tensors, *masks, False, "gates"
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("needs_grad", [False, True])
+def test_the_op_is_registered_well(cell: str, needs_grad: bool) -> None:
+    op = torch.ops.chainrule.recurrence.default
+    torch.library.opcheck(op, _call(cell, torch.float32, needs_grad, masked=True))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_backward_op_is_registered_well(cell: str) -> None:
+    _, x, _, c_0, W_ih, W_hh, *_ = call = _call(cell, torch.float32, needs_grad=False, masked=False)
+    y, h_n, c_n, *kept = torch.ops.chainrule.recurrence(*call)
+    masks = (None, None, False)
+    arguments = (cell, y, h_n, None if c_0 is None else c_n, x, W_ih, W_hh, *masks, *kept, [True] * 5)
+    torch.library.opcheck(torch.ops.chainrule.recurrence_backward.default, arguments)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_compiled_into_one_graph(cell: str) -> None:
+    problem = Problem(cell, dtype=torch.float32)
+    x, state, weights, resets = problem.inputs(), problem.state(), problem.weights(), problem.resets()
+
+    def run(x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        return problem.run(2 * x, state, weights, resets=resets)
+
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    towards = present(x, *state, *weights)
+    for a, b in zip(gradients(compiled(x, *state), towards), gradients(run(x, *state), towards), strict=True):
+        close(a, b)
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_runs_in_a_forked_child(started: bool, two_threads: None) -> None:
+    """The child has none of its parent's threads, whether or not they had started; torch itself would wait for them."""
+    gx, h_0, W_hh = torch.ones(64 * 40, 192), torch.zeros(64, 64), torch.eye(64).repeat(3, 1)
+    at, masks = native.Layout(64, 40, 40, 1), native.Masks(None, None, False)
+
+    def scan() -> None:
+        native.scan("gru", gx, h_0, None, W_hh, None, at, masks, keep=False)
+
+    if started:
+        scan()
+    child = multiprocessing.get_context("fork").Process(target=scan)
+    child.start()
+    child.join(timeout=20)
+    if child.exitcode is None:
+        child.kill()
+    assert child.exitcode == 0
+
+
+def test_which_rung_runs_and_why() -> None:
+    problem = Problem("lstm", dtype=torch.float32)
+    x, weights = problem.inputs(), Weights(*problem.weights())  # type: ignore[arg-type]
+    assert choose("lstm", x, weights) == ("kernels", f"torch.float32 on the CPU, instructions {LEVELS[0]}")
+    for rung in RUNGS:
+        assert choose("lstm", x, weights, rung)[0] == rung
+    W_hr = torch.ones(3, 5)
+    assert choose("lstm", x, weights._replace(W_hr=W_hr)) == (
+        "formula",
+        "the kernels have no projection, and weight_hr is given",
+    )
+    assert rungs("lstm_projected") == RUNGS[1:]
+    with pytest.raises(BackendError, match="cannot run this lstm: the kernels have no projection"):
+        choose("lstm", x, weights._replace(W_hr=W_hr), "kernels")
+    with pytest.raises(BackendError, match=r"cannot run this lstm: .* x is torch\.bfloat16"):
+        choose("lstm", x.bfloat16(), weights, "kernels")
+    with pytest.raises(BackendError, match=r"cannot run this lstm: .* x is on meta"):
+        choose("lstm", x.to("meta"), weights, "kernels")
+
+
+def test_unknown_save() -> None:
+    with pytest.raises(ArgumentError, match="unknown save 'all': expected 'gates' or 'states'"):
+        gru(torch.zeros(1, 1, 1), None, torch.zeros(3, 1), torch.zeros(3, 1), save="all")
