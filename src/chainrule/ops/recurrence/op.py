@@ -14,6 +14,7 @@ from chainrule.ops.recurrence.reference import State, Weights
 __all__ = ["choose", "gru", "lstm", "rnn"]
 
 _RUNGS = {"kernels": kernels.scan, "formula": formula.scan, "reference": reference.scan}
+_FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
 _SAVES = ("gates", "states")
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
@@ -168,6 +169,8 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto") -> tup
         return backend, f"backend={backend!r} asks for it"
     if obstacle is not None:
         return "formula", obstacle
+    if x.shape[1] == 1 and x.shape[0] <= _FEW_ROWS:
+        return "formula", f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
     return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
 
 
