@@ -30,7 +30,14 @@ def fit_command(
         Option(help="1; for conv as many as the window needs.", rich_help_panel="Model", show_default=False),
     ] = None,
     window: o.Window = None,
-    dropout: Annotated[float, Option(help="Share of features dropped in training.", rich_help_panel="Model")] = 0.0,
+    dropout: Annotated[
+        float | None,
+        Option(
+            help="Share of features dropped in training; 0.2 for text and sound, else 0.",
+            rich_help_panel="Model",
+            show_default=False,
+        ),
+    ] = None,
     tied: Annotated[
         bool, Option("--tied", help="The output weights are the embedding (symbols).", rich_help_panel="Model")
     ] = False,

@@ -36,6 +36,7 @@ __all__ = ["fit", "load", "solved_exactly"]
 
 _AS_FOUND = Reading()
 _WINDOW = 64
+_DROPOUT = 0.2
 _RUNS: dict[str, type[SymbolRun] | type[SeriesRun] | type[ClassifierRun]] = {
     "symbols": SymbolRun,
     "series": SeriesRun,
@@ -69,7 +70,7 @@ def fit(
     hidden: int | None = None,
     layers: int | None = None,
     window: int | None = None,
-    dropout: float = 0.0,
+    dropout: float | None = None,
     tied: bool = False,
     head: str = "gaussian",
     minutes: float | None = None,
@@ -96,7 +97,7 @@ def fit(
         layers: None takes as many as the window needs for conv, else 1.
         window: steps that ar, mlp and conv see, and that gradients go back through; None takes 64, or a tenth of a
             short series; for a linear ar the order of least BIC up to that. Not for images.
-        dropout: share of features dropped in training.
+        dropout: share of features dropped in training; None takes 0.2 for networks of text and sound, else 0.
         tied: the output weights are the embedding (symbols only).
         head: "gaussian" or "student", for real values.
         minutes: the budget in wall-clock time, 3 unless steps are given.
@@ -145,7 +146,7 @@ def fit(
             hidden=(32 if images else 256) if hidden is None else hidden,
             layers=layers,
             window=window,
-            dropout=dropout,
+            dropout=_dropout(data, model) if dropout is None else dropout,
             tied=tied,
             head=head,
         ),
@@ -239,6 +240,11 @@ def _window(data: Data, transform: str, *, linear: bool) -> int:
         return most
     train = data.values[: split_in_time(len(data.values), 1, data.name, "step")[0]]
     return select_order(Transform.fit(transform, train).apply(torch.from_numpy(train)), most)
+
+
+def _dropout(data: Data, model: str | None) -> float:
+    """Networks see a text many times over within minutes, and learn it by heart; series they are slower to."""
+    return _DROPOUT if isinstance(data, Symbols) and model != "ar" else 0.0
 
 
 def _stored(source: str) -> str:
