@@ -9,7 +9,8 @@ outputs, states and gradients alike. The same numbers hold locally and in CI.
 | formula with reference, torch     | float32 | 2e-4                                           |
 | kernels with reference (float64)  | float64 | 1e-10                                          |
 | kernels with reference (float64)  | float32 | 1e-6 (T + sqrt(H)): an error of the size of a  |
-|                                   |         | rounding is made at each step                  |
+|                                   |         | rounding is made at each step, and weights of  |
+|                                   |         | spectral radius about 1 do not let it grow     |
 | sigmoid, tanh of the kernels      | both    | 3 units in the last place                      |
 | least squares with statsmodels    | float64 | 1e-8                                           |
 """

@@ -74,6 +74,12 @@ def test_the_verdict_follows_the_best_rows_interval(model: ComparisonRow, verdic
     assert result.verdict().startswith(verdict)
 
 
+def test_a_sure_gain_counts_though_a_greater_one_is_not_sure() -> None:
+    rows = (row("i.i.d.", 2.0, 0.0, 0.0), row("gru", 0.5, 1.5, 1.6), row("ar", 0.6, 1.4, 0.9))
+    verdict = Comparison("x", "step", 100, rows).verdict()
+    assert verdict == "Order matters here: ar gains 1.400 +- 0.900 nats per step over i.i.d."
+
+
 def test_symbols_are_compared_with_counts(tmp_path: Path) -> None:
     result = chainrule.compare(symbols(), ["ar"], window=4, steps=2, out=tmp_path / "out", quiet=True)
     assert [r.name for r in result.rows] == ["unigram", "bigram", "ar"]

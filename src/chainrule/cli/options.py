@@ -26,7 +26,8 @@ NewSource = Annotated[
 RunFolder = Annotated[Path, Argument(metavar="RUN", help="The folder that fit made.", show_default=False)]
 
 Hidden = Annotated[
-    int | None, Option(help="Features a step; 256, for images 32.", rich_help_panel=_MODEL, show_default=False)
+    int | None,
+    Option(help="Features a step; 256 for text and sound, else 32.", rich_help_panel=_MODEL, show_default=False),
 ]
 Window = Annotated[
     int | None,

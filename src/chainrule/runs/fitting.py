@@ -93,7 +93,7 @@ def fit(
     Args:
         source: a file, a folder, the name of a built-in set, values in memory (NumPy, pandas), or data already read.
         model: ar, mlp, conv, rnn, gru or lstm; None takes gru, and conv for images.
-        hidden: features a step; None takes 256, and 32 for images. Not for ar.
+        hidden: features a step; None takes 256 for text and sound, 32 for series and what is labelled. Not for ar.
         layers: None takes as many as the window needs for conv, else 1.
         window: steps that ar, mlp and conv see, and that gradients go back through; None takes 64, or a tenth of a
             short series; for a linear ar the order of least BIC up to that. Not for images.
@@ -143,7 +143,7 @@ def fit(
         reading=reading,
         model=ModelConfig(
             name=model or ("conv" if images else "gru"),
-            hidden=(32 if images else 256) if hidden is None else hidden,
+            hidden=(256 if isinstance(data, Symbols) else 32) if hidden is None else hidden,
             layers=layers,
             window=window,
             dropout=_dropout(data, model) if dropout is None else dropout,

@@ -54,7 +54,9 @@ class Problem:
         shapes: list[tuple[int, ...]] = [(G, self.I), (G, self.P), (G,), (G,)]
         if self.cell == "lstm_projected":
             shapes.append((self.P, self.H))
-        drawn = [0.6 * self.draw(*shape, offset=10 + k) for k, shape in enumerate(shapes)]
+        # Of a spectral radius of at most about one: what expands, expands every rounding too, and no bound holds.
+        scale = min(0.6, self.P**-0.5)
+        drawn = [scale * self.draw(*shape, offset=10 + k) for k, shape in enumerate(shapes)]
         kept = [None if len(w.shape) == 1 and not self.bias else w.requires_grad_() for w in drawn]
         return tuple(kept)
 

@@ -47,7 +47,7 @@ def poisoned() -> Iterator[None]:
 
 @pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=60)
 @given(
     problem=problems(cell=st.sampled_from(CELLS), B=st.integers(1, 20), H=SIZES),
     masked=st.booleans(),
