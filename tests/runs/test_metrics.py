@@ -17,7 +17,6 @@ from chainrule.runs.metrics import (
     mase,
     mase_scale,
     nats_to_bits,
-    pinball,
     rmse,
 )
 from tests.tolerances import RELATIVE
@@ -71,22 +70,6 @@ def test_crps_moves_and_scales_with_the_data() -> None:
     np.testing.assert_allclose(moved, 5 * crps_from_paths(paths, actual), rtol=TINY)
 
 
-def test_pinball_is_least_at_the_true_quantile() -> None:
-    y = np.random.default_rng(0).standard_normal(2_001)
-    for level in (0.1, 0.5, 0.8):
-        best = np.quantile(y, level)
-        loss = [pinball(np.full_like(y, q), y, level).mean() for q in (best - 0.1, best, best + 0.1)]
-        assert loss[1] < min(loss[0], loss[2])
-    np.testing.assert_allclose(pinball(y, y[::-1], 0.5), np.abs(y - y[::-1]) / 2, rtol=TINY)
-
-
-def test_twice_the_mean_pinball_over_all_levels_is_the_crps_of_a_gaussian() -> None:
-    levels, actual = (np.arange(20_000) + 0.5) / 20_000, 0.7
-    mean = np.mean([pinball(stats.norm.ppf(level), actual, level) for level in levels[::20]])
-    closed_form = 0.7 * (2 * stats.norm.cdf(0.7) - 1) + 2 * stats.norm.pdf(0.7) - 1 / np.sqrt(np.pi)
-    assert 2 * mean == pytest.approx(closed_form, rel=1e-3)  # the sum over 1,000 levels for the integral
-
-
 def test_coverage_counts_the_ends() -> None:
     assert coverage([0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 1.5, -0.5]) == 0.5
 
@@ -106,8 +89,6 @@ BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: crps_from_paths([[1.0]], [1.0]), ArgumentError, "at least 2 paths, got 1"),
     (lambda: crps_from_paths([[1.0], [2.0]], 1.0), ShapeError, r"got shapes \(2, 1\) and \(\)"),
     (lambda: crps_from_paths([1.0, np.inf], 1.0), MissingValuesError, "paths has 1 of 2"),
-    (lambda: pinball(1.0, 1.0, 1.0), ArgumentError, "between 0 and 1, got 1"),
-    (lambda: pinball([1.0], [1.0, 2.0], 0.5), ShapeError, "quantile and actual must have the same shape"),
     (lambda: coverage([2.0], [1.0], [1.0]), ArgumentError, "lower must not exceed upper, got 1 places"),
     (lambda: coverage([0.0], [1.0, 1.0], [1.0]), ShapeError, "upper and actual must have the same shape"),
 ]

@@ -113,7 +113,7 @@ def compare(
     refuse_existing(folder)
     budget = 1.0 if minutes is None and steps is None else minutes
     if any(not solved_exactly(data, name, head) for name in models):
-        _warm_up(data)
+        _warm_up()
     rows: list[ComparisonRow] = []
     score: Score | None = None
     for name in models:
@@ -137,12 +137,12 @@ def compare(
             )
         assert isinstance(run.result, Score)
         score = run.result
-        gained, gained_95 = score.gain(next(iter(score.baselines)), len(models))
+        gained, gained_95 = score.gain(next(iter(score.baselines)), _compared(score, models))
         seconds = time.monotonic() - began
         errors = score.errors.get("model")
         rows.append(ComparisonRow(name, score.nats, gained, gained_95, errors, run.parameters, seconds, peak.bytes))
     assert score is not None
-    result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, len(models)), *rows))
+    result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, models)), *rows))
     write_json(folder / "comparison.json", result.to_dict())
     names = [row.name for row in result.rows[1:]]
     gains = [row.gained for row in result.rows[1:]]
@@ -150,10 +150,15 @@ def compare(
     return result
 
 
-def _warm_up(data: Symbols | Series) -> None:
-    """One step of the smallest network: what only the first fit in a process pays is then in no model's figures."""
+def _warm_up() -> None:
+    """One step on a small set: what only the first fit in a process pays is then in no model's figures."""
     with TemporaryDirectory() as folder:
-        fit(data, "rnn", hidden=1, window=1, steps=1, out=Path(folder) / "run", quiet=True)
+        fit("sunspots", "rnn", hidden=1, window=1, steps=1, out=Path(folder) / "run", quiet=True)
+
+
+def _compared(score: Score, models: Sequence[str]) -> int:
+    """How many gains over i.i.d. are looked at: the models', and those of the other baselines."""
+    return len(models) + len(score.baselines) - 1
 
 
 def _baseline_rows(score: Score, comparisons: int) -> list[ComparisonRow]:

@@ -1,7 +1,7 @@
 """Scores of forecasts, in numpy and float64: point errors, proper scores of distributions, coverage.
 
-`mae`, `rmse`, `mase` and `coverage` summarise everything they are given in one number; the proper scores
-`crps_from_paths` and `pinball` give one number per forecast, for the caller to average over what it likes.
+`mae`, `rmse`, `mase` and `coverage` summarise everything they are given in one number; the proper score
+`crps_from_paths` gives one number per forecast, for the caller to average over what it likes.
 Missing values: a NaN or an infinity is refused, never skipped, because a mean over fewer points is the
 score of another series.
 """
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ArgumentError, MissingValuesError, ShapeError, TooShortError
 
-__all__ = ["coverage", "crps_from_paths", "mae", "mase", "mase_scale", "nats_to_bits", "pinball", "rmse"]
+__all__ = ["coverage", "crps_from_paths", "mae", "mase", "mase_scale", "nats_to_bits", "rmse"]
 
 _Floats = NDArray[np.float64]
 
@@ -96,21 +96,6 @@ def crps_from_paths(paths: ArrayLike, actual: ArrayLike) -> _Floats:
     rank = 2.0 * np.arange(1, n + 1) - n - 1
     distance = np.tensordot(rank, error, axes=1) / (n * (n - 1))
     return np.asarray(np.abs(error).mean(axis=0) - distance, dtype=np.float64)
-
-
-def pinball(quantile: ArrayLike, actual: ArrayLike, level: float) -> _Floats:
-    """Loss of a quantile forecast at ``level``, of each forecast; least in expectation at the true quantile.
-
-    ``quantile`` and ``actual`` have one shape. Averaged over all levels and doubled it is the CRPS.
-    Koenker & Bassett (1978), "Regression quantiles".
-
-    >>> pinball([2.0, 2.0], [3.0, 1.0], 0.9).round(3).tolist()
-    [0.9, 0.1]
-    """
-    if not 0 < level < 1:
-        raise ArgumentError(f"level must lie between 0 and 1, got {level}")
-    q, y = _same_shape("quantile", quantile, "actual", actual)
-    return np.maximum(level * (y - q), (level - 1) * (y - q))
 
 
 def coverage(lower: ArrayLike, upper: ArrayLike, actual: ArrayLike) -> float:
