@@ -105,16 +105,13 @@ def test_saving_states_gives_the_same_gradients(cell: str) -> None:
 def test_the_same_bits_a_thousand_times(cell: str, two_threads: None) -> None:
     problem = Problem(cell, B=7, T=12, I=4, H=48, dtype=torch.float32)
     x, (h_0, *c_0) = problem.inputs(), problem.state()
-    W_ih, W_hh, _, b_hh = present(*problem.weights())
+    weights, masks = Weights(*problem.weights()), native.Masks(problem.resets(), problem.lengths(), False)  # type: ignore[arg-type]
     with torch.no_grad():
-        gx = torch.nn.functional.linear(x.flatten(0, 1), W_ih)
-        at, masks = native.Layout.of(x), native.Masks(problem.resets(), problem.lengths(), False)
 
         def scan() -> tuple[Tensor, ...]:
-            y, h, c, kept = native.scan(
-                cell, gx.clone(), h_0, c_0[0] if c_0 else None, W_hh, b_hh, at, masks, keep=True
-            )
-            back = native.scan_backward(cell, kept, y.flatten(0, 1), h, c if c_0 else None, W_hh, at, masks)
+            y, h, c, kept = native.forward(cell, x, h_0, c_0[0] if c_0 else None, weights, masks, "gates")
+            needs = (True,) * 5
+            back = native.backward(cell, y, h, c if c_0 else None, x, weights, masks, kept, needs)
             return y, h, c, *kept, *back
 
         torch.set_num_threads(1)
@@ -182,10 +179,10 @@ def test_the_op_is_registered_well(cell: str, needs_grad: bool) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_backward_op_is_registered_well(cell: str) -> None:
-    _, x, _, c_0, W_ih, W_hh, *_ = call = _call(cell, torch.float32, needs_grad=False, masked=False)
+    _, x, _, c_0, *weights = call = _call(cell, torch.float32, needs_grad=False, masked=False)
     y, h_n, c_n, *kept = torch.ops.chainrule.recurrence(*call)
     masks = (None, None, False)
-    arguments = (cell, y, h_n, None if c_0 is None else c_n, x, W_ih, W_hh, *masks, *kept, [True] * 5)
+    arguments = (cell, y, h_n, None if c_0 is None else c_n, x, *weights[:4], *masks, *kept, [True] * 5)
     torch.library.opcheck(torch.ops.chainrule.recurrence_backward.default, arguments)
 
 
@@ -206,11 +203,11 @@ def test_compiled_into_one_graph(cell: str) -> None:
 @pytest.mark.parametrize("started", [False, True])
 def test_runs_in_a_forked_child(started: bool, two_threads: None) -> None:
     """The child has none of its parent's threads, whether or not they had started; torch itself would wait for them."""
-    gx, h_0, W_hh = torch.ones(64 * 40, 192), torch.zeros(64, 64), torch.eye(64).repeat(3, 1)
-    at, masks = native.Layout(64, 40, 40, 1), native.Masks(None, None, False)
+    x, h_0 = torch.ones(64, 40, 8), torch.zeros(64, 64)
+    weights, masks = Weights(torch.ones(192, 8), torch.eye(64).repeat(3, 1)), native.Masks(None, None, False)
 
     def scan() -> None:
-        native.scan("gru", gx, h_0, None, W_hh, None, at, masks, keep=False)
+        native.forward("gru", x, h_0, None, weights, masks, "nothing")
 
     if started:
         scan()

@@ -1,10 +1,44 @@
-# The arguments of forward and backward are those of Call (call.hpp), in the order of module.cpp; 0 is a null pointer.
+# Call is that of call.hpp: sizes, and addresses of memory that the caller keeps alive; 0 is a null pointer.
+
+class Call:
+    B: int
+    T: int
+    I: int
+    H: int
+    reverse: int
+    threads: int
+    x: tuple[int, int, int]  # address, and the strides of rows and steps
+    y: tuple[int, int, int]
+    dy: tuple[int, int, int]
+    dx: tuple[int, int, int]
+    resets: int
+    lengths: int
+    W_ih: int
+    W_hh: int
+    b_ih: int
+    b_hh: int
+    workspace: int
+    gates: int
+    q: int
+    h_start: int
+    c_start: int
+    h_0: int
+    c_0: int
+    h_n: int
+    c_n: int
+    dh_n: int
+    dc_n: int
+    dh_0: int
+    dc_0: int
+    dW_ih: int
+    dW_hh: int
+    db_ih: int
+    db_hh: int
+    def __init__(self) -> None: ...
 
 def levels() -> list[str]: ...
-def packed_size(level: int, is_double: bool, cell: int, H: int, /) -> int: ...
-def workspace_size(level: int, is_double: bool, cell: int, H: int, B: int, threads: int, /) -> int: ...
-def pack(level: int, is_double: bool, cell: int, H: int, W: int, bias: int, packed: int, /) -> None: ...
-def pack_backward(level: int, is_double: bool, cell: int, H: int, W: int, packed: int, /) -> None: ...
-def forward(level: int, is_double: bool, cell: int, /, *sizes_and_pointers: int) -> None: ...
-def backward(level: int, is_double: bool, cell: int, /, *sizes_and_pointers: int) -> None: ...
+def forward_workspace(level: int, is_double: bool, cell: int, call: Call, /) -> int: ...
+def backward_workspace(level: int, is_double: bool, cell: int, call: Call, /) -> int: ...
+def forward(level: int, is_double: bool, cell: int, call: Call, /) -> None: ...
+def backward(level: int, is_double: bool, cell: int, call: Call, /) -> None: ...
 def evaluate(level: int, is_double: bool, sigmoid: bool, n: int, x: int, y: int, /) -> None: ...

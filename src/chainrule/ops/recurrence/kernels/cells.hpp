@@ -13,12 +13,10 @@ struct Units {
     template <class S> void put(S* row, Vector<S> v, int gate = 0) const { store(row + gate * H + j, v, n); }
 };
 
-// What belongs to one row of the batch at one step; see Call for the meaning of each.
+// What one row of the batch has at one step; see Call for the meaning of each.
 template <class S> struct Row {
     S *gates, *q;  // gates: gx, until `step` replaces it
     bool keep;     // whether `step` leaves gates and q for the backward pass
-    S *dgx, *dgh;
-    S* dgh_again;  // where the product of this step reads it
 };
 
 template <class S> struct State {
@@ -36,31 +34,34 @@ template <class S> struct Relu {
 };
 
 // Each cell has: the number of its gates; whether it has a c and a q; `step`, which turns gh, the state and the row's gx
-// into the new state; `step_backward`, which turns the gradient of the new state into dgx, dq and dgh, and into
-// what reaches the old state directly, not through W_hh.
+// into the new state; `step_backward`, which turns the gradient of the new state into those of the products, in `d`,
+// and into what reaches the old state directly, not through W_hh.
+//
+// d, the gradients of gx and gh, is `wide` times H numbers. They share what is equal: dgx begins at dgx * H, dgh at 0, and the
+// k-th H numbers of dgh belong to gate dgh_gate(k). Those of dgx are in the order of the gates.
 
 // h_t = f(gx + gh)
 template <class S, class F> struct Rnn {
-    static constexpr int gates = 1;
+    static constexpr int gates = 1, wide = 1, dgx = 0;
     static constexpr bool has_c = false, has_q = false;
+    static constexpr int dgh_gate(int k) { return k; }
 
     static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         s.h = F::f(gh[0] + at.get(row.gates));
         if (row.keep) at.put(row.gates, s.h);
     }
 
-    static void step_backward(Units at, State<S>, State<S>& d, const Row<S>& row) {
-        const Vector<S> dgate = d.h * F::slope(at.get(row.gates));
-        at.put(row.dgx, dgate);
-        at.put(row.dgh_again, dgate);
-        d.h = Vector<S>{};
+    static void step_backward(Units at, State<S>, State<S>& dstate, const Row<S>& row, S* d) {
+        at.put(d, dstate.h * F::slope(at.get(row.gates)));
+        dstate.h = Vector<S>{};
     }
 };
 
 // r, z = sigmoid(gx_rz + gh_rz), q = gh_n, n = tanh(gx_n + r q), h_t = n + z (h_{t-1} - n)
 template <class S> struct Gru {
-    static constexpr int gates = 3;
+    static constexpr int gates = 3, wide = 4, dgx = 1;  // dq, dr, dz, dn
     static constexpr bool has_c = false, has_q = true;
+    static constexpr int dgh_gate(int k) { return (k + 2) % 3; }
 
     static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         const Vector<S> r = sigmoid<S>(gh[0] + at.get(row.gates, 0));
@@ -75,28 +76,22 @@ template <class S> struct Gru {
         at.put(row.q, q);
     }
 
-    static void step_backward(Units at, State<S> start, State<S>& d, const Row<S>& row) {
+    static void step_backward(Units at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
         const Vector<S> r = at.get(row.gates, 0), z = at.get(row.gates, 1), n = at.get(row.gates, 2);
-        const Vector<S> dn = d.h * (S(1) - z) * (S(1) - n * n);
-        const Vector<S> dq = dn * r;
-        const Vector<S> dr = dn * at.get(row.q) * (r * (S(1) - r));
-        const Vector<S> dz = d.h * (start.h - n) * (z * (S(1) - z));
-        at.put(row.dgx, dr, 0);
-        at.put(row.dgx, dz, 1);
-        at.put(row.dgx, dn, 2);
-        for (S* dgh : {row.dgh, row.dgh_again}) {
-            at.put(dgh, dr, 0);
-            at.put(dgh, dz, 1);
-            at.put(dgh, dq, 2);
-        }
-        d.h *= z;
+        const Vector<S> dn = dstate.h * (S(1) - z) * (S(1) - n * n);
+        at.put(d, dn * r, 0);
+        at.put(d, dn * at.get(row.q) * (r * (S(1) - r)), 1);
+        at.put(d, dstate.h * (start.h - n) * (z * (S(1) - z)), 2);
+        at.put(d, dn, 3);
+        dstate.h *= z;
     }
 };
 
 // i, f, g, o = gates(gx + gh), c_t = f c_{t-1} + i g, h_t = o tanh(c_t)
 template <class S> struct Lstm {
-    static constexpr int gates = 4;
+    static constexpr int gates = 4, wide = 4, dgx = 0;
     static constexpr bool has_c = true, has_q = false;
+    static constexpr int dgh_gate(int k) { return k; }
 
     static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         const Vector<S> i = sigmoid<S>(gh[0] + at.get(row.gates, 0));
@@ -112,23 +107,17 @@ template <class S> struct Lstm {
         at.put(row.gates, o, 3);
     }
 
-    static void step_backward(Units at, State<S> start, State<S>& d, const Row<S>& row) {
+    static void step_backward(Units at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
         const Vector<S> i = at.get(row.gates, 0), f = at.get(row.gates, 1);
         const Vector<S> g = at.get(row.gates, 2), o = at.get(row.gates, 3);
         const Vector<S> tanh_c = tanh<S>(f * start.c + i * g);
-        const Vector<S> dc = d.h * (o * (S(1) - tanh_c * tanh_c)) + d.c;
-        const Vector<S> dgates[] = {
-            dc * (g * (i * (S(1) - i))),
-            dc * (start.c * (f * (S(1) - f))),
-            dc * (i * (S(1) - g * g)),
-            d.h * (tanh_c * (o * (S(1) - o))),
-        };
-        for (int k = 0; k < gates; ++k) {
-            at.put(row.dgx, dgates[k], k);
-            at.put(row.dgh_again, dgates[k], k);
-        }
-        d.c = dc * f;
-        d.h = Vector<S>{};
+        const Vector<S> dc = dstate.h * (o * (S(1) - tanh_c * tanh_c)) + dstate.c;
+        at.put(d, dc * (g * (i * (S(1) - i))), 0);
+        at.put(d, dc * (start.c * (f * (S(1) - f))), 1);
+        at.put(d, dc * (i * (S(1) - g * g)), 2);
+        at.put(d, dstate.h * (tanh_c * (o * (S(1) - o))), 3);
+        dstate.c = dc * f;
+        dstate.h = Vector<S>{};
     }
 };
 

@@ -1,5 +1,6 @@
 // One instruction level: CMake compiles this file once for each, with its flags and its name in LEVEL.
-#include "scan.hpp"
+#include "backward.hpp"
+#include "forward.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -17,32 +18,25 @@ template <class S, class Visit> auto visit_cell(Cell cell, Visit visit) {
     }
 }
 
-template <class S> int64_t packed_size(Cell cell, int64_t H) {
-    return visit_cell<S>(cell, [&]<class C>(C*) { return vectors<S>(H) * panel_size<S>(H, C::gates); });
+// How much memory a pass lays out: from null, its arena counts.
+template <class S> int64_t forward_workspace(Cell cell, const Call& call) {
+    Call counted = call;
+    counted.workspace = nullptr;
+    return visit_cell<S>(cell, [&]<class C>(C*) { return Forward<C, S>(counted).arena.used; });
 }
 
-template <class S> int64_t workspace_size(Cell cell, int64_t H, int64_t B, int64_t threads) {
-    return visit_cell<S>(cell, [&]<class C>(C*) { return threads * Scratch<S>(B, H, C::gates, threads).size(); });
-}
-
-template <class S> void pack(Cell cell, int64_t H, const void* W, const void* bias, void* packed) {
-    visit_cell<S>(cell, [&]<class C>(C*) {
-        panels_forward<S, C::gates>(H, static_cast<const S*>(W), static_cast<const S*>(bias), static_cast<S*>(packed));
-    });
-}
-
-template <class S> void pack_backward(Cell cell, int64_t H, const void* W, void* packed) {
-    visit_cell<S>(cell, [&]<class C>(C*) {
-        panels_backward<S, C::gates>(H, static_cast<const S*>(W), static_cast<S*>(packed));
-    });
+template <class S> int64_t backward_workspace(Cell cell, const Call& call) {
+    Call counted = call;
+    counted.workspace = nullptr;
+    return visit_cell<S>(cell, [&]<class C>(C*) { return Backward<C, S>(counted).arena.used; });
 }
 
 template <class S> void forward(Cell cell, const Call& call) {
-    visit_cell<S>(cell, [&]<class C>(C*) { run<Forward<C, S>, S>(call, C::gates); });
+    visit_cell<S>(cell, [&]<class C>(C*) { Forward<C, S>(call).run(); });
 }
 
 template <class S> void backward(Cell cell, const Call& call) {
-    visit_cell<S>(cell, [&]<class C>(C*) { run<Backward<C, S>, S>(call, C::gates); });
+    visit_cell<S>(cell, [&]<class C>(C*) { Backward<C, S>(call).run(); });
 }
 
 template <class S> void evaluate(bool is_sigmoid, int64_t count, const void* from, void* to) {
@@ -56,7 +50,7 @@ template <class S> void evaluate(bool is_sigmoid, int64_t count, const void* fro
 }
 
 template <class S> constexpr Kernels kernels() {
-    return {packed_size<S>, workspace_size<S>, pack<S>, pack_backward<S>, forward<S>, backward<S>, evaluate<S>};
+    return {forward_workspace<S>, backward_workspace<S>, forward<S>, backward<S>, evaluate<S>};
 }
 
 }  // namespace

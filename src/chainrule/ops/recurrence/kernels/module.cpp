@@ -1,6 +1,7 @@
 // The Python module _scan: chooses the level, and passes pointers on. Whoever calls has checked everything.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "call.hpp"
@@ -53,75 +54,67 @@ const Kernels& kernels(int level, bool is_double) {
 
 void* pointer(uintptr_t address) { return reinterpret_cast<void*>(address); }
 
+// A member of Call that holds a pointer, as an integer.
+template <auto member> void add_pointer(nb::class_<Call>& type, const char* name) {
+    type.def_prop_rw(
+        name, [](const Call& call) { return reinterpret_cast<uintptr_t>(call.*member); },
+        [](Call& call, uintptr_t address) {
+            using Pointer = std::remove_reference_t<decltype(call.*member)>;
+            call.*member = static_cast<Pointer>(pointer(address));
+        });
+}
+
+// A member that is strided, as (address, row, step).
+template <auto member> void add_strided(nb::class_<Call>& type, const char* name) {
+    type.def_prop_rw(
+        name,
+        [](const Call& call) {
+            const Strided& of = call.*member;
+            return std::tuple(reinterpret_cast<uintptr_t>(of.data), of.row, of.step);
+        },
+        [](Call& call, std::tuple<uintptr_t, int64_t, int64_t> of) {
+            call.*member = {pointer(std::get<0>(of)), std::get<1>(of), std::get<2>(of)};
+        });
+}
+
 }  // namespace
 }  // namespace chainrule
 
 NB_MODULE(_scan, m) {
     using namespace chainrule;
-    using namespace nb::literals;
-    using Pointer = uintptr_t;
     const nb::call_guard<nb::gil_scoped_release> unlocked;
+
+    nb::class_<Call> call(m, "Call");
+    call.def("__init__", [](Call* self) { new (self) Call{}; });
+#define SIZE(name) call.def_rw(#name, &Call::name)
+    SIZE(B), SIZE(T), SIZE(I), SIZE(H), SIZE(reverse), SIZE(threads);
+#define STRIDED(name) add_strided<&Call::name>(call, #name)
+    STRIDED(x), STRIDED(y), STRIDED(dy), STRIDED(dx);
+#define POINTER(name) add_pointer<&Call::name>(call, #name)
+    POINTER(resets), POINTER(lengths), POINTER(W_ih), POINTER(W_hh), POINTER(b_ih), POINTER(b_hh), POINTER(workspace);
+    POINTER(gates), POINTER(q), POINTER(h_start), POINTER(c_start);
+    POINTER(h_0), POINTER(c_0), POINTER(h_n), POINTER(c_n);
+    POINTER(dh_n), POINTER(dc_n), POINTER(dh_0), POINTER(dc_0);
+    POINTER(dW_ih), POINTER(dW_hh), POINTER(db_ih), POINTER(db_hh);
 
     m.def("levels", [] {
         std::vector<std::string> names;
         for (const Level& level : levels) names.emplace_back(level.name);
         return names;
     });
-    m.def("packed_size", [](int level, bool is_double, int64_t cell, int64_t H) {
-        return kernels(level, is_double).packed_size(Cell(cell), H);
+    m.def("forward_workspace", [](int level, bool is_double, int64_t cell, const Call& call) {
+        return kernels(level, is_double).forward_workspace(Cell(cell), call);
     });
-    m.def("workspace_size", [](int level, bool is_double, int64_t cell, int64_t H, int64_t B, int64_t threads) {
-        return kernels(level, is_double).workspace_size(Cell(cell), H, B, threads);
+    m.def("backward_workspace", [](int level, bool is_double, int64_t cell, const Call& call) {
+        return kernels(level, is_double).backward_workspace(Cell(cell), call);
     });
-    m.def("pack", [](int level, bool is_double, int64_t cell, int64_t H, Pointer W, Pointer bias, Pointer packed) {
-        kernels(level, is_double).pack(Cell(cell), H, pointer(W), pointer(bias), pointer(packed));
-    }, unlocked);
-    m.def("pack_backward", [](int level, bool is_double, int64_t cell, int64_t H, Pointer W, Pointer packed) {
-        kernels(level, is_double).pack_backward(Cell(cell), H, pointer(W), pointer(packed));
-    }, unlocked);
-    m.def("forward", [](int level, bool is_double, int64_t cell, int64_t B, int64_t T, int64_t H, int64_t row,
-                        int64_t step, bool reverse, int64_t threads, Pointer resets, Pointer lengths, Pointer W,
-                        Pointer workspace, Pointer gates, Pointer q, Pointer h_start, Pointer c_start, Pointer h_0,
-                        Pointer c_0, Pointer y, Pointer h_n, Pointer c_n) {
-        Call call{B, T, H, row, step, reverse, threads};
-        call.resets = static_cast<const bool*>(pointer(resets));
-        call.lengths = static_cast<const int64_t*>(pointer(lengths));
-        call.W = pointer(W);
-        call.workspace = pointer(workspace);
-        call.gates = pointer(gates);
-        call.q = pointer(q);
-        call.h_start = pointer(h_start);
-        call.c_start = pointer(c_start);
-        call.h_0 = pointer(h_0);
-        call.c_0 = pointer(c_0);
-        call.y = pointer(y);
-        call.h_n = pointer(h_n);
-        call.c_n = pointer(c_n);
+    m.def("forward", [](int level, bool is_double, int64_t cell, const Call& call) {
         kernels(level, is_double).forward(Cell(cell), call);
     }, unlocked);
-    m.def("backward", [](int level, bool is_double, int64_t cell, int64_t B, int64_t T, int64_t H, int64_t row,
-                         int64_t step, bool reverse, int64_t threads, Pointer resets, Pointer lengths, Pointer W,
-                         Pointer workspace, Pointer gates, Pointer q, Pointer h_start, Pointer c_start, Pointer dy,
-                         Pointer dh_n, Pointer dc_n, Pointer dgx, Pointer dgh, Pointer dh_0, Pointer dc_0) {
-        Call call{B, T, H, row, step, reverse, threads};
-        call.resets = static_cast<const bool*>(pointer(resets));
-        call.lengths = static_cast<const int64_t*>(pointer(lengths));
-        call.W = pointer(W);
-        call.workspace = pointer(workspace);
-        call.gates = pointer(gates);
-        call.q = pointer(q);
-        call.h_start = pointer(h_start);
-        call.c_start = pointer(c_start);
-        call.dy = pointer(dy);
-        call.dh_n = pointer(dh_n);
-        call.dc_n = pointer(dc_n);
-        call.dgx = pointer(dgx);
-        call.dgh = pointer(dgh);
-        call.dh_0 = pointer(dh_0);
-        call.dc_0 = pointer(dc_0);
+    m.def("backward", [](int level, bool is_double, int64_t cell, const Call& call) {
         kernels(level, is_double).backward(Cell(cell), call);
     }, unlocked);
-    m.def("evaluate", [](int level, bool is_double, bool sigmoid, int64_t n, Pointer x, Pointer y) {
+    m.def("evaluate", [](int level, bool is_double, bool sigmoid, int64_t n, uintptr_t x, uintptr_t y) {
         kernels(level, is_double).evaluate(sigmoid, n, pointer(x), pointer(y));
     }, unlocked);
 }

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from chainrule.ops.recurrence.kernels import _scan
+from chainrule.ops.recurrence.reference import Weights
 
-__all__ = ["CELLS", "GATES", "LEVELS", "Kept", "Layout", "Masks", "scan", "scan_backward"]
+__all__ = ["CELLS", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "backward", "empty_as", "forward", "kept_shapes"]
 
 CELLS = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3}
 GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
@@ -18,45 +19,13 @@ _level = 0
 _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
 
 
-class Layout(NamedTuple):
-    """How a batch of sequences lies in memory: N = B T rows, the one of row b and step t at b row + t step."""
-
-    B: int
-    T: int
-    row: int
-    step: int
-
-    @classmethod
-    def of(cls, x: Tensor) -> "Layout":
-        """Time outermost where x, (B, T, I), lies so; the batch outermost otherwise."""
-        B, T, _ = x.shape
-        if not x.is_contiguous() and x.transpose(0, 1).is_contiguous():
-            return cls(B, T, 1, B)
-        return cls(B, T, T, 1)
-
-    def rows(self, x: Tensor) -> Tensor:
-        """(B, T, I) as (N, I) in this order; a copy only where x lies in another."""
-        if self.step != 1:
-            x = x.transpose(0, 1)
-        return x.reshape(-1, x.shape[2])
-
-    def batch(self, rows: Tensor) -> Tensor:
-        """(N, I) as (B, T, I), without a copy."""
-        width = rows.shape[1]
-        return rows.as_strided((self.B, self.T, width), (self.row * width, self.step * width, 1))
-
-    def empty(self, like: Tensor, width: int) -> Tensor:
-        """(B, T, width) in this order, not initialised."""
-        return like.new_empty_strided((self.B, self.T, width), (self.row * width, self.step * width, 1))
-
-
 class Kept(NamedTuple):
-    """What the backward scan needs of each step, (N, ·) in the order of a layout; empty where the cell has none."""
+    """What the backward pass needs of each step, (T, B, ·); empty where the cell has none, or where it is not kept."""
 
-    gates: Tensor  # (N, G), the values of the gates
-    q: Tensor  # (N, H), of the GRU
-    h_start: Tensor  # (N, H), the state that each step started from
-    c_start: Tensor  # (N, H), of the LSTM
+    gates: Tensor  # (T, B, G), the values of the gates
+    q: Tensor  # (T, B, H), of the GRU
+    h_start: Tensor  # (T, B, H), the state that each step started from
+    c_start: Tensor  # (T, B, H), of the LSTM
 
 
 class Masks(NamedTuple):
@@ -67,97 +36,116 @@ class Masks(NamedTuple):
     reverse: bool
 
 
-def scan(
-    cell: str,
-    gx: Tensor,
-    h_0: Tensor,
-    c_0: Tensor | None,
-    W_hh: Tensor,
-    b_hh: Tensor | None,
-    at: Layout,
-    masks: Masks,
-    keep: bool,
+class Gradients(NamedTuple):
+    """Towards each input; empty where it is not asked for."""
+
+    x: Tensor
+    h_0: Tensor
+    c_0: Tensor
+    W_ih: Tensor
+    W_hh: Tensor
+    b_ih: Tensor
+    b_hh: Tensor
+
+
+def kept_shapes(cell: str, T: int, B: int, H: int, save: str) -> tuple[tuple[int, ...], ...]:
+    """The shapes of what is kept, in the order of Kept, for save "gates", "states" or "nothing"."""
+    states, gates = save != "nothing", save == "gates"
+    return (
+        (T, B, GATES[cell] * H) if gates else (0,),
+        (T, B, H) if gates and cell == "gru" else (0,),
+        (T, B, H) if states else (0,),
+        (T, B, H) if states and cell == "lstm" else (0,),
+    )
+
+
+def empty_as(x: Tensor, width: int) -> Tensor:
+    """(B, T, width), not initialised: time outermost in memory where x, (B, T, I), lies so, else the batch."""
+    B, T, _ = x.shape
+    if not x.is_contiguous() and x.transpose(0, 1).is_contiguous():
+        return x.new_empty(T, B, width).transpose(0, 1)
+    return x.new_empty(B, T, width)
+
+
+def forward(
+    cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, weights: Weights, masks: Masks, save: str
 ) -> tuple[Tensor, Tensor, Tensor, Kept]:
-    """y (B, T, H), the last h and c, and what the backward scan needs, if kept. gx (N, G) is overwritten."""
-    N, H = len(gx), h_0.shape[1]
-    lstm = c_0 is not None
-    y, h_n = at.empty(gx, H), torch.empty_like(h_0)
-    c_n = torch.empty_like(c_0) if c_0 is not None else gx.new_empty(0)
-    kept = Kept(
-        gx if keep else gx.new_empty(0),
-        gx.new_empty(N, H) if keep and cell == "gru" else gx.new_empty(0),
-        gx.new_empty(N, H) if keep else gx.new_empty(0),
-        gx.new_empty(N, H) if keep and lstm else gx.new_empty(0),
-    )
-    key, threads, workspace = _prepared(cell, gx, H, at)
-    packed = gx.new_empty(_scan.packed_size(*key, H))
-    _scan.pack(*key, H, W_hh.data_ptr(), _pointer(b_hh), packed.data_ptr())
-    _scan.forward(
-        *key,
-        at.B,
-        at.T,
-        H,
-        at.row,
-        at.step,
-        masks.reverse,
-        threads,
-        _pointer(masks.resets),
-        _pointer(masks.lengths),
-        packed.data_ptr(),
-        workspace.data_ptr(),
-        gx.data_ptr(),
-        *(t.data_ptr() for t in kept[1:]),
-        h_0.data_ptr(),
-        _pointer(c_0),
-        y.data_ptr(),
-        h_n.data_ptr(),
-        c_n.data_ptr(),
-    )
+    """y (B, T, H), the last h and c, and what is kept."""
+    B, T, _ = x.shape
+    H = h_0.shape[1]
+    x, weights = _dense(x, weights)
+    h_0, c_0 = h_0.contiguous(), None if c_0 is None else c_0.contiguous()
+    y, h_n = empty_as(x, H), torch.empty_like(h_0)
+    c_n = x.new_empty(0) if c_0 is None else torch.empty_like(c_0)
+    kept = Kept(*(x.new_empty(shape) for shape in kept_shapes(cell, T, B, H, save)))
+    call, key = _call(cell, x, weights, masks, kept)
+    call.y = _strided(y)
+    call.h_0, call.c_0, call.h_n, call.c_n = map(_pointer, (h_0, c_0, h_n, c_n))
+    workspace = x.new_empty(_scan.forward_workspace(*key, call))
+    call.workspace = workspace.data_ptr()
+    _scan.forward(*key, call)
     return y, h_n, c_n, kept
 
 
-def scan_backward(
-    cell: str, kept: Kept, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, W_hh: Tensor, at: Layout, masks: Masks
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """dgx and dgh (N, G), one tensor but for the GRU, dh_0 and dc_0, from dy (N, H) and those of the last state."""
-    H = dy.shape[1]
-    dgx, dh_0 = torch.empty_like(kept.gates), torch.empty_like(dh_n)
-    dgh = torch.empty_like(dgx) if cell == "gru" else None
-    dc_0 = torch.empty_like(dc_n) if dc_n is not None else dy.new_empty(0)
-    key, threads, workspace = _prepared(cell, dy, H, at)
-    packed = dy.new_empty(_scan.packed_size(*key, H))
-    _scan.pack_backward(*key, H, W_hh.data_ptr(), packed.data_ptr())
-    _scan.backward(
-        *key,
-        at.B,
-        at.T,
-        H,
-        at.row,
-        at.step,
-        masks.reverse,
-        threads,
-        _pointer(masks.resets),
-        _pointer(masks.lengths),
-        packed.data_ptr(),
-        workspace.data_ptr(),
-        *(t.data_ptr() for t in kept),
-        dy.data_ptr(),
-        dh_n.data_ptr(),
-        _pointer(dc_n),
-        dgx.data_ptr(),
-        _pointer(dgh),
-        dh_0.data_ptr(),
-        dc_0.data_ptr(),
+def backward(
+    cell: str,
+    dy: Tensor,
+    dh_n: Tensor,
+    dc_n: Tensor | None,
+    x: Tensor,
+    weights: Weights,
+    masks: Masks,
+    kept: Kept,
+    needs: tuple[bool, ...],
+) -> Gradients:
+    """The gradients towards x, h_0, c_0 and the weights; ``needs``: x, W_ih, W_hh, b_ih, b_hh."""
+    x, weights = _dense(x, weights)
+    dy = _dense_steps(dy)
+    G = (len(weights.W_ih),)
+    sizes = zip(needs[1:], (weights.W_ih.shape, weights.W_hh.shape, G, G), strict=True)
+    dh_n, dc_n = dh_n.contiguous(), None if dc_n is None else dc_n.contiguous()
+    grads = Gradients(
+        empty_as(x, x.shape[2]) if needs[0] else x.new_empty(0),
+        torch.empty_like(dh_n),
+        x.new_empty(0) if dc_n is None else torch.empty_like(dc_n),
+        *(x.new_empty(size if need else 0) for need, size in sizes),
     )
-    return dgx, dgx if dgh is None else dgh, dh_0, dc_0
+    call, key = _call(cell, x, weights, masks, kept)
+    call.dy, call.dx = _strided(dy), _strided(grads.x)
+    call.dh_n, call.dc_n, call.dh_0, call.dc_0 = map(_pointer, (dh_n, dc_n, grads.h_0, grads.c_0))
+    call.dW_ih, call.dW_hh, call.db_ih, call.db_hh = map(_pointer, grads[3:])
+    workspace = x.new_empty(_scan.backward_workspace(*key, call))
+    call.workspace = workspace.data_ptr()
+    _scan.backward(*key, call)
+    return grads
 
 
-def _prepared(cell: str, like: Tensor, H: int, at: Layout) -> tuple[tuple[int, bool, int], int, Tensor]:
-    key = (_level, like.dtype == torch.float64, CELLS[cell])
-    threads = 1
-    if at.B > 1 and at.B * at.T * H * H * GATES[cell] > _WORTH_A_THREAD:
-        threads = min(at.B, torch.get_num_threads())
-    return key, threads, like.new_empty(_scan.workspace_size(*key, H, at.B, threads))
+def _call(cell: str, x: Tensor, weights: Weights, masks: Masks, kept: Kept) -> tuple[_scan.Call, tuple[int, bool, int]]:
+    """The call with what both passes have, and which code it is for."""
+    call = _scan.Call()
+    B, T, I = x.shape  # noqa: E741
+    H = weights.W_hh.shape[1]
+    call.B, call.T, call.I, call.H, call.reverse = B, T, I, H, masks.reverse
+    work = B * T * (H + I) * H * GATES[cell]
+    call.threads = torch.get_num_threads() if work > _WORTH_A_THREAD else 1
+    call.x = _strided(x)
+    call.W_ih, call.W_hh, call.b_ih, call.b_hh = map(_pointer, weights[:4])
+    call.resets, call.lengths = _pointer(masks.resets), _pointer(masks.lengths)
+    call.gates, call.q, call.h_start, call.c_start = map(_pointer, kept)
+    return call, (_level, x.dtype == torch.float64, CELLS[cell])
+
+
+def _dense(x: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
+    return _dense_steps(x), Weights(*(None if w is None else w.contiguous() for w in weights))  # type: ignore[arg-type]
+
+
+def _dense_steps(x: Tensor) -> Tensor:
+    """x (B, T, I) with the numbers of each step side by side: a copy only where they are not."""
+    return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
+
+
+def _strided(x: Tensor) -> tuple[int, int, int]:
+    return (x.data_ptr(), x.stride(0), x.stride(1)) if x.dim() == 3 else (0, 0, 0)
 
 
 def _pointer(tensor: Tensor | None) -> int:

@@ -1,4 +1,4 @@
-"""The recurrence as two registered ops, forward and backward, each one scan and the large products around it.
+"""The recurrence as two registered ops, forward and backward, each one call of compiled code.
 
     chainrule::recurrence           x, state, weights -> y, last state, and what the backward op needs
     chainrule::recurrence_backward  dy, gradient of the last state, what was kept -> the gradient of each input
@@ -15,8 +15,7 @@ from torch.autograd import forward_ad
 
 from chainrule.ops.recurrence import formula
 from chainrule.ops.recurrence.kernels import native
-from chainrule.ops.recurrence.kernels.native import Kept, Layout, Masks
-from chainrule.ops.recurrence.kernels.products import affine, outer, times
+from chainrule.ops.recurrence.kernels.native import Kept, Masks
 from chainrule.ops.recurrence.reference import State, Weights
 
 __all__ = ["obstacle", "scan"]
@@ -29,7 +28,8 @@ _LIBRARY.define(
 )
 _LIBRARY.define(
     "recurrence_backward(str cell, Tensor dy, Tensor dh_n, Tensor? dc_n, Tensor x, Tensor W_ih, Tensor W_hh, "
-    "Tensor? resets, Tensor? lengths, bool reverse, Tensor gates, Tensor q, Tensor h_start, Tensor c_start, "
+    "Tensor? b_ih, Tensor? b_hh, Tensor? resets, Tensor? lengths, bool reverse, "
+    "Tensor gates, Tensor q, Tensor h_start, Tensor c_start, "
     "bool[] needs) "
     "-> (Tensor dx, Tensor dh_0, Tensor dc_0, Tensor dW_ih, Tensor dW_hh, Tensor db_ih, Tensor db_hh)"
 )
@@ -61,16 +61,12 @@ def scan(
     save: str = "gates",
 ) -> tuple[Tensor, State]:
     """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
-    if lengths is not None:
-        padding = torch.arange(x.shape[1], device=x.device) >= lengths.unsqueeze(1)
-        x = x.masked_fill(padding.unsqueeze(-1), 0)  # it may hold NaN, and 0 * NaN is NaN in dW_ih
-        lengths = lengths.long().contiguous()
     h_0, c_0 = state if len(state) == 2 else (state[0], None)
     if not _needs_grad((x, *state, *weights)):
         save = "nothing"
-    y, h_n, c_n, *_ = torch.ops.chainrule.recurrence(
-        cell, x, h_0, c_0, *weights[:4], None if resets is None else resets.contiguous(), lengths, reverse, save
-    )
+    resets = None if resets is None else resets.contiguous()
+    lengths = None if lengths is None else lengths.long().contiguous()
+    y, h_n, c_n, *_ = torch.ops.chainrule.recurrence(cell, x, h_0, c_0, *weights[:4], resets, lengths, reverse, save)
     return y, (h_n,) if c_0 is None else (h_n, c_n)
 
 
@@ -88,13 +84,8 @@ def _forward(
     reverse: bool,
     save: str,
 ) -> _Tensors:
-    at = Layout.of(x)
-    gx = affine(at.rows(x), W_ih, b_ih)
-    h_0, W_hh, c_0 = h_0.contiguous(), W_hh.contiguous(), None if c_0 is None else c_0.contiguous()
-    masks = Masks(resets, lengths, reverse)
-    y, h_n, c_n, kept = native.scan(cell, gx, h_0, c_0, W_hh, b_hh, at, masks, keep=save != "nothing")
-    if save == "states":
-        kept = kept._replace(gates=gx.new_empty(0), q=gx.new_empty(0))
+    weights, masks = Weights(W_ih, W_hh, b_ih, b_hh), Masks(resets, lengths, reverse)
+    y, h_n, c_n, kept = native.forward(cell, x, h_0, c_0, weights, masks, save)
     return y, h_n, c_n, *kept
 
 
@@ -112,16 +103,11 @@ def _forward_fake(
     reverse: bool,
     save: str,
 ) -> _Tensors:
-    at, H = Layout.of(x), h_0.shape[1]
-    N = at.B * at.T
-    sizes = (
-        (N, W_ih.shape[0]) if save == "gates" else (0,),
-        (N, H) if save == "gates" and cell == "gru" else (0,),
-        (N, H) if save != "nothing" else (0,),
-        (N, H) if save != "nothing" and c_0 is not None else (0,),
-    )
+    B, T, _ = x.shape
+    H = h_0.shape[1]
     c_n = x.new_empty(0) if c_0 is None else x.new_empty(c_0.shape)
-    return at.empty(x, H), x.new_empty(h_0.shape), c_n, *(x.new_empty(size) for size in sizes)
+    kept = (x.new_empty(shape) for shape in native.kept_shapes(cell, T, B, H, save))
+    return native.empty_as(x, H), x.new_empty(h_0.shape), c_n, *kept
 
 
 def _backward(
@@ -132,6 +118,8 @@ def _backward(
     x: Tensor,
     W_ih: Tensor,
     W_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
     resets: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
@@ -141,20 +129,8 @@ def _backward(
     c_start: Tensor,
     needs: list[bool],
 ) -> _Tensors:
-    at = Layout.of(x)
-    X, dY = at.rows(x), at.rows(dy).contiguous()
-    dh_n, dc_n = dh_n.contiguous(), None if dc_n is None else dc_n.contiguous()
-    kept, masks = Kept(gates, q, h_start, c_start), Masks(resets, lengths, reverse)
-    dgx, dgh, dh_0, dc_0 = native.scan_backward(cell, kept, dY, dh_n, dc_n, W_hh.contiguous(), at, masks)
-    return (
-        at.batch(times(dgx, W_ih)) if needs[0] else x.new_empty(0),
-        dh_0,
-        dc_0,
-        outer(dgx, X) if needs[1] else x.new_empty(0),
-        outer(dgh, h_start) if needs[2] else x.new_empty(0),
-        dgx.sum(0) if needs[3] else x.new_empty(0),
-        dgh.sum(0) if needs[4] else x.new_empty(0),
-    )
+    weights, masks = Weights(W_ih, W_hh, b_ih, b_hh), Masks(resets, lengths, reverse)
+    return native.backward(cell, dy, dh_n, dc_n, x, weights, masks, Kept(gates, q, h_start, c_start), tuple(needs))
 
 
 def _backward_fake(
@@ -165,6 +141,8 @@ def _backward_fake(
     x: Tensor,
     W_ih: Tensor,
     W_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
     resets: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
@@ -177,7 +155,7 @@ def _backward_fake(
     G = (W_ih.shape[0],)
     sizes = zip(needs[1:], (W_ih.shape, W_hh.shape, G, G), strict=True)
     return (
-        Layout.of(x).empty(x, x.shape[2]) if needs[0] else x.new_empty(0),
+        native.empty_as(x, x.shape[2]) if needs[0] else x.new_empty(0),
         x.new_empty(dh_n.shape),
         x.new_empty(0) if dc_n is None else x.new_empty(dc_n.shape),
         *(x.new_empty(size if need else (0,)) for need, size in sizes),
@@ -191,7 +169,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, *inputs: Any) -> _Tensors:
         with torch._C._AutoDispatchBelowAutograd():
             outputs: _Tensors = torch.ops.chainrule.recurrence(*inputs)
-        ctx.cell, ctx.reverse, ctx.save = inputs[0], inputs[10], inputs[11]
+        ctx.cell, ctx.reverse = inputs[0], inputs[10]
         ctx.save_for_backward(*inputs[1:10], *outputs[3:])
         ctx.mark_non_differentiable(*outputs[3 if inputs[3] is not None else 2 :])
         return outputs
@@ -205,8 +183,6 @@ class _Recurrence(torch.autograd.Function):
                 inputs, masks = (x, h_0, c_0, W_ih, W_hh, b_ih, b_hh), (resets, lengths, ctx.reverse)
                 grads = _by_formula(ctx.cell, inputs, masks, (dy, dh_n, dc_n), needs)
             else:
-                if ctx.save == "states":
-                    kept = _gates_again(ctx.cell, x, W_ih, W_hh, b_ih, b_hh, *kept[2:])
                 grads = torch.ops.chainrule.recurrence_backward(
                     ctx.cell,
                     dy,
@@ -215,6 +191,8 @@ class _Recurrence(torch.autograd.Function):
                     x,
                     W_ih,
                     W_hh,
+                    b_ih,
+                    b_hh,
                     resets,
                     lengths,
                     ctx.reverse,
@@ -222,23 +200,6 @@ class _Recurrence(torch.autograd.Function):
                     [needs[0], *needs[3:]],
                 )
         return None, *(g if need else None for g, need in zip(grads, needs, strict=True)), None, None, None, None
-
-
-def _gates_again(
-    cell: str,
-    x: Tensor,
-    W_ih: Tensor,
-    W_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    h_start: Tensor,
-    c_start: Tensor,
-) -> list[Tensor]:
-    """What was not kept: as the state before each step was, all steps are one step of N rows."""
-    X = Layout.of(x).rows(x).unsqueeze(1)
-    c = c_start if cell == "lstm" else None
-    again = torch.ops.chainrule.recurrence(cell, X, h_start, c, W_ih, W_hh, b_ih, b_hh, None, None, False, "gates")
-    return [*again[3:5], h_start, c_start]
 
 
 def _by_formula(

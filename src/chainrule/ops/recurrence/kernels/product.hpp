@@ -1,13 +1,13 @@
-// The product of a few rows with the packed weights, in registers.
+// The product of rows with panels (packing.hpp), in registers.
 //
-// The weights lie in panels (packing.hpp). A panel is what `gates` vectors of outputs need: the bias first, then for
-// each k, one vector a gate, one after the other. A tile is R rows by U panels; its R * U * gates sums stay in registers for all k, each weight
-// vector that is loaded serves R rows, and each number of a row, spread over a vector, serves U * gates sums.
+// A panel is what `gates` vectors of outputs need: the bias first, then for each k, one vector a gate, one after the
+// other. A tile is R rows by U panels; its R * U * gates sums stay in registers for all k, each vector of the panels
+// that is loaded serves R rows, and each number of a row, spread over a vector, serves U * gates sums.
 #pragma once
 
 #include <utility>
 
-#include "vectors.hpp"
+#include "packing.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -25,15 +25,19 @@ struct Split {
     int64_t begin(int64_t i) const { return count * i / pieces; }
 };
 
+// How a product goes. Plain: row r of a is at a + r * lda. Down: a is read by columns, its number k of row r is at
+// a[k * lda + r]. Alone: there is one row in the whole batch.
+enum class Way { plain, down, alone };
+
 // tile[r][u][gate] = w[u, bias, gate] + sum over k of a[r, k] w[u, k, gate], a vector each
 //
 // chains: how many partial sums a sum is made of. A single row in a batch has too few sums to fill the
 // pipelines, so its k are dealt out to several. The number depends on the batch alone, never on how it is
 // split, so that threads and tiles don't change a bit of the result.
-template <class S, int gates, int R, int U, int chains>
-void multiply(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
-    constexpr int N = U * gates, L = lanes<S>;
-    const int64_t panel = (K + 1) * gates * L;
+template <class S, int gates, int R, int U, Way way>
+void multiply_tile(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
+    constexpr int N = U * gates, L = lanes<S>, chains = way == Way::alone ? 4 : 1;
+    const int64_t panel = panel_size<S>(K, gates);
     Vector<S> sums[chains][R][N] = {};
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r) {
@@ -47,7 +51,7 @@ void multiply(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
         for (int n = 0; n < N; ++n) weights[n] = load(w + (n / gates) * panel + (k * gates + n % gates) * L);
 #pragma GCC unroll 32
         for (int r = 0; r < R; ++r) {
-            const Vector<S> x = spread(a[r * lda + k]);
+            const Vector<S> x = spread(way == Way::down ? a[k * lda + r] : a[r * lda + k]);
 #pragma GCC unroll 32
             for (int n = 0; n < N; ++n) sum[r][n] += x * weights[n];
         }
@@ -70,33 +74,46 @@ void multiply(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
     }
 }
 
-template <class S> using Multiply = void (*)(const S* a, int64_t lda, const S* w, int64_t K, S* tile);
+template <class S> using MultiplyTile = void (*)(const S* a, int64_t lda, const S* w, int64_t K, S* tile);
 
-// The product for a tile of `rows` by `panels`; `alone` where the batch is one row.
-template <class S, int gates> class Products {
-    static constexpr int rows_ = most_rows<gates>;
-    Multiply<S> table_[rows_ + 1][5] = {}, alone_[5] = {};
+// The code for a tile of each number of rows and panels.
+template <class S, int gates, Way way> struct Tiles {
+    static constexpr int rows = way == Way::alone ? 1 : most_rows<gates>;
+    MultiplyTile<S> of[rows + 1][5] = {};
 
-    template <int R, int... U> void fill(std::integer_sequence<int, U...>) {
-        ((table_[R][U + 1] = multiply<S, gates, R, U + 1, 1>), ...);
-    }
-    template <int... R> void fill_all(std::integer_sequence<int, R...>) {
-        (fill<R + 1>(std::make_integer_sequence<int, most_panels<gates>(R + 1)>{}), ...);
-    }
-    template <int... U> void fill_alone(std::integer_sequence<int, U...>) {
-        ((alone_[U + 1] = multiply<S, gates, 1, U + 1, 4>), ...);
-    }
+    static constexpr int panels(int64_t rows) { return most_panels<gates>(way == Way::alone ? 4 : int(rows)); }
+    constexpr Tiles() { fill_rows(std::make_integer_sequence<int, rows>{}); }
 
-public:
-    static constexpr int alone_panels = most_panels<gates>(4);
-    Products() {
-        fill_all(std::make_integer_sequence<int, rows_>{});
-        fill_alone(std::make_integer_sequence<int, alone_panels>{});
+private:
+    template <int R, int... U> constexpr void fill(std::integer_sequence<int, U...>) {
+        ((of[R][U + 1] = multiply_tile<S, gates, R, U + 1, way>), ...);
     }
-    Multiply<S> operator()(int64_t rows, int64_t panels, bool alone) const {
-        return alone ? alone_[panels] : table_[rows][panels];
+    template <int... R> constexpr void fill_rows(std::integer_sequence<int, R...>) {
+        (fill<R + 1>(std::make_integer_sequence<int, panels(R + 1)>{}), ...);
     }
-    static int64_t panels(int64_t rows, bool alone) { return alone ? alone_panels : most_panels<gates>(int(rows)); }
 };
+
+// Multiply `rows` rows of `a` with the panels of `columns` outputs a gate; call use(row, panel, sums) with each vector
+// of each gate. Each panel meets all rows before the next one is read.
+template <class S, int gates, Way way = Way::plain, class Use>
+void multiply(const S* a, int64_t lda, int64_t rows, const S* w, int64_t columns, int64_t K, Use use) {
+    static constexpr Tiles<S, gates, way> tiles{};
+    if (rows == 0) return;
+    const Split by_rows(rows, tiles.rows);
+    const Split by_panels(vectors<S>(columns), tiles.panels((rows + by_rows.pieces - 1) / by_rows.pieces));
+    alignas(width) S tile[5 * accumulators * lanes<S>];
+    for (int64_t p = 0; p < by_panels.pieces; ++p) {
+        const int64_t u0 = by_panels.begin(p), us = by_panels.begin(p + 1) - u0;
+        for (int64_t i = 0; i < by_rows.pieces; ++i) {
+            const int64_t r0 = by_rows.begin(i), rs = by_rows.begin(i + 1) - r0;
+            const S* rows_of_tile = way == Way::down ? a + r0 : a + r0 * lda;
+            tiles.of[rs][us](rows_of_tile, lda, w + u0 * panel_size<S>(K, gates), K, tile);
+            const S* sums = tile;
+            for (int64_t r = r0; r < r0 + rs; ++r)
+                for (int64_t u = u0; u < u0 + us; ++u, sums += gates * lanes<S>)
+                    use(r, u, reinterpret_cast<const Vector<S>*>(sums));
+        }
+    }
+}
 
 }  // namespace chainrule::LEVEL

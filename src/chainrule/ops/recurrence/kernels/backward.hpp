@@ -1,0 +1,176 @@
+// The backward pass: the scan in reverse, then the products that make the gradients of the weights and inputs.
+#pragma once
+
+#include "chunks.hpp"
+
+namespace chainrule::LEVEL {
+
+template <class C, class S> struct Backward : Pass<C, S> {
+    using P = Pass<C, S>;
+    using P::call, P::B, P::I, P::H, P::G, P::stride;
+    static constexpr int64_t wide_ = C::wide;
+    const int64_t wide = (vectors<S>(wide_ * H) + 1) * lanes<S>;  // of a row of d
+
+    Arena<S> arena;
+    const bool again = !this->call.gates;  // the gates were not kept
+    S *const W_hh, *const W_ih, *const dh, *const dc, *const d, *const x, *const h;
+    const Inputs<C, S> inputs;
+    S *const W_forward, *const gates, *const q;
+
+    // What the products of the weights' gradients sum over: x and h_start of the chunk's rows.
+    struct Operands {
+        RowPanels<S> x, h;
+    };
+
+    explicit Backward(const Call& call)
+        : P{call}, arena{this->numbers(call.workspace)}, W_hh(arena.take(panels_size<S>(H, G * H))),
+          W_ih(arena.take(call.dx.data ? panels_size<S>(I, G * H) : 0)), dh(arena.take(B * stride)),
+          dc(arena.take(C::has_c ? B * stride : 0)), d(arena.take(this->most_rows * wide)),
+          x(arena.take(call.dW_ih ? panels_size<S>(I, this->most_rows) : 0)),
+          h(arena.take(call.dW_hh ? panels_size<S>(H, this->most_rows) : 0)), inputs(call, arena, again),
+          W_forward(arena.take(again ? panels_size<S>(H, H, G) : 0)),
+          gates(arena.take(again ? this->most_rows * G * H : 0)),
+          q(arena.take(again && C::has_q ? this->most_rows * H : 0)) {}
+
+    void run() const {
+        pack();
+        for (int64_t b = 0; b < B; ++b) {
+            copy(dh + b * stride, this->numbers(call.dh_n, b * H), H);
+            if constexpr (C::has_c) copy(dc + b * stride, this->numbers(call.dc_n, b * H), H);
+        }
+        for (int64_t s = this->chunks() - 1; s >= 0; --s) {
+            const Chunk<S> chunk = this->chunk(s, gates, q);
+            if (again) {
+                this->each_thread([&](int64_t thread) { inputs(chunk, thread); });
+                this->each_thread([&](int64_t thread) { gates_again(chunk, Share(chunk.rows, thread, this->threads)); });
+            }
+            const Operands operands{{x, call.dW_ih ? I : 0, chunk.rows}, {h, call.dW_hh ? H : 0, chunk.rows}};
+            this->each_thread([&](int64_t thread) {
+                const Share share(B, thread, this->threads);
+                for (int64_t b = share.begin; b < share.end; b += block_rows)
+                    scan(chunk, operands, b, share.end - b < block_rows ? share.end - b : block_rows);
+            });
+            this->each_thread([&](int64_t thread) {
+                if (call.dx.data) inputs_backward(chunk, Share(chunk.rows, thread, this->threads));
+                weights_backward(chunk, Share(H, thread, this->threads), s == this->chunks() - 1);
+            });
+        }
+        for (int64_t b = 0; b < B; ++b) {
+            copy(this->numbers(call.dh_0, b * H), dh + b * stride, H);
+            if constexpr (C::has_c) copy(this->numbers(call.dc_0, b * H), dc + b * stride, H);
+        }
+    }
+
+    // Backward, the weights are used transposed: their rows are what is summed over, in the order of d.
+    void pack() const {
+        const S *of_h = this->numbers(call.W_hh), *of_x = this->numbers(call.W_ih);
+        const RowPanels<S> by_h(W_hh, H, G * H);
+        for (int64_t k = 0; k < G * H; ++k) by_h.put(k, of_h + (C::dgh_gate(int(k / H)) * H + k % H) * H);
+        if (call.dx.data) {
+            const RowPanels<S> by_x(W_ih, I, G * H);
+            for (int64_t k = 0; k < G * H; ++k) by_x.put(k, of_x + k * I);
+        }
+        if (!again) return;
+        inputs.pack();
+        panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.b_hh), H, H, W_forward);
+    }
+
+    // As the state before each step was kept, the gates of all steps are computed anew at once.
+    void gates_again(const Chunk<S>& chunk, Share share) const {
+        const int64_t first = chunk.begin * B + share.begin;
+        const S *h_start = this->numbers(call.h_start, first * H), *c_start = this->numbers(call.c_start, first * H);
+        const auto step = [&](int64_t r, int64_t u, const Vector<S>* gh) {
+            const Units at = this->units(u);
+            const int64_t n = share.begin + r;
+            State<S> state{at.get(h_start + r * H), {}};
+            if constexpr (C::has_c) state.c = at.get(c_start + r * H);
+            C::step(at, gh, state, {chunk.gates + n * G * H, this->numbers(chunk.q, n * H), true});
+        };
+        if (B == 1) multiply<S, G, Way::alone>(h_start, H, share.end - share.begin, W_forward, H, H, step);
+        else multiply<S, G>(h_start, H, share.end - share.begin, W_forward, H, H, step);
+    }
+
+    void scan(const Chunk<S>& chunk, const Operands& operands, int64_t b0, int64_t rows) const {
+        for (int64_t s = 0; s < chunk.end - chunk.begin; ++s) {
+            const int64_t t = call.reverse ? chunk.begin + s : chunk.end - 1 - s, n0 = (t - chunk.begin) * B;
+            for (int64_t b = b0; b < b0 + rows; ++b) {
+                cell_backward(chunk, t, b);
+                operands.x.put(n0 + b, this->input(b, t));
+                operands.h.put(n0 + b, this->numbers(call.h_start, (t * B + b) * H));
+            }
+            const auto add = [&](int64_t r, int64_t u, const Vector<S>* product) {
+                const Units at = this->units(u);
+                S* dh_row = dh + (b0 + r) * stride;
+                const bool fresh = call.fresh(b0 + r, t);
+                at.put(dh_row, fresh ? Vector<S>{} : at.get(dh_row) + *product);
+                if constexpr (C::has_c) {
+                    if (fresh) at.put(dc + (b0 + r) * stride, Vector<S>{});
+                }
+            };
+            const S* dgh = d + (n0 + b0) * wide;
+            if (B == 1) multiply<S, 1, Way::alone>(dgh, wide, rows, W_hh, H, G * H, add);
+            else multiply<S, 1>(dgh, wide, rows, W_hh, H, G * H, add);
+        }
+    }
+
+    // The gradients of row b's products at step t, and what its state receives directly; nothing where it is padding.
+    void cell_backward(const Chunk<S>& chunk, int64_t t, int64_t b) const {
+        const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
+        S *d_row = d + n * wide, *dh_row = dh + b * stride, *dc_row = dc + b * stride;
+        if (!call.live(b, t)) return clear(d_row, C::wide * H);
+        const S *h_start = this->numbers(call.h_start, kept), *c_start = this->numbers(call.c_start, kept);
+        const S* dy = this->at(call.dy, b, t);
+        const Row<S> row{chunk.gates + n * G * H, this->numbers(chunk.q, n * H), true};
+        for (int64_t u = 0; u < vectors<S>(H); ++u) {
+            const Units at = this->units(u);
+            State<S> start{at.get(h_start), {}}, dstate{at.get(dh_row) + at.get(dy), {}};
+            if constexpr (C::has_c) start.c = at.get(c_start), dstate.c = at.get(dc_row);
+            C::step_backward(at, start, dstate, row, d_row);
+            at.put(dh_row, dstate.h);
+            if constexpr (C::has_c) at.put(dc_row, dstate.c);
+        }
+    }
+
+    // dx = W_ih^T dgx
+    void inputs_backward(const Chunk<S>& chunk, Share share) const {
+        const S* dgx = d + share.begin * wide + C::dgx * H;
+        multiply<S, 1>(dgx, wide, share.end - share.begin, W_ih, I, G * H,
+                       [&](int64_t r, int64_t u, const Vector<S>* product) {
+                           const int64_t n = share.begin + r;
+                           this->units(u, I).put(this->at(call.dx, n % B, chunk.begin + n / B), *product);
+                       });
+    }
+
+    // dW_ih += sum of dgx x^T, dW_hh += sum of dgh h_start^T, and the biases' sums, for a share of the rows of each gate.
+    void weights_backward(const Chunk<S>& chunk, Share share, bool first) const {
+        for (int k = 0; k < G; ++k) {
+            const int gate = C::dgh_gate(k);
+            outer(chunk, share, d + (C::dgx + k) * H, x, I, k, call.dW_ih, first);
+            outer(chunk, share, d + k * H, h, H, gate, call.dW_hh, first);
+            sum(chunk, share, d + (C::dgx + k) * H, k, call.db_ih, first);
+            sum(chunk, share, d + k * H, gate, call.db_hh, first);
+        }
+    }
+
+    void outer(const Chunk<S>& chunk, Share share, const S* columns, const S* panels, int64_t width, int gate, void* to,
+               bool first) const {
+        if (!to) return;
+        S* dW = this->numbers(to) + (gate * H + share.begin) * width;
+        multiply<S, 1, Way::down>(columns + share.begin, wide, share.end - share.begin, panels, width, chunk.rows,
+                                  [&](int64_t r, int64_t u, const Vector<S>* product) {
+                                      const Units at = this->units(u, width);
+                                      S* row = dW + r * width;
+                                      at.put(row, first ? *product : at.get(row) + *product);
+                                  });
+    }
+
+    void sum(const Chunk<S>& chunk, Share share, const S* columns, int gate, void* to, bool first) const {
+        if (!to) return;
+        S* db = this->numbers(to) + gate * H;
+        if (first) clear(db + share.begin, share.end - share.begin);
+        for (int64_t n = 0; n < chunk.rows; ++n)
+            for (int64_t j = share.begin; j < share.end; ++j) db[j] += columns[n * wide + j];
+    }
+};
+
+}  // namespace chainrule::LEVEL

@@ -1,0 +1,103 @@
+// What both passes share. Time is cut into chunks, so that what one stage leaves for the next stays in the caches: in
+// each chunk the threads deal out first the rows of all its steps to the products that wait for nothing, then
+// the rows of the batch, each of which a thread carries through the steps in order.
+#pragma once
+
+#include "call.hpp"
+#include "cells.hpp"
+#include "product.hpp"
+#include "threads.hpp"
+
+namespace chainrule::LEVEL {
+
+inline constexpr int64_t chunk_rows = 256;  // of all steps of a chunk together, unless a step has more
+inline constexpr int64_t block_rows = 64;   // that a thread takes at once
+
+template <class S> void copy(S* to, const S* from, int64_t n) { std::memcpy(to, from, size_t(n) * sizeof(S)); }
+template <class S> void clear(S* to, int64_t n) { std::memset(to, 0, size_t(n) * sizeof(S)); }
+
+// Hands out pieces of the workspace; from null, it counts.
+template <class S> struct Arena {
+    S* const base;
+    int64_t used = 0;
+    S* take(int64_t n) {
+        S* piece = base + used;
+        used += vectors<S>(n) * lanes<S>;
+        return piece;
+    }
+};
+
+// A part of n that falls to one of `parts`.
+struct Share {
+    int64_t begin, end;
+    Share(int64_t n, int64_t part, int64_t parts) : begin(n * part / parts), end(n * (part + 1) / parts) {}
+};
+
+// The steps begin <= t < end. Row n of the chunk is row n % B of the batch at step begin + n / B.
+template <class S> struct Chunk {
+    int64_t begin, end, rows;
+    S *gates, *q;  // of its rows
+};
+
+template <class C, class S> struct Pass {
+    static constexpr int G = C::gates;
+    const Call& call;
+    const int64_t B = call.B, T = call.T, I = call.I, H = call.H, threads = call.threads;
+    const int64_t stride = (vectors<S>(H) + 1) * lanes<S>;  // of states: not a multiple of what a cache set spans
+    const int64_t chunk_steps = B >= chunk_rows ? 1 : B * T < chunk_rows ? T : chunk_rows / B;
+    const int64_t most_rows = chunk_steps * B;
+
+    // Null stays null.
+    static S* numbers(const void* data, int64_t offset = 0) {
+        return data ? static_cast<S*>(const_cast<void*>(data)) + offset : nullptr;
+    }
+    static S* at(const Strided& of, int64_t b, int64_t t) { return numbers(of.data, b * of.row + t * of.step); }
+    Units units(int64_t u) const { return units(u, H); }
+    static Units units(int64_t u, int64_t columns) {
+        const int64_t j = u * lanes<S>;
+        return {columns, j, columns - j < lanes<S> ? int(columns - j) : lanes<S>};
+    }
+
+    // The s-th chunk of steps in the order of the scan; its gates are where the call keeps them, or in scratch.
+    int64_t chunks() const { return (T + chunk_steps - 1) / chunk_steps; }
+    Chunk<S> chunk(int64_t s, S* gates, S* q) const {
+        const int64_t first = s * chunk_steps, steps = T - first < chunk_steps ? T - first : chunk_steps;
+        const int64_t begin = call.reverse ? T - first - steps : first;
+        if (call.gates) gates = numbers(call.gates, begin * B * G * H), q = numbers(call.q, begin * B * H);
+        return {begin, begin + steps, steps * B, gates, q};
+    }
+
+    const S* input(int64_t b, int64_t t) const { return call.live(b, t) ? at(call.x, b, t) : nullptr; }
+    const S* input(const Chunk<S>& chunk, int64_t n) const { return input(n % B, chunk.begin + n / B); }
+
+    template <class Work> void each_thread(const Work& work) const { in_parallel(int(threads), work); }
+};
+
+// Stage 1: gx = W_ih x + b_ih. Padding counts as zeros, whatever it holds.
+template <class C, class S> struct Inputs : Pass<C, S> {
+    using Pass<C, S>::call, Pass<C, S>::I, Pass<C, S>::H, Pass<C, S>::G;
+    S *W, *x;
+
+    Inputs(const Call& call, Arena<S>& arena, bool needed)
+        : Pass<C, S>{call}, W(arena.take(needed ? panels_size<S>(H, I, G) : 0)),
+          x(arena.take(needed ? call.threads * block_rows * I : 0)) {}
+
+    void pack() const { panels_of<S, G>(this->numbers(call.W_ih), this->numbers(call.b_ih), H, I, W); }
+
+    void operator()(const Chunk<S>& chunk, int64_t thread) const {
+        const Share share(chunk.rows, thread, this->threads);
+        S* block = x + thread * block_rows * I;
+        for (int64_t n0 = share.begin; n0 < share.end; n0 += block_rows) {
+            const int64_t rows = share.end - n0 < block_rows ? share.end - n0 : block_rows;
+            for (int64_t r = 0; r < rows; ++r) {
+                if (const S* row = this->input(chunk, n0 + r)) copy(block + r * I, row, I);
+                else clear(block + r * I, I);
+            }
+            multiply<S, G>(block, I, rows, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* gx) {
+                for (int gate = 0; gate < G; ++gate) this->units(u).put(chunk.gates + (n0 + r) * G * H, gx[gate], gate);
+            });
+        }
+    }
+};
+
+}  // namespace chainrule::LEVEL

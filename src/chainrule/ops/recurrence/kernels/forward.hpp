@@ -1,0 +1,88 @@
+// The forward pass: the gates' products with the inputs, then the scan.
+#pragma once
+
+#include "chunks.hpp"
+
+namespace chainrule::LEVEL {
+
+template <class C, class S> struct Forward : Pass<C, S> {
+    using P = Pass<C, S>;
+    using P::call, P::B, P::H, P::G, P::stride;
+
+    Arena<S> arena;
+    const Inputs<C, S> inputs;
+    S *const W, *const h, *const h_new, *const c, *const gates;
+
+    explicit Forward(const Call& call)
+        : P{call}, arena{this->numbers(call.workspace)}, inputs(call, arena, true), W(arena.take(panels_size<S>(H, H, G))),
+          h(arena.take(B * stride)), h_new(arena.take(B * stride)), c(arena.take(C::has_c ? B * stride : 0)),
+          gates(arena.take(call.gates ? 0 : this->most_rows * G * H)) {}
+
+    void run() const {
+        inputs.pack();
+        panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.b_hh), H, H, W);
+        for (int64_t b = 0; b < B; ++b) {
+            copy(h + b * stride, this->numbers(call.h_0, b * H), H);
+            if constexpr (C::has_c) copy(c + b * stride, this->numbers(call.c_0, b * H), H);
+        }
+        for (int64_t s = 0; s < this->chunks(); ++s) {
+            const Chunk<S> chunk = this->chunk(s, gates, nullptr);
+            this->each_thread([&](int64_t thread) { inputs(chunk, thread); });
+            this->each_thread([&](int64_t thread) {
+                const Share share(B, thread, this->threads);
+                for (int64_t b = share.begin; b < share.end; b += block_rows)
+                    scan(chunk, b, share.end - b < block_rows ? share.end - b : block_rows);
+            });
+        }
+        const S* last = this->T % 2 ? h_new : h;
+        for (int64_t b = 0; b < B; ++b) {
+            copy(this->numbers(call.h_n, b * H), last + b * stride, H);
+            if constexpr (C::has_c) copy(this->numbers(call.c_n, b * H), c + b * stride, H);
+        }
+    }
+
+    // The rows b0 <= b < b0 + rows through the steps of the chunk.
+    void scan(const Chunk<S>& chunk, int64_t b0, int64_t rows) const {
+        for (int64_t s = 0; s < chunk.end - chunk.begin; ++s) {
+            const int64_t t = call.reverse ? chunk.end - 1 - s : chunk.begin + s;
+            const bool odd = (call.reverse ? this->T - 1 - t : t) % 2;
+            if (B == 1) step<Way::alone>(chunk, t, b0, rows, odd ? h_new : h, odd ? h : h_new);
+            else step<Way::plain>(chunk, t, b0, rows, odd ? h_new : h, odd ? h : h_new);
+        }
+    }
+
+    template <Way way>
+    void step(const Chunk<S>& chunk, int64_t t, int64_t b0, int64_t rows, S* from, S* to) const {
+        struct { Row<S> row; S *h_start, *c_start, *y; bool live; } at_row[block_rows];
+        for (int64_t r = 0; r < rows; ++r) {
+            const int64_t b = b0 + r, n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
+            if (call.fresh(b, t)) {
+                clear(from + b * stride, H);
+                if constexpr (C::has_c) clear(c + b * stride, H);
+            }
+            at_row[r] = {{chunk.gates + n * G * H, this->numbers(chunk.q, n * H), call.gates != nullptr},
+                         this->numbers(call.h_start, kept), this->numbers(call.c_start, kept),
+                         this->at(call.y, b, t), call.live(b, t)};
+            if (!at_row[r].live && call.gates) {
+                clear(at_row[r].row.gates, G * H);
+                if constexpr (C::has_q) clear(at_row[r].row.q, H);
+            }
+        }
+        multiply<S, G, way>(from + b0 * stride, stride, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+            const auto& [row, h_start, c_start, y, live] = at_row[r];
+            const Units at = this->units(u);
+            State<S> state{at.get(from + (b0 + r) * stride), {}};
+            if constexpr (C::has_c) state.c = at.get(c + (b0 + r) * stride);
+            if (h_start) {
+                at.put(h_start, live ? state.h : Vector<S>{});
+                if constexpr (C::has_c) at.put(c_start, state.c);
+            }
+            if (live) C::step(at, gh, state, row);
+            at.put(y, live ? state.h : Vector<S>{});
+            at.put(to + (b0 + r) * stride, state.h);
+            if constexpr (C::has_c) at.put(c + (b0 + r) * stride, state.c);
+        });
+    }
+};
+
+}  // namespace chainrule::LEVEL
