@@ -16,7 +16,7 @@ Both hold in every layer and both directions. A sequence may have no steps at al
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,6 +26,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from chainrule import functional
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_lengths, check_tensors
+
+if TYPE_CHECKING:
+    from chainrule.nn.streaming import Stream
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -60,6 +63,10 @@ class RNN(torch.nn.RNN):
         output, (h_n,) = _run(self, op, input, None if hx is None else (hx,), resets, lengths)
         return output, h_n
 
+    def stream(self, batch: int = 1) -> "Stream":
+        """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
+        return _stream(self, batch)
+
 
 class GRU(torch.nn.GRU):
     """The gated recurrent unit (Cho et al. 2014), in the place of :class:`torch.nn.GRU`.
@@ -91,6 +98,10 @@ class GRU(torch.nn.GRU):
         output, (h_n,) = _run(self, functional.gru, input, None if hx is None else (hx,), resets, lengths)
         return output, h_n
 
+    def stream(self, batch: int = 1) -> "Stream":
+        """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
+        return _stream(self, batch)
+
 
 class LSTM(torch.nn.LSTM):
     """Long short-term memory (Hochreiter & Schmidhuber 1997), in the place of :class:`torch.nn.LSTM`.
@@ -120,6 +131,16 @@ class LSTM(torch.nn.LSTM):
         """Return the last layer's outputs and every layer's last (h, c), laid out as torch does."""
         output, (h_n, c_n) = _run(self, functional.lstm, input, hx, resets, lengths)
         return output, (h_n, c_n)
+
+    def stream(self, batch: int = 1) -> "Stream":
+        """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
+        return _stream(self, batch)
+
+
+def _stream(layer: torch.nn.RNNBase, batch: int) -> "Stream":
+    from chainrule.nn.streaming import Stream  # which is made of the layers above
+
+    return Stream(layer, batch)
 
 
 def _run(

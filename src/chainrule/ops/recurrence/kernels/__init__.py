@@ -2,6 +2,7 @@
 
 - ops.py: chainrule::recurrence and chainrule::recurrence_backward, for autograd, torch.compile and opcheck
 - native.py: the calls into the extension module _scan
+- streaming.py: weights prepared once for chainrule.nn's streams
 - level.cpp and what it includes: the code, compiled for several instruction levels; module.cpp binds it
 
 The README of the folder above has a section on them.
@@ -9,5 +10,6 @@ The README of the folder above has a section on them.
 
 from chainrule.ops.recurrence.kernels.native import LEVELS
 from chainrule.ops.recurrence.kernels.ops import obstacle, scan
+from chainrule.ops.recurrence.kernels.streaming import Steps, address
 
-__all__ = ["LEVELS", "obstacle", "scan"]
+__all__ = ["LEVELS", "Steps", "address", "obstacle", "scan"]

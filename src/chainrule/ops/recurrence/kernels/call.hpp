@@ -53,12 +53,30 @@ struct Call {
     }
 };
 
+// T steps of B rows through a stack of layers of H units, the first with I inputs. x has I numbers and y has H at
+// b * row + t * step.
+struct StreamCall {
+    int64_t B, I, H, layers;
+    const void* W;  // packed, the layers one after the other
+    void *h, *c;    // (layers, B, H), before and after; c of the LSTM
+    void* workspace;
+
+    int64_t T, row, step;
+    const void* x;
+    void* y;
+};
+
 // The code of one instruction level for one dtype. Sizes are in numbers of that dtype.
 struct Kernels {
     int64_t (*forward_workspace)(Cell, const Call&);  // how much; pointers but for null or not don't matter
     int64_t (*backward_workspace)(Cell, const Call&);
     void (*forward)(Cell, const Call&);
     void (*backward)(Cell, const Call&);
+    int64_t (*packed_layer_size)(Cell, int64_t I, int64_t H);
+    void (*pack_layer)(Cell, int64_t I, int64_t H, const void* W_ih, const void* W_hh, const void* b_ih,
+                       const void* b_hh, void* packed);  // the biases may be null
+    int64_t (*stream_workspace_size)(Cell, const StreamCall&);  // of its sizes alone
+    void (*stream)(Cell, const StreamCall&);
     void (*evaluate)(bool sigmoid, int64_t n, const void* x, void* y);  // sigmoid or tanh of each number
 };
 

@@ -1,6 +1,7 @@
 // One instruction level: CMake compiles this file once for each, with its flags and its name in LEVEL.
 #include "backward.hpp"
 #include "forward.hpp"
+#include "stream.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -39,6 +40,28 @@ template <class S> void backward(Cell cell, const Call& call) {
     visit_cell<S>(cell, [&]<class C>(C*) { Backward<C, S>(call).run(); });
 }
 
+template <class S> int64_t packed_layer_size(Cell cell, int64_t I, int64_t H) {
+    return visit_cell<S>(cell, [&]<class C>(C*) { return Stream<C, S>::packed_layer_size(I, H); });
+}
+
+template <class S>
+void pack_layer(Cell cell, int64_t I, int64_t H, const void* W_ih, const void* W_hh, const void* b_ih, const void* b_hh,
+                void* packed) {
+    visit_cell<S>(cell, [&]<class C>(C*) {
+        S *ih = static_cast<S*>(packed), *hh = ih + Stream<C, S>::panels_ih(I, H);
+        panels_of<S, C::gates>(static_cast<const S*>(W_ih), static_cast<const S*>(b_ih), H, I, ih);
+        panels_of<S, C::gates>(static_cast<const S*>(W_hh), static_cast<const S*>(b_hh), H, H, hh);
+    });
+}
+
+template <class S> int64_t stream_workspace_size(Cell cell, const StreamCall& call) {
+    return visit_cell<S>(cell, [&]<class C>(C*) { return Stream<C, S>{call}.workspace_size(); });
+}
+
+template <class S> void stream(Cell cell, const StreamCall& call) {
+    visit_cell<S>(cell, [&]<class C>(C*) { Stream<C, S>{call}.run(); });
+}
+
 template <class S> void evaluate(bool is_sigmoid, int64_t count, const void* from, void* to) {
     const S* x = static_cast<const S*>(from);
     S* y = static_cast<S*>(to);
@@ -50,7 +73,8 @@ template <class S> void evaluate(bool is_sigmoid, int64_t count, const void* fro
 }
 
 template <class S> constexpr Kernels kernels() {
-    return {forward_workspace<S>, backward_workspace<S>, forward<S>, backward<S>, evaluate<S>};
+    return {forward_workspace<S>, backward_workspace<S>, forward<S>, backward<S>,
+            packed_layer_size<S>, pack_layer<S>, stream_workspace_size<S>, stream<S>, evaluate<S>};
 }
 
 }  // namespace

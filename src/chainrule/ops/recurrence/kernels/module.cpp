@@ -1,5 +1,6 @@
 // The Python module _scan: chooses the level, and passes pointers on. Whoever calls has checked everything.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -77,6 +78,32 @@ template <auto member> void add_strided(nb::class_<Call>& type, const char* name
         });
 }
 
+constexpr int64_t worth_unlocking = 1'000'000;  // multiplications and additions: letting go of the lock can cost 5 ms
+
+// What is the same in all calls of a stream, so that a call passes on little.
+class Stream {
+    const Kernels& kernels_;
+    const Cell cell_;
+    StreamCall call_;
+    const int64_t work_;  // of one step, at least
+
+public:
+    Stream(int level, bool is_double, int64_t cell, int64_t B, int64_t I, int64_t H, int64_t layers, uintptr_t W,
+           uintptr_t h, uintptr_t c, uintptr_t workspace)
+        : kernels_(kernels(level, is_double)), cell_(Cell(cell)),
+          call_{B, I, H, layers, pointer(W), pointer(h), pointer(c), pointer(workspace), 0, 0, 0, nullptr, nullptr},
+          work_(B * H * (I + H) * layers) {}
+
+    void run(int64_t T, int64_t row, int64_t step, uintptr_t x, uintptr_t y) const {
+        StreamCall call = call_;
+        call.T = T, call.row = row, call.step = step;
+        call.x = pointer(x), call.y = pointer(y);
+        if (T * work_ < worth_unlocking) return kernels_.stream(cell_, call);
+        nb::gil_scoped_release unlocked;
+        kernels_.stream(cell_, call);
+    }
+};
+
 }  // namespace
 }  // namespace chainrule
 
@@ -114,6 +141,25 @@ NB_MODULE(_scan, m) {
     m.def("backward", [](int level, bool is_double, int64_t cell, const Call& call) {
         kernels(level, is_double).backward(Cell(cell), call);
     }, unlocked);
+    m.def("packed_layer_size", [](int level, bool is_double, int64_t cell, int64_t I, int64_t H) {
+        return kernels(level, is_double).packed_layer_size(Cell(cell), I, H);
+    });
+    m.def("pack_layer", [](int level, bool is_double, int64_t cell, int64_t I, int64_t H, uintptr_t W_ih, uintptr_t W_hh,
+                           uintptr_t b_ih, uintptr_t b_hh, uintptr_t packed) {
+        kernels(level, is_double).pack_layer(Cell(cell), I, H, pointer(W_ih), pointer(W_hh), pointer(b_ih),
+                                             pointer(b_hh), pointer(packed));
+    }, unlocked);
+    m.def("stream_workspace_size", [](int level, bool is_double, int64_t cell, int64_t B, int64_t H) {
+        StreamCall call{};
+        call.B = B, call.H = H;
+        return kernels(level, is_double).stream_workspace_size(Cell(cell), call);
+    });
+    nb::class_<Stream>(m, "Stream")
+        .def(nb::init<int, bool, int64_t, int64_t, int64_t, int64_t, int64_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t>())
+        .def("run", &Stream::run);
+    m.def("address", [](nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> array) {
+        return reinterpret_cast<uintptr_t>(array.data());
+    });
     m.def("evaluate", [](int level, bool is_double, bool sigmoid, int64_t n, uintptr_t x, uintptr_t y) {
         kernels(level, is_double).evaluate(sigmoid, n, pointer(x), pointer(y));
     }, unlocked);

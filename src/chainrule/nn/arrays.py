@@ -1,0 +1,64 @@
+"""Tensors and NumPy arrays handled alike, by their addresses: what a stream needs of either, and fast."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.ops.recurrence.kernels import address
+
+__all__ = ["Array", "Kind", "arrays_like", "described", "tensors_like"]
+
+Array = TypeVar("Array", Tensor, NDArray[Any])
+
+
+class Kind(NamedTuple):
+    """One kind of array, of one dtype and device."""
+
+    name: str
+    takes: Callable[[object], bool]  # whether it is of this kind
+    dense: Callable[[Any], Any]  # the array, or a copy of it where it is not dense
+    writable: Callable[[Any], bool]  # whether it is dense and may be written to
+    empty: Callable[..., Any]  # a new one of a shape; torch reads it faster from arguments than from a tuple
+    address: Callable[[Any], int]  # of a dense one
+
+
+def tensors_like(like: Tensor) -> Kind:
+    """Tensors of the dtype and device of ``like``."""
+    dtype, device = like.dtype, like.device
+    return Kind(
+        f"{dtype} on {device}",
+        takes=lambda x: isinstance(x, Tensor) and x.dtype is dtype and x.device == device,
+        dense=Tensor.contiguous,
+        writable=lambda x: x.is_contiguous() and not x.requires_grad,
+        empty=like.new_empty,
+        address=Tensor.data_ptr,
+    )
+
+
+def arrays_like(like: Tensor) -> Kind:
+    """NumPy arrays of the dtype of ``like``; none where NumPy has no such dtype, as with bfloat16."""
+    try:
+        dtype = torch.empty(0, dtype=like.dtype, device="cpu").numpy().dtype
+    except TypeError:
+        return tensors_like(like)
+    return Kind(
+        f"numpy.{dtype}",
+        takes=lambda x: isinstance(x, np.ndarray) and x.dtype == dtype,
+        dense=lambda x: x if x.flags.carray else np.require(x, requirements=["C", "ALIGNED"]),
+        writable=lambda x: x.flags.carray,
+        empty=lambda *shape: np.empty(shape, dtype),
+        address=address,
+    )
+
+
+def described(x: object) -> str:
+    """What was given, for a message."""
+    if isinstance(x, Tensor):
+        return f"{tuple(x.shape)} of {x.dtype} on {x.device}"
+    if isinstance(x, np.ndarray):
+        return f"{x.shape} of numpy.{x.dtype}"
+    return type(x).__name__

@@ -1,0 +1,195 @@
+"""Streaming: a recurrent layer fed one step or a few at a time, its state kept and its weights prepared once."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.nn.arrays import Array, arrays_like, described, tensors_like
+from chainrule.nn.recurrence import GRU, LSTM, RNN
+from chainrule.ops.arguments import as_int
+from chainrule.ops.recurrence import kernels
+from chainrule.ops.recurrence.reference import Weights
+
+__all__ = ["Stream"]
+
+_FORWARDS = (RNN.forward, GRU.forward, LSTM.forward)
+
+
+class Stream:
+    """A layer that is fed as its input arrives, ``y = stream(x)``; made by ``layer.stream(batch)``.
+
+    x is a tensor or a NumPy array of the layer's dtype, and y is of the same kind:
+
+    - one step, (batch, input) -> (batch, hidden), or (input,) -> (hidden,) where batch is 1
+    - a chunk of steps, laid out as the layer's ``batch_first`` says: (time, batch, input) -> (time, batch, hidden)
+
+    The outputs are those of the layer for the whole sequence, however it is cut into calls; the kernels give the same
+    bits for every cut. With ``out``, a dense array of y's shape, y is written there and nothing is allocated.
+    Streaming is inference: there is no dropout, and no gradient flows through it.
+
+    The weights are copied when the stream is made. Later changes of them, of their dtype or device are not seen
+    until ``refresh()``. Streams of one layer are independent; each is to be used by one thread at a time.
+
+    Attributes:
+        batch: how many sequences are streamed side by side.
+        backend: "kernels"; or "layer" where they can't run, and the layer itself is called with the state.
+        why: the reason, as a sentence.
+
+    Raises:
+        ArgumentError: the layer is bidirectional, or batch is no integer above 0.
+        ShapeError: x, out or a state has the wrong shape, dtype or device.
+
+    >>> layer = GRU(3, 4)
+    >>> stream, x = layer.stream(), torch.randn(5, 1, 3)
+    >>> y = torch.stack([stream(x_t) for x_t in x])
+    >>> torch.allclose(y, layer(x)[0], atol=1e-6), torch.equal(stream.state[0], y[-1])
+    (True, True)
+    >>> stream.reset()
+    >>> torch.equal(stream(x), y)
+    True
+    """
+
+    def __init__(self, layer: torch.nn.RNNBase, batch: int = 1) -> None:
+        rows = as_int(batch)
+        if rows is None or rows < 1:
+            raise ArgumentError(f"batch must be an integer of at least 1, got {batch!r}.")
+        if layer.bidirectional:
+            raise ArgumentError(
+                "a bidirectional layer cannot stream: its first output depends on the last step. Run it over whole "
+                "sequences, or make the layer with bidirectional=False."
+            )
+        self.batch = rows
+        self._layer = layer
+        self._widths = {"h": layer.proj_size or layer.hidden_size}
+        if layer.mode == "LSTM":
+            self._widths["c"] = layer.hidden_size
+        self._steps: kernels.Steps | None = None
+        self._step, self._result = (rows, layer.input_size), (rows, self._widths["h"])
+        self._state = tuple(torch.zeros(layer.num_layers, rows, width) for width in self._widths.values())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over the layer's weights, dtype and device as they are now; the state stays."""
+        layer = self._layer
+        like: Tensor = layer.all_weights[0][0].detach()
+        # tensors made in inference mode could not be written to outside of it
+        with torch.inference_mode(False), torch.no_grad():
+            self._state = tuple(s.clone().to(like) for s in self._state)
+            obstacle = _obstacle(layer)
+            self.backend = "layer" if obstacle else "kernels"
+            self.why = obstacle or f"{like.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+            if obstacle:
+                self._steps, self._frozen = None, copy.deepcopy(layer).eval()
+            else:
+                weights = [Weights(*w) for w in layer.all_weights]
+                self._steps = kernels.Steps(layer.mode.lower(), weights, self._state)
+        self._tensors, self._arrays = tensors_like(like), arrays_like(like)
+
+    def __call__(self, x: Array, out: Array | None = None) -> Array:
+        """The outputs for a step or a chunk of steps x, and the state moves on."""
+        kind = self._tensors if isinstance(x, Tensor) else self._arrays
+        if not kind.takes(x):
+            raise self._refusal(x)
+        T, row, step, shape = (1, 1, 1, self._result) if x.shape == self._step else self._measured(x)
+        if out is None:
+            y: Array = kind.empty(*shape)
+        elif kind.takes(out) and out.shape == shape and kind.writable(out):
+            y = out
+        else:
+            raise ShapeError(f"out must be {shape} of {kind.name}, dense and writable, got {described(out)}.")
+        if self._steps is not None:
+            x = kind.dense(x)
+            self._steps.run(T, row, step, kind.address(x), kind.address(y))
+        elif T > 0:
+            self._run_layer(x, y)
+        return y
+
+    def _measured(self, x: Array) -> tuple[int, int, int, tuple[int, ...]]:
+        """How many steps x has, how far apart in memory rows and steps lie, and the shape of y."""
+        B, I = self._step  # noqa: E741
+        shape, P = tuple(x.shape), self._widths["h"]
+        if B == 1 and shape == (I,):
+            return 1, 1, 1, (P,)
+        T = shape[int(self._layer.batch_first)] if len(shape) == 3 else 0
+        if self._layer.batch_first and shape == (B, T, I):
+            return T, T, 1, (B, T, P)
+        if not self._layer.batch_first and shape == (T, B, I):
+            return T, 1, B, (T, B, P)
+        raise self._refusal(x)
+
+    def _refusal(self, x: object) -> ShapeError:
+        B, I = self._step  # noqa: E741
+        kind = self._tensors if isinstance(x, Tensor) else self._arrays
+        step = f"({B}, {I}) or ({I},)" if B == 1 else f"({B}, {I})"
+        chunk = f"({B}, time, {I})" if self._layer.batch_first else f"(time, {B}, {I})"
+        return ShapeError(f"x must be one step {step} or a chunk {chunk} of {kind.name}, got {described(x)}.")
+
+    @torch.no_grad()
+    def _run_layer(self, x: Array, y: Array) -> None:
+        """The same by the layer itself, as it was when it was last looked at."""
+        steps = x if isinstance(x, Tensor) else torch.from_numpy(x.copy()).to(self._state[0])
+        if x.ndim < 3:
+            steps = steps.reshape(self._step).unsqueeze(int(self._layer.batch_first))
+        result, self.state = self._frozen(steps, self._state if len(self._state) == 2 else self._state[0])
+        result = result.reshape(y.shape)
+        y[...] = result if isinstance(y, Tensor) else result.numpy(force=True)
+
+    @property
+    def state(self) -> Any:
+        """A copy of h, of the LSTM of (h, c): (layers, batch, width) each, as the layer's h_n. It can be assigned."""
+        copies = tuple(s.clone() for s in self._state)
+        return copies if len(copies) == 2 else copies[0]
+
+    @state.setter
+    def state(self, state: Tensor | Sequence[Tensor]) -> None:
+        given = (state,) if isinstance(state, Tensor) else tuple(state)
+        if [_size(s) for s in given] != [_size(s) for s in self._state]:
+            expected, got = (", ".join(map(described, states)) for states in (self._state, given))
+            raise ShapeError(f"the state ({', '.join(self._widths)}) must be {expected}, got {got or 'nothing'}.")
+        with torch.no_grad():
+            for own, new in zip(self._state, given, strict=True):
+                own.copy_(new)
+
+    def reset(self, rows: int | Sequence[int] | Tensor | None = None) -> None:
+        """Start afresh: the state of ``rows``, indices or a bool mask (batch,), becomes zero; all by default."""
+        index = slice(None) if rows is None else torch.as_tensor(rows, device=self._state[0].device)
+        if isinstance(index, Tensor) and index.numel() == 0:
+            return
+        try:
+            for s in self._state:
+                s[:, index] = 0
+        except IndexError as error:
+            raise ArgumentError(
+                f"rows must be integers from 0 to {self.batch - 1} or a bool mask ({self.batch},), got {rows}."
+            ) from error
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """A copy of the state by name, {"h": ...} or {"h": ..., "c": ...}, as safetensors saves it."""
+        return {name: s.clone() for name, s in zip(self._widths, self._state, strict=True)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Go on from what ``state_dict`` gave, in this stream or another of the same sizes and dtype."""
+        if set(state_dict) != set(self._widths):
+            raise ArgumentError(f"the state of this stream is {list(self._widths)} by name, got {list(state_dict)}.")
+        self.state = [state_dict[name] for name in self._widths]
+
+    def __repr__(self) -> str:
+        return f"Stream({self._layer}, batch={self.batch}, {self.backend}: {self.why})"
+
+
+def _obstacle(layer: torch.nn.RNNBase) -> str | None:
+    """Why the kernels can't stream this layer; None if they can."""
+    if type(layer).forward not in _FORWARDS or "forward" in vars(layer):
+        return "the layer has a forward of its own"
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        return "the layer has forward hooks"
+    W_ih, W_hh, *_ = layer.all_weights[0]
+    return kernels.obstacle(W_ih, Weights(W_ih, W_hh, W_hr=layer.all_weights[0][-1] if layer.proj_size else None))
+
+
+def _size(s: object) -> object:
+    return (s.shape, s.dtype) if isinstance(s, Tensor) else None

@@ -1,0 +1,65 @@
+// The steps of a stream: at each of them, a stack of layers from the first to the last.
+//
+// The forward pass makes gx for a chunk of steps at once. A stream has only the steps that have come, so x_t
+// meets W_ih here, in panels like those of W_hh, packed once. Every step is computed alone, in the same order of sums: a
+// sequence gives the same bits however it is cut into calls.
+#pragma once
+
+#include "call.hpp"
+#include "cells.hpp"
+#include "product.hpp"
+
+namespace chainrule::LEVEL {
+
+template <class C, class S> struct Stream {
+    static constexpr int gates = C::gates;
+    const StreamCall& call;
+    const int64_t B = call.B, H = call.H;
+    const int64_t padded = vectors<S>(H) * lanes<S>;
+
+    // The panels of W_ih, then those of W_hh.
+    static int64_t panels_ih(int64_t I, int64_t H) { return panels_size<S>(H, I, gates); }
+    static int64_t packed_layer_size(int64_t I, int64_t H) { return panels_ih(I, H) + panels_ih(H, H); }
+
+    int64_t workspace_size() const { return B * (gates * padded + H); }
+
+    void run() const {
+        for (int64_t t = 0; t < call.T; ++t) {
+            const S* x = static_cast<const S*>(call.x) + t * call.step * call.I;
+            int64_t I = call.I, ldx = call.row * I;
+            const S* W = static_cast<const S*>(call.W);
+            for (int64_t layer = 0; layer < call.layers; ++layer) {
+                S* h = static_cast<S*>(call.h) + layer * B * H;
+                S* c = C::has_c ? static_cast<S*>(call.c) + layer * B * H : nullptr;
+                if (B == 1) step<Way::alone>(x, ldx, I, W, h, c);
+                else step<Way::plain>(x, ldx, I, W, h, c);
+                W += packed_layer_size(I, H);
+                x = h, ldx = I = H;
+            }
+            S* y = static_cast<S*>(call.y) + t * call.step * H;
+            for (int64_t b = 0; b < B; ++b) std::memcpy(y + b * call.row * H, x + b * H, size_t(H) * sizeof(S));
+        }
+    }
+
+    // One step of one layer: x (B, I), its rows ldx apart; h and c (B, H) before and after it.
+    template <Way way> void step(const S* x, int64_t ldx, int64_t I, const S* W, S* h, S* c) const {
+        S *gx = static_cast<S*>(call.workspace), *h_new = gx + B * gates * padded;
+        const auto gx_of = [&](int64_t r) { return gx + r * gates * padded; };
+        multiply<S, gates, way>(x, ldx, B, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* product) {
+            const Units at{padded, u * lanes<S>, lanes<S>};
+            for (int gate = 0; gate < gates; ++gate) at.put(gx_of(r), product[gate], gate);
+        });
+        multiply<S, gates, way>(h, H, B, W + panels_ih(I, H), H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+            const int64_t j = u * lanes<S>;
+            const Units at{H, j, H - j < lanes<S> ? int(H - j) : lanes<S>};
+            State<S> state{at.get(h + r * H), {}};
+            if constexpr (C::has_c) state.c = at.get(c + r * H);
+            C::step({padded, j, lanes<S>}, gh, state, {gx_of(r), nullptr, false});
+            at.put(h_new + r * H, state.h);
+            if constexpr (C::has_c) at.put(c + r * H, state.c);
+        });
+        std::memcpy(h, h_new, size_t(B * H) * sizeof(S));
+    }
+};
+
+}  // namespace chainrule::LEVEL
