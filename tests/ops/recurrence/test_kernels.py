@@ -110,9 +110,9 @@ def test_the_same_bits_a_thousand_times(cell: str, two_threads: None) -> None:
 
         def scan() -> tuple[Tensor, ...]:
             y, h, c, kept = native.forward(cell, x, h_0, c_0[0] if c_0 else None, weights, masks, "gates")
-            needs = (True,) * 5
-            back = native.backward(cell, y, h, c if c_0 else None, x, weights, masks, kept, needs)
-            return y, h, c, *kept, *back
+            assert kept is not None
+            back = native.backward(cell, y, h, c, x, weights, masks, kept, (True,) * 5)
+            return *present(y, h, c), *kept, *back
 
         torch.set_num_threads(1)
         alone = scan()

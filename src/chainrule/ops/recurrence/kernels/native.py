@@ -69,15 +69,15 @@ def empty_as(x: Tensor, width: int) -> Tensor:
 
 def forward(
     cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, weights: Weights, masks: Masks, save: str
-) -> tuple[Tensor, Tensor, Tensor, Kept]:
-    """y (B, T, H), the last h and c, and what is kept."""
+) -> tuple[Tensor, Tensor, Tensor | None, Kept | None]:
+    """y (B, T, H), the last h and c, and what is kept, None where save is "nothing"."""
     B, T, _ = x.shape
     H = h_0.shape[1]
     x, weights = _dense(x, weights)
     h_0, c_0 = h_0.contiguous(), None if c_0 is None else c_0.contiguous()
     y, h_n = empty_as(x, H), torch.empty_like(h_0)
-    c_n = x.new_empty(0) if c_0 is None else torch.empty_like(c_0)
-    kept = Kept(*(x.new_empty(shape) for shape in kept_shapes(cell, T, B, H, save)))
+    c_n = None if c_0 is None else torch.empty_like(c_0)
+    kept = None if save == "nothing" else Kept(*(x.new_empty(shape) for shape in kept_shapes(cell, T, B, H, save)))
     call, key = _call(cell, x, weights, masks, kept)
     call.y = _strided(y)
     call.h_0, call.c_0, call.h_n, call.c_n = map(_pointer, (h_0, c_0, h_n, c_n))
@@ -120,7 +120,9 @@ def backward(
     return grads
 
 
-def _call(cell: str, x: Tensor, weights: Weights, masks: Masks, kept: Kept) -> tuple[_scan.Call, tuple[int, bool, int]]:
+def _call(
+    cell: str, x: Tensor, weights: Weights, masks: Masks, kept: Kept | None
+) -> tuple[_scan.Call, tuple[int, bool, int]]:
     """The call with what both passes have, and which code it is for."""
     call = _scan.Call()
     B, T, I = x.shape  # noqa: E741
@@ -131,7 +133,8 @@ def _call(cell: str, x: Tensor, weights: Weights, masks: Masks, kept: Kept) -> t
     call.x = _strided(x)
     call.W_ih, call.W_hh, call.b_ih, call.b_hh = map(_pointer, weights[:4])
     call.resets, call.lengths = _pointer(masks.resets), _pointer(masks.lengths)
-    call.gates, call.q, call.h_start, call.c_start = map(_pointer, kept)
+    if kept is not None:
+        call.gates, call.q, call.h_start, call.c_start = map(_pointer, kept)
     return call, (_level, x.dtype == torch.float64, CELLS[cell])
 
 
