@@ -80,11 +80,12 @@ template <class C, class S> struct Backward : Pass<C, S> {
         const int64_t first = chunk.begin * B + share.begin;
         const S *h_start = this->numbers(call.h_start, first * H), *c_start = this->numbers(call.c_start, first * H);
         const auto step = [&](int64_t r, int64_t u, const Vector<S>* gh) {
-            const Units at = this->units(u);
             const int64_t n = share.begin + r;
-            State<S> state{at.get(h_start + r * H), {}};
-            if constexpr (C::has_c) state.c = at.get(c_start + r * H);
-            C::step(at, gh, state, {chunk.gates + n * G * H, this->numbers(chunk.q, n * H), true});
+            visit_units<S>(u, H, [&](auto at) {
+                State<S> state{at.get(h_start + r * H), {}};
+                if constexpr (C::has_c) state.c = at.get(c_start + r * H);
+                C::step(at, gh, state, {chunk.gates + n * G * H, this->numbers(chunk.q, n * H), true});
+            });
         };
         if (B == 1) multiply<S, G, Way::alone>(h_start, H, share.end - share.begin, W_forward, H, H, step);
         else multiply<S, G>(h_start, H, share.end - share.begin, W_forward, H, H, step);
@@ -99,13 +100,14 @@ template <class C, class S> struct Backward : Pass<C, S> {
                 operands.h.put(n0 + b, this->numbers(call.h_start, (t * B + b) * H));
             }
             const auto add = [&](int64_t r, int64_t u, const Vector<S>* product) {
-                const Units at = this->units(u);
                 S* dh_row = dh + (b0 + r) * stride;
                 const bool fresh = call.fresh(b0 + r, t);
-                at.put(dh_row, fresh ? Vector<S>{} : at.get(dh_row) + *product);
-                if constexpr (C::has_c) {
-                    if (fresh) at.put(dc + (b0 + r) * stride, Vector<S>{});
-                }
+                visit_units<S>(u, H, [&](auto at) {
+                    at.put(dh_row, fresh ? Vector<S>{} : at.get(dh_row) + *product);
+                    if constexpr (C::has_c) {
+                        if (fresh) at.put(dc + (b0 + r) * stride, Vector<S>{});
+                    }
+                });
             };
             const S* dgh = d + (n0 + b0) * wide;
             if (B == 1) multiply<S, 1, Way::alone>(dgh, wide, rows, W_hh, H, G * H, add);
@@ -122,12 +124,13 @@ template <class C, class S> struct Backward : Pass<C, S> {
         const S* dy = this->at(call.dy, b, t);
         const Row<S> row{chunk.gates + n * G * H, this->numbers(chunk.q, n * H), true};
         for (int64_t u = 0; u < vectors<S>(H); ++u) {
-            const Units at = this->units(u);
-            State<S> start{at.get(h_start), {}}, dstate{at.get(dh_row) + at.get(dy), {}};
-            if constexpr (C::has_c) start.c = at.get(c_start), dstate.c = at.get(dc_row);
-            C::step_backward(at, start, dstate, row, d_row);
-            at.put(dh_row, dstate.h);
-            if constexpr (C::has_c) at.put(dc_row, dstate.c);
+            visit_units<S>(u, H, [&](auto at) {
+                State<S> start{at.get(h_start), {}}, dstate{at.get(dh_row) + at.get(dy), {}};
+                if constexpr (C::has_c) start.c = at.get(c_start), dstate.c = at.get(dc_row);
+                C::step_backward(at, start, dstate, row, d_row);
+                at.put(dh_row, dstate.h);
+                if constexpr (C::has_c) at.put(dc_row, dstate.c);
+            });
         }
     }
 
@@ -137,7 +140,8 @@ template <class C, class S> struct Backward : Pass<C, S> {
         multiply<S, 1>(dgx, wide, share.end - share.begin, W_ih, I, G * H,
                        [&](int64_t r, int64_t u, const Vector<S>* product) {
                            const int64_t n = share.begin + r;
-                           this->units(u, I).put(this->at(call.dx, n % B, chunk.begin + n / B), *product);
+                           S* dx = this->at(call.dx, n % B, chunk.begin + n / B);
+                           visit_units<S>(u, I, [&](auto at) { at.put(dx, *product); });
                        });
     }
 
@@ -158,9 +162,10 @@ template <class C, class S> struct Backward : Pass<C, S> {
         S* dW = this->numbers(to) + (gate * H + share.begin) * width;
         multiply<S, 1, Way::down>(columns + share.begin, wide, share.end - share.begin, panels, width, chunk.rows,
                                   [&](int64_t r, int64_t u, const Vector<S>* product) {
-                                      const Units at = this->units(u, width);
                                       S* row = dW + r * width;
-                                      at.put(row, first ? *product : at.get(row) + *product);
+                                      visit_units<S>(u, width, [&](auto at) {
+                                          at.put(row, first ? *product : at.get(row) + *product);
+                                      });
                                   });
     }
 

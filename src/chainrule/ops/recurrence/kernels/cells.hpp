@@ -5,13 +5,26 @@
 
 namespace chainrule::LEVEL {
 
-// Where a vector of units lies in a row that holds H numbers a gate, and how many of its lanes are real.
-struct Units {
+// Where a vector of units lies in a row that holds H numbers a gate, and how many of its lanes are real: all, if whole.
+template <bool whole> struct Units {
     int64_t H, j;
     int n;
-    template <class S> Vector<S> get(const S* row, int gate = 0) const { return load(row + gate * H + j, n); }
-    template <class S> void put(S* row, Vector<S> v, int gate = 0) const { store(row + gate * H + j, v, n); }
+    template <class S> Vector<S> get(const S* row, int gate = 0) const {
+        if constexpr (whole) return load(row + gate * H + j);
+        else return load(row + gate * H + j, n);
+    }
+    template <class S> void put(S* row, Vector<S> v, int gate = 0) const {
+        if constexpr (whole) store(row + gate * H + j, v);
+        else store(row + gate * H + j, v, n);
+    }
 };
+
+// Call visit(at) with where vector u of H units lies.
+template <class S, class Visit> [[gnu::always_inline]] inline void visit_units(int64_t u, int64_t H, Visit visit) {
+    const int64_t j = u * lanes<S>;
+    if (H - j >= lanes<S>) visit(Units<true>{H, j, lanes<S>});
+    else visit(Units<false>{H, j, int(H - j)});
+}
 
 // What one row of the batch has at one step; see Call for the meaning of each.
 template <class S> struct Row {
@@ -46,12 +59,14 @@ template <class S, class F> struct Rnn {
     static constexpr bool has_c = false, has_q = false;
     static constexpr int dgh_gate(int k) { return k; }
 
-    static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+    template <class At>
+    static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         s.h = F::f(gh[0] + at.get(row.gates));
         if (row.keep) at.put(row.gates, s.h);
     }
 
-    static void step_backward(Units at, State<S>, State<S>& dstate, const Row<S>& row, S* d) {
+    template <class At>
+    static void step_backward(At at, State<S>, State<S>& dstate, const Row<S>& row, S* d) {
         at.put(d, dstate.h * F::slope(at.get(row.gates)));
         dstate.h = Vector<S>{};
     }
@@ -63,7 +78,8 @@ template <class S> struct Gru {
     static constexpr bool has_c = false, has_q = true;
     static constexpr int dgh_gate(int k) { return (k + 2) % 3; }
 
-    static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+    template <class At>
+    static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         const Vector<S> r = sigmoid<S>(gh[0] + at.get(row.gates, 0));
         const Vector<S> z = sigmoid<S>(gh[1] + at.get(row.gates, 1));
         const Vector<S> q = gh[2];
@@ -76,7 +92,8 @@ template <class S> struct Gru {
         at.put(row.q, q);
     }
 
-    static void step_backward(Units at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
+    template <class At>
+    static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
         const Vector<S> r = at.get(row.gates, 0), z = at.get(row.gates, 1), n = at.get(row.gates, 2);
         const Vector<S> dn = dstate.h * (S(1) - z) * (S(1) - n * n);
         at.put(d, dn * r, 0);
@@ -93,7 +110,8 @@ template <class S> struct Lstm {
     static constexpr bool has_c = true, has_q = false;
     static constexpr int dgh_gate(int k) { return k; }
 
-    static void step(Units at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+    template <class At>
+    static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         const Vector<S> i = sigmoid<S>(gh[0] + at.get(row.gates, 0));
         const Vector<S> f = sigmoid<S>(gh[1] + at.get(row.gates, 1));
         const Vector<S> g = tanh<S>(gh[2] + at.get(row.gates, 2));
@@ -107,7 +125,8 @@ template <class S> struct Lstm {
         at.put(row.gates, o, 3);
     }
 
-    static void step_backward(Units at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
+    template <class At>
+    static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
         const Vector<S> i = at.get(row.gates, 0), f = at.get(row.gates, 1);
         const Vector<S> g = at.get(row.gates, 2), o = at.get(row.gates, 3);
         const Vector<S> tanh_c = tanh<S>(f * start.c + i * g);

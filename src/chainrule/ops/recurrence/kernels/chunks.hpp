@@ -52,11 +52,6 @@ template <class C, class S> struct Pass {
         return data ? static_cast<S*>(const_cast<void*>(data)) + offset : nullptr;
     }
     static S* at(const Strided& of, int64_t b, int64_t t) { return numbers(of.data, b * of.row + t * of.step); }
-    Units units(int64_t u) const { return units(u, H); }
-    static Units units(int64_t u, int64_t columns) {
-        const int64_t j = u * lanes<S>;
-        return {columns, j, columns - j < lanes<S> ? int(columns - j) : lanes<S>};
-    }
 
     // The s-th chunk of steps in the order of the scan; its gates are where the call keeps them, or in scratch.
     int64_t chunks() const { return (T + chunk_steps - 1) / chunk_steps; }
@@ -94,7 +89,9 @@ template <class C, class S> struct Inputs : Pass<C, S> {
                 else clear(block + r * I, I);
             }
             multiply<S, G>(block, I, rows, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* gx) {
-                for (int gate = 0; gate < G; ++gate) this->units(u).put(chunk.gates + (n0 + r) * G * H, gx[gate], gate);
+                visit_units<S>(u, H, [&](auto at) {
+                    for (int gate = 0; gate < G; ++gate) at.put(chunk.gates + (n0 + r) * G * H, gx[gate], gate);
+                });
             });
         }
     }

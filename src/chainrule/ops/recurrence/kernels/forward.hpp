@@ -69,18 +69,19 @@ template <class C, class S> struct Forward : Pass<C, S> {
             }
         }
         multiply<S, G, way>(from + b0 * stride, stride, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
-            const auto& [row, h_start, c_start, y, live] = at_row[r];
-            const Units at = this->units(u);
-            State<S> state{at.get(from + (b0 + r) * stride), {}};
-            if constexpr (C::has_c) state.c = at.get(c + (b0 + r) * stride);
-            if (h_start) {
-                at.put(h_start, live ? state.h : Vector<S>{});
-                if constexpr (C::has_c) at.put(c_start, state.c);
-            }
-            if (live) C::step(at, gh, state, row);
-            at.put(y, live ? state.h : Vector<S>{});
-            at.put(to + (b0 + r) * stride, state.h);
-            if constexpr (C::has_c) at.put(c + (b0 + r) * stride, state.c);
+            const auto& of = at_row[r];
+            visit_units<S>(u, H, [&](auto at) {
+                State<S> state{at.get(from + (b0 + r) * stride), {}};
+                if constexpr (C::has_c) state.c = at.get(c + (b0 + r) * stride);
+                if (of.h_start) {
+                    at.put(of.h_start, of.live ? state.h : Vector<S>{});
+                    if constexpr (C::has_c) at.put(of.c_start, state.c);
+                }
+                if (of.live) C::step(at, gh, state, of.row);
+                at.put(of.y, of.live ? state.h : Vector<S>{});
+                at.put(to + (b0 + r) * stride, state.h);
+                if constexpr (C::has_c) at.put(c + (b0 + r) * stride, state.c);
+            });
         });
     }
 };

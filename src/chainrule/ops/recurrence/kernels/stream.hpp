@@ -46,17 +46,17 @@ template <class C, class S> struct Stream {
         S *gx = static_cast<S*>(call.workspace), *h_new = gx + B * gates * padded;
         const auto gx_of = [&](int64_t r) { return gx + r * gates * padded; };
         multiply<S, gates, way>(x, ldx, B, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* product) {
-            const Units at{padded, u * lanes<S>, lanes<S>};
+            const Units<true> at{padded, u * lanes<S>, lanes<S>};
             for (int gate = 0; gate < gates; ++gate) at.put(gx_of(r), product[gate], gate);
         });
         multiply<S, gates, way>(h, H, B, W + panels_ih(I, H), H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
-            const int64_t j = u * lanes<S>;
-            const Units at{H, j, H - j < lanes<S> ? int(H - j) : lanes<S>};
-            State<S> state{at.get(h + r * H), {}};
-            if constexpr (C::has_c) state.c = at.get(c + r * H);
-            C::step({padded, j, lanes<S>}, gh, state, {gx_of(r), nullptr, false});
-            at.put(h_new + r * H, state.h);
-            if constexpr (C::has_c) at.put(c + r * H, state.c);
+            visit_units<S>(u, H, [&](auto at) {
+                State<S> state{at.get(h + r * H), {}};
+                if constexpr (C::has_c) state.c = at.get(c + r * H);
+                C::step(Units<true>{padded, at.j, lanes<S>}, gh, state, {gx_of(r), nullptr, false});
+                at.put(h_new + r * H, state.h);
+                if constexpr (C::has_c) at.put(c + r * H, state.c);
+            });
         });
         std::memcpy(h, h_new, size_t(B * H) * sizeof(S));
     }
