@@ -1,19 +1,26 @@
 """``python -m benchmarks recurrent [--quick] [--json out.json]``."""
 
+import importlib.metadata
+import importlib.util
 import json
-import math
+import os
 import platform
+import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
 
-from benchmarks import recurrent
-from benchmarks.timing import sgemm_rate
+from benchmarks.measuring import FULL, QUICK, measure, sgemm_rates
+from benchmarks.points import CELLS, TASKS, Point, Shape, grid
+from benchmarks.results import Result
+from benchmarks.tables import cost_table, heading, row, summary
+from benchmarks.targets import verdicts
 
 app = typer.Typer(add_completion=False, help=__doc__)
+
+_PACKAGES = ("torch", "jax", "onnx", "onnxruntime")
 
 
 @app.callback()
@@ -22,46 +29,80 @@ def _group() -> None:
 
 
 @app.command("recurrent")
-def recurrent_command(
-    quick: Annotated[bool, typer.Option("--quick", help="The four small shapes, fewer turns.")] = False,
+def recurrent(
+    quick: Annotated[bool, typer.Option("--quick", help="The four small shapes, fewer and shorter turns.")] = False,
     out: Annotated[Path | None, typer.Option("--json", help="Write every number to this file.")] = None,
-    threads: Annotated[int, typer.Option(help="Of every candidate.")] = 2,
+    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
+    tasks: Annotated[str, typer.Option(help="Some of them, with commas between.")] = ",".join(TASKS),
+    cells: Annotated[str, typer.Option(help="Some of them, with commas between.")] = ",".join(CELLS),
+    shapes: Annotated[str, typer.Option(help="Steps x batch x inputs x hidden, as in 128x32x64x128,64x1x8x8.")] = "",
 ) -> None:
-    """RNN, GRU and LSTM beside torch.nn, JAX and ONNX Runtime: a training step and the forward pass."""
-    console = Console(highlight=False, soft_wrap=True)
-    torch.set_num_threads(threads)
-    limit = sgemm_rate()
-    console.print(f"{threads} threads; SGEMM {limit / 1e9:.0f} GFLOP/s; ms, median (spread between quartiles)")
-    shapes = recurrent.QUICK if quick else recurrent.SHAPES
-    points = recurrent.run(
-        shapes, turns=5 if quick else 15, threads=threads, report=lambda point: _line(console, point, limit)
-    )
-    _summary(console, points)
+    """RNN, GRU and LSTM beside torch.nn, JAX and ONNX Runtime.
+
+    Tasks: a training step, the forward pass, one streamed step from Python, and what chainrule's options cost.
+    """
+    points = grid(_some(tasks, TASKS), _some(cells, CELLS), _shapes(shapes), quick=quick)
+    _check_machine(threads)
+    began = time.monotonic()
+    rates = sgemm_rates(threads)
+    limit_by, limit = max(rates.items(), key=lambda item: item[1])
+    others = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items() if name != limit_by)
+    print(f"{threads} threads. Limit: SGEMM {limit / 1e9:.0f} GFLOP/s by {limit_by} ({others}).")
+    print("Ratio: times as fast as the fastest peer. Spread: between the quartiles.")
+    results = _measure_all(points, threads, quick, limit)
+    print(cost_table(results), summary(results), sep="\n")
+    print("\nTargets (on two threads), over the points of this run", *verdicts(results, limit), sep="\n")
+    print(f"\n{time.monotonic() - began:.0f} s")
     if out is not None:
-        about = {"machine": platform.processor(), "torch": torch.__version__, "threads": threads, "sgemm": limit}
-        out.write_text(json.dumps({**about, "points": [point.to_dict() for point in points]}, indent=1))
+        about = {
+            "machine": platform.processor() or platform.machine(),
+            "versions": {name: importlib.metadata.version(name) for name in ("chainrule", *_PACKAGES)},
+            "threads": threads,
+            "sgemm": rates,
+        }
+        out.write_text(json.dumps(about | {"points": [result.to_dict() for result in results]}, indent=1))
 
 
-def _line(console: Console, point: recurrent.Point, limit: float) -> None:
-    if point.disagreement:
-        console.print(f"{point.task:<9}{point.cell:<9}{point.shape:<17} no speed: {point.disagreement}")
-        return
-    times = "  ".join(f"{name} {t.median * 1e3:.3g} ({t.spread:.0%})" for name, t in point.timings.items())
-    share = point.flops / point.timings["chainrule"].median / limit
-    console.print(f"{point.task:<9}{point.cell:<9}{point.shape:<17}{point.ratio:5.2f}x {share:4.0%} of SGEMM  {times}")
+def _measure_all(points: list[Point], threads: int, quick: bool, limit: float) -> list[Result]:
+    results: list[Result] = []
+    for n, point in enumerate(points, start=1):
+        if not results or results[-1].point[:2] != point[:2]:
+            print(heading(point.task, point.cell))
+        progress = f"{n} of {len(points)}: {point}"
+        if sys.stderr.isatty():
+            print(progress, end="\r", file=sys.stderr, flush=True)
+        results.append(measure(point, threads, QUICK if quick else FULL))
+        if sys.stderr.isatty():
+            print(" " * len(progress), end="\r", file=sys.stderr, flush=True)
+        print(row(results[-1], limit), flush=True)
+    return results
 
 
-def _summary(console: Console, points: list[recurrent.Point]) -> None:
-    """Geometric mean and worst point of the ratios to the fastest peer."""
-    for task in dict.fromkeys(point.task for point in points):
-        for cell in dict.fromkeys(point.cell for point in points):
-            chosen = [p for p in points if (p.task, p.cell) == (task, cell) and not math.isnan(p.ratio)]
-            if chosen:
-                mean = math.exp(sum(math.log(p.ratio) for p in chosen) / len(chosen))
-                worst = min(chosen, key=lambda p: p.ratio)
-                console.print(
-                    f"{task:<9}{cell:<9} geometric mean {mean:.2f}x, worst {worst.ratio:.2f}x at {worst.shape}"
-                )
+def _some(names: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    chosen = tuple(names.split(","))
+    if unknown := [name for name in chosen if name not in known]:
+        raise typer.BadParameter(f"{', '.join(unknown)} is not among {', '.join(known)}.")
+    return chosen
 
 
-app()
+def _shapes(text: str) -> tuple[Shape, ...]:
+    try:
+        found = tuple(Shape(*map(int, shape.split("x"))) for shape in text.split(",") if shape)
+    except (TypeError, ValueError):
+        raise typer.BadParameter(f"a shape is four numbers such as 128x32x64x128, got {text}.") from None
+    if any(size < 1 for shape in found for size in shape):
+        raise typer.BadParameter(f"the numbers of a shape are at least 1, got {text}.")
+    return found
+
+
+def _check_machine(threads: int) -> None:
+    if not sys.platform.startswith("linux"):
+        raise typer.BadParameter(f"the worker processes are watched through Linux's /proc; this is {sys.platform}.")
+    if not 1 <= threads <= len(os.sched_getaffinity(0)):
+        raise typer.BadParameter(f"--threads {threads}: this process may use {len(os.sched_getaffinity(0))}.")
+    if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
+        raise typer.BadParameter(f"{', '.join(missing)} not installed: pip install -e '.[bench]' brings the peers.")
+
+
+if __name__ == "__main__":
+    app()

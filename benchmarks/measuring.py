@@ -1,0 +1,117 @@
+"""One point: agreement, then turns, then memory."""
+
+import time
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.points import ENGINES, SGEMM, Array, Point
+from benchmarks.results import Engine, Result, Timing
+from benchmarks.worker import Worker, WorkerError
+
+__all__ = ["FULL", "QUICK", "Effort", "measure", "sgemm_rates"]
+
+_AGREE = 1e-3  # of the largest magnitude: sums in float32 over up to 1,024 steps, in different orders
+_STEPS = 8  # of a stream, whose results are compared
+_HOPELESS = 1.5  # a way that takes this many times as long as the engine's best one gets no turns
+_LONG = 0.2  # seconds of a call that needs no other before it: bringing threads and caches back is nothing to it
+
+
+class Effort(NamedTuple):
+    """Rounds at the most and at the least, seconds a turn, and the seconds after which rounds end."""
+
+    most: int
+    least: int
+    turn: float
+    budget: float
+
+
+QUICK = Effort(most=7, least=3, turn=0.01, budget=1.5)
+FULL = Effort(most=15, least=5, turn=0.02, budget=5.0)
+
+_Ways = dict[Worker, list[str]]
+
+
+def measure(point: Point, threads: int, effort: Effort) -> Result:
+    """Start the point's engines, compare their results, time them in turns, and watch their memory."""
+    result = Result(point)
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(name, point, threads)) for name in ENGINES[point.task]]
+        try:
+            ways = _ready(workers, result)
+            result.problem = _first_calls(ways, result)
+            if result.problem is None:
+                for (worker, way), turns in _rounds(ways, effort).items():
+                    result.engines[worker.engine].ways[way] = Timing(turns)
+                for worker in workers:
+                    engine = result.engines[worker.engine]
+                    engine.peak = worker.ask("peak", engine.best)
+        except WorkerError as error:
+            result.problem = str(error)
+    return result
+
+
+def sgemm_rates(threads: int) -> dict[str, float]:
+    """Floating-point operations a second of a large product, by library: the upper quartile of some turns."""
+    with Worker("sgemm", SGEMM, threads) as worker:
+        names, _ = worker.answer()
+        worker.wait_until_asleep()
+        turns = _rounds({worker: names}, Effort(most=9, least=9, turn=0.1, budget=5.0))
+    operations = 2 * SGEMM.shape.B * SGEMM.shape.I * SGEMM.shape.H
+    return {way: operations / float(np.quantile(seconds, 0.25)) for (_, way), seconds in turns.items()}
+
+
+def _ready(workers: list[Worker], result: Result) -> _Ways:
+    """Wait until all, which start at the same time, are ready and asleep."""
+    ways = {}
+    for worker in workers:
+        ways[worker], notes = worker.answer()
+        result.notes += notes
+    for worker in workers:
+        worker.wait_until_asleep()
+    return ways
+
+
+def _first_calls(ways: _Ways, result: Result) -> str | None:
+    """Every way's first calls; what they return is compared with torch, and the first disagreement told."""
+    calls = _STEPS if result.point.task == "stream" else 1
+    results: dict[tuple[str, str], list[Array]] = {}
+    for worker, names in ways.items():
+        for way in names:
+            took, results[worker.engine, way] = worker.ask("results", way, calls)
+            result.engines.setdefault(worker.engine, Engine(first=took))
+    reference = next((arrays for (engine, _), arrays in results.items() if engine == "torch"), None)
+    if reference is None:  # the options, which mean different results
+        return None
+    for (name, way), arrays in results.items():
+        difference = max(_difference(a, b) for a, b in zip(arrays, reference, strict=True))
+        engine = result.engines[name]
+        engine.difference = max(engine.difference, difference)
+        if not difference <= _AGREE:
+            return f"{name} ({way}) differs from torch by {difference:.1e} of the largest magnitude"
+    return None
+
+
+def _difference(a: Array, b: Array) -> float:
+    """The largest one, by the largest magnitude; engines may shape a result differently."""
+    return float(np.abs(a.ravel() - b.ravel()).max() / np.abs(b).max()) if a.size == b.size else float("inf")
+
+
+def _rounds(ways: _Ways, effort: Effort) -> dict[tuple[Worker, str], list[float]]:
+    """Seconds a call in every turn, of every way of every worker, one round after the other."""
+    calls: dict[tuple[Worker, str], tuple[int, int]] = {}  # before the clock starts, and while it runs
+    for worker, names in ways.items():
+        counts = {way: worker.ask("calls_in", way, effort.turn) for way in names}
+        fastest = min(each for _, each in counts.values())
+        for way, (count, each) in counts.items():
+            if each <= _HOPELESS * fastest or len(ways) == 1:
+                calls[worker, way] = (0 if each > _LONG else 1 + count // 8, count)
+    turns: dict[tuple[Worker, str], list[float]] = {key: [] for key in calls}
+    began = time.monotonic()
+    for n in range(effort.most):
+        if n >= effort.least and time.monotonic() - began > effort.budget:
+            break
+        for (worker, way), (warm, count) in calls.items():
+            turns[worker, way].append(worker.ask("turn", way, warm, count))
+    return turns

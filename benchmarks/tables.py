@@ -1,0 +1,73 @@
+"""The tables, plain text within 80 columns."""
+
+import math
+from collections.abc import Iterable
+
+from benchmarks.points import ENGINES
+from benchmarks.results import Engine, Result
+
+__all__ = ["cost_table", "heading", "row", "summary"]
+
+_PEERS = ENGINES["forward"]
+_MIB = 2**20
+
+
+def heading(task: str, cell: str) -> str:
+    """Above the rows of a task and a cell."""
+    if task == "options":
+        return f"\n{task}, {cell}: more time of a training step than the plain layer's (spread of its time)"
+    unit = "us" if task == "stream" else "ms"
+    names = "".join(f"{name:>13}" for name in ENGINES[task])
+    return f"\n{task}, {cell}: {unit} a call, median (spread)\n{'':<17}{'ratio':>6}{'limit':>6}{names}"
+
+
+def row(result: Result, limit: float) -> str:
+    """One point: the ratio to the fastest peer, the share of the limit, each engine's median (spread)."""
+    shape = f"{result.point.shape!s:<17}"
+    if result.problem is not None:
+        return f"{shape} no speed: {result.problem}"
+    notes = "".join(f"\n{'':<17} {note}" for note in result.notes)
+    if result.point.task == "options":
+        spread = result.engines["chainrule"].ways["plain"].spread
+        costs = "".join(f" {way} {cost:+.1%}" for way, cost in result.costs().items())
+        return f"{shape}{costs} ({spread:.0%}){notes}"
+    scale = 1e6 if result.point.task == "stream" else 1e3
+    cells = "".join(f"{_timing(engine, scale):>13}" for engine in result.engines.values())
+    return f"{shape}{result.ratio:5.2f}x{result.share(limit):>6.0%}{cells}{notes}"
+
+
+def cost_table(results: Iterable[Result]) -> str:
+    """The first call in a fresh process, and the peak of one call's memory, of every engine at every point."""
+    lines = ["\nFirst call in a fresh process, ms (JAX compiles in it), and peak memory of a call, MiB"]
+    lines += ["results included. In the engines' order: " + ", ".join(_PEERS) + "."]
+    for result in results:
+        if result.problem is not None or result.point.task == "options":
+            continue
+        firsts = "".join(f"{_short(e.first * 1e3):>6}" for e in result.engines.values())
+        peaks = "".join(f"{_short(e.peak / _MIB):>6}" for e in result.engines.values())
+        task, cell, shape = result.point
+        lines.append(f"{task[:5]:<6}{cell:<9}{shape!s:<16}{firsts:<24} {peaks}")
+    return "\n".join(lines)
+
+
+def summary(results: list[Result]) -> str:
+    """The geometric mean and the worst of the ratios to the fastest peer, by task and cell."""
+    lines = ["\nTimes as fast as the fastest peer: geometric mean, and the worst point"]
+    measured = [r for r in results if r.problem is None and r.point.task != "options"]
+    for task, cell in dict.fromkeys((r.point.task, r.point.cell) for r in measured):
+        chosen = [r for r in measured if r.point[:2] == (task, cell)]
+        mean = math.exp(sum(math.log(r.ratio) for r in chosen) / len(chosen))
+        worst = min(chosen, key=lambda r: r.ratio)
+        at = f"{worst.point.shape} ({worst.fastest_peer})"
+        lines.append(f"{task:<9}{cell:<9}{mean:6.2f}x{worst.ratio:8.2f}x at {at}")
+    unmeasured = sum(r.problem is not None for r in results)
+    return "\n".join([*lines, f"{unmeasured} of {len(results)} points have no speed."] if unmeasured else lines)
+
+
+def _timing(engine: Engine, scale: float) -> str:
+    return f"{_short(engine.timing.median * scale)} ({engine.timing.spread:.0%})"
+
+
+def _short(number: float) -> str:
+    """Three digits."""
+    return f"{number:.0f}" if number >= 99.5 else f"{number:.3g}"
