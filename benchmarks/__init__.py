@@ -13,6 +13,7 @@ The peers come with ``pip install -e '.[bench]'``. The processes are watched thr
     engines/       the same layer in every engine, at its best; also the large product
     worker.py      one engine's process, and the parent's handle on it
     measuring.py   agreement, turns, memory of one point
+    others.py      how busy other processes keep the machine
     memory.py      the peak of resident memory during a call
     results.py     the numbers of one point, and what follows from them
     tables.py      the tables printed

@@ -15,7 +15,7 @@ import typer
 from benchmarks.measuring import FULL, QUICK, measure, sgemm_rates
 from benchmarks.points import CELLS, TASKS, Point, Shape, grid
 from benchmarks.results import Result
-from benchmarks.tables import cost_table, heading, row, summary
+from benchmarks.tables import cost_table, heading, quietness, row, summary
 from benchmarks.targets import verdicts
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -47,12 +47,12 @@ def recurrent(
     rates = sgemm_rates(threads)
     limit_by, limit = max(rates.items(), key=lambda item: item[1])
     others = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items() if name != limit_by)
-    print(f"{threads} threads. Limit: SGEMM {limit / 1e9:.0f} GFLOP/s by {limit_by} ({others}).")
-    print("Ratio: times as fast as the fastest peer. Spread: between the quartiles.")
+    typer.echo(f"{threads} threads. Limit: SGEMM {limit / 1e9:.0f} GFLOP/s by {limit_by} ({others}).")
+    typer.echo("Ratio: times as fast as the fastest peer. Spread: between the quartiles.")
     results = _measure_all(points, threads, quick, limit)
-    print(cost_table(results), summary(results), sep="\n")
-    print("\nTargets (on two threads), over the points of this run", *verdicts(results, limit), sep="\n")
-    print(f"\n{time.monotonic() - began:.0f} s")
+    typer.echo("\n".join([cost_table(results), summary(results)]))
+    typer.echo("\n".join(["\nTargets (on two threads), over the points of this run", *verdicts(results, limit)]))
+    typer.echo(f"\n{time.monotonic() - began:.0f} s. {quietness(results)}")
     if out is not None:
         about = {
             "machine": platform.processor() or platform.machine(),
@@ -67,15 +67,19 @@ def _measure_all(points: list[Point], threads: int, quick: bool, limit: float) -
     results: list[Result] = []
     for n, point in enumerate(points, start=1):
         if not results or results[-1].point[:2] != point[:2]:
-            print(heading(point.task, point.cell))
+            typer.echo(heading(point.task, point.cell))
         progress = f"{n} of {len(points)}: {point}"
-        if sys.stderr.isatty():
-            print(progress, end="\r", file=sys.stderr, flush=True)
+        _show(progress)
         results.append(measure(point, threads, QUICK if quick else FULL))
-        if sys.stderr.isatty():
-            print(" " * len(progress), end="\r", file=sys.stderr, flush=True)
-        print(row(results[-1], limit), flush=True)
+        _show(" " * len(progress))
+        typer.echo(row(results[-1], limit))
     return results
+
+
+def _show(progress: str) -> None:
+    """A line on the terminal that the next one overwrites."""
+    if sys.stderr.isatty():
+        typer.echo(progress + "\r", nl=False, err=True)
 
 
 def _some(names: str, known: tuple[str, ...]) -> tuple[str, ...]:

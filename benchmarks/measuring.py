@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.others import Others
 from benchmarks.points import ENGINES, SGEMM, Array, Point
 from benchmarks.results import Engine, Result, Timing
 from benchmarks.worker import Worker, WorkerError
@@ -14,7 +15,8 @@ __all__ = ["FULL", "QUICK", "Effort", "measure", "sgemm_rates"]
 
 _AGREE = 1e-3  # of the largest magnitude: sums in float32 over up to 1,024 steps, in different orders
 _STEPS = 8  # of a stream, whose results are compared
-_HOPELESS = 1.5  # a way that takes this many times as long as the engine's best one gets no turns
+_HOPELESS = 1.5  # a way that takes this many times as long as the engine's best one gets no turns,
+_CHEAP = 1e-3  # unless it takes less than this
 _LONG = 0.2  # seconds of a call that needs no other before it: bringing threads and caches back is nothing to it
 
 
@@ -27,15 +29,16 @@ class Effort(NamedTuple):
     budget: float
 
 
-QUICK = Effort(most=7, least=3, turn=0.01, budget=1.5)
-FULL = Effort(most=15, least=5, turn=0.02, budget=5.0)
+QUICK = Effort(most=7, least=3, turn=0.01, budget=1.0)
+FULL = Effort(most=15, least=5, turn=0.02, budget=4.0)
 
-_Ways = dict[Worker, list[str]]
+_Ways = dict[Worker, list[str]]  # what each offers
 
 
 def measure(point: Point, threads: int, effort: Effort) -> Result:
     """Start the point's engines, compare their results, time them in turns, and watch their memory."""
     result = Result(point)
+    busy = Others()
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker(name, point, threads)) for name in ENGINES[point.task]]
         try:
@@ -49,6 +52,7 @@ def measure(point: Point, threads: int, effort: Effort) -> Result:
                     engine.peak = worker.ask("peak", engine.best)
         except WorkerError as error:
             result.problem = str(error)
+    result.others = busy.share()
     return result
 
 
@@ -105,7 +109,7 @@ def _rounds(ways: _Ways, effort: Effort) -> dict[tuple[Worker, str], list[float]
         counts = {way: worker.ask("calls_in", way, effort.turn) for way in names}
         fastest = min(each for _, each in counts.values())
         for way, (count, each) in counts.items():
-            if each <= _HOPELESS * fastest or len(ways) == 1:
+            if each <= max(_HOPELESS * fastest, _CHEAP):
                 calls[worker, way] = (0 if each > _LONG else 1 + count // 8, count)
     turns: dict[tuple[Worker, str], list[float]] = {key: [] for key in calls}
     began = time.monotonic()

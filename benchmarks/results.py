@@ -64,6 +64,7 @@ class Result:
     engines: dict[str, Engine] = field(default_factory=dict)
     problem: str | None = None
     notes: list[str] = field(default_factory=list)
+    others: float = 0.0  # the share of the machine's processors that other processes took
 
     @property
     def fastest_peer(self) -> str:
@@ -90,6 +91,7 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         task, cell, shape = self.point
         about: dict[str, Any] = {"task": task, "cell": cell, "shape": shape._asdict(), "flops": self.point.flops}
+        about["others"] = self.others
         if self.problem is not None:
             return about | {"problem": self.problem}
         follows: dict[str, Any] = {"costs": self.costs()} if task == "options" else {}

@@ -3,19 +3,19 @@
 import math
 from collections.abc import Iterable
 
+from benchmarks.memory import GRAIN
 from benchmarks.points import ENGINES
 from benchmarks.results import Engine, Result
 
-__all__ = ["cost_table", "heading", "row", "summary"]
+__all__ = ["cost_table", "heading", "quietness", "row", "summary"]
 
-_PEERS = ENGINES["forward"]
-_MIB = 2**20
+_BUSY = 0.05  # of the processors: other work that slows an engine by more than it takes
 
 
 def heading(task: str, cell: str) -> str:
     """Above the rows of a task and a cell."""
     if task == "options":
-        return f"\n{task}, {cell}: more time of a training step than the plain layer's (spread of its time)"
+        return f"\n{task}, {cell}: what each adds to a training step's time (spread of that time)"
     unit = "us" if task == "stream" else "ms"
     names = "".join(f"{name:>13}" for name in ENGINES[task])
     return f"\n{task}, {cell}: {unit} a call, median (spread)\n{'':<17}{'ratio':>6}{'limit':>6}{names}"
@@ -38,15 +38,14 @@ def row(result: Result, limit: float) -> str:
 
 def cost_table(results: Iterable[Result]) -> str:
     """The first call in a fresh process, and the peak of one call's memory, of every engine at every point."""
-    lines = ["\nFirst call in a fresh process, ms (JAX compiles in it), and peak memory of a call, MiB"]
-    lines += ["results included. In the engines' order: " + ", ".join(_PEERS) + "."]
+    lines = ["\nFirst call in a fresh process, ms (JAX compiles in it); peak memory of a call, MiB"]
+    lines += ["with its results. The engines in this order: " + ", ".join(ENGINES["forward"]) + "."]
     for result in results:
-        if result.problem is not None or result.point.task == "options":
-            continue
-        firsts = "".join(f"{_short(e.first * 1e3):>6}" for e in result.engines.values())
-        peaks = "".join(f"{_short(e.peak / _MIB):>6}" for e in result.engines.values())
-        task, cell, shape = result.point
-        lines.append(f"{task[:5]:<6}{cell:<9}{shape!s:<16}{firsts:<24} {peaks}")
+        if result.problem is None and result.point.task != "options":
+            firsts = "".join(f"{_short(e.first * 1e3):>6}" for e in result.engines.values())
+            peaks = "".join(f"{_mebibytes(e.peak):>5}" for e in result.engines.values())
+            task, cell, shape = result.point
+            lines.append(f"{task:<9}{cell:<9}{shape!s:<15}{firsts:<24}  {peaks}")
     return "\n".join(lines)
 
 
@@ -64,10 +63,26 @@ def summary(results: list[Result]) -> str:
     return "\n".join([*lines, f"{unmeasured} of {len(results)} points have no speed."] if unmeasured else lines)
 
 
+def quietness(results: list[Result]) -> str:
+    """Whether other processes disturbed the measuring."""
+    worst = max(result.others for result in results)
+    if worst <= _BUSY:
+        return "The machine was quiet."
+    count = sum(result.others > _BUSY for result in results)
+    return (
+        f"NOT QUIET: at {count} of {len(results)} points other processes took more than {_BUSY:.0%}\n"
+        f"of the processors (up to {worst:.0%}). Measure these points again."
+    )
+
+
 def _timing(engine: Engine, scale: float) -> str:
     return f"{_short(engine.timing.median * scale)} ({engine.timing.spread:.0%})"
 
 
 def _short(number: float) -> str:
-    """Three digits."""
-    return f"{number:.0f}" if number >= 99.5 else f"{number:.3g}"
+    """Three digits, or two where a zero stands before them."""
+    return f"{number:.0f}" if number >= 99.5 else f"{number:.3g}" if number >= 0.995 else f"{number:.2g}"
+
+
+def _mebibytes(peak: int) -> str:
+    return "<0.5" if peak < GRAIN else _short(peak / 2**20)

@@ -37,15 +37,11 @@ def verdicts(results: list[Result], limit: float) -> list[str]:
     forward = [r for r in good if r.point.task == "forward"]
     mean("forward", forward, 2.0)
     every("forward", forward, 1.0)
-    large = [
-        r
-        for r in good
-        if r.point.task == "training" and 128 <= r.point.shape.H <= 512 and r.point.shape.B >= 32  # where it can be
-    ]
+    large = [r for r in good if r.point.task == "training" and 128 <= r.point.shape.H <= 512 and r.point.shape.B >= 32]
     every("share of limit, hidden 128-512", large, 0.6, lambda r: r.share(limit))
     step = [r for r in good if r.point[:2] == ("stream", "gru")]
-    every("streamed GRU beside ONNX Runtime", step, 2.5, lambda r: r.ratio_to("onnxruntime"))
-    every("streamed GRU beside torch", step, 10.0, lambda r: r.ratio_to("torch"))
+    every("streamed GRU, ONNX Runtime", step, 2.5, lambda r: r.ratio_to("onnxruntime"))
+    every("streamed GRU, torch", step, 10.0, lambda r: r.ratio_to("torch"))
     return lines + _costs(good) + _memory(good)
 
 
@@ -77,4 +73,4 @@ def _memory(good: list[Result]) -> list[str]:
 
 
 def _line(what: str, target: str, got: str, met: bool) -> str:
-    return f"{what:<33}{target:<11}{got:<27}{'met' if met else 'NOT MET'}"
+    return f"{'met' if met else 'NOT MET':<8}{what:<31}{target:<11}{got}"

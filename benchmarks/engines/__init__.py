@@ -14,7 +14,7 @@ Call = Callable[[], Any]  # returns an array, or several
 
 @dataclass
 class Built:
-    """The ways by name, the plainest first; ``memory`` stands for them where memory is watched; ``notes`` are printed."""
+    """The ways by name, the plainest first; ``memory`` is called in their place to watch it; ``notes`` are printed."""
 
     ways: dict[str, Call]
     memory: Call | None = None

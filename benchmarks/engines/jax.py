@@ -40,11 +40,12 @@ def build(point: Point, threads: int) -> Built:
 def _training(point: Point, way: _Way) -> Call:
     x, dy = map(jnp.asarray, inputs(point))
 
-    @jax.jit
-    def step(w: Any, x: Any, dy: Any) -> Any:
+    def both(w: Any, x: Any, dy: Any) -> Any:
         y, backward = jax.vjp(lambda w, x: _scan(point, way, w, x, _zeros(point))[1], w, x)
         dw, dx = backward(dy)
         return y, dx, dw["ih"], dw["hh"], dw["b_ih"], dw["b_hh"]
+
+    step = jax.jit(both)
 
     def turned() -> Any:
         y, dx, d_ih, d_hh, *rest = jax.block_until_ready(step(way.w, x, dy))
@@ -72,7 +73,7 @@ def _stream(point: Point, way: _Way) -> Call:
     return step
 
 
-def _scan(point: Point, way: _Way, w: Any, x: Any, state: _State) -> tuple[_State, Any]:
+def _scan(point: Point, way: _Way, w: Any, x: Any, state: _State) -> Any:
     """All steps: the last state, and the outputs (T, B, H)."""
     step = _step(point)
 

@@ -68,7 +68,8 @@ def _model(point: Point) -> bytes:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
-    return model.SerializeToString()
+    serialised: bytes = model.SerializeToString()
+    return serialised
 
 
 def _reordered(point: Point, value: Array) -> Array:
@@ -91,22 +92,27 @@ def _stream(point: Point, session: Any) -> Call:
     names = [f"{s}_n" for s in states]
     feeds = {"x": inputs(point)[0]} | {s: np.zeros((1, 1, point.shape.H), np.float32) for s in states}
 
-    def step() -> Array:
+    def step() -> Any:
         new = session.run(names, feeds)
         feeds.update(zip(states, new, strict=True))
-        return new[0]  # type: ignore[no-any-return]
+        return new[0]
 
     return step
 
 
 def _bound_stream(point: Point, session: Any) -> Call:
-    """Two bindings to the same two sets of states, in and out changing places, so that nothing is allocated."""
+    """Two bindings to the same two sets of states, in and out changing places, so that nothing is allocated.
+
+    The step's input is new each time, and is written to the memory that is bound.
+    """
+    x = inputs(point)[0]
+    bound = np.empty_like(x)
     memory = [{s: np.zeros((1, 1, point.shape.H), np.float32) for s in _states(point)} for _ in range(2)]
     values = [{s: onnxruntime.OrtValue.ortvalue_from_numpy(a) for s, a in side.items()} for side in memory]
-    x = onnxruntime.OrtValue.ortvalue_from_numpy(inputs(point)[0])
+    value = onnxruntime.OrtValue.ortvalue_from_numpy(bound)
     bindings = [session.io_binding(), session.io_binding()]
     for binding, before, after in zip(bindings, values, reversed(values), strict=True):
-        binding.bind_ortvalue_input("x", x)
+        binding.bind_ortvalue_input("x", value)
         for s in _states(point):
             binding.bind_ortvalue_input(s, before[s])
             binding.bind_ortvalue_output(f"{s}_n", after[s])
@@ -114,8 +120,9 @@ def _bound_stream(point: Point, session: Any) -> Call:
 
     def step() -> Array:
         nonlocal side
+        np.copyto(bound, x)
         session.run_with_iobinding(bindings[side])
         side = 1 - side
-        return memory[side]["h"]  # the value shares this array's memory
+        return memory[side]["h"]  # the values share the arrays' memory
 
     return step

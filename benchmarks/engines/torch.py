@@ -1,7 +1,8 @@
 """torch.nn: for one step, the better of the layer and its cell."""
 
+from typing import Any
+
 import torch
-from torch import Tensor
 
 from benchmarks.engines import Built, Call
 from benchmarks.engines.layers import forward, infer_from_here, load, make_layer, training
@@ -22,9 +23,10 @@ def build(point: Point, threads: int) -> Built:
 
 
 def _layer_step(point: Point, layer: torch.nn.RNNBase) -> Call:
-    x, state = torch.from_numpy(inputs(point)[0]), None
+    x = torch.from_numpy(inputs(point)[0])
+    state: Any = None
 
-    def step() -> Tensor:
+    def step() -> Any:
         nonlocal state
         y, state = layer(x, state)
         return y
@@ -39,9 +41,10 @@ def _cell_step(point: Point) -> Call:
     else:
         cell = torch.nn.RNNCell(I, H, nonlinearity=point.cell.removeprefix("rnn_"))
     load(cell, point, suffix="")
-    x, state = torch.from_numpy(inputs(point)[0][0]), None
+    x = torch.from_numpy(inputs(point)[0][0])
+    state: Any = None
 
-    def step() -> Tensor:
+    def step() -> Any:
         nonlocal state
         state = cell(x, state)
         return state[0] if isinstance(state, tuple) else state
