@@ -45,7 +45,7 @@ def measure(point: Point, threads: int, effort: Effort) -> Result:
             ways = _ready(workers, result)
             result.problem = _first_calls(ways, result)
             if result.problem is None:
-                for (worker, way), turns in _rounds(ways, effort).items():
+                for (worker, way), turns in _rounds(ways, effort, every=point.task == "options").items():
                     result.engines[worker.engine].ways[way] = Timing(turns)
                 for worker in workers:
                     engine = result.engines[worker.engine]
@@ -61,7 +61,7 @@ def sgemm_rates(threads: int) -> dict[str, float]:
     with Worker("sgemm", SGEMM, threads) as worker:
         names, _ = worker.answer()
         worker.wait_until_asleep()
-        turns = _rounds({worker: names}, Effort(most=9, least=9, turn=0.1, budget=5.0))
+        turns = _rounds({worker: names}, Effort(most=9, least=9, turn=0.1, budget=5.0), every=True)
     operations = 2 * SGEMM.shape.B * SGEMM.shape.I * SGEMM.shape.H
     return {way: operations / float(np.quantile(seconds, 0.25)) for (_, way), seconds in turns.items()}
 
@@ -89,7 +89,8 @@ def _first_calls(ways: _Ways, result: Result) -> str | None:
     if reference is None:  # the options, which mean different results
         return None
     for (name, way), arrays in results.items():
-        difference = max(_difference(a, b) for a, b in zip(arrays, reference, strict=True))
+        # numpy's largest is NaN where there is one, Python's may overlook it
+        difference = float(np.max([_difference(a, b) for a, b in zip(arrays, reference, strict=True)]))
         engine = result.engines[name]
         engine.difference = max(engine.difference, difference)
         if not difference <= _AGREE:
@@ -102,14 +103,14 @@ def _difference(a: Array, b: Array) -> float:
     return float(np.abs(a.ravel() - b.ravel()).max() / np.abs(b).max()) if a.size == b.size else float("inf")
 
 
-def _rounds(ways: _Ways, effort: Effort) -> dict[tuple[Worker, str], list[float]]:
-    """Seconds a call in every turn, of every way of every worker, one round after the other."""
+def _rounds(ways: _Ways, effort: Effort, *, every: bool) -> dict[tuple[Worker, str], list[float]]:
+    """Seconds a call in every turn, of every way (or every good one) of every worker, one round after the other."""
     calls: dict[tuple[Worker, str], tuple[int, int]] = {}  # before the clock starts, and while it runs
     for worker, names in ways.items():
         counts = {way: worker.ask("calls_in", way, effort.turn) for way in names}
         fastest = min(each for _, each in counts.values())
         for way, (count, each) in counts.items():
-            if each <= max(_HOPELESS * fastest, _CHEAP):
+            if every or each <= max(_HOPELESS * fastest, _CHEAP):
                 calls[worker, way] = (0 if each > _LONG else 1 + count // 8, count)
     turns: dict[tuple[Worker, str], list[float]] = {key: [] for key in calls}
     began = time.monotonic()
