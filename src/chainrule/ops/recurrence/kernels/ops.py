@@ -176,20 +176,26 @@ class _Recurrence(torch.autograd.Function):
         ctx.cell, ctx.reverse = inputs[0], inputs[10]
         ctx.save_for_backward(*inputs[1:10], *outputs[3:])
         ctx.mark_non_differentiable(*outputs[3 if inputs[3] is not None else 2 :])
+        ctx.set_materialize_grads(False)  # zeros for what was kept would take as long as a tenth of the backward pass
         return outputs
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor, dh_n: Tensor, dc_n: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None, *_: None
+    ) -> tuple[Tensor | None, ...]:
         x, h_0, c_0, W_ih, W_hh, b_ih, b_hh, resets, lengths, *kept = ctx.saved_tensors
+        dy = x.new_zeros(*x.shape[:2], h_0.shape[1]) if dy is None else dy
+        dh_n = torch.zeros_like(h_0) if dh_n is None else dh_n
+        dc_n = None if c_0 is None else torch.zeros_like(c_0) if dc_n is None else dc_n
         needs = ctx.needs_input_grad[1:8]
         with torch.autocast("cpu", enabled=False):
             if torch.is_grad_enabled():  # create_graph: the formula's backward pass is differentiable
                 inputs, masks = (x, h_0, c_0, W_ih, W_hh, b_ih, b_hh), (resets, lengths, ctx.reverse)
-                grads = _by_formula(ctx.cell, inputs, masks, (dy, dh_n, dc_n), needs)
+                cotangents = (dy, dh_n) if dc_n is None else (dy, dh_n, dc_n)
+                grads = _by_formula(ctx.cell, inputs, masks, cotangents, needs)
             else:
-                cotangents = (dy, dh_n, None if c_0 is None else dc_n)
                 given = (x, W_ih, W_hh, b_ih, b_hh, resets, lengths, ctx.reverse, *kept, [needs[0], *needs[3:]])
-                call = (ctx.cell, *cotangents, *given)
+                call = (ctx.cell, dy, dh_n, dc_n, *given)
                 op = _backward if _is_plain(call) else torch.ops.chainrule.recurrence_backward
                 grads = list(op(*call))
         return None, *(g if need else None for g, need in zip(grads, needs, strict=True)), None, None, None, None
@@ -204,8 +210,7 @@ def _by_formula(
     state = (h_0,) if c_0 is None else (h_0, c_0)
     y, last = formula.scan(cell, x, state, Weights(*weights), *masks)
     wanted = [t for t, need in zip(alias, needs, strict=True) if need]
-    outputs = (y, *last)
-    found = iter(torch.autograd.grad(outputs, wanted, cotangents[: len(outputs)], create_graph=True, allow_unused=True))
+    found = iter(torch.autograd.grad((y, *last), wanted, cotangents, create_graph=True, allow_unused=True))
     return [next(found) if need else None for need in needs]
 
 
