@@ -133,6 +133,8 @@ class ConvEncoder(nn.Module):
 class LatentEncoder(nn.Module):
     """RNN, GRU or LSTM ("rnn", "gru", "lstm"): the whole past folded into h_t (and c_t).
 
+    Dropout of the features takes the same ones at all steps of a call (Gal & Ghahramani 2016, section 4).
+
     >>> import torch
     >>> features, state = LatentEncoder("lstm", in_features=2, hidden=8, layers=3)(torch.zeros(4, 7, 2))
     >>> features.shape, [s.shape for s in state]
@@ -145,7 +147,7 @@ class LatentEncoder(nn.Module):
         self.receptive_field: int | None = None
         between = dropout if layers > 1 else 0.0  # torch warns of dropout with nothing to drop between
         self.cell = _CELLS[cell](in_features, hidden, layers, dropout=between, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout1d(dropout)
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
         # The layer keeps its state as torch does, (layers, B, H); ours has the batch first.
@@ -153,4 +155,4 @@ class LatentEncoder(nn.Module):
         is_lstm = isinstance(self.cell, LSTM)
         y, h = self.cell(x, hx if hx is None or is_lstm else hx[0], resets=resets)
         states = h if is_lstm else (h,)
-        return self.dropout(y), tuple(s.transpose(0, 1) for s in states)
+        return self.dropout(y.transpose(1, 2)).transpose(1, 2), tuple(s.transpose(0, 1) for s in states)
