@@ -4,6 +4,7 @@
     ├── ArgumentError (ValueError)        an argument or option has a value that cannot work
     │   └── ShapeError (RuntimeError)     a tensor has the wrong shape, dtype or device
     ├── BackendError (RuntimeError)       a rung asked for by name cannot run this call
+    ├── TraceError (RuntimeError)         gradients are asked for before a backward pass
     ├── MissingExtraError (ImportError)   an optional dependency is not installed
     ├── DataError (ValueError)            what was read cannot be used as it is
     │   ├── TooShortError                 fewer steps than the model needs
@@ -34,6 +35,7 @@ __all__ = [
     "RunFormatError",
     "ShapeError",
     "TooShortError",
+    "TraceError",
     "TransformError",
     "UnseenSymbolError",
 ]
@@ -53,6 +55,10 @@ class ShapeError(ArgumentError, RuntimeError):
 
 class BackendError(ChainruleError, RuntimeError):
     """A rung asked for by name cannot run this call."""
+
+
+class TraceError(ChainruleError, RuntimeError):
+    """Gradients are asked for before a backward pass has computed them."""
 
 
 class MissingExtraError(ChainruleError, ImportError):

@@ -1,7 +1,7 @@
 """RNN, GRU and LSTM in the place of torch.nn's: the same parameters, and two more arguments to the call.
 
-Each is a subclass of its torch.nn namesake without any state of its own, so that weights load both ways and
-an existing layer becomes chainrule's by changing its class (see :func:`chainrule.nn.swap`).
+Each is a subclass of its torch.nn namesake without any state of its own but what an option asks for, so that weights
+load both ways and an existing layer becomes chainrule's by changing its class (see :func:`chainrule.nn.swap`).
 
 Beyond torch.nn, the call takes
 
@@ -11,11 +11,26 @@ Beyond torch.nn, the call takes
   after lengths[b] steps: outputs beyond are zero, h_n is the state after the row's own last step, and
   padding, NaN included, reaches nothing. It does what a PackedSequence does, without packing.
 
-Both hold in every layer and both directions. A sequence may have no steps at all: h_n is then hx.
+- ``return_all``: return as a third value a :class:`~chainrule.functional.Trace` of every layer and direction,
+  ``traces[layer][direction]``, direction 1 being the reverse one: h_t, c_t and the gates of all steps, and after a
+  backward pass their gradients. Tensors are laid out as the outputs are; those of a PackedSequence are padded, and its
+  rows in the order that they had before packing.
+
+resets and lengths hold in every layer and both directions. A sequence may have no steps at all: h_n is then hx.
+
+The constructor takes more too; without these a layer has exactly the parameters of torch.nn's:
+
+- ``layer_norm``: normalise W_ih x_t and W_hh h_{t-1}, each over all gates (Ba et al. 2016), and the LSTM's c_t where
+  h_t is made of it: gains weight_ln_ih, weight_ln_hh and weight_ln_c, offset bias_ln_c.
+- ``zoneout``: the rate at which units keep the value of the step before (Krueger et al. 2017), from 0 to below 1; of
+  the LSTM also a pair, for h and c. Drawn for each unit and step while training; in evaluation every state is
+  the mean, rate h_{t-1} + (1 - rate) h~_t.
+- ``peepholes``: of the LSTM, weight_peep lets the gates see c (Gers & Schmidhuber 2000).
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -25,6 +40,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from chainrule import functional
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.functional import Trace
+from chainrule.nn.recurrence_options import Optioned
 from chainrule.ops.arguments import as_lengths, check_tensors
 
 if TYPE_CHECKING:
@@ -35,14 +52,15 @@ __all__ = ["GRU", "LSTM", "RNN"]
 _Input = TypeVar("_Input", Tensor, PackedSequence)
 _Lengths = Tensor | Sequence[int] | int | None
 _States = tuple[Tensor, ...]  # (h,) or (h, c), each (layers * directions, batch, ·)
+_Traces = tuple[tuple[Trace, ...], ...]  # by layer, by direction
 
 
-class RNN(torch.nn.RNN):
+class RNN(Optioned, torch.nn.RNN):
     """Elman's recurrent network, in the place of :class:`torch.nn.RNN`.
 
     h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), where f is tanh or relu (``nonlinearity``)
 
-    Constructor, input and output are torch's; the module's docstring describes ``resets`` and ``lengths``.
+    Constructor, input and output are torch's; the module's docstring describes what each takes beyond them.
 
     >>> layer = RNN(3, 4, batch_first=True)
     >>> y, h_n = layer(torch.randn(2, 5, 3), lengths=torch.tensor([5, 2]))
@@ -50,25 +68,31 @@ class RNN(torch.nn.RNN):
     (torch.Size([2, 5, 4]), torch.Size([1, 2, 4]), True)
     """
 
-    def forward(
+    def __init__(self, *args: Any, layer_norm: bool = False, zoneout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_options(layer_norm, zoneout)
+
+    def forward(  # type: ignore[override]
         self,
         input: _Input,
         hx: Tensor | None = None,
         *,
         resets: Tensor | None = None,
         lengths: _Lengths = None,
-    ) -> tuple[_Input, Tensor]:
-        """Return the last layer's outputs and every layer's last state, laid out as torch does."""
+        return_all: bool = False,
+    ) -> tuple[_Input, Tensor] | tuple[_Input, Tensor, _Traces]:
+        """Return the last layer's outputs and every layer's last state, laid out as torch does; traces if asked for."""
         op = partial(functional.rnn, nonlinearity=self.nonlinearity)
-        output, (h_n,) = _run(self, op, input, None if hx is None else (hx,), resets, lengths)
-        return output, h_n
+        hidden = None if hx is None else (hx,)
+        output, (h_n,), traces = _run(self, op, input, hidden, resets, lengths, return_all)
+        return (output, h_n, traces) if return_all else (output, h_n)
 
     def stream(self, batch: int = 1) -> "Stream":
         """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
         return _stream(self, batch)
 
 
-class GRU(torch.nn.GRU):
+class GRU(Optioned, torch.nn.GRU):
     """The gated recurrent unit (Cho et al. 2014), in the place of :class:`torch.nn.GRU`.
 
     r_t = sigmoid(W_ir x_t + b_ir + W_hr h_{t-1} + b_hr)
@@ -77,7 +101,7 @@ class GRU(torch.nn.GRU):
     h_t = (1 - z_t) n_t + z_t h_{t-1}
 
     weight_ih stacks W_ir, W_iz, W_in, and weight_hh likewise. Constructor, input and output are torch's;
-    the module's docstring describes ``resets`` and ``lengths``.
+    the module's docstring describes what each takes beyond them.
 
     >>> layer, x = GRU(3, 4, batch_first=True), torch.randn(1, 6, 3)
     >>> boundary = torch.tensor([[False, False, True, False, False, False]])
@@ -86,24 +110,30 @@ class GRU(torch.nn.GRU):
     True
     """
 
-    def forward(
+    def __init__(self, *args: Any, layer_norm: bool = False, zoneout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_options(layer_norm, zoneout)
+
+    def forward(  # type: ignore[override]
         self,
         input: _Input,
         hx: Tensor | None = None,
         *,
         resets: Tensor | None = None,
         lengths: _Lengths = None,
-    ) -> tuple[_Input, Tensor]:
-        """Return the last layer's outputs and every layer's last state, laid out as torch does."""
-        output, (h_n,) = _run(self, functional.gru, input, None if hx is None else (hx,), resets, lengths)
-        return output, h_n
+        return_all: bool = False,
+    ) -> tuple[_Input, Tensor] | tuple[_Input, Tensor, _Traces]:
+        """Return the last layer's outputs and every layer's last state, laid out as torch does; traces if asked for."""
+        hidden = None if hx is None else (hx,)
+        output, (h_n,), traces = _run(self, functional.gru, input, hidden, resets, lengths, return_all)
+        return (output, h_n, traces) if return_all else (output, h_n)
 
     def stream(self, batch: int = 1) -> "Stream":
         """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
         return _stream(self, batch)
 
 
-class LSTM(torch.nn.LSTM):
+class LSTM(Optioned, torch.nn.LSTM):
     """Long short-term memory (Hochreiter & Schmidhuber 1997), in the place of :class:`torch.nn.LSTM`.
 
     i_t, f_t, o_t = sigmoid(W_i* x_t + b_i* + W_h* h_{t-1} + b_h*) for * = i, f, o
@@ -112,7 +142,7 @@ class LSTM(torch.nn.LSTM):
     h_t = o_t tanh(c_t), or W_hr (o_t tanh(c_t)) where ``proj_size`` is given
 
     weight_ih stacks W_ii, W_if, W_ig, W_io, and weight_hh likewise. Constructor, input and output are
-    torch's; the module's docstring describes ``resets`` and ``lengths``.
+    torch's; the module's docstring describes what each takes beyond them.
 
     >>> layer = LSTM(3, 4, num_layers=2)
     >>> y, (h_n, c_n) = layer(torch.randn(5, 1, 3))
@@ -120,17 +150,29 @@ class LSTM(torch.nn.LSTM):
     (torch.Size([5, 1, 4]), torch.Size([2, 1, 4]), True)
     """
 
-    def forward(
+    def __init__(
+        self,
+        *args: Any,
+        layer_norm: bool = False,
+        zoneout: float | tuple[float, float] = 0.0,
+        peepholes: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_options(layer_norm, zoneout, peepholes)
+
+    def forward(  # type: ignore[override]
         self,
         input: _Input,
         hx: tuple[Tensor, Tensor] | None = None,
         *,
         resets: Tensor | None = None,
         lengths: _Lengths = None,
-    ) -> tuple[_Input, tuple[Tensor, Tensor]]:
-        """Return the last layer's outputs and every layer's last (h, c), laid out as torch does."""
-        output, (h_n, c_n) = _run(self, functional.lstm, input, hx, resets, lengths)
-        return output, (h_n, c_n)
+        return_all: bool = False,
+    ) -> tuple[_Input, tuple[Tensor, Tensor]] | tuple[_Input, tuple[Tensor, Tensor], _Traces]:
+        """Return the last layer's outputs, every layer's last (h, c), laid out as torch does; traces if asked for."""
+        output, (h_n, c_n), traces = _run(self, functional.lstm, input, hx, resets, lengths, return_all)
+        return (output, (h_n, c_n), traces) if return_all else (output, (h_n, c_n))
 
     def stream(self, batch: int = 1) -> "Stream":
         """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
@@ -144,16 +186,17 @@ def _stream(layer: torch.nn.RNNBase, batch: int) -> "Stream":
 
 
 def _run(
-    layer: torch.nn.RNNBase,
+    layer: Optioned,
     op: Callable[..., Any],
     input: _Input,
     hx: _States | None,
     resets: Tensor | None,
     lengths: _Lengths,
-) -> tuple[_Input, _States]:
+    return_all: bool,
+) -> tuple[_Input, _States, _Traces]:
     """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
     if isinstance(input, PackedSequence):
-        return _packed(layer, op, input, hx, resets, lengths)
+        return _packed(layer, op, input, hx, resets, lengths, return_all)
     check_tensors({"input": input}, {"resets": resets})
     if input.dim() not in (2, 3):
         raise ShapeError(f"input must have 3 dimensions, or 2 without a batch, got shape {tuple(input.shape)}.")
@@ -165,20 +208,23 @@ def _run(
         hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
         resets = None if resets is None else resets.unsqueeze(0)
         lengths = None if lengths is None else as_lengths(lengths).unsqueeze(0)
-    y, states = _layers(layer, op, x, hx, resets, lengths, partial(_dropout, layer.dropout))
+    y, states, traces = _layers(layer, op, x, hx, resets, lengths, return_all, partial(_dropout, layer.dropout))
+    arrange = partial(_arranged, unbatched, layer.batch_first)
+    _lay_out(traces, arrange)
     if unbatched:
-        return y.squeeze(0), tuple(s.squeeze(1) for s in states)
-    return y if layer.batch_first else y.transpose(0, 1), states
+        states = tuple(s.squeeze(1) for s in states)
+    return arrange(y), states, traces
 
 
 def _packed(
-    layer: torch.nn.RNNBase,
+    layer: Optioned,
     op: Callable[..., Any],
     input: PackedSequence,
     hx: _States | None,
     resets: Tensor | None,
     lengths: _Lengths,
-) -> tuple[PackedSequence, _States]:
+    return_all: bool,
+) -> tuple[PackedSequence, _States, _Traces]:
     if lengths is not None:
         raise ArgumentError("a PackedSequence has its own lengths: leave out the argument lengths.")
     check_tensors({}, {"resets": resets})
@@ -191,44 +237,65 @@ def _packed(
         hx = None if hx is None else tuple(h.index_select(1, order) for h in hx)
         resets = None if resets is None else resets.index_select(0, order)
     drop = partial(_dropout_packed, layer.dropout, lengths)
-    y, states = _layers(layer, op, x, hx, resets, lengths, drop)
+    y, states, traces = _layers(layer, op, x, hx, resets, lengths, return_all, drop)
     if inverse is not None:
         states = tuple(s.index_select(1, inverse) for s in states)
+    _lay_out(traces, partial(_unpacked, inverse, layer.batch_first))
     packed = pack_padded_sequence(y, lengths, batch_first=True)
-    return PackedSequence(packed.data, batch_sizes, order, inverse), states
+    return PackedSequence(packed.data, batch_sizes, order, inverse), states, traces
+
+
+def _arranged(unbatched: bool, batch_first: bool, y: Tensor) -> Tensor:
+    """y (batch, time, ·) as torch lays out the outputs."""
+    return y.squeeze(0) if unbatched else y if batch_first else y.transpose(0, 1)
+
+
+def _unpacked(inverse: Tensor | None, batch_first: bool, y: Tensor) -> Tensor:
+    return _arranged(False, batch_first, y if inverse is None else y.index_select(0, inverse))
+
+
+def _lay_out(traces: _Traces, arrange: Callable[[Tensor], Tensor]) -> None:
+    for trace in chain.from_iterable(traces):
+        trace.lay_out(arrange)
 
 
 def _layers(
-    layer: torch.nn.RNNBase,
+    layer: Optioned,
     op: Callable[..., Any],
     x: Tensor,
     hx: _States | None,
     resets: Tensor | None,
     lengths: _Lengths,
+    return_all: bool,
     drop: Callable[[Tensor], Tensor],
-) -> tuple[Tensor, _States]:
+) -> tuple[Tensor, _States, _Traces]:
     """Run every layer in every direction over x (batch, time, input)."""
     directions = 2 if layer.bidirectional else 1
     weights = [w if layer.bias else [*w[:2], None, None, *w[2:]] for w in layer.all_weights]
     last: list[_States] = []
+    traces: list[tuple[Trace, ...]] = []
     for n in range(layer.num_layers):
         if n > 0 and layer.dropout > 0 and layer.training:
             x = drop(x)
-        outputs = []
+        outputs, found = [], []
         for k in range(n * directions, (n + 1) * directions):
             state = None if hx is None else tuple(h[k] for h in hx)
-            y, new = op(
+            y, new, *trace = op(
                 x,
                 state[0] if state is not None and len(state) == 1 else state,
                 *weights[k],
                 resets=resets,
                 lengths=lengths,
                 reverse=k % directions == 1,
+                return_all=return_all,
+                **layer.option_arguments(k, x),
             )
             outputs.append(y)
+            found += trace
             last.append(new if isinstance(new, tuple) else (new,))
+        traces.append(tuple(found))
         x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
-    return x, tuple(torch.stack(column) for column in zip(*last, strict=True))
+    return x, tuple(torch.stack(column) for column in zip(*last, strict=True)), tuple(traces)
 
 
 def _dropout(p: float, x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from chainrule.errors import ArgumentError
 from chainrule.nn.convolution import CausalConv1d, Conv1d, Conv2d, Conv3d
 from chainrule.nn.recurrence import GRU, LSTM, RNN
+from chainrule.nn.recurrence_options import Optioned
 
 __all__ = ["SwapReport", "swap", "unswap"]
 
@@ -76,7 +77,8 @@ def swap(module: Module) -> SwapReport:
 def unswap(module: Module) -> SwapReport:
     """Undo :func:`swap`: turn chainrule's layers inside ``module`` into torch.nn's, in place.
 
-    Layers that were made as chainrule's become torch.nn's too. CausalConv1d stays: torch has no equal.
+    Layers that were made as chainrule's become torch.nn's too. CausalConv1d stays, and so do recurrent layers with
+    layer_norm, zoneout or peepholes: torch has no equal.
 
     Raises:
         ArgumentError: ``module`` is not a torch.nn.Module.
@@ -146,6 +148,8 @@ def _why_kept(module: Module) -> str | None:
     """The same for `unswap`."""
     if isinstance(module, CausalConv1d):
         return "torch.nn has no causal convolution"
+    if isinstance(module, Optioned) and (options := module.used_options()):
+        return f"torch.nn has no {', '.join(options)}"
     return _why_unsafe(module, _THEIRS)
 
 

@@ -11,7 +11,13 @@ from torch import Tensor
 from chainrule.functional import gru, lstm, rnn
 
 CELLS = ("rnn_tanh", "rnn_relu", "gru", "lstm", "lstm_projected")
+OPTIONED = (
+    *("rnn_tanh+norm", "rnn_relu+norm+mask", "gru+norm+rate", "gru+mask", "lstm+peep+mask", "lstm+norm+rate"),
+    *("lstm+norm+peep+mask", "lstm_projected+norm+peep+mask"),
+)
+"""Cells with options: norm (layer normalisation), peep (peepholes), mask or rate (zoneout)."""
 RUNGS = ("kernels", "formula", "reference")
+ALL = slice(None)
 _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4, "lstm_projected": 4}
 
 
@@ -19,7 +25,7 @@ _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4, "lstm_projected": 4
 class Problem:
     """Sizes and options; everything drawn from them follows the seed."""
 
-    cell: str
+    cell: str  # one of CELLS, or such a one with options, "lstm+norm+mask"
     B: int = 3
     T: int = 6
     I: int = 4  # noqa: E741
@@ -29,9 +35,18 @@ class Problem:
     dtype: torch.dtype = torch.float64
 
     @property
+    def kind(self) -> str:
+        """The cell without its options."""
+        return self.cell.partition("+")[0]
+
+    @property
+    def has_c(self) -> bool:
+        return self.kind.startswith("lstm")
+
+    @property
     def P(self) -> int:
         """The width of the outputs."""
-        return max(1, self.H - 2) if self.cell == "lstm_projected" else self.H
+        return max(1, self.H - 2) if self.kind == "lstm_projected" else self.H
 
     def of(self, dtype: torch.dtype) -> "Problem":
         """The same problem, rounded to a dtype."""
@@ -45,20 +60,40 @@ class Problem:
         return self.draw(self.B, self.T, self.I, offset=1).requires_grad_()
 
     def state(self) -> tuple[Tensor, ...]:
-        widths = (self.P, self.H) if self.cell.startswith("lstm") else (self.P,)
+        widths = (self.P, self.H) if self.has_c else (self.P,)
         return tuple(self.draw(self.B, w, offset=2 + k).requires_grad_() for k, w in enumerate(widths))
 
     def weights(self) -> tuple[Tensor | None, ...]:
-        """In the order of torch's parameters; None for the biases that are left out."""
-        G = _GATES[self.cell] * self.H
+        """In the order of torch's parameters, None for the biases that are left out; then those of the options."""
+        G = _GATES[self.kind] * self.H
         shapes: list[tuple[int, ...]] = [(G, self.I), (G, self.P), (G,), (G,)]
-        if self.cell == "lstm_projected":
+        if self.kind == "lstm_projected":
             shapes.append((self.P, self.H))
         # Of a spectral radius of at most about one: what expands, expands every rounding too, and no bound holds.
         scale = min(0.6, self.P**-0.5)
         drawn = [scale * self.draw(*shape, offset=10 + k) for k, shape in enumerate(shapes)]
         kept = [None if len(w.shape) == 1 and not self.bias else w.requires_grad_() for w in drawn]
-        return tuple(kept)
+        sizes = {"weight_peep": 3 * self.H, "weight_ln_c": self.H, "bias_ln_c": self.H}
+        vectors = [self.draw(sizes.get(name, G), offset=30 + k) for k, name in enumerate(self._own())]
+        return *kept, *((0.6 + 0.3 * v).requires_grad_() for v in vectors)
+
+    def _own(self) -> list[str]:
+        """The weights of the options, by the names of their arguments."""
+        names = ["weight_ln_ih", "weight_ln_hh"] if "+norm" in self.cell else []
+        if self.has_c:
+            names += ["weight_ln_c", "bias_ln_c"] if "+norm" in self.cell else []
+            names += ["weight_peep"] if "+peep" in self.cell else []
+        return names
+
+    def zoneout(self, rows: slice = ALL, steps: slice = ALL) -> Any:
+        """The argument of this name, the masks for these rows and steps alone."""
+        if "+rate" in self.cell:
+            return (0.3, 0.2) if self.has_c else 0.3
+        if "+mask" not in self.cell:
+            return None
+        widths = (self.P, self.H) if self.has_c else (self.P,)
+        masks = tuple(self.draw(self.B, self.T, w, offset=22 + k)[rows, steps] > 0.5 for k, w in enumerate(widths))
+        return masks if self.has_c else masks[0]
 
     def resets(self) -> Tensor:
         return self.draw(self.B, self.T, offset=20) > 0.5
@@ -72,23 +107,41 @@ class Problem:
         x: Tensor,
         state: tuple[Tensor, ...] | None,
         weights: Iterable[Tensor | None],
+        /,
+        *part: slice,
         **options: Any,
-    ) -> tuple[Tensor, ...]:
-        """y and the last states, in one tuple."""
-        if self.cell.startswith("lstm"):
-            y, (h, c) = lstm(x, state, *weights, **options)  # type: ignore[arg-type]
-            return y, h, c
+    ) -> tuple[Any, ...]:
+        """y, the last states, and the trace if asked for, in one tuple.
+
+        part: which rows and which steps of the problem x holds; all where left out.
+        """
+        n = 5 if self.kind == "lstm_projected" else 4
+        every = list(weights)
+        options = dict(zip(self._own(), every[n:], strict=True)) | {"zoneout": self.zoneout(*part)} | options
+        if self.has_c:
+            found: tuple[Any, ...] = lstm(x, state, *every[:n], **options)  # type: ignore[arg-type]
+            return found[0], *found[1], *found[2:]
         h_0 = None if state is None else state[0]
-        if self.cell == "gru":
-            return gru(x, h_0, *weights, **options)  # type: ignore[arg-type]
-        nonlinearity = self.cell.removeprefix("rnn_")
-        return rnn(x, h_0, *weights, nonlinearity=nonlinearity, **options)  # type: ignore[arg-type]
+        if self.kind == "gru":
+            return gru(x, h_0, *every[:n], **options)  # type: ignore[arg-type]
+        nonlinearity = self.kind.removeprefix("rnn_")
+        return rnn(x, h_0, *every[:n], nonlinearity=nonlinearity, **options)  # type: ignore[arg-type]
+
+
+def cells(kinds: Iterable[str] = CELLS) -> st.SearchStrategy[str]:
+    """Cells of these kinds with any options."""
+    some = st.sampled_from(["", "+norm"]), st.sampled_from(["", "+peep"]), st.sampled_from(["", "+mask", "+rate"])
+
+    def joined(kind: str, *options: str) -> str:
+        return kind + "".join(option for option in options if option != "+peep" or kind.startswith("lstm"))
+
+    return st.builds(joined, st.sampled_from(tuple(kinds)), *some)
 
 
 def problems(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Problem]:
-    """Problems of every cell, from one step of one row to odd sizes, with and without bias."""
+    """Problems of every cell, with and without options and bias, from one step of one row to odd sizes."""
     drawn: dict[str, st.SearchStrategy[Any]] = {
-        "cell": st.sampled_from(CELLS),
+        "cell": cells(),
         "B": st.integers(1, 4),
         "T": st.integers(1, 7),
         "I": st.integers(1, 5),
@@ -101,7 +154,7 @@ def problems(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Problem]:
 
 def rungs(cell: str) -> tuple[str, ...]:
     """The backends that can run this cell in these dtypes on the CPU."""
-    return RUNGS[1:] if cell == "lstm_projected" else RUNGS
+    return RUNGS[1:] if cell.startswith("lstm_projected") or "norm" in cell or "peep" in cell else RUNGS
 
 
 def posed(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Problem, str]]:

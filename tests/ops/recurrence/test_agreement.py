@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.ops.recurrence.problems import CELLS, Problem, gradients, posed, present, rungs
+from tests.ops.recurrence.problems import CELLS, OPTIONED, Problem, gradients, posed, present, rungs
 from tests.tolerances import close
 
-EVERY = [(cell, backend) for cell in CELLS for backend in rungs(cell)]
+EVERY = [(cell, backend) for cell in CELLS + OPTIONED for backend in rungs(cell)]
 
 
 def _outcome(problem: Problem, x: Tensor, **options: object) -> list[Tensor]:
@@ -58,7 +58,7 @@ def _torch_layer(problem: Problem) -> torch.nn.RNNBase:
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections")
 @settings(deadline=None, max_examples=50)
-@given(posed(H=st.integers(2, 7)), st.booleans())
+@given(posed(H=st.integers(2, 7), cell=st.sampled_from(CELLS)), st.booleans())
 def test_equals_torch(case: tuple[Problem, str], reverse: bool) -> None:
     problem, backend = case
     ours = _outcome(problem, problem.inputs(), backend=backend, reverse=reverse)
@@ -88,7 +88,7 @@ def test_strides_do_not_matter(cell: str, backend: str) -> None:
         close(actual, expected)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELLS + OPTIONED)
 def test_no_grad_gives_the_same_outputs(cell: str) -> None:
     problem = Problem(cell)
     x, state, weights = problem.inputs(), problem.state(), problem.weights()

@@ -1,6 +1,7 @@
 """Wrong arguments: the kind of error, and that its message names the argument, what was got and expected."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -12,8 +13,8 @@ from chainrule.functional import gru, lstm, rnn
 B, T, I, H = 2, 4, 3, 5  # noqa: E741
 
 
-def _gru(**changes: Tensor | None) -> dict[str, Tensor | None]:
-    arguments: dict[str, Tensor | None] = {
+def _gru(**changes: Any) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
         "x": torch.zeros(B, T, I),
         "h_0": torch.zeros(B, H),
         "weight_ih": torch.zeros(3 * H, I),
@@ -39,6 +40,9 @@ def _gru(**changes: Tensor | None) -> dict[str, Tensor | None]:
         ({"weight_hh": torch.zeros(3 * H, H + 1)}, r"weight_hh must be \(15, 5\).*got \(15, 6\)"),
         ({"bias_ih": torch.zeros(H)}, r"bias_ih must be \(15,\).*got \(5,\)"),
         ({"bias_hh": torch.zeros(H)}, r"bias_hh must be \(15,\).*got \(5,\)"),
+        ({"weight_ln_ih": torch.ones(H), "weight_ln_hh": torch.ones(H)}, r"weight_ln_ih must be \(15,\).*got \(5,\)"),
+        ({"zoneout": torch.zeros(B, T, H)}, r"zoneout must be bool, .*\(2, 4, 5\).*got .*float32"),
+        ({"zoneout": torch.zeros(T, B, H, dtype=torch.bool)}, r"zoneout must be bool.*\(2, 4, 5\).*got \(4, 2, 5\)"),
         ({"resets": torch.zeros(B, T)}, "resets must be bool"),
         ({"resets": torch.zeros(T, B, dtype=torch.bool)}, r"resets must be bool.*\(2, 4\).*got \(4, 2\)"),
         ({"lengths": torch.zeros(T, dtype=torch.long)}, r"lengths must be integers.*got \(4,\)"),
@@ -47,18 +51,18 @@ def _gru(**changes: Tensor | None) -> dict[str, Tensor | None]:
 )
 def test_shape_dtype_device(changes: dict[str, Tensor], message: str) -> None:
     with pytest.raises(ShapeError, match=message):
-        gru(**_gru(**changes))  # type: ignore[arg-type]
+        gru(**_gru(**changes))
 
 
 @pytest.mark.parametrize("wrong", [-1, T + 1])
 def test_length_out_of_range(wrong: int) -> None:
     with pytest.raises(ArgumentError, match=f"between 0 and T = 4, got {wrong} for row 1"):
-        gru(**_gru(), lengths=[T, wrong])  # type: ignore[arg-type]
+        gru(**_gru(), lengths=[T, wrong])
 
 
 def test_one_bias_of_two() -> None:
     with pytest.raises(ArgumentError, match="both or neither"):
-        gru(**_gru(bias_hh=None))  # type: ignore[arg-type]
+        gru(**_gru(bias_hh=None))
 
 
 @pytest.mark.parametrize("op", [rnn, gru, lstm])
@@ -75,7 +79,7 @@ def test_unknown_nonlinearity() -> None:
 def test_lstm_state_is_a_pair() -> None:
     x, weights = torch.zeros(B, T, I), (torch.zeros(4 * H, I), torch.zeros(4 * H, H))
     with pytest.raises(ArgumentError, match=r"pair \(h_0, c_0\) or None, got Tensor"):
-        lstm(x, torch.zeros(B, H), *weights)  # type: ignore[arg-type]
+        lstm(x, torch.zeros(B, H), *weights)  # type: ignore[call-overload]
     with pytest.raises(ShapeError, match=r"c_0 must be \(2, 5\).*got \(2, 4\)"):
         lstm(x, (torch.zeros(B, H), torch.zeros(B, H - 1)), *weights)
 
@@ -84,3 +88,29 @@ def test_projection_of_the_wrong_shape() -> None:
     x, weights = torch.zeros(B, T, I), (torch.zeros(4 * H, I), torch.zeros(4 * H, 2))
     with pytest.raises(ShapeError, match=r"weight_hr must be \(2, 5\).*got \(2, 4\)"):
         lstm(x, None, *weights, weight_hr=torch.zeros(2, H - 1))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.0, 1.5, float("nan"), True, "0.5"])
+def test_zoneout_out_of_range(wrong: Any) -> None:
+    with pytest.raises(ArgumentError, match="a rate from 0 to below 1, got"):
+        gru(**_gru(zoneout=wrong))
+
+
+def test_zoneout_of_the_lstm() -> None:
+    call = torch.zeros(B, T, I), None, torch.zeros(4 * H, I), torch.zeros(4 * H, H)
+    for wrong in ((0.1, 0.2, 0.3), torch.zeros(B, T, H, dtype=torch.bool)):
+        with pytest.raises(ArgumentError, match="must be a rate, or a pair for h and c"):
+            lstm(*call, zoneout=wrong)  # type: ignore[arg-type]
+
+
+def test_gains_come_together() -> None:
+    with pytest.raises(ArgumentError, match="needs weight_ln_ih, weight_ln_hh together; missing: weight_ln_hh"):
+        gru(**_gru(weight_ln_ih=torch.ones(3 * H)))
+    gains = {"weight_ln_ih": torch.ones(4 * H), "weight_ln_hh": torch.ones(4 * H)}
+    with pytest.raises(ArgumentError, match="missing: weight_ln_c, bias_ln_c"):
+        lstm(torch.zeros(B, T, I), None, torch.zeros(4 * H, I), torch.zeros(4 * H, H), **gains)  # type: ignore[call-overload]
+
+
+def test_peepholes_of_the_wrong_shape() -> None:
+    with pytest.raises(ShapeError, match=r"weight_peep must be \(15,\).*got \(5,\)"):
+        lstm(torch.zeros(B, T, I), None, torch.zeros(4 * H, I), torch.zeros(4 * H, H), weight_peep=torch.zeros(H))

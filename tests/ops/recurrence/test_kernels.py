@@ -13,8 +13,8 @@ from torch import Tensor
 
 from chainrule.errors import ArgumentError, BackendError
 from chainrule.functional import gru
+from chainrule.ops.recurrence.dispatch import choose
 from chainrule.ops.recurrence.kernels import LEVELS, _scan, native
-from chainrule.ops.recurrence.op import choose
 from chainrule.ops.recurrence.reference import Weights
 from tests.ops.recurrence.problems import RUNGS, Problem, gradients, present, problems, rungs
 from tests.tolerances import GATE_ULPS, close, close_scan

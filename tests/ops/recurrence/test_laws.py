@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ops.recurrence.problems import CELLS, Problem, gradients, posed, present, rungs
+from tests.ops.recurrence.problems import ALL, CELLS, OPTIONED, Problem, gradients, posed, present, rungs
 from tests.tolerances import close
 
-EVERY = [(cell, backend) for cell in CELLS for backend in rungs(cell)]
+EVERY = [(cell, backend) for cell in CELLS + OPTIONED for backend in rungs(cell)]
 
 
 @settings(deadline=None, max_examples=50)
@@ -25,7 +25,7 @@ def test_chunked_equals_whole(case: tuple[Problem, str], reverse: bool, data: st
     pieces = []
     carried = state
     for a, b in reversed(edges) if reverse else edges:
-        y, *last = problem.run(x[:, a:b], carried, weights, resets=resets[:, a:b], **options)
+        y, *last = problem.run(x[:, a:b], carried, weights, ALL, slice(a, b), resets=resets[:, a:b], **options)
         pieces.append(y)
         carried = tuple(last)
     chunked = [torch.cat(pieces[::-1] if reverse else pieces, 1), *carried]
@@ -46,8 +46,8 @@ def test_a_reset_equals_two_sequences(case: tuple[Problem, str], reverse: bool, 
     resets[:, cut] = True
     options = {"backend": backend, "reverse": reverse}
     whole = problem.run(x, state, weights, resets=resets, **options)
-    first = problem.run(x[:, :cut], None if reverse else state, weights, **options)
-    second = problem.run(x[:, cut:], state if reverse else None, weights, **options)
+    first = problem.run(x[:, :cut], None if reverse else state, weights, ALL, slice(cut), **options)
+    second = problem.run(x[:, cut:], state if reverse else None, weights, ALL, slice(cut, None), **options)
     parted = [torch.cat((first[0], second[0]), 1), *(first[1:] if reverse else second[1:])]
     towards = present(x, *state, *weights)
     for actual, expected in zip(
@@ -68,7 +68,8 @@ def test_a_ragged_batch_equals_its_rows(case: tuple[Problem, str], reverse: bool
     for b, n in enumerate(lengths.tolist()):
         row_state = tuple(s[b : b + 1] for s in state)
         row_resets = None if resets is None else resets[b : b + 1, :n]
-        y, *last = problem.run(x[b : b + 1, :n], row_state, weights, resets=row_resets, **options)
+        part = slice(b, b + 1), slice(n)
+        y, *last = problem.run(x[part], row_state, weights, *part, resets=row_resets, **options)
         padding = y.new_zeros(1, problem.T - n, problem.P)
         rows.append((torch.cat((y, padding), 1), *last))
     alone = [torch.cat(column) for column in zip(*rows, strict=True)]
@@ -156,7 +157,7 @@ def test_the_same_call_gives_the_same_bits(cell: str, backend: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELLS + OPTIONED)
 def test_outputs_may_be_changed_in_place(cell: str) -> None:
     problem = Problem(cell)
     x, state, weights = problem.inputs(), problem.state(), problem.weights()
@@ -181,7 +182,7 @@ def test_autocast_scans_in_the_dtype_of_the_weights(cell: str, backend: str) -> 
     assert all(torch.equal(a, b) for a, b in zip(after, expected, strict=True))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELLS + OPTIONED)
 def test_backward_under_autocast_keeps_the_dtype_too(cell: str) -> None:
     problem = Problem(cell, dtype=torch.float32)
     x, state, weights = problem.inputs(), problem.state(), problem.weights()

@@ -1,9 +1,9 @@
 """The cells by hand: one step, and the local derivatives that its backward step needs.
 
 d before a name is the gradient of the loss towards it: dh is dL/dh. gx = W_ih x + b_ih and
-gh = W_hh h + b_hh are the two products that meet in a cell. Its `slopes` are the factors of the backward
-step that do not depend on the gradient; they are taken for all steps at once, which leaves the reverse scan
-few operations. `dgh` and `dgx` turn the gradient of the state into that of the products, for one step,
+gh = W_hh h + b_hh are the two products that meet in a cell, either normalised where there are gains. Its `slopes` are
+the factors of the backward step that do not depend on the gradient; they are taken for all steps at once, which leaves
+the reverse scan few operations. `dgh` and `dgx` turn the gradient of the state into that of the products, for one step,
 (B, ·), or all of them, (T, B, ·), alike. No operation works in place, so that autograd can differentiate
 the backward pass itself. The README beside this file derives each line.
 """
@@ -12,13 +12,12 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
+from chainrule.ops.recurrence.formula_lstm import LSTM
+from chainrule.ops.recurrence.formula_product import Product, Saved, total_bias
 from chainrule.ops.recurrence.reference import State, Weights
 
-__all__ = ["Cell", "Saved", "make_cell", "unprojected"]
-
-Saved = tuple[Tensor, ...]
+__all__ = ["Cell", "make_cell"]
 
 
 class Cell(Protocol):
@@ -26,6 +25,8 @@ class Cell(Protocol):
 
     bias: Tensor | None
     """What is added to all gx at once: b_ih, and b_hh too where no gate stands between gh and gx."""
+    hidden: Product
+    """The product W_hh h. What it needs for its backward step ends what a step saves, and the slopes."""
 
     def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
         """One step: the next state, and what `slopes` will need of it."""
@@ -42,34 +43,56 @@ class Cell(Protocol):
     def step_backward(self, dstate: State, slopes: Saved) -> State:
         """The gradient of the state before a step, from that of the state after it."""
 
+    def total(self, dstate: State, slopes: Saved) -> State:
+        """dstate, and what the parts of the state receive from each other within the step."""
+
+    def gates(self, state: State, saved: Saved) -> Tensor:
+        """The values of all gates, (..., G), from the states after the steps and what each saved."""
+
+    def own_gradients(
+        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
+    ) -> dict[str, Tensor]:
+        """The gradients of the weights that this cell alone has, by their names in Weights, over all steps."""
+
 
 class RNN:
     """a = gx + gh, h_t = f(a); J = f'(a)."""
 
     def __init__(self, w: Weights, relu: bool) -> None:
-        self.W_hh, self.W_hh_T = w.W_hh, w.W_hh.t()
-        self.bias = _sum(w.b_ih, w.b_hh)
+        self.hidden = Product(w.W_hh, w.g_hh)
+        self.bias = total_bias(w)
         self.relu = relu
 
     def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
         (h,) = state
-        a = torch.addmm(gx, h, self.W_hh_T)
-        return (torch.relu(a) if self.relu else torch.tanh(a),), ()
+        a, normal = self.hidden(h, gx)
+        return (torch.relu(a) if self.relu else torch.tanh(a),), normal
 
     def slopes(self, previous: State, state: State, saved: Saved) -> Saved:
         (h,) = state
         J = (h > 0).to(h.dtype) if self.relu else 1 - h * h
-        return (J,)
+        return J, *saved
 
     def dgh(self, dstate: State, slopes: Saved) -> Tensor:
-        (dh,), (J,) = dstate, slopes
+        (dh,), J = dstate, slopes[0]
         return dh * J
 
     def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
         return dgh
 
     def step_backward(self, dstate: State, slopes: Saved) -> State:
-        return (self.dgh(dstate, slopes) @ self.W_hh,)
+        return (self.hidden.backward(self.dgh(dstate, slopes), slopes[1:]) @ self.hidden.W,)
+
+    def total(self, dstate: State, slopes: Saved) -> State:
+        return dstate
+
+    def gates(self, state: State, saved: Saved) -> Tensor:
+        return state[0]
+
+    def own_gradients(
+        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
+    ) -> dict[str, Tensor]:
+        return {}
 
 
 class GRU:
@@ -79,100 +102,54 @@ class GRU:
     """
 
     def __init__(self, w: Weights) -> None:
-        self.W_hh, self.W_hh_T, self.b_hh = w.W_hh, w.W_hh.t(), w.b_hh
+        self.hidden, self.b_hh = Product(w.W_hh, w.g_hh), w.b_hh
         self.bias = w.b_ih
         H = w.W_hh.shape[1]
         self.split = (2 * H, H)
 
     def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
         (h,) = state
-        gh = h @ self.W_hh_T if self.b_hh is None else torch.addmm(self.b_hh, h, self.W_hh_T)
+        gh, normal = self.hidden(h, self.b_hh)
         gx_rz, gx_n = gx.split_with_sizes(self.split, -1)
         gh_rz, q = gh.split_with_sizes(self.split, -1)
         rz = torch.sigmoid(gx_rz + gh_rz)
         r, z = rz.chunk(2, -1)
         n = torch.tanh(torch.addcmul(gx_n, r, q))
-        return (torch.lerp(n, h, z),), (rz, n, q)
+        return (torch.lerp(n, h, z),), (rz, n, q, *normal)
 
     def slopes(self, previous: State, state: State, saved: Saved) -> Saved:
-        (h,), (rz, n, q) = previous, saved
+        (h,), (rz, n, q, *normal) = previous, saved
         r, z = rz.chunk(2, -1)
         J_n = (1 - z) * (1 - n * n)
         J_q = J_n * r
         J_r = J_n * q * r * (1 - r)
         J_z = (h - n) * z * (1 - z)
-        return torch.stack((J_r, J_z, J_q), -2), J_n, z
+        return torch.stack((J_r, J_z, J_q), -2), J_n, z, *normal
 
     def dgh(self, dstate: State, slopes: Saved) -> Tensor:
-        (dh,), (J_rzq, _, _) = dstate, slopes
+        (dh,), J_rzq = dstate, slopes[0]
         return (dh.unsqueeze(-2) * J_rzq).flatten(-2)
 
     def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
-        (dh,), (_, J_n, _) = dstate, slopes
+        (dh,), J_n = dstate, slopes[1]
         drz, _ = dgh.split_with_sizes(self.split, -1)
         return torch.cat((drz, dh * J_n), -1)
 
     def step_backward(self, dstate: State, slopes: Saved) -> State:
-        (dh,), (_, _, z) = dstate, slopes
-        return (torch.addmm(dh * z, self.dgh(dstate, slopes), self.W_hh),)
+        (dh,), (_, _, z, *normal) = dstate, slopes
+        dproduct = self.hidden.backward(self.dgh(dstate, slopes), tuple(normal))
+        return (torch.addmm(dh * z, dproduct, self.hidden.W),)
 
+    def total(self, dstate: State, slopes: Saved) -> State:
+        return dstate
 
-class LSTM:
-    """i, f, g, o = gates(gx + gh), c_t = f c_{t-1} + i g, m = o tanh(c_t), h_t = m or W_hr m.
+    def gates(self, state: State, saved: Saved) -> Tensor:
+        return torch.cat(saved[:2], -1)
 
-    J_i, J_f, J_g: the derivative of c_t by what enters i, f and g; J_o, J_c: that of m by what enters o, and
-    by c_t.
-    """
-
-    def __init__(self, w: Weights) -> None:
-        self.W_hh, self.W_hh_T, self.W_hr = w.W_hh, w.W_hh.t(), w.W_hr
-        self.bias = _sum(w.b_ih, w.b_hh)
-        H = w.W_hh.shape[0] // 4
-        self.split = (2 * H, H, H)
-
-    def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
-        h, c = state
-        a_if, a_g, a_o = torch.addmm(gx, h, self.W_hh_T).split_with_sizes(self.split, -1)
-        i_f, g, o = torch.sigmoid(a_if), torch.tanh(a_g), torch.sigmoid(a_o)
-        i, f = i_f.chunk(2, -1)
-        c = torch.addcmul(f * c, i, g)
-        tanh_c = torch.tanh(c)
-        m = o * tanh_c
-        return (m if self.W_hr is None else linear(m, self.W_hr), c), (i_f, g, o, tanh_c)
-
-    def slopes(self, previous: State, state: State, saved: Saved) -> Saved:
-        (_, c), (i_f, g, o, tanh_c) = previous, saved
-        i, f = i_f.chunk(2, -1)
-        J_i = g * i * (1 - i)
-        J_f = c * f * (1 - f)
-        J_g = i * (1 - g * g)
-        J_o = tanh_c * o * (1 - o)
-        J_c = o * (1 - tanh_c * tanh_c)
-        return torch.stack((J_i, J_f, J_g), -2), J_o, J_c, f
-
-    def dgh(self, dstate: State, slopes: Saved) -> Tensor:
-        return self._dgates_dc(dstate, slopes)[0]
-
-    def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
-        return dgh
-
-    def step_backward(self, dstate: State, slopes: Saved) -> State:
-        f = slopes[3]
-        dgates, dc = self._dgates_dc(dstate, slopes)
-        return dgates @ self.W_hh, dc * f
-
-    def _dgates_dc(self, dstate: State, slopes: Saved) -> tuple[Tensor, Tensor]:
-        (dh, dc), (J_ifg, J_o, J_c, _) = dstate, slopes
-        dm = dh if self.W_hr is None else dh @ self.W_hr
-        dc = torch.addcmul(dc, dm, J_c)
-        difg = (dc.unsqueeze(-2) * J_ifg).flatten(-2)
-        return torch.cat((difg, dm * J_o), -1), dc
-
-
-def unprojected(saved: Saved) -> Tensor:
-    """m of the LSTM, which W_hr projects to h, from what its steps saved."""
-    _, _, o, tanh_c = saved
-    return o * tanh_c
+    def own_gradients(
+        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
+    ) -> dict[str, Tensor]:
+        return {}
 
 
 def make_cell(name: str, weights: Weights) -> Cell:
@@ -182,7 +159,3 @@ def make_cell(name: str, weights: Weights) -> Cell:
     if name == "lstm":
         return LSTM(weights)
     return RNN(weights, relu=name == "rnn_relu")
-
-
-def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    return None if a is None or b is None else a + b

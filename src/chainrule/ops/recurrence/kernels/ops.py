@@ -16,7 +16,8 @@ from torch.autograd import forward_ad
 from chainrule.ops.recurrence import formula
 from chainrule.ops.recurrence.kernels import native
 from chainrule.ops.recurrence.kernels.native import Kept, Masks
-from chainrule.ops.recurrence.reference import State, Weights
+from chainrule.ops.recurrence.reference import State, Weights, Zoneout
+from chainrule.ops.recurrence.trace import Trace
 
 __all__ = ["obstacle", "scan"]
 
@@ -46,6 +47,8 @@ def obstacle(x: Tensor, weights: Weights) -> str | None:
         return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
     if weights.W_hr is not None:
         return "the kernels have no projection, and weight_hr is given"
+    if weights.g_ih is not None or weights.p is not None:
+        return "the kernels have neither layer normalisation nor peepholes"
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return "torch.func and forward-mode derivatives go through the formula"
     return None
@@ -59,9 +62,13 @@ def scan(
     resets: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
+    zoneout: Zoneout,
+    trace: Trace | None,
     save: str = "gates",
 ) -> tuple[Tensor, State]:
     """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
+    if trace is not None or any(keep is not None for keep in zoneout):
+        return formula.scan(cell, x, state, weights, resets, lengths, reverse, zoneout, trace)
     h_0, c_0 = state if len(state) == 2 else (state[0], None)
     resets = None if resets is None else resets.contiguous()
     lengths = None if lengths is None else lengths.long().contiguous()
@@ -208,7 +215,8 @@ def _by_formula(
     alias: list[Any] = [None if t is None else t.view_as(t) for t in inputs]
     x, h_0, c_0, *weights = alias
     state = (h_0,) if c_0 is None else (h_0, c_0)
-    y, last = formula.scan(cell, x, state, Weights(*weights), *masks)
+    resets, lengths, reverse = masks
+    y, last = formula.scan(cell, x, state, Weights(*weights), resets, lengths, reverse, (None,) * len(state), None)
     wanted = [t for t, need in zip(alias, needs, strict=True) if need]
     found = iter(torch.autograd.grad((y, *last), wanted, cotangents, create_graph=True, allow_unused=True))
     return [next(found) if need else None for need in needs]

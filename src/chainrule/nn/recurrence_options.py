@@ -1,0 +1,107 @@
+"""What chainrule's recurrent layers have beyond torch.nn's: layer normalisation, peepholes and zoneout."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter, init
+
+from chainrule.errors import ArgumentError
+
+__all__ = ["Optioned"]
+
+_Rates = float | tuple[float, float]
+
+
+class Optioned(torch.nn.RNNBase):
+    """The options of a layer. Its parameters exist only where an option asks for them.
+
+    The defaults belong to the class, as a layer of torch.nn that becomes chainrule's has no attributes for them.
+    """
+
+    layer_norm: bool = False
+    peepholes: bool = False
+    zoneout: _Rates = 0.0
+
+    def add_options(self, layer_norm: bool, zoneout: _Rates, peepholes: bool = False) -> None:
+        for name, value in (("layer_norm", layer_norm), ("peepholes", peepholes)):
+            if not isinstance(value, bool):
+                raise ArgumentError(f"{name} must be True or False, got {value!r}.")
+        self.layer_norm, self.peepholes = layer_norm, peepholes
+        self.zoneout = zoneout
+        for rate in self._rates():
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+                pair = " or a pair of them, for h and c," if self.mode == "LSTM" else ""
+                raise ArgumentError(f"zoneout must be a rate from 0 to below 1,{pair} got {zoneout!r}.")
+        like = next(self.parameters())
+        for suffix in self._suffixes():
+            for name, size in self._own_sizes().items():
+                self.register_parameter(name + suffix, Parameter(like.new_empty(size)))
+        self._reset_options()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew, as torch does; gains are 1 and their offsets 0."""
+        super().reset_parameters()
+        self._reset_options()
+
+    def _reset_options(self) -> None:
+        for suffix in self._suffixes():
+            for name in self._own_sizes():
+                parameter = self.get_parameter(name + suffix)
+                if name == "weight_peep":
+                    bound = 1 / math.sqrt(self.hidden_size)
+                    init.uniform_(parameter, -bound, bound)
+                else:
+                    init.constant_(parameter, 0 if name.startswith("bias") else 1)
+
+    def _suffixes(self) -> list[str]:
+        """What ends the names of each layer's and direction's parameters."""
+        return [names[0].removeprefix("weight_ih") for names in self._all_weights]
+
+    def _own_sizes(self) -> dict[str, int]:
+        """The options' weights, named as the arguments of the op, and their sizes."""
+        H = self.hidden_size
+        sizes = {}
+        if self.layer_norm:
+            G = len(self.get_parameter("weight_ih_l0"))
+            sizes = {"weight_ln_ih": G, "weight_ln_hh": G}
+            if self.mode == "LSTM":
+                sizes |= {"weight_ln_c": H, "bias_ln_c": H}
+        return sizes | ({"weight_peep": 3 * H} if self.peepholes else {})
+
+    def _rates(self) -> tuple[Any, ...]:
+        """The rates of zoneout, one for each part of the state."""
+        parts = 2 if self.mode == "LSTM" else 1
+        if parts == 2 and isinstance(self.zoneout, tuple | list) and len(self.zoneout) == 2:
+            return tuple(self.zoneout)
+        return (self.zoneout,) * parts
+
+    def option_arguments(self, k: int, x: Tensor) -> dict[str, Any]:
+        """The arguments of the op for layer and direction k over x (batch, time, input): weights and zoneout.
+
+        While training, whether a unit keeps its value is drawn for each unit and step; else it is the rate.
+        """
+        suffix = self._suffixes()[k]
+        options: dict[str, Any] = {name: getattr(self, name + suffix) for name in self._own_sizes()}
+        rates = self._rates()
+        if not any(rates):
+            return options
+        keep: tuple[Tensor | float, ...] = rates
+        if self.training:
+            widths = (self.proj_size or self.hidden_size, self.hidden_size)
+            shapes = [(*x.shape[:2], width) for width in widths]
+            keep = tuple(
+                torch.empty(shape, dtype=torch.bool, device=x.device).bernoulli_(rate) if rate else 0.0
+                for shape, rate in zip(shapes, rates, strict=False)
+            )
+        return options | {"zoneout": keep if len(keep) == 2 else keep[0]}
+
+    def used_options(self) -> dict[str, Any]:
+        """The options that make the layer differ from torch.nn's."""
+        options = {"layer_norm": self.layer_norm, "zoneout": self.zoneout, "peepholes": self.peepholes}
+        return {name: value for name, value in options.items() if value and (name != "zoneout" or any(self._rates()))}
+
+    def extra_repr(self) -> str:
+        """torch's, and the options that are used."""
+        return super().extra_repr() + "".join(f", {name}={value}" for name, value in self.used_options().items())

@@ -1,0 +1,91 @@
+"""One checked call: which rung runs it, and why."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from chainrule.errors import ArgumentError, BackendError
+from chainrule.ops.recurrence import checks, formula, kernels, reference
+from chainrule.ops.recurrence.reference import State, Weights, Zoneout
+from chainrule.ops.recurrence.trace import GATES, Trace
+
+__all__ = ["choose", "run"]
+
+_RUNGS = {"kernels": kernels.scan, "formula": formula.scan, "reference": reference.scan}
+_FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
+_SAVES = ("gates", "states")
+
+
+def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto") -> tuple[str, str]:
+    """Which rung runs this call, and why, as a sentence: ("formula", "...").
+
+    cell is "rnn_tanh", "rnn_relu", "gru" or "lstm".
+
+    >>> one = torch.ones(1, 1, dtype=torch.float16)
+    >>> choose("rnn_tanh", one.unsqueeze(0), Weights(one, one))
+    ('formula', 'the kernels are compiled for float32 and float64, and x is torch.float16')
+    """
+    if backend not in ("auto", *_RUNGS):
+        raise ArgumentError(f"unknown backend {backend!r}: expected one of {', '.join(['auto', *_RUNGS])}.")
+    obstacle = kernels.obstacle(x, weights)
+    if backend == "kernels" and obstacle is not None:
+        raise BackendError(f"backend 'kernels' cannot run this {cell}: {obstacle}. Use backend='auto'.")
+    if backend != "auto":
+        return backend, f"backend={backend!r} asks for it"
+    if obstacle is not None:
+        return "formula", obstacle
+    if x.shape[1] == 1 and x.shape[0] <= _FEW_ROWS:
+        return "formula", f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
+    return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+
+
+def run(
+    cell: str,
+    x: Tensor,
+    states: dict[str, Tensor | None],
+    weights: Weights,
+    resets: Tensor | None,
+    lengths: Tensor | Sequence[int] | None,
+    reverse: bool,
+    zoneout: Zoneout,
+    save: str,
+    backend: str,
+    return_all: bool,
+) -> tuple[Tensor, State, Trace | None]:
+    """Check everything, and run the rung that `choose` names: y, the last state, and the trace if asked for."""
+    if save not in _SAVES:
+        raise ArgumentError(f"unknown save {save!r}: expected 'gates' or 'states'.")
+    checks.check_tensors(x, states, weights, resets)
+    if torch.is_autocast_enabled(x.device.type):
+        dtype = weights.W_ih.dtype
+        x = x.to(dtype)
+        states = {name: s if s is None else s.to(dtype) for name, s in states.items()}
+    rung, _ = choose(cell, x, weights, backend)
+    state = checks.checked_state(x, states, weights, len(GATES[cell]))
+    resets = None if resets is None else checks.checked_resets(resets, x)
+    row_lengths = None if lengths is None else checks.checked_lengths(lengths, x)
+    zoneout = checks.checked_zoneout(zoneout, x, state)
+    trace = _new_trace(cell, x, row_lengths) if return_all else None
+    if x.shape[1] == 0:
+        empty = tuple(x.new_empty(x.shape[0], 0, part.shape[1]) for part in state)
+        if trace is not None:
+            trace.keep(empty, x.new_empty(x.shape[0], 0, weights.W_ih.shape[0]))
+        return empty[0], state, trace
+    options = {"save": save} if rung == "kernels" else {}
+    scan = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, zoneout, trace, **options)
+    if not torch.is_autocast_enabled(x.device.type):
+        return *scan(), trace
+    with torch.autocast(x.device.type, enabled=False):
+        return *scan(), trace
+
+
+def _new_trace(cell: str, x: Tensor, lengths: Tensor | None) -> Trace:
+    if torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling():
+        raise BackendError(
+            "return_all=True hands out what one ordinary call computes: it works neither under torch.func's "
+            "transforms nor inside torch.compile. Call it outside of them."
+        )
+    live = None if lengths is None else torch.arange(x.shape[1], device=x.device) < lengths.unsqueeze(1)
+    return Trace(cell, None if live is None else live.unsqueeze(-1))
