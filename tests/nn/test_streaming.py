@@ -405,8 +405,8 @@ def test_dropout_and_gradients_stay_out(kind: str) -> None:
 def test_a_layer_that_does_something_of_its_own() -> None:
     class Doubled(nn.GRU):
         def forward(self, *args: Any, **options: Any) -> Any:
-            y, h = super().forward(*args, **options)
-            return 2 * y, h
+            outputs: Any = super().forward(*args, **options)
+            return 2 * outputs[0], outputs[1]
 
     own, replaced, x = Doubled(I, H, dtype=torch.float64), _layer("gru"), _x(T, 2, I)
     replaced.forward = lambda x, hx=None: (x.new_full((*x.shape[:2], H), 7), hx)
@@ -417,6 +417,14 @@ def test_a_layer_that_does_something_of_its_own() -> None:
         stream = layer.stream(2)
         assert stream.backend == "layer"
         close(stream(x), layer(x)[0].detach())
+
+
+@pytest.mark.parametrize("options", [{"layer_norm": True}, {"zoneout": 0.25}, {"peepholes": True}])
+def test_layers_with_options_stream_through_the_layer(options: dict[str, Any]) -> None:
+    layer, x = nn.LSTM(I, H, num_layers=2, dtype=torch.float64, **options), _x(T, 2, I)
+    stream = layer.stream(2)
+    assert stream.why == f"the kernels stream without options, and the layer has {next(iter(options))}"
+    close(torch.stack([stream(x_t) for x_t in x]), layer.eval()(x)[0].detach())
 
 
 def test_swapped_and_parametrized_layers() -> None:

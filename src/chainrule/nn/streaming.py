@@ -10,6 +10,7 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.arrays import Array, arrays_like, described, tensors_like
 from chainrule.nn.recurrence import GRU, LSTM, RNN
+from chainrule.nn.recurrence_options import Optioned
 from chainrule.ops.arguments import as_int
 from chainrule.ops.recurrence import kernels
 from chainrule.ops.recurrence.reference import Weights
@@ -187,6 +188,8 @@ def _obstacle(layer: torch.nn.RNNBase) -> str | None:
         return "the layer has a forward of its own"
     if layer._forward_hooks or layer._forward_pre_hooks:
         return "the layer has forward hooks"
+    if isinstance(layer, Optioned) and (options := layer.used_options()):
+        return f"the kernels stream without options, and the layer has {', '.join(options)}"
     W_ih, W_hh, *_ = layer.all_weights[0]
     return kernels.obstacle(W_ih, Weights(W_ih, W_hh, W_hr=layer.all_weights[0][-1] if layer.proj_size else None))
 

@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from chainrule.errors import ArgumentError, BackendError
 from chainrule.functional import gru
 from chainrule.ops.recurrence.dispatch import choose
 from chainrule.ops.recurrence.kernels import LEVELS, _scan, native
+from chainrule.ops.recurrence.kernels.native import Masks, Parameters
 from chainrule.ops.recurrence.reference import Weights
-from tests.ops.recurrence.problems import RUNGS, Problem, gradients, present, problems, rungs
+from tests.ops.recurrence.problems import OPTIONED, RUNGS, Problem, cells, gradients, present, problems, rungs
 from tests.tolerances import GATE_ULPS, close, close_scan
 
 CELLS = tuple(native.CELLS)
+EVERY = CELLS + tuple(cell for cell in OPTIONED if "projected" not in cell)
 SIZES = st.sampled_from([1, 3, 5, 16, 17, 33, 64])
 
 
@@ -49,7 +52,7 @@ def poisoned() -> Iterator[None]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @settings(deadline=None, max_examples=60)
 @given(
-    problem=problems(cell=st.sampled_from(CELLS), B=st.integers(1, 20), H=SIZES),
+    problem=problems(cell=cells(CELLS), B=st.integers(1, 20), H=SIZES),
     masked=st.booleans(),
     reverse=st.booleans(),
 )
@@ -64,10 +67,10 @@ def test_every_level_equals_the_reference(
         patch.setattr(native, "_level", level)
         actual = _outcome(problem.of(dtype), backend="kernels", **options)
     for a, e in zip(actual, expected, strict=True):
-        close_scan(a, e, problem.T, problem.H)
+        close_scan(a, e, problem.T, problem.H, "+norm" in problem.cell)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("edge", ["first", "last", "every"])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_resets_at_the_edges(cell: str, edge: str, reverse: bool) -> None:
@@ -79,7 +82,7 @@ def test_resets_at_the_edges(cell: str, edge: str, reverse: bool) -> None:
         close(actual, expected)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("T", [1, 6])
 @pytest.mark.parametrize("save", ["gates", "states"])
 def test_no_uninitialised_memory_is_read(cell: str, T: int, save: str, poisoned: None) -> None:
@@ -92,7 +95,7 @@ def test_no_uninitialised_memory_is_read(cell: str, T: int, save: str, poisoned:
         close(actual, expected)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", EVERY)
 def test_saving_states_gives_the_same_gradients(cell: str) -> None:
     problem = Problem(cell, B=3, T=11, H=17)
     for options in ({}, {"resets": problem.resets(), "lengths": problem.lengths(), "reverse": True}):
@@ -101,23 +104,37 @@ def test_saving_states_gives_the_same_gradients(cell: str) -> None:
             close(a, b)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+def _native(problem: Problem, masked: bool = True) -> tuple[Tensor, Tensor, Tensor | None, Parameters, Masks]:
+    """What the ops take: x, h_0, c_0, the weights and the masks."""
+    x, (h_0, *c_0), every = problem.inputs(), problem.state(), problem.weights()
+    named = dict(zip(problem.own(), every[4:], strict=True))
+    names = ("weight_ln_ih", "weight_ln_hh", "weight_ln_c", "bias_ln_c", "weight_peep")
+    weights = Parameters(*every[:4], *map(named.get, names))  # type: ignore[arg-type]
+    zoneout = problem.zoneout() if problem.has_c else (problem.zoneout(), None)
+    keep = [z if isinstance(z, Tensor) else None for z in zoneout or (None, None)]
+    rates = [z if isinstance(z, float) else 0.0 for z in zoneout or (None, None)]
+    resets, lengths = (problem.resets(), problem.lengths()) if masked else (None, None)
+    return x, h_0, c_0[0] if c_0 else None, weights, Masks(resets, lengths, False, keep[0], keep[1], *rates)
+
+
+@pytest.mark.parametrize("cell", EVERY)
 def test_the_same_bits_a_thousand_times(cell: str, two_threads: None) -> None:
     problem = Problem(cell, B=7, T=12, I=4, H=48, dtype=torch.float32)
-    x, (h_0, *c_0) = problem.inputs(), problem.state()
-    weights, masks = Weights(*problem.weights()), native.Masks(problem.resets(), problem.lengths(), False)  # type: ignore[arg-type]
+    x, h_0, c_0, weights, masks = _native(problem)
     with torch.no_grad():
 
         def scan() -> tuple[Tensor, ...]:
-            y, h, c, kept = native.forward(cell, x, h_0, c_0[0] if c_0 else None, weights, masks, "gates")
+            y, h, c, kept = native.forward(problem.kind, x, h_0, c_0, weights, masks, "gates")
             assert kept is not None
-            back = native.backward(cell, y, h, c, x, weights, masks, kept, (True,) * 5)
-            return *present(y, h, c), *kept, *back
+            back, steps = native.backward(
+                problem.kind, y, h, c, x, weights, masks, kept, (True,) * 5, cell not in CELLS
+            )
+            return *present(y, h, c), *kept, *back, *steps
 
         torch.set_num_threads(1)
         alone = scan()
         torch.set_num_threads(2)
-        for _ in range(1000):
+        for _ in range(1000 if cell in CELLS else 100):
             assert all(torch.equal(a, b) for a, b in zip(alone, scan(), strict=True))
 
 
@@ -161,39 +178,38 @@ def _evaluated(level: int, function: str, x: Tensor) -> Tensor:
     return y
 
 
-def _call(cell: str, dtype: torch.dtype, needs_grad: bool, masked: bool) -> tuple[object, ...]:
-    problem = Problem(cell, dtype=dtype)
-    h_0, *c_0 = problem.state()
-    tensors = [problem.inputs(), h_0, c_0[0] if c_0 else None, *problem.weights()]
-    tensors = [t if t is None else t.detach().requires_grad_(needs_grad) for t in tensors]
-    masks = (problem.resets(), problem.lengths()) if masked else (None, None)
-    return cell, *tensors, *masks, False, "gates"
+def _call(cell: str, needs_grad: bool, masked: bool) -> tuple[Any, ...]:
+    x, h_0, c_0, weights, masks = _native(Problem(cell, dtype=torch.float32), masked)
+    tensors = [t if t is None else t.detach().requires_grad_(needs_grad) for t in (x, h_0, c_0, *weights)]
+    return Problem(cell).kind, *tensors, *masks, "gates"
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("needs_grad", [False, True])
 def test_the_op_is_registered_well(cell: str, needs_grad: bool) -> None:
     op = torch.ops.chainrule.recurrence.default
-    torch.library.opcheck(op, _call(cell, torch.float32, needs_grad, masked=True))
+    torch.library.opcheck(op, _call(cell, needs_grad, masked=True))
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_backward_op_is_registered_well(cell: str) -> None:
-    _, x, _, c_0, *weights = call = _call(cell, torch.float32, needs_grad=False, masked=False)
+@pytest.mark.parametrize("cell", EVERY)
+@pytest.mark.parametrize("each_step", [False, True])
+def test_the_backward_op_is_registered_well(cell: str, each_step: bool) -> None:
+    kind, x, _, c_0, *rest, _ = call = _call(cell, needs_grad=False, masked=False)
     y, h_n, c_n, *kept = torch.ops.chainrule.recurrence(*call)
-    masks = (None, None, False)
-    arguments = (cell, y, h_n, None if c_0 is None else c_n, x, *weights[:4], *masks, *kept, [True] * 5)
+    arguments = (kind, y, h_n, None if c_0 is None else c_n, x, *rest, *kept, [True] * 5, each_step)
     torch.library.opcheck(torch.ops.chainrule.recurrence_backward.default, arguments)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", EVERY)
 def test_compiled_into_one_graph(cell: str) -> None:
     problem = Problem(cell, dtype=torch.float32)
-    x, state, weights, resets = problem.inputs(), problem.state(), problem.weights(), problem.resets()
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    options = {"resets": problem.resets(), "zoneout": problem.zoneout()}
 
     def run(x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        return problem.run(2 * x, state, weights, resets=resets)
+        return problem.run(2 * x, state, weights, **options)
 
+    torch.compiler.reset()  # one cell after the other would count as recompiling
     compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
     towards = present(x, *state, *weights)
     for a, b in zip(gradients(compiled(x, *state), towards), gradients(run(x, *state), towards), strict=True):
@@ -204,7 +220,8 @@ def test_compiled_into_one_graph(cell: str) -> None:
 def test_runs_in_a_forked_child(started: bool, two_threads: None) -> None:
     """The child has none of its parent's threads, whether or not they had started; torch itself would wait for them."""
     x, h_0 = torch.ones(64, 40, 8), torch.zeros(64, 64)
-    weights, masks = Weights(torch.ones(192, 8), torch.eye(64).repeat(3, 1)), native.Masks(None, None, False)
+    weights = Parameters(torch.ones(192, 8), torch.eye(64).repeat(3, 1))
+    masks = Masks(None, None, False)
 
     def scan() -> None:
         native.forward("gru", x, h_0, None, weights, masks, "nothing")

@@ -1,6 +1,7 @@
 """The compiled rung: the whole layer in C++, both passes, one call each.
 
-- ops.py: chainrule::recurrence and chainrule::recurrence_backward, for autograd, torch.compile and opcheck
+- autograd.py: the rung's entrance, and its gradient
+- ops.py: chainrule::recurrence and chainrule::recurrence_backward, for torch.compile and opcheck
 - native.py: the calls into the extension module _scan
 - streaming.py: weights prepared once for chainrule.nn's streams
 - level.cpp and what it includes: the code, compiled for several instruction levels; module.cpp binds it
@@ -8,8 +9,8 @@
 The README of the folder above has a section on them.
 """
 
+from chainrule.ops.recurrence.kernels.autograd import obstacle, scan
 from chainrule.ops.recurrence.kernels.native import LEVELS
-from chainrule.ops.recurrence.kernels.ops import obstacle, scan
 from chainrule.ops.recurrence.kernels.streaming import Steps, address
 
 __all__ = ["LEVELS", "Steps", "address", "obstacle", "scan"]

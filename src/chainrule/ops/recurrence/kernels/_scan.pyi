@@ -12,6 +12,9 @@ class Call:
     H: int
     reverse: int
     threads: int
+    optioned: int
+    rate_h: float
+    rate_c: float
     x: tuple[int, int, int]  # address, and the strides of rows and steps
     y: tuple[int, int, int]
     dy: tuple[int, int, int]
@@ -39,6 +42,25 @@ class Call:
     dW_hh: int
     db_ih: int
     db_hh: int
+    g_ih: int
+    g_hh: int
+    g_c: int
+    b_c: int
+    p: int
+    keep_h: int
+    keep_c: int
+    v_x: int
+    v_h: int
+    inverse_x: int
+    inverse_h: int
+    dg_ih: int
+    dg_hh: int
+    dg_c: int
+    db_c: int
+    dp: int
+    dh: int
+    dc: int
+    da: int
     def __init__(self) -> None: ...
 
 def levels() -> list[str]: ...

@@ -1,7 +1,7 @@
 // The backward pass: the scan in reverse, then the products that make the gradients of the weights and inputs.
 #pragma once
 
-#include "chunks.hpp"
+#include "options_backward.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -9,13 +9,17 @@ template <class C, class S> struct Backward : Pass<C, S> {
     using P = Pass<C, S>;
     using P::call, P::B, P::I, P::H, P::G, P::stride;
     static constexpr int64_t wide_ = C::wide;
+    const int64_t sums_size = RowSums<S>::size * H, sums_rows = B > 0 ? B : 1;
     const int64_t wide = (vectors<S>(wide_ * H) + 1) * lanes<S>;  // of a row of d
 
     Arena<S> arena;
     const bool again = !this->call.gates;  // the gates were not kept
     S *const W_hh, *const W_ih, *const dh, *const dc, *const d, *const x, *const h;
     const Inputs<C, S> inputs;
-    S *const W_forward, *const gates, *const q;
+    S* const W_forward;
+    const PerRow<S> scratch;
+    S *const d_x, *const d_h;  // as d: the gradients of the products, where they are normalised
+    S *const made, *const dv, *const sums;  // of the options
 
     // What the products of the weights' gradients sum over: x and h_start of the chunk's rows.
     struct Operands {
@@ -29,17 +33,20 @@ template <class C, class S> struct Backward : Pass<C, S> {
           x(arena.take(call.dW_ih ? panels_size<S>(I, this->most_rows) : 0)),
           h(arena.take(call.dW_hh ? panels_size<S>(H, this->most_rows) : 0)), inputs(call, arena, again),
           W_forward(arena.take(again ? panels_size<S>(H, H, G) : 0)),
-          gates(arena.take(again ? this->most_rows * G * H : 0)),
-          q(arena.take(again && C::has_q ? this->most_rows * H : 0)) {}
+          scratch(P::scratch(arena, again, again && C::has_q, again && optioned<C>)),
+          d_x(arena.take(optioned<C> && call.g_ih ? this->most_rows * wide : 0)),
+          d_h(arena.take(optioned<C> && call.g_hh ? this->most_rows * wide : 0)),
+          made(arena.take(optioned<C> ? B * stride : 0)), dv(arena.take(optioned<C> ? B * stride : 0)), sums(arena.take(optioned<C> ? sums_rows * sums_size : 0)) {}
 
     void run() const {
         pack();
+        if constexpr (optioned<C>) clear(sums, sums_rows * sums_size);
         for (int64_t b = 0; b < B; ++b) {
             copy(dh + b * stride, this->numbers(call.dh_n, b * H), H);
             if constexpr (C::has_c) copy(dc + b * stride, this->numbers(call.dc_n, b * H), H);
         }
         for (int64_t s = this->chunks() - 1; s >= 0; --s) {
-            const Chunk<S> chunk = this->chunk(s, gates, q);
+            const Chunk<S> chunk = this->chunk(s, scratch);
             if (again) {
                 this->each_thread([&](int64_t thread) { inputs(chunk, thread); });
                 this->each_thread([&](int64_t thread) { gates_again(chunk, Share(chunk.rows, thread, this->threads)); });
@@ -59,6 +66,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
             copy(this->numbers(call.dh_0, b * H), dh + b * stride, H);
             if constexpr (C::has_c) copy(this->numbers(call.dc_0, b * H), dc + b * stride, H);
         }
+        if constexpr (optioned<C>) add_up();
     }
 
     // Backward, the weights are used transposed: their rows are what is summed over, in the order of d.
@@ -72,7 +80,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
         }
         if (!again) return;
         inputs.pack();
-        panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.b_hh), H, H, W_forward);
+        panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.g_hh ? nullptr : call.b_hh), H, H, W_forward);
     }
 
     // As the state before each step was kept, the gates of all steps are computed anew at once.
@@ -82,13 +90,26 @@ template <class C, class S> struct Backward : Pass<C, S> {
         const auto step = [&](int64_t r, int64_t u, const Vector<S>* gh) {
             const int64_t n = share.begin + r;
             visit_units<S>(u, H, [&](auto at) {
-                State<S> state{at.get(h_start + r * H), {}};
-                if constexpr (C::has_c) state.c = at.get(c_start + r * H);
-                C::step(at, gh, state, {chunk.gates + n * G * H, this->numbers(chunk.q, n * H), true});
+                if constexpr (optioned<C>) {
+                    for (int gate = 0; gate < G; ++gate) at.put(chunk.of.v_h + n * G * H, gh[gate], gate);
+                } else {
+                    State<S> state{at.get(h_start + r * H), {}};
+                    if constexpr (C::has_c) state.c = at.get(c_start + r * H);
+                    C::step(at, gh, state, {chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true});
+                }
             });
         };
         if (B == 1) multiply<S, G, Way::alone>(h_start, H, share.end - share.begin, W_forward, H, H, step);
         else multiply<S, G>(h_start, H, share.end - share.begin, W_forward, H, H, step);
+        if constexpr (optioned<C>) {
+            const OptionedRow<C, S> options(call);
+            for (int64_t r = 0; r < share.end - share.begin; ++r) {
+                const int64_t n = share.begin + r;
+                const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
+                options.forward(0, 0, row, chunk.of.v_h + n * G * H, chunk.of.inverse_h + n, h_start + r * H,
+                                this->numbers(c_start, r * H), nullptr, nullptr, nullptr);
+            }
+        }
     }
 
     void scan(const Chunk<S>& chunk, const Operands& operands, int64_t b0, int64_t rows) const {
@@ -109,7 +130,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
                     }
                 });
             };
-            const S* dgh = d + (n0 + b0) * wide;
+            const S* dgh = of_h() + (n0 + b0) * wide;
             if (B == 1) multiply<S, 1, Way::alone>(dgh, wide, rows, W_hh, H, G * H, add);
             else multiply<S, 1>(dgh, wide, rows, W_hh, H, G * H, add);
         }
@@ -119,10 +140,23 @@ template <class C, class S> struct Backward : Pass<C, S> {
     void cell_backward(const Chunk<S>& chunk, int64_t t, int64_t b) const {
         const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
         S *d_row = d + n * wide, *dh_row = dh + b * stride, *dc_row = dc + b * stride;
-        if (!call.live(b, t)) return clear(d_row, C::wide * H);
+        if (!call.live(b, t)) {
+            if constexpr (optioned<C>) clear_steps(t * B + b, n);
+            return clear(d_row, C::wide * H);
+        }
         const S *h_start = this->numbers(call.h_start, kept), *c_start = this->numbers(call.c_start, kept);
         const S* dy = this->at(call.dy, b, t);
-        const Row<S> row{chunk.gates + n * G * H, this->numbers(chunk.q, n * H), true};
+        const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
+        if constexpr (optioned<C>) {
+            const OptionedRowBackward<C, S> options(call);
+            options.backward(b, t, {row, this->numbers(chunk.of.v_x, n * G * H), this->numbers(chunk.of.inverse_x, n),
+                                    this->numbers(chunk.of.v_h, n * G * H), this->numbers(chunk.of.inverse_h, n),
+                                    h_start, c_start, dy, dh_row, dc_row, d_row, d_x + n * wide, d_h + n * wide,
+                                    made + b * stride, dv + b * stride, this->numbers(call.dh, kept),
+                                    this->numbers(call.dc, kept), this->numbers(call.da, kept * G)},
+                             RowSums<S>(sums + b * sums_size, H));
+            return;
+        }
         for (int64_t u = 0; u < vectors<S>(H); ++u) {
             visit_units<S>(u, H, [&](auto at) {
                 State<S> start{at.get(h_start), {}}, dstate{at.get(dh_row) + at.get(dy), {}};
@@ -136,7 +170,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
 
     // dx = W_ih^T dgx
     void inputs_backward(const Chunk<S>& chunk, Share share) const {
-        const S* dgx = d + share.begin * wide + C::dgx * H;
+        const S* dgx = of_x() + share.begin * wide;
         multiply<S, 1>(dgx, wide, share.end - share.begin, W_ih, I, G * H,
                        [&](int64_t r, int64_t u, const Vector<S>* product) {
                            const int64_t n = share.begin + r;
@@ -149,12 +183,20 @@ template <class C, class S> struct Backward : Pass<C, S> {
     void weights_backward(const Chunk<S>& chunk, Share share, bool first) const {
         for (int k = 0; k < G; ++k) {
             const int gate = C::dgh_gate(k);
-            outer(chunk, share, d + (C::dgx + k) * H, x, I, k, call.dW_ih, first);
-            outer(chunk, share, d + k * H, h, H, gate, call.dW_hh, first);
+            outer(chunk, share, of_x() + k * H, x, I, k, call.dW_ih, first);
+            outer(chunk, share, of_h() + k * H, h, H, gate, call.dW_hh, first);
             sum(chunk, share, d + (C::dgx + k) * H, k, call.db_ih, first);
             sum(chunk, share, d + k * H, gate, call.db_hh, first);
+            if constexpr (optioned<C>) {
+                sum_of_products(chunk, share, d + (C::dgx + k) * H, chunk.of.v_x, k, call.dg_ih, first);
+                sum_of_products(chunk, share, d + k * H, chunk.of.v_h, gate, call.dg_hh, first);
+            }
         }
     }
+
+    // The gradients of W_ih x and of W_hh h: those of gx and gh, but for layer normalisation.
+    const S* of_x() const { return optioned<C> && call.g_ih ? d_x : d + C::dgx * H; }
+    const S* of_h() const { return optioned<C> && call.g_hh ? d_h : d; }
 
     void outer(const Chunk<S>& chunk, Share share, const S* columns, const S* panels, int64_t width, int gate, void* to,
                bool first) const {
@@ -175,6 +217,40 @@ template <class C, class S> struct Backward : Pass<C, S> {
         if (first) clear(db + share.begin, share.end - share.begin);
         for (int64_t n = 0; n < chunk.rows; ++n)
             for (int64_t j = share.begin; j < share.end; ++j) db[j] += columns[n * wide + j];
+    }
+
+    // The gain's: of the gate, v is a row's part.
+    void sum_of_products(const Chunk<S>& chunk, Share share, const S* columns, const S* v, int gate, void* to,
+                         bool first) const {
+        if (!to) return;
+        S* dg = this->numbers(to) + gate * H;
+        if (first) clear(dg + share.begin, share.end - share.begin);
+        for (int64_t n = 0; n < chunk.rows; ++n)
+            if (call.live(n % B, chunk.begin + n / B))
+                for (int64_t j = share.begin; j < share.end; ++j)
+                    dg[j] += columns[n * wide + j] * v[(n * G + gate) * H + j];
+    }
+
+    // A step of padding; `kept` counts the rows of the call, n those of the chunk.
+    void clear_steps(int64_t kept, int64_t n) const {
+        if (call.dh) clear(this->numbers(call.dh, kept * H), H);
+        if (call.dc) clear(this->numbers(call.dc, kept * H), H);
+        if (call.da) clear(this->numbers(call.da, kept * G * H), G * H);
+        if (call.g_ih) clear(d_x + n * wide, G * H);
+        if (call.g_hh) clear(d_h + n * wide, G * H);
+    }
+
+    // What each row of the batch has summed up over time.
+    void add_up() const {
+        for (int64_t b = 1; b < B; ++b)
+            for (int64_t j = 0; j < sums_size; ++j) sums[j] += sums[b * sums_size + j];
+        const RowSums<S> all(sums, H);
+        const auto give = [&](void* to, const S* from, int64_t n) {
+            if (to) copy(this->numbers(to), from, n);
+        };
+        give(call.dp, all.dp, 3 * H);
+        give(call.dg_c, all.dg_c, H);
+        give(call.db_c, all.db_c, H);
     }
 };
 

@@ -22,11 +22,20 @@ struct Call {
     const void *W_ih, *W_hh, *b_ih, *b_hh;  // (G, I), (G, H), (G,), (G,); the biases may be null
     void* workspace;
 
+    // The options (options.hpp); null or 0 where they are not used, all of them where `optioned` is 0.
+    int64_t optioned;
+    const void *g_ih, *g_hh, *g_c, *b_c;  // (G,), (G,), (H,), (H,): gains and offset of what is normalised
+    const void* p;                        // (3H,), the peepholes
+    const bool *keep_h, *keep_c;          // (B, T, H), the units that keep their value
+    double rate_h, rate_c;                // or the part to which all do
+
     // What the forward pass leaves for the backward pass; null where it is not kept. Time is outermost, (T, B, width).
     void* gates;    // G wide, the values of the gates
     void* q;        // H, of the GRU; kept where the gates are
     void* h_start;  // H, the state that each step started from
     void* c_start;  // H, of the LSTM
+    void *v_x, *v_h;              // G, W_ih x and W_hh h normalised; kept where the gates are
+    void *inverse_x, *inverse_h;  // 1, 1 / s of each
 
     // Forward
     Strided x, y;
@@ -41,6 +50,8 @@ struct Call {
     const void* dc_n;  // (B, H), of the LSTM
     Strided dx;        // this and what follows: null where nobody asks for it
     void *dW_ih, *dW_hh, *db_ih, *db_hh;
+    void *dg_ih, *dg_hh, *dg_c, *db_c, *dp;  // of the options
+    void *dh, *dc, *da;              // H, H, G, of all steps: gradients of the states, and of what enters the gates
     void* dh_0;  // (B, H); never null
     void* dc_0;  // (B, H), of the LSTM
 

@@ -140,4 +140,9 @@ template <class S> struct Lstm {
     }
 };
 
+// A cell with the options of options.hpp: another type, so that without them nothing is paid.
+template <class C> struct Optioned : C {};
+template <class C> inline constexpr bool optioned = false;
+template <class C> inline constexpr bool optioned<Optioned<C>> = true;
+
 }  // namespace chainrule::LEVEL

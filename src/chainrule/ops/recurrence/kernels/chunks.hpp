@@ -5,6 +5,7 @@
 
 #include "call.hpp"
 #include "cells.hpp"
+#include "normalisation.hpp"
 #include "product.hpp"
 #include "threads.hpp"
 
@@ -33,10 +34,15 @@ struct Share {
     Share(int64_t n, int64_t part, int64_t parts) : begin(n * part / parts), end(n * (part + 1) / parts) {}
 };
 
+// What belongs to each row, as in Call: kept there, or in scratch; null where it is not needed.
+template <class S> struct PerRow {
+    S *gates, *q, *v_x, *v_h, *inverse_x, *inverse_h;
+};
+
 // The steps begin <= t < end. Row n of the chunk is row n % B of the batch at step begin + n / B.
 template <class S> struct Chunk {
     int64_t begin, end, rows;
-    S *gates, *q;  // of its rows
+    PerRow<S> of;  // its rows
 };
 
 template <class C, class S> struct Pass {
@@ -53,13 +59,25 @@ template <class C, class S> struct Pass {
     }
     static S* at(const Strided& of, int64_t b, int64_t t) { return numbers(of.data, b * of.row + t * of.step); }
 
-    // The s-th chunk of steps in the order of the scan; its gates are where the call keeps them, or in scratch.
+    // Scratch for all rows of a chunk.
+    PerRow<S> scratch(Arena<S>& arena, bool gates, bool q, bool normalised) const {
+        const int64_t n = normalised ? most_rows : 0;
+        return {arena.take(gates ? most_rows * G * H : 0), q ? arena.take(most_rows * H) : nullptr,
+                arena.take(n * G * H), arena.take(n * G * H), arena.take(n), arena.take(n)};
+    }
+
+    // The s-th chunk of steps in the order of the scan.
     int64_t chunks() const { return (T + chunk_steps - 1) / chunk_steps; }
-    Chunk<S> chunk(int64_t s, S* gates, S* q) const {
+    Chunk<S> chunk(int64_t s, const PerRow<S>& scratch) const {
         const int64_t first = s * chunk_steps, steps = T - first < chunk_steps ? T - first : chunk_steps;
         const int64_t begin = call.reverse ? T - first - steps : first;
-        if (call.gates) gates = numbers(call.gates, begin * B * G * H), q = numbers(call.q, begin * B * H);
-        return {begin, begin + steps, steps * B, gates, q};
+        const auto of = [&](const void* kept, S* scratch, int64_t width) {
+            return kept ? numbers(kept, begin * B * width) : scratch;
+        };
+        return {begin, begin + steps, steps * B,
+                {of(call.gates, scratch.gates, G * H), of(call.q, scratch.q, H), of(call.v_x, scratch.v_x, G * H),
+                 of(call.v_h, scratch.v_h, G * H), of(call.inverse_x, scratch.inverse_x, 1),
+                 of(call.inverse_h, scratch.inverse_h, 1)}};
     }
 
     const S* input(int64_t b, int64_t t) const { return call.live(b, t) ? at(call.x, b, t) : nullptr; }
@@ -77,7 +95,9 @@ template <class C, class S> struct Inputs : Pass<C, S> {
         : Pass<C, S>{call}, W(arena.take(needed ? panels_size<S>(H, I, G) : 0)),
           x(arena.take(needed ? call.threads * block_rows * I : 0)) {}
 
-    void pack() const { panels_of<S, G>(this->numbers(call.W_ih), this->numbers(call.b_ih), H, I, W); }
+    void pack() const {
+        panels_of<S, G>(this->numbers(call.W_ih), this->numbers(call.g_ih ? nullptr : call.b_ih), H, I, W);
+    }
 
     void operator()(const Chunk<S>& chunk, int64_t thread) const {
         const Share share(chunk.rows, thread, this->threads);
@@ -88,12 +108,26 @@ template <class C, class S> struct Inputs : Pass<C, S> {
                 if (const S* row = this->input(chunk, n0 + r)) copy(block + r * I, row, I);
                 else clear(block + r * I, I);
             }
+            S* products = (optioned<C> && call.g_ih ? chunk.of.v_x : chunk.of.gates) + n0 * G * H;
             multiply<S, G>(block, I, rows, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* gx) {
                 visit_units<S>(u, H, [&](auto at) {
-                    for (int gate = 0; gate < G; ++gate) at.put(chunk.gates + (n0 + r) * G * H, gx[gate], gate);
+                    for (int gate = 0; gate < G; ++gate) at.put(products + r * G * H, gx[gate], gate);
                 });
             });
+            if (optioned<C> && call.g_ih)
+                for (int64_t r = 0; r < rows; ++r) normalised(chunk, n0 + r);
         }
+    }
+
+    // gx = g_ih LN(W_ih x) + b_ih
+    void normalised(const Chunk<S>& chunk, int64_t n) const {
+        S *v = chunk.of.v_x + n * G * H, *gx = chunk.of.gates + n * G * H;
+        chunk.of.inverse_x[n] = normalise(v, G * H);
+        const S *gain = this->numbers(call.g_ih), *b = this->numbers(call.b_ih);
+        each_vector<S>(G * H, [&](int64_t j, int k) {
+            const Vector<S> scaled = load(v + j, k) * load(gain + j, k);
+            store(gx + j, b ? scaled + load(b + j, k) : scaled, k);
+        });
     }
 };
 

@@ -1,7 +1,7 @@
 // The forward pass: the gates' products with the inputs, then the scan.
 #pragma once
 
-#include "chunks.hpp"
+#include "options.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -11,22 +11,25 @@ template <class C, class S> struct Forward : Pass<C, S> {
 
     Arena<S> arena;
     const Inputs<C, S> inputs;
-    S *const W, *const h, *const h_new, *const c, *const gates;
+    S *const W, *const h, *const h_new, *const c;
+    const PerRow<S> scratch;
+    S* const made;  // with options, the c that each row makes
 
     explicit Forward(const Call& call)
         : P{call}, arena{this->numbers(call.workspace)}, inputs(call, arena, true), W(arena.take(panels_size<S>(H, H, G))),
           h(arena.take(B * stride)), h_new(arena.take(B * stride)), c(arena.take(C::has_c ? B * stride : 0)),
-          gates(arena.take(call.gates ? 0 : this->most_rows * G * H)) {}
+          scratch(P::scratch(arena, !call.gates, false, optioned<C> && !call.v_h)),
+          made(arena.take(optioned<C> && C::has_c ? B * stride : 0)) {}
 
     void run() const {
         inputs.pack();
-        panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.b_hh), H, H, W);
+        panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.g_hh ? nullptr : call.b_hh), H, H, W);
         for (int64_t b = 0; b < B; ++b) {
             copy(h + b * stride, this->numbers(call.h_0, b * H), H);
             if constexpr (C::has_c) copy(c + b * stride, this->numbers(call.c_0, b * H), H);
         }
         for (int64_t s = 0; s < this->chunks(); ++s) {
-            const Chunk<S> chunk = this->chunk(s, gates, nullptr);
+            const Chunk<S> chunk = this->chunk(s, scratch);
             this->each_thread([&](int64_t thread) { inputs(chunk, thread); });
             this->each_thread([&](int64_t thread) {
                 const Share share(B, thread, this->threads);
@@ -51,16 +54,22 @@ template <class C, class S> struct Forward : Pass<C, S> {
         }
     }
 
+    struct AtRow {
+        Row<S> row;
+        S *h_start, *c_start, *y;
+        bool live;
+    };
+
     template <Way way>
     void step(const Chunk<S>& chunk, int64_t t, int64_t b0, int64_t rows, S* from, S* to) const {
-        struct { Row<S> row; S *h_start, *c_start, *y; bool live; } at_row[block_rows];
+        AtRow at_row[block_rows];
         for (int64_t r = 0; r < rows; ++r) {
             const int64_t b = b0 + r, n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
             if (call.fresh(b, t)) {
                 clear(from + b * stride, H);
                 if constexpr (C::has_c) clear(c + b * stride, H);
             }
-            at_row[r] = {{chunk.gates + n * G * H, this->numbers(chunk.q, n * H), call.gates != nullptr},
+            at_row[r] = {{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), call.gates != nullptr},
                          this->numbers(call.h_start, kept), this->numbers(call.c_start, kept),
                          this->at(call.y, b, t), call.live(b, t)};
             if (!at_row[r].live && call.gates) {
@@ -68,6 +77,7 @@ template <class C, class S> struct Forward : Pass<C, S> {
                 if constexpr (C::has_q) clear(at_row[r].row.q, H);
             }
         }
+        if constexpr (optioned<C>) return step_with_options<way>(chunk, at_row, t, b0, rows, from, to);
         multiply<S, G, way>(from + b0 * stride, stride, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
             const auto& of = at_row[r];
             visit_units<S>(u, H, [&](auto at) {
@@ -83,6 +93,36 @@ template <class C, class S> struct Forward : Pass<C, S> {
                 if constexpr (C::has_c) at.put(c + (b0 + r) * stride, state.c);
             });
         });
+    }
+
+    // The same of a cell with options: first the product of all rows, then each row by itself.
+    template <Way way>
+    void step_with_options(const Chunk<S>& chunk, const AtRow* at_row, int64_t t, int64_t b0, int64_t rows, S* from,
+                           S* to) const {
+        const int64_t n0 = (t - chunk.begin) * B + b0;
+        S *products = chunk.of.v_h + n0 * G * H, *inverse = chunk.of.inverse_h + n0;
+        multiply<S, G, way>(from + b0 * stride, stride, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+            visit_units<S>(u, H, [&](auto at) {
+                for (int gate = 0; gate < G; ++gate) at.put(products + r * G * H, gh[gate], gate);
+            });
+        });
+        const OptionedRow<C, S> options(call);
+        for (int64_t r = 0; r < rows; ++r) {
+            const auto& [row, h_start, c_start, y, live] = at_row[r];
+            const int64_t b = b0 + r;
+            S *h_row = from + b * stride, *h_to = to + b * stride, *c_row = c + b * stride;
+            if (h_start && C::has_c) copy(c_start, c_row, H);
+            if (live) {
+                if (h_start) copy(h_start, h_row, H);
+                options.forward(b, t, row, products + r * G * H, inverse + r, h_row, c_row, made + b * stride, h_to, c_row);
+                copy(y, h_to, H);
+            } else {
+                if (h_start) clear(h_start, H);
+                copy(h_to, h_row, H);
+                clear(y, H);
+                inverse[r] = 0;  // so that all of what is kept has been written
+            }
+        }
     }
 };
 

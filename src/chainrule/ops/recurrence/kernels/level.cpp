@@ -19,25 +19,32 @@ template <class S, class Visit> auto visit_cell(Cell cell, Visit visit) {
     }
 }
 
+// The same with or without options.
+template <class S, class Visit> auto visit_either(Cell cell, bool with_options, Visit visit) {
+    return visit_cell<S>(cell, [&]<class C>(C* plain) {
+        return with_options ? visit(static_cast<Optioned<C>*>(nullptr)) : visit(plain);
+    });
+}
+
 // How much memory a pass lays out: from null, its arena counts.
 template <class S> int64_t forward_workspace(Cell cell, const Call& call) {
     Call counted = call;
     counted.workspace = nullptr;
-    return visit_cell<S>(cell, [&]<class C>(C*) { return Forward<C, S>(counted).arena.used; });
+    return visit_either<S>(cell, call.optioned, [&]<class C>(C*) { return Forward<C, S>(counted).arena.used; });
 }
 
 template <class S> int64_t backward_workspace(Cell cell, const Call& call) {
     Call counted = call;
     counted.workspace = nullptr;
-    return visit_cell<S>(cell, [&]<class C>(C*) { return Backward<C, S>(counted).arena.used; });
+    return visit_either<S>(cell, call.optioned, [&]<class C>(C*) { return Backward<C, S>(counted).arena.used; });
 }
 
 template <class S> void forward(Cell cell, const Call& call) {
-    visit_cell<S>(cell, [&]<class C>(C*) { Forward<C, S>(call).run(); });
+    visit_either<S>(cell, call.optioned, [&]<class C>(C*) { Forward<C, S>(call).run(); });
 }
 
 template <class S> void backward(Cell cell, const Call& call) {
-    visit_cell<S>(cell, [&]<class C>(C*) { Backward<C, S>(call).run(); });
+    visit_either<S>(cell, call.optioned, [&]<class C>(C*) { Backward<C, S>(call).run(); });
 }
 
 template <class S> int64_t packed_layer_size(Cell cell, int64_t I, int64_t H) {

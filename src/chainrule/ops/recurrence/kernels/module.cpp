@@ -114,7 +114,7 @@ NB_MODULE(_scan, m) {
     nb::class_<Call> call(m, "Call");
     call.def("__init__", [](Call* self) { new (self) Call{}; });
 #define SIZE(name) call.def_rw(#name, &Call::name)
-    SIZE(B), SIZE(T), SIZE(I), SIZE(H), SIZE(reverse), SIZE(threads);
+    SIZE(B), SIZE(T), SIZE(I), SIZE(H), SIZE(reverse), SIZE(threads), SIZE(optioned), SIZE(rate_h), SIZE(rate_c);
 #define STRIDED(name) add_strided<&Call::name>(call, #name)
     STRIDED(x), STRIDED(y), STRIDED(dy), STRIDED(dx);
 #define POINTER(name) add_pointer<&Call::name>(call, #name)
@@ -122,6 +122,9 @@ NB_MODULE(_scan, m) {
     POINTER(gates), POINTER(q), POINTER(h_start), POINTER(c_start);
     POINTER(h_0), POINTER(c_0), POINTER(h_n), POINTER(c_n);
     POINTER(dh_n), POINTER(dc_n), POINTER(dh_0), POINTER(dc_0);
+    POINTER(g_ih), POINTER(g_hh), POINTER(g_c), POINTER(b_c), POINTER(p), POINTER(keep_h), POINTER(keep_c);
+    POINTER(v_x), POINTER(v_h), POINTER(inverse_x), POINTER(inverse_h);
+    POINTER(dg_ih), POINTER(dg_hh), POINTER(dg_c), POINTER(db_c), POINTER(dp), POINTER(dh), POINTER(dc), POINTER(da);
     POINTER(dW_ih), POINTER(dW_hh), POINTER(db_ih), POINTER(db_hh);
 
     m.def("levels", [] {

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from chainrule.ops.recurrence.kernels import _scan
-from chainrule.ops.recurrence.reference import Weights
 
-__all__ = ["CELLS", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "backward", "empty_as", "forward", "kept_shapes"]
+__all__ = [
+    *("CELLS", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),
+    *("backward", "empty_as", "empty_gradients", "forward", "kept_shapes"),
+]
 
 CELLS = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3}
 GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
@@ -19,6 +21,20 @@ _level = 0
 _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
 
 
+class Parameters(NamedTuple):
+    """The weights of reference.Weights that the kernels know."""
+
+    W_ih: Tensor
+    W_hh: Tensor
+    b_ih: Tensor | None = None
+    b_hh: Tensor | None = None
+    g_ih: Tensor | None = None
+    g_hh: Tensor | None = None
+    g_c: Tensor | None = None
+    b_c: Tensor | None = None
+    p: Tensor | None = None
+
+
 class Kept(NamedTuple):
     """What the backward pass needs of each step, (T, B, ·); empty where the cell has none, or where it is not kept."""
 
@@ -26,6 +42,8 @@ class Kept(NamedTuple):
     q: Tensor  # (T, B, H), of the GRU
     h_start: Tensor  # (T, B, H), the state that each step started from
     c_start: Tensor  # (T, B, H), of the LSTM
+    v: Tensor  # (2, T, B, G), W_ih x and W_hh h normalised, where there are gains
+    inverse: Tensor  # (2, T, B), 1 / s of each
 
 
 class Masks(NamedTuple):
@@ -34,10 +52,22 @@ class Masks(NamedTuple):
     resets: Tensor | None  # bool, (B, T), dense
     lengths: Tensor | None  # int64, (B,), dense
     reverse: bool
+    keep_h: Tensor | None = None  # bool, (B, T, H), dense: the units that zoneout keeps
+    keep_c: Tensor | None = None
+    rate_h: float = 0.0  # or the part to which it keeps all
+    rate_c: float = 0.0
+
+
+class StepGradients(NamedTuple):
+    """The gradients of the states, and of what enters the gates, (T, B, ·); empty where they are not asked for."""
+
+    h: Tensor
+    c: Tensor
+    a: Tensor
 
 
 class Gradients(NamedTuple):
-    """Towards each input; empty where it is not asked for."""
+    """Towards each input; empty where it is not asked for, or not given."""
 
     x: Tensor
     h_0: Tensor
@@ -46,9 +76,14 @@ class Gradients(NamedTuple):
     W_hh: Tensor
     b_ih: Tensor
     b_hh: Tensor
+    g_ih: Tensor
+    g_hh: Tensor
+    g_c: Tensor
+    b_c: Tensor
+    p: Tensor
 
 
-def kept_shapes(cell: str, T: int, B: int, H: int, save: str) -> tuple[tuple[int, ...], ...]:
+def kept_shapes(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> tuple[tuple[int, ...], ...]:
     """The shapes of what is kept, in the order of Kept, for save "gates", "states" or "nothing"."""
     states, gates = save != "nothing", save == "gates"
     return (
@@ -56,6 +91,8 @@ def kept_shapes(cell: str, T: int, B: int, H: int, save: str) -> tuple[tuple[int
         (T, B, H) if gates and cell == "gru" else (0,),
         (T, B, H) if states else (0,),
         (T, B, H) if states and cell == "lstm" else (0,),
+        (2, T, B, GATES[cell] * H) if gates and normal else (0,),
+        (2, T, B) if gates and normal else (0,),
     )
 
 
@@ -68,7 +105,7 @@ def empty_as(x: Tensor, width: int) -> Tensor:
 
 
 def forward(
-    cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, weights: Weights, masks: Masks, save: str
+    cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, weights: Parameters, masks: Masks, save: str
 ) -> tuple[Tensor, Tensor, Tensor | None, Kept | None]:
     """y (B, T, H), the last h and c, and what is kept, None where save is "nothing"."""
     B, T, _ = x.shape
@@ -77,7 +114,9 @@ def forward(
     h_0, c_0 = h_0.contiguous(), None if c_0 is None else c_0.contiguous()
     y, h_n = empty_as(x, H), torch.empty_like(h_0)
     c_n = None if c_0 is None else torch.empty_like(c_0)
-    kept = None if save == "nothing" else Kept(*(x.new_empty(shape) for shape in kept_shapes(cell, T, B, H, save)))
+    kept = None
+    if save != "nothing":
+        kept = Kept(*map(x.new_empty, kept_shapes(cell, T, B, H, save, weights.g_hh is not None)))
     call, key = _call(cell, x, weights, masks, kept)
     call.y = _strided(y)
     call.h_0, call.c_0, call.h_n, call.c_n = map(_pointer, (h_0, c_0, h_n, c_n))
@@ -93,35 +132,60 @@ def backward(
     dh_n: Tensor,
     dc_n: Tensor | None,
     x: Tensor,
-    weights: Weights,
+    weights: Parameters,
     masks: Masks,
     kept: Kept,
     needs: tuple[bool, ...],
-) -> Gradients:
-    """The gradients towards x, h_0, c_0 and the weights; ``needs``: x, W_ih, W_hh, b_ih, b_hh."""
+    each_step: bool,
+) -> tuple[Gradients, StepGradients]:
+    """The gradients towards x, h_0, c_0 and the weights, and with each_step those of all steps.
+
+    needs: of x, W_ih, W_hh, b_ih, b_hh.
+    """
     x, weights = _dense(x, weights)
     dy = _dense_steps(dy)
-    G = (len(weights.W_ih),)
-    sizes = zip(needs[1:], (weights.W_ih.shape, weights.W_hh.shape, G, G), strict=True)
     dh_n, dc_n = dh_n.contiguous(), None if dc_n is None else dc_n.contiguous()
-    grads = Gradients(
-        empty_as(x, x.shape[2]) if needs[0] else x.new_empty(0),
-        torch.empty_like(dh_n),
-        x.new_empty(0) if dc_n is None else torch.empty_like(dc_n),
-        *(x.new_empty(size if need else 0) for need, size in sizes),
-    )
+    grads, steps = empty_gradients(dh_n, dc_n, x, weights, needs, each_step)
     call, key = _call(cell, x, weights, masks, kept)
+    call.optioned |= each_step
     call.dy, call.dx = _strided(dy), _strided(grads.x)
     call.dh_n, call.dc_n, call.dh_0, call.dc_0 = map(_pointer, (dh_n, dc_n, grads.h_0, grads.c_0))
-    call.dW_ih, call.dW_hh, call.db_ih, call.db_hh = map(_pointer, grads[3:])
+    call.dW_ih, call.dW_hh, call.db_ih, call.db_hh = map(_pointer, grads[3:7])
+    if call.optioned:
+        call.dg_ih, call.dg_hh, call.dg_c, call.db_c, call.dp = map(_pointer, grads[7:])
+        call.dh, call.dc, call.da = map(_pointer, steps)
     workspace = x.new_empty(_scan.backward_workspace(*key, call))
     call.workspace = workspace.data_ptr()
     _scan.backward(*key, call)
-    return grads
+    return grads, steps
+
+
+def empty_gradients(
+    dh_n: Tensor, dc_n: Tensor | None, x: Tensor, weights: Parameters, needs: tuple[bool, ...], each_step: bool
+) -> tuple[Gradients, StepGradients]:
+    """What a backward pass fills, not initialised."""
+    (B, T, I), H, G = x.shape, dh_n.shape[1], len(weights.W_hh)  # noqa: E741
+
+    def empty(like: Tensor | None, need: bool = True) -> Tensor:
+        return x.new_empty(0 if like is None or not need else like.shape)
+
+    dx = empty_as(x, I) if needs[0] else x.new_empty(0)
+    of_weights = (empty(w, need) for w, need in zip(weights, [*needs[1:], *[True] * 5], strict=True))
+    steps = StepGradients(
+        x.new_empty((T, B, H) if each_step else 0),
+        x.new_empty((T, B, H) if each_step and dc_n is not None else 0),
+        x.new_empty((T, B, G) if each_step else 0),
+    )
+    return Gradients(dx, empty(dh_n), empty(dc_n), *of_weights), steps
+
+
+def _has_options(weights: Parameters, masks: Masks) -> bool:
+    zoneout = masks.keep_h is not None or masks.keep_c is not None or masks.rate_h or masks.rate_c
+    return bool(zoneout) or weights.g_hh is not None or weights.p is not None
 
 
 def _call(
-    cell: str, x: Tensor, weights: Weights, masks: Masks, kept: Kept | None
+    cell: str, x: Tensor, weights: Parameters, masks: Masks, kept: Kept | None
 ) -> tuple[_scan.Call, tuple[int, bool, int]]:
     """The call with what both passes have, and which code it is for."""
     call = _scan.Call()
@@ -134,12 +198,20 @@ def _call(
     call.W_ih, call.W_hh, call.b_ih, call.b_hh = map(_pointer, weights[:4])
     call.resets, call.lengths = _pointer(masks.resets), _pointer(masks.lengths)
     if kept is not None:
-        call.gates, call.q, call.h_start, call.c_start = map(_pointer, kept)
+        call.gates, call.q, call.h_start, call.c_start = map(_pointer, kept[:4])
+        if len(kept.v) > 0:
+            call.v_x, call.v_h = map(_pointer, kept.v)
+            call.inverse_x, call.inverse_h = map(_pointer, kept.inverse)
+    if _has_options(weights, masks):
+        call.optioned = 1
+        call.g_ih, call.g_hh, call.g_c, call.b_c, call.p = map(_pointer, weights[4:])
+        call.keep_h, call.keep_c = _pointer(masks.keep_h), _pointer(masks.keep_c)
+        call.rate_h, call.rate_c = masks.rate_h, masks.rate_c
     return call, (_level, x.dtype == torch.float64, CELLS[cell])
 
 
-def _dense(x: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
-    return _dense_steps(x), Weights(*(None if w is None else w.contiguous() for w in weights))  # type: ignore[arg-type]
+def _dense(x: Tensor, weights: Parameters) -> tuple[Tensor, Parameters]:
+    return _dense_steps(x), Parameters(*(None if w is None else w.contiguous() for w in weights))  # type: ignore[arg-type]
 
 
 def _dense_steps(x: Tensor) -> Tensor:
