@@ -82,6 +82,8 @@ class Optioned(torch.nn.RNNBase):
 
         While training, whether a unit keeps its value is drawn for each unit and step; else it is the rate.
         """
+        if not (self.layer_norm or self.peepholes or self.zoneout):
+            return {}
         suffix = self._suffixes()[k]
         options: dict[str, Any] = {name: getattr(self, name + suffix) for name in self._own_sizes()}
         rates = self._rates()

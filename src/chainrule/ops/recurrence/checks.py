@@ -31,6 +31,9 @@ _NAMES = {
 
 def check_tensors(x: Tensor, states: dict[str, Tensor | None], weights: Weights, resets: Tensor | None) -> None:
     """Refuse what is no tensor."""
+    optional = (*weights[2:], resets, *states.values())
+    if all(isinstance(t, Tensor) for t in (x, *weights[:2], *(t for t in optional if t is not None))):
+        return
     named: dict[str, object] = dict(zip(_NAMES.values(), weights, strict=True))
     required = {name: named.pop(name) for name in ("weight_ih", "weight_hh")}
     arguments.check_tensors({"x": x, **required}, {**named, "resets": resets, **states})
@@ -122,7 +125,7 @@ def _checked_zoneout(keep: Tensor | float | None, x: Tensor, part: Tensor) -> Te
 
 
 def _expect(name: str, tensor: Tensor, shape: tuple[int, ...], W_ih: Tensor, other: str = "") -> None:
-    if (tuple(tensor.shape), tensor.dtype, tensor.device) != (shape, W_ih.dtype, W_ih.device):
+    if tensor.shape != shape or tensor.dtype != W_ih.dtype or tensor.device != W_ih.device:
         raise ShapeError(
             f"{name} must be {shape} of {W_ih.dtype} on {W_ih.device} to go with weight_ih {tuple(W_ih.shape)}{other}, "
             f"got {_described(tensor)}. Convert with .to(...) where only the dtype or device differs."

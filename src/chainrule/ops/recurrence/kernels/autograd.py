@@ -182,7 +182,7 @@ def _is_plain(call: Sequence[object]) -> bool:
     """Whether nothing looks on that needs the registered op: it runs the same code, some 7 us later."""
     if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
         return False
-    return all(type(value) in _PLAIN for value in call if isinstance(value, Tensor))
+    return not any(isinstance(value, Tensor) and type(value) not in _PLAIN for value in call)
 
 
 ops.LIBRARY.impl("recurrence", _autograd, "Autograd")

@@ -211,7 +211,9 @@ def _call(
 
 
 def _dense(x: Tensor, weights: Parameters) -> tuple[Tensor, Parameters]:
-    return _dense_steps(x), Parameters(*(None if w is None else w.contiguous() for w in weights))  # type: ignore[arg-type]
+    if not all(w is None or w.is_contiguous() for w in weights):
+        weights = Parameters(*(None if w is None else w.contiguous() for w in weights))  # type: ignore[arg-type]
+    return _dense_steps(x), weights
 
 
 def _dense_steps(x: Tensor) -> Tensor:
