@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check
+.PHONY: demo test check sanitize
 
 # torch is pinned and installed alone: an open range would bring the GPU build, several gigabytes of it.
 $(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
@@ -26,3 +26,16 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, by g++, in a build beside the ordinary one.
+# python itself is not instrumented: the libraries have to be there before it starts, and it leaks by design.
+SANITIZED := build/sanitize
+sanitize: export CXX = g++
+sanitize: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	    --target $(SANITIZED)/site -C build-dir=$(SANITIZED)/cmake \
+	    -C cmake.build-type=RelWithDebInfo -C cmake.define.CHAINRULE_SANITIZE=ON .
+	LD_PRELOAD="$$(for name in asan ubsan stdc++; do $(CXX) -print-file-name=lib$$name.so; done | xargs)" \
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
+	CHAINRULE_SANITIZED=$(SANITIZED)/site $(BIN)/python -m pytest -p tests.sanitized --quiet --capture=sys \
+	    -k "not thousand and not formula" tests/ops/recurrence tests/nn/test_recurrence.py
