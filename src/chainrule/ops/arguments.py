@@ -45,7 +45,13 @@ def as_lengths(lengths: object) -> Tensor:
 
 
 def occurs(condition: Tensor, name: str) -> bool:
-    """Whether condition holds anywhere; ``name`` is the argument that it was taken from."""
+    """Whether condition, an error, holds anywhere; ``name`` is the argument that it was taken from.
+
+    A graph that torch.compile makes cannot branch on it. It raises a RuntimeError of its own where the condition holds.
+    """
+    if torch.compiler.is_compiling():
+        torch._assert_async(~condition.any(), f"{name} are out of range; call without torch.compile to see which")
+        return False
     try:
         return bool(condition.any())
     except RuntimeError as error:

@@ -144,3 +144,18 @@ def test_the_compiler_traces_it_whole_with_its_gradients() -> None:
         torch.autograd.grad(y, leaves, dy), torch.autograd.grad(expected, leaves, dy), strict=True
     ):
         close(actual, wanted)
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+def test_the_compiler_traces_resets_and_lengths() -> None:
+    x, weight = random(2, 3, 9), random(4, 3, 2)
+    resets, lengths = torch.eye(2, 9, dtype=torch.bool), torch.tensor([4, 9])
+
+    def op(x: Tensor, resets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return causal_convolution(x, weight, resets=resets, lengths=lengths)
+
+    compiled = torch.compile(op, backend="aot_eager", fullgraph=True)
+    for actual, expected in zip(compiled(x, resets, lengths), op(x, resets, lengths), strict=True):
+        close(actual, expected)
+    with pytest.raises(RuntimeError, match="lengths are out of range"):
+        compiled(x, resets, lengths + 1)

@@ -101,7 +101,7 @@ def stack(by_time: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
 def _rows(mask: Tensor | None, T: int) -> list[Tensor | None]:
     if mask is None:
         return [None] * T
-    if torch._C._are_functorch_transforms_active():  # vmap has no values to look at
+    if torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling():  # no values to look at
         return list(mask.unbind(0))
     occurs = mask.flatten(1).any(1).tolist()
     return [rows if any_ else None for rows, any_ in zip(mask.unbind(0), occurs, strict=True)]
