@@ -44,7 +44,8 @@ def test_exports_are_sorted_real_and_documented(module: ModuleType) -> None:
 
 
 def test_the_main_job_is_in_reach() -> None:
-    assert {"Run", "compare", "data", "fit", "functional", "load", "nn", "swap", "unswap"} <= set(chainrule.__all__)
+    assert {"Run", "compare", "data", "explain", "fit", "functional", "load", "nn"} <= set(chainrule.__all__)
+    assert {"swap", "unswap"} <= set(chainrule.__all__)
     for verb in ("score", "sample", "forecast", "backtest", "classify"):
         assert inspect.getdoc(getattr(chainrule.Run, verb)), verb
 

@@ -6,7 +6,7 @@ backwards through convolutions and through time, says how to learn it.
 
 from chainrule import data, functional, nn
 from chainrule.data import Reading
-from chainrule.nn import swap, unswap
+from chainrule.nn import explain, swap, unswap
 from chainrule.runs import Run, compare, fit, load
 
-__all__ = ["Reading", "Run", "compare", "data", "fit", "functional", "load", "nn", "swap", "unswap"]
+__all__ = ["Reading", "Run", "compare", "data", "explain", "fit", "functional", "load", "nn", "swap", "unswap"]

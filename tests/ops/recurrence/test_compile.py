@@ -37,8 +37,8 @@ def _function(cell: str, **options: Any) -> tuple[_Run, list[Tensor]]:
     return run, present(*weights)
 
 
-def _arguments(cell: str, **sizes: int) -> list[Tensor]:
-    problem = Problem(cell, dtype=torch.float32, **sizes)
+def _arguments(cell: str, B: int = 3, T: int = 6) -> list[Tensor]:
+    problem = Problem(cell, B, T, dtype=torch.float32)
     return [problem.inputs(), problem.resets(), problem.lengths(), *problem.state()]
 
 

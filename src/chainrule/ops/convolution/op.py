@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int, as_lengths, check_tensors, occurs
+from chainrule.ops.choices import Choice, listener
 from chainrule.ops.convolution import formula, reference
 
 __all__ = ["causal_convolution", "convolution"]
@@ -103,6 +104,7 @@ def convolution(
     strides, dilations = _per_dim("stride", stride, dims), _per_dim("dilation", dilation, dims)
     pads = _pads(padding, weight.shape[2:], strides, dilations)
     _check_size(x.shape[-dims:], weight.shape[2:], dilations, pads)
+    _tell("convolution", x, backend)
     if any(before or after for before, after in pads):
         x = pad(x, [amount for pair in reversed(pads) for amount in pair])
     kernel = weight.flip(list(range(2, weight.ndim))) if flip else weight
@@ -177,6 +179,7 @@ def causal_convolution(
             f"with this x it must be torch.bool of shape {(*rows, T)}"
         )
     ends = None if lengths is None else _ends(as_lengths(lengths).to(x.device), rows, T)
+    _tell("causal_convolution", x, backend)
     if x.ndim == 3:
         return rung.causal_convolution(x, weight, bias, state, resets, ends, dilation, groups)
     resets, ends = (None if each is None else each[None] for each in (resets, ends))
@@ -188,6 +191,14 @@ def _rung(backend: str) -> _Rung:
     if backend not in _RUNGS:
         raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _RUNGS))}")
     return _RUNGS[backend]
+
+
+def _tell(op: str, x: Tensor, backend: str) -> None:
+    """Tell whoever listens which rung runs, and why."""
+    if tell := listener():
+        rung = "formula" if backend == "auto" else backend
+        reason = "convolution has no compiled kernels" if backend == "auto" else f"backend={backend!r} asks for it"
+        tell(Choice(op, tuple(x.shape), False, rung, reason, None, torch.get_num_threads()))
 
 
 def _cast(tensor: Tensor) -> Tensor:

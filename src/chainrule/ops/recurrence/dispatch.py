@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, BackendError
+from chainrule.ops.choices import Choice, listener
 from chainrule.ops.recurrence import checks, formula, kernels, reference
 from chainrule.ops.recurrence.reference import State, Weights, Zoneout
 from chainrule.ops.recurrence.trace import GATES, Trace
@@ -62,7 +63,7 @@ def run(
         dtype = weights.W_ih.dtype
         x = x.to(dtype)
         states = {name: s if s is None else s.to(dtype) for name, s in states.items()}
-    rung, _ = choose(cell, x, weights, backend)
+    rung, reason = choose(cell, x, weights, backend)
     state = checks.checked_state(x, states, weights, len(GATES[cell]))
     resets = None if resets is None else checks.checked_resets(resets, x)
     row_lengths = None if lengths is None else checks.checked_lengths(lengths, x)
@@ -73,6 +74,10 @@ def run(
         if trace is not None:
             trace.keep(empty, x.new_empty(x.shape[0], 0, weights.W_ih.shape[0]))
         return empty[0], state, trace
+    if tell := listener():
+        compiled = rung == "kernels"
+        threads = kernels.threads(cell, x, weights.W_hh.shape[1]) if compiled else torch.get_num_threads()
+        tell(Choice(cell, tuple(x.shape), reverse, rung, reason, kernels.LEVELS[0] if compiled else None, threads))
     options = {"save": save} if rung == "kernels" else {}
     scan = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, zoneout, trace, **options)
     if not torch.is_autocast_enabled(x.device.type):

@@ -10,7 +10,7 @@ The README of the folder above has a section on them.
 """
 
 from chainrule.ops.recurrence.kernels.autograd import obstacle, scan
-from chainrule.ops.recurrence.kernels.native import LEVELS
+from chainrule.ops.recurrence.kernels.native import LEVELS, threads
 from chainrule.ops.recurrence.kernels.streaming import Steps, address
 
-__all__ = ["LEVELS", "Steps", "address", "obstacle", "scan"]
+__all__ = ["LEVELS", "Steps", "address", "obstacle", "scan", "threads"]

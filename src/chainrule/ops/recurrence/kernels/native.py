@@ -9,7 +9,7 @@ from chainrule.ops.recurrence.kernels import _scan
 
 __all__ = [
     *("CELLS", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),
-    *("backward", "empty_as", "empty_gradients", "forward", "kept_shapes"),
+    *("backward", "empty_as", "empty_gradients", "forward", "kept_shapes", "threads"),
 ]
 
 CELLS = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3}
@@ -184,6 +184,17 @@ def _has_options(weights: Parameters, masks: Masks) -> bool:
     return bool(zoneout) or weights.g_hh is not None or weights.p is not None
 
 
+def threads(cell: str, x: Tensor, H: int) -> int:
+    """How many threads run a call: torch's number of them, or one where others would help little.
+
+    A single row's scan is one thread's; the others share in the products with its inputs alone.
+    """
+    B, T, I = x.shape  # noqa: E741
+    shared = I if B == 1 else I + H
+    worth = B * T * shared * H * GATES[cell] > _WORTH_A_THREAD and 2 * shared > I + H
+    return torch.get_num_threads() if worth else 1
+
+
 def _call(
     cell: str, x: Tensor, weights: Parameters, masks: Masks, kept: Kept | None
 ) -> tuple[_scan.Call, tuple[int, bool, int]]:
@@ -192,8 +203,7 @@ def _call(
     B, T, I = x.shape  # noqa: E741
     H = weights.W_hh.shape[1]
     call.B, call.T, call.I, call.H, call.reverse = B, T, I, H, masks.reverse
-    work = B * T * (H + I) * H * GATES[cell]
-    call.threads = torch.get_num_threads() if work > _WORTH_A_THREAD else 1
+    call.threads = threads(cell, x, H)
     call.x = _strided(x)
     call.W_ih, call.W_hh, call.b_ih, call.b_hh = map(_pointer, weights[:4])
     call.resets, call.lengths = _pointer(masks.resets), _pointer(masks.lengths)

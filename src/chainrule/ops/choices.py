@@ -1,0 +1,48 @@
+"""Which rung each call of an op takes, and why: told to whoever listens, as :func:`chainrule.nn.explain` does."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import torch
+
+__all__ = ["Choice", "listen", "listener"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one call of an op runs on."""
+
+    op: str
+    """The op, as "gru" or "convolution"."""
+    shape: tuple[int, ...]
+    """The shape of x."""
+    reverse: bool
+    """Whether a recurrence went from the last step to the first."""
+    rung: str
+    """"kernels", "formula" or "reference": what computed, in the words of the argument ``backend``."""
+    reason: str
+    """Why this one."""
+    instructions: str | None
+    """The instruction level of compiled code; None where torch's own operations compute."""
+    threads: int
+    """How many threads compute at most."""
+
+
+_listener: ContextVar[Callable[[Choice], None] | None] = ContextVar("_listener", default=None)
+
+
+def listener() -> Callable[[Choice], None] | None:
+    """Who is to be told of the choices made in this thread; None while a call is compiled, which runs later."""
+    return None if torch.compiler.is_compiling() else _listener.get()
+
+
+@contextmanager
+def listen(tell: Callable[[Choice], None]) -> Iterator[None]:
+    """Call ``tell`` with each choice that is made in this thread meanwhile."""
+    token = _listener.set(tell)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
