@@ -242,6 +242,22 @@ def test_a_copy_is_independent(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", PAIRS)
+def test_a_copy_between_the_two_passes_takes_no_part_in_them(kind: str) -> None:
+    layer, _ = _pair(kind)
+    expected = _outcome(layer, _x(T, B, I), None)
+    outputs = _tensors(layer(x := _x(T, B, I).requires_grad_()))
+    twin = copy.deepcopy(layer)
+    with torch.no_grad():
+        for p in twin.parameters():
+            p.zero_()
+    generator = torch.Generator().manual_seed(2)
+    cotangents = [torch.randn(o.shape, dtype=o.dtype, generator=generator) for o in outputs]
+    torch.autograd.backward(outputs, cotangents)
+    _same([*outputs, *(t.grad for t in (x, *layer.parameters()) if t.grad is not None)], expected)
+    assert all(p.grad is None for p in twin.parameters())
+
+
+@pytest.mark.parametrize("kind", PAIRS)
 def test_frozen_parameters_get_no_gradient(kind: str) -> None:
     ours, theirs = _pair(kind, num_layers=2)
     for layer in (ours, theirs):

@@ -2,7 +2,7 @@
 
 import math
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -83,16 +83,42 @@ def test_resets_at_the_edges(cell: str, edge: str, reverse: bool) -> None:
 
 
 @pytest.mark.parametrize("cell", EVERY)
-@pytest.mark.parametrize("T", [1, 6])
+@pytest.mark.parametrize(("B", "T", "H"), [(1, 1, 1), (1, 6, 17), (9, 1, 5), (9, 6, 5), (70, 3, 33)])
 @pytest.mark.parametrize("save", ["gates", "states"])
-def test_no_uninitialised_memory_is_read(cell: str, T: int, save: str, poisoned: None) -> None:
-    problem = Problem(cell, B=9, T=T, H=5)
+def test_no_uninitialised_memory_is_read(cell: str, B: int, T: int, H: int, save: str, poisoned: None) -> None:
+    problem = Problem(cell, B=B, T=T, H=H)
     options = {"resets": problem.resets(), "lengths": problem.lengths(), "save": save}
     assert torch.empty(3).isnan().all()
     for actual, expected in zip(
         _outcome(problem, **options), _outcome(problem, backend="reference", **options), strict=True
     ):
         close(actual, expected)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_no_tensor_need_be_dense(cell: str, masked: bool) -> None:
+    """Every tensor is each second number of a larger one, whose others are NaN, and so is every cotangent."""
+    problem = Problem(cell, B=9, H=17)
+    masks = {"resets": problem.resets(), "lengths": problem.lengths()} if masked else {}
+    tensors = [problem.inputs(), *problem.state(), *present(*problem.weights())]
+
+    def outcome(spread: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        x, *others = leaves = [spread(t.detach()).requires_grad_() for t in tensors]
+        n = len(problem.state())
+        spread_masks = {name: spread(mask) for name, mask in masks.items()}
+        outputs = problem.run(x, tuple(others[:n]), others[n:], backend="kernels", **spread_masks)
+        return [*outputs, *torch.autograd.grad(outputs, leaves, [spread(torch.ones_like(o)) for o in outputs])]
+
+    for actual, expected in zip(outcome(_spread), outcome(torch.clone), strict=True):
+        assert torch.equal(actual, expected)
+
+
+def _spread(tensor: Tensor) -> Tensor:
+    filler = torch.full_like(tensor, torch.nan) if tensor.is_floating_point() else torch.ones_like(tensor)
+    twice = torch.stack((tensor, filler), dim=-1).flatten(-2)
+    assert tensor.numel() < 2 or not twice[..., ::2].is_contiguous()
+    return twice[..., ::2]
 
 
 @pytest.mark.parametrize("cell", EVERY)
