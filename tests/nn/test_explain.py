@@ -13,8 +13,8 @@ from chainrule import functional, nn
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.build import ModelConfig, build_symbol_model
 from chainrule.nn import Call
+from chainrule.ops.recurrence.dispatch import choose
 from chainrule.ops.recurrence.kernels import LEVELS
-from chainrule.ops.recurrence.op import choose
 from chainrule.ops.recurrence.reference import Weights
 
 
