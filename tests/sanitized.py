@@ -19,7 +19,8 @@ _NAME = "chainrule.ops.recurrence.kernels._scan"
 _PLANTED = {"heap-buffer-overflow": "17, x, y", "misaligned address": "8, x + 1, y"}
 
 
-def _take_the_place() -> None:
+def pytest_configure() -> None:
+    """Load the instrumented module before anything imports chainrule."""
     (path,) = Path(os.environ["CHAINRULE_SANITIZED"]).rglob("_scan.*.so")
     spec = importlib.util.spec_from_file_location(_NAME, path)
     assert spec is not None
@@ -32,13 +33,10 @@ def pytest_sessionstart() -> None:
     """Commit each planted error in a process of its own, and end the run if it goes unnoticed."""
     for finding, arguments in _PLANTED.items():
         code = (
-            "import sys, tests.sanitized, torch; to, by = torch.zeros(16), torch.zeros(16); "
-            "x, y = to.data_ptr(), by.data_ptr(); "
+            "import sys, tests.sanitized, torch; tests.sanitized.pytest_configure(); "
+            "to, by = torch.zeros(16), torch.zeros(16); x, y = to.data_ptr(), by.data_ptr(); "
             f"sys.modules[{_NAME!r}].evaluate(0, False, True, {arguments})"
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         if result.returncode == 0 or finding not in result.stderr:
             pytest.exit(f"the sanitizers do not find a planted {finding}:\n{result.stderr}", returncode=1)
-
-
-_take_the_place()
