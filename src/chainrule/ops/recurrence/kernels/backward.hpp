@@ -27,7 +27,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
     };
 
     explicit Backward(const Call& call)
-        : P{call}, arena{this->numbers(call.workspace)}, W_hh(arena.take(panels_size<S>(H, G * H))),
+        : P{call, rows_of(call)}, arena{this->numbers(call.workspace)}, W_hh(arena.take(panels_size<S>(H, G * H))),
           W_ih(arena.take(call.dx.data ? panels_size<S>(I, G * H) : 0)), dh(arena.take(B * stride)),
           dc(arena.take(C::has_c ? B * stride : 0)), d(arena.take(this->most_rows * wide)),
           x(arena.take(call.dW_ih ? panels_size<S>(I, this->most_rows) : 0)),
@@ -38,6 +38,12 @@ template <class C, class S> struct Backward : Pass<C, S> {
           d_h(arena.take(optioned<C> && call.g_hh ? this->most_rows * wide : 0)),
           made(arena.take(optioned<C> ? B * stride : 0)), dv(arena.take(optioned<C> ? B * stride : 0)), sums(arena.take(optioned<C> ? sums_rows * sums_size : 0)) {}
 
+    // Chunks as large as the cache that is shared may hold of d: the fewer there are, the fewer times threads meet.
+    static int64_t rows_of(const Call& call) {
+        const int64_t rows = (int64_t(1) << 20) / (C::wide * call.H);
+        return rows < chunk_rows ? chunk_rows : rows > 4 * chunk_rows ? 4 * chunk_rows : rows;
+    }
+
     void run() const {
         pack();
         if constexpr (optioned<C>) clear(sums, sums_rows * sums_size);
@@ -47,13 +53,10 @@ template <class C, class S> struct Backward : Pass<C, S> {
         }
         for (int64_t s = this->chunks() - 1; s >= 0; --s) {
             const Chunk<S> chunk = this->chunk(s, scratch);
-            if (again) {
-                this->each_thread([&](int64_t thread) { inputs(chunk, thread); });
-                this->each_thread([&](int64_t thread) { gates_again(chunk, Share(chunk.rows, thread, this->threads)); });
-            }
             const Operands operands{{x, call.dW_ih ? I : 0, chunk.rows}, {h, call.dW_hh ? H : 0, chunk.rows}};
             this->each_thread([&](int64_t thread) {
                 const Share share(B, thread, this->threads);
+                if (again) gates_again(chunk, thread, share);
                 for (int64_t b = share.begin; b < share.end; b += block_rows)
                     scan(chunk, operands, b, share.end - b < block_rows ? share.end - b : block_rows);
             });
@@ -83,7 +86,13 @@ template <class C, class S> struct Backward : Pass<C, S> {
         panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.g_hh ? nullptr : call.b_hh), H, H, W_forward);
     }
 
-    // As the state before each step was kept, the gates of all steps are computed anew at once.
+    // As the state before each step was kept, the gates of all steps are computed anew at once; of rows b of the batch.
+    void gates_again(const Chunk<S>& chunk, int64_t thread, Share b) const {
+        inputs(chunk, thread, b);
+        if (b.size() == B) return gates_again(chunk, Share(0, chunk.rows));
+        for (int64_t n = 0; n < chunk.rows; n += B) gates_again(chunk, Share(n + b.begin, n + b.end));
+    }
+
     void gates_again(const Chunk<S>& chunk, Share share) const {
         const int64_t first = chunk.begin * B + share.begin;
         const S *h_start = this->numbers(call.h_start, first * H), *c_start = this->numbers(call.c_start, first * H);

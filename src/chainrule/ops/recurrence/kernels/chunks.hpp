@@ -1,6 +1,6 @@
-// What both passes share. Time is cut into chunks, so that what one stage leaves for the next stays in the caches: in
-// each chunk the threads deal out first the rows of all its steps to the products that wait for nothing, then
-// the rows of the batch, each of which a thread carries through the steps in order.
+// What both passes share. Time is cut into chunks, so that what one stage leaves for the next stays in the caches. A
+// thread carries its own rows of the batch through the steps in order. Threads meet as seldom as may be: where one of them
+// is kept waiting for a processor, all are.
 #pragma once
 
 #include "call.hpp"
@@ -11,7 +11,7 @@
 
 namespace chainrule::LEVEL {
 
-inline constexpr int64_t chunk_rows = 256;  // of all steps of a chunk together, unless a step has more
+inline constexpr int64_t chunk_rows = 256;  // at least, of all steps of a chunk together
 inline constexpr int64_t block_rows = 64;   // that a thread takes at once
 
 template <class S> void copy(S* to, const S* from, int64_t n) { std::memcpy(to, from, size_t(n) * sizeof(S)); }
@@ -28,10 +28,12 @@ template <class S> struct Arena {
     }
 };
 
-// A part of n that falls to one of `parts`.
 struct Share {
     int64_t begin, end;
+    Share(int64_t begin, int64_t end) : begin(begin), end(end) {}
+    // The part of n that falls to one of `parts`.
     Share(int64_t n, int64_t part, int64_t parts) : begin(n * part / parts), end(n * (part + 1) / parts) {}
+    int64_t size() const { return end - begin; }
 };
 
 // What belongs to each row, as in Call: kept there, or in scratch; null where it is not needed.
@@ -48,9 +50,10 @@ template <class S> struct Chunk {
 template <class C, class S> struct Pass {
     static constexpr int G = C::gates;
     const Call& call;
+    const int64_t wanted_rows = chunk_rows;
     const int64_t B = call.B, T = call.T, I = call.I, H = call.H, threads = call.threads;
     const int64_t stride = (vectors<S>(H) + 1) * lanes<S>;  // of states: not a multiple of what a cache set spans
-    const int64_t chunk_steps = B >= chunk_rows ? 1 : B * T < chunk_rows ? T : chunk_rows / B;
+    const int64_t chunk_steps = B >= wanted_rows ? 1 : B * T < wanted_rows ? T : wanted_rows / B;
     const int64_t most_rows = chunk_steps * B;
 
     // Null stays null.
@@ -99,24 +102,30 @@ template <class C, class S> struct Inputs : Pass<C, S> {
         panels_of<S, G>(this->numbers(call.W_ih), this->numbers(call.g_ih ? nullptr : call.b_ih), H, I, W);
     }
 
-    void operator()(const Chunk<S>& chunk, int64_t thread) const {
-        const Share share(chunk.rows, thread, this->threads);
+    // Of the steps' rows b of the batch, those that `share` counts.
+    void operator()(const Chunk<S>& chunk, int64_t thread, Share b, Share share) const {
         S* block = x + thread * block_rows * I;
-        for (int64_t n0 = share.begin; n0 < share.end; n0 += block_rows) {
-            const int64_t rows = share.end - n0 < block_rows ? share.end - n0 : block_rows;
+        S* products = optioned<C> && call.g_ih ? chunk.of.v_x : chunk.of.gates;
+        for (int64_t i0 = share.begin; i0 < share.end; i0 += block_rows) {
+            const int64_t rows = share.end - i0 < block_rows ? share.end - i0 : block_rows;
+            int64_t n[block_rows];
             for (int64_t r = 0; r < rows; ++r) {
-                if (const S* row = this->input(chunk, n0 + r)) copy(block + r * I, row, I);
+                n[r] = (i0 + r) / b.size() * this->B + b.begin + (i0 + r) % b.size();
+                if (const S* row = this->input(chunk, n[r])) copy(block + r * I, row, I);
                 else clear(block + r * I, I);
             }
-            S* products = (optioned<C> && call.g_ih ? chunk.of.v_x : chunk.of.gates) + n0 * G * H;
             multiply<S, G>(block, I, rows, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* gx) {
+                S* to = products + n[r] * G * H;
                 visit_units<S>(u, H, [&](auto at) {
-                    for (int gate = 0; gate < G; ++gate) at.put(products + r * G * H, gx[gate], gate);
+                    for (int gate = 0; gate < G; ++gate) at.put(to, gx[gate], gate);
                 });
             });
             if (optioned<C> && call.g_ih)
-                for (int64_t r = 0; r < rows; ++r) normalised(chunk, n0 + r);
+                for (int64_t r = 0; r < rows; ++r) normalised(chunk, n[r]);
         }
+    }
+    void operator()(const Chunk<S>& chunk, int64_t thread, Share b) const {
+        (*this)(chunk, thread, b, Share(0, (chunk.end - chunk.begin) * b.size()));
     }
 
     // gx = g_ih LN(W_ih x) + b_ih

@@ -28,13 +28,23 @@ template <class C, class S> struct Forward : Pass<C, S> {
             copy(h + b * stride, this->numbers(call.h_0, b * H), H);
             if constexpr (C::has_c) copy(c + b * stride, this->numbers(call.c_0, b * H), H);
         }
-        for (int64_t s = 0; s < this->chunks(); ++s) {
-            const Chunk<S> chunk = this->chunk(s, scratch);
-            this->each_thread([&](int64_t thread) { inputs(chunk, thread); });
+        if (B == 1) {  // the threads share stage 1, and one scans
+            for (int64_t s = 0; s < this->chunks(); ++s) {
+                const Chunk<S> chunk = this->chunk(s, scratch);
+                this->each_thread([&](int64_t thread) {
+                    inputs(chunk, thread, Share(0, 1), Share(chunk.rows, thread, this->threads));
+                });
+                scan(chunk, 0, 1);
+            }
+        } else {
             this->each_thread([&](int64_t thread) {
                 const Share share(B, thread, this->threads);
-                for (int64_t b = share.begin; b < share.end; b += block_rows)
-                    scan(chunk, b, share.end - b < block_rows ? share.end - b : block_rows);
+                for (int64_t s = 0; s < this->chunks(); ++s) {
+                    const Chunk<S> chunk = this->chunk(s, scratch);
+                    inputs(chunk, thread, share);
+                    for (int64_t b = share.begin; b < share.end; b += block_rows)
+                        scan(chunk, b, share.end - b < block_rows ? share.end - b : block_rows);
+                }
             });
         }
         const S* last = this->T % 2 ? h_new : h;
