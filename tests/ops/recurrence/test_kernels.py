@@ -155,7 +155,7 @@ def test_the_same_bits_a_thousand_times(cell: str, two_threads: None) -> None:
             back, steps = native.backward(
                 problem.kind, y, h, c, x, weights, masks, kept, (True,) * 5, cell not in CELLS
             )
-            return *present(y, h, c), *kept, *back, *steps
+            return *present(y, h, c, kept), *back, *steps
 
         torch.set_num_threads(1)
         alone = scan()

@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 
 from chainrule.ops.recurrence import formula
 from chainrule.ops.recurrence.kernels import native, ops
-from chainrule.ops.recurrence.kernels.native import Kept, Masks, Parameters
+from chainrule.ops.recurrence.kernels.native import Masks, Parameters
 from chainrule.ops.recurrence.kernels.ops import Tensors
 from chainrule.ops.recurrence.reference import State, Weights, Zoneout
 from chainrule.ops.recurrence.trace import Trace
@@ -76,10 +76,11 @@ def _kept_units(zoneout: Zoneout) -> tuple[Tensor | None, Tensor | None, float, 
 def _traced(trace: Trace, needs_grad: bool, inputs: tuple[Any, ...], zoneout: Zoneout) -> tuple[Tensor, State]:
     """The same call, all of whose steps go to the trace: the forward ones here, the gradients in the backward pass."""
     if needs_grad:
-        y, h_n, c_n, *every = _Recurrence.apply(trace, *inputs)  # type: ignore[no-untyped-call]
+        y, h_n, c_n, flat = _Recurrence.apply(trace, *inputs)  # type: ignore[no-untyped-call]
     else:
-        y, h_n, c_n, *every = ops.forward(*inputs)
-    kept = Kept(*every)
+        y, h_n, c_n, flat = ops.forward(*inputs)
+    (B, T, H), normal = y.shape, inputs[4:][Parameters._fields.index("g_hh")] is not None
+    kept = native.kept_parts(inputs[0], T, B, H, flat, normal)
     states = [y.clone()]
     if inputs[3] is not None:
         i, f, g, _ = kept.gates.chunk(4, dim=-1)
@@ -102,7 +103,7 @@ class _Recurrence(torch.autograd.Function):
         outputs = _below_autograd(*inputs)
         ctx.trace, ctx.cell = trace, inputs[0]
         ctx.masks = Masks(*inputs[_WEIGHTS_END:-1])
-        ctx.save_for_backward(*inputs[1:_WEIGHTS_END], *outputs[3:])
+        ctx.save_for_backward(*inputs[1:_WEIGHTS_END], outputs[3])
         ctx.mark_non_differentiable(*outputs[3 if inputs[3] is not None else 2 :])
         ctx.set_materialize_grads(False)  # zeros for what was kept would take as long as a tenth of the backward pass
         return outputs
@@ -111,7 +112,7 @@ class _Recurrence(torch.autograd.Function):
     def backward(
         ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None, *_: None
     ) -> tuple[Tensor | None, ...]:
-        inputs, kept = ctx.saved_tensors[: _WEIGHTS_END - 1], ctx.saved_tensors[_WEIGHTS_END - 1 :]
+        *inputs, kept = ctx.saved_tensors
         x, h_0, c_0, *weights = inputs
         dy = x.new_zeros(*x.shape[:2], h_0.shape[1]) if dy is None else dy
         dh_n = torch.zeros_like(h_0) if dh_n is None else dh_n
@@ -124,7 +125,7 @@ class _Recurrence(torch.autograd.Function):
                 cotangents = (dy, dh_n) if dc_n is None else (dy, dh_n, dc_n)
                 grads = _by_formula(ctx.cell, inputs, ctx.masks, cotangents, needs, trace)
             else:
-                given = (x, *weights, *ctx.masks, *kept, [needs[0], *needs[3:7]], trace is not None)
+                given = (x, *weights, *ctx.masks, kept, [needs[0], *needs[3:7]], trace is not None)
                 call = (ctx.cell, dy, dh_n, dc_n, *given)
                 op = ops.backward if _is_plain(call) else torch.ops.chainrule.recurrence_backward
                 found = op(*call)
@@ -141,7 +142,7 @@ _WEIGHTS_END = 4 + len(Parameters._fields)  # of the arguments of chainrule::rec
 
 def _by_formula(
     cell: str,
-    inputs: Tensors,
+    inputs: Sequence[Any],
     masks: Masks,
     cotangents: Tensors,
     needs: tuple[bool, ...],

@@ -9,7 +9,7 @@ from chainrule.ops.recurrence.kernels import _scan
 
 __all__ = [
     *("CELLS", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),
-    *("backward", "empty_as", "empty_gradients", "forward", "kept_shapes", "threads"),
+    *("backward", "empty_as", "empty_gradients", "forward", "kept_parts", "kept_size", "threads"),
 ]
 
 CELLS = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3}
@@ -36,14 +36,16 @@ class Parameters(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What the backward pass needs of each step, (T, B, ·); empty where the cell has none, or where it is not kept."""
+    """What the backward pass needs of each step; empty where the cell has none, or where it is not kept."""
 
     gates: Tensor  # (T, B, G), the values of the gates
     q: Tensor  # (T, B, H), of the GRU
     h_start: Tensor  # (T, B, H), the state that each step started from
     c_start: Tensor  # (T, B, H), of the LSTM
-    v: Tensor  # (2, T, B, G), W_ih x and W_hh h normalised, where there are gains
-    inverse: Tensor  # (2, T, B), 1 / s of each
+    v_x: Tensor  # (T, B, G), W_ih x normalised, where there are gains
+    v_h: Tensor  # (T, B, G), W_hh h normalised
+    inverse_x: Tensor  # (T, B), 1 / s of v_x
+    inverse_h: Tensor  # (T, B)
 
 
 class Masks(NamedTuple):
@@ -83,17 +85,31 @@ class Gradients(NamedTuple):
     p: Tensor
 
 
-def kept_shapes(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> tuple[tuple[int, ...], ...]:
-    """The shapes of what is kept, in the order of Kept, for save "gates", "states" or "nothing"."""
-    states, gates = save != "nothing", save == "gates"
-    return (
-        (T, B, GATES[cell] * H) if gates else (0,),
-        (T, B, H) if gates and cell == "gru" else (0,),
-        (T, B, H) if states else (0,),
-        (T, B, H) if states and cell == "lstm" else (0,),
-        (2, T, B, GATES[cell] * H) if gates and normal else (0,),
-        (2, T, B) if gates and normal else (0,),
-    )
+def kept_size(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> int:
+    """How many numbers are kept, for save "gates", "states" or "nothing".
+
+    They are one tensor: an allocator that gives memory back to the system does so for several large ones at every step.
+    """
+    return sum(_kept_sizes(cell, T, B, H, save, normal))
+
+
+def _kept_sizes(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> tuple[int, ...]:
+    """Of each part, in the order of Kept."""
+    N, G = T * B, GATES[cell] * H
+    states, gates = N * H if save != "nothing" else 0, N * G if save == "gates" else 0
+    normals = (gates, gates, N, N) if normal and save == "gates" else (0, 0, 0, 0)
+    return (gates, gates // GATES[cell] if cell == "gru" else 0, states, states if cell == "lstm" else 0, *normals)
+
+
+def kept_parts(cell: str, T: int, B: int, H: int, kept: Tensor, normal: bool) -> Kept:
+    """The parts of what a forward pass kept, as views."""
+    parts = kept.split_with_sizes(_sizes_of(cell, T, B, H, kept, normal))
+    return Kept(*(part.view(T, B, -1) if len(part) else part for part in parts))
+
+
+def _sizes_of(cell: str, T: int, B: int, H: int, kept: Tensor, normal: bool) -> tuple[int, ...]:
+    all_ = _kept_sizes(cell, T, B, H, "gates", normal)
+    return all_ if sum(all_) == kept.numel() else _kept_sizes(cell, T, B, H, "states", normal)
 
 
 def empty_as(x: Tensor, width: int) -> Tensor:
@@ -106,7 +122,7 @@ def empty_as(x: Tensor, width: int) -> Tensor:
 
 def forward(
     cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, weights: Parameters, masks: Masks, save: str
-) -> tuple[Tensor, Tensor, Tensor | None, Kept | None]:
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     """y (B, T, H), the last h and c, and what is kept, None where save is "nothing"."""
     B, T, _ = x.shape
     H = h_0.shape[1]
@@ -116,7 +132,7 @@ def forward(
     c_n = None if c_0 is None else torch.empty_like(c_0)
     kept = None
     if save != "nothing":
-        kept = Kept(*map(x.new_empty, kept_shapes(cell, T, B, H, save, weights.g_hh is not None)))
+        kept = x.new_empty(kept_size(cell, T, B, H, save, weights.g_hh is not None))
     call, key = _call(cell, x, weights, masks, kept)
     call.y = _strided(y)
     call.h_0, call.c_0, call.h_n, call.c_n = map(_pointer, (h_0, c_0, h_n, c_n))
@@ -134,7 +150,7 @@ def backward(
     x: Tensor,
     weights: Parameters,
     masks: Masks,
-    kept: Kept,
+    kept: Tensor,
     needs: tuple[bool, ...],
     each_step: bool,
 ) -> tuple[Gradients, StepGradients]:
@@ -196,7 +212,7 @@ def threads(cell: str, x: Tensor, H: int) -> int:
 
 
 def _call(
-    cell: str, x: Tensor, weights: Parameters, masks: Masks, kept: Kept | None
+    cell: str, x: Tensor, weights: Parameters, masks: Masks, kept: Tensor | None
 ) -> tuple[_scan.Call, tuple[int, bool, int]]:
     """The call with what both passes have, and which code it is for."""
     call = _scan.Call()
@@ -208,10 +224,12 @@ def _call(
     call.W_ih, call.W_hh, call.b_ih, call.b_hh = map(_pointer, weights[:4])
     call.resets, call.lengths = _pointer(masks.resets), _pointer(masks.lengths)
     if kept is not None:
-        call.gates, call.q, call.h_start, call.c_start = map(_pointer, kept[:4])
-        if len(kept.v) > 0:
-            call.v_x, call.v_h = map(_pointer, kept.v)
-            call.inverse_x, call.inverse_h = map(_pointer, kept.inverse)
+        at = kept.data_ptr()
+        sizes = _sizes_of(cell, T, B, H, kept, weights.g_hh is not None)
+        for name, size in zip(Kept._fields, sizes, strict=True):
+            if size:
+                setattr(call, name, at)
+                at += size * kept.itemsize
     if _has_options(weights, masks):
         call.optioned = 1
         call.g_ih, call.g_hh, call.g_c, call.b_c, call.p = map(_pointer, weights[4:])

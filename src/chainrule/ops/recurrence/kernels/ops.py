@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from chainrule.ops.recurrence.kernels import native
-from chainrule.ops.recurrence.kernels.native import Kept, Masks, Parameters
+from chainrule.ops.recurrence.kernels.native import Masks, Parameters
 
 __all__ = ["LIBRARY", "Tensors", "backward", "forward"]
 
@@ -25,14 +25,13 @@ _WEIGHTS = (
     "Tensor? g_ih, Tensor? g_hh, Tensor? g_c, Tensor? b_c, Tensor? p, "
     "Tensor? resets, Tensor? lengths, bool reverse, Tensor? keep_h, Tensor? keep_c, float rate_h, float rate_c"
 )
-_KEPT = ", ".join(f"Tensor {name}" for name in Kept._fields)
 LIBRARY.define(
     f"recurrence(str cell, Tensor x, Tensor h_0, Tensor? c_0, {_WEIGHTS}, str save) "
-    f"-> (Tensor y, Tensor h_n, Tensor c_n, {_KEPT})"
+    "-> (Tensor y, Tensor h_n, Tensor c_n, Tensor kept)"
 )
 LIBRARY.define(
-    f"recurrence_backward(str cell, Tensor dy, Tensor dh_n, Tensor? dc_n, Tensor x, {_WEIGHTS}, {_KEPT}, bool[] needs, "
-    "bool each_step) "
+    f"recurrence_backward(str cell, Tensor dy, Tensor dh_n, Tensor? dc_n, Tensor x, {_WEIGHTS}, Tensor kept, "
+    "bool[] needs, bool each_step) "
     "-> (Tensor dx, Tensor dh_0, Tensor dc_0, Tensor dW_ih, Tensor dW_hh, Tensor db_ih, Tensor db_hh, "
     "Tensor dg_ih, Tensor dg_hh, Tensor dg_c, Tensor db_c, Tensor dp, Tensor dh, Tensor dc, Tensor da)"
 )
@@ -42,7 +41,7 @@ def forward(cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, *rest: Any) -
     """chainrule::recurrence."""
     weights, masks, (save,) = _parts(rest)
     y, h_n, c_n, kept = native.forward(cell, x, h_0, c_0, weights, masks, save)
-    return y, h_n, x.new_empty(0) if c_n is None else c_n, *(kept or (x.new_empty(0) for _ in Kept._fields))
+    return y, h_n, x.new_empty(0) if c_n is None else c_n, x.new_empty(0) if kept is None else kept
 
 
 def _forward_fake(cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, *rest: Any) -> Tensors:
@@ -50,14 +49,14 @@ def _forward_fake(cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, *rest: 
     B, T, _ = x.shape
     H = h_0.shape[1]
     c_n = x.new_empty(0) if c_0 is None else x.new_empty(c_0.shape)
-    shapes = native.kept_shapes(cell, T, B, H, save, weights.g_hh is not None)
-    return native.empty_as(x, H), x.new_empty(h_0.shape), c_n, *map(x.new_empty, shapes)
+    kept = x.new_empty(native.kept_size(cell, T, B, H, save, weights.g_hh is not None))
+    return native.empty_as(x, H), x.new_empty(h_0.shape), c_n, kept
 
 
 def backward(cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, *rest: Any) -> Tensors:
     """chainrule::recurrence_backward."""
-    weights, masks, (*kept, needs, each_step) = _parts(rest)
-    call = (x, weights, masks, Kept(*kept), tuple(needs), each_step)
+    weights, masks, (kept, needs, each_step) = _parts(rest)
+    call = (x, weights, masks, kept, tuple(needs), each_step)
     grads, steps = native.backward(cell, dy, dh_n, dc_n, *call)
     return *grads, *steps
 
