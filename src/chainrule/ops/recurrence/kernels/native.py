@@ -162,7 +162,7 @@ def backward(
     dy = _dense_steps(dy)
     dh_n, dc_n = dh_n.contiguous(), None if dc_n is None else dc_n.contiguous()
     grads, steps = empty_gradients(dh_n, dc_n, x, weights, needs, each_step)
-    call, key = _call(cell, x, weights, masks, kept)
+    call, key = _call(cell, x, weights, masks, kept, backward=True)
     call.optioned |= each_step
     call.dy, call.dx = _strided(dy), _strided(grads.x)
     call.dh_n, call.dc_n, call.dh_0, call.dc_0 = map(_pointer, (dh_n, dc_n, grads.h_0, grads.c_0))
@@ -200,26 +200,27 @@ def _has_options(weights: Parameters, masks: Masks) -> bool:
     return bool(zoneout) or weights.g_hh is not None or weights.p is not None
 
 
-def threads(cell: str, x: Tensor, H: int) -> int:
-    """How many threads run a call: torch's number of them, or one where others would help little.
+def threads(cell: str, x: Tensor, H: int, backward: bool = False) -> int:
+    """How many threads run a pass: torch's number of them, or one where others would help little.
 
-    A single row's scan is one thread's; the others share in the products with its inputs alone.
+    A single row's scan is one thread's; the others share in the products with its inputs, and backward in those of dW.
     """
     B, T, I = x.shape  # noqa: E741
-    shared = I if B == 1 else I + H
-    worth = B * T * shared * H * GATES[cell] > _WORTH_A_THREAD and 2 * shared > I + H
+    scan, products = H, 2 * I + H if backward else I
+    shared = products if B == 1 else scan + products
+    worth = B * T * shared * H * GATES[cell] > _WORTH_A_THREAD and 2 * shared > scan + products
     return torch.get_num_threads() if worth else 1
 
 
 def _call(
-    cell: str, x: Tensor, weights: Parameters, masks: Masks, kept: Tensor | None
+    cell: str, x: Tensor, weights: Parameters, masks: Masks, kept: Tensor | None, backward: bool = False
 ) -> tuple[_scan.Call, tuple[int, bool, int]]:
     """The call with what both passes have, and which code it is for."""
     call = _scan.Call()
     B, T, I = x.shape  # noqa: E741
     H = weights.W_hh.shape[1]
     call.B, call.T, call.I, call.H, call.reverse = B, T, I, H, masks.reverse
-    call.threads = threads(cell, x, H)
+    call.threads = threads(cell, x, H, backward)
     call.x = _strided(x)
     call.W_ih, call.W_hh, call.b_ih, call.b_hh = map(_pointer, weights[:4])
     call.resets, call.lengths = _pointer(masks.resets), _pointer(masks.lengths)
