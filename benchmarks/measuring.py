@@ -13,7 +13,9 @@ from benchmarks.worker import Worker, WorkerError
 
 __all__ = ["FULL", "QUICK", "Effort", "measure", "sgemm_rates"]
 
-_AGREE = 1e-3  # of the largest magnitude: sums in float32 over up to 1,024 steps, in different orders
+# Of the norm. Sums in float32 differ by their order, by some 1e-6. But where the input of relu is zero up to rounding,
+# a few of 8 million units are off in one engine and on in another, and their gradients differ: 9e-4 were seen.
+_AGREE = 2e-3
 _STEPS = 8  # of a stream, whose results are compared
 _HOPELESS = 1.5  # a way that takes this many times as long as the engine's best one gets no turns,
 _CHEAP = 1e-3  # unless it takes less than this
@@ -94,13 +96,13 @@ def _first_calls(ways: _Ways, result: Result) -> str | None:
         engine = result.engines[name]
         engine.difference = max(engine.difference, difference)
         if not difference <= _AGREE:
-            return f"{name} ({way}) differs from torch by {difference:.1e} of the largest magnitude"
+            return f"{name} ({way}) differs from torch by {difference:.1e} of the norm"
     return None
 
 
 def _difference(a: Array, b: Array) -> float:
-    """The largest one, by the largest magnitude; engines may shape a result differently."""
-    return float(np.abs(a.ravel() - b.ravel()).max() / np.abs(b).max()) if a.size == b.size else float("inf")
+    """The norm of it, by that of b; engines may shape a result differently."""
+    return float(np.linalg.norm(a.ravel() - b.ravel()) / np.linalg.norm(b)) if a.size == b.size else float("inf")
 
 
 def _rounds(ways: _Ways, effort: Effort, *, every: bool) -> dict[tuple[Worker, str], list[float]]:

@@ -40,7 +40,7 @@ class Engine:
 
     first: float = 0.0
     ways: dict[str, Timing] = field(default_factory=dict)
-    difference: float = 0.0  # from torch, of the largest magnitude
+    difference: float = 0.0  # from torch, of the norm
     peak: int = 0
 
     @property
