@@ -1,6 +1,5 @@
 """chainrule.explain: every call of an op by name, layer and direction, as it was chosen when it ran."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,14 +41,6 @@ class _Model(Module):
         y = functional.convolution(y, torch.ones(8, 8, 1)).transpose(1, 2)
         output: Tensor = self.theirs(y)[0]
         return output
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_a_function() -> None:

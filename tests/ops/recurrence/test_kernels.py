@@ -33,14 +33,6 @@ def _outcome(problem: Problem, **options: object) -> list[Tensor]:
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def poisoned() -> Iterator[None]:
     """Memory that torch does not initialise holds NaN; all memory of the kernels is torch's."""
     torch.use_deterministic_algorithms(True)
