@@ -1,4 +1,4 @@
-"""RNN, GRU and LSTM in the place of torch.nn's: the same parameters, and two more arguments to the call.
+"""RNN, GRU and LSTM in the place of torch.nn's: the same parameters, and more arguments to the call.
 
 Each is a subclass of its torch.nn namesake without any state of its own but what an option asks for, so that weights
 load both ways and an existing layer becomes chainrule's by changing its class (see :func:`chainrule.nn.swap`).

@@ -107,7 +107,8 @@ def rnn(
         reverse: scan from the last step to the first. y stays in the order of x; h_n is the state after
             step 0.
         save: what the kernels keep for the backward pass: "gates", every gate of every step, or "states", the states
-            alone, from which the gates are computed anew. The other rungs keep what they need.
+            alone, from which the gates are computed anew. The other rungs keep what they need, and a call with
+            return_all keeps everything.
         backend: "auto", "kernels", "formula" or "reference". "auto" takes the kernels where they can run (see
             :func:`~chainrule.ops.recurrence.dispatch.choose`), and the formula elsewhere.
         return_all: return a :class:`Trace` as well.

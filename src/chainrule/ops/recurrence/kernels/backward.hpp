@@ -8,9 +8,8 @@ namespace chainrule::LEVEL {
 template <class C, class S> struct Backward : Pass<C, S> {
     using P = Pass<C, S>;
     using P::call, P::B, P::I, P::H, P::G, P::stride;
-    static constexpr int64_t wide_ = C::wide;
     const int64_t sums_size = RowSums<S>::size * H, sums_rows = B > 0 ? B : 1;
-    const int64_t wide = (vectors<S>(wide_ * H) + 1) * lanes<S>;  // of a row of d
+    const int64_t wide = (vectors<S>(C::wide * H) + 1) * lanes<S>;  // of a row of d
 
     Arena<S> arena;
     const bool again = !this->call.gates;  // the gates were not kept
@@ -36,7 +35,8 @@ template <class C, class S> struct Backward : Pass<C, S> {
           scratch(P::scratch(arena, again, again && C::has_q, again && optioned<C>)),
           d_x(arena.take(optioned<C> && call.g_ih ? this->most_rows * wide : 0)),
           d_h(arena.take(optioned<C> && call.g_hh ? this->most_rows * wide : 0)),
-          made(arena.take(optioned<C> ? B * stride : 0)), dv(arena.take(optioned<C> ? B * stride : 0)), sums(arena.take(optioned<C> ? sums_rows * sums_size : 0)) {}
+          made(arena.take(optioned<C> ? B * stride : 0)), dv(arena.take(optioned<C> ? B * stride : 0)),
+          sums(arena.take(optioned<C> ? sums_rows * sums_size : 0)) {}
 
     // Chunks as large as the cache that is shared may hold of d: the fewer there are, the fewer times threads meet.
     static int64_t rows_of(const Call& call) {
@@ -108,11 +108,11 @@ template <class C, class S> struct Backward : Pass<C, S> {
                 }
             });
         };
-        if (B == 1) multiply<S, G, Way::alone>(h_start, H, share.end - share.begin, W_forward, H, H, step);
-        else multiply<S, G>(h_start, H, share.end - share.begin, W_forward, H, H, step);
+        if (B == 1) multiply<S, G, Way::alone>(h_start, H, share.size(), W_forward, H, H, step);
+        else multiply<S, G>(h_start, H, share.size(), W_forward, H, H, step);
         if constexpr (optioned<C>) {
             const OptionedRow<C, S> options(call);
-            for (int64_t r = 0; r < share.end - share.begin; ++r) {
+            for (int64_t r = 0; r < share.size(); ++r) {
                 const int64_t n = share.begin + r;
                 const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
                 options.forward(0, 0, row, chunk.of.v_h + n * G * H, chunk.of.inverse_h + n, h_start + r * H,
@@ -180,7 +180,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
     // dx = W_ih^T dgx
     void inputs_backward(const Chunk<S>& chunk, Share share) const {
         const S* dgx = of_x() + share.begin * wide;
-        multiply<S, 1>(dgx, wide, share.end - share.begin, W_ih, I, G * H,
+        multiply<S, 1>(dgx, wide, share.size(), W_ih, I, G * H,
                        [&](int64_t r, int64_t u, const Vector<S>* product) {
                            const int64_t n = share.begin + r;
                            S* dx = this->at(call.dx, n % B, chunk.begin + n / B);
@@ -211,7 +211,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
                bool first) const {
         if (!to) return;
         S* dW = this->numbers(to) + (gate * H + share.begin) * width;
-        multiply<S, 1, Way::down>(columns + share.begin, wide, share.end - share.begin, panels, width, chunk.rows,
+        multiply<S, 1, Way::down>(columns + share.begin, wide, share.size(), panels, width, chunk.rows,
                                   [&](int64_t r, int64_t u, const Vector<S>* product) {
                                       S* row = dW + r * width;
                                       visit_units<S>(u, width, [&](auto at) {
@@ -223,7 +223,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
     void sum(const Chunk<S>& chunk, Share share, const S* columns, int gate, void* to, bool first) const {
         if (!to) return;
         S* db = this->numbers(to) + gate * H;
-        if (first) clear(db + share.begin, share.end - share.begin);
+        if (first) clear(db + share.begin, share.size());
         for (int64_t n = 0; n < chunk.rows; ++n)
             for (int64_t j = share.begin; j < share.end; ++j) db[j] += columns[n * wide + j];
     }
@@ -233,7 +233,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
                          bool first) const {
         if (!to) return;
         S* dg = this->numbers(to) + gate * H;
-        if (first) clear(dg + share.begin, share.end - share.begin);
+        if (first) clear(dg + share.begin, share.size());
         for (int64_t n = 0; n < chunk.rows; ++n)
             if (call.live(n % B, chunk.begin + n / B))
                 for (int64_t j = share.begin; j < share.end; ++j)

@@ -98,7 +98,8 @@ def _kept_sizes(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> t
     N, G = T * B, GATES[cell] * H
     states, gates = N * H if save != "nothing" else 0, N * G if save == "gates" else 0
     normals = (gates, gates, N, N) if normal and save == "gates" else (0, 0, 0, 0)
-    return (gates, gates // GATES[cell] if cell == "gru" else 0, states, states if cell == "lstm" else 0, *normals)
+    q, c_start = N * H if gates and cell == "gru" else 0, states if cell == "lstm" else 0
+    return (gates, q, states, c_start, *normals)
 
 
 def kept_parts(cell: str, T: int, B: int, H: int, kept: Tensor, normal: bool) -> Kept:
@@ -108,6 +109,7 @@ def kept_parts(cell: str, T: int, B: int, H: int, kept: Tensor, normal: bool) ->
 
 
 def _sizes_of(cell: str, T: int, B: int, H: int, kept: Tensor, normal: bool) -> tuple[int, ...]:
+    """Of each part of ``kept``, whose length tells whether it has the gates."""
     all_ = _kept_sizes(cell, T, B, H, "gates", normal)
     return all_ if sum(all_) == kept.numel() else _kept_sizes(cell, T, B, H, "states", normal)
 
