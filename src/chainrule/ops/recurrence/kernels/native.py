@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from chainrule.ops import blocks
 from chainrule.ops.recurrence.kernels import _scan
 
 __all__ = [
@@ -86,10 +87,7 @@ class Gradients(NamedTuple):
 
 
 def kept_size(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> int:
-    """How many numbers are kept, for save "gates", "states" or "nothing".
-
-    They are one tensor: an allocator that gives memory back to the system does so for several large ones at every step.
-    """
+    """How many numbers are kept, for save "gates", "states" or "nothing"; they are one tensor."""
     return sum(_kept_sizes(cell, T, B, H, save, normal))
 
 
@@ -118,8 +116,8 @@ def empty_as(x: Tensor, width: int) -> Tensor:
     """(B, T, width), not initialised: time outermost in memory where x, (B, T, I), lies so, else the batch."""
     B, T, _ = x.shape
     if not x.is_contiguous() and x.transpose(0, 1).is_contiguous():
-        return x.new_empty(T, B, width).transpose(0, 1)
-    return x.new_empty(B, T, width)
+        return blocks.empty(x, (T, B, width)).transpose(0, 1)
+    return blocks.empty(x, (B, T, width))
 
 
 def forward(
@@ -134,11 +132,11 @@ def forward(
     c_n = None if c_0 is None else torch.empty_like(c_0)
     kept = None
     if save != "nothing":
-        kept = x.new_empty(kept_size(cell, T, B, H, save, weights.g_hh is not None))
+        kept = blocks.empty(x, (kept_size(cell, T, B, H, save, weights.g_hh is not None),))
     call, key = _call(cell, x, weights, masks, kept)
     call.y = _strided(y)
     call.h_0, call.c_0, call.h_n, call.c_n = map(_pointer, (h_0, c_0, h_n, c_n))
-    workspace = x.new_empty(_scan.forward_workspace(*key, call))
+    workspace = blocks.empty(x, (_scan.forward_workspace(*key, call),))
     call.workspace = workspace.data_ptr()
     _scan.forward(*key, call)
     return y, h_n, c_n, kept
@@ -172,7 +170,7 @@ def backward(
     if call.optioned:
         call.dg_ih, call.dg_hh, call.dg_c, call.db_c, call.dp = map(_pointer, grads[7:])
         call.dh, call.dc, call.da = map(_pointer, steps)
-    workspace = x.new_empty(_scan.backward_workspace(*key, call))
+    workspace = blocks.empty(x, (_scan.backward_workspace(*key, call),))
     call.workspace = workspace.data_ptr()
     _scan.backward(*key, call)
     return grads, steps
