@@ -13,6 +13,8 @@ outputs, states and gradients alike. The same numbers hold locally and in CI.
 |                                   |         | spectral radius about 1 do not let it grow;    |
 |                                   |         | 20 times that with layer normalisation, whose  |
 |                                   |         | backward step divides by s and cancels         |
+| convolution's kernels with the    | float64 | 1e-10                                          |
+| formula (float64)                 | float32 | 1e-6 sqrt(n), for sums of n terms              |
 | sigmoid, tanh of the kernels      | both    | 3 units in the last place                      |
 | least squares with statsmodels    | float64 | 1e-8                                           |
 """
@@ -43,3 +45,10 @@ def close_scan(actual: torch.Tensor, expected: torch.Tensor, steps: int, hidden:
     scale = max(1.0, expected.detach().abs().max().item()) if expected.numel() else 1.0
     torch.testing.assert_close(actual.double(), expected, rtol=bound, atol=bound * scale)
     return None
+
+
+def close_sums(actual: torch.Tensor, expected: torch.Tensor, terms: int) -> None:
+    """Assert that sums of so many products, in float32, agree with those of float64 within the table."""
+    bound = 1e-6 * terms**0.5
+    scale = max(1.0, expected.detach().abs().max().item())
+    torch.testing.assert_close(actual.double(), expected, rtol=bound, atol=bound * scale)

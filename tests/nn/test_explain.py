@@ -62,10 +62,12 @@ def test_convolutions() -> None:
     x, w = torch.randn(2, 3, 9), torch.randn(4, 3, 2)
     auto, asked = _calls(functional.convolution, x, w), _calls(functional.causal_convolution, x, w, backend="reference")
     assert [(c.op, c.rung, c.shape) for c in (*auto, *asked)] == [
-        ("convolution", "formula", (2, 3, 9)),
+        ("convolution", "kernels", (2, 3, 9)),
         ("causal_convolution", "reference", (2, 3, 9)),
     ]
-    assert auto[0].reason == "convolution has no compiled kernels"
+    assert auto[0].reason == f"torch.float32 on the CPU, instructions {LEVELS[0]}"
+    (long,) = _calls(functional.convolution, torch.randn(1, 1, 200_000), torch.randn(1, 1, 600))
+    assert (long.rung, long.reason) == ("fft", "transforms take less time with a kernel of 600")
 
 
 def test_a_model_by_module_layer_and_direction() -> None:

@@ -73,6 +73,14 @@ def test_what_lies_idle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(held) == 99_000
 
 
+def test_idle_blocks_can_be_given_back() -> None:
+    held, idle = blocks.empty(LIKE, SHAPE), blocks.empty(LIKE, SHAPE)
+    del idle
+    blocks.release()
+    assert [len(known) for known in blocks._blocks.values()] == [1]
+    assert held.shape == SHAPE
+
+
 def test_small_tensors_and_deterministic_runs_use_none() -> None:
     blocks.empty(LIKE, (10, 10))
     torch.use_deterministic_algorithms(True)

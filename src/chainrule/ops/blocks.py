@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, UntypedStorage
 
-__all__ = ["empty"]
+__all__ = ["empty", "release"]
 
 _LARGE = 1 << 18  # bytes; the C library keeps smaller blocks itself
 _IDLE = 1 << 28  # bytes that may lie idle when a new block is made
@@ -40,6 +40,12 @@ def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
         tensor = like.new_empty(shape)
         _blocks[size].append(tensor.untyped_storage())
         return tensor
+
+
+def release() -> None:
+    """Give every idle block back."""
+    with _lock:
+        _let_go(_IDLE)
 
 
 def _users(block: UntypedStorage) -> tuple[int, int]:

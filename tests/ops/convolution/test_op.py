@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.ops.convolution import convolution, formula
+from chainrule.ops.convolution import convolution, fft, formula, kernels, reference
 from tests.ops.convolution.cases import TORCH, Case, cases, random
 from tests.tolerances import close
 
@@ -92,20 +93,27 @@ def forbidden(*_: object) -> Tensor:
 
 def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight, bias = random(2, 3, 6), random(4, 3, 2), random(4)
-    y = convolution(x, weight.detach(), bias)
-    expected = torch.autograd.grad(convolution(x, weight, bias).sum(), (x, bias))
+    y = convolution(x, weight.detach(), bias, backend="formula")
+    expected = torch.autograd.grad(convolution(x, weight, bias, backend="formula").sum(), (x, bias))
     monkeypatch.setattr(formula, "_kernel_gradient", forbidden)
     for actual, wanted in zip(torch.autograd.grad(y.sum(), (x, bias)), expected, strict=True):
         assert torch.equal(actual, wanted)
 
 
-def test_the_backend_asked_for_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("backend", "rung"),
+    [("auto", kernels), ("kernels", kernels), ("formula", formula), ("reference", reference), ("fft", fft)],
+)
+def test_the_backend_asked_for_is_the_one_that_runs(
+    backend: str, rung: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x, weight = random(2, 3, 6), random(4, 3, 2)
-    monkeypatch.setattr(formula, "convolution", forbidden)
-    convolution(x, weight, backend="reference")
-    for backend in ("auto", "formula"):
-        with pytest.raises(AssertionError, match="must not be called"):
-            convolution(x, weight, backend=backend)
+    for each in {kernels, formula, reference, fft} - {rung}:
+        monkeypatch.setattr(each, "convolution", forbidden)
+    convolution(x, weight, backend=backend)
+    monkeypatch.setattr(rung, "convolution", forbidden)
+    with pytest.raises(AssertionError, match="must not be called"):
+        convolution(x, weight, backend=backend)
 
 
 def test_the_readmes_example() -> None:

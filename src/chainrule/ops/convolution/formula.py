@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-__all__ = ["causal_convolution", "convolution"]
+__all__ = ["causal_convolution", "convolution", "remember"]
 
 _Sizes = Sequence[int]
 
@@ -57,23 +57,37 @@ def causal_convolution(
     groups: int,
 ) -> tuple[Tensor, Tensor]:
     """Convolve the state followed by x, hiding from each step what lies before its last reset."""
+    x, past, sequence, last = remember(x, state, resets, lengths)
+    if sequence is None:
+        y = convolution(past, weight, bias, (1,), (dilation,), groups)
+    else:
+        y = _convolve_within(sequence, past, weight, bias, dilation, groups)
+    return (y if lengths is None else y.masked_fill(~_running(x, lengths)[:, None], 0)), last
+
+
+def remember(
+    x: Tensor, state: Tensor, resets: Tensor | None, lengths: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+    """x as far as its rows go, the state followed by it, the number of each step's sequence, the last state."""
     T, P = x.shape[-1], state.shape[-1]
     end = torch.full(x.shape[:1], T, device=x.device) if lengths is None else lengths
-    running = torch.arange(T, device=x.device) < end[:, None]
+    running = _running(x, end)
     if lengths is not None:
         x = x.masked_fill(~running[:, None], 0)
     past = torch.cat([state, x], dim=-1)
     # After end[b] steps row b has seen past[b, :, : end[b] + P]; its state is the last P of these.
     recent = end[:, None] + torch.arange(P, device=x.device)
-    state = past.gather(-1, recent[:, None].expand(-1, past.shape[1], -1))
+    last = past.gather(-1, recent[:, None].expand(-1, past.shape[1], -1))
     if resets is None:
-        y = convolution(past, weight, bias, (1,), (dilation,), groups)
-    else:
-        # The number of resets up to a step numbers its sequence; the state before the chunk is of sequence 0.
-        sequence = pad((resets & running).long().cumsum(-1), (P, 0))
-        y = _convolve_within(sequence, past, weight, bias, dilation, groups)
-        state = state.masked_fill((sequence.gather(-1, recent) != sequence[:, -1:])[:, None], 0)
-    return (y if lengths is None else y.masked_fill(~running[:, None], 0)), state
+        return x, past, None, last
+    # The number of resets up to a step numbers its sequence; the state before the chunk is of sequence 0.
+    sequence = pad((resets & running).long().cumsum(-1), (P, 0))
+    last = last.masked_fill((sequence.gather(-1, recent) != sequence[:, -1:])[:, None], 0)
+    return x, past, sequence, last
+
+
+def _running(x: Tensor, end: Tensor) -> Tensor:
+    return torch.arange(x.shape[-1], device=x.device) < end[:, None]
 
 
 def _convolve_within(

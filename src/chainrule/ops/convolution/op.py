@@ -1,43 +1,19 @@
 """The entrance: checks the arguments, pads, and chooses the rung that computes."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int, as_lengths, check_tensors, occurs
-from chainrule.ops.choices import Choice, listener
-from chainrule.ops.convolution import formula, reference
+from chainrule.ops.convolution import dispatch
+from chainrule.ops.convolution.geometry import Geometry
 
 __all__ = ["causal_convolution", "convolution"]
 
 _Sizes = tuple[int, ...]
-
-
-class _Rung(Protocol):
-    """What every rung offers: the two functions on batched, padded and checked input."""
-
-    def convolution(
-        self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes, groups: int
-    ) -> Tensor: ...
-
-    def causal_convolution(
-        self,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        state: Tensor,
-        resets: Tensor | None,
-        lengths: Tensor | None,
-        dilation: int,
-        groups: int,
-    ) -> tuple[Tensor, Tensor]: ...
-
-
-_RUNGS: dict[str, _Rung] = {"auto": formula, "formula": formula, "reference": reference}
 
 
 def convolution(
@@ -75,7 +51,8 @@ def convolution(
         dilation: steps between the inputs that neighbouring kernel entries read.
         groups: the channels fall into this many groups that do not mix; C_in of them make it depthwise.
         flip: reverse the kernel in every spatial dimension.
-        backend: 'auto', 'formula' (hand-derived backward pass) or 'reference' (the definition, slow).
+        backend: 'auto' (the fastest, as measured), 'kernels' (compiled), 'fft' (for long kernels), 'formula'
+            (hand-derived backward pass in plain torch) or 'reference' (the definition, slow).
 
     Returns:
         y: (B, C_out, \\*output size), or without B when x has none.
@@ -90,7 +67,6 @@ def convolution(
     >>> convolution(x, w, padding="causal", flip=True)
     tensor([[1., 2., 2., 2., 2.]])
     """
-    rung = _rung(backend)
     check_tensors({"x": x, "weight": weight}, {"bias": bias})
     dims = weight.ndim - 2
     if dims not in (1, 2, 3):
@@ -104,13 +80,12 @@ def convolution(
     strides, dilations = _per_dim("stride", stride, dims), _per_dim("dilation", dilation, dims)
     pads = _pads(padding, weight.shape[2:], strides, dilations)
     _check_size(x.shape[-dims:], weight.shape[2:], dilations, pads)
-    _tell("convolution", x, backend)
-    if any(before or after for before, after in pads):
-        x = pad(x, [amount for pair in reversed(pads) for amount in pair])
+    before, after = zip(*pads, strict=True)
+    geometry = Geometry(strides, before, after, dilations, groups)
     kernel = weight.flip(list(range(2, weight.ndim))) if flip else weight
     if x.ndim == dims + 2:
-        return rung.convolution(x, kernel, bias, strides, dilations, groups)
-    return rung.convolution(x[None], kernel, bias, strides, dilations, groups)[0]
+        return dispatch.convolution(x, kernel, bias, geometry, backend)
+    return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
 
 
 def causal_convolution(
@@ -143,7 +118,8 @@ def causal_convolution(
         lengths: integers (B,) from 0 to T, a tensor or a sequence of ints; row b ends after that many steps.
         dilation: steps between the inputs that neighbouring kernel entries read.
         groups: the channels fall into this many groups that do not mix.
-        backend: 'auto', 'formula' (hand-derived backward pass) or 'reference' (the definition, slow).
+        backend: 'auto' (the fastest, as measured), 'kernels' (compiled), 'fft' (for long kernels), 'formula'
+            (hand-derived backward pass in plain torch) or 'reference' (the definition, slow).
 
     Returns:
         y: (B, C_out, T), zero after a row's length.
@@ -161,7 +137,6 @@ def causal_convolution(
     >>> causal_convolution(x[..., 4:], w, state=state)
     (tensor([[[ 9., 11.]]]), tensor([[[6.]]]))
     """
-    rung = _rung(backend)
     check_tensors({"x": x, "weight": weight}, {"bias": bias, "state": state, "resets": resets})
     if weight.ndim != 3:
         raise ShapeError(f"weight has shape {tuple(weight.shape)}; expected (C_out, C_in / groups, K)")
@@ -171,34 +146,20 @@ def causal_convolution(
     (dilation,) = _per_dim("dilation", dilation, 1)
     rows, T = x.shape[:-2], x.shape[-1]
     memory = (*x.shape[:-1], dilation * (weight.shape[-1] - 1))
-    state = x.new_zeros(memory) if state is None else _cast(state)
-    _check_like(x, "state", state, memory)
+    if state is not None:
+        state = _cast(state)
+        _check_like(x, "state", state, memory)
     if resets is not None and (resets.shape != (*rows, T) or resets.dtype != torch.bool):
         raise ShapeError(
             f"resets is {resets.dtype} of shape {tuple(resets.shape)}; "
             f"with this x it must be torch.bool of shape {(*rows, T)}"
         )
     ends = None if lengths is None else _ends(as_lengths(lengths).to(x.device), rows, T)
-    _tell("causal_convolution", x, backend)
     if x.ndim == 3:
-        return rung.causal_convolution(x, weight, bias, state, resets, ends, dilation, groups)
-    resets, ends = (None if each is None else each[None] for each in (resets, ends))
-    y, state = rung.causal_convolution(x[None], weight, bias, state[None], resets, ends, dilation, groups)
+        return dispatch.causal_convolution(x, weight, bias, state, resets, ends, dilation, groups, backend)
+    state, resets, ends = (None if each is None else each[None] for each in (state, resets, ends))
+    y, state = dispatch.causal_convolution(x[None], weight, bias, state, resets, ends, dilation, groups, backend)
     return y[0], state[0]
-
-
-def _rung(backend: str) -> _Rung:
-    if backend not in _RUNGS:
-        raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _RUNGS))}")
-    return _RUNGS[backend]
-
-
-def _tell(op: str, x: Tensor, backend: str) -> None:
-    """Tell whoever listens which rung runs, and why."""
-    if tell := listener():
-        rung = "formula" if backend == "auto" else backend
-        reason = "convolution has no compiled kernels" if backend == "auto" else f"backend={backend!r} asks for it"
-        tell(Choice(op, tuple(x.shape), False, rung, reason, None, torch.get_num_threads()))
 
 
 def _cast(tensor: Tensor) -> Tensor:

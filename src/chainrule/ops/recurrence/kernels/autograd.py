@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from chainrule.ops.plain import is_plain, needs_grad
 from chainrule.ops.recurrence import formula
 from chainrule.ops.recurrence.kernels import native, ops
 from chainrule.ops.recurrence.kernels.native import Masks, Parameters
@@ -20,7 +21,6 @@ from chainrule.ops.recurrence.trace import Trace
 __all__ = ["obstacle", "scan"]
 
 _DTYPES = (torch.float32, torch.float64)
-_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 def obstacle(x: Tensor, weights: Weights) -> str | None:
@@ -54,14 +54,14 @@ def scan(
     lengths = None if lengths is None else lengths.long().contiguous()
     masks = (resets, lengths, reverse, *_kept_units(zoneout))
     tensors = (x, h_0, c_0, *weights[:4], *weights[5:])
-    needs_grad = _needs_grad(tensors)
+    learns = needs_grad(tensors)
     if trace is not None:
-        return _traced(trace, needs_grad, (cell, *tensors, *masks, "gates"), zoneout)
-    if _is_plain(tensors) and not needs_grad:
+        return _traced(trace, learns, (cell, *tensors, *masks, "gates"), zoneout)
+    if is_plain(tensors) and not learns:
         y, h_n, c_n, _ = native.forward(cell, x, h_0, c_0, Parameters(*tensors[3:]), Masks(*masks), "nothing")
     else:
-        op = _autograd if _is_plain(tensors) else torch.ops.chainrule.recurrence
-        y, h_n, c_n, *_ = op(cell, *tensors, *masks, save if needs_grad else "nothing")
+        op = _autograd if is_plain(tensors) else torch.ops.chainrule.recurrence
+        y, h_n, c_n, *_ = op(cell, *tensors, *masks, save if learns else "nothing")
     return y, (h_n,) if c_n is None or c_0 is None else (h_n, c_n)
 
 
@@ -73,9 +73,9 @@ def _kept_units(zoneout: Zoneout) -> tuple[Tensor | None, Tensor | None, float, 
     return masks[0], masks[1], rates[0], rates[1]
 
 
-def _traced(trace: Trace, needs_grad: bool, inputs: tuple[Any, ...], zoneout: Zoneout) -> tuple[Tensor, State]:
+def _traced(trace: Trace, learns: bool, inputs: tuple[Any, ...], zoneout: Zoneout) -> tuple[Tensor, State]:
     """The same call, all of whose steps go to the trace: the forward ones here, the gradients in the backward pass."""
-    if needs_grad:
+    if learns:
         y, h_n, c_n, flat = _Recurrence.apply(trace, *inputs)  # type: ignore[no-untyped-call]
     else:
         y, h_n, c_n, flat = ops.forward(*inputs)
@@ -127,7 +127,7 @@ class _Recurrence(torch.autograd.Function):
             else:
                 given = (x, *weights, *ctx.masks, kept, [needs[0], *needs[3:7]], trace is not None)
                 call = (ctx.cell, dy, dh_n, dc_n, *given)
-                op = ops.backward if _is_plain(call) else torch.ops.chainrule.recurrence_backward
+                op = ops.backward if is_plain(call) else torch.ops.chainrule.recurrence_backward
                 found = op(*call)
                 grads, (dh, dc, da) = found[:-3], found[-3:]
                 if trace is not None:
@@ -161,29 +161,18 @@ def _by_formula(
     return [next(found) if need else None for need in needs]
 
 
-def _needs_grad(inputs: Sequence[Tensor | None]) -> bool:
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs)
-
-
 def _autograd(*inputs: Any) -> Any:
-    if _needs_grad(inputs[1:_WEIGHTS_END]):
+    if needs_grad(inputs[1:_WEIGHTS_END]):
         return _Recurrence.apply(None, *inputs)  # type: ignore[no-untyped-call]
     return _below_autograd(*inputs)
 
 
 def _below_autograd(*inputs: Any) -> Tensors:
-    if _is_plain(inputs):
+    if is_plain(inputs):
         return ops.forward(*inputs)
     with torch._C._AutoDispatchBelowAutograd():
         outputs: Tensors = torch.ops.chainrule.recurrence(*inputs)
     return outputs
-
-
-def _is_plain(call: Sequence[object]) -> bool:
-    """Whether nothing looks on that needs the registered op: it runs the same code, some 7 us later."""
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
-        return False
-    return not any(isinstance(value, Tensor) and type(value) not in _PLAIN for value in call)
 
 
 ops.LIBRARY.impl("recurrence", _autograd, "Autograd")

@@ -7,7 +7,7 @@
 #include "cells.hpp"
 #include "normalisation.hpp"
 #include "product.hpp"
-#include "threads.hpp"
+#include "../../compiled/threads.hpp"
 
 namespace chainrule::LEVEL {
 

@@ -5,7 +5,7 @@
 // places near zero too. The README has the measured errors.
 #pragma once
 
-#include "vectors.hpp"
+#include "../../compiled/vectors.hpp"
 
 namespace chainrule::LEVEL {
 

@@ -1,5 +1,4 @@
 // The Python module _scan: chooses the level, and passes pointers on. Whoever calls has checked everything.
-#include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -7,63 +6,10 @@
 
 #include "call.hpp"
 
-namespace nb = nanobind;
+#include "../../compiled/module.hpp"
 
 namespace chainrule {
-
-#define DECLARE(level) \
-    namespace level { extern const Kernels singles, doubles; }
-
-#if defined(__x86_64__)
-DECLARE(x86_64)
-DECLARE(x86_64_v3)
-DECLARE(x86_64_v4)
-#else
-DECLARE(plain)
-#endif
-
 namespace {
-
-struct Level {
-    const char* name;
-    const Kernels &singles, &doubles;
-};
-
-// What this machine can run, the best first.
-std::vector<Level> available() {
-    std::vector<Level> levels;
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                    __builtin_cpu_supports("avx512vl");
-    if (v4) levels.push_back({"x86-64-v4", x86_64_v4::singles, x86_64_v4::doubles});
-    if (v3) levels.push_back({"x86-64-v3", x86_64_v3::singles, x86_64_v3::doubles});
-    levels.push_back({"x86-64", x86_64::singles, x86_64::doubles});
-#else
-    levels.push_back({"plain", plain::singles, plain::doubles});
-#endif
-    return levels;
-}
-
-const std::vector<Level> levels = available();
-
-const Kernels& kernels(int level, bool is_double) {
-    return is_double ? levels[size_t(level)].doubles : levels[size_t(level)].singles;
-}
-
-void* pointer(uintptr_t address) { return reinterpret_cast<void*>(address); }
-
-// A member of Call that holds a pointer, as an integer.
-template <auto member> void add_pointer(nb::class_<Call>& type, const char* name) {
-    type.def_prop_rw(
-        name, [](const Call& call) { return reinterpret_cast<uintptr_t>(call.*member); },
-        [](Call& call, uintptr_t address) {
-            using Pointer = std::remove_reference_t<decltype(call.*member)>;
-            call.*member = static_cast<Pointer>(pointer(address));
-        });
-}
 
 // A member that is strided, as (address, row, step).
 template <auto member> void add_strided(nb::class_<Call>& type, const char* name) {
@@ -127,11 +73,7 @@ NB_MODULE(_scan, m) {
     POINTER(dg_ih), POINTER(dg_hh), POINTER(dg_c), POINTER(db_c), POINTER(dp), POINTER(dh), POINTER(dc), POINTER(da);
     POINTER(dW_ih), POINTER(dW_hh), POINTER(db_ih), POINTER(db_hh);
 
-    m.def("levels", [] {
-        std::vector<std::string> names;
-        for (const Level& level : levels) names.emplace_back(level.name);
-        return names;
-    });
+    m.def("levels", level_names);
     m.def("forward_workspace", [](int level, bool is_double, int64_t cell, const Call& call) {
         return kernels(level, is_double).forward_workspace(Cell(cell), call);
     });

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "vectors.hpp"
+#include "../../compiled/vectors.hpp"
 
 namespace chainrule::LEVEL {
 

@@ -1,7 +1,7 @@
 // Matrices in panels, the order in which the products read them (product.hpp); lanes beyond the last column are zero.
 #pragma once
 
-#include "vectors.hpp"
+#include "../../compiled/vectors.hpp"
 
 namespace chainrule::LEVEL {
 

@@ -1,0 +1,23 @@
+# A module of compiled kernels: module.cpp binds it, level.cpp is compiled for several instruction levels, among which
+# module.cpp chooses when it is loaded.
+# Each is a domain of its own, as both have a type Call.
+function(add_kernels module destination)
+  nanobind_add_module(${module} NB_STATIC NB_DOMAIN ${module} module.cpp ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/threads.cpp)
+  target_link_libraries(${module} PRIVATE ${CMAKE_DL_LIBS})
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    add_level(${module} x86_64)
+    add_level(${module} x86_64_v3 -march=x86-64-v3)
+    add_level(${module} x86_64_v4 -march=x86-64-v4)
+  else()
+    add_level(${module} plain)
+  endif()
+  install(TARGETS ${module} DESTINATION ${destination})
+endfunction()
+
+function(add_level module name)
+  add_library(${module}_${name} OBJECT level.cpp)
+  set_target_properties(${module}_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden)
+  target_compile_definitions(${module}_${name} PRIVATE LEVEL=${name})
+  target_compile_options(${module}_${name} PRIVATE -ffp-contract=fast -fno-math-errno -Wall -Wextra ${ARGN})
+  target_link_libraries(${module} PRIVATE ${module}_${name})
+endfunction()

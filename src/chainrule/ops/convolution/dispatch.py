@@ -1,0 +1,86 @@
+"""Which rung runs a checked call, and why."""
+
+from torch import Tensor
+from torch.nn.functional import pad
+
+from chainrule.errors import ArgumentError, BackendError
+from chainrule.ops.choices import Choice, listener
+from chainrule.ops.convolution import fft, formula, kernels, reference
+from chainrule.ops.convolution.geometry import Geometry, output_shape
+
+__all__ = ["BACKENDS", "causal_convolution", "convolution"]
+
+BACKENDS = ("auto", "kernels", "fft", "formula", "reference")
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, backend: str) -> Tensor:
+    """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
+    rung, reason = _choose(x, weight, geometry, backend)
+    _tell("convolution", x, weight, geometry, rung, reason)
+    if rung == "kernels":
+        return kernels.convolution(x, weight, bias, geometry)
+    if any(geometry.pads):
+        x = pad(x, geometry.pads)
+    if rung == "fft":
+        return fft.convolution(x, weight, bias, geometry.groups)
+    stride, dilation = tuple(geometry.stride), tuple(geometry.dilation)
+    if rung == "formula":
+        return formula.convolution(x, weight, bias, stride, dilation, geometry.groups)
+    return reference.convolution(x, weight, bias, stride, dilation, geometry.groups)
+
+
+def causal_convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    state: Tensor | None,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    dilation: int,
+    groups: int,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
+    """Convolve the state, zeros where it is None, followed by x: y (B, G*O, T), and the last inputs."""
+    P = dilation * (weight.shape[-1] - 1)
+    geometry = Geometry((1,), (P,), (0,), (dilation,), groups)
+    rung, reason = _choose(x, weight, geometry, backend)
+    if rung == "fft" and (resets is not None or lengths is not None):
+        if backend == "fft":
+            raise BackendError("backend 'fft' has neither resets nor lengths. Use backend='auto'.")
+        rung, reason = "kernels", "the Fourier transform has neither resets nor lengths"
+    _tell("causal_convolution", x, weight, geometry, rung, reason)
+    rest = (resets, lengths, dilation, groups)
+    if rung == "kernels":
+        return kernels.causal_convolution(x, weight, bias, state, *rest)
+    if state is None:
+        state = x.new_zeros(*x.shape[:2], P)
+    if rung == "fft":
+        _, past, _, last = formula.remember(x, state, None, None)
+        return fft.convolution(past, weight, bias, groups), last
+    if rung == "formula":
+        return formula.causal_convolution(x, weight, bias, state, *rest)
+    return reference.causal_convolution(x, weight, bias, state, *rest)
+
+
+def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tuple[str, str]:
+    """Which rung runs this call, and why, as a sentence."""
+    if backend not in BACKENDS:
+        raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, BACKENDS))}")
+    obstacles = {"kernels": kernels.obstacle(x), "fft": fft.obstacle(x, geometry)}
+    if backend != "auto":
+        if obstacle := obstacles.get(backend):
+            raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
+        return backend, f"backend={backend!r} asks for it"
+    if obstacles["kernels"] is not None:
+        return "formula", obstacles["kernels"]
+    if obstacles["fft"] is None and fft.is_faster(output_shape(x.shape, weight.shape, geometry), weight.shape):
+        return "fft", f"transforms take less time with a kernel of {' x '.join(map(str, weight.shape[2:]))}"
+    return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+
+
+def _tell(op: str, x: Tensor, weight: Tensor, geometry: Geometry, rung: str, reason: str) -> None:
+    """Tell whoever listens which rung runs, and why."""
+    if tell := listener():
+        compiled = rung == "kernels"
+        threads = kernels.threads(output_shape(x.shape, weight.shape, geometry), weight.shape)
+        tell(Choice(op, tuple(x.shape), False, rung, reason, kernels.LEVELS[0] if compiled else None, threads))

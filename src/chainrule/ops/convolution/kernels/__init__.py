@@ -1,0 +1,14 @@
+"""The compiled rung: direct convolution in C++, both passes.
+
+- autograd.py: the rung's entrance, and its gradient
+- ops.py: chainrule::convolution and chainrule::convolution_backward, for torch.compile and opcheck
+- native.py: the calls into the extension module _convolution
+- level.cpp and what it includes: the code, compiled for several instruction levels; module.cpp binds it
+
+The README of the folder above has a section on them.
+"""
+
+from chainrule.ops.convolution.kernels.autograd import causal_convolution, convolution, obstacle
+from chainrule.ops.convolution.kernels.native import LEVELS, threads
+
+__all__ = ["LEVELS", "causal_convolution", "convolution", "obstacle", "threads"]

@@ -1,0 +1,66 @@
+"""The convolution as two registered ops, forward and backward, each made of calls of compiled code.
+
+    chainrule::convolution           x, weight, bias -> y
+    chainrule::convolution_backward  dy, x, weight -> the gradient of each, empty where it is not asked for
+
+Their last arguments are a Geometry, and resets and lengths as causal_convolution has them. autograd.py differentiates
+the first by the second.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.ops.convolution.geometry import Geometry, output_shape
+from chainrule.ops.convolution.kernels import native
+
+__all__ = ["LIBRARY", "backward", "forward"]
+
+LIBRARY = torch.library.Library("chainrule", "FRAGMENT")
+
+_REST = "int[] stride, SymInt[] before, SymInt[] after, int[] dilation, int groups, Tensor? resets, Tensor? lengths"
+LIBRARY.define(f"convolution(Tensor x, Tensor weight, Tensor? bias, {_REST}) -> Tensor")
+LIBRARY.define(
+    f"convolution_backward(Tensor dy, Tensor x, Tensor weight, {_REST}, bool[] needs) "
+    "-> (Tensor dx, Tensor dw, Tensor dbias)"
+)
+
+
+def forward(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
+    """chainrule::convolution."""
+    return native.forward(x, weight, bias, Geometry(*rest[:5]), *rest[5:])
+
+
+def _forward_fake(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
+    return x.new_empty(output_shape(x.shape, weight.shape, Geometry(*rest[:5])))
+
+
+def backward(dy: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """chainrule::convolution_backward."""
+    geometry, masks, needs = Geometry(*rest[:5]), rest[5:7], rest[7]
+    dx, dw, dbias = _empty(x, weight, (False, False, False))
+    if needs[0]:
+        dx = native.input_gradient(dy, weight, x.shape, geometry, *masks)
+    if needs[1]:
+        dw, dbias = native.kernel_gradient(x, dy, weight, geometry, needs[2], *masks)
+    elif needs[2]:
+        dbias = dy.flatten(2).sum((0, 2))
+    return dx, dw, dbias
+
+
+def _backward_fake(dy: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return _empty(x, weight, rest[7])
+
+
+def _empty(x: Tensor, weight: Tensor, needs: Sequence[bool]) -> tuple[Tensor, Tensor, Tensor]:
+    shapes = (x.shape, weight.shape, weight.shape[:1])
+    dx, dw, dbias = (x.new_empty(shape if need else 0) for shape, need in zip(shapes, needs, strict=True))
+    return dx, dw, dbias
+
+
+LIBRARY.impl("convolution", forward, "CPU")
+LIBRARY.impl("convolution_backward", backward, "CPU")
+torch.library.register_fake("chainrule::convolution", _forward_fake, lib=LIBRARY)
+torch.library.register_fake("chainrule::convolution_backward", _backward_fake, lib=LIBRARY)

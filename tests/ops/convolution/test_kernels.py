@@ -1,0 +1,294 @@
+"""The compiled rung at every instruction level, against the formula and torch; memory, threads, torch's machinery."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from chainrule.errors import BackendError
+from chainrule.nn import CausalConv1d, Conv2d
+from chainrule.ops.convolution import causal_convolution, convolution
+from chainrule.ops.convolution.kernels import native
+from chainrule.ops.convolution.kernels.native import LEVELS
+from tests.ops.convolution.cases import TORCH, Case, cases, random
+from tests.ops.convolution.test_op import agree
+from tests.tolerances import close, close_sums
+
+SIZES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
+    ((1, 40, 1500), (33, 40, 3), {"dilation": 8, "padding": "causal"}),
+    ((3, 12, 700), (9, 4, 5), {"stride": 3, "groups": 3, "padding": 2}),
+    ((2, 40, 300), (40, 1, 4), {"groups": 40, "padding": (3,)}),
+    ((1, 1, 5000), (1, 1, 129), {"padding": "same"}),
+    ((2, 24, 28, 28), (30, 24, 3, 3), {"padding": 1}),
+    ((2, 3, 61, 57), (16, 3, 7, 5), {"stride": 2, "padding": (3, 2)}),
+    ((1, 1, 90, 91), (1, 1, 15, 15), {}),
+    ((2, 6, 30, 9), (8, 6, 3, 3), {"dilation": (4, 1), "padding": (4, 1)}),
+    ((2, 4, 12, 13, 20), (9, 4, 3, 2, 3), {"padding": (1, 0, 1), "stride": (1, 2, 1)}),
+]
+"""Shapes of x and weight, and options: several boxes, tiles that are not full, rows that end within a vector."""
+
+sizes = pytest.mark.parametrize(("shape", "kernel", "options"), SIZES)
+
+
+@pytest.fixture(params=range(len(LEVELS)), ids=LEVELS)
+def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_level", request.param)
+
+
+@pytest.fixture
+def always_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_WORTH_A_THREAD", 0)
+
+
+def outcome(leaves: list[Tensor], backend: str, **options: Any) -> list[Tensor]:
+    """y and the gradients, for a gradient of y that is the same for all backends."""
+    y = convolution(*leaves, **options, backend=backend)
+    torch.manual_seed(1)
+    dy = torch.randn(y.shape, dtype=torch.float64).to(y.dtype)
+    return [y.detach(), *torch.autograd.grad(y, leaves, dy)]
+
+
+def tensors(shape: tuple[int, ...], kernel: tuple[int, ...], dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    torch.manual_seed(0)
+    return [random(*shape, dtype=dtype), random(*kernel, dtype=dtype), random(kernel[0], dtype=dtype)]
+
+
+@pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
+@settings(deadline=None, max_examples=150)
+@given(case=cases())
+def test_kernels_equal_torch(level: int, case: Case) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_level", level)
+        agree(case, "kernels")
+
+
+@sizes
+def test_large_ones_equal_torch(
+    shape: tuple[int, ...], kernel: tuple[int, ...], options: dict[str, Any], level: None, two_threads: None
+) -> None:
+    leaves = tensors(shape, kernel)
+    for actual, expected in zip(
+        outcome(leaves, "kernels", **options), outcome(leaves, "formula", **options), strict=True
+    ):
+        close(actual, expected)
+
+
+@sizes
+def test_single_precision_is_within_the_table(
+    shape: tuple[int, ...], kernel: tuple[int, ...], options: dict[str, Any], level: None
+) -> None:
+    leaves = tensors(shape, kernel)
+    expected = outcome(leaves, "formula", **options)
+    singles = [leaf.detach().float().requires_grad_() for leaf in leaves]
+    G, K = options.get("groups", 1), leaves[1][0, 0].numel()
+    outputs = expected[0].numel() // expected[0].shape[1]
+    terms = (leaves[1][0].numel(), K * kernel[0] // G, outputs, outputs)
+    for actual, wanted, n in zip(outcome(singles, "kernels", **options), expected, terms, strict=True):
+        close_sums(actual, wanted, n)
+
+
+@sizes
+def test_no_uninitialised_memory_is_read(
+    shape: tuple[int, ...], kernel: tuple[int, ...], options: dict[str, Any], poisoned: None
+) -> None:
+    leaves = tensors(shape, kernel)
+    assert torch.empty(3).isnan().all()
+    for result in outcome(leaves, "kernels", **options):
+        assert not result.isnan().any()
+
+
+@pytest.fixture
+def poisoned() -> Iterator[None]:
+    """Memory that torch does not initialise holds NaN; all memory of the kernels is torch's."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@sizes
+def test_threads_change_no_bit(
+    shape: tuple[int, ...], kernel: tuple[int, ...], options: dict[str, Any], two_threads: None, always_threads: None
+) -> None:
+    leaves = tensors(shape, kernel, torch.float32)
+    two = outcome(leaves, "kernels", **options)
+    torch.set_num_threads(1)
+    one = outcome(leaves, "kernels", **options)
+    torch.set_num_threads(2)
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_a_thousand_calls_give_the_same_bits(two_threads: None, always_threads: None) -> None:
+    leaves = tensors((3, 12, 100), (9, 12, 3), torch.float32)
+    first = outcome(leaves, "kernels", padding=1)
+    for _ in range(1000):
+        assert all(torch.equal(a, b) for a, b in zip(first, outcome(leaves, "kernels", padding=1), strict=True))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_a_number_stays_where_it_is_read(value: float) -> None:
+    x, weight, _ = (leaf.detach() for leaf in tensors((2, 3, 20, 21), (4, 3, 3, 3)))
+    x[1, 2, 7, 20] = value
+    y = convolution(x, weight, padding=1, backend="kernels")
+    read = torch.zeros(20, 21, dtype=torch.bool)
+    read[6:9, 19:21] = True
+    assert torch.equal(~y[1].isfinite(), read.expand(4, -1, -1))
+    assert y[0].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "options"),
+    [
+        ((2, 4, 9), (4, 2, 3), {"stride": 2, "dilation": 2, "groups": 2, "padding": 2}),
+        ((1, 2, 5, 6), (3, 2, 2, 3), {"stride": (2, 1), "padding": (1, 0)}),
+        ((1, 2, 3, 4, 3), (2, 2, 2, 1, 2), {"padding": (1, 0, 1)}),
+    ],
+    ids=["1d", "2d", "3d"],
+)
+def test_first_and_second_derivatives(shape: tuple[int, ...], kernel: tuple[int, ...], options: dict[str, Any]) -> None:
+    def op(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return convolution(x, weight, bias, **options, backend="kernels")
+
+    leaves = tensors(shape, kernel)
+    assert torch.autograd.gradcheck(op, leaves)
+    assert torch.autograd.gradgradcheck(op, leaves)
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> dict[str, Any]:
+    """A causal convolution with any of state, resets and lengths."""
+    B, T, K, d = (draw(st.integers(low, high)) for low, high in ((1, 3), (1, 40), (1, 4), (1, 6)))
+    G, C, O = (draw(st.integers(1, high)) for high in (2, 3, 3))  # noqa: E741
+    torch.manual_seed(draw(st.integers(0, 2**31)))
+    resets = None
+    if draw(st.booleans()):
+        resets = torch.rand(B, T) < draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+        resets[:, 0] |= draw(st.booleans())
+        resets[:, -1] |= draw(st.booleans())
+    return {
+        "x": random(B, G * C, T, contiguous=draw(st.booleans())),
+        "weight": random(G * O, C, K),
+        "bias": random(G * O) if draw(st.booleans()) else None,
+        "state": random(B, G * C, d * (K - 1)) if draw(st.booleans()) else None,
+        "resets": resets,
+        "lengths": torch.randint(0, T + 1, (B,)) if draw(st.booleans()) else None,
+        "dilation": d,
+        "groups": G,
+    }
+
+
+@given(sequences())
+@settings(deadline=None, max_examples=300)
+def test_causal_kernels_equal_the_reference(call: dict[str, Any]) -> None:
+    leaves = [call[name] for name in ("x", "weight", "bias", "state") if call[name] is not None]
+    results = []
+    for backend in ("kernels", "reference"):
+        y, state = causal_convolution(**call, backend=backend)
+        torch.manual_seed(1)
+        cotangents = [torch.randn(each.shape, dtype=each.dtype) for each in (y, state)]
+        grads = torch.autograd.grad((y, state), leaves, cotangents, allow_unused=True, materialize_grads=True)
+        results.append([y, state, *grads])
+    for actual, expected in zip(*results, strict=True):
+        close(actual, expected)
+
+
+def test_second_derivatives_with_resets_and_lengths() -> None:
+    x, weight, bias, state = random(2, 2, 7), random(3, 2, 3), random(3), random(2, 2, 4)
+    resets = torch.zeros(2, 7, dtype=torch.bool)
+    resets[0, 3] = resets[1, 0] = True
+
+    def op(x: Tensor, weight: Tensor, bias: Tensor, state: Tensor) -> Tensor:
+        masks: dict[str, Any] = {"resets": resets, "lengths": [7, 5]}
+        y, _ = causal_convolution(x, weight, bias, state=state, dilation=2, backend="kernels", **masks)
+        return y
+
+    assert torch.autograd.gradcheck(op, (x, weight, bias, state))
+    assert torch.autograd.gradgradcheck(op, (x, weight, bias, state))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_opcheck(masked: bool) -> None:
+    x, weight, bias = tensors((2, 4, 11), (6, 2, 3), torch.float32)
+    resets, lengths = torch.rand(2, 11) < 0.3, torch.tensor([11, 6])
+    rest = ((1,), (4,), (0,), (2,), 2, *((resets, lengths) if masked else (None, None)))
+    torch.library.opcheck(torch.ops.chainrule.convolution, (x, weight, bias, *rest))
+    y = convolution(x, weight, bias, padding="causal", dilation=2, groups=2)
+    detached = [t.detach() for t in (y, x, weight)]
+    torch.library.opcheck(torch.ops.chainrule.convolution_backward, (*detached, *rest, [True, True, True]))
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_compiles_in_one_graph(dynamic: bool) -> None:
+    layer = Conv2d(3, 5, 3, padding=1, stride=2)
+    causal = CausalConv1d(5, 4, 3, dilation=2)
+
+    def model(x: Tensor, resets: Tensor) -> Tensor:
+        return causal_convolution(layer(x).flatten(2), causal.weight, causal.bias, dilation=2, resets=resets)[0]
+
+    compiled = torch.compile(model, fullgraph=True, dynamic=dynamic, backend="aot_eager")
+    for size in (8, 12):
+        x = torch.randn(2, 3, size, size)
+        resets = torch.rand(2, (size // 2) ** 2) < 0.2
+        close(compiled(x, resets), model(x, resets))
+        close(
+            torch.autograd.grad(compiled(x, resets).sum(), layer.weight)[0],
+            torch.autograd.grad(model(x, resets).sum(), layer.weight)[0],
+        )
+
+
+@pytest.mark.parametrize("shape", [(3, 700), (2, 5, 3000)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_fourier_transform_equals_torch(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    x, weight, bias = (
+        random(2, *shape[-2:], dtype=dtype),
+        random(4, shape[-2], 600, dtype=dtype),
+        random(4, dtype=dtype),
+    )
+    for padding in (0, 300):
+        y, expected = (
+            convolution(x, weight, bias, padding=padding, backend="fft"),
+            TORCH[1](x, weight, bias, 1, padding),
+        )
+        dy = torch.randn_like(y)
+        pairs = [
+            (y, expected),
+            *zip(*(torch.autograd.grad(o, (x, weight, bias), dy) for o in (y, expected)), strict=True),
+        ]
+        for actual, wanted in pairs:
+            close(actual, wanted)
+
+
+def test_the_fourier_transform_in_two_dimensions() -> None:
+    x, weight = random(2, 4, 50, 61), random(6, 2, 30, 9)
+    y, expected = (
+        convolution(x, weight, groups=2, padding=(3, 4), backend="fft"),
+        TORCH[2](x, weight, None, 1, (3, 4), 1, 2),
+    )
+    close(y, expected)
+    assert torch.autograd.gradcheck(
+        lambda x, weight: convolution(x, weight, backend="fft"), (random(1, 1, 5, 6), random(1, 1, 2, 3))
+    )
+
+
+@pytest.mark.parametrize(
+    ("backend", "change", "message"),
+    [
+        ("kernels", {"dtype": torch.float16}, "compiled for float32 and float64, and x is torch.float16"),
+        ("fft", {"dtype": torch.float16}, "it is for float32 and float64, and x is torch.float16"),
+        ("fft", {"stride": 2}, "it is for stride 1 and dilation 1"),
+    ],
+)
+def test_what_a_backend_cannot_run_is_refused(backend: str, change: dict[str, Any], message: str) -> None:
+    dtype = change.pop("dtype", torch.float32)
+    x, weight = torch.zeros(1, 2, 9, dtype=dtype), torch.zeros(3, 2, 3, dtype=dtype)
+    with pytest.raises(BackendError, match=f"backend '{backend}' cannot run this convolution: .*{message}"):
+        convolution(x, weight, backend=backend, **change)
+
+
+def test_the_fourier_transform_refuses_resets() -> None:
+    x, weight = torch.zeros(1, 2, 9), torch.zeros(3, 2, 3)
+    with pytest.raises(BackendError, match="'fft' has neither resets nor lengths"):
+        causal_convolution(x, weight, lengths=[4], backend="fft")
