@@ -1,4 +1,4 @@
-"""``python -m benchmarks recurrent [--quick] [--json out.json]``."""
+"""``python -m benchmarks recurrent`` or ``convolution``, ``[--quick] [--json out.json]``."""
 
 import importlib.metadata
 import importlib.util
@@ -7,13 +7,15 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmarks import convolutions
 from benchmarks.measuring import FULL, QUICK, measure, sgemm_rates
-from benchmarks.points import CELLS, TASKS, Point, Shape, grid
+from benchmarks.points import CELLS, TASKS, AnyPoint, Shape, grid
 from benchmarks.results import Result
 from benchmarks.tables import cost_table, heading, quietness, row, summary
 from benchmarks.targets import verdicts
@@ -41,8 +43,35 @@ def recurrent(
 
     Tasks: a training step, the forward pass, one streamed step from Python, and what chainrule's options cost.
     """
-    points = grid(_some(tasks, TASKS), _some(cells, CELLS), _shapes(shapes), quick=quick)
-    _check_machine(threads)
+    chosen = grid(_some(tasks, TASKS), _some(cells, CELLS), _shapes(shapes), quick=quick)
+    _run(chosen, threads, quick, out, verdicts, _PACKAGES)
+
+
+@app.command("convolution")
+def convolution(
+    quick: Annotated[bool, typer.Option("--quick", help="Two shapes a kind, fewer and shorter turns.")] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write every number to this file.")] = None,
+    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
+    tasks: Annotated[str, typer.Option(help="Some of them, with commas between.")] = ",".join(convolutions.TASKS),
+) -> None:
+    """Convolution in one to three dimensions beside torch and JAX.
+
+    Tasks: forward and backward, forward alone, and a training step of eight dilated causal layers, beside torch.
+    """
+    chosen = convolutions.grid(_some(tasks, convolutions.TASKS), quick=quick)
+    _run(chosen, threads, quick, out, convolutions.verdicts, ("torch", "jax"))
+
+
+def _run(
+    points: Sequence[AnyPoint],
+    threads: int,
+    quick: bool,
+    out: Path | None,
+    judge: Callable[[list[Result], float], list[str]],
+    packages: tuple[str, ...],
+) -> None:
+    """Measure the points, and print and write what came of it."""
+    _check_machine(threads, packages)
     began = time.monotonic()
     rates = sgemm_rates(threads)
     limit_by, limit = max(rates.items(), key=lambda item: item[1])
@@ -51,23 +80,23 @@ def recurrent(
     typer.echo("Ratio: times as fast as the fastest peer. Spread: between the quartiles.")
     results = _measure_all(points, threads, quick, limit)
     typer.echo("\n".join([cost_table(results), summary(results)]))
-    typer.echo("\n".join(["\nTargets (on two threads), over the points of this run", *verdicts(results, limit)]))
+    typer.echo("\n".join(["\nTargets (on two threads), over the points of this run", *judge(results, limit)]))
     typer.echo(f"\n{time.monotonic() - began:.0f} s. {quietness(results)}")
     if out is not None:
         about = {
             "machine": platform.processor() or platform.machine(),
-            "versions": {name: importlib.metadata.version(name) for name in ("chainrule", *_PACKAGES)},
+            "versions": {name: importlib.metadata.version(name) for name in ("chainrule", *packages)},
             "threads": threads,
             "sgemm": rates,
         }
         out.write_text(json.dumps(about | {"points": [result.to_dict() for result in results]}, indent=1))
 
 
-def _measure_all(points: list[Point], threads: int, quick: bool, limit: float) -> list[Result]:
+def _measure_all(points: Sequence[AnyPoint], threads: int, quick: bool, limit: float) -> list[Result]:
     results: list[Result] = []
     for n, point in enumerate(points, start=1):
         if not results or results[-1].point[:2] != point[:2]:
-            typer.echo(heading(point.task, point.cell))
+            typer.echo(heading(point))
         progress = f"{n} of {len(points)}: {point}"
         _show(progress)
         results.append(measure(point, threads, QUICK if quick else FULL))
@@ -99,12 +128,12 @@ def _shapes(text: str) -> tuple[Shape, ...]:
     return found
 
 
-def _check_machine(threads: int) -> None:
+def _check_machine(threads: int, packages: tuple[str, ...]) -> None:
     if not sys.platform.startswith("linux"):
         raise typer.BadParameter(f"the worker processes are watched through Linux's /proc; this is {sys.platform}.")
     if not 1 <= threads <= len(os.sched_getaffinity(0)):
         raise typer.BadParameter(f"--threads {threads}: this process may use {len(os.sched_getaffinity(0))}.")
-    if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
+    if missing := [name for name in packages if importlib.util.find_spec(name) is None]:
         raise typer.BadParameter(f"{', '.join(missing)} not installed: pip install -e '.[bench]' brings the peers.")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.others import Others
-from benchmarks.points import ENGINES, SGEMM, Array, Point
+from benchmarks.points import SGEMM, AnyPoint, Array
 from benchmarks.results import Engine, Result, Timing
 from benchmarks.worker import Worker, WorkerError
 
@@ -37,12 +37,12 @@ FULL = Effort(most=15, least=5, turn=0.02, budget=4.0)
 _Ways = dict[Worker, list[str]]  # what each offers
 
 
-def measure(point: Point, threads: int, effort: Effort) -> Result:
+def measure(point: AnyPoint, threads: int, effort: Effort) -> Result:
     """Start the point's engines, compare their results, time them in turns, and watch their memory."""
     result = Result(point)
     busy = Others()
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(name, point, threads)) for name in ENGINES[point.task]]
+        workers = [stack.enter_context(Worker(name, point, threads)) for name in point.engines]
         try:
             ways = _ready(workers, result)
             result.problem = _first_calls(ways, result)

@@ -17,18 +17,20 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 GRAIN = 512 * 1024
 
 
-def peak_bytes(call: Callable[[], object], calls: int = 5) -> int:
+def peak_bytes(call: Callable[[], object], release: Callable[[], object] | None = None, calls: int = 5) -> int:
     """The most that one of some calls adds, its results included, to what the process holds.
 
-    What the allocator has kept from before is handed back first, or it would serve the call unseen. Buffers that a
-    library keeps for itself from call to call stay unseen: JAX's scans keep some.
+    What the allocator and, with ``release``, the engine have kept from before is handed back first, or it would serve
+    the call unseen. Buffers that another library keeps for itself from call to call stay unseen: JAX's scans keep some.
     """
     call()
-    return max(_peak(call) for _ in range(calls))
+    return max(_peak(call, release) for _ in range(calls))
 
 
-def _peak(call: Callable[[], object]) -> int:
+def _peak(call: Callable[[], object], release: Callable[[], object] | None) -> int:
     gc.collect()
+    if release is not None:
+        release()
     ctypes.CDLL(None).malloc_trim(0)
     _CLEAR.write_text("5")  # VmHWM starts anew
     before = _status("VmRSS")

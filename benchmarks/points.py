@@ -1,6 +1,7 @@
 """What is measured: tasks, cells and shapes; and the weights and inputs that every engine draws from the same seed."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ __all__ = [
     "SGEMM",
     "SHAPES",
     "TASKS",
+    "AnyPoint",
     "Array",
     "Point",
     "Shape",
@@ -73,10 +75,45 @@ class Point(NamedTuple):
         return f"{self.task} {self.cell} {self.shape}"
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        return ENGINES[self.task]
+
+    @property
+    def package(self) -> str:
+        """Where the engines are."""
+        return "benchmarks.engines"
+
+    @property
+    def label(self) -> str:
+        """At the beginning of the table's row."""
+        return f"{self.shape!s:<17}"
+
+    @property
     def flops(self) -> float:
         """Of the products alone; a backward pass has twice the forward's."""
         T, B, I, H = self.shape  # noqa: E741
         return 2.0 * T * B * GATES[self.cell] * H * (I + H) * (3 if self.task in ("training", "options") else 1)
+
+
+class AnyPoint(Protocol):
+    """What measuring and tables ask of a point, whichever op it is of: a tuple of its task, its kind, its shape."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def cell(self) -> str: ...
+    @property
+    def shape(self) -> Any: ...
+    @property
+    def engines(self) -> tuple[str, ...]: ...
+    @property
+    def package(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def flops(self) -> float: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __getitem__(self, key: Any, /) -> Any: ...
 
 
 SGEMM = Point("sgemm", "", Shape(1, 1536, 1536, 1536))  # the limit: (B, I) times (I, H)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.points import Point
+from benchmarks.points import AnyPoint
 
 __all__ = ["Engine", "Result", "Timing"]
 
@@ -60,7 +60,7 @@ class Engine:
 class Result:
     """One point: every engine, or the problem for which there are no speeds."""
 
-    point: Point
+    point: AnyPoint
     engines: dict[str, Engine] = field(default_factory=dict)
     problem: str | None = None
     notes: list[str] = field(default_factory=list)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from benchmarks.memory import GRAIN
-from benchmarks.points import ENGINES
+from benchmarks.points import AnyPoint
 from benchmarks.results import Engine, Result
 
 __all__ = ["cost_table", "heading", "quietness", "row", "summary"]
@@ -12,18 +12,19 @@ __all__ = ["cost_table", "heading", "quietness", "row", "summary"]
 _BUSY = 0.05  # of the processors: other work that slows an engine by more than it takes
 
 
-def heading(task: str, cell: str) -> str:
-    """Above the rows of a task and a cell."""
+def heading(point: AnyPoint) -> str:
+    """Above the rows of the point's task and cell."""
+    task, cell, _ = point
     if task == "options":
         return f"\n{task}, {cell}: what each adds to a training step's time (spread of that time)"
     unit = "us" if task == "stream" else "ms"
-    names = "".join(f"{name:>13}" for name in ENGINES[task])
-    return f"\n{task}, {cell}: {unit} a call, median (spread)\n{'':<17}{'ratio':>6}{'limit':>6}{names}"
+    names = "".join(f"{name:>13}" for name in point.engines)
+    return f"\n{task}, {cell}: {unit} a call, median (spread)\n{'':<{len(point.label)}}{'ratio':>6}{'limit':>6}{names}"
 
 
 def row(result: Result, limit: float) -> str:
     """One point: the ratio to the fastest peer, the share of the limit, each engine's median (spread)."""
-    shape = f"{result.point.shape!s:<17}"
+    shape = result.point.label
     if result.problem is not None:
         return f"{shape} no speed: {result.problem}"
     notes = "".join(f"\n{'':<17} {note}" for note in result.notes)
@@ -39,13 +40,13 @@ def row(result: Result, limit: float) -> str:
 def cost_table(results: Iterable[Result]) -> str:
     """The first call in a fresh process, and the peak of one call's memory, of every engine at every point."""
     lines = ["\nFirst call in a fresh process, ms (JAX compiles in it); peak memory of a call, MiB"]
-    lines += ["with its results. The engines in this order: " + ", ".join(ENGINES["forward"]) + "."]
+    lines += ["with its results. The engines in the order of the tables above."]
     for result in results:
         if result.problem is None and result.point.task != "options":
             firsts = "".join(f"{_short(e.first * 1e3):>6}" for e in result.engines.values())
             peaks = "".join(f"{_mebibytes(e.peak):>5}" for e in result.engines.values())
-            task, cell, shape = result.point
-            lines.append(f"{task:<9}{cell:<9}{shape!s:<15}{firsts:<24}  {peaks}")
+            task, cell, _ = result.point
+            lines.append(f"{task:<9}{cell:<9}{result.point.label}{firsts:<24}  {peaks}")
     return "\n".join(lines)
 
 

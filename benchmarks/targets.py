@@ -6,7 +6,7 @@ from collections.abc import Callable
 from benchmarks.memory import GRAIN
 from benchmarks.results import Result
 
-__all__ = ["verdicts"]
+__all__ = ["line", "verdicts"]
 
 _Value = Callable[[Result], float]
 
@@ -20,14 +20,14 @@ def verdicts(results: list[Result], limit: float) -> list[str]:
         """The geometric mean of the ratios to the fastest peer."""
         if chosen:
             value = math.exp(sum(math.log(r.ratio) for r in chosen) / len(chosen))
-            lines.append(_line(f"{what}, mean", f">= {target:g}x", f"{value:.2f}x", value >= target))
+            lines.append(line(f"{what}, mean", f">= {target:g}x", f"{value:.2f}x", value >= target))
 
     def every(what: str, chosen: list[Result], target: float, value: _Value = lambda r: r.ratio) -> None:
         """The least of the values."""
         if chosen:
             worst = min(chosen, key=value)
             got = f"{value(worst):.2f} ({worst.point.cell} {worst.point.shape})"
-            lines.append(_line(what, f">= {target:g}", got, value(worst) >= target))
+            lines.append(line(what, f">= {target:g}", got, value(worst) >= target))
 
     for cell, target, least in (("rnn", 2.5, 1.3), ("gru", 2.5, 1.3), ("lstm", 1.5, 1.0)):
         chosen = [r for r in good if r.point.task == "training" and r.point.cell.startswith(cell)]
@@ -53,7 +53,7 @@ def _costs(good: list[Result]) -> list[str]:
         if found:
             cost, point = max(found)
             lines.append(
-                _line(f"{option} on", f"<= {most:.0%}", f"{cost:+.1%} ({point.cell} {point.shape})", cost <= most)
+                line(f"{option} on", f"<= {most:.0%}", f"{cost:+.1%} ({point.cell} {point.shape})", cost <= most)
             )
     return lines
 
@@ -69,8 +69,9 @@ def _memory(good: list[Result]) -> list[str]:
         return []
     worst = max(found, default=None)
     got = f"{worst[0]:.2f}x ({worst[1].task} {worst[1].cell} {worst[1].shape})" if worst else "at every point"
-    return [_line("peak memory", "<= torch's", got, worst is None)]
+    return [line("peak memory", "<= torch's", got, worst is None)]
 
 
-def _line(what: str, target: str, got: str, met: bool) -> str:
+def line(what: str, target: str, got: str, met: bool) -> str:
+    """One target and what the run got."""
     return f"{'met' if met else 'NOT MET':<8}{what:<31}{target:<11}{got}"

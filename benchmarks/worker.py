@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.engines import Built, SkipPoint
 from benchmarks.memory import peak_bytes
-from benchmarks.points import Array, Point
+from benchmarks.points import AnyPoint, Array
 
 __all__ = ["Worker", "WorkerError"]
 
@@ -38,7 +38,7 @@ class Worker:
     The process may use ``threads`` processors and no more, which is also how XLA learns of the number.
     """
 
-    def __init__(self, engine: str, point: Point, threads: int) -> None:
+    def __init__(self, engine: str, point: AnyPoint, threads: int) -> None:
         self.engine = engine
         self._pipe, theirs = Pipe()
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC")
@@ -93,8 +93,8 @@ class Worker:
 class _Work:
     """What a worker can be asked."""
 
-    def __init__(self, engine: str, point: Point, threads: int) -> None:
-        self.built: Built = importlib.import_module(f"benchmarks.engines.{engine}").build(point, threads)
+    def __init__(self, engine: str, point: AnyPoint, threads: int) -> None:
+        self.built: Built = importlib.import_module(f"{point.package}.{engine}").build(point, threads)
 
     def results(self, way: str, calls: int) -> tuple[float, list[Array]]:
         """The seconds of the first of some calls, and what all return, copied: a call may write to the last one's."""
@@ -120,7 +120,7 @@ class _Work:
         return self._seconds(way, calls)
 
     def peak(self, way: str) -> int:
-        return peak_bytes(self.built.memory or self.built.ways[way])
+        return peak_bytes(self.built.memory or self.built.ways[way], self.built.release)
 
     def _seconds(self, way: str, calls: int) -> float:
         call = self.built.ways[way]

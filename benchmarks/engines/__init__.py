@@ -14,10 +14,12 @@ Call = Callable[[], Any]  # returns an array, or several
 
 @dataclass
 class Built:
-    """The ways by name, the plainest first; ``memory`` is called in their place to watch it; ``notes`` are printed."""
+    """The ways by name, the plainest first; ``memory`` is called in their place to watch it, after
+    ``release``, which gives back what the engine keeps from call to call; ``notes`` are printed."""
 
     ways: dict[str, Call]
     memory: Call | None = None
+    release: Call | None = None
     notes: list[str] = field(default_factory=list)
 
 

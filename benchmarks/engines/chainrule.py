@@ -7,6 +7,7 @@ import chainrule.nn
 from benchmarks.engines import Built, SkipPoint
 from benchmarks.engines.layers import forward, make_layer, training
 from benchmarks.points import Point, inputs
+from chainrule.ops import blocks
 
 __all__ = ["build"]
 
@@ -17,15 +18,15 @@ def build(point: Point, threads: int) -> Built:
     torch.set_num_threads(threads)
     layer = make_layer(point, chainrule.nn)
     if point.task == "training":
-        return Built({"layer": training(point, layer)})
+        return Built({"layer": training(point, layer)}, release=blocks.release)
     if point.task == "forward":
-        return Built({"layer": forward(point, layer)})
+        return Built({"layer": forward(point, layer)}, release=blocks.release)
     if point.task == "options":
         return _options(point, layer)
     if not hasattr(layer, "stream"):
         raise SkipPoint(f"nn.{type(layer).__name__} has no stream() yet")
     x, stream = inputs(point)[0][0], layer.stream(batch=1)
-    return Built({"stream": lambda: stream(x)})
+    return Built({"stream": lambda: stream(x)}, release=blocks.release)
 
 
 def _options(point: Point, layer: torch.nn.RNNBase) -> Built:

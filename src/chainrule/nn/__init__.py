@@ -1,6 +1,7 @@
 """Layers that take the place of torch.nn's: the same arguments, parameter names, shapes and initialisation."""
 
 from chainrule.nn.convolution import CausalConv1d, Conv1d, Conv2d, Conv3d
+from chainrule.nn.convolution_streaming import ConvolutionStream
 from chainrule.nn.explain import Call, Explanation, explain
 from chainrule.nn.recurrence import GRU, LSTM, RNN
 from chainrule.nn.streaming import Stream
@@ -15,6 +16,7 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvolutionStream",
     "Explanation",
     "Stream",
     "SwapReport",

@@ -8,6 +8,7 @@ from torch.nn.functional import pad
 from torch.nn.modules.conv import _ConvNd
 
 from chainrule.errors import ArgumentError
+from chainrule.nn.convolution_streaming import ConvolutionStream
 from chainrule.ops.arguments import as_int
 from chainrule.ops.convolution import causal_convolution, convolution
 
@@ -164,6 +165,10 @@ class CausalConv1d(nn.Conv1d):
             dilation=self.dilation[0],
             groups=self.groups,
         )
+
+    def stream(self, batch: int = 1) -> ConvolutionStream:
+        """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.ConvolutionStream`."""
+        return ConvolutionStream(self, batch)
 
 
 def _positive(**sizes: int) -> list[int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from chainrule.errors import BackendError
-from chainrule.nn import CausalConv1d, Conv2d
+from chainrule.nn import CausalConv1d, Conv2d, explain
 from chainrule.ops.convolution import causal_convolution, convolution
 from chainrule.ops.convolution.kernels import native
 from chainrule.ops.convolution.kernels.native import LEVELS
@@ -288,7 +288,33 @@ def test_what_a_backend_cannot_run_is_refused(backend: str, change: dict[str, An
         convolution(x, weight, backend=backend, **change)
 
 
-def test_the_fourier_transform_refuses_resets() -> None:
+@pytest.mark.parametrize("backend", ["fft", "torch"])
+def test_what_has_no_resets_refuses_them(backend: str) -> None:
     x, weight = torch.zeros(1, 2, 9), torch.zeros(3, 2, 3)
-    with pytest.raises(BackendError, match="'fft' has neither resets nor lengths"):
-        causal_convolution(x, weight, lengths=[4], backend="fft")
+    with pytest.raises(BackendError, match=f"'{backend}' has neither resets nor lengths"):
+        causal_convolution(x, weight, lengths=[4], backend=backend)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "dtype", "rung"),
+    [
+        ((1, 64, 40), (64, 64, 3), torch.float32, "kernels"),
+        ((1, 200, 40), (200, 200, 3), torch.float32, "torch"),
+        ((1, 200, 40), (200, 200, 3), torch.float64, "kernels"),
+        ((1, 3, 40, 70), (16, 3, 3, 3), torch.float32, "kernels"),
+        ((1, 64, 20, 66), (64, 64, 3, 3), torch.float32, "torch"),
+        ((1, 3, 20, 5), (16, 3, 3, 3), torch.float32, "torch"),
+        ((1, 1, 100_000), (1, 1, 600), torch.float32, "fft"),
+        ((1, 3, 40), (16, 3, 3), torch.bfloat16, "torch"),
+    ],
+)
+def test_auto_takes_the_faster_one(
+    shape: tuple[int, ...], kernel: tuple[int, ...], dtype: torch.dtype, rung: str
+) -> None:
+    x, weight = torch.zeros(shape, dtype=dtype), torch.zeros(kernel, dtype=dtype)
+    (call,) = explain(convolution, x, weight).calls
+    assert call.rung == rung
+    if len(kernel) == 3:  # with resets only the kernels, and the formula, can run
+        resets = torch.zeros(1, shape[-1], dtype=torch.bool)
+        (call,) = explain(causal_convolution, x, weight, resets=resets).calls
+        assert call.rung == ("formula" if dtype == torch.bfloat16 else "kernels")

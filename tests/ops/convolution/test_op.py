@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.ops.convolution import convolution, fft, formula, kernels, reference
+from chainrule.ops.convolution import convolution, fft, formula, kernels, library, reference
 from tests.ops.convolution.cases import TORCH, Case, cases, random
 from tests.tolerances import close
 
@@ -31,6 +31,12 @@ def agree(case: Case, backend: str) -> None:
 @settings(deadline=None, max_examples=300)
 def test_formula_equals_torch(case: Case) -> None:
     agree(case, "formula")
+
+
+@given(cases())
+@settings(deadline=None, max_examples=80)
+def test_the_librarys_equals_torch(case: Case) -> None:
+    agree(case, "torch")
 
 
 @given(cases())
@@ -102,13 +108,20 @@ def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("backend", "rung"),
-    [("auto", kernels), ("kernels", kernels), ("formula", formula), ("reference", reference), ("fft", fft)],
+    [
+        ("auto", kernels),
+        ("kernels", kernels),
+        ("formula", formula),
+        ("reference", reference),
+        ("fft", fft),
+        ("torch", library),
+    ],
 )
 def test_the_backend_asked_for_is_the_one_that_runs(
     backend: str, rung: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, weight = random(2, 3, 6), random(4, 3, 2)
-    for each in {kernels, formula, reference, fft} - {rung}:
+    for each in {kernels, formula, reference, fft, library} - {rung}:
         monkeypatch.setattr(each, "convolution", forbidden)
     convolution(x, weight, backend=backend)
     monkeypatch.setattr(rung, "convolution", forbidden)

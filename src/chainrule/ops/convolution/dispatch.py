@@ -1,16 +1,17 @@
 """Which rung runs a checked call, and why."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from chainrule.errors import ArgumentError, BackendError
 from chainrule.ops.choices import Choice, listener
-from chainrule.ops.convolution import fft, formula, kernels, reference
+from chainrule.ops.convolution import fft, formula, kernels, library, reference
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 
 __all__ = ["BACKENDS", "causal_convolution", "convolution"]
 
-BACKENDS = ("auto", "kernels", "fft", "formula", "reference")
+BACKENDS = ("auto", "kernels", "fft", "torch", "formula", "reference")
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, backend: str) -> Tensor:
@@ -19,6 +20,8 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geomet
     _tell("convolution", x, weight, geometry, rung, reason)
     if rung == "kernels":
         return kernels.convolution(x, weight, bias, geometry)
+    if rung == "torch":
+        return library.convolution(x, weight, bias, geometry)
     if any(geometry.pads):
         x = pad(x, geometry.pads)
     if rung == "fft":
@@ -44,18 +47,22 @@ def causal_convolution(
     P = dilation * (weight.shape[-1] - 1)
     geometry = Geometry((1,), (P,), (0,), (dilation,), groups)
     rung, reason = _choose(x, weight, geometry, backend)
-    if rung == "fft" and (resets is not None or lengths is not None):
-        if backend == "fft":
-            raise BackendError("backend 'fft' has neither resets nor lengths. Use backend='auto'.")
-        rung, reason = "kernels", "the Fourier transform has neither resets nor lengths"
+    if rung in ("fft", "torch") and (resets is not None or lengths is not None):
+        if backend != "auto":
+            raise BackendError(f"backend {rung!r} has neither resets nor lengths. Use backend='auto'.")
+        obstacle = kernels.obstacle(x)
+        rung, reason = ("formula", obstacle) if obstacle else ("kernels", "others have neither resets nor lengths")
     _tell("causal_convolution", x, weight, geometry, rung, reason)
     rest = (resets, lengths, dilation, groups)
     if rung == "kernels":
         return kernels.causal_convolution(x, weight, bias, state, *rest)
     if state is None:
         state = x.new_zeros(*x.shape[:2], P)
-    if rung == "fft":
+    if rung in ("fft", "torch"):
         _, past, _, last = formula.remember(x, state, None, None)
+        whole = geometry._replace(before=(0,))
+        if rung == "torch":
+            return library.convolution(past, weight, bias, whole), last
         return fft.convolution(past, weight, bias, groups), last
     if rung == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
@@ -71,10 +78,13 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
         if obstacle := obstacles.get(backend):
             raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
         return backend, f"backend={backend!r} asks for it"
-    if obstacles["kernels"] is not None:
-        return "formula", obstacles["kernels"]
-    if obstacles["fft"] is None and fft.is_faster(output_shape(x.shape, weight.shape, geometry), weight.shape):
+    if obstacle := obstacles["kernels"]:
+        return ("formula" if kernels.is_transformed() else "torch"), obstacle
+    y = output_shape(x.shape, weight.shape, geometry)
+    if obstacles["fft"] is None and fft.is_faster(y, weight.shape):
         return "fft", f"transforms take less time with a kernel of {' x '.join(map(str, weight.shape[2:]))}"
+    if (x.dtype == torch.float32) and (reason := library.why_faster(y, weight.shape, geometry.groups)):
+        return "torch", reason
     return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
 
 

@@ -8,7 +8,7 @@
 The README of the folder above has a section on them.
 """
 
-from chainrule.ops.convolution.kernels.autograd import causal_convolution, convolution, obstacle
-from chainrule.ops.convolution.kernels.native import LEVELS, threads
+from chainrule.ops.convolution.kernels.autograd import causal_convolution, convolution, is_transformed, obstacle
+from chainrule.ops.convolution.kernels.native import LEVELS, lanes, threads
 
-__all__ = ["LEVELS", "causal_convolution", "convolution", "obstacle", "threads"]
+__all__ = ["LEVELS", "causal_convolution", "convolution", "is_transformed", "lanes", "obstacle", "threads"]

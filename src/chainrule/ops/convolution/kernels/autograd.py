@@ -15,7 +15,7 @@ from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.convolution.kernels import ops
 from chainrule.ops.plain import is_plain, needs_grad
 
-__all__ = ["causal_convolution", "convolution", "obstacle"]
+__all__ = ["causal_convolution", "convolution", "is_transformed", "obstacle"]
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -26,9 +26,14 @@ def obstacle(x: Tensor) -> str | None:
         return f"the kernels run on the CPU, and x is on {x.device}"
     if x.dtype not in _DTYPES:
         return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if is_transformed():
         return "torch.func and forward-mode derivatives go through the formula"
     return None
+
+
+def is_transformed() -> bool:
+    """Whether one of torch.func's transforms, or forward mode, is at work."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:

@@ -109,7 +109,7 @@ public:
           bias_(static_cast<const S*>(bias)), layout_(layout), result_(static_cast<S*>(result)), sizes_(sizes),
           tiles_(O, most_channels), taps_(reach[0].taps * reach[1].taps * reach[2].taps),
           box_size_(reach, C, lanes<S>, outputs_in_a_box(), 1 << 15),
-          items_((is_forward ? forward_items : input_gradient_items)(call, reach, box_size_)) {}
+          items_(is_forward ? forward_items(call, reach, box_size_, 1) : input_gradient_items(call, reach, box_size_)) {}
 
     int64_t workspace() const { return packed() + call_.threads * room(); }
 
@@ -124,10 +124,9 @@ public:
             Window<S> window(source_, reach_, C_, weights + packed() + t * room());
             std::vector<int64_t> from, to;
             for (int64_t i = all * t / call_.threads; i < all * (t + 1) / call_.threads; ++i) {
-                const int64_t g = i / count;
-                const Item& item = items_[size_t(i % count)];
-                window.place(item, g);
-                set_places(window, item.box, from, to);
+                const int64_t g = i % call_.G;
+                const Item& item = items_[size_t(i / call_.G)];
+                if (window.place(item, g)) set_places(window, item.box, from, to);
                 correlate(window, weights, item.b, g, from, to, int(std::min<int64_t>(item.box.length[2], lanes<S>)));
             }
         });

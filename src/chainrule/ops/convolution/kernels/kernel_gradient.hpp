@@ -10,6 +10,7 @@
 namespace chainrule::LEVEL {
 
 inline constexpr int most_gradient_channels = accumulators / 6;
+inline constexpr int64_t most_outputs = 2048, most_numbers = 1 << 18;  // of a box, and in its window
 inline constexpr int most_pairs(int channels) { return std::min(12, accumulators / channels); }
 
 // The vectors of outputs of a box: those full of outputs that no other holds, then those whose first lanes don't count.
@@ -84,6 +85,7 @@ template <class S> class KernelGradient {
     const int64_t K_, size_;  // entries of the kernel; outputs of a channel
     const Split tiles_, pairs_;
     const BoxSize box_size_;
+    const int64_t rows_;  // of a box
     const std::vector<Item> items_;
     const Split slices_, parts_;  // of the boxes of all rows, whose sums are added at the end; of the tiles
 
@@ -93,7 +95,9 @@ public:
           source_{static_cast<const S*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}},
           K_(reach_[0].taps * reach_[1].taps * reach_[2].taps), size_(reach_[0].count * reach_[1].count * reach_[2].count),
           tiles_(call.O, most_gradient_channels), pairs_(call.C * K_, most_pairs(int(tiles_.longest()))), 
-          box_size_(reach_, call.C, lanes<S>, 2048, 1 << 18), items_(forward_items(call, reach_, box_size_)),
+          box_size_(reach_, call.C, lanes<S>, most_outputs, most_numbers),
+          rows_(box_size_.rows(reach_, call.C, call.B, most_outputs, most_numbers)),
+          items_(forward_items(call, reach_, box_size_, rows_)),
           slices_(pieces(int64_t(items_.size()), std::clamp<int64_t>((1 << 21) / std::max<int64_t>(1, numbers()), 1, 8))),
           parts_(pieces(tiles_.pieces, slices_.pieces > 2 ? 1 : 8)) {}
 
@@ -126,7 +130,7 @@ private:
     S* bias(S* sums, int64_t slice, int64_t g) const {
         return sums + slice * numbers() + call_.G * tiles_.pieces * pairs_.pieces * tile_size + g * call_.O;
     }
-    int64_t room() const { return Window<S>::room(reach_, call_.C, box_size_.largest()); }
+    int64_t room() const { return rows_ * Window<S>::room(reach_, call_.C, box_size_.largest()); }
 
     // Adds up the slices of the channels of a tile.
     void give_out(int64_t g, int64_t i, S* sums) const {
@@ -164,9 +168,10 @@ private:
             for (int64_t i = of.slices_.begin(slice); i < of.slices_.begin(slice + 1); ++i) {
                 const Item& item = of.items_[size_t(i)];
                 const Box& box = item.box;
-                window.place(item, g);
-                set_places(box);
-                set_pairs();
+                if (window.place(item, g)) {
+                    set_places(item);
+                    set_pairs();
+                }
                 const int n = int(std::min<int64_t>(box.length[2], lanes<S>));
                 Integers<S> counted{};
                 const int64_t dropped = box.length[2] < lanes<S> ? 0 : (lanes<S> - box.length[2] % lanes<S>);
@@ -181,24 +186,27 @@ private:
             }
         }
 
-        void set_places(const Box& box) {
+        void set_places(const Item& item) {
+            const Box& box = item.box;
             places.x.clear(), places.dy.clear();
             const int64_t whole = box.length[2] / lanes<S> * lanes<S>;
-            const auto add = [&](int64_t i, int64_t j, int64_t k) {
-                places.x.push_back(i * window.step[0] + j * window.step[1] + k);
-                places.dy.push_back(((box.begin[0] + i) * of.reach_[1].count + box.begin[1] + j) * of.reach_[2].count +
+            const int64_t dy_row = of.call_.G * of.call_.O * of.size_;
+            const auto add = [&](int64_t b, int64_t i, int64_t j, int64_t k) {
+                places.x.push_back(b * window.row + i * window.step[0] + j * window.step[1] + k);
+                places.dy.push_back(b * dy_row + ((box.begin[0] + i) * of.reach_[1].count + box.begin[1] + j) * of.reach_[2].count +
                                     box.begin[2] + k);
             };
             const auto each_row = [&](const auto& work) {
-                for (int64_t i = 0; i < box.length[0]; ++i)
-                    for (int64_t j = 0; j < box.length[1]; ++j) work(i, j);
+                for (int64_t b = 0; b < item.rows; ++b)
+                    for (int64_t i = 0; i < box.length[0]; ++i)
+                        for (int64_t j = 0; j < box.length[1]; ++j) work(b, i, j);
             };
-            each_row([&](int64_t i, int64_t j) {
-                for (int64_t k = 0; k < whole; k += lanes<S>) add(i, j, k);
+            each_row([&](int64_t b, int64_t i, int64_t j) {
+                for (int64_t k = 0; k < whole; k += lanes<S>) add(b, i, j, k);
             });
             places.full = places.x.size();
             if (whole < box.length[2])
-                each_row([&](int64_t i, int64_t j) { add(i, j, std::max<int64_t>(0, box.length[2] - lanes<S>)); });
+                each_row([&](int64_t b, int64_t i, int64_t j) { add(b, i, j, std::max<int64_t>(0, box.length[2] - lanes<S>)); });
         }
 
         void set_pairs() {

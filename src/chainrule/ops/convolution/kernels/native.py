@@ -10,7 +10,7 @@ from chainrule.ops import blocks
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.convolution.kernels import _convolution
 
-__all__ = ["LEVELS", "forward", "input_gradient", "kernel_gradient", "threads"]
+__all__ = ["LEVELS", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
 
 LEVELS: list[str] = _convolution.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
@@ -121,6 +121,11 @@ def _segments(
 def threads(y: Sequence[int], weight: Sequence[int]) -> int:
     """How many threads run a pass: torch's number of them, or one where others would help little."""
     return torch.get_num_threads() if prod(y) * prod(weight[1:]) > _WORTH_A_THREAD else 1
+
+
+def lanes() -> int:
+    """How many float32 a vector has at the instruction level that runs."""
+    return {"x86-64-v4": 16, "x86-64-v3": 8}.get(LEVELS[_level], 4)
 
 
 def _call(

@@ -44,6 +44,7 @@ inline Reach input_gradient_reach(const Axis& a, int64_t phase) {
 // A box of outputs: along axis a those from begin[a], length[a] of them.
 struct Box {
     int64_t begin[3], length[3];
+    bool operator==(const Box&) const = default;
 };
 
 // A whole number of pieces that differ by at most one.
@@ -75,12 +76,21 @@ struct BoxSize {
             }
     }
 
+    // How many rows a box may hold: more than one where it holds all outputs of a row.
+    int64_t rows(const Reach (&reach)[3], int64_t channels, int64_t B, int64_t positions, int64_t budget) const {
+        for (int a = 0; a < 3; ++a)
+            if (n[a] < reach[a].count) return 1;
+        const int64_t window = channels * reach[0].span(n[0]) * reach[1].span(n[1]) * reach[2].span(n[2]);
+        return std::clamp<int64_t>(std::min(positions / (n[0] * n[1] * n[2]), budget / window), 1, std::max<int64_t>(1, B));
+    }
+
     Box largest() const { return {{0, 0, 0}, {n[0], n[1], n[2]}}; }
 };
 
-// A box of row b. Of the source's last axis, it reads what lies from `lower` to `upper - 1`; all else is zero to it.
+// A box of some rows from b on. Of the source's last axis, it reads what lies from `lower` to `upper - 1`; all else is
+// zero to it.
 struct Item {
-    int64_t b, lower, upper;
+    int64_t b, rows, lower, upper;
     Box box;
 };
 
@@ -100,27 +110,29 @@ inline void add_boxes(const Reach (&reach)[3], const BoxSize& size, Item item, i
             }
 }
 
-// The boxes of all outputs y.
-inline std::vector<Item> forward_items(const Call& call, const Reach (&reach)[3], const BoxSize& size) {
+// The boxes of all outputs y, each of so many rows, or fewer.
+inline std::vector<Item> forward_items(const Call& call, const Reach (&reach)[3], const BoxSize& size, int64_t rows) {
     std::vector<Item> items;
-    if (!call.segments)
-        for (int64_t b = 0; b < call.B; ++b)
-            add_boxes(reach, size, {b, 0, reach[2].size, {}}, 0, reach[2].count, items);
+    const Split batch(call.B, rows);
+    for (int64_t i = 0; i < batch.pieces && !call.segments; ++i) {
+        const int64_t b = batch.begin(i);
+        add_boxes(reach, size, {b, batch.begin(i + 1) - b, 0, reach[2].size, {}}, 0, reach[2].count, items);
+    }
     for (int64_t i = 0; i < call.segment_count; ++i) {
         const Segment& s = call.segments[i];
-        add_boxes(reach, size, {s.b, s.floor, reach[2].size, {}}, s.begin, s.end, items);
+        add_boxes(reach, size, {s.b, 1, s.floor, reach[2].size, {}}, s.begin, s.end, items);
     }
     return items;
 }
 
 // The boxes of all outputs dx; where there are segments, the stride is 1.
 inline std::vector<Item> input_gradient_items(const Call& call, const Reach (&reach)[3], const BoxSize& size) {
-    if (!call.segments) return forward_items(call, reach, size);
+    if (!call.segments) return forward_items(call, reach, size, 1);
     std::vector<Item> items;
     const Axis& last = call.axes[2];
     for (int64_t i = 0; i < call.segment_count; ++i) {
         const Segment& s = call.segments[i];
-        add_boxes(reach, size, {s.b, s.begin, s.end, {}}, s.floor,
+        add_boxes(reach, size, {s.b, 1, s.begin, s.end, {}}, s.floor,
                   s.end + last.dilation * (last.kernel - 1) - last.before, items);
     }
     return items;

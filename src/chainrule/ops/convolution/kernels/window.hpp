@@ -22,10 +22,15 @@ template <class S> class Window {
     const Reach (&reach_)[3];
     const int64_t channels_;
     S* const room_;
+    bool inside_ = false;
+    int64_t rows_ = 0;
+    Box box_{};                    // of the last call, as is what follows
+    int64_t lower_ = 0, upper_ = 0;
+    int64_t row_[2], phase_ = 0;   // from line to line, and from the numbers of one remainder to those of the next
 
 public:
     const S* data;
-    int64_t channel, step[2];          // from channel to channel, and from output to output in the outer two axes
+    int64_t row, channel, step[2];     // from row to row, from channel to channel, from output to output in the outer axes
     std::vector<int64_t> taps;         // where each tap of the box's first output lies
 
     Window(const Source<S>& source, const Reach (&reach)[3], int64_t channels, S* room)
@@ -35,33 +40,21 @@ public:
         return channels * rows(reach[0], box.length[0]) * rows(reach[1], box.length[1]) * width(reach[2], box.length[2]);
     }
 
-    void place(const Item& item, int64_t g) {
+    // Returns whether steps, taps and the box differ from those of the last call.
+    bool place(const Item& item, int64_t g) {
         const Box& box = item.box;
         const S* from = source_.data + item.b * source_.row + g * channels_ * source_.channel;
-        bool inside = reach_[2].step == 1 && box.length[2] >= lanes<S>;
-        for (int a = 0; a < 3; ++a) {
-            const int64_t low = reach_[a].lowest(box.begin[a]);
-            inside = inside && low >= (a == 2 ? item.lower : 0) &&
-                     low + reach_[a].span(box.length[a]) <= (a == 2 ? item.upper : reach_[a].size);
-        }
-        int64_t row[2], phase = 0;
-        if (inside) {
+        const bool is_inside = inside(item), same = item.rows == rows_ && is_inside == inside_ && box == box_;
+        if (!same) set_layout(is_inside, item);
+        if (is_inside) {
             data = from + reach_[2].lowest(box.begin[2]);
-            for (int a = 0; a < 2; ++a) {
-                row[a] = source_.step[a];
-                data += reach_[a].lowest(box.begin[a]) * row[a];
-            }
-            channel = source_.channel;
+            for (int a = 0; a < 2; ++a) data += reach_[a].lowest(box.begin[a]) * row_[a];
         } else {
-            phase = width(reach_[2], box.length[2]) / reach_[2].step;
-            row[1] = width(reach_[2], box.length[2]);
-            row[0] = rows(reach_[1], box.length[1]) * row[1];
-            channel = rows(reach_[0], box.length[0]) * row[0];
             data = room_;
-            lay_out(from, item, row, phase);
+            lay_out(from, item, !same || item.lower != lower_ || item.upper != upper_);
+            lower_ = item.lower, upper_ = item.upper;
         }
-        for (int a = 0; a < 2; ++a) step[a] = row[a] * reach_[a].step;
-        set_taps(row, phase);
+        return !same;
     }
 
 private:
@@ -72,49 +65,75 @@ private:
         return reach.step * (outputs + (reach.between * (reach.taps - 1)) / reach.step + 1);
     }
 
-    void lay_out(const S* from, const Item& item, const int64_t (&row)[2], int64_t phase) const {
+    bool inside(const Item& item) const {
+        bool inside = reach_[2].step == 1 && item.box.length[2] >= lanes<S>;
+        for (int a = 0; a < 3; ++a) {
+            const int64_t low = reach_[a].lowest(item.box.begin[a]);
+            inside = inside && low >= (a == 2 ? item.lower : 0) &&
+                     low + reach_[a].span(item.box.length[a]) <= (a == 2 ? item.upper : reach_[a].size);
+        }
+        return inside;
+    }
+
+    void set_layout(bool is_inside, const Item& item) {
         const Box& box = item.box;
-        const int64_t low[3] = {reach_[0].lowest(box.begin[0]), reach_[1].lowest(box.begin[1]),
-                                reach_[2].lowest(box.begin[2])};
-        const int64_t rows0 = rows(reach_[0], box.length[0]), rows1 = rows(reach_[1], box.length[1]);
-        for (int64_t c = 0; c < channels_; ++c)
-            for (int64_t i = 0; i < rows0; ++i)
-                for (int64_t j = 0; j < rows1; ++j) {
-                    S* to = room_ + c * channel + i * row[0] + j * row[1];
-                    const int64_t at0 = low[0] + i, at1 = low[1] + j;
-                    const bool exists = 0 <= at0 && at0 < reach_[0].size && 0 <= at1 && at1 < reach_[1].size;
-                    if (!exists) {
-                        std::fill(to, to + row[1], S(0));
-                        continue;
-                    }
-                    const S* line = from + c * source_.channel + at0 * source_.step[0] + at1 * source_.step[1];
-                    for (int64_t k = 0; k < reach_[2].step; ++k) lay_out_row(line, item, low[2] + k, to + k * phase, phase);
-                }
-    }
-
-    // The n numbers of the line at low, low + step, ...; zeros for those that the item does not read.
-    void lay_out_row(const S* line, const Item& item, int64_t low, S* to, int64_t n) const {
-        const int64_t step = reach_[2].step;
-        const auto until_at = [&](int64_t end) { return low < end ? (end - low + step - 1) / step : 0; };
-        const int64_t before = std::min(until_at(item.lower), n);
-        const int64_t until = std::clamp(until_at(item.upper), before, n);
-        std::fill(to, to + before, S(0));
-        if (step == 1)
-            std::copy_n(line + (low + before), until - before, to + before);
-        else
-            for (int64_t i = before; i < until; ++i) to[i] = line[low + i * step];
-        std::fill(to + until, to + n, S(0));
-    }
-
-    void set_taps(const int64_t (&row)[2], int64_t phase) {
+        inside_ = is_inside, rows_ = item.rows, box_ = box;
+        if (is_inside) {
+            row = source_.row;
+            row_[0] = source_.step[0], row_[1] = source_.step[1];
+            channel = source_.channel;
+        } else {
+            row_[1] = width(reach_[2], box.length[2]);
+            row_[0] = rows(reach_[1], box.length[1]) * row_[1];
+            channel = rows(reach_[0], box.length[0]) * row_[0];
+            row = channels_ * channel;
+            phase_ = row_[1] / reach_[2].step;
+        }
+        for (int a = 0; a < 2; ++a) step[a] = row_[a] * reach_[a].step;
         taps.clear();
         for (int64_t i = 0; i < reach_[0].taps; ++i)
             for (int64_t j = 0; j < reach_[1].taps; ++j)
                 for (int64_t k = 0; k < reach_[2].taps; ++k) {
                     const int64_t along = reach_[2].between * k, step = reach_[2].step;
-                    taps.push_back(i * reach_[0].between * row[0] + j * reach_[1].between * row[1] +
-                                   along % step * phase + along / step);
+                    taps.push_back(i * reach_[0].between * row_[0] + j * reach_[1].between * row_[1] +
+                                   along % step * phase_ + along / step);
                 }
+    }
+
+    // zeros: whether those of the last item lie elsewhere.
+    void lay_out(const S* from, const Item& item, bool zeros) const {
+        const Box& box = item.box;
+        const int64_t low[3] = {reach_[0].lowest(box.begin[0]), reach_[1].lowest(box.begin[1]),
+                                reach_[2].lowest(box.begin[2])};
+        const int64_t rows0 = rows(reach_[0], box.length[0]), rows1 = rows(reach_[1], box.length[1]);
+        if (zeros) std::fill_n(room_, item.rows * row, S(0));
+        for (int64_t n = 0; n < item.rows * channels_; ++n)
+            for (int64_t i = std::max<int64_t>(0, -low[0]); i < std::min(rows0, reach_[0].size - low[0]); ++i)
+                for (int64_t j = std::max<int64_t>(0, -low[1]); j < std::min(rows1, reach_[1].size - low[1]); ++j) {
+                    const int64_t b = n / channels_, c = n % channels_;
+                    S* to = room_ + b * row + c * channel + i * row_[0] + j * row_[1];
+                    const S* line = from + b * source_.row + c * source_.channel + (low[0] + i) * source_.step[0] +
+                                    (low[1] + j) * source_.step[1];
+                    for (int64_t k = 0; k < reach_[2].step; ++k) lay_out_row(line, item, low[2] + k, to + k * phase_);
+                }
+    }
+
+    // The numbers of the line at low, low + step, ..., as far as the item reads them.
+    void lay_out_row(const S* line, const Item& item, int64_t low, S* to) const {
+        const int64_t step = reach_[2].step;
+        const auto until_at = [&](int64_t end) { return low < end ? (end - low + step - 1) / step : 0; };
+        const int64_t begin = std::min(until_at(item.lower), phase_), end = std::min(until_at(item.upper), phase_);
+        if (begin >= end) return;
+        if (step > 1) {
+            for (int64_t i = begin; i < end; ++i) to[i] = line[low + i * step];
+        } else if (end - begin < lanes<S>) {
+            for (int64_t i = begin; i < end; ++i) to[i] = line[low + i];
+        } else {
+            for (int64_t i = begin; i < end; i += lanes<S>) {
+                const int64_t at = std::min<int64_t>(i, end - lanes<S>);
+                store(to + at, load(line + low + at));
+            }
+        }
     }
 };
 

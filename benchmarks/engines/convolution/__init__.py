@@ -1,0 +1,1 @@
+"""The same convolution in every engine."""

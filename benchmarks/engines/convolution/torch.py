@@ -1,0 +1,59 @@
+"""torch.nn.functional; the model's causal padding is written out, as torch has none."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.convolutions import ConvolutionPoint, inputs, weights
+from benchmarks.engines import Built, Call
+
+__all__ = ["build", "built"]
+
+_Convolve = Callable[[Tensor, Tensor, Tensor], Tensor]
+_LAYERS = 8
+
+
+def build(point: ConvolutionPoint, threads: int) -> Built:
+    s = point.shape
+    op = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}[len(s.size)]
+
+    def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        y: Tensor = op(x, weight, bias, padding=s.padding, dilation=s.dilation, groups=s.groups)
+        return y
+
+    def causal(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
+        return functional.conv1d(functional.pad(x, (dilation * (s.K - 1), 0)), weight, bias, dilation=dilation)
+
+    return built(point, threads, convolve, causal)
+
+
+def built(
+    point: ConvolutionPoint,
+    threads: int,
+    convolve: _Convolve,
+    causal: Callable[[Tensor, Tensor, Tensor, int], Tensor],
+    release: Call | None = None,
+) -> Built:
+    """The point made of these convolutions."""
+    torch.set_num_threads(threads)
+    x, dy = map(torch.from_numpy, inputs(point))
+    weight, bias = map(torch.from_numpy, weights(point))
+    if point.task == "forward":
+        torch.inference_mode().__enter__()
+        return Built({"layer": lambda: convolve(x, weight, bias)}, release=release)
+    layers = _LAYERS if point.task == "model" else 1
+    parameters = [(weight.clone().requires_grad_(), bias.clone().requires_grad_()) for _ in range(layers)]
+    leaves = [x.requires_grad_(), *(each for pair in parameters for each in pair)]
+
+    def step() -> list[Tensor]:
+        y: Tensor = x
+        if point.task == "model":
+            for n, pair in enumerate(parameters):
+                y = y + functional.relu(causal(y, *pair, 2**n))
+        else:
+            y = convolve(x, *parameters[0])
+        return [y, *torch.autograd.grad(y, leaves, dy)]
+
+    return Built({"layer": step}, release=release)

@@ -1,0 +1,141 @@
+"""Streaming of a causal convolution: one step at a time, at a cost that the kernel's size alone decides."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.nn.arrays import Array, arrays_like, described, tensors_like
+from chainrule.ops.arguments import as_int
+from chainrule.ops.convolution import causal_convolution
+
+if TYPE_CHECKING:
+    from chainrule.nn.convolution import CausalConv1d
+
+__all__ = ["ConvolutionStream"]
+
+
+class ConvolutionStream:
+    """A :class:`CausalConv1d` that is fed as its input arrives, ``y = stream(x)``; made by ``layer.stream(batch)``.
+
+    x is a tensor or a NumPy array of the layer's dtype, and y is of the same kind:
+
+    - one step, (batch, C_in) -> (batch, C_out), or (C_in,) -> (C_out,) where batch is 1
+    - a chunk of steps, (batch, C_in, time) -> (batch, C_out, time)
+
+    The outputs are those of the layer for the whole sequence to rounding, however it is cut into calls. The last inputs
+    stand in a ring: a step writes one of them and reads as many as the kernel has taps, however large the dilation.
+    Streaming is inference: no gradient flows through it.
+
+    The weights are copied when the stream is made; later changes of them are not seen until ``refresh()``. Streams of
+    one layer are independent; each is to be used by one thread at a time.
+
+    Raises:
+        ArgumentError: batch is no integer above 0, or rows to reset are none of the stream's.
+        ShapeError: x or a state has the wrong shape, dtype or device.
+
+    >>> from chainrule.nn import CausalConv1d
+    >>> layer, x = CausalConv1d(2, 3, kernel_size=4, dilation=5), torch.randn(1, 2, 30)
+    >>> stream = layer.stream()
+    >>> y = torch.stack([stream(x[..., t]) for t in range(30)], dim=-1)
+    >>> torch.allclose(y, layer(x)[0], atol=1e-6)
+    True
+    """
+
+    def __init__(self, layer: "CausalConv1d", batch: int = 1) -> None:
+        rows = as_int(batch)
+        if rows is None or rows < 1:
+            raise ArgumentError(f"batch must be an integer of at least 1, got {batch!r}.")
+        self.batch = rows
+        self._layer = layer
+        self._slots = layer.dilation[0] * (layer.kernel_size[0] - 1) + 1
+        self._at = 0  # where the next input goes
+        self._ring = torch.zeros(self._slots, rows, layer.in_channels)
+        self.refresh()
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Take over the layer's weights, dtype and device as they are now; the state stays."""
+        layer, G = self._layer, self._layer.groups
+        with torch.inference_mode(False):  # tensors made in inference mode could not be written to outside of it
+            self._weight = layer.weight.detach().clone()
+            self._bias = None if layer.bias is None else layer.bias.detach().clone()
+            # (G, K * C, O): one product for all taps
+            self._taps = self._weight.unflatten(0, (G, -1)).permute(0, 3, 2, 1).flatten(1, 2).contiguous()
+            self._ring = self._ring.clone().to(self._weight)
+        reach = torch.arange(layer.kernel_size[0], device=self._ring.device) - (layer.kernel_size[0] - 1)
+        self._back = reach * layer.dilation[0]  # from the newest input to that of each tap
+        self._tensors, self._arrays = tensors_like(self._weight), arrays_like(self._weight)
+
+    @torch.no_grad()
+    def __call__(self, x: Array) -> Array:
+        """The outputs for a step or a chunk of steps x, and the state moves on."""
+        kind = self._tensors if isinstance(x, Tensor) else self._arrays
+        B, C = self._ring.shape[1:]
+        shape = tuple(x.shape) if kind.takes(x) else ()
+        given: Any = x if isinstance(x, Tensor) or not shape else torch.from_numpy(x.copy()).to(self._ring)
+        if shape == (B, C):
+            y = self._step(given)
+        elif B == 1 and shape == (C,):
+            y = self._step(given[None])[0]
+        elif len(shape) == 3 and shape[:2] == (B, C):
+            options = {"dilation": self._layer.dilation[0], "groups": self._layer.groups}
+            y, self.state = causal_convolution(given, self._weight, self._bias, state=self.state, **options)
+        else:
+            step = f"({B}, {C}) or ({C},)" if B == 1 else f"({B}, {C})"
+            expected = f"one step {step} or a chunk ({B}, {C}, time) of {kind.name}"
+            raise ShapeError(f"x must be {expected}, got {described(x)}.")
+        return y if isinstance(x, Tensor) else y.numpy(force=True)
+
+    def _step(self, x: Tensor) -> Tensor:
+        """(B, C_in) -> (B, C_out)."""
+        B, G = len(x), self._layer.groups
+        self._ring[self._at] = x
+        read = self._ring.index_select(0, (self._back + self._at).remainder_(self._slots))  # (K, B, C_in)
+        self._at = (self._at + 1) % self._slots
+        rows = read.unflatten(2, (G, -1)).permute(2, 1, 0, 3).reshape(G, B, -1)
+        y = (rows @ self._taps).transpose(0, 1).reshape(B, -1)
+        return y if self._bias is None else y.add_(self._bias)
+
+    @property
+    def state(self) -> Tensor:
+        """A copy of the last inputs, oldest first: (batch, C_in, dilation * (K - 1)). It can be assigned."""
+        newest = torch.arange(1 - self._slots, 0, device=self._ring.device) + self._at
+        inputs: Tensor = self._ring[newest.remainder(self._slots)]
+        return inputs.permute(1, 2, 0).contiguous()
+
+    @state.setter
+    def state(self, state: Tensor) -> None:
+        slots, B, C = self._ring.shape
+        like = (tuple(state.shape), state.dtype) if isinstance(state, Tensor) else None
+        if like != ((B, C, slots - 1), self._ring.dtype):
+            raise ShapeError(f"the state must be {(B, C, slots - 1)} of {self._ring.dtype}, got {described(state)}.")
+        self._ring[: slots - 1] = state.detach().permute(2, 0, 1)
+        self._at = slots - 1
+
+    def reset(self, rows: int | Sequence[int] | Tensor | None = None) -> None:
+        """Start afresh: ``rows``, indices or a bool mask (batch,), have seen nothing yet; all by default."""
+        index = slice(None) if rows is None else torch.as_tensor(rows, device=self._ring.device)
+        if isinstance(index, Tensor) and index.numel() == 0:
+            return
+        try:
+            self._ring[:, index] = 0
+        except IndexError as error:
+            raise ArgumentError(
+                f"rows must be integers from 0 to {self.batch - 1} or a bool mask ({self.batch},), got {rows}."
+            ) from error
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """A copy of the state by name, {"x": ...}, as safetensors saves it."""
+        return {"x": self.state}
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Go on from what ``state_dict`` gave, in this stream or another of the same sizes and dtype."""
+        if set(state_dict) != {"x"}:
+            raise ArgumentError(f"the state of this stream is ['x'] by name, got {list(state_dict)}.")
+        self.state = state_dict["x"]
+
+    def __repr__(self) -> str:
+        return f"ConvolutionStream({self._layer}, batch={self.batch})"

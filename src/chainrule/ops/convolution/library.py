@@ -1,0 +1,39 @@
+"""torch's own convolution, for the shapes where it is the faster one: wide ones, and images of short lines."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn.functional import conv1d, conv2d, conv3d, pad
+
+from chainrule.ops.convolution import kernels
+from chainrule.ops.convolution.geometry import Geometry
+
+__all__ = ["convolution", "why_faster"]
+
+_WIDE = {1: 192, 2: 64, 3: 64}  # channels of a group, of both sides; measured, as all below, forward and backward
+_SOME = 16
+_WASTE = 0.85  # of the lanes of the vectors that a line of outputs fills
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
+    padding = tuple(geometry.before)
+    if padding != tuple(geometry.after):
+        x, padding = pad(x, geometry.pads), (0,) * len(padding)
+    op = {1: conv1d, 2: conv2d, 3: conv3d}[len(padding)]
+    y: Tensor = op(x, weight, bias, tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups)
+    return y.contiguous()
+
+
+def why_faster(y: Sequence[int], weight: Sequence[int], groups: int) -> str | None:
+    """Why torch's own takes less time than the kernels for y and weight of these shapes, in float32; None if not."""
+    dims, lanes = len(y) - 2, kernels.lanes()
+    channels = min(weight[1], weight[0] // groups)
+    if channels >= _WIDE[dims]:
+        return f"torch's own takes less time with {channels} channels and more"
+    if dims > 1 and y[-1] < lanes:
+        return f"torch's own takes less time with lines of {y[-1]} outputs, which fill no vector of {lanes}"
+    filled = y[-1] / (-(-y[-1] // lanes) * lanes)
+    if dims > 1 and channels >= _SOME and filled < _WASTE:
+        return f"torch's own takes less time with lines of {y[-1]} outputs: {filled:.0%} of vectors of {lanes}"
+    return None
