@@ -31,7 +31,7 @@ check: $(READY)
 # python itself is not instrumented: the libraries have to be there before it starts, and it leaks by design.
 SANITIZED := build/sanitize
 # What is slow and reads no other memory than the rest; and the forks of a data loader, which hung once here, never without.
-NOT_SANITIZED := thousand or formula or compile or second or python_threads or data_loader
+NOT_SANITIZED := thousand or formula or compile or second or python_threads or data_loader or fourier
 sanitize: export CXX = g++
 sanitize: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
@@ -40,4 +40,5 @@ sanitize: $(READY)
 	LD_PRELOAD="$$(for name in asan ubsan stdc++; do $(CXX) -print-file-name=lib$$name.so; done | xargs)" \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
 	CHAINRULE_SANITIZED=$(SANITIZED)/site $(BIN)/python -m pytest -p tests.sanitized --quiet --capture=sys \
-	    -k "not ($(NOT_SANITIZED))" tests/ops/recurrence tests/nn/test_recurrence.py tests/nn/test_streaming.py
+	    -k "not ($(NOT_SANITIZED))" tests/ops/recurrence tests/ops/convolution/test_kernels.py \
+	    tests/nn/test_recurrence.py tests/nn/test_streaming.py

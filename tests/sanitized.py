@@ -1,9 +1,9 @@
-"""A pytest plugin, used by `make sanitize`: the kernels' tests run an instrumented build of the extension module.
+"""A pytest plugin, used by `make sanitize`: the kernels' tests run an instrumented build of the extension modules.
 
     python -m pytest -p tests.sanitized ...
 
-with the folder of the instrumented module in CHAINRULE_SANITIZED and the sanitizers' libraries in LD_PRELOAD. It stands
-in the place of the installed module in this process and in those that it forks; nothing is overwritten.
+with the folder of the instrumented modules in CHAINRULE_SANITIZED and the sanitizers' libraries in LD_PRELOAD. They
+stand in the place of the installed ones in this process and in those that it forks; nothing is overwritten.
 """
 
 import importlib.util
@@ -15,18 +15,20 @@ from pathlib import Path
 import pytest
 
 _NAME = "chainrule.ops.recurrence.kernels._scan"
+_NAMES = (_NAME, "chainrule.ops.convolution.kernels._convolution")
 # What must be found, or the run proves nothing: a number past the end of a buffer, and an address that is not aligned.
 _PLANTED = {"heap-buffer-overflow": "17, x, y", "misaligned address": "8, x + 1, y"}
 
 
 def pytest_configure() -> None:
-    """Load the instrumented module before anything imports chainrule."""
-    (path,) = Path(os.environ["CHAINRULE_SANITIZED"]).rglob("_scan.*.so")
-    spec = importlib.util.spec_from_file_location(_NAME, path)
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[_NAME] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[_NAME])
+    """Load the instrumented modules before anything imports chainrule."""
+    for name in _NAMES:
+        (path,) = Path(os.environ["CHAINRULE_SANITIZED"]).rglob(f"{name.rpartition('.')[2]}.*.so")
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
 
 
 def pytest_sessionstart() -> None:

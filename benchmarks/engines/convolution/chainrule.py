@@ -1,11 +1,13 @@
 """chainrule.functional."""
 
+import torch
 from torch import Tensor
 
-from benchmarks.convolutions import ConvolutionPoint
+from benchmarks.convolutions import LAYERS, ConvolutionPoint, inputs, weights
 from benchmarks.engines import Built
 from benchmarks.engines.convolution.torch import built
 from chainrule.functional import convolution
+from chainrule.nn import CausalConv1d
 from chainrule.ops import blocks
 
 __all__ = ["build"]
@@ -20,4 +22,27 @@ def build(point: ConvolutionPoint, threads: int) -> Built:
     def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return convolution(x, weight, bias, padding=s.padding, dilation=s.dilation, groups=s.groups)
 
+    if point.task == "stream":
+        return _stream(point, threads)
     return built(point, threads, convolve, causal, blocks.release)
+
+
+def _stream(point: ConvolutionPoint, threads: int) -> Built:
+    torch.set_num_threads(threads)
+    torch.inference_mode().__enter__()
+    s = point.shape
+    layers = [CausalConv1d(s.C, s.O, s.K, dilation=2**n) for n in range(LAYERS)]
+    for layer in layers:
+        for own, given in zip((layer.weight, layer.bias), weights(point), strict=True):
+            assert own is not None
+            own.copy_(torch.from_numpy(given))
+    streams = [layer.stream(s.B) for layer in layers]
+    x_t = torch.from_numpy(inputs(point)[0])[..., 0]
+
+    def step() -> Tensor:
+        y = x_t
+        for stream in streams:
+            y = y + torch.relu(stream(y))
+        return y
+
+    return Built({"stream": step})

@@ -6,13 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.convolutions import ConvolutionPoint, inputs, weights
+from benchmarks.convolutions import LAYERS, ConvolutionPoint, inputs, weights
 from benchmarks.engines import Built, Call
 
 __all__ = ["build", "built"]
 
 _Convolve = Callable[[Tensor, Tensor, Tensor], Tensor]
-_LAYERS = 8
 
 
 def build(point: ConvolutionPoint, threads: int) -> Built:
@@ -26,7 +25,29 @@ def build(point: ConvolutionPoint, threads: int) -> Built:
     def causal(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
         return functional.conv1d(functional.pad(x, (dilation * (s.K - 1), 0)), weight, bias, dilation=dilation)
 
+    if point.task == "stream":
+        return _stream(point, threads, causal)
     return built(point, threads, convolve, causal)
+
+
+def _stream(point: ConvolutionPoint, threads: int, causal: Callable[[Tensor, Tensor, Tensor, int], Tensor]) -> Built:
+    """The last output of the window that it depends on, computed whole at every step."""
+    torch.set_num_threads(threads)
+    torch.inference_mode().__enter__()
+    s = point.shape
+    weight, bias = map(torch.from_numpy, weights(point))
+    x_t = torch.from_numpy(inputs(point)[0])
+    window = torch.zeros(s.B, s.C, 1 + sum((s.K - 1) * 2**n for n in range(LAYERS)))
+
+    def step() -> Tensor:
+        nonlocal window
+        window = torch.cat([window[..., 1:], x_t], dim=-1)
+        y = window
+        for n in range(LAYERS):
+            y = y + functional.relu(causal(y, weight, bias, 2**n))
+        return y[..., -1]
+
+    return Built({"window": step})
 
 
 def built(
@@ -43,7 +64,7 @@ def built(
     if point.task == "forward":
         torch.inference_mode().__enter__()
         return Built({"layer": lambda: convolve(x, weight, bias)}, release=release)
-    layers = _LAYERS if point.task == "model" else 1
+    layers = LAYERS if point.task == "model" else 1
     parameters = [(weight.clone().requires_grad_(), bias.clone().requires_grad_()) for _ in range(layers)]
     leaves = [x.requires_grad_(), *(each for pair in parameters for each in pair)]
 

@@ -81,8 +81,8 @@ class ConvolutionStream:
         elif B == 1 and shape == (C,):
             y = self._step(given[None])[0]
         elif len(shape) == 3 and shape[:2] == (B, C):
-            options = {"dilation": self._layer.dilation[0], "groups": self._layer.groups}
-            y, self.state = causal_convolution(given, self._weight, self._bias, state=self.state, **options)
+            d, G = self._layer.dilation[0], self._layer.groups
+            y, self.state = causal_convolution(given, self._weight, self._bias, state=self.state, dilation=d, groups=G)
         else:
             step = f"({B}, {C}) or ({C},)" if B == 1 else f"({B}, {C})"
             expected = f"one step {step} or a chunk ({B}, {C}, time) of {kind.name}"
@@ -103,8 +103,8 @@ class ConvolutionStream:
     def state(self) -> Tensor:
         """A copy of the last inputs, oldest first: (batch, C_in, dilation * (K - 1)). It can be assigned."""
         newest = torch.arange(1 - self._slots, 0, device=self._ring.device) + self._at
-        inputs: Tensor = self._ring[newest.remainder(self._slots)]
-        return inputs.permute(1, 2, 0).contiguous()
+        inputs: Tensor = self._ring[newest.remainder(self._slots)].permute(1, 2, 0).contiguous()
+        return inputs
 
     @state.setter
     def state(self, state: Tensor) -> None:
