@@ -41,6 +41,13 @@ def test_chunked_is_whole(options: dict[str, Any], batch: int, cuts: list[int]) 
     close(stream.state, last)
 
 
+def test_a_long_stream_moves_its_past() -> None:
+    one = layer(kernel_size=2, dilation=300)
+    x = torch.randn(1, 4, 1500, dtype=torch.float64)
+    stream = one.stream()
+    close(torch.stack([stream(x[..., t]) for t in range(1500)], dim=-1), one(x)[0])
+
+
 def test_arrays_and_single_rows() -> None:
     one = layer(kernel_size=3, dilation=2)
     x = torch.randn(4, T, dtype=torch.float64)

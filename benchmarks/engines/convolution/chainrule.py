@@ -29,13 +29,14 @@ def build(point: ConvolutionPoint, threads: int) -> Built:
 
 def _stream(point: ConvolutionPoint, threads: int) -> Built:
     torch.set_num_threads(threads)
-    torch.inference_mode().__enter__()
     s = point.shape
     layers = [CausalConv1d(s.C, s.O, s.K, dilation=2**n) for n in range(LAYERS)]
-    for layer in layers:
-        for own, given in zip((layer.weight, layer.bias), weights(point), strict=True):
-            assert own is not None
-            own.copy_(torch.from_numpy(given))
+    with torch.no_grad():
+        for layer in layers:
+            layer.weight.copy_(torch.from_numpy(weights(point)[0]))
+            if layer.bias is not None:
+                layer.bias.zero_()
+    torch.inference_mode().__enter__()
     streams = [layer.stream(s.B) for layer in layers]
     x_t = torch.from_numpy(inputs(point)[0])[..., 0]
 

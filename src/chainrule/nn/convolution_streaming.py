@@ -1,7 +1,7 @@
 """Streaming of a causal convolution: one step at a time, at a cost that the kernel's size alone decides."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvolutionStream"]
 
+_ROOM = 256  # steps between two moves of the past, at least
+
 
 class ConvolutionStream:
     """A :class:`CausalConv1d` that is fed as its input arrives, ``y = stream(x)``; made by ``layer.stream(batch)``.
@@ -25,8 +27,9 @@ class ConvolutionStream:
     - one step, (batch, C_in) -> (batch, C_out), or (C_in,) -> (C_out,) where batch is 1
     - a chunk of steps, (batch, C_in, time) -> (batch, C_out, time)
 
-    The outputs are those of the layer for the whole sequence to rounding, however it is cut into calls. The last inputs
-    stand in a ring: a step writes one of them and reads as many as the kernel has taps, however large the dilation.
+    The outputs are those of the layer for the whole sequence to rounding, however it is cut into calls. A step writes
+    one input and reads as many as the kernel has taps, however large the dilation; now and then the inputs that are
+    still needed are moved to the beginning of their memory, one a step on the average.
     Streaming is inference: no gradient flows through it.
 
     The weights are copied when the stream is made; later changes of them are not seen until ``refresh()``. Streams of
@@ -50,9 +53,9 @@ class ConvolutionStream:
             raise ArgumentError(f"batch must be an integer of at least 1, got {batch!r}.")
         self.batch = rows
         self._layer = layer
-        self._slots = layer.dilation[0] * (layer.kernel_size[0] - 1) + 1
-        self._at = 0  # where the next input goes
-        self._ring = torch.zeros(self._slots, rows, layer.in_channels)
+        self._reach = layer.dilation[0] * (layer.kernel_size[0] - 1)
+        self._past = torch.zeros(self._reach + max(self._reach, _ROOM), rows, layer.in_channels)
+        self._at = self._reach  # where the next input goes
         self.refresh()
 
     @torch.no_grad()
@@ -64,64 +67,77 @@ class ConvolutionStream:
             self._bias = None if layer.bias is None else layer.bias.detach().clone()
             # (G, K * C, O): one product for all taps
             self._taps = self._weight.unflatten(0, (G, -1)).permute(0, 3, 2, 1).flatten(1, 2).contiguous()
-            self._ring = self._ring.clone().to(self._weight)
-        reach = torch.arange(layer.kernel_size[0], device=self._ring.device) - (layer.kernel_size[0] - 1)
-        self._back = reach * layer.dilation[0]  # from the newest input to that of each tap
+            self._past = self._past.clone().to(self._weight)
         self._tensors, self._arrays = tensors_like(self._weight), arrays_like(self._weight)
 
-    @torch.no_grad()
     def __call__(self, x: Array) -> Array:
         """The outputs for a step or a chunk of steps x, and the state moves on."""
-        kind = self._tensors if isinstance(x, Tensor) else self._arrays
-        B, C = self._ring.shape[1:]
-        shape = tuple(x.shape) if kind.takes(x) else ()
-        given: Any = x if isinstance(x, Tensor) or not shape else torch.from_numpy(x.copy()).to(self._ring)
+        if not isinstance(x, Tensor):
+            if not self._arrays.takes(x):
+                raise self._refusal(x)
+            y: Tensor = self(torch.from_numpy(x.copy()).to(self._past))
+            return y.numpy(force=True)
+        if torch.is_grad_enabled():
+            with torch.no_grad():
+                return self(x)
+        if not self._tensors.takes(x):
+            raise self._refusal(x)
+        _, B, C = self._past.shape
+        shape = tuple(x.shape)
         if shape == (B, C):
-            y = self._step(given)
-        elif B == 1 and shape == (C,):
-            y = self._step(given[None])[0]
-        elif len(shape) == 3 and shape[:2] == (B, C):
+            return self._step(x)
+        if B == 1 and shape == (C,):
+            return self._step(x[None])[0]
+        if len(shape) == 3 and shape[:2] == (B, C):
             d, G = self._layer.dilation[0], self._layer.groups
-            y, self.state = causal_convolution(given, self._weight, self._bias, state=self.state, dilation=d, groups=G)
-        else:
-            step = f"({B}, {C}) or ({C},)" if B == 1 else f"({B}, {C})"
-            expected = f"one step {step} or a chunk ({B}, {C}, time) of {kind.name}"
-            raise ShapeError(f"x must be {expected}, got {described(x)}.")
-        return y if isinstance(x, Tensor) else y.numpy(force=True)
+            y, self.state = causal_convolution(x, self._weight, self._bias, state=self.state, dilation=d, groups=G)
+            return y
+        raise self._refusal(x)
+
+    def _refusal(self, x: object) -> ShapeError:
+        _, B, C = self._past.shape
+        kind = self._tensors if isinstance(x, Tensor) else self._arrays
+        step = f"({B}, {C}) or ({C},)" if B == 1 else f"({B}, {C})"
+        expected = f"one step {step} or a chunk ({B}, {C}, time) of {kind.name}"
+        return ShapeError(f"x must be {expected}, got {described(x)}.")
 
     def _step(self, x: Tensor) -> Tensor:
         """(B, C_in) -> (B, C_out)."""
-        B, G = len(x), self._layer.groups
-        self._ring[self._at] = x
-        read = self._ring.index_select(0, (self._back + self._at).remainder_(self._slots))  # (K, B, C_in)
-        self._at = (self._at + 1) % self._slots
-        rows = read.unflatten(2, (G, -1)).permute(2, 1, 0, 3).reshape(G, B, -1)
-        y = (rows @ self._taps).transpose(0, 1).reshape(B, -1)
+        P, G = self._reach, self._layer.groups
+        if self._at == len(self._past):
+            self._past[:P] = self._past[self._at - P :].clone()
+            self._at = P
+        self._past[self._at].copy_(x)
+        read = self._past[self._at - P : self._at + 1 : self._layer.dilation[0]].transpose(0, 1)  # (B, K, C_in)
+        self._at += 1
+        if G == 1:
+            rows, taps = read.reshape(len(x), -1), self._taps[0]
+            return rows @ taps if self._bias is None else torch.addmm(self._bias, rows, taps)
+        groups = read.unflatten(2, (G, -1)).permute(2, 0, 1, 3).flatten(2)
+        y: Tensor = (groups @ self._taps).transpose(0, 1).reshape(len(x), -1)
         return y if self._bias is None else y.add_(self._bias)
 
     @property
     def state(self) -> Tensor:
         """A copy of the last inputs, oldest first: (batch, C_in, dilation * (K - 1)). It can be assigned."""
-        newest = torch.arange(1 - self._slots, 0, device=self._ring.device) + self._at
-        inputs: Tensor = self._ring[newest.remainder(self._slots)].permute(1, 2, 0).contiguous()
-        return inputs
+        last: Tensor = self._past[self._at - self._reach : self._at].permute(1, 2, 0).contiguous()
+        return last
 
     @state.setter
     def state(self, state: Tensor) -> None:
-        slots, B, C = self._ring.shape
-        like = (tuple(state.shape), state.dtype) if isinstance(state, Tensor) else None
-        if like != ((B, C, slots - 1), self._ring.dtype):
-            raise ShapeError(f"the state must be {(B, C, slots - 1)} of {self._ring.dtype}, got {described(state)}.")
-        self._ring[: slots - 1] = state.detach().permute(2, 0, 1)
-        self._at = slots - 1
+        expected = (*self._past.shape[1:], self._reach)
+        if not isinstance(state, Tensor) or (tuple(state.shape), state.dtype) != (expected, self._past.dtype):
+            raise ShapeError(f"the state must be {expected} of {self._past.dtype}, got {described(state)}.")
+        self._past[: self._reach] = state.detach().permute(2, 0, 1)
+        self._at = self._reach
 
     def reset(self, rows: int | Sequence[int] | Tensor | None = None) -> None:
         """Start afresh: ``rows``, indices or a bool mask (batch,), have seen nothing yet; all by default."""
-        index = slice(None) if rows is None else torch.as_tensor(rows, device=self._ring.device)
+        index = slice(None) if rows is None else torch.as_tensor(rows, device=self._past.device)
         if isinstance(index, Tensor) and index.numel() == 0:
             return
         try:
-            self._ring[:, index] = 0
+            self._past[:, index] = 0
         except IndexError as error:
             raise ArgumentError(
                 f"rows must be integers from 0 to {self.batch - 1} or a bool mask ({self.batch},), got {rows}."
