@@ -1,87 +1,10 @@
 // The correlation of a source with a kernel: the forward pass, and the gradient towards the input.
-//
-// A tile is R output channels by U vectors of outputs. Its R * U sums stay in registers for all channels and taps:
-// each vector of the source that is loaded serves R sums, and each weight, spread over a vector, serves U.
 #pragma once
 
-#include <utility>
-
 #include "../../compiled/threads.hpp"
-#include "window.hpp"
+#include "correlate_tile.hpp"
 
 namespace chainrule::LEVEL {
-
-inline constexpr int most_channels = accumulators / 3;
-inline constexpr int most_vectors(int channels) { return std::min(8, accumulators / channels); }
-
-// Where outputs go. Vector u of channel r is at data + r * channel + to[u]; its first n lanes exist, pace apart.
-template <class S> struct Sink {
-    S* data;
-    int64_t channel, pace;
-    int n;
-};
-
-template <class S> struct Panel {
-    const S* weights;  // the biases of R channels; then for each source channel and tap, R weights
-    int64_t channels, taps;
-};
-
-template <class S, int R, int U>
-void correlate_tile(const Panel<S>& panel, const Window<S>& window, const int64_t* from, const Sink<S>& sink,
-                    const int64_t* to) {
-    const S* w = panel.weights;
-    Vector<S> sums[R][U];
-#pragma GCC unroll 32
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 32
-        for (int u = 0; u < U; ++u) sums[r][u] = spread(w[r]);
-    }
-    w += R;
-    const S* x[U];
-#pragma GCC unroll 32
-    for (int u = 0; u < U; ++u) x[u] = window.data + from[u];
-    const int64_t* taps = window.taps.data();
-    for (int64_t c = 0; c < panel.channels; ++c) {
-        for (int64_t k = 0; k < panel.taps; ++k, w += R) {
-            Vector<S> read[U];
-#pragma GCC unroll 32
-            for (int u = 0; u < U; ++u) read[u] = load(x[u] + taps[k]);
-#pragma GCC unroll 32
-            for (int r = 0; r < R; ++r) {
-                const Vector<S> weight = spread(w[r]);
-#pragma GCC unroll 32
-                for (int u = 0; u < U; ++u) sums[r][u] += weight * read[u];
-            }
-        }
-#pragma GCC unroll 32
-        for (int u = 0; u < U; ++u) x[u] += window.channel;
-    }
-#pragma GCC unroll 32
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 32
-        for (int u = 0; u < U; ++u) {
-            S* y = sink.data + r * sink.channel + to[u];
-            if (sink.pace == 1)
-                store(y, sums[r][u], sink.n);
-            else
-                for (int i = 0; i < sink.n; ++i) y[i * sink.pace] = sums[r][u][i];
-        }
-    }
-}
-
-template <class S>
-using CorrelateTile = void (*)(const Panel<S>&, const Window<S>&, const int64_t*, const Sink<S>&, const int64_t*);
-
-// The tile of R channels and U vectors.
-template <class S> CorrelateTile<S> correlate_tile_for(int64_t R, int64_t U) {
-    constexpr auto tiles = []<int... r>(std::integer_sequence<int, r...>) {
-        constexpr auto row = []<int R, int... u>(std::integer_sequence<int, u...>) {
-            return std::array<CorrelateTile<S>, 8>{(u < most_vectors(R) ? correlate_tile<S, R, std::min(u + 1, most_vectors(R))> : nullptr)...};
-        };
-        return std::array<std::array<CorrelateTile<S>, 8>, most_channels>{row.template operator()<r + 1>(std::make_integer_sequence<int, 8>())...};
-    }(std::make_integer_sequence<int, most_channels>());
-    return tiles[size_t(R - 1)][size_t(U - 1)];
-}
 
 // Of the kernel w (G, O, C, K), O the channels of the result here: where number (o, c, entry) of a group lies.
 struct Layout {
@@ -109,7 +32,8 @@ public:
           bias_(static_cast<const S*>(bias)), layout_(layout), result_(static_cast<S*>(result)), sizes_(sizes),
           tiles_(O, most_channels), taps_(reach[0].taps * reach[1].taps * reach[2].taps),
           box_size_(reach, C, lanes<S>, outputs_in_a_box(), 1 << 15),
-          items_(is_forward ? forward_items(call, reach, box_size_, 1) : input_gradient_items(call, reach, box_size_)) {}
+          items_(is_forward ? forward_items(call, reach, box_size_, 1)
+                            : input_gradient_items(call, reach, box_size_)) {}
 
     int64_t workspace() const { return packed() + call_.threads * room(); }
 
@@ -166,7 +90,8 @@ private:
     }
 
     // The vectors of a box. A row's last one ends where the row does: it may compute some outputs a second time.
-    void set_places(const Window<S>& window, const Box& box, std::vector<int64_t>& from, std::vector<int64_t>& to) const {
+    void set_places(const Window<S>& window, const Box& box, std::vector<int64_t>& from,
+                    std::vector<int64_t>& to) const {
         from.clear(), to.clear();
         const auto at = [&](int a, int64_t q) { return reach_[a].start + reach_[a].pace * (box.begin[a] + q); };
         for (int64_t i = 0; i < box.length[0]; ++i)
@@ -199,7 +124,8 @@ private:
 template <class S, class Work> void forward_correlation(const Call& call, const Work& work) {
     const auto& a = call.axes;
     const Reach reach[3] = {forward_reach(a[0]), forward_reach(a[1]), forward_reach(a[2])};
-    const int64_t K = a[0].kernel * a[1].kernel * a[2].kernel, sizes[3] = {a[0].positions, a[1].positions, a[2].positions};
+    const int64_t sizes[3] = {a[0].positions, a[1].positions, a[2].positions};
+    const int64_t K = a[0].kernel * a[1].kernel * a[2].kernel;
     const Source<S> x{static_cast<const S*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}};
     work(Correlation<S>(call, x, reach, call.C, call.O, {call.O * call.C * K, call.C * K, K}, call.bias, call.y, sizes,
                         true));

@@ -1,6 +1,4 @@
 // The kernels of one instruction level; CMake compiles this file once for each.
-#include <array>
-
 #include "correlate.hpp"
 #include "kernel_gradient.hpp"
 

@@ -28,7 +28,7 @@ inline Reach forward_reach(const Axis& a) {
     return {a.positions, a.stride, a.size, a.kernel, -a.before, a.dilation, 0, 1, 0, 1};
 }
 
-// dx at h = s q + phase is the sum over those i for which s divides h + before - d i, which is s times a position of dy.
+// dx at h = s q + phase is the sum over those i for which s divides h + before - d i: s times a position of dy.
 // They are every (s / gcd(s, d))th; taken from the last one down, their positions in dy ascend.
 inline Reach input_gradient_reach(const Axis& a, int64_t phase) {
     const int64_t s = a.stride, every = s / std::gcd(s, a.dilation);
@@ -56,8 +56,8 @@ struct Split {
     int64_t longest() const { return pieces ? (count + pieces - 1) / pieces : 0; }
 };
 
-// How long boxes are: so short that the window of one, of all channels, stays in the caches. They hold about `positions`
-// outputs, and their windows about `budget` numbers at most.
+// How long boxes are: so short that the window of one, of all channels, stays in the caches. They hold about
+// `positions` outputs, and their windows about `budget` numbers at most.
 struct BoxSize {
     int64_t n[3] = {1, 1, 1};
 
@@ -81,7 +81,8 @@ struct BoxSize {
         for (int a = 0; a < 3; ++a)
             if (n[a] < reach[a].count) return 1;
         const int64_t window = channels * reach[0].span(n[0]) * reach[1].span(n[1]) * reach[2].span(n[2]);
-        return std::clamp<int64_t>(std::min(positions / (n[0] * n[1] * n[2]), budget / window), 1, std::max<int64_t>(1, B));
+        const int64_t fit = std::min(positions / (n[0] * n[1] * n[2]), budget / window);
+        return std::clamp<int64_t>(fit, 1, std::max<int64_t>(1, B));
     }
 
     Box largest() const { return {{0, 0, 0}, {n[0], n[1], n[2]}}; }

@@ -30,14 +30,15 @@ template <class S> class Window {
 
 public:
     const S* data;
-    int64_t row, channel, step[2];     // from row to row, from channel to channel, from output to output in the outer axes
-    std::vector<int64_t> taps;         // where each tap of the box's first output lies
+    int64_t row, channel, step[2];  // from row to row, channel to channel, and output to output in the outer two axes
+    std::vector<int64_t> taps;      // where each tap of the box's first output lies
 
     Window(const Source<S>& source, const Reach (&reach)[3], int64_t channels, S* room)
         : source_(source), reach_(reach), channels_(channels), room_(room) {}
 
     static int64_t room(const Reach (&reach)[3], int64_t channels, const Box& box) {
-        return channels * rows(reach[0], box.length[0]) * rows(reach[1], box.length[1]) * width(reach[2], box.length[2]);
+        const int64_t lines = rows(reach[0], box.length[0]) * rows(reach[1], box.length[1]);
+        return channels * lines * width(reach[2], box.length[2]);
     }
 
     // Returns whether steps, taps and the box differ from those of the last call.
