@@ -33,7 +33,7 @@ def fit_command(
     dropout: Annotated[
         float | None,
         Option(
-            help="Share of features dropped in training; 0.2 for text and sound, else 0.",
+            help="Share of features dropped in training; 0.2 for text and sound (0.3 if 512 wide by default), else 0.",
             rich_help_panel="Model",
             show_default=False,
         ),

@@ -27,7 +27,11 @@ RunFolder = Annotated[Path, Argument(metavar="RUN", help="The folder that fit ma
 
 Hidden = Annotated[
     int | None,
-    Option(help="Features a step; 256 for text and sound, else 32.", rich_help_panel=_MODEL, show_default=False),
+    Option(
+        help="Features a step; 512 for rnn, gru, lstm on text, 256 for other text and sound, else 32.",
+        rich_help_panel=_MODEL,
+        show_default=False,
+    ),
 ]
 Window = Annotated[
     int | None,

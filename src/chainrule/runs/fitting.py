@@ -36,7 +36,6 @@ __all__ = ["fit", "load", "solved_exactly"]
 
 _AS_FOUND = Reading()
 _WINDOW = 64
-_DROPOUT = 0.2
 _RUNS: dict[str, type[SymbolRun] | type[SeriesRun] | type[ClassifierRun]] = {
     "symbols": SymbolRun,
     "series": SeriesRun,
@@ -93,11 +92,13 @@ def fit(
     Args:
         source: a file, a folder, the name of a built-in set, values in memory (NumPy, pandas), or data already read.
         model: ar, mlp, conv, rnn, gru or lstm; None takes gru, and conv for images.
-        hidden: features a step; None takes 256 for text and sound, 32 for series and what is labelled. Not for ar.
+        hidden: features a step; None takes 512 for rnn, gru and lstm on text, 256 for other networks on
+            text and sound, 32 for series and what is labelled. Not for ar.
         layers: None takes as many as the window needs for conv, else 1.
         window: steps that ar, mlp and conv see, and that gradients go back through; None takes 64, or a tenth of a
             short series; for a linear ar the order of least BIC up to that. Not for images.
-        dropout: share of features dropped in training; None takes 0.2 for networks of text and sound, else 0.
+        dropout: share of features dropped in training; None takes 0.2 for networks of text and sound (0.3 where hidden
+            too is left out and is 512), else 0.
         tied: the output weights are the embedding (symbols only).
         head: "gaussian" or "student", for real values.
         minutes: the budget in wall-clock time, 3 unless steps are given.
@@ -143,10 +144,10 @@ def fit(
         reading=reading,
         model=ModelConfig(
             name=model or ("conv" if images else "gru"),
-            hidden=(256 if isinstance(data, Symbols) else 32) if hidden is None else hidden,
+            hidden=_hidden(data, model) if hidden is None else hidden,
             layers=layers,
             window=window,
-            dropout=_dropout(data, model) if dropout is None else dropout,
+            dropout=_dropout(data, model, hidden) if dropout is None else dropout,
             tied=tied,
             head=head,
         ),
@@ -242,9 +243,22 @@ def _window(data: Data, transform: str, *, linear: bool) -> int:
     return select_order(Transform.fit(transform, train).apply(torch.from_numpy(train)), most)
 
 
-def _dropout(data: Data, model: str | None) -> float:
+def _hidden(data: Data, model: str | None) -> int:
+    """In a minute or two a wide network learns more of a text than a narrow one that sees three times as much of it."""
+    if _recurrent_on_text(data, model):
+        return 512
+    return 256 if isinstance(data, Symbols) else 32
+
+
+def _dropout(data: Data, model: str | None, hidden: int | None) -> float:
     """Networks see a text many times over within minutes, and learn it by heart; series they are slower to."""
-    return _DROPOUT if isinstance(data, Symbols) and model != "ar" else 0.0
+    if hidden is None and _recurrent_on_text(data, model):
+        return 0.3
+    return 0.2 if isinstance(data, Symbols) and model != "ar" else 0.0
+
+
+def _recurrent_on_text(data: Data, model: str | None) -> bool:
+    return isinstance(data, Symbols) and data.rate is None and model in (None, "rnn", "gru", "lstm")
 
 
 def _stored(source: str) -> str:
