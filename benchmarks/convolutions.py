@@ -1,7 +1,5 @@
 """What is measured of convolutions: tasks, kinds and shapes; weights and inputs, alike in every engine; the targets."""
 
-import math
-from collections.abc import Callable
 from math import prod
 from typing import NamedTuple
 
@@ -9,7 +7,7 @@ import numpy as np
 
 from benchmarks.points import Array
 from benchmarks.results import Result
-from benchmarks.targets import line
+from benchmarks.targets import every, mean
 
 __all__ = ["LAYERS", "TASKS", "ConvolutionPoint", "ConvolutionShape", "grid", "inputs", "verdicts", "weights"]
 
@@ -134,32 +132,23 @@ def verdicts(results: list[Result], limit: float) -> list[str]:
     """Whether the run met each target, of which it measured something."""
     good = [r for r in results if r.problem is None]
     training = [r for r in good if r.point.task == "training"]
-    lines: list[str] = []
-
-    def mean(what: str, chosen: list[Result], target: float) -> None:
-        if chosen:
-            value = math.exp(sum(math.log(r.ratio) for r in chosen) / len(chosen))
-            lines.append(line(f"{what}, mean", f">= {target:g}x", f"{value:.2f}x", value >= target))
-
-    def every(what: str, chosen: list[Result], target: float, value: Callable[[Result], float]) -> None:
-        if chosen:
-            worst = min(chosen, key=value)
-            lines.append(line(what, f">= {target:g}", f"{value(worst):.2f} ({worst.point})", value(worst) >= target))
 
     def kind(*names: str) -> list[Result]:
         return [r for r in training if r.point.cell in names]
 
-    mean("1-D", kind("1-D"), 4.0)
-    every("1-D, to 64 channels", [r for r in kind("1-D") if r.point.shape.C <= 64], 1.3, lambda r: r.ratio)
-    every("1-D, more channels", [r for r in kind("1-D") if r.point.shape.C > 64], 0.95, lambda r: r.ratio)
-    every("depthwise, one channel", kind("special"), 8.0, lambda r: r.ratio)
-    mean("few input channels", kind("narrow"), 2.0)
-    every("2-D, wide", kind("wide"), 0.95, lambda r: r.ratio)
+    layered = [r for r in good if r.point.cell == _LAYERED]
     bound = [
         r for r in kind("1-D", "narrow", "wide") if r.point.shape.C * r.point.shape.K ** len(r.point.shape.size) >= 32
     ]
-    every("share of limit", bound, 0.6, lambda r: r.share(limit))
-    every("conv model, torch", [r for r in good if r.point.task == "model"], 2.0, lambda r: r.ratio)
-    every("streamed step, torch", [r for r in good if r.point.task == "stream"], 10.0, lambda r: r.ratio)
-    every("never slower than torch", [r for r in good if r.point.cell != _LAYERED], 0.95, lambda r: r.ratio_to("torch"))
-    return lines
+    return [
+        *mean("1-D", kind("1-D"), 4.0),
+        *every("1-D, to 64 channels", [r for r in kind("1-D") if r.point.shape.C <= 64], 1.3),
+        *every("1-D, more channels", [r for r in kind("1-D") if r.point.shape.C > 64], 0.95),
+        *every("depthwise, one channel", kind("special"), 8.0),
+        *mean("few input channels", kind("narrow"), 2.0),
+        *every("2-D, wide", kind("wide"), 0.95),
+        *every("share of limit", bound, 0.6, lambda r: r.share(limit)),
+        *every("conv model, torch", [r for r in layered if r.point.task == "model"], 2.0),
+        *every("streamed step, torch", [r for r in layered if r.point.task == "stream"], 10.0),
+        *every("never slower than torch", [r for r in good if r not in layered], 0.95, lambda r: r.ratio_to("torch")),
+    ]

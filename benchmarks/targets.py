@@ -6,7 +6,7 @@ from collections.abc import Callable
 from benchmarks.memory import GRAIN
 from benchmarks.results import Result
 
-__all__ = ["line", "verdicts"]
+__all__ = ["every", "mean", "verdicts"]
 
 _Value = Callable[[Result], float]
 
@@ -15,34 +15,37 @@ def verdicts(results: list[Result], limit: float) -> list[str]:
     """A line a target; those of which the run measured nothing are left out."""
     good = [r for r in results if r.problem is None]
     lines: list[str] = []
-
-    def mean(what: str, chosen: list[Result], target: float) -> None:
-        """The geometric mean of the ratios to the fastest peer."""
-        if chosen:
-            value = math.exp(sum(math.log(r.ratio) for r in chosen) / len(chosen))
-            lines.append(line(f"{what}, mean", f">= {target:g}x", f"{value:.2f}x", value >= target))
-
-    def every(what: str, chosen: list[Result], target: float, value: _Value = lambda r: r.ratio) -> None:
-        """The least of the values."""
-        if chosen:
-            worst = min(chosen, key=value)
-            got = f"{value(worst):.2f} ({worst.point.cell} {worst.point.shape})"
-            lines.append(line(what, f">= {target:g}", got, value(worst) >= target))
-
     for cell, target, least in (("rnn", 2.5, 1.3), ("gru", 2.5, 1.3), ("lstm", 1.5, 1.0)):
         chosen = [r for r in good if r.point.task == "training" and r.point.cell.startswith(cell)]
-        mean(f"training {cell}", chosen, target)
-        every(f"training {cell}, hidden <= 256", [r for r in chosen if r.point.shape.H <= 256], least)
-        every(f"training {cell}, hidden > 256", [r for r in chosen if r.point.shape.H > 256], 1.0)
+        lines += mean(f"training {cell}", chosen, target)
+        lines += every(f"training {cell}, hidden <= 256", [r for r in chosen if r.point.shape.H <= 256], least)
+        lines += every(f"training {cell}, hidden > 256", [r for r in chosen if r.point.shape.H > 256], 1.0)
     forward = [r for r in good if r.point.task == "forward"]
-    mean("forward", forward, 2.0)
-    every("forward", forward, 1.0)
+    lines += mean("forward", forward, 2.0)
+    lines += every("forward", forward, 1.0)
     large = [r for r in good if r.point.task == "training" and 128 <= r.point.shape.H <= 512 and r.point.shape.B >= 32]
-    every("share of limit, hidden 128-512", large, 0.6, lambda r: r.share(limit))
+    lines += every("share of limit, hidden 128-512", large, 0.6, lambda r: r.share(limit))
     step = [r for r in good if r.point[:2] == ("stream", "gru")]
-    every("streamed GRU, ONNX Runtime", step, 2.5, lambda r: r.ratio_to("onnxruntime"))
-    every("streamed GRU, torch", step, 10.0, lambda r: r.ratio_to("torch"))
+    lines += every("streamed GRU, ONNX Runtime", step, 2.5, lambda r: r.ratio_to("onnxruntime"))
+    lines += every("streamed GRU, torch", step, 10.0, lambda r: r.ratio_to("torch"))
     return lines + _costs(good) + _memory(good)
+
+
+def mean(what: str, chosen: list[Result], target: float) -> list[str]:
+    """The geometric mean of the ratios to the fastest peer; no line where nothing was measured."""
+    if not chosen:
+        return []
+    value = math.exp(sum(math.log(r.ratio) for r in chosen) / len(chosen))
+    return [_line(f"{what}, mean", f">= {target:g}x", f"{value:.2f}x", value >= target)]
+
+
+def every(what: str, chosen: list[Result], target: float, value: _Value = lambda r: r.ratio) -> list[str]:
+    """The least of the values."""
+    if not chosen:
+        return []
+    worst = min(chosen, key=value)
+    got = f"{value(worst):.2f} ({worst.point.cell} {worst.point.shape})"
+    return [_line(what, f">= {target:g}", got, value(worst) >= target)]
 
 
 def _costs(good: list[Result]) -> list[str]:
@@ -53,7 +56,7 @@ def _costs(good: list[Result]) -> list[str]:
         if found:
             cost, point = max(found)
             lines.append(
-                line(f"{option} on", f"<= {most:.0%}", f"{cost:+.1%} ({point.cell} {point.shape})", cost <= most)
+                _line(f"{option} on", f"<= {most:.0%}", f"{cost:+.1%} ({point.cell} {point.shape})", cost <= most)
             )
     return lines
 
@@ -69,9 +72,9 @@ def _memory(good: list[Result]) -> list[str]:
         return []
     worst = max(found, default=None)
     got = f"{worst[0]:.2f}x ({worst[1].task} {worst[1].cell} {worst[1].shape})" if worst else "at every point"
-    return [line("peak memory", "<= torch's", got, worst is None)]
+    return [_line("peak memory", "<= torch's", got, worst is None)]
 
 
-def line(what: str, target: str, got: str, met: bool) -> str:
+def _line(what: str, target: str, got: str, met: bool) -> str:
     """One target and what the run got."""
     return f"{'met' if met else 'NOT MET':<8}{what:<31}{target:<11}{got}"

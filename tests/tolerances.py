@@ -5,8 +5,8 @@ outputs, states and gradients alike. The same numbers hold locally and in CI.
 
 | compared                          | dtype   | relative bound                                 |
 |-----------------------------------|---------|------------------------------------------------|
-| formula with reference, torch     | float64 | 1e-10 (sums in another order, nothing else)    |
-| formula with reference, torch     | float32 | 2e-4                                           |
+| formula with reference, torch;    | float64 | 1e-10 (sums in another order, nothing else)    |
+| Fourier transform with torch      | float32 | 2e-4                                           |
 | kernels with reference (float64)  | float64 | 1e-10                                          |
 | kernels with reference (float64)  | float32 | 1e-6 (T + sqrt(H)): an error of the size of a  |
 |                                   |         | rounding is made at each step, and weights of  |

@@ -73,6 +73,22 @@ def test_what_lies_idle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(held) == 99_000
 
 
+def test_only_so_many_blocks_are_looked_through() -> None:
+    held = [blocks.empty(LIKE, SHAPE) for _ in range(blocks._KNOWN + 20)]
+    assert len({tensor.data_ptr() for tensor in held}) == len(held)
+    assert sum(map(len, blocks._blocks.values())) == blocks._KNOWN
+
+
+def test_blocks_pass_into_inference_mode_and_back() -> None:
+    with torch.inference_mode():
+        place = blocks.empty(LIKE, SHAPE).data_ptr()
+    weight = torch.ones((), requires_grad=True)
+    tensor = blocks.empty(LIKE, SHAPE).fill_(2)
+    assert tensor.data_ptr() == place
+    (gradient,) = torch.autograd.grad((weight * tensor).sum(), weight)
+    assert gradient == 2 * tensor.numel()
+
+
 def test_idle_blocks_can_be_given_back() -> None:
     held, idle = blocks.empty(LIKE, SHAPE), blocks.empty(LIKE, SHAPE)
     del idle

@@ -1,6 +1,6 @@
-"""Tensors and NumPy arrays handled alike, by their addresses: what a stream needs of either, and fast."""
+"""What streams share: tensors and NumPy arrays handled alike, by their addresses and fast; the rows of a batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -8,9 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule.errors import ArgumentError
+from chainrule.ops.arguments import as_int
 from chainrule.ops.recurrence.kernels import address
 
-__all__ = ["Array", "Kind", "arrays_like", "described", "tensors_like"]
+__all__ = ["Array", "Kind", "arrays_like", "checked_batch", "clear_rows", "described", "tensors_like"]
 
 Array = TypeVar("Array", Tensor, NDArray[Any])
 
@@ -62,3 +64,25 @@ def described(x: object) -> str:
     if isinstance(x, np.ndarray):
         return f"{x.shape} of numpy.{x.dtype}"
     return type(x).__name__
+
+
+def checked_batch(batch: object) -> int:
+    """How many sequences are streamed side by side."""
+    rows = as_int(batch)
+    if rows is None or rows < 1:
+        raise ArgumentError(f"batch must be an integer of at least 1, got {batch!r}.")
+    return rows
+
+
+def clear_rows(states: Iterable[Tensor], batch: int, rows: int | Sequence[int] | Tensor | None) -> None:
+    """Make ``rows`` of states (·, batch, ·) zero: indices or a bool mask (batch,); all where it is None."""
+    for state in states:
+        index = slice(None) if rows is None else torch.as_tensor(rows, device=state.device)
+        if isinstance(index, Tensor) and index.numel() == 0:
+            return
+        try:
+            state[:, index] = 0
+        except IndexError as error:
+            raise ArgumentError(
+                f"rows must be integers from 0 to {batch - 1} or a bool mask ({batch},), got {rows}."
+            ) from error

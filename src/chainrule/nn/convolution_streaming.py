@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.nn.arrays import Array, arrays_like, described, tensors_like
-from chainrule.ops.arguments import as_int
+from chainrule.nn.arrays import Array, arrays_like, checked_batch, clear_rows, described, tensors_like
 from chainrule.ops.convolution import causal_convolution
 
 if TYPE_CHECKING:
@@ -48,13 +47,10 @@ class ConvolutionStream:
     """
 
     def __init__(self, layer: "CausalConv1d", batch: int = 1) -> None:
-        rows = as_int(batch)
-        if rows is None or rows < 1:
-            raise ArgumentError(f"batch must be an integer of at least 1, got {batch!r}.")
-        self.batch = rows
+        self.batch = checked_batch(batch)
         self._layer = layer
         self._reach = layer.dilation[0] * (layer.kernel_size[0] - 1)
-        self._past = torch.zeros(self._reach + max(self._reach, _ROOM), rows, layer.in_channels)
+        self._past = torch.zeros(self._reach + max(self._reach, _ROOM), self.batch, layer.in_channels)
         self._at = self._reach  # where the next input goes
         self.refresh()
 
@@ -133,15 +129,7 @@ class ConvolutionStream:
 
     def reset(self, rows: int | Sequence[int] | Tensor | None = None) -> None:
         """Start afresh: ``rows``, indices or a bool mask (batch,), have seen nothing yet; all by default."""
-        index = slice(None) if rows is None else torch.as_tensor(rows, device=self._past.device)
-        if isinstance(index, Tensor) and index.numel() == 0:
-            return
-        try:
-            self._past[:, index] = 0
-        except IndexError as error:
-            raise ArgumentError(
-                f"rows must be integers from 0 to {self.batch - 1} or a bool mask ({self.batch},), got {rows}."
-            ) from error
+        clear_rows([self._past], self.batch, rows)
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of the state by name, {"x": ...}, as safetensors saves it."""

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.nn.arrays import Array, arrays_like, described, tensors_like
+from chainrule.nn.arrays import Array, arrays_like, checked_batch, clear_rows, described, tensors_like
 from chainrule.nn.recurrence import GRU, LSTM, RNN
 from chainrule.nn.recurrence_options import Optioned
-from chainrule.ops.arguments import as_int
 from chainrule.ops.recurrence import kernels
 from chainrule.ops.recurrence.reference import Weights
 
@@ -55,15 +54,12 @@ class Stream:
     """
 
     def __init__(self, layer: torch.nn.RNNBase, batch: int = 1) -> None:
-        rows = as_int(batch)
-        if rows is None or rows < 1:
-            raise ArgumentError(f"batch must be an integer of at least 1, got {batch!r}.")
         if layer.bidirectional:
             raise ArgumentError(
                 "a bidirectional layer cannot stream: its first output depends on the last step. Run it over whole "
                 "sequences, or make the layer with bidirectional=False."
             )
-        self.batch = rows
+        self.batch = rows = checked_batch(batch)
         self._layer = layer
         self._widths = {"h": layer.proj_size or layer.hidden_size}
         if layer.mode == "LSTM":
@@ -157,16 +153,7 @@ class Stream:
 
     def reset(self, rows: int | Sequence[int] | Tensor | None = None) -> None:
         """Start afresh: the state of ``rows``, indices or a bool mask (batch,), becomes zero; all by default."""
-        index = slice(None) if rows is None else torch.as_tensor(rows, device=self._state[0].device)
-        if isinstance(index, Tensor) and index.numel() == 0:
-            return
-        try:
-            for s in self._state:
-                s[:, index] = 0
-        except IndexError as error:
-            raise ArgumentError(
-                f"rows must be integers from 0 to {self.batch - 1} or a bool mask ({self.batch},), got {rows}."
-            ) from error
+        clear_rows(self._state, self.batch, rows)
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of the state by name, {"h": ...} or {"h": ..., "c": ...}, as safetensors saves it."""

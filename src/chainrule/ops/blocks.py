@@ -17,6 +17,7 @@ __all__ = ["empty", "release"]
 
 _LARGE = 1 << 18  # bytes; the C library keeps smaller blocks itself
 _IDLE = 1 << 28  # bytes that may lie idle when a new block is made
+_KNOWN = 128  # blocks that are looked through; who keeps more outputs than that does not wait for them all
 
 _blocks: dict[int, list[UntypedStorage]] = {}  # by size, the one asked for last at the end
 _lock = threading.Lock()
@@ -37,6 +38,8 @@ def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
                 tensor: Tensor = like.new_empty(0).set_(block, 0, tuple(shape))  # type: ignore[call-overload]
                 return tensor
         _let_go(size)
+        if sum(map(len, _blocks.values())) >= _KNOWN:
+            next(known for known in _blocks.values() if known).pop(0)
         tensor = like.new_empty(shape)
         _blocks[size].append(tensor.untyped_storage())
         return tensor

@@ -9,9 +9,9 @@ from chainrule.ops.choices import Choice, listener
 from chainrule.ops.convolution import fft, formula, kernels, library, reference
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 
-__all__ = ["BACKENDS", "causal_convolution", "convolution"]
+__all__ = ["causal_convolution", "convolution"]
 
-BACKENDS = ("auto", "kernels", "fft", "torch", "formula", "reference")
+_BACKENDS = ("auto", "kernels", "fft", "torch", "formula", "reference")
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, backend: str) -> Tensor:
@@ -59,10 +59,9 @@ def causal_convolution(
     if state is None:
         state = x.new_zeros(*x.shape[:2], P)
     if rung in ("fft", "torch"):
-        _, past, _, last = formula.remember(x, state, None, None)
-        whole = geometry._replace(before=(0,))
+        past, _, last = formula.remember(x, state, None, None)
         if rung == "torch":
-            return library.convolution(past, weight, bias, whole), last
+            return library.convolution(past, weight, bias, geometry._replace(before=(0,))), last
         return fft.convolution(past, weight, bias, groups), last
     if rung == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
@@ -71,8 +70,8 @@ def causal_convolution(
 
 def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tuple[str, str]:
     """Which rung runs this call, and why, as a sentence."""
-    if backend not in BACKENDS:
-        raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, BACKENDS))}")
+    if backend not in _BACKENDS:
+        raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
     obstacles = {"kernels": kernels.obstacle(x), "fft": fft.obstacle(x, geometry)}
     if backend != "auto":
         if obstacle := obstacles.get(backend):

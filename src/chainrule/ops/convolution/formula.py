@@ -57,7 +57,7 @@ def causal_convolution(
     groups: int,
 ) -> tuple[Tensor, Tensor]:
     """Convolve the state followed by x, hiding from each step what lies before its last reset."""
-    x, past, sequence, last = remember(x, state, resets, lengths)
+    past, sequence, last = remember(x, state, resets, lengths)
     if sequence is None:
         y = convolution(past, weight, bias, (1,), (dilation,), groups)
     else:
@@ -67,8 +67,8 @@ def causal_convolution(
 
 def remember(
     x: Tensor, state: Tensor, resets: Tensor | None, lengths: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
-    """x as far as its rows go, the state followed by it, the number of each step's sequence, the last state."""
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """The state followed by x as far as its rows go, the number of each step's sequence, and the last state."""
     T, P = x.shape[-1], state.shape[-1]
     end = torch.full(x.shape[:1], T, device=x.device) if lengths is None else lengths
     running = _running(x, end)
@@ -79,11 +79,11 @@ def remember(
     recent = end[:, None] + torch.arange(P, device=x.device)
     last = past.gather(-1, recent[:, None].expand(-1, past.shape[1], -1))
     if resets is None:
-        return x, past, None, last
+        return past, None, last
     # The number of resets up to a step numbers its sequence; the state before the chunk is of sequence 0.
     sequence = pad((resets & running).long().cumsum(-1), (P, 0))
     last = last.masked_fill((sequence.gather(-1, recent) != sequence[:, -1:])[:, None], 0)
-    return x, past, sequence, last
+    return past, sequence, last
 
 
 def _running(x: Tensor, end: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ from chainrule.ops.convolution.geometry import Geometry
 
 __all__ = ["convolution", "why_faster"]
 
-_WIDE = {1: 192, 2: 64, 3: 64}  # channels of a group, of both sides; measured, as all below, forward and backward
+# Channels of a group, of both sides. Measured forward and backward, as all below, in one and two dimensions; three are
+# taken to be as two.
+_WIDE = {1: 192, 2: 64, 3: 64}
 _SOME = 16
 _WASTE = 0.85  # of the lanes of the vectors that a line of outputs fills
 

@@ -60,6 +60,7 @@ def convolution(
     Raises:
         ShapeError: shapes, dtypes or devices do not fit, or the kernel is larger than the padded input.
         ArgumentError: any other argument has a value that cannot work.
+        BackendError: the backend asked for cannot run this call.
 
     >>> x, w = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]]), torch.tensor([[[1.0, 0.0, -1.0]]])
     >>> convolution(x, w)
@@ -129,6 +130,7 @@ def causal_convolution(
     Raises:
         ShapeError: shapes, dtypes or devices do not fit.
         ArgumentError: any other argument has a value that cannot work.
+        BackendError: the backend asked for cannot run this call.
 
     >>> x, w = torch.arange(1.0, 7.0).view(1, 1, 6), torch.tensor([[[1.0, 1.0]]])
     >>> causal_convolution(x, w)

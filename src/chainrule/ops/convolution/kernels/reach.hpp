@@ -1,4 +1,4 @@
-// Which numbers of a source the outputs read, and a place from which vectors of them can be read.
+// Which numbers of a source the outputs read, and the outputs in boxes.
 //
 // Both correlations, x with the kernel and dy with the flipped kernel, are one here. Along each axis, output q reads
 // source number step q + offset(k) for tap k, and belongs at start + pace q of the result.
@@ -50,7 +50,6 @@ struct Box {
 // A whole number of pieces that differ by at most one.
 struct Split {
     int64_t count, pieces;
-    Split() = default;
     Split(int64_t count, int64_t most) : count(count), pieces((count + most - 1) / most) {}
     int64_t begin(int64_t i) const { return count * i / pieces; }
     int64_t longest() const { return pieces ? (count + pieces - 1) / pieces : 0; }
