@@ -15,7 +15,8 @@
     ├── RunError                          a run folder cannot be used
     │   ├── RunExistsError                it exists and would be overwritten
     │   └── RunFormatError                it is broken, incomplete or not a run
-    └── DivergedError                     the loss became NaN or infinite
+    ├── DivergedError                     the loss became NaN or infinite
+    └── ProcessError (RuntimeError)       one of several processes that train together has ended
 
 Each message says what was wrong, what was got, what was expected, and how to mend it. The command
 line prints the message and exits with code 2; from Python they are ordinary exceptions.
@@ -30,6 +31,7 @@ __all__ = [
     "DivergedError",
     "MissingExtraError",
     "MissingValuesError",
+    "ProcessError",
     "RunError",
     "RunExistsError",
     "RunFormatError",
@@ -103,3 +105,7 @@ class RunFormatError(RunError):
 
 class DivergedError(ChainruleError):
     """The loss became NaN or infinite; the last good checkpoint is kept."""
+
+
+class ProcessError(ChainruleError, RuntimeError):
+    """One of several processes that train together has ended; the last checkpoint is complete."""

@@ -33,15 +33,15 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Interrupt:
     """Sends this process Ctrl-C during the step given."""
 
     def at(step: int) -> None:
-        loss, taken = StreamFeed.loss, [0]
+        backward, taken = StreamFeed.backward, [0]
 
-        def counted(self: StreamFeed, model: torch.nn.Module) -> tuple[torch.Tensor, int]:
+        def counted(self: StreamFeed, model: torch.nn.Module) -> tuple[float, int]:
             taken[0] += 1
             if taken[0] == step:
                 os.kill(os.getpid(), signal.SIGINT)
-            return loss(self, model)
+            return backward(self, model)
 
-        monkeypatch.setattr(StreamFeed, "loss", counted)
+        monkeypatch.setattr(StreamFeed, "backward", counted)
 
     return at
 
@@ -153,14 +153,14 @@ def test_what_exists_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_loss_that_becomes_nan_stops_and_keeps_the_best_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss, taken = StreamFeed.loss, [0]
+    backward, taken = StreamFeed.backward, [0]
 
-    def spoilt(self: StreamFeed, model: torch.nn.Module) -> tuple[torch.Tensor, int]:
+    def spoilt(self: StreamFeed, model: torch.nn.Module) -> tuple[float, int]:
         taken[0] += 1
-        value, count = loss(self, model)
+        value, count = backward(self, model)
         return (value * float("nan") if taken[0] == 9 else value), count
 
-    monkeypatch.setattr(StreamFeed, "loss", spoilt)
+    monkeypatch.setattr(StreamFeed, "backward", spoilt)
     with pytest.raises(DivergedError, match=r"at step 9.*nan.*largest gradient.*best weights, of step \d+, are kept"):
         fit(tmp_path / "run")
     assert len(chainrule.load(tmp_path / "run").sample(5)) == 5

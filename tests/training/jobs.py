@@ -53,15 +53,26 @@ class Job:
 
 
 class Altered:
-    """A feed that calls ``alter(step, loss)`` on the loss of every step, counted from 1 since it was made."""
+    """A feed that calls ``alter(step, loss)`` on the loss of every step, counted from 1 since it was made.
+
+    Gradients become those of the altered loss.
+    """
+
+    rate = 1.0
 
     def __init__(self, feed: Feed, alter: Callable[[int, Tensor], Tensor]) -> None:
         self._feed, self._alter, self._step = feed, alter, 0
 
-    def loss(self, model: nn.Module) -> tuple[Tensor, int]:
-        loss, count = self._feed.loss(model)
+    def backward(self, model: nn.Module) -> tuple[float, int]:
+        value, count = self._feed.backward(model)
         self._step += 1
-        return self._alter(self._step, loss), count
+        loss = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        altered = self._alter(self._step, loss)
+        (slope,) = torch.autograd.grad(altered, loss)
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad *= slope
+        return altered.item(), count
 
     def state(self) -> dict[str, Tensor]:
         return self._feed.state()

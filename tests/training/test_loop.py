@@ -102,8 +102,12 @@ class _Pulls:
     def __init__(self, pull: float) -> None:
         self.pull = pull
 
-    def loss(self, model: nn.Module) -> tuple[Tensor, int]:
-        return self.pull * model.get_parameter("vector")[0] + 0 * model.get_parameter("matrix").sum(), 1
+    rate = 1.0
+
+    def backward(self, model: nn.Module) -> tuple[float, int]:
+        loss = self.pull * model.get_parameter("vector")[0] + 0 * model.get_parameter("matrix").sum()
+        loss.backward()
+        return loss.item(), 1
 
     def state(self) -> dict[str, Tensor]:
         return {}

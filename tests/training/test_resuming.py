@@ -201,9 +201,9 @@ def _best_for_last(folder: Path) -> None:
     (folder / LAST).write_bytes((folder / BEST).read_bytes())
 
 
-def _without_feed(folder: Path) -> None:
+def _without_a_process(folder: Path) -> None:
     tensors, about = load_tensors(folder / LAST)
-    save_tensors(folder / LAST, {k: t for k, t in tensors.items() if not k.startswith("feed.")}, about)
+    save_tensors(folder / LAST, {k: t for k, t in tensors.items() if not k.startswith("rank.")}, about)
 
 
 def _of_another_time(folder: Path) -> None:
@@ -211,7 +211,7 @@ def _of_another_time(folder: Path) -> None:
     save_tensors(folder / LAST, tensors, {**about, "epochs": 3})
 
 
-@pytest.mark.parametrize("mix_up", [_best_for_last, _without_feed, _of_another_time])
+@pytest.mark.parametrize("mix_up", [_best_for_last, _without_a_process, _of_another_time])
 def test_files_mixed_up_say_so(mix_up: Callable[[Path], None], tmp_path: Path) -> None:
     whole(tmp_path / "whole", Job(steps=2))
     mix_up(tmp_path / "whole")

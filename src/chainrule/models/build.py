@@ -23,7 +23,8 @@ __all__ = [
     "build_symbol_model",
 ]
 
-MODELS = ("ar", "mlp", "conv", "rnn", "gru", "lstm")
+LATENT = ("rnn", "gru", "lstm")
+MODELS = ("ar", "mlp", "conv", *LATENT)
 _HEADS: dict[str, type[GaussianHead] | type[StudentTHead]] = {"gaussian": GaussianHead, "student": StudentTHead}
 _EMBEDDING = 64
 
@@ -40,9 +41,10 @@ class ModelConfig:
         dropout: share of features dropped in training, from 0 to below 1.
         tied: the output weights are the embedding (symbols only, not ar): Press & Wolf 2017.
         head: "gaussian" or "student", for real values.
+        learned_start: rnn, gru and lstm start from a state that is learned instead of zeros.
 
-    >>> ModelConfig("lstm", layers=2)
-    ModelConfig(name='lstm', hidden=256, layers=2, window=64, dropout=0.0, tied=False, head='gaussian')
+    >>> ModelConfig("lstm", layers=2).window
+    64
     >>> ModelConfig("lstn")
     Traceback (most recent call last):
     ...
@@ -56,6 +58,7 @@ class ModelConfig:
     dropout: float = 0.0
     tied: bool = False
     head: str = "gaussian"
+    learned_start: bool = False
 
     def __post_init__(self) -> None:
         choose("model", self.name, MODELS)
@@ -67,6 +70,10 @@ class ModelConfig:
         object.__setattr__(self, "dropout", finite("dropout", self.dropout, 0, 1))
         if self.name == "ar" and (self.tied or self.dropout or self.layers not in (None, 1)):
             raise ArgumentError("ar is one linear layer: it takes no layers, dropout or tied embedding. Try mlp.")
+        if self.learned_start and self.name not in LATENT:
+            raise ArgumentError(
+                f"a learned start is a state of {', '.join(LATENT)}; {self.name} sees a window instead."
+            )
 
 
 def _encoder(config: ModelConfig, in_features: int, linear_features: int) -> Encoder:
@@ -78,7 +85,9 @@ def _encoder(config: ModelConfig, in_features: int, linear_features: int) -> Enc
     layers = config.layers or 1
     if config.name == "mlp":
         return MLPEncoder(in_features, config.hidden, config.window, layers, config.dropout)
-    return LatentEncoder(config.name, in_features, config.hidden, layers, config.dropout)
+    return LatentEncoder(
+        *(config.name, in_features, config.hidden, layers, config.dropout), learned_start=config.learned_start
+    )
 
 
 def _conv_encoder(config: ModelConfig, in_features: int) -> ConvEncoder:

@@ -57,6 +57,10 @@ class ConditionalModel(nn.Module, ABC):
         """Log-probabilities (B, T) of a chunk x (B, T, ...) in nats, and the carry for the next chunk."""
 
     @abstractmethod
+    def advance(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
+        """The carry that ``forward`` gives, without its scores."""
+
+    @abstractmethod
     def step(self, carry: Carry) -> tuple[Prediction, State]:
         """Feed the last x of every row: the distribution of what comes next, and the encoder's state after it.
 
@@ -109,8 +113,7 @@ class ConditionalModel(nn.Module, ABC):
         if context.shape[1] == 0:
             return carry if carry is not None else self.start(len(context))
         with self.evaluating():
-            _, after = self.forward(context, carry)
-        return after
+            return self.advance(context, carry)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

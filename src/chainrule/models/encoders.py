@@ -10,6 +10,7 @@ tensors whose first dimension is the batch; ``None`` starts afresh. ``resets[b, 
 
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -40,7 +41,6 @@ class AREncoder(nn.Module):
 
     A model feeds it the x before the one that it predicts, so that x_t is predicted from x_{t-1}..x_{t-tau}.
 
-    >>> import torch
     >>> encoder = AREncoder(in_features=2, out_features=3, tau=5)
     >>> features, state = encoder(torch.zeros(4, 7, 2))
     >>> features.shape, state[0].shape
@@ -63,7 +63,6 @@ class MLPEncoder(nn.Module):
 
     The first of the ``layers`` is a linear AR(tau) to ``hidden`` features; a GELU follows each.
 
-    >>> import torch
     >>> MLPEncoder(in_features=2, hidden=8, tau=5, layers=2)(torch.zeros(4, 7, 2))[0].shape
     torch.Size([4, 7, 8])
     """
@@ -134,25 +133,60 @@ class LatentEncoder(nn.Module):
     """RNN, GRU or LSTM ("rnn", "gru", "lstm"): the whole past folded into h_t (and c_t).
 
     Dropout of the features takes the same ones at all steps of a call (Gal & Ghahramani 2016, section 4).
+    With ``learned_start`` a sequence, and what follows a reset, starts from a state that is learned instead of zeros.
 
-    >>> import torch
     >>> features, state = LatentEncoder("lstm", in_features=2, hidden=8, layers=3)(torch.zeros(4, 7, 2))
     >>> features.shape, [s.shape for s in state]
     (torch.Size([4, 7, 8]), [torch.Size([4, 3, 8]), torch.Size([4, 3, 8])])
     """
 
-    def __init__(self, cell: str, in_features: int, hidden: int, layers: int = 1, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        cell: str,
+        in_features: int,
+        hidden: int,
+        layers: int = 1,
+        dropout: float = 0.0,
+        *,
+        learned_start: bool = False,
+    ) -> None:
         super().__init__()
         self.out_features = hidden
         self.receptive_field: int | None = None
         between = dropout if layers > 1 else 0.0  # torch warns of dropout with nothing to drop between
         self.cell = _CELLS[cell](in_features, hidden, layers, dropout=between, batch_first=True)
         self.dropout = nn.Dropout1d(dropout)
+        parts = (2 if cell == "lstm" else 1) if learned_start else 0
+        self.start = nn.ParameterList(torch.zeros(layers, hidden) for _ in range(parts))
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
+        if len(self.start) == 0:
+            y, state = self._run(x, state, resets=resets)
+        else:
+            start = tuple(s.expand(len(x), *s.shape) for s in self.start)
+            state = start if state is None else state
+            split = resets is not None and bool(resets.any())
+            y, state = self._run_split(x, state, start, resets) if split else self._run(x, state)  # type: ignore[arg-type]
+        return self.dropout(y.transpose(1, 2)).transpose(1, 2), state
+
+    def _run(self, x: Tensor, state: State | None, **where: Tensor | None) -> tuple[Tensor, State]:
         # The layer keeps its state as torch does, (layers, B, H); ours has the batch first.
         hx = None if state is None else tuple(s.transpose(0, 1).contiguous() for s in state)
         is_lstm = isinstance(self.cell, LSTM)
-        y, h = self.cell(x, hx if hx is None or is_lstm else hx[0], resets=resets)
-        states = h if is_lstm else (h,)
-        return self.dropout(y.transpose(1, 2)).transpose(1, 2), tuple(s.transpose(0, 1) for s in states)
+        y, h = self.cell(x, hx if hx is None or is_lstm else hx[0], **where)
+        return y, tuple(s.transpose(0, 1) for s in (h if is_lstm else (h,)))
+
+    def _run_split(self, x: Tensor, state: State, start: State, resets: Tensor) -> tuple[Tensor, State]:
+        """Every stretch between two resets as a row of its own, since resets inside the layer are to zeros."""
+        B, T = resets.shape
+        begins = resets.clone()
+        begins[:, 0] = True
+        row, t = begins.nonzero(as_tuple=True)
+        is_last = torch.cat([row[1:] != row[:-1], row.new_ones(1, dtype=torch.bool)])
+        lengths = torch.where(is_last, T, t.roll(-1)) - t
+        at = t[:, None] + torch.arange(int(lengths.max()))
+        fresh = resets[row, t][:, None, None]
+        states = tuple(torch.where(fresh, s[row], old[row]) for s, old in zip(start, state, strict=True))
+        y, last = self._run(x[row[:, None], at.clamp(max=T - 1)], states, lengths=lengths)
+        inside = at < (t + lengths)[:, None]
+        return y[inside].view(B, T, -1), tuple(s[is_last] for s in last)

@@ -59,6 +59,9 @@ class SeriesModel(ConditionalModel):
         log_prob, carry, _ = self.predict(x, carry, resets=resets)
         return log_prob, carry
 
+    def advance(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
+        return self.predict(x, carry, resets=resets)[1]
+
     def predict(
         self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None
     ) -> tuple[Tensor, Carry, RealPrediction]:

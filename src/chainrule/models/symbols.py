@@ -56,6 +56,14 @@ class SymbolModel(ConditionalModel):
         return embedded.masked_fill(start[..., None], 0.0)
 
     def forward(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, Carry]:
+        features, carry = self._features(x, carry, resets)
+        return self.head(features).log_prob(x), carry
+
+    def advance(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
+        return self._features(x, carry, resets)[1]
+
+    def _features(self, x: Tensor, carry: Carry | None, resets: Tensor | None) -> tuple[Tensor, Carry]:
+        """What the head predicts each x from."""
         if x.dim() != 2 or x.dtype != torch.int64 or x.numel() == 0:
             raise ShapeError(f"x must be int64 symbols (B, T), neither of them 0, got {x.dtype} {tuple(x.shape)}.")
         low, high = (int(end) for end in x.aminmax())
@@ -66,7 +74,7 @@ class SymbolModel(ConditionalModel):
         if resets is not None:
             inputs = inputs.masked_fill(resets, self.symbols)
         features, state = self.encoder(self._embed(inputs), carry.encoder, resets=resets)
-        return self.head(features).log_prob(x), Carry(x[:, -1], state)
+        return features, Carry(x[:, -1], state)
 
     def step(self, carry: Carry) -> tuple[Prediction, State]:
         last = carry.last[:, None]

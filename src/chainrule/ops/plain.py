@@ -19,4 +19,4 @@ def is_plain(call: Sequence[object]) -> bool:
 
 def needs_grad(inputs: Iterable[Tensor | None]) -> bool:
     """Whether a gradient will be asked for."""
-    return torch.is_grad_enabled() and any([t is not None and t.requires_grad for t in inputs])
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs)

@@ -1,7 +1,9 @@
 """Fitting: from a source of data and a choice of model to a run."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,9 +25,14 @@ from chainrule.runs.task import Task
 from chainrule.training import (
     BEST,
     LAST,
+    Group,
+    Progress,
     TrainingConfig,
+    TruncatedBPTT,
+    bytes_of,
     load_tensors,
     load_weights,
+    processes,
     save_tensors,
     saved_step,
     train,
@@ -78,6 +85,16 @@ def fit(
     learning_rate: float = 5e-3,
     weight_decay: float = 0.01,
     clip: float = 1.0,
+    clip_value: float | None = None,
+    accumulate: int = 1,
+    average: float | None = None,
+    tbptt: int | tuple[int, int] | str | None = None,
+    bptt: str = "truncated",
+    memory: str | int | None = None,
+    random_windows: bool = False,
+    shuffle: bool = False,
+    state_dropout: float = 0.0,
+    learned_start: bool = False,
     seed: int = 0,
     reading: Reading = _AS_FOUND,
     out: str | Path | None = None,
@@ -107,6 +124,18 @@ def fit(
         learning_rate: the peak, of AdamW.
         weight_decay: of AdamW, on matrices.
         clip: the norm to which longer gradients are scaled down.
+        clip_value: the largest entry of the gradient, to which others are cut before; None for no bound.
+        accumulate: batches whose gradients make one step together.
+        average: the decay of a moving average of the weights, such as 0.999, which is validated and kept instead.
+        tbptt: truncated backpropagation through time: k1, or (k1, k2) for the losses of every k1 steps sent back
+            through the last k2 (also "16,128"); "auto" for a window chosen by what it loses of the gradient; None
+            for the window.
+        bptt: "full" for the exact gradient of the whole training part, one step an epoch.
+        memory: bound of the full gradient, such as "256MB"; what does not fit is run again.
+        random_windows: draw the lengths of windows, and scale the learning rate by them (AWD-LSTM).
+        shuffle: draw the order of documents anew every epoch.
+        state_dropout: the rate at which a row forgets its state before a window (symbols only).
+        learned_start: rnn, gru and lstm start from a learned state.
         seed: of initialisation, order and dropout.
         reading: how the source is read: columns, transform, encoding, ...
         out: the run's folder; None takes runs/SOURCE-MODEL.
@@ -138,6 +167,10 @@ def fit(
     linear = solved_exactly(data, model or "gru", head)
     if linear and (steps is not None or minutes is not None):
         raise ArgumentError("a linear ar of real values is solved exactly, at once. Leave out minutes and steps.")
+    if linear and (tbptt is not None or bptt != "truncated"):
+        raise ArgumentError(
+            "a linear ar of real values is solved exactly, without gradients. Leave out tbptt and bptt."
+        )
     window = _window(data, reading.transform, linear=linear) if window is None else window
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
@@ -150,46 +183,97 @@ def fit(
             dropout=_dropout(data, model, hidden) if dropout is None else dropout,
             tied=tied,
             head=head,
+            learned_start=learned_start,
         ),
         training=TrainingConfig(
-            steps, 3.0 if minutes is None else minutes, batch, learning_rate, weight_decay, clip, seed
+            steps=steps,
+            minutes=3.0 if minutes is None else minutes,
+            batch=batch,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clip=clip,
+            seed=seed,
+            clip_value=clip_value,
+            accumulate=accumulate,
+            average=average,
+            memory=None if memory is None else bytes_of(memory),
+            random_windows=random_windows,
+            shuffle=shuffle,
+            state_dropout=state_dropout,
+            **_through_time(tbptt, bptt),
         ),
         data=_describe(data, reading, window),
     )
     folder = Path(out) if out is not None else Path("runs") / f"{Path(config.data.name).stem}-{config.model.name}"
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), processes() as group:
         torch.manual_seed(seed)
-        return _fit(data, config, folder, resume=resume, quiet=quiet)
+        return _fit(data, config, folder, group, resume=resume, quiet=quiet)
 
 
-def _fit(data: Data, config: RunConfig, folder: Path, *, resume: bool, quiet: bool) -> Run:
-    task = _task(data, config)
+def _fit(data: Data, config: RunConfig, folder: Path, group: Group, *, resume: bool, quiet: bool) -> Run:
+    task = _task(data, config, group)
     model = config.data.build(config.model)
+    if group.rank:
+        torch.manual_seed(config.training.seed + group.rank)  # the same weights, other dropout
     if resume:
         check_resumable(folder, config)
-    else:
+    elif group.leads:
         refuse_existing(folder)
     solved = task.solve(model)  # may be refused, so before anything is written
-    make_folder(folder)
-    config.save(folder)
-    task.save(folder)
-    if solved:
-        save_tensors(folder / BEST, weights_of(model), {})
-    else:
-        _train(task, model, config, folder, resume=resume and (folder / LAST).exists(), quiet=quiet)
-    score = task.score(model)
+    if group.leads:
+        make_folder(folder)
+        config.save(folder)
+        task.save(folder)
+        if solved:
+            save_tensors(folder / BEST, weights_of(model), {})
+    group.wait()
+    if not solved:
+        _train(task, model, config, folder, group, resume=resume and (folder / LAST).exists(), quiet=quiet)
+    score = task.score(model) if group.leads else None
     run = _RUNS[config.data.kind](folder, config, model, score)
-    write_report(run, score)
+    if score is not None:
+        write_report(run, score)
     return run
 
 
-def _train(task: Task, model: nn.Module, config: RunConfig, folder: Path, *, resume: bool, quiet: bool) -> None:
+def _train(
+    task: Task, model: nn.Module, config: RunConfig, folder: Path, group: Group, *, resume: bool, quiet: bool
+) -> None:
     """Train from the start, or from the last checkpoint."""
-    if resume:
+    if resume and group.leads:
         keep_until(folder, saved_step(folder))
     title = f"{config.model.name} of {config.data.name}"
-    with reporting(folder, title, config.data.unit, quiet=quiet) as report:
-        train(model, task.feed, lambda: task.validate(model), config.training, folder, report, resume=resume)
+    shown = reporting(folder, title, config.data.unit, quiet=quiet) if group.leads else nullcontext(_silent)
+    with shown as report:
+        train(
+            *(model, task.feed, lambda: task.validate(model), config.training, folder, report),
+            resume=resume,
+            group=group,
+        )
+
+
+def _silent(progress: Progress) -> None:
+    """What the processes report that rank 0 reports for."""
+
+
+def _through_time(tbptt: int | tuple[int, int] | str | None, bptt: str) -> dict[str, Any]:
+    """The part of TrainingConfig that says how far gradients go back."""
+    if tbptt is None:
+        return {"bptt": bptt}
+    if bptt != "truncated":
+        raise ArgumentError(f"tbptt is {tbptt!r} and bptt is {bptt!r}: give one of them, a window or the whole.")
+    if tbptt == "auto":
+        return {"bptt": "auto"}
+    lengths = tbptt.split(",") if isinstance(tbptt, str) else tbptt if isinstance(tbptt, tuple) else (tbptt,)
+    try:
+        found = TruncatedBPTT(*(int(k) if isinstance(k, str) else k for k in lengths))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError(
+            f"tbptt is {tbptt!r}; expected steps such as 64, a pair k1,k2 such as 16,128, or 'auto'."
+        ) from error
+    return {"bptt": "truncated", "k1": found.k1, "k2": found.k2}
 
 
 def _data(source: Source, reading: Reading) -> Data:
@@ -204,10 +288,10 @@ def _data(source: Source, reading: Reading) -> Data:
     return source
 
 
-def _task(data: Data, config: RunConfig) -> Task:
+def _task(data: Data, config: RunConfig, group: Group) -> Task:
     if isinstance(data, Symbols):
-        return SymbolTask(data, config)
-    return SeriesTask(data, config) if isinstance(data, Series) else LabelledTask(data, config)
+        return SymbolTask(data, config, group)
+    return SeriesTask(data, config, group) if isinstance(data, Series) else LabelledTask(data, config, group)
 
 
 def _describe(data: Data, reading: Reading, window: int) -> DataConfig:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.data import Labelled, split_labelled
+from chainrule.errors import ArgumentError
 from chainrule.runs.classifying import (
     BANDS,
     Classification,
@@ -21,7 +22,7 @@ from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.results import ClassScore
 from chainrule.runs.run import Run, Source
 from chainrule.runs.task import Task
-from chainrule.training import LabelledFeed, confusion_and_loss
+from chainrule.training import ALONE, Group, LabelledFeed, TrainingConfig, confusion_and_loss
 
 __all__ = ["ClassifierRun", "LabelledTask"]
 
@@ -29,13 +30,19 @@ __all__ = ["ClassifierRun", "LabelledTask"]
 class LabelledTask(Task):
     """Labelled examples, split by class into training, validation and test."""
 
-    def __init__(self, data: Labelled, config: RunConfig) -> None:
+    def __init__(self, data: Labelled, config: RunConfig, group: Group = ALONE) -> None:
         training = config.training
+        through_time = ("bptt", "k1", "k2", "random_windows", "shuffle", "state_dropout")
+        asked = [name for name in through_time if getattr(training, name) != getattr(TrainingConfig, name)]
+        if asked:
+            raise ArgumentError(
+                f"{', '.join(asked)}: labelled examples are whole, and have no stream to go back through. Leave it out."
+            )
         self.data = data
         train, valid, test = split_labelled(data, training.seed)
         self._train, self._valid, self._test = (torch.from_numpy(part) for part in (train, valid, test))
         self._examples = _Examples(data)
-        self.feed = LabelledFeed(len(train), training.batch, self._train_batch, training.seed)
+        self.feed = LabelledFeed(len(train), training.batch, self._train_batch, training.seed, group)
 
     @staticmethod
     def describe(data: Labelled) -> DataConfig:

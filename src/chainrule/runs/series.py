@@ -15,13 +15,14 @@ from chainrule.models import Regression, SeriesModel, fit_least_squares
 from chainrule.runs.backtest import Backtest, backtest_series
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
+from chainrule.runs.feeding import stream_feed
 from chainrule.runs.forecasting import Forecast, forecast_series
 from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
 from chainrule.runs.series_score import Baselines, score_series
 from chainrule.runs.splits import split_in_time
 from chainrule.runs.task import Task
-from chainrule.training import Piece, StreamFeed, Streams, load_tensors, log_probs, save_tensors
+from chainrule.training import ALONE, Group, Piece, load_tensors, log_probs, save_tensors
 
 __all__ = ["SeriesRun", "SeriesTask"]
 
@@ -31,7 +32,7 @@ SERIES = "series.safetensors"
 class SeriesTask(Task):
     """One series, cut in time order into training, validation and test."""
 
-    def __init__(self, data: Series, config: RunConfig) -> None:
+    def __init__(self, data: Series, config: RunConfig, group: Group = ALONE) -> None:
         train, valid, _ = split_in_time(len(data.values), config.model.window, data.name, config.data.unit)
         head, transform = config.model.head, config.data.transform
         assert transform is not None
@@ -40,8 +41,10 @@ class SeriesTask(Task):
         self.baselines = Baselines.fit(self.train, data.season, head, transform)
         self._valid = [Piece(data.values[: self.begin_test], train)]
         # Rows of a short series are kept at least four windows long, so that a state has time to matter.
-        rows = max(1, min(config.training.batch, train // (4 * config.model.window)))
-        self.feed = StreamFeed(Streams([self.train], rows, config.model.window))
+        rows = max(1, min(config.training.batch, train // (4 * config.model.window * group.size)))
+        if config.training.state_dropout:
+            raise ArgumentError("state dropout begins a document anew; a series is one. Leave it out.")
+        self.feed = stream_feed([self.train], rows, config, group)
 
     @staticmethod
     def describe(data: Series, transform: str, window: int) -> DataConfig:

@@ -13,11 +13,12 @@ from chainrule.models import SymbolModel
 from chainrule.runs.baselines import Bigram, Unigram
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
+from chainrule.runs.feeding import stream_feed
 from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
 from chainrule.runs.splits import split_in_time
 from chainrule.runs.task import Task
-from chainrule.training import Piece, StreamFeed, Streams, log_probs, split_documents
+from chainrule.training import ALONE, Group, Piece, log_probs, split_documents
 
 __all__ = ["SymbolRun", "SymbolTask"]
 
@@ -28,13 +29,15 @@ _UNITS = {"characters": "character", "bytes": "byte", "mu-law": "sample"}
 class SymbolTask(Task):
     """One source of symbols, cut in time order into training, validation and test."""
 
-    def __init__(self, data: Symbols, config: RunConfig) -> None:
+    def __init__(self, data: Symbols, config: RunConfig, group: Group = ALONE) -> None:
         window, unit = config.model.window, config.data.unit
         train, valid, _ = split_in_time(data.length, window, data.name, unit)
         self._documents, self._bounds = data.documents, [train, train + valid]
         self.name, self.unit, self.symbols = data.name, unit, len(data.alphabet)
         self._train = [piece.x for piece in split_documents(self._documents, self._bounds, 0)[0]]
-        self.feed = StreamFeed(Streams(self._train, config.training.batch, window))
+        # Fewer rows, where there are fewer than two steps for each.
+        rows = max(1, min(config.training.batch, train // (2 * group.size)))
+        self.feed = stream_feed(self._train, rows, config, group)
 
     @staticmethod
     def describe(data: Symbols) -> DataConfig:

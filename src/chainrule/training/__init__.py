@@ -1,4 +1,4 @@
-"""Streams, the training loop and its checkpoints."""
+"""Streams, backpropagation through time, the training loop and its checkpoints."""
 
 from chainrule.training.checkpoint import (
     load_tensors,
@@ -8,26 +8,41 @@ from chainrule.training.checkpoint import (
     write_atomically,
 )
 from chainrule.training.config import Progress, Report, TrainingConfig
+from chainrule.training.estimate import Lost, estimate
 from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, split_documents
 from chainrule.training.feeds import Feed, LabelledFeed, StreamFeed
+from chainrule.training.full import FullBPTT
+from chainrule.training.group import ALONE, Group, processes
 from chainrule.training.loop import BEST, LAST, saved_step, train
-from chainrule.training.streams import Streams
+from chainrule.training.memory import bytes_of
+from chainrule.training.streams import Chunk, Streams
+from chainrule.training.truncated import Place, TruncatedBPTT
 
 __all__ = [
+    "ALONE",
     "BEST",
     "LAST",
+    "Chunk",
     "Feed",
+    "FullBPTT",
+    "Group",
     "LabelledFeed",
+    "Lost",
     "Piece",
+    "Place",
     "Progress",
     "Report",
     "StreamFeed",
     "Streams",
     "TrainingConfig",
+    "TruncatedBPTT",
+    "bytes_of",
     "confusion_and_loss",
+    "estimate",
     "load_tensors",
     "load_weights",
     "log_probs",
+    "processes",
     "save_tensors",
     "saved_step",
     "split_documents",

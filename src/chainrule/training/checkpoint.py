@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from chainrule._optional import require
 from chainrule.errors import RunFormatError
 
-__all__ = ["load_tensors", "load_weights", "save_tensors", "weights_of", "write_atomically"]
+__all__ = ["load_tensors", "load_weights", "pack", "save_tensors", "unpack", "weights_of", "write_atomically"]
 
 _KEY = "chainrule"
 
@@ -70,6 +70,25 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{path} cannot be read as a checkpoint of chainrule ({error}). It was cut short or changed; "
             "restore it from a copy, or fit again."
         ) from error
+
+
+def pack(tensors: dict[str, Tensor]) -> bytes:
+    """Tensors as the bytes of a file, for another process to write.
+
+    >>> unpack(torch.frombuffer(bytearray(pack({"a": torch.arange(2)})), dtype=torch.uint8))
+    {'a': tensor([0, 1])}
+    """
+    packed: bytes = require("safetensors.torch").save({name: t.detach().contiguous() for name, t in tensors.items()})
+    return packed
+
+
+def unpack(packed: Tensor) -> dict[str, Tensor]:
+    """What ``pack`` packed; a ValueError if it is something else."""
+    try:
+        tensors: dict[str, Tensor] = require("safetensors.torch").load(packed.numpy().tobytes())
+    except require("safetensors").SafetensorError as error:
+        raise ValueError(f"the state of a process cannot be read: {error}") from error
+    return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:

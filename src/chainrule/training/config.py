@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chainrule._choices import finite, whole
+from chainrule._choices import choose, finite, whole
+from chainrule.errors import ArgumentError
 
 __all__ = ["Progress", "Report", "TrainingConfig"]
 
@@ -24,6 +25,18 @@ class TrainingConfig:
         learning_rate: the peak, after a short warm-up and before a cosine decay over the budget.
         weight_decay: of matrices, not of biases or scales.
         clip: the largest norm of the gradient; longer ones are scaled down to it.
+        clip_value: the largest entry of the gradient, to which others are cut before the norm is; None for no bound.
+        accumulate: batches whose gradients make one step together.
+        average: the decay of an exponential moving average of the weights, which is what is validated and kept
+            (0.999 averages some 1,000 steps); None to keep the weights themselves.
+        bptt: "truncated"; "full", over the whole of every row, one step an epoch; or "auto", truncated to one of
+            several windows by what they lose.
+        k1, k2: of truncated backpropagation, steps between two backward passes and steps that gradients go back; None
+            for the window of the model.
+        memory: bound in bytes of full backpropagation; None for no bound.
+        random_windows: draw the lengths of chunks, and scale the learning rate by them.
+        shuffle: draw the order of documents anew every epoch.
+        state_dropout: the rate at which a row forgets its state before a chunk.
         seed: of initialisation, order and dropout, for who makes the model and the feed.
 
     Raises:
@@ -41,8 +54,19 @@ class TrainingConfig:
     weight_decay: float = 0.01
     clip: float = 1.0
     seed: int = 0
+    clip_value: float | None = None
+    accumulate: int = 1
+    average: float | None = None
+    bptt: str = "truncated"
+    k1: int | None = None
+    k2: int | None = None
+    memory: int | None = None
+    random_windows: bool = False
+    shuffle: bool = False
+    state_dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        choose("bptt", self.bptt, ("truncated", "full", "auto"))
         checked: dict[str, float | None] = {
             "steps": None if self.steps is None else whole("steps", self.steps),
             "minutes": finite("minutes", self.minutes, 0, open_low=True),
@@ -51,9 +75,22 @@ class TrainingConfig:
             "weight_decay": finite("weight decay", self.weight_decay, 0),
             "clip": finite("clip", self.clip, 0, open_low=True),
             "seed": whole("seed", self.seed, least=0),
+            "clip_value": _optional(finite, "clip value", self.clip_value, 0, open_low=True),
+            "accumulate": whole("accumulate", self.accumulate),
+            "average": _optional(finite, "average", self.average, 0, 1),
+            "k1": _optional(whole, "k1", self.k1),
+            "k2": _optional(whole, "k2", self.k2),
+            "memory": _optional(whole, "memory", self.memory),
+            "state_dropout": finite("state dropout", self.state_dropout, 0, 1),
         }
         for option, value in checked.items():
             object.__setattr__(self, option, value)
+        if self.bptt != "truncated" and (self.k1, self.k2, self.random_windows) != (None, None, False):
+            raise ArgumentError(f"bptt is {self.bptt!r}, which has no windows to be given or drawn. Leave them out.")
+        if self.bptt != "full" and self.memory is not None:
+            raise ArgumentError("a memory bound is for the full gradient: add bptt='full' (--bptt full).")
+        if self.random_windows and self.k2 not in (None, self.k1):
+            raise ArgumentError("random windows are for k1 = k2: leave k2 out, or the random windows.")
 
     def spent(self, step: int, seconds: float) -> float:
         """The share of the budget that is used, 1 or more when there is none left."""
@@ -66,10 +103,15 @@ class TrainingConfig:
         return self.learning_rate * warm * (_FINAL_RATE + (1 - _FINAL_RATE) * cosine)
 
 
+def _optional(check: Callable[..., float], option: str, value: object, *limits: float, **how: bool) -> float | None:
+    return None if value is None else check(option, value, *limits, **how)
+
+
 @dataclass
 class Progress:
     """Where the loop is: losses in nats, None before the first; ``validated_step`` is where ``validation`` is from.
 
+    ``window`` is that of truncated backpropagation, None where there is none or it stays as it was asked for.
     ``spent`` is the share of the budget used, ``seen`` and ``per_second`` count symbols, values or examples. The
     largest gradient was that of step ``largest_gradient_step``, counted from 1 as in ``step``, and the parameter
     ``largest_gradient_in`` had the largest share of it.
@@ -89,6 +131,7 @@ class Progress:
     largest_gradient_step: int = 0
     largest_gradient_in: str = ""
     per_second: float = 0.0
+    window: int | None = None
 
 
 Report = Callable[[Progress], None]

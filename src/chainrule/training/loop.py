@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import DivergedError, RunFormatError
-from chainrule.training.checkpoint import load_tensors, load_weights, save_tensors, weights_of
+from chainrule.errors import ArgumentError, DivergedError, RunFormatError
+from chainrule.training.averaging import Average
+from chainrule.training.checkpoint import load_tensors, load_weights, pack, save_tensors, unpack, weights_of
 from chainrule.training.config import Progress, Report, TrainingConfig
 from chainrule.training.feeds import Feed
+from chainrule.training.group import ALONE, Group
 from chainrule.training.interrupts import interrupts
 
 __all__ = ["BEST", "LAST", "saved_step", "train"]
@@ -32,6 +35,7 @@ def train(
     report: Report,
     *,
     resume: bool = False,
+    group: Group = ALONE,
 ) -> Progress:
     """Train ``model`` in place until the budget is spent.
 
@@ -48,11 +52,13 @@ def train(
         folder: an existing folder.
         report: is told of the progress after every step. What it raises stops the run as Ctrl-C does.
         resume: go on from last.safetensors in ``folder``, with the model, feed and options that began it.
+        group: the processes that train together, each with a feed of its own and the same model.
 
     Raises:
         DivergedError: the loss or a gradient became NaN or infinite; the best weights are kept on disk.
         KeyboardInterrupt: after Ctrl-C, when the step is finished and saved; a second Ctrl-C does not wait.
         RunFormatError: ``folder`` holds nothing to resume from.
+        ProcessError: another process of the group has ended.
 
     >>> import tempfile
     >>> from chainrule.training import LabelledFeed
@@ -67,11 +73,12 @@ def train(
     >>> progress.step, progress.seen, progress.best < 0.3
     (20, 40, True)
     """
-    trainer = _Trainer(model, feed, validate, config, folder, report)
+    trainer = _Trainer(model, feed, validate, config, folder, report, group)
     if resume:
         trainer.restore()
     with interrupts() as interrupted:
         trainer.run(interrupted)
+    trainer.group.wait()  # until rank 0 has written them
     weights, _ = load_tensors(folder / BEST)
     load_weights(model, weights)
     model.eval()
@@ -109,10 +116,12 @@ class _Trainer:
         config: TrainingConfig,
         folder: Path,
         report: Report,
+        group: Group,
     ) -> None:
         self.model, self.feed, self.validate = model, feed, validate
-        self.config, self.folder, self.report = config, folder, report
+        self.config, self.folder, self.report, self.group = config, folder, report, group
         self.progress = Progress()
+        self.average = None if config.average is None else Average(model, config.average)
         self.validated_at = self.validation_seconds = 0.0  # by the clock
         matrices = [p for p in model.parameters() if p.dim() > 1]
         others = [p for p in model.parameters() if p.dim() <= 1]
@@ -127,20 +136,23 @@ class _Trainer:
         began = time.monotonic() - progress.seconds
         if progress.step == 0:
             self.check()
-        while progress.spent < 1 and not interrupted.is_set():
+        stopped = self.group.sum([interrupted.is_set()])[0] > 0
+        while progress.spent < 1 and not stopped:
             spent_before = progress.spent
             self.step()
-            progress.seconds = time.monotonic() - began
+            # rank 0 has the clock
+            seconds, stops = self.group.sum([self.leading(time.monotonic() - began), interrupted.is_set()])
+            progress.seconds, stopped = seconds, stops > 0
             progress.spent = config.spent(progress.step, progress.seconds)
             if self.due(spent_before):
                 self.check()
-                progress.seconds = time.monotonic() - began
+                (progress.seconds,) = self.group.sum([self.leading(time.monotonic() - began)])
             try:
                 self.report(progress)
             except BaseException:
                 self.save()
                 raise
-        if interrupted.is_set():
+        if stopped:
             # Without validating: that would take its time, and give a resumed run a choice that others do not have.
             self.save()
             raise KeyboardInterrupt
@@ -152,49 +164,82 @@ class _Trainer:
             return True
         if int(_VALIDATIONS * spent) == int(_VALIDATIONS * spent_before):
             return False
-        return self.config.steps is not None or time.monotonic() - self.validated_at >= 9 * self.validation_seconds
+        if self.config.steps is not None:
+            return True
+        long_ago = self.leading(float(time.monotonic() - self.validated_at >= 9 * self.validation_seconds))
+        return self.group.sum([long_ago]) == [1.0]
+
+    def leading(self, number: float) -> float:
+        """The number of rank 0; zero elsewhere, so that the sum over the group is rank 0's."""
+        return number if self.group.leads else 0.0
 
     def step(self) -> None:
         progress, began = self.progress, time.monotonic()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate(progress.step, progress.spent)
         self.optimiser.zero_grad(set_to_none=True)
         self.model.train()
-        loss, count = self.feed.loss(self.model)
-        loss.backward()
-        total_norm = nn.utils.get_total_norm(p.grad for p in self.model.parameters() if p.grad is not None)
+        total, count = 0.0, 0
+        for _ in range(self.config.accumulate):
+            loss, steps = self.feed.backward(self.model)
+            total, count = total + loss * steps, count + steps
+        total, counted = self.group.sum([total, count])
+        self.group.sum_gradients(self.model)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        torch._foreach_div_(gradients, counted)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.rate(progress.step, progress.spent) * self.feed.rate
+        if self.config.clip_value is not None:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.config.clip_value)
+        total_norm = nn.utils.get_total_norm(gradients)
         progress.step += 1
-        progress.seen += count
-        progress.loss = loss.item()
+        progress.seen += int(counted)
+        progress.loss = total / counted
         progress.gradient_norm = float(total_norm)
+        progress.window = getattr(self.feed, "chosen_window", None)
         if not (math.isfinite(progress.loss) and math.isfinite(progress.gradient_norm)):
             raise self.diverged("loss", progress.loss, progress.gradient_norm)
         self.note_gradient()
         nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.clip, total_norm)
         self.optimiser.step()
-        rate = count / max(time.monotonic() - began, 1e-9)
+        if self.average is not None:
+            self.average.update()
+        rate = counted / max(time.monotonic() - began, 1e-9)
         progress.per_second = 0.95 * progress.per_second + 0.05 * rate if progress.per_second else rate
 
     def check(self) -> None:
         """Validate, and save: the best weights if these are, and everything to resume from here."""
         progress, began = self.progress, time.monotonic()
-        progress.validation, progress.validated_step = self.validate(), progress.step
-        if not math.isfinite(progress.validation):
-            raise self.diverged("held-out loss", progress.validation)
-        if progress.best is None or progress.validation < progress.best:
-            progress.best, progress.best_step = progress.validation, progress.step
-            save_tensors(self.folder / BEST, weights_of(self.model), asdict(progress))
+        with nullcontext() if self.average is None else self.average.in_place():
+            held_out = self.validate() if self.group.leads else 0.0
+            (progress.validation,) = self.group.sum([held_out])
+            progress.validated_step = progress.step
+            self.keep_if_best()
         self.save()
         self.validated_at = time.monotonic()
         self.validation_seconds = self.validated_at - began
 
+    def keep_if_best(self) -> None:
+        """Save the weights, if they are the best so far."""
+        progress = self.progress
+        assert progress.validation is not None
+        if not math.isfinite(progress.validation):
+            raise self.diverged("held-out loss", progress.validation)
+        if progress.best is None or progress.validation < progress.best:
+            progress.best, progress.best_step = progress.validation, progress.step
+            if self.group.leads:
+                save_tensors(self.folder / BEST, weights_of(self.model), asdict(progress))
+
     def save(self) -> None:
         """Save everything to resume from here."""
         tensors = {f"model.{name}": tensor for name, tensor in weights_of(self.model).items()}
-        tensors |= {f"feed.{name}": tensor for name, tensor in self.feed.state().items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": tensor for name, tensor in self.average.weights.items()}
+        own = pack({**self.feed.state(), "random": torch.get_rng_state()})
+        for rank, packed in enumerate(self.group.gather(own)):
+            tensors[f"rank.{rank}"] = torch.frombuffer(bytearray(packed), dtype=torch.uint8)
+        if not self.group.leads:
+            return
         for i, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{name}": tensor for name, tensor in moments.items()}
-        tensors["random"] = torch.get_rng_state()
         save_tensors(self.folder / LAST, tensors, asdict(self.progress))
 
     def restore(self) -> None:
@@ -206,19 +251,26 @@ class _Trainer:
             raise _mixed_up(self.folder, repr(error)) from error
 
     def _restore(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "feed": {}, "optimiser": {}}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}, "rank": {}}
         for name, tensor in tensors.items():
-            if name != "random":
-                part, _, rest = name.partition(".")
-                parts[part][rest] = tensor
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        if len(parts["rank"]) not in (0, self.group.size):
+            raise ArgumentError(
+                f"{self.folder / LAST} was left by {len(parts['rank'])} processes that trained together, and this is "
+                f"one of {self.group.size}. Start as many as before."
+            )
+        own = unpack(parts["rank"][str(self.group.rank)])
         load_weights(self.model, parts["model"])
-        self.feed.restore(parts["feed"])
+        if self.average is not None:
+            self.average.load(parts["average"])
+        torch.set_rng_state(own.pop("random"))
+        self.feed.restore(own)
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimiser"].items():
             i, _, moment = name.partition(".")
             state.setdefault(int(i), {})[moment] = tensor
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
-        torch.set_rng_state(tensors["random"])
         self.progress = Progress(**about)
         self.progress.spent = self.config.spent(self.progress.step, self.progress.seconds)
 

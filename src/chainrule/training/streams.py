@@ -1,6 +1,8 @@
-"""Streams: many documents as parallel rows that run on in order, cut into chunks of one window."""
+"""Streams: many documents, or one that is longer than memory, as parallel rows that run on in order."""
 
-from collections.abc import Sequence
+import mmap
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,15 +10,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule._choices import whole
 from chainrule.errors import ArgumentError, TooShortError
 
 __all__ = ["Chunk", "Streams"]
 
+_HALF_AS_LONG = 0.05  # of the windows that are drawn; these two and the least are AWD-LSTM's
+_DEVIATION = 5  # steps
+_LEAST = 5
+_FORGET = 1024  # chunks between two times that the pages of mapped files are given back
+
 
 class Chunk(NamedTuple):
-    """One window of every row: x (B, T, ...), resets (B, T) at document starts or None, mask (B, T) of real steps."""
+    """One window of every row.
+
+    y: (B, T, ...), the steps to predict, each of the data's once an epoch; whole numbers are int64.
+    x: (B, T, ...), the step before each y, what a network is given to predict it; zeros where a document starts.
+    resets: (B, T), True at the first y of a document; None where no document starts in this chunk.
+    mask: (B, T), False beyond the end of a row, where x and y are zeros.
+    """
 
     x: Tensor
+    y: Tensor
     resets: Tensor | None
     mask: Tensor
 
@@ -24,57 +39,154 @@ class Chunk(NamedTuple):
 class Streams:
     """Documents laid end to end and cut into ``batch`` rows of equal length (to one step), read ``window`` at a time.
 
-    Chunk i + 1 continues chunk i in every row, so state carried from one to the next is the state of the same
-    document, except where ``resets`` starts a new one. Every step is in exactly one chunk of an epoch.
+    Each chunk continues the one before it in every row, so state carried from one to the next is the state of the
+    same document, except where ``resets`` starts a new one; at the start of an epoch, no row has a state. Every step
+    is the y of exactly one chunk of an epoch. Documents are read where they lie: numpy.memmap of a file that
+    is larger than memory will do.
+
+    Iterating gives the chunks from where the streams stand to the end of the epoch; iterating again, the next epoch.
 
     Parameters:
-        documents: arrays of shape (T_i, ...), of one dtype.
-        batch: rows; fewer are made when there are fewer than two steps for each.
+        documents: an array of shape (T, ...), or several, of one dtype.
+        batch: rows.
         window: steps a chunk.
+        shuffle: draw a new order of the documents for every epoch; none is ever cut or mixed by it.
+        random_windows: draw the length of every chunk, about ``window``, as AWD-LSTM does (Merity et al. 2018, section
+            5); the learning rate is to be scaled by chunk.y.shape[1] / window then.
+        seed: of both draws.
+        rank, ranks: among several processes, which one this is, and how many there are, each with ``batch`` rows of
+            its own: the streams of all ranks together are those of one process with batch * ranks rows.
 
     Raises:
-        ArgumentError: batch or window is below 1.
-        TooShortError: there are fewer than two steps.
+        ArgumentError: an argument is out of its range.
+        TooShortError: there are fewer than two steps for each row.
 
     >>> streams = Streams([np.arange(5), np.arange(5, 8)], batch=2, window=3)
-    >>> len(streams), streams.chunk(0).x.tolist(), streams.chunk(1).x.tolist()
-    (2, [[0, 1, 2], [4, 5, 6]], [[3], [7]])
-    >>> streams.chunk(0).resets.tolist()
-    [[True, False, False], [False, True, False]]
+    >>> for x, y, resets, mask in streams:
+    ...     y.tolist(), x.tolist()
+    ([[0, 1, 2], [4, 5, 6]], [[0, 0, 1], [3, 0, 5]])
+    ([[3], [7]], [[2], [6]])
     """
 
-    def __init__(self, documents: Sequence[NDArray[Any]], batch: int, window: int) -> None:
-        if batch < 1 or window < 1:
-            raise ArgumentError(f"batch and window must be at least 1, got {batch} and {window}.")
-        documents = [document for document in documents if len(document)]
-        steps = sum(len(document) for document in documents)
-        if steps < 2:
-            raise TooShortError(f"training needs at least 2 steps, got {steps}.")
-        self.window = window
-        self.steps = steps
-        self._x = np.concatenate(documents)
-        self._starts: NDArray[np.bool_] | None = None
-        if len(documents) > 1:
-            self._starts = np.zeros(steps, dtype=np.bool_)
-            self._starts[np.cumsum([0, *(len(document) for document in documents[:-1])])] = True
-        rows = min(batch, steps // 2)
-        bounds = np.arange(rows + 1) * steps // rows
-        self._first, self._last = bounds[:-1], bounds[1:]
+    def __init__(
+        self,
+        documents: NDArray[Any] | Sequence[NDArray[Any]],
+        batch: int,
+        window: int,
+        *,
+        shuffle: bool = False,
+        random_windows: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        batch, self.window = whole("batch", batch), whole("window", window)
+        ranks, rank, self._seed = whole("ranks", ranks), whole("rank", rank, 0), whole("seed", seed, 0)
+        if rank >= ranks:
+            raise ArgumentError(f"rank is {rank}, but there are {ranks}: expected 0 to {ranks - 1}.")
+        documents = [documents] if isinstance(documents, np.ndarray) else documents
+        self._documents = [document for document in documents if len(document)]
+        self.steps = sum(map(len, self._documents))
+        rows = batch * ranks
+        if self.steps < 2 * rows:
+            of = "" if ranks == 1 else f" ({batch} for each of {ranks} processes)"
+            raise TooShortError(
+                f"{rows} rows{of} need at least two steps each, and there are {self.steps} steps; "
+                f"expected a batch of at most {self.steps // (2 * ranks)}, or more data."
+            )
+        self._shuffle, self.random_windows = shuffle, random_windows
+        bounds = np.arange(rows + 1) * self.steps // rows
+        self.row_length = int(np.diff(bounds).max())
+        self._first = bounds[rank * batch : (rank + 1) * batch].tolist()
+        self._last = bounds[rank * batch + 1 : (rank + 1) * batch + 1].tolist()
+        self.seek(0)
 
     @property
     def rows(self) -> int:
         """Rows of every chunk."""
         return len(self._first)
 
-    def __len__(self) -> int:
-        """Chunks in an epoch."""
-        return -(-int((self._last - self._first).max()) // self.window)
+    @property
+    def position(self) -> tuple[int, int, int]:
+        """Where the streams stand: the epoch, steps of each row read in it, and chunks; ``seek`` goes there."""
+        return self._epoch, self._at, self._index
 
-    def chunk(self, index: int) -> Chunk:
-        """Chunk ``index`` of the epoch, 0 <= index < len(self)."""
-        width = min(self.window, int((self._last - self._first).max()) - index * self.window)
-        at = self._first[:, None] + index * self.window + np.arange(width)
-        mask = at < self._last[:, None]
-        at = np.minimum(at, self.steps - 1)
-        resets = None if self._starts is None else torch.from_numpy(self._starts[at] & mask)
-        return Chunk(torch.from_numpy(self._x[at]), resets, torch.from_numpy(mask))
+    def seek(self, epoch: int, at: int = 0, index: int = 0) -> None:
+        """Go on from a ``position``."""
+        self._epoch, self._at, self._index = epoch, at, index
+        count = len(self._documents)
+        self._order = self._drawn(epoch).permutation(count).tolist() if self._shuffle else list(range(count))
+        self._ends = np.cumsum([len(self._documents[d]) for d in self._order]).tolist()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        epoch = self._epoch
+        while self._epoch == epoch:
+            yield self.read()
+
+    def read(self) -> Chunk:
+        """The next chunk, of the next epoch if this one has ended."""
+        width = min(self._next_window(), self.row_length - self._at)
+        shape, dtype = self._documents[0].shape[1:], self._documents[0].dtype
+        y = np.zeros((self.rows, width, *shape), np.int64 if np.issubdtype(dtype, np.integer) else dtype)
+        x, starts = np.zeros_like(y), np.zeros((self.rows, width), dtype=np.bool_)
+        mask = np.ones((self.rows, width), dtype=np.bool_)
+        for row, (first, last) in enumerate(zip(self._first, self._last, strict=True)):
+            begin, end = first + self._at, min(first + self._at + width, last)
+            self._copy(begin, end, x[row], y[row], starts[row])
+            mask[row, end - begin :] = False
+        self._at, self._index = self._at + width, self._index + 1
+        if self._index % _FORGET == 0:
+            _forget(self._documents)
+        if self._at == self.row_length:
+            self.seek(self._epoch + 1)
+        resets = torch.from_numpy(starts) if starts.any() else None
+        return Chunk(torch.from_numpy(x), torch.from_numpy(y), resets, torch.from_numpy(mask))
+
+    def peek(self, steps: int) -> Chunk:
+        """What comes next, up to ``steps`` steps of this epoch; the streams stay where they are."""
+        position, window, is_random = self.position, self.window, self.random_windows
+        self.window, self.random_windows = whole("steps", steps), False
+        try:
+            return self.read()
+        finally:
+            self.window, self.random_windows = window, is_random
+            self.seek(*position)
+
+    def _copy(self, begin: int, end: int, x: NDArray[Any], y: NDArray[Any], starts: NDArray[np.bool_]) -> None:
+        """Fill a row with the steps from begin to end, counted over all documents in this epoch's order."""
+        at, place = 0, bisect_right(self._ends, begin)
+        while begin < end:
+            first = self._ends[place - 1] if place else 0
+            document, n = self._documents[self._order[place]], min(end, self._ends[place]) - begin
+            inside = begin - first
+            y[at : at + n] = document[inside : inside + n]
+            x[at + 1 : at + n] = y[at : at + n - 1]
+            if inside:
+                x[at] = document[inside - 1]
+            else:
+                starts[at] = True
+            at, begin, place = at + n, begin + n, place + 1
+
+    def _next_window(self) -> int:
+        if not self.random_windows:
+            return self.window
+        drawn = self._drawn(self._epoch, self._index)
+        mean = self.window / 2 if drawn.random() < _HALF_AS_LONG else self.window
+        return max(min(_LEAST, self.window), round(drawn.normal(mean, _DEVIATION)))
+
+    def _drawn(self, *key: int) -> np.random.Generator:
+        """Random numbers that depend on nothing but the seed and the key, so that any position can be gone to."""
+        return np.random.default_rng((self._seed, *key, len(key)))
+
+
+def _forget(documents: Sequence[NDArray[Any]]) -> None:
+    """Give back the pages of mapped files that were read: the system keeps them as long as it has memory to spare.
+
+    Those of mode "c" hold what was written to them, and stay.
+    """
+    maps = {
+        id(m): m for d in documents if isinstance(d, np.memmap) and d.mode != "c" and (m := getattr(d, "_mmap", None))
+    }
+    for mapped in maps.values():
+        if hasattr(mapped, "madvise"):
+            mapped.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,61 @@
+"""An exponential moving average of the weights, which is evaluated in their place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from chainrule.training.checkpoint import load_weights, weights_of
+
+__all__ = ["Average"]
+
+
+class Average:
+    """The average of a model's weights: after each step, a <- decay a + (1 - decay) w.
+
+    After n steps decay is at most (1 + n) / (10 + n), so that the first weights are soon forgotten.
+
+    >>> model = nn.Linear(1, 1, bias=False)
+    >>> _ = nn.init.zeros_(model.weight)
+    >>> average = Average(model, decay=0.5)
+    >>> _ = nn.init.ones_(model.weight)
+    >>> average.update()
+    >>> with average.in_place():
+    ...     round(model.weight.item(), 4)
+    0.8182
+    >>> model.weight.item()
+    1.0
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model, self._decay, self._updates = model, decay, 0
+        self._names = [name for name, t in weights_of(model).items() if t.is_floating_point()]
+        self._average = [weights_of(model)[name].clone() for name in self._names]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """What ``load`` continues from."""
+        return {**dict(zip(self._names, self._average, strict=True)), "updates": torch.tensor(self._updates)}
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        self._updates = int(weights["updates"])
+        self._average = [weights[name] for name in self._names]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take the model's weights of now in."""
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        now = weights_of(self._model)
+        torch._foreach_lerp_(self._average, [now[name] for name in self._names], 1 - decay)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The average in the model for a while, then the weights again."""
+        own = {name: tensor.clone() for name, tensor in weights_of(self._model).items()}
+        load_weights(self._model, own | dict(zip(self._names, self._average, strict=True)))
+        try:
+            yield
+        finally:
+            load_weights(self._model, own)

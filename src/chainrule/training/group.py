@@ -1,0 +1,101 @@
+"""Several processes that train one model: torch.distributed's, as torchrun starts them.
+
+Each process, a rank, has streams of its own; gradients are summed over all before every step, so that the weights stay
+the same everywhere. Rank 0 alone writes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed, nn
+
+from chainrule.errors import ProcessError
+
+__all__ = ["ALONE", "Group", "processes"]
+
+
+class Group:
+    """The processes of this run; only this one, where ``torchrun`` did not start it.
+
+    >>> Group().sum([1.5, 2.0])
+    [1.5, 2.0]
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and shows."""
+        return self.rank == 0
+
+    def sum(self, numbers: Sequence[float]) -> list[float]:
+        """The sums of the numbers of all processes."""
+        if self.size == 1:
+            return list(numbers)
+        total = torch.tensor(numbers, dtype=torch.float64)
+        self._reduce(total)
+        return total.tolist()
+
+    def sum_gradients(self, model: nn.Module) -> None:
+        """Sum ``.grad`` over all processes; where one has none, it counts as zeros."""
+        if self.size == 1:
+            return
+        learned = [p for p in model.parameters() if p.requires_grad]
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in learned])
+        self._reduce(flat)
+        for parameter, total in zip(learned, flat.split([p.numel() for p in learned]), strict=True):
+            parameter.grad = total.view_as(parameter)
+
+    def gather(self, data: bytes) -> list[bytes]:
+        """What every process gives, in the order of their ranks."""
+        if self.size == 1:
+            return [data]
+        sizes = [int(size) for size in self.sum([len(data) if r == self.rank else 0 for r in range(self.size)])]
+        padded = torch.zeros(max(sizes), dtype=torch.uint8)
+        padded[: len(data)] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        gathered = [torch.empty_like(padded) for _ in sizes]
+        with _named(self):
+            distributed.all_gather(gathered, padded)
+        return [bytes(one[:size].numpy()) for one, size in zip(gathered, sizes, strict=True)]
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        self.sum([0.0])
+
+    def _reduce(self, tensor: Tensor) -> None:
+        with _named(self):
+            distributed.all_reduce(tensor)
+
+
+ALONE = Group()
+
+
+@contextmanager
+def _named(group: Group) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise ProcessError(
+            f"process {group.rank} of {group.size} lost the others: one has ended ({str(error).splitlines()[0]}). The "
+            "last checkpoint is complete; find what ended it above, and start all of them again with --resume."
+        ) from error
+
+
+@contextmanager
+def processes() -> Iterator[Group]:
+    """The group that torchrun's environment names, joined for a while; or a group of this process alone."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1 or not distributed.is_available():
+        yield Group()
+        return
+    joined_here = not distributed.is_initialized()
+    if joined_here:
+        distributed.init_process_group("gloo")
+    try:
+        yield Group(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        if joined_here:
+            distributed.destroy_process_group()

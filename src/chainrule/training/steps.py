@@ -1,0 +1,62 @@
+"""What truncated and full backpropagation ask of a model alike, be it chainrule's or anyone's.
+
+A model is called as ``output, state = model(x, state)``, x (B, T, ...) and output (B, T, ...), with ``state`` None at
+the start, and as ``model(x, state, resets=resets)`` where documents start inside. A loss is called as
+``loss(output, y)`` with the steps that count laid end to end, (N, ...) each, and gives their mean: so do
+torch.nn.functional.cross_entropy and mse_loss.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.errors import ArgumentError, ShapeError
+
+__all__ = ["Loss", "Model", "advance", "check_steps", "mean_loss", "run"]
+
+Model = Callable[..., Any]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def run(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> tuple[Any, Any]:
+    """The outputs of steps x, and the state after them."""
+    found = model(x, state) if resets is None else model(x, state, resets=resets)
+    if isinstance(found, tuple) and len(found) == 2:
+        return found
+    raise ArgumentError(
+        f"the model gave {type(found).__name__}{f' of {len(found)}' if isinstance(found, tuple) else ''}; expected "
+        "the pair (output, state), the state for the steps after these."
+    )
+
+
+def advance(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> Any:
+    """The state after steps x, whose outputs nobody wants; by the model's own ``advance`` if it has one."""
+    if hasattr(model, "advance"):
+        return model.advance(x, state, resets=resets)
+    return run(model, x, state, resets)[1]
+
+
+def mean_loss(loss: Loss, output: Tensor, y: Tensor, mask: Tensor | None) -> Tensor:
+    """The mean over the steps that the mask has."""
+    every = mask is None or bool(mask.all())
+    value = loss(output.flatten(0, 1), y.flatten(0, 1)) if every else loss(output[mask], y[mask])
+    if not isinstance(value, Tensor) or value.dim() != 0:
+        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise ArgumentError(f"the loss gave {got}; expected a tensor with one number, the mean over its steps.")
+    return value
+
+
+def check_steps(x: Tensor, y: Tensor, resets: Tensor | None, mask: Tensor | None) -> None:
+    """Refuse what does not have the batch and the steps of x."""
+    for name, tensor in (("x", x), ("y", y), ("resets", resets), ("mask", mask)):
+        if tensor is None:
+            continue
+        if not isinstance(tensor, Tensor) or tensor.dim() < 2 or tensor.shape[:2] != x.shape[:2] or x.shape[1] == 0:
+            got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise ShapeError(
+                f"{name} must be (batch, time, ...), as x {tuple(x.shape)} is, time at least 1, got {got}."
+            )
+        if name in ("resets", "mask") and tensor.dtype != torch.bool:
+            raise ShapeError(f"{name} must be bool, got {tensor.dtype}.")
