@@ -1,4 +1,4 @@
-"""``python -m benchmarks recurrent`` or ``convolution``, ``[--quick] [--json out.json]``."""
+"""``python -m benchmarks recurrent``, ``convolution`` or ``through_time``, ``[--quick] [--json out.json]``."""
 
 import importlib.metadata
 import importlib.util
@@ -61,6 +61,29 @@ def convolution(
     """
     chosen = convolutions.grid(_some(tasks, convolutions.TASKS), quick=quick)
     _run(chosen, threads, quick, out, convolutions.verdicts, ("torch", "jax"))
+
+
+@app.command("through_time")
+def through_time(
+    quick: Annotated[bool, typer.Option("--quick", help="Shorter sequences, fewer turns.")] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write every row to this file.")] = None,
+    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
+) -> None:
+    """Exact gradients in little memory, mapped streams, windows that are run again, and the loop's own cost."""
+    import torch
+
+    from benchmarks.through_time import rows
+
+    _check_machine(threads, ("torch",))
+    torch.set_num_threads(threads)
+    began, found = time.monotonic(), []
+    for found_one in rows(quick=quick):
+        found.append(found_one)
+        verdict = "met" if found_one.met else "MISSED"
+        typer.echo(f"{found_one.what:<42} {found_one.measured}\n{'':<42} target {found_one.target}: {verdict}")
+    typer.echo(f"\n{time.monotonic() - began:.0f} s")
+    if out is not None:
+        out.write_text(json.dumps([row._asdict() for row in found], indent=1))
 
 
 def _run(

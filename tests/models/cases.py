@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import cycle
+from typing import TypeVar
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from chainrule.data import Transform
 from chainrule.models import (
+    LATENT,
     MODELS,
     ConditionalModel,
     ModelConfig,
@@ -20,12 +22,13 @@ from chainrule.models import (
 )
 
 SYMBOLS, CHANNELS = 5, 2
+_Model = TypeVar("_Model", bound=ConditionalModel)
 
 CONFIGS = {
     f"{name}{layers}": ModelConfig(name, hidden=6, layers=layers, window=2**layers if name == "conv" else 3)
     for name in MODELS
     for layers in ((1,) if name == "ar" else (1, 2))
-}
+} | {f"{name} with a learned start": ModelConfig(name, hidden=6, layers=2, learned_start=True) for name in LATENT}
 
 TRANSFORMS = {
     "none": Transform("none", (0.0, 0.0), (1.0, 1.0)),
@@ -46,13 +49,20 @@ def one_channel(name: str) -> Transform:
 def symbol_model(config: ModelConfig, symbols: int = SYMBOLS) -> SymbolModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return build_symbol_model(config, symbols).double()
+        return _started(build_symbol_model(config, symbols).double())
 
 
 def series_model(config: ModelConfig, transform: Transform) -> SeriesModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return build_series_model(config, transform).double()
+        return _started(build_series_model(config, transform).double())
+
+
+def _started(model: _Model) -> _Model:
+    """A start that is learned, as if it had been: it begins as zeros."""
+    for start in getattr(model.encoder, "start", ()):
+        torch.nn.init.normal_(start)
+    return model
 
 
 def symbols(rows: int, steps: int, seed: int = 1) -> Tensor:

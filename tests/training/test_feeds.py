@@ -10,16 +10,19 @@ from torch import Tensor, nn
 from chainrule.models import ConditionalModel, ModelConfig
 from chainrule.training import (
     Feed,
+    FullBPTT,
     LabelledFeed,
     Piece,
     StreamFeed,
     Streams,
+    TruncatedBPTT,
     load_tensors,
     log_probs,
     save_tensors,
 )
 from tests.models.cases import CONFIGS, TRANSFORMS, series_model, symbol_model, symbols, values
 from tests.tolerances import close
+from tests.training.through_time import collected
 
 DOCUMENTS = [symbols(1, length, seed=length)[0].numpy() for length in (7, 1, 12, 5)]
 SERIES = [values(1, 25)[0].numpy()]
@@ -93,6 +96,60 @@ def test_a_restored_stream_goes_on(config: ModelConfig, before: int, tmp_path: P
             feed.backward(model)
         other.backward(model)  # what it was before is forgotten
         goes_on(model, feed, other, tmp_path / "state.safetensors")
+
+
+@pytest.mark.parametrize("before", [0, 1, 3, 5, 6])
+@pytest.mark.parametrize("bptt", [TruncatedBPTT(4, 11), FullBPTT("1MB"), "auto", None], ids=str)
+@pytest.mark.parametrize("name", ["conv2", "lstm2"])
+def test_a_restored_stream_goes_on_however_far_gradients_go(
+    name: str, bptt: TruncatedBPTT | FullBPTT | str | None, before: int, tmp_path: Path
+) -> None:
+    model, window = symbol_model(CONFIGS[name]), 100 if isinstance(bptt, FullBPTT) else 4
+
+    def make() -> StreamFeed:
+        random = bptt is None
+        return StreamFeed(Streams(DOCUMENTS, 2, window, shuffle=True, random_windows=random), bptt, state_dropout=0.3)
+
+    feed, other = make(), make()
+    for _ in range(before):
+        feed.backward(model)
+    save_tensors(tmp_path / "state", feed.state(), {})
+    other.restore(load_tensors(tmp_path / "state")[0])
+    gradients = []
+    for one in (feed, other):
+        torch.manual_seed(0)
+        model.zero_grad()
+        gradients.append(([one.backward(model) for _ in range(9)], collected(model).tolist()))
+    assert gradients[0] == gradients[1]
+
+
+def test_a_state_that_is_always_forgotten_makes_every_chunk_a_document() -> None:
+    model = symbol_model(CONFIGS["gru1"])
+    x = DOCUMENTS[2]
+    feed = StreamFeed(Streams(x, batch=1, window=5), state_dropout=1 - 1e-12)
+    loss, _ = epoch(feed, model)
+    exact = -np.concatenate(log_probs(model, [Piece(x[:5]), Piece(x[5:10]), Piece(x[10:])])).sum()
+    close(loss, torch.tensor(exact, dtype=loss.dtype))
+
+
+def test_half_a_window_has_half_the_learning_rate() -> None:
+    model = symbol_model(CONFIGS["gru1"])
+    feed = StreamFeed(Streams(symbols(1, 3000)[0].numpy(), batch=1, window=30, random_windows=True))
+    steps = [(feed.backward(model)[1], feed.rate) for _ in range(60)]
+    assert all(rate == count / 30 for count, rate in steps)
+    assert len(set(steps)) > 5
+
+
+def test_the_window_is_chosen_by_what_it_loses() -> None:
+    """An AR of three steps needs no more than the shortest; its gradient does not go back through time at all."""
+    model = symbol_model(CONFIGS["ar1"])
+    feed = StreamFeed(Streams(symbols(1, 60_000)[0].numpy(), batch=2, window=64), "auto")
+    windows = [feed.chosen_window]
+    for _ in range(51):
+        feed.backward(model)
+        windows.append(feed.chosen_window)
+    assert windows == [64] * 51 + [16]
+    assert StreamFeed(Streams(np.arange(9), 1, 4)).chosen_window is None
 
 
 def _labelled(seed: int) -> tuple[LabelledFeed, list[int]]:

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from chainrule.errors import DivergedError
 from chainrule.training import BEST, LAST, Progress, TrainingConfig, load_tensors, loop, train, weights_of
+from tests.tolerances import close
 from tests.training.jobs import Altered, Job, quiet
+from tests.training.through_time import collected
 
 
 class Scripted(Job):
@@ -174,3 +176,56 @@ def test_a_held_out_loss_that_diverges_is_not_kept(losses: tuple[float, ...], st
     with pytest.raises(DivergedError, match=f"at step {step}: the held-out loss is"):
         job.train(tmp_path)
     assert (tmp_path / BEST).exists() == (step > 0)
+
+
+def test_entries_are_cut_before_the_norm_is(tmp_path: Path) -> None:
+    model, gradients = _Still(), []
+
+    def report(progress: Progress) -> None:
+        assert model.vector.grad is not None
+        gradients.append(model.vector.grad.tolist())
+
+    train(model, _Pulls(-8.0), lambda: 1.0, TrainingConfig(steps=2, clip=1.0, clip_value=0.25), tmp_path, report)
+    assert gradients == [pytest.approx([-0.25, 0.0])] * 2
+
+
+def test_batches_that_are_accumulated_are_one_batch_of_all_their_steps(tmp_path: Path) -> None:
+    """Three chunks of every row with the same weights: the mean over their steps, some chunks being shorter."""
+    job, found = Job(steps=5, options={"accumulate": 3, "clip": 1e9}), []
+    job.without_dropout()
+
+    def report(progress: Progress) -> None:
+        gradient = torch.cat([p.grad.flatten() for p in job.model.parameters() if p.grad is not None])
+        found.append((progress.loss, progress.seen, gradient.clone()))
+
+    job.report = report
+    start = {name: tensor.clone() for name, tensor in weights_of(job.model).items()}
+    job.train(tmp_path)
+    other = Job()
+    other.model.load_state_dict(start)
+    other.without_dropout()
+    chunks = [other.feed.backward(other.model) for _ in range(3)]
+    count = sum(n for _, n in chunks)
+    loss, seen, gradient = found[0]
+    assert seen == count
+    assert loss == pytest.approx(sum(value * n for value, n in chunks) / count)
+    close(gradient, collected(other.model) / count)
+    assert found[3][1] - found[2][1] == 12 + 12 + 5  # the tenth, eleventh and first chunk of epochs
+
+
+def test_the_average_is_validated_and_kept_and_the_weights_go_on(tmp_path: Path) -> None:
+    (tmp_path / "average").mkdir()
+    (tmp_path / "plain").mkdir()
+    plain, job = Scripted(steps=4), Scripted(steps=4, options={"average": 0.5})
+    plain.losses = job.losses = (5.0, 4.0, 3.0, 2.0, 1.0)
+    plain.train(tmp_path / "plain")
+    job.train(tmp_path / "average")
+    expected = plain.seen[0]
+    for step, weights in enumerate(plain.seen[1:], start=1):
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = {name: decay * tensor + (1 - decay) * weights[name] for name, tensor in expected.items()}
+        for name, tensor in expected.items():
+            close(job.seen[step][name], tensor)
+    own, others = (load_tensors(tmp_path / name / LAST)[0] for name in ("average", "plain"))
+    assert all(torch.equal(own[name], tensor) for name, tensor in others.items() if name.startswith("model."))
+    assert all(torch.equal(tensor, job.seen[-1][name]) for name, tensor in weights_of(job.model).items())

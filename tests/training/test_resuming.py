@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.errors import RunFormatError
-from chainrule.training import BEST, LAST, Progress, load_tensors, save_tensors, weights_of
-from tests.training.jobs import Altered, Job
+from chainrule.training import BEST, LAST, Progress, StreamFeed, Streams, load_tensors, save_tensors, weights_of
+from tests.training.jobs import DOCUMENTS, Altered, Job
 
 KINDS = [("ar", False), ("mlp", False), ("conv", True), ("gru", True), ("lstm", False)]
 
@@ -94,6 +94,23 @@ def test_a_run_stopped_by_its_report_loses_nothing(name: str, series: bool, step
         job.train(tmp_path)
     assert load_tensors(tmp_path / LAST)[1]["step"] == step
     ends_alike(tmp_path, tmp_path, lambda: Job(name, series=series))
+
+
+@pytest.mark.parametrize("step", [1, 9, 30])
+def test_with_every_option(step: int, tmp_path: Path) -> None:
+    """Averages, batches that are accumulated, random windows in a random order, states that are dropped."""
+
+    def make() -> Job:
+        job = Job(options={"average": 0.9, "accumulate": 2, "clip_value": 0.1})
+        streams = Streams(DOCUMENTS, batch=3, window=4, shuffle=True, random_windows=True)
+        job.feed = StreamFeed(streams, state_dropout=0.2)
+        return job
+
+    job = make()
+    job.report = raises_at(step)
+    with pytest.raises(KeyboardInterrupt):
+        job.train(tmp_path)
+    ends_alike(tmp_path, tmp_path, make)
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 40])

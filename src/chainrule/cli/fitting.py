@@ -46,8 +46,18 @@ def fit_command(
     steps: o.Steps = None,
     batch: o.Batch = 32,
     learning_rate: o.Rate = 5e-3,
-    weight_decay: Annotated[float, Option(help="Of matrices.", rich_help_panel="Training")] = 0.01,
-    clip: Annotated[float, Option(help="Longest norm of the gradient.", rich_help_panel="Training")] = 1.0,
+    weight_decay: o.WeightDecay = 0.01,
+    clip: o.Clip = 1.0,
+    clip_value: o.ClipValue = None,
+    accumulate: o.Accumulate = 1,
+    average: o.Average = None,
+    tbptt: o.TBPTT = None,
+    bptt: o.BPTT = "truncated",
+    memory: o.Memory = None,
+    random_windows: o.RandomWindows = False,
+    shuffle: o.Shuffle = False,
+    state_dropout: o.StateDropout = 0.0,
+    learned_start: o.LearnedStart = False,
     seed: o.Seed = 0,
     out: Annotated[Path | None, Option(help="The run's folder; runs/DATA-MODEL.", show_default=False)] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
@@ -85,13 +95,24 @@ def fit_command(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         clip=clip,
+        clip_value=clip_value,
+        accumulate=accumulate,
+        average=average,
+        tbptt=tbptt,
+        bptt=bptt,
+        memory=memory,
+        random_windows=random_windows,
+        shuffle=shuffle,
+        state_dropout=state_dropout,
+        learned_start=learned_start,
         seed=seed,
         reading=reading,
         out=out,
         resume=resume,
         quiet=quiet,
     )
-    assert run.result is not None
+    if run.result is None:  # of several processes, one scores and tells
+        return
     show_score(run, run.result)
     seen = run.receptive_field
     sees = f", which sees the last {seen} steps" if seen else ""

@@ -15,7 +15,7 @@ def _check_seed(seed: int) -> int:
     return seed
 
 
-_MODEL, _TRAINING, _READING = "Model", "Training", "Reading the data"
+_MODEL, _TRAINING, _TIME, _READING = "Model", "Training", "Backpropagation through time", "Reading the data"
 
 Source = Annotated[
     str, Argument(metavar="DATA", help="A file, a folder, or a built-in set (see: chainrule data).", show_default=False)
@@ -50,6 +50,39 @@ Steps = Annotated[
 ]
 Batch = Annotated[int, Option(help="Parallel rows, or examples a step.", rich_help_panel=_TRAINING)]
 Rate = Annotated[float, Option("--learning-rate", help="The peak learning rate.", rich_help_panel=_TRAINING)]
+WeightDecay = Annotated[float, Option(help="Of matrices.", rich_help_panel=_TRAINING)]
+Clip = Annotated[float, Option(help="Longest norm of the gradient.", rich_help_panel=_TRAINING)]
+ClipValue = Annotated[
+    float | None,
+    Option(help="Largest entry of the gradient, cut before the norm.", rich_help_panel=_TRAINING, show_default=False),
+]
+Accumulate = Annotated[int, Option(help="Batches whose gradients make a step.", rich_help_panel=_TRAINING)]
+Average = Annotated[
+    float | None,
+    Option(
+        help="Decay of a moving average of the weights that is kept instead, as 0.999.",
+        rich_help_panel=_TRAINING,
+        show_default=False,
+    ),
+]
+TBPTT = Annotated[
+    str | None,
+    Option(
+        help="Steps that gradients go back: 64; 16,128: the losses of 16 through 128; auto. As the window.",
+        rich_help_panel=_TIME,
+        show_default=False,
+    ),
+]
+BPTT = Annotated[str, Option(help="truncated, or full: exact, a step an epoch.", rich_help_panel=_TIME)]
+Memory = Annotated[
+    str | None, Option(help="Bound of the full gradient, as 256MB.", rich_help_panel=_TIME, show_default=False)
+]
+RandomWindows = Annotated[bool, Option("--random-windows", help="Draw their lengths.", rich_help_panel=_TIME)]
+Shuffle = Annotated[bool, Option("--shuffle", help="Documents in a new order every epoch.", rich_help_panel=_TIME)]
+StateDropout = Annotated[float, Option(help="Rate of forgetting the state before a window.", rich_help_panel=_TIME)]
+LearnedStart = Annotated[
+    bool, Option("--learned-start", help="rnn, gru, lstm: learn the first state.", rich_help_panel=_TIME)
+]
 Seed = Annotated[int, Option(callback=_check_seed, help="Of everything random.")]
 Quiet = Annotated[bool, Option("--quiet", help="Show no progress.")]
 

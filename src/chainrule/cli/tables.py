@@ -40,6 +40,7 @@ def score_table(score: Score, model: str) -> Table:
     unit = score.unit
     table = _table(f"{score.of}: {score.count:,} {unit}s", "", f"nats/{unit}", f"bits/{unit}", "log-likelihood")
     rows = {model: score.nats, **score.baseline_nats()}
+    rows |= {f"{model}, cold every {n}": -float(nats.mean()) for n, nats in score.cold.items()}
     for name, nats in sorted(rows.items(), key=lambda row: row[1]):
         cells = (f"{nats:.4f}", f"{nats / _NAT:.4f}", f"{-nats * score.count:,.1f}")
         table.add_row(name, *cells, style="bold" if name == model else None)

@@ -22,14 +22,24 @@ from chainrule.runs import Run, load
 __all__ = ["backtest_command", "classify_command", "forecast_command", "sample_command", "score_command"]
 
 
-def score_command(run: o.RunFolder, data: o.NewSource = None) -> None:
+def score_command(
+    run: o.RunFolder,
+    data: o.NewSource = None,
+    context: Annotated[
+        int | None,
+        Option(help="Also in blocks of so many symbols, each from a cold start.", show_default=False),
+    ] = None,
+) -> None:
     """Score a run: the exact log-likelihood, per symbol or step, in nats and bits.
 
     Without DATA on the last tenth of the run's own data, beside baselines; with DATA on all of it. For real values also
     point and interval errors, one step ahead.
+
+    State is carried through the whole of the data. --context 256 adds what a transformer with a window of 256 would be
+    scored by: blocks of 256 symbols, each from a cold start that has read one symbol.
     """
     opened = load(run)
-    show_score(opened, opened.score(data))
+    show_score(opened, opened.score(data, context=context))
 
 
 def sample_command(

@@ -1,6 +1,7 @@
 """Conditional models p(x_t | x_<t) in two families, window and latent, under one protocol; and classifiers."""
 
 from chainrule.models.build import (
+    LATENT,
     MODELS,
     ModelConfig,
     build_image_classifier,
@@ -15,6 +16,7 @@ from chainrule.models.series import SeriesModel
 from chainrule.models.symbols import SymbolModel
 
 __all__ = [
+    "LATENT",
     "MODELS",
     "Carry",
     "ConditionalModel",

@@ -15,6 +15,7 @@ from chainrule.models.series import SeriesModel
 from chainrule.models.symbols import SymbolModel
 
 __all__ = [
+    "LATENT",
     "MODELS",
     "ModelConfig",
     "build_image_classifier",

@@ -68,7 +68,8 @@ class ClassifierRun(Run):
 
     _can = "score or classify"
 
-    def score(self, data: Source | None = None) -> ClassScore:
+    def score(self, data: Source | None = None, *, context: int | None = None) -> ClassScore:
+        self._refuse_context(context)
         labelled = self._own() if data is None else self.read(data)
         assert isinstance(labelled, Labelled)
         if data is None:

@@ -40,6 +40,8 @@ class _Recorder:
             "gradient_norm": progress.gradient_norm,
             "per_second": round(progress.per_second),
         }
+        if progress.window is not None:
+            line["window"] = progress.window
         if validated:
             line["validation"] = progress.validation
         self._file.write(json.dumps(line) + "\n")

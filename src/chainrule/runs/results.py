@@ -39,6 +39,8 @@ class Score:
         log_prob: log p(x_t | x_<t) in nats, one a scored unit; densities of real values are in the data's own units.
         baselines: the same for each baseline.
         unseen: how many of the scored symbols training never saw.
+        cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
+            transformer with a window of n is scored by.
         errors: one step ahead, of the model and the naive forecasts (real values only).
     """
 
@@ -48,6 +50,7 @@ class Score:
     baselines: dict[str, _Floats] = field(default_factory=dict)
     errors: dict[str, Errors] = field(default_factory=dict)
     unseen: int = 0
+    cold: dict[int, _Floats] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -104,6 +107,7 @@ class Score:
             "nats": self.nats,
             "bits": self.bits,
             "baselines_nats": self.baseline_nats(),
+            "cold_nats": {n: -float(log_prob.mean()) for n, log_prob in self.cold.items()},
             "errors": {name: asdict(errors) for name, errors in self.errors.items()},
         }
 

@@ -60,11 +60,12 @@ class Run(ABC):
         return None if encoder is None else encoder.receptive_field
 
     @abstractmethod
-    def score(self, data: Source | None = None) -> Score | ClassScore:
+    def score(self, data: Source | None = None, *, context: int | None = None) -> Score | ClassScore:
         """The exact log-likelihood of data, per symbol or step; of labelled examples, accuracy too.
 
         Without ``data``: the test part of the run's own data, which no choice depended on, beside baselines. With
-        ``data``: all of it, each document from a cold start.
+        ``data``: all of it, each document from a cold start. With ``context``, of symbols: also their score in blocks
+        of so many, each from a cold start, which compares with that of a transformer with such a window.
         """
 
     def sample(
@@ -117,6 +118,10 @@ class Run(ABC):
         return
 
     _can = "score"
+
+    def _refuse_context(self, context: int | None) -> None:
+        if context is not None:
+            raise self._cannot(f"score by a context of {context}, which is for symbols")
 
     def _cannot(self, asked: str) -> ArgumentError:
         data = self.config.data

@@ -1,6 +1,6 @@
 """Fitting and using models of symbols: text and quantised sound."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule._choices import whole
 from chainrule.data import Alphabet, Symbols
 from chainrule.models import SymbolModel
 from chainrule.runs.baselines import Bigram, Unigram
@@ -53,7 +54,7 @@ class SymbolTask(Task):
 
     def score(self, model: SymbolModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
-        test = self._parts(model)[2]
+        test = self.test(model)
         seen = np.bincount(np.concatenate(self._train), minlength=self.symbols) > 0
         unseen = sum(int((~seen[piece.x[piece.context :]]).sum()) for piece in test)
         score = _score(model, test, f"{self.name}, last tenth (test)", self.unit)
@@ -62,6 +63,10 @@ class SymbolTask(Task):
             scores = [baseline.log_prob(piece.x)[piece.context :] for piece in test]
             score.baselines[baseline.name] = np.concatenate(scores)
         return score
+
+    def test(self, model: SymbolModel) -> list[Piece]:
+        """The test part."""
+        return self._parts(model)[2]
 
     def _parts(self, model: SymbolModel) -> list[list[Piece]]:
         """Training, validation and test; before a cut, a window model reads all that it sees, a latent one CONTEXT."""
@@ -75,13 +80,20 @@ class SymbolRun(Run):
     model: SymbolModel
     _can = "score or sample"
 
-    def score(self, data: Source | None = None) -> Score:
+    def score(self, data: Source | None = None, *, context: int | None = None) -> Score:
+        context = None if context is None else whole("context", context)
         symbols = self._own() if data is None else self.read(data)
         assert isinstance(symbols, Symbols)
         if data is None:
-            return SymbolTask(symbols, self.config).score(self.model)
-        pieces = [Piece(document) for document in symbols.documents]
-        return _score(self.model, pieces, f"{symbols.name}, all", self.config.data.unit)
+            task = SymbolTask(symbols, self.config)
+            score, pieces = task.score(self.model), task.test(self.model)
+        else:
+            pieces = [Piece(document) for document in symbols.documents]
+            score = _score(self.model, pieces, f"{symbols.name}, all", self.config.data.unit)
+        if context is None:
+            return score
+        blocks = [block for piece in pieces for block in _blocks(piece, context)]
+        return replace(score, cold={context: np.concatenate(log_probs(self.model, blocks))})
 
     def sample(
         self,
@@ -115,6 +127,13 @@ class SymbolRun(Run):
     def _alphabet(self) -> Alphabet:
         assert self.config.data.alphabet is not None
         return self.config.data.alphabet
+
+
+def _blocks(piece: Piece, context: int) -> Iterator[Piece]:
+    """The scored steps of a piece in blocks of ``context`` steps, each with the step before it to read."""
+    for begin in range(piece.context, len(piece.x), context):
+        reads = min(begin, 1)
+        yield Piece(piece.x[begin - reads : begin + context], reads)
 
 
 def _score(model: SymbolModel, pieces: Sequence[Piece], of: str, unit: str) -> Score:

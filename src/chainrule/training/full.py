@@ -15,7 +15,7 @@ from chainrule.training.trees import detached, differentiable, leaves_of
 __all__ = ["FullBPTT"]
 
 _TRIAL = 2  # steps that are run to see what one takes
-_GRAPHS = 3  # a backward pass holds what its graph keeps, gradients of as much, and scratch
+_GRAPHS = 4  # a backward pass holds what its graph keeps, gradients of as much, and scratch
 
 
 class _Kept(NamedTuple):

@@ -30,10 +30,14 @@ class Piece(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where truncated backpropagation stands in its streams: the state, and the steps that it will run again."""
+    """Where truncated backpropagation stands in its streams: the state, and the steps that it will run again.
+
+    ``short``: the last chunk had fewer steps than k1, so that no stored state lies k2 steps before the end of the next.
+    """
 
     state: Any
     past: tuple[Piece, ...] = ()
+    short: bool = False
 
 
 class TruncatedBPTT:
@@ -126,11 +130,12 @@ class TruncatedBPTT:
                 Piece(x[:, :inner], _cut(resets, None, inner), detached(place.state)),
                 Piece(x[:, inner:], _cut(resets, inner, None), detached(middle)),
             )
+        after = Place(detached(end), self._kept(place.past + pieces), self.k2 > self.k1 > x.shape[1])
         if mask is not None and not mask.any():
-            return output.new_zeros(()), Place(detached(end), self._kept(place.past + pieces))
+            return output.new_zeros(()), after
         value = mean_loss(loss, output, y, mask)
         (value if scale == 1 else value * scale).backward()
-        return value.detach(), Place(detached(end), self._kept(place.past + pieces))
+        return value.detach(), after
 
     def _kept(self, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
         """The last k2 - k1 steps."""
@@ -141,10 +146,11 @@ class TruncatedBPTT:
         return pieces
 
     def _check_chunk(self, steps: int, place: Place) -> None:
-        if steps > self.k1 or _steps(place.past) > self.k2 - self.k1:
+        if steps > self.k1 or place.short:
+            wrong = f"a chunk has {steps} steps" if steps > self.k1 else "a chunk follows a shorter one"
             raise ArgumentError(
-                f"this chunk or the one before has not k1 = {self.k1} steps (this one has {steps}); expected chunks "
-                "of k1, and only the last one of a stream shorter: start the next stream from a state or None."
+                f"{wrong}; expected k1 = {self.k1} steps a chunk, and only the last one of a stream shorter. "
+                "The next stream starts from a state or None."
             )
 
 

@@ -1,0 +1,117 @@
+"""Several processes: two with half the rows are one with all; one that dies ends the others, and nothing is lost."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from chainrule.training import LAST, load_tensors
+from tests.tolerances import close
+from tests.training.jobs import Job
+
+
+def start(folder: Path, size: int, *, steps: int = 12, slow: str = "", **options: Any) -> list[subprocess.Popen[str]]:
+    """The job below in ``size`` processes, as torchrun would start them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    arguments = json.dumps({"folder": str(folder), "steps": steps, "slow": slow, **options})
+    environment = {**os.environ, "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    environment["OMP_NUM_THREADS"] = "1"
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.training.test_group", arguments],
+            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(size)
+    ]
+
+
+def finish(processes: list[subprocess.Popen[str]]) -> list[str]:
+    outputs = [process.communicate(timeout=120) for process in processes]
+    for process, (_, error) in zip(processes, outputs, strict=True):
+        assert process.returncode == 0, error
+    return [output for output, _ in outputs]
+
+
+def main(folder: str, steps: int, batch: int, slow: str, resume: bool = False, **options: Any) -> None:
+    """The job in one process: rows of an uneven length, so that their tails differ."""
+    from chainrule.training import StreamFeed, Streams, processes, train
+    from chainrule.training.config import TrainingConfig
+    from tests.training.jobs import DOCUMENTS
+
+    torch.manual_seed(0)
+    job = Job("gru", steps=steps)
+    job.without_dropout()
+    with processes() as group:
+        streams = Streams(DOCUMENTS, batch=batch, window=4, rank=group.rank, ranks=group.size)
+
+        def report(progress: Any) -> None:
+            if slow:
+                Path(slow, f"{group.rank}.{progress.step}").touch()
+                time.sleep(0.05)
+
+        config = TrainingConfig(steps=steps, learning_rate=0.02, **options)
+        arguments = (job.model, StreamFeed(streams), job.validate, config, Path(folder), report)
+        progress = train(*arguments, group=group, resume=resume)
+        sys.stdout.write(json.dumps([progress.loss, progress.seen, progress.best]))
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 3, "average": 0.9, "clip_value": 0.1}])
+def test_two_processes_are_one_with_both_their_rows(options: dict[str, Any], tmp_path: Path) -> None:
+    """Over several epochs, whose last chunks are shorter in some rows."""
+    found = []
+    for size in (1, 2):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        printed = [json.loads(line) for line in finish(start(folder, size, steps=45, batch=4 // size, **options))]
+        assert all(line == printed[0] for line in printed)
+        found.append((torch.tensor(printed[0], dtype=torch.float64), load_tensors(folder / LAST)[0]))
+    (alone, tensors), (together, others) = found
+    close(together, alone)
+    for name, tensor in tensors.items():
+        if not name.startswith("rank."):
+            torch.testing.assert_close(others[name], tensor, rtol=1e-6, atol=1e-8)
+
+
+def test_a_process_that_dies_ends_the_others_and_the_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    whole, folder, slow = (tmp_path / name for name in ("whole", "broken", "slow"))
+    for made in (whole, folder, slow):
+        made.mkdir()
+    finish(start(whole, 2, steps=40, batch=2))
+    both = start(folder, 2, steps=40, batch=2, slow=str(slow))
+    while not (slow / "1.15").exists():
+        assert both[1].poll() is None
+        time.sleep(0.01)
+    both[1].send_signal(signal.SIGKILL)
+    _, error = both[0].communicate(timeout=60)
+    both[1].communicate(timeout=60)
+    assert both[0].returncode != 0
+    assert "ProcessError: process 0 of 2 lost the others" in error
+    step = load_tensors(folder / LAST)[1]["step"]
+    assert 0 < step < 40
+    finish(start(folder, 2, steps=40, batch=2, resume=True))
+    (one, _), (other, _) = load_tensors(whole / LAST), load_tensors(folder / LAST)
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_as_many_processes_must_go_on_as_began(tmp_path: Path) -> None:
+    finish(start(tmp_path, 2, steps=4, batch=2))
+    (alone,) = start(tmp_path, 1, steps=8, batch=4, resume=True)
+    _, error = alone.communicate(timeout=60)
+    assert "was left by 2 processes that trained together, and this is one of 1. Start as many as before." in error
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))
