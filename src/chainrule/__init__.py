@@ -4,9 +4,22 @@ The chain rule of probability, p(x_1..x_T) = prod_t p(x_t | x_<t), says what to 
 backwards through convolutions and through time, says how to learn it.
 """
 
-from chainrule import data, functional, nn
+from chainrule import data, functional, nn, training
 from chainrule.data import Reading
 from chainrule.nn import explain, swap, unswap
 from chainrule.runs import Run, compare, fit, load
 
-__all__ = ["Reading", "Run", "compare", "data", "explain", "fit", "functional", "load", "nn", "swap", "unswap"]
+__all__ = [
+    "Reading",
+    "Run",
+    "compare",
+    "data",
+    "explain",
+    "fit",
+    "functional",
+    "load",
+    "nn",
+    "swap",
+    "training",
+    "unswap",
+]

@@ -245,3 +245,26 @@ def test_the_window_of_a_linear_ar_is_chosen_by_bic_on_the_training_part(here: P
     run = chainrule.fit("sunspots", "ar", quiet=True)
     train = chainrule.data.read("sunspots").values[:247]  # type: ignore[union-attr]
     assert run.receptive_field == select_order(torch.from_numpy((train - train.mean()) / train.std()), most=30)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tbptt": 4},
+        {"tbptt": (4, 12)},
+        {"tbptt": "4,12", "state_dropout": 0.2, "learned_start": True},
+        {"tbptt": "auto"},
+        {"bptt": "full", "memory": "2MB"},
+        {"random_windows": True, "shuffle": True, "average": 0.9, "accumulate": 2, "clip_value": 0.5},
+    ],
+    ids=str,
+)
+def test_however_far_gradients_go_a_run_learns_resumes_and_loads(options: dict[str, object], tmp_path: Path) -> None:
+    run = fit(tmp_path / "run", steps=9, **options)
+    with pytest.raises(ArgumentError, match=r"clip was 1\.0 and is 2\.0"):
+        fit(tmp_path / "run", steps=12, resume=True, clip=2.0, **options)
+    more = fit(tmp_path / "run", steps=12, resume=True, **options)
+    assert read_metrics(run.path)[-1]["step"] == 12
+    loaded = chainrule.load(tmp_path / "run")
+    assert loaded.config == more.config
+    same_weights(loaded.model.state_dict(), more.model.state_dict())

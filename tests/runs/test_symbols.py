@@ -32,7 +32,8 @@ def test_the_score_is_the_models_log_prob_of_the_last_tenth_after_a_documented_c
     data = read(str(text_run.config.source))
     assert isinstance(data, Symbols)
     assert isinstance(text_run.model, SymbolModel)
-    x = torch.from_numpy(data.documents[0])
+    x, model = torch.from_numpy(data.documents[0]), text_run.model
+    assert isinstance(model, SymbolModel)
     begin = 1200 - 120
     read_from = max(0, begin - CONTEXT)
     with torch.no_grad():
@@ -229,3 +230,25 @@ def test_symbols_that_training_never_saw_are_counted(tmp_path: Path) -> None:
     assert isinstance(run.result, Score)
     assert run.result.unseen == 25
     assert run.result.to_dict()["unseen"] == 25
+
+
+def test_a_context_adds_the_score_of_blocks_that_start_cold(text_run: Run) -> None:
+    """By the definition: each block by itself, after the one symbol before it; in the order of the text."""
+    score = text_run.score(context=7)
+    assert isinstance(score, Score)
+    plain = text_run.score()
+    assert isinstance(plain, Score)
+    assert np.array_equal(plain.log_prob, score.log_prob)
+    (cold,) = score.cold.values()
+    data = chainrule.data.read(Path(str(text_run.config.source)))
+    assert isinstance(data, Symbols)
+    x, model = torch.from_numpy(data.documents[0]), text_run.model
+    assert isinstance(model, SymbolModel)
+    begin = len(x) - score.count
+    expected = []
+    for at in range(begin, len(x), 7):
+        with torch.no_grad():
+            expected.append(model.log_prob(x[None, at - 1 : at + 7])[0, 1:])
+    np.testing.assert_allclose(cold, torch.cat(expected).numpy(), atol=1e-5)
+    assert score.to_dict()["cold_nats"] == {7: pytest.approx(-cold.mean())}
+    assert plain.cold == {}

@@ -27,6 +27,7 @@ from chainrule.training import (
     LAST,
     Group,
     Progress,
+    StreamFeed,
     TrainingConfig,
     TruncatedBPTT,
     bytes_of,
@@ -219,6 +220,8 @@ def _fit(data: Data, config: RunConfig, folder: Path, group: Group, *, resume: b
         check_resumable(folder, config)
     elif group.leads:
         refuse_existing(folder)
+    if isinstance(task.feed, StreamFeed):
+        task.feed.check(model)
     solved = task.solve(model)  # may be refused, so before anything is written
     if group.leads:
         make_folder(folder)

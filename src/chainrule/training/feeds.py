@@ -23,6 +23,7 @@ Batch = Callable[[Tensor], tuple[tuple[Tensor, ...], Tensor]]
 _WINDOWS = (16, 32, 64, 128, 256)  # that "auto" chooses from; it begins with the one in the middle
 _SAMPLE_ROWS, _SAMPLE_STEPS = 8, 512  # that it measures on
 _MAY_LOSE = 0.05  # of the gradient's norm
+_FEW = 4  # steps that show what one takes
 _FIRST_MEASURED = 50  # chunks; then whenever as many again have passed
 
 
@@ -105,6 +106,12 @@ class StreamFeed:
         if self.streams.position[1] == 0:
             self._place = None
         return loss.item(), count
+
+    def check(self, model: nn.Module) -> None:
+        """Refuse a memory that one step of the model does not fit in, before anything is trained."""
+        if isinstance(self._bptt, FullBPTT):
+            x = self.streams.peek(_FEW).y
+            self._bptt.plan(model, negative_log_prob, x, x)
 
     def _is_measured_now(self) -> bool:
         times = self._chunks // _FIRST_MEASURED
