@@ -1,6 +1,7 @@
 // The kernels of one instruction level; CMake compiles this file once for each.
 #include "correlate.hpp"
 #include "kernel_gradient.hpp"
+#include "stream.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -32,9 +33,11 @@ template <class S> void input_gradient(const Call& call) {
 
 template <class S> void kernel_gradient(const Call& call) { KernelGradient<S>(call).run(); }
 
+template <class S> void stream(const StreamCall& call) { Stream<S>(call).run(); }
+
 template <class S> constexpr Kernels kernels() {
     return {forward_workspace<S>, input_gradient_workspace<S>, kernel_gradient_workspace<S>,
-            forward<S>, input_gradient<S>, kernel_gradient<S>};
+            forward<S>, input_gradient<S>, kernel_gradient<S>, stream<S>};
 }
 
 }  // namespace

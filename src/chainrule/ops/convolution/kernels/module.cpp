@@ -7,6 +7,35 @@
 
 #include "../../compiled/module.hpp"
 
+namespace chainrule {
+namespace {
+
+// What is the same in all steps of a stream, so that a step passes on little.
+class Stream {
+    const Kernels& kernels_;
+    const StreamCall call_;
+    const bool is_long_;
+
+public:
+    Stream(int level, bool is_double, int64_t B, int64_t G, int64_t C, int64_t O, int64_t K, int64_t dilation,
+           int64_t padded, int64_t depthwise, int64_t threads, uintptr_t w, uintptr_t bias, uintptr_t ring)
+        : kernels_(kernels(level, is_double)),
+          call_{B, G, C, O, K, dilation, padded, depthwise, threads, pointer(w), pointer(bias), pointer(ring), 0,
+                nullptr, nullptr},
+          is_long_(B * G * C * O * K >= worth_unlocking) {}
+
+    void run(int64_t at, uintptr_t x, uintptr_t y) const {
+        StreamCall call = call_;
+        call.at = at, call.x = pointer(x), call.y = pointer(y);
+        if (!is_long_) return kernels_.stream(call);
+        nb::gil_scoped_release unlocked;
+        kernels_.stream(call);
+    }
+};
+
+}  // namespace
+}  // namespace chainrule
+
 NB_MODULE(_convolution, m) {
     using namespace chainrule;
 
@@ -38,4 +67,9 @@ NB_MODULE(_convolution, m) {
     PASS(forward);
     PASS(input_gradient);
     PASS(kernel_gradient);
+
+    nb::class_<Stream>(m, "Stream")
+        .def(nb::init<int, bool, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                      uintptr_t, uintptr_t, uintptr_t>())
+        .def("run", &Stream::run);
 }
