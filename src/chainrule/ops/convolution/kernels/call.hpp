@@ -33,8 +33,8 @@ struct Call {
 
 // One step of B rows of a causal convolution. Its last dilation (K - 1) inputs and x lie in a ring of slots, (B, G, C)
 // each; x goes to number `at`, and the oldest input is in the next one. Weights and biases are laid out for vectors:
-// w (G, K, C, padded), bias (G, padded), the outputs of a group followed by zeros up to whole vectors. Depthwise, where
-// C and O are 1, they are w (K, padded) and bias (padded,), of all groups.
+// w (G, K, C, padded), bias (G, padded), the outputs of a group followed by zeros up to whole vectors. If `depthwise`,
+// which C = O = 1 allows, they are w (K, padded) and bias (padded,), of all groups.
 struct StreamCall {
     int64_t B, G, C, O, K, dilation, padded, depthwise, threads;
     const void *w, *bias;  // bias may be null

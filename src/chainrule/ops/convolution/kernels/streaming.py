@@ -24,9 +24,10 @@ class Steps:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, ring: Tensor, dilation: int, groups: int) -> None:
         (out, C, K), B = weight.shape, ring.shape[1]
-        depthwise = C == 1 and out == groups
+        lanes = _VECTOR // weight.itemsize
+        depthwise = C == 1 and out == groups and groups >= lanes
         parts = 1 if depthwise else groups  # whose outputs lie side by side
-        beside = -(out // parts) % (_VECTOR // weight.itemsize)
+        beside = -(out // parts) % lanes
         by_outputs = weight.detach().unflatten(0, (parts, -1)).permute(0, 3, 2, 1)  # (parts, K, C, outputs)
         self._weight = pad(by_outputs, (0, beside)).contiguous()
         self._bias = None if bias is None else pad(bias.detach().view(parts, -1), (0, beside))
