@@ -90,7 +90,7 @@ def _fastest(x: Sequence[int], weight: Sequence[int], geometry: Geometry, dtype:
     y = output_shape(x, weight, geometry)
     if fft.obstacle(dtype, geometry) is None and fft.is_faster(y, weight):
         return "fft", f"transforms take less time with a kernel of {' x '.join(map(str, weight[2:]))}"
-    if dtype == torch.float32 and (reason := library.why_faster(y, weight, geometry.groups)):
+    if dtype == torch.float32 and (reason := library.why_faster(x, y, weight, geometry)):
         return "torch", reason
     return "kernels", f"{dtype} on the CPU, instructions {kernels.LEVELS[0]}"
 
