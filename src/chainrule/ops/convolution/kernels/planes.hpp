@@ -31,9 +31,10 @@ public:
     std::vector<int64_t> begins, in_line;  // of each vector: its first output, and where that is in its line
     std::vector<Stretch> stretches;
 
+    static bool trivial(const Reach& r) { return r.count == 1 && r.size == 1 && r.taps == 1 && r.first == 0; }
+
     static bool fit(const Call& call, const Reach (&reach)[3], const int64_t (&step)[2]) {
         const Reach &line = reach[1], &column = reach[2];
-        const auto trivial = [](const Reach& r) { return r.count == 1 && r.size == 1 && r.taps == 1 && r.first == 0; };
         for (const Axis& a : call.axes)
             if (a.stride != 1) return false;
         if (call.C != 1 || call.O != 1 || call.segments || !trivial(reach[0])) return false;
@@ -43,7 +44,7 @@ public:
     }
 
     Planes(const Call& call, const Reach (&r)[3])
-        : has_lines(r[1].size > 1 || r[1].count > 1), columns(has_lines ? r[2].taps : 1),
+        : has_lines(!trivial(r[1])), columns(has_lines ? r[2].taps : 1),
           of_column(r[1].taps * r[2].taps / columns),
           outputs(r[1].count * r[2].count), numbers(r[1].size * r[2].size), first(r[1].first * r[2].size + r[2].first),
           reach(r[1].between * (r[1].taps - 1) * r[2].size + r[2].between * (r[2].taps - 1) + 1),
@@ -60,9 +61,10 @@ public:
                 const int64_t at = p % r[2].count + r[2].first + r[2].between * k;
                 masks.push_back(0 <= at && at < r[2].size);
             }
+        begins.reserve(size_t((outputs + lanes<S> - 1) / lanes<S>));
         for (int64_t p = 0; p < outputs; p += lanes<S>) {
             begins.push_back(std::min(p, outputs - lanes<S>));
-            in_line.push_back(begins.back() % r[2].count);
+            if (has_lines) in_line.push_back(begins.back() % r[2].count);
         }
         const int64_t count = int64_t(begins.size());
         const bool small = count <= most_vectors / 2;  // a plane that is laid out as a whole, if at all
@@ -76,8 +78,7 @@ public:
         }
     }
 
-    static constexpr int64_t room(int64_t reach) { return most_vectors * lanes<S> + reach; }
-    int64_t room() const { return room(reach); }
+    int64_t room() const { return most_vectors * lanes<S> + reach; }
 
     // The numbers that the stretch's first output reads from on; in `room`, with zeros around the plane, if not inside.
     const S* place(const Stretch& stretch, const S* plane, S* room) const {
