@@ -46,8 +46,9 @@ NB_MODULE(_convolution, m) {
 
     // A call has sizes alone; where things lie is told each time. Workspaces are in numbers of the dtype.
     using Axes = std::array<std::array<int64_t, 6>, 3>;
-    nb::class_<Call>(m, "Call").def("__init__", [](Call* self, int64_t B, int64_t G, int64_t C, int64_t O, int64_t threads,
-                                                   const Axes& axes, std::array<int64_t, 4> x) {
+    nb::class_<Call> call(m, "Call");
+    call.def("__init__", [](Call* self, int64_t B, int64_t G, int64_t C, int64_t O, int64_t threads, const Axes& axes,
+                            std::array<int64_t, 4> x) {
         new (self) Call{B, G, C, O, threads, {}, nullptr, 0, nullptr, x[0], x[1], {x[2], x[3]},
                         nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
         for (int i = 0; i < 3; ++i) {
@@ -65,8 +66,8 @@ NB_MODULE(_convolution, m) {
     WORKSPACE(input_gradient);
     WORKSPACE(kernel_gradient);
     const nb::call_guard<nb::gil_scoped_release> unlocked;
-    m.def("forward", [](int level, bool is_double, const Call& sizes, uintptr_t segments, int64_t count, uintptr_t workspace,
-                        uintptr_t x, uintptr_t w, uintptr_t bias, uintptr_t y) {
+    m.def("forward", [](int level, bool is_double, const Call& sizes, uintptr_t segments, int64_t count,
+                        uintptr_t workspace, uintptr_t x, uintptr_t w, uintptr_t bias, uintptr_t y) {
         Call call = within(sizes, segments, count);
         call.workspace = pointer(workspace);
         call.x = pointer(x), call.w = pointer(w), call.bias = pointer(bias), call.y = pointer(y);

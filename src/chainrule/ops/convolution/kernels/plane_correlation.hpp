@@ -48,7 +48,8 @@ private:
         const int64_t count = stretch.end - stretch.begin, tiles = (count + most_vectors - 1) / most_vectors;
         for (int64_t v = 0, left = tiles; left; --left) {
             const int64_t U = (count - v + left - 1) / left;
-            tiles_[size_t(U - 1)](planes_, x, weights, bias_ ? bias_[g] : S(0), stretch.begin, v, result_ + n * planes_.outputs);
+            tiles_[size_t(U - 1)](planes_, x, weights, bias_ ? bias_[g] : S(0), stretch.begin, v,
+                                  result_ + n * planes_.outputs);
             v += U;
         }
     }

@@ -73,7 +73,8 @@ private:
             for (int64_t tile = 0; tile < tiles.pieces; ++tile) {
                 const int64_t N = tiles.begin(tile + 1) - tiles.begin(tile);
                 (column == planes_.whole ? without : with_masks)[size_t(N - 1)](
-                    *this, stretch, x, dy, tap, planes_.masks.data() + column * planes_.mask_size, sums + tap * lanes<S>);
+                    *this, stretch, x, dy, tap, planes_.masks.data() + column * planes_.mask_size,
+                    sums + tap * lanes<S>);
                 tap += N;
             }
         }
@@ -148,14 +149,17 @@ private:
         const auto total = [&](int64_t n) {
             S total = 0;
             for (int64_t slice = 0; slice < slices_.pieces; ++slice)
-                for (int lane = 0; lane < lanes<S>; ++lane) total += sums[slice * call_.G * numbers() + n * lanes<S> + lane];
+                for (int lane = 0; lane < lanes<S>; ++lane)
+                    total += sums[slice * call_.G * numbers() + n * lanes<S> + lane];
             return total;
         };
-        for (int64_t n = 0; n < taps_; ++n) static_cast<S*>(call_.dw)[g * taps_ + planes_.entries[size_t(n)]] = total(n);
+        S* const dw = static_cast<S*>(call_.dw) + g * taps_;
+        for (int64_t n = 0; n < taps_; ++n) dw[planes_.entries[size_t(n)]] = total(n);
         if (call_.dbias) static_cast<S*>(call_.dbias)[g] = total(taps_);
     }
 
-    template <bool masked, int... n> static constexpr std::array<Tile, most_taps> tiles_of(std::integer_sequence<int, n...>) {
+    template <bool masked, int... n>
+    static constexpr std::array<Tile, most_taps> tiles_of(std::integer_sequence<int, n...>) {
         return {tile<masked, n + 1>...};
     }
     static constexpr auto with_masks = tiles_of<true>(std::make_integer_sequence<int, most_taps>());

@@ -39,7 +39,8 @@ private:
                 const int64_t piece = i / rows.pieces % vectors.pieces, row = i % rows.pieces;
                 const int64_t u = vectors.begin(piece), b = rows.begin(row);
                 const Place at{b, i / rows.pieces / vectors.pieces, u * lanes<S>, O};
-                tiles<depthwise>[size_t(rows.begin(row + 1) - b - 1)][size_t(vectors.begin(piece + 1) - u - 1)](*this, at);
+                const int64_t R = rows.begin(row + 1) - b, U = vectors.begin(piece + 1) - u;
+                tiles<depthwise>[size_t(R - 1)][size_t(U - 1)](*this, at);
             }
         });
     }
@@ -56,8 +57,8 @@ private:
         Vector<S> sums[R][U];
 #pragma GCC unroll 32
         for (int u = 0; u < U; ++u) {
-            const Vector<S> bias =
-                call.bias ? load(static_cast<const S*>(call.bias) + at.g * call.padded + at.o + u * lanes<S>) : Vector<S>{};
+            const int64_t o = at.g * call.padded + at.o + u * lanes<S>;
+            const Vector<S> bias = call.bias ? load(static_cast<const S*>(call.bias) + o) : Vector<S>{};
 #pragma GCC unroll 32
             for (int r = 0; r < R; ++r) sums[r][u] = bias;
         }

@@ -118,10 +118,13 @@ private:
             for (int64_t b = 0; b < item.rows; ++b)
                 for (int64_t c = 0; c < channels_; ++c)
                     for (int64_t i = std::max<int64_t>(0, -low[0]); i < std::min(rows0, reach_[0].size - low[0]); ++i)
-                        for (int64_t j = std::max<int64_t>(0, -low[1]); j < std::min(rows1, reach_[1].size - low[1]); ++j)
-                            lay_out_line(from + b * source_.row + c * source_.channel + (low[0] + i) * source_.step[0] +
-                                             (low[1] + j) * source_.step[1] + first,
-                                         begin, end, room_ + b * row + c * channel + i * row_[0] + j * row_[1] + k * phase_);
+                        for (int64_t j = std::max<int64_t>(0, -low[1]); j < std::min(rows1, reach_[1].size - low[1]);
+                             ++j) {
+                            const S* line = from + b * source_.row + c * source_.channel +
+                                            (low[0] + i) * source_.step[0] + (low[1] + j) * source_.step[1];
+                            S* to = room_ + b * row + c * channel + i * row_[0] + j * row_[1] + k * phase_;
+                            lay_out_line(line + first, begin, end, to);
+                        }
         }
     }
 
