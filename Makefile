@@ -41,4 +41,5 @@ sanitize: $(READY)
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
 	CHAINRULE_SANITIZED=$(SANITIZED)/site $(BIN)/python -m pytest -p tests.sanitized --quiet --capture=sys \
 	    -k "not ($(NOT_SANITIZED))" tests/ops/recurrence tests/ops/convolution/test_kernels.py \
-	    tests/nn/test_recurrence.py tests/nn/test_streaming.py
+	    tests/nn/test_recurrence.py tests/nn/test_streaming.py \
+	    tests/nn/test_convolution_streaming.py

@@ -1,5 +1,6 @@
 """The laws of a conditional model, stated once and held by all: pieces make the whole, no step sees its future."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,6 +76,22 @@ def test_a_reset_at_a_chunk_s_start_discards_the_carry(case: Case) -> None:
 
 
 @every_case
+def test_a_streamed_encoder_goes_on_from_a_state_and_starts_rows_afresh(case: Case) -> None:
+    encoder = case.make().encoder
+    width = next(p for name, p in encoder.named_parameters() if p.ndim > 1).shape[1]  # type: ignore[attr-defined]
+    x = torch.randn(2, STEPS, width, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    resets = torch.zeros(2, STEPS, dtype=torch.bool)
+    resets[0, 5] = resets[1, 4] = True
+    whole, _ = encoder(x, resets=resets)
+    _, state = encoder(x[:, :4])
+    encode, features = encoder.streamed(state, 2), []
+    for t in range(4, STEPS):
+        y, state = encode(x[:, t : t + 1], state, resets=resets[:, t : t + 1])
+        features.append(y)
+    close(torch.cat(features, dim=1), whole[:, 4:])
+
+
+@every_case
 def test_a_batch_is_its_rows(case: Case) -> None:
     model, x = case.make(), case.data(3, STEPS)
     close(model.log_prob(x), torch.cat([model.log_prob(row[None]) for row in x]))
@@ -101,25 +118,29 @@ def test_probabilities_sum_to_one(case: Case) -> None:
 
 
 @every_symbol_case
-def test_the_predictions_of_step_multiply_to_the_whole_symbols(case: Case) -> None:
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_predictions_of_step_multiply_to_the_whole_symbols(case: Case, streamed: bool) -> None:
     model, x = case.make(), case.data(2, STEPS)
     carry, log_probs = model.start(2), []
+    encode = model.encoder.streamed(None, 2) if streamed else None
     for t in range(STEPS):
-        prediction, state = model.step(carry)
+        prediction, state = model.step(carry, encode)
         log_probs.append(prediction.log_prob(x[:, t]))
         _, carry = model.observe(x[:, t], carry, state)
     close(torch.stack(log_probs, dim=1), model.log_prob(x))
 
 
 @every_series_case
-def test_the_predictions_of_step_multiply_to_the_whole_series(case: Case) -> None:
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_predictions_of_step_multiply_to_the_whole_series(case: Case, streamed: bool) -> None:
     model, x = case.make(), case.data(2, STEPS)
     assert isinstance(model, SeriesModel)
     lag = model.transform.lag
     carry = model.read(x[:, :1]) if lag else model.start(2)
     log_probs = [torch.zeros(2, dtype=torch.float64)] * lag  # the first x is given
+    encode = model.encoder.streamed(carry.encoder, 2) if streamed else None
     for t in range(lag, STEPS):
-        prediction, state = model.step(carry)
+        prediction, state = model.step(carry, encode)
         z = model.transform.apply(x[:, t : t + 1], carry.last[:, 0])[:, 0]
         log_probs.append(prediction.log_prob(z) + model.transform.log_jacobian(x[:, t : t + 1])[:, 0])
         undone, carry = model.observe(z, carry, state)

@@ -12,7 +12,7 @@ from torch import Tensor
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models import Carry, ConditionalModel, ModelConfig, SeriesModel, build_series_model, build_symbol_model
-from chainrule.models.encoders import State
+from chainrule.models.encoders import Encode, State
 from chainrule.models.heads import Categorical, Gaussian, Prediction, StudentT
 from tests.models.cases import SYMBOLS, TRANSFORMS, Case, every_case, series_model, symbol_model, symbols, values
 from tests.tolerances import close
@@ -195,8 +195,8 @@ def test_after_its_end_a_document_is_followed_by_a_new_one(
     predictions: list[Prediction] = []
     step = model.step
 
-    def recorded(carry: Carry) -> tuple[Prediction, State]:
-        prediction, state = step(carry)
+    def recorded(carry: Carry, encode: Encode) -> tuple[Prediction, State]:
+        prediction, state = step(carry, encode)
         predictions.append(prediction)
         return prediction, state
 

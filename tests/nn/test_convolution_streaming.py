@@ -1,15 +1,20 @@
 """A causal convolution fed in pieces gives what it gives whole; its state is the layer's."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn import CausalConv1d, ConvolutionStream
-from tests.tolerances import close
+from chainrule.ops.convolution.kernels import LEVELS, native
+from tests.tolerances import close, close_sums
 
 LAYERS: list[dict[str, Any]] = [
     {"kernel_size": 1},
@@ -41,11 +46,113 @@ def test_chunked_is_whole(options: dict[str, Any], batch: int, cuts: list[int]) 
     close(stream.state, last)
 
 
-def test_a_long_stream_moves_its_past() -> None:
-    one = layer(kernel_size=2, dilation=300)
-    x = torch.randn(1, 4, 1500, dtype=torch.float64)
-    stream = one.stream()
-    close(torch.stack([stream(x[..., t]) for t in range(1500)], dim=-1), one(x)[0])
+@pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@settings(deadline=None, max_examples=60)
+@given(
+    batch=st.integers(1, 15),
+    groups=st.sampled_from([1, 2, 3, 20, 70]),
+    channels=st.sampled_from([(1, 1), (1, 3), (5, 1), (7, 20), (2, 67)]),
+    kernel=st.integers(1, 4),
+    dilation=st.integers(1, 5),
+    bias=st.booleans(),
+    threads=st.integers(1, 2),
+)
+def test_every_level_and_every_size(
+    level: int,
+    dtype: torch.dtype,
+    batch: int,
+    groups: int,
+    channels: tuple[int, int],
+    kernel: int,
+    dilation: int,
+    bias: bool,
+    threads: int,
+) -> None:
+    torch.manual_seed(0)
+    C, O = (each * groups for each in channels)  # noqa: E741
+    one = CausalConv1d(C, O, kernel, dilation, groups, bias, dtype=torch.float64)
+    x = torch.randn(T, batch, C, dtype=torch.float64)
+    expected = one(x.permute(1, 2, 0))[0].permute(2, 0, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_level", level)
+        patch.setattr(native, "threads", lambda y, weight: threads)
+        stream = one.to(dtype).stream(batch)
+    assert stream.backend == "kernels"
+    y = torch.stack([stream(x_t) for x_t in x.to(dtype)])
+    close(y, expected) if dtype == torch.float64 else close_sums(y, expected, channels[0] * kernel)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_other_dtypes_by_the_op(dtype: torch.dtype) -> None:
+    one = CausalConv1d(4, 8, 3, 2, dtype=dtype)
+    x = torch.randn(2, 4, T, dtype=dtype)
+    stream = one.stream(2)
+    assert (stream.backend, "compiled for float32 and float64" in stream.why) == ("layer", True)
+    y = torch.stack([stream(x[..., t]) for t in range(T)], dim=-1)
+    torch.testing.assert_close(y, one(x)[0])
+
+
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "transposed": lambda x: x.T.contiguous().T,
+    "strided": lambda x: torch.stack([x, x], dim=-1)[..., 0],
+    "expanded": lambda x: x[:1].expand(2, -1),
+    "with gradient": lambda x: x.clone().requires_grad_(),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_tensors_of_any_layout(layout: str) -> None:
+    one, x = layer(kernel_size=1), LAYOUTS[layout](torch.randn(2, 4, dtype=torch.float64))
+    y = one.stream(2)(x)
+    assert not y.requires_grad
+    assert torch.equal(y, one.stream(2)(x.detach().clone(memory_format=torch.contiguous_format)))
+    close(y, one(x[..., None])[0][..., 0])
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 4, 5)])
+def test_out_is_written_and_returned(shape: tuple[int, ...]) -> None:
+    one, x = layer(kernel_size=3), torch.randn(shape, dtype=torch.float64)
+    expected = one.stream(2)(x)
+    out = torch.full_like(expected, torch.nan)
+    array = np.full(out.shape, np.nan)
+    assert one.stream(2)(x, out) is out
+    assert one.stream(2)(x.numpy(), out=array) is array
+    assert torch.equal(out, expected)
+    assert np.array_equal(array, expected.numpy())
+
+
+def test_x_may_be_written_over() -> None:
+    one, x = CausalConv1d(4, 4, 3, dtype=torch.float64), torch.randn(2, 4, dtype=torch.float64)
+    expected = one.stream(2)(x)
+    assert torch.equal(one.stream(2)(x, out=x), expected)
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        torch.zeros(2, 4, dtype=torch.float64),
+        torch.zeros(2, 8),
+        torch.zeros(8, 2, dtype=torch.float64).T,
+        np.zeros((2, 8)),
+        [0.0],
+    ],
+    ids=str,
+)
+def test_wrong_outputs_are_refused(out: Any) -> None:
+    stream, x = layer(kernel_size=2).stream(2), torch.zeros(2, 4, dtype=torch.float64)
+    with pytest.raises(ShapeError, match=r"out must be \(2, 8\) of torch.float64 on cpu, dense and writable, got "):
+        stream(x, out)
+
+
+def test_made_in_inference_mode_used_outside() -> None:
+    one, x = layer(kernel_size=3), torch.randn(1, 4, dtype=torch.float64)
+    with torch.inference_mode():
+        stream = one.stream()
+        stream(x)
+    stream(x)
+    stream.reset()
+    close(stream.state, torch.zeros(1, 4, 2, dtype=torch.float64))
 
 
 def test_arrays_and_single_rows() -> None:
@@ -75,7 +182,8 @@ def test_a_saved_state_goes_on_in_another_stream() -> None:
     one = layer(kernel_size=3, dilation=2)
     x = torch.randn(1, 4, T, dtype=torch.float64)
     first, second = one.stream(), one.stream()
-    first(x[..., :10])
+    first(x[..., :9])
+    first(x[..., 9])
     second.load_state_dict(first.state_dict())
     assert torch.equal(first(x[..., 10]), second(x[..., 10]))
     with pytest.raises(ArgumentError, match=r"\['x'\] by name, got \['h'\]"):

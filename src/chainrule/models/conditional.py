@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.models.encoders import Encoder, State
+from chainrule.models.encoders import Encode, Encoder, State
 from chainrule.models.heads import Prediction
 
 __all__ = ["Carry", "ConditionalModel"]
@@ -61,10 +61,11 @@ class ConditionalModel(nn.Module, ABC):
         """The carry that ``forward`` gives, without its scores."""
 
     @abstractmethod
-    def step(self, carry: Carry) -> tuple[Prediction, State]:
+    def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
         """Feed the last x of every row: the distribution of what comes next, and the encoder's state after it.
 
-        The distribution is of the next symbol, or of the next value as the network sees it, transformed.
+        The distribution is of the next symbol, or of the next value as the network sees it, transformed. ``encode``
+        takes the encoder's place: what its ``streamed`` gave.
         """
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -135,8 +136,9 @@ class ConditionalModel(nn.Module, ABC):
         drawn: list[Tensor] = []
         with self.evaluating(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
+            encode = self.encoder.streamed(carry.encoder, len(carry.last))
             for _ in range(n):
-                prediction, state = self.step(carry)
+                prediction, state = self.step(carry, encode)
                 x, carry = self.observe(prediction.sample(temperature, top_k), carry, state)
                 drawn.append(x)
         return torch.stack(drawn, dim=1)

@@ -8,22 +8,31 @@ Shapes are batch first: x (B, T, in_features) -> features (B, T, out_features). 
 tensors whose first dimension is the batch; ``None`` starts afresh. ``resets[b, t]`` starts row b afresh before step t.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from chainrule.nn import GRU, LSTM, RNN, CausalConv1d
+from chainrule.nn import GRU, LSTM, RNN, CausalConv1d, ConvolutionStream
 
-__all__ = ["AREncoder", "ConvEncoder", "Encoder", "LatentEncoder", "MLPEncoder", "State"]
+__all__ = ["AREncoder", "ConvEncoder", "Encode", "Encoder", "LatentEncoder", "MLPEncoder", "State"]
 
 _CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 State = tuple[Tensor, ...]
 
 
-class Encoder(Protocol):
+class Encode(Protocol):
+    """``features, state = encode(x, state)``."""
+
+    def __call__(
+        self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None
+    ) -> tuple[Tensor, State]: ...
+
+
+class Encoder(Encode, Protocol):
     """What every encoder offers. ``receptive_field`` is None where the whole past is in view."""
 
     @property
@@ -31,9 +40,30 @@ class Encoder(Protocol):
     @property
     def receptive_field(self) -> int | None: ...
 
-    def __call__(
-        self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None
-    ) -> tuple[Tensor, State]: ...
+    def streamed(self, state: State | None, rows: int) -> Encode:
+        """The encoder as it goes on from ``state``, one step (rows, 1, in_features) at a time, without gradients.
+
+        A window encoder so keeps what it saw to itself, in streams that do not copy it at every step, and the state it
+        is given and returns is empty.
+        """
+
+
+class _Streams:
+    """Convolutions fed one step at a time, from their pasts on."""
+
+    def __init__(self, layers: Sequence[nn.Module], pasts: State | None, rows: int) -> None:
+        self.of = [ConvolutionStream(layer, rows) for layer in layers if isinstance(layer, CausalConv1d)]
+        for stream, past in zip(self.of, pasts or (), strict=pasts is not None):
+            stream.state = past
+
+    def reset(self, resets: Tensor | None) -> None:
+        if resets is not None and resets.any():
+            for stream in self.of:
+                stream.reset(resets[:, 0])
+
+    def step(self, layer: int, x: Tensor) -> Tensor:
+        """x (B, 1, C) -> (B, 1, O)."""
+        return self.of[layer](x[:, 0])[:, None]
 
 
 class AREncoder(nn.Module):
@@ -57,6 +87,15 @@ class AREncoder(nn.Module):
         y, past = self.window(x.transpose(1, 2), None if state is None else state[0], resets=resets)
         return y.transpose(1, 2), (past,)
 
+    def streamed(self, state: State | None, rows: int) -> Encode:
+        streams = _Streams([self.window], state, rows)
+
+        def encode(x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
+            streams.reset(resets)
+            return streams.step(0, x), ()
+
+        return encode
+
 
 class MLPEncoder(nn.Module):
     """Nonlinear AR(tau): a multilayer perceptron over the window of the last tau inputs.
@@ -77,10 +116,23 @@ class MLPEncoder(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
         y, state = self.window(x, state, resets=resets)
+        return self._features(y), state
+
+    def streamed(self, state: State | None, rows: int) -> Encode:
+        window = self.window.streamed(state, rows)
+
+        def encode(x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
+            y, state = window(x, resets=resets)
+            return self._features(y), state
+
+        return encode
+
+    def _features(self, y: Tensor) -> Tensor:
         y = F.gelu(y)
         for layer in self.layers:
             y = F.gelu(layer(self.dropout(y)))
-        return self.dropout(y), state
+        dropped: Tensor = self.dropout(y)
+        return dropped
 
 
 class ConvEncoder(nn.Module):
@@ -117,16 +169,30 @@ class ConvEncoder(nn.Module):
         return layers
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
-        x = self.inputs(x)
-        pasts: list[Tensor] = []
-        for layer, (norm, convolution, output) in enumerate(
-            zip(self.norms, self.convolutions, self.outputs, strict=True)
-        ):
-            past = None if state is None else state[layer]
-            y, past = convolution(norm(x).transpose(1, 2), past, resets=resets)
-            pasts.append(past)
-            x = x + self.dropout(output(F.gelu(y.transpose(1, 2))))
-        return x, tuple(pasts)
+        pasts = [None for _ in self.convolutions] if state is None else list(state)
+
+        def convolve(layer: int, x: Tensor) -> Tensor:
+            y: Tensor
+            y, pasts[layer] = self.convolutions[layer](x.transpose(1, 2), pasts[layer], resets=resets)
+            return y.transpose(1, 2)
+
+        return self._features(x, convolve), tuple(past for past in pasts if past is not None)
+
+    def streamed(self, state: State | None, rows: int) -> Encode:
+        streams = _Streams(list(self.convolutions), state, rows)
+
+        def encode(x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
+            streams.reset(resets)
+            return self._features(x, streams.step), ()
+
+        return encode
+
+    def _features(self, x: Tensor, convolve: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """The stack, whose layers convolve with ``convolve(layer, x)``."""
+        y: Tensor = self.inputs(x)
+        for layer, (norm, output) in enumerate(zip(self.norms, self.outputs, strict=True)):
+            y = y + self.dropout(output(F.gelu(convolve(layer, norm(y)))))
+        return y
 
 
 class LatentEncoder(nn.Module):
@@ -190,3 +256,6 @@ class LatentEncoder(nn.Module):
         y, last = self._run(x[row[:, None], at.clamp(max=T - 1)], states, lengths=lengths)
         inside = at < (t + lengths)[:, None]
         return y[inside].view(B, T, -1), tuple(s[is_last] for s in last)
+
+    def streamed(self, state: State | None, rows: int) -> Encode:
+        return self

@@ -6,7 +6,7 @@ from torch import Tensor
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.conditional import Carry, ConditionalModel
-from chainrule.models.encoders import Encoder, State
+from chainrule.models.encoders import Encode, Encoder, State
 from chainrule.models.heads import GaussianHead, Prediction, RealPrediction, StudentTHead
 
 __all__ = ["SeriesModel"]
@@ -98,9 +98,9 @@ class SeriesModel(ConditionalModel):
         z = prediction.quantile(levels).double()
         return self.transform.undo(z[..., None, :], before.expand_as(z))[..., 0, :]
 
-    def step(self, carry: Carry) -> tuple[Prediction, State]:
+    def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
         last = self._inputs(carry.last[:, 1:])
-        features, state = self.encoder(last, carry.encoder)
+        features, state = (encode or self.encoder)(last, carry.encoder)
         return self.head(features[:, 0], last[:, 0]), state
 
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.conditional import Carry, ConditionalModel
-from chainrule.models.encoders import Encoder, State
+from chainrule.models.encoders import Encode, Encoder, State
 from chainrule.models.heads import CategoricalHead, Prediction
 
 __all__ = ["SymbolModel"]
@@ -76,10 +76,10 @@ class SymbolModel(ConditionalModel):
         features, state = self.encoder(self._embed(inputs), carry.encoder, resets=resets)
         return features, Carry(x[:, -1], state)
 
-    def step(self, carry: Carry) -> tuple[Prediction, State]:
+    def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
         last = carry.last[:, None]
         resets = last == self.symbols if self.end else None
-        features, state = self.encoder(self._embed(last), carry.encoder, resets=resets)
+        features, state = (encode or self.encoder)(self._embed(last), carry.encoder, resets=resets)
         return self.head(features[:, 0]), state
 
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:

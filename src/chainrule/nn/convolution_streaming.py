@@ -8,14 +8,13 @@ from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.arrays import Array, arrays_like, checked_batch, clear_rows, described, tensors_like
-from chainrule.ops.convolution import causal_convolution
+from chainrule.ops.convolution import causal_convolution, kernels
+from chainrule.ops.convolution.kernels import Steps
 
 if TYPE_CHECKING:
     from chainrule.nn.convolution import CausalConv1d
 
 __all__ = ["ConvolutionStream"]
-
-_ROOM = 256  # steps between two moves of the past, at least
 
 
 class ConvolutionStream:
@@ -26,17 +25,21 @@ class ConvolutionStream:
     - one step, (batch, C_in) -> (batch, C_out), or (C_in,) -> (C_out,) where batch is 1
     - a chunk of steps, (batch, C_in, time) -> (batch, C_out, time)
 
-    The outputs are those of the layer for the whole sequence to rounding, however it is cut into calls. A step writes
-    one input and reads as many as the kernel has taps, however large the dilation; now and then the inputs that are
-    still needed are moved to the beginning of their memory, one a step on the average.
-    Streaming is inference: no gradient flows through it.
+    The outputs are those of the layer for the whole sequence to rounding, however it is cut into calls. A step reads as
+    many inputs as the kernel has taps, however large the dilation. With ``out``, a dense array of y's shape, y is
+    written there, and a step allocates nothing. Streaming is inference: no gradient flows through it.
 
-    The weights are copied when the stream is made; later changes of them are not seen until ``refresh()``. Streams of
-    one layer are independent; each is to be used by one thread at a time.
+    The weights are copied when the stream is made. Later changes of them, of their dtype or device are not seen
+    until ``refresh()``. Streams of one layer are independent; each is to be used by one thread at a time.
+
+    Attributes:
+        batch: how many sequences are streamed side by side.
+        backend: "kernels"; or "layer" where they can't run, and a step costs what a chunk of one step does.
+        why: the reason, as a sentence.
 
     Raises:
         ArgumentError: batch is no integer above 0, or rows to reset are none of the stream's.
-        ShapeError: x or a state has the wrong shape, dtype or device.
+        ShapeError: x, out or a state has the wrong shape, dtype or device.
 
     >>> from chainrule.nn import CausalConv1d
     >>> layer, x = CausalConv1d(2, 3, kernel_size=4, dilation=5), torch.randn(1, 2, 30)
@@ -50,86 +53,93 @@ class ConvolutionStream:
         self.batch = checked_batch(batch)
         self._layer = layer
         self._reach = layer.dilation[0] * (layer.kernel_size[0] - 1)
-        self._past = torch.zeros(self._reach + max(self._reach, _ROOM), self.batch, layer.in_channels)
-        self._at = self._reach  # where the next input goes
+        self._steps: Steps | None = None
+        self._ring = torch.zeros(self._reach + 1, self.batch, layer.in_channels)  # the last inputs
+        self._at = self._reach  # where the next one goes; the oldest follows it
         self.refresh()
 
-    @torch.no_grad()
     def refresh(self) -> None:
         """Take over the layer's weights, dtype and device as they are now; the state stays."""
-        layer, G = self._layer, self._layer.groups
-        with torch.inference_mode(False):  # tensors made in inference mode could not be written to outside of it
+        layer = self._layer
+        # tensors made in inference mode could not be written to outside of it
+        with torch.inference_mode(False), torch.no_grad():
             self._weight = layer.weight.detach().clone()
             self._bias = None if layer.bias is None else layer.bias.detach().clone()
-            # (G, K * C, O): one product for all taps
-            self._taps = self._weight.unflatten(0, (G, -1)).permute(0, 3, 2, 1).flatten(1, 2).contiguous()
-            self._past = self._past.clone().to(self._weight)
+            self._ring = self._ring.clone().to(self._weight)
+            obstacle = kernels.obstacle(self._weight)
+            self.backend = "layer" if obstacle else "kernels"
+            self.why = obstacle or f"{self._weight.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+            options = (layer.dilation[0], layer.groups)
+            self._steps = None if obstacle else Steps(self._weight, self._bias, self._ring, *options)
         self._tensors, self._arrays = tensors_like(self._weight), arrays_like(self._weight)
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array, out: Array | None = None) -> Array:
         """The outputs for a step or a chunk of steps x, and the state moves on."""
-        if not isinstance(x, Tensor):
-            if not self._arrays.takes(x):
-                raise self._refusal(x)
-            y: Tensor = self(torch.from_numpy(x.copy()).to(self._past))
-            return y.numpy(force=True)
-        if torch.is_grad_enabled():
-            with torch.no_grad():
-                return self(x)
-        if not self._tensors.takes(x):
+        kind = self._tensors if isinstance(x, Tensor) else self._arrays
+        if not kind.takes(x):
             raise self._refusal(x)
-        _, B, C = self._past.shape
-        shape = tuple(x.shape)
+        shape = self._result(x)
+        if out is not None and not (kind.takes(out) and out.shape == shape and kind.writable(out)):
+            raise ShapeError(f"out must be {shape} of {kind.name}, dense and writable, got {described(out)}.")
+        if self._steps is None or len(shape) == 3:
+            result = self._run_op(x).reshape(shape)
+            y: Array = result if isinstance(x, Tensor) else result.numpy(force=True)
+            if out is None:
+                return y
+            out[...] = y
+            return out
+        y = kind.empty(*shape) if out is None else out
+        x = kind.dense(x)
+        self._steps.run(self._at, kind.address(x), kind.address(y))
+        self._at = self._at + 1 if self._at < self._reach else 0
+        return y
+
+    def _result(self, x: Array) -> tuple[int, ...]:
+        """The shape of y."""
+        shape, O = x.shape, self._layer.out_channels  # noqa: E741
+        B, C = self.batch, self._layer.in_channels
         if shape == (B, C):
-            return self._step(x)
+            return B, O
         if B == 1 and shape == (C,):
-            return self._step(x[None])[0]
+            return (O,)
         if len(shape) == 3 and shape[:2] == (B, C):
-            d, G = self._layer.dilation[0], self._layer.groups
-            y, self.state = causal_convolution(x, self._weight, self._bias, state=self.state, dilation=d, groups=G)
-            return y
+            return B, O, shape[2]
         raise self._refusal(x)
 
     def _refusal(self, x: object) -> ShapeError:
-        _, B, C = self._past.shape
+        B, C = self.batch, self._layer.in_channels
         kind = self._tensors if isinstance(x, Tensor) else self._arrays
         step = f"({B}, {C}) or ({C},)" if B == 1 else f"({B}, {C})"
         expected = f"one step {step} or a chunk ({B}, {C}, time) of {kind.name}"
         return ShapeError(f"x must be {expected}, got {described(x)}.")
 
-    def _step(self, x: Tensor) -> Tensor:
-        """(B, C_in) -> (B, C_out)."""
-        P, G = self._reach, self._layer.groups
-        if self._at == len(self._past):
-            self._past[:P] = self._past[self._at - P :].clone()
-            self._at = P
-        self._past[self._at].copy_(x)
-        read = self._past[self._at - P : self._at + 1 : self._layer.dilation[0]].transpose(0, 1)  # (B, K, C_in)
-        self._at += 1
-        if G == 1:
-            rows, taps = read.reshape(len(x), -1), self._taps[0]
-            return rows @ taps if self._bias is None else torch.addmm(self._bias, rows, taps)
-        groups = read.unflatten(2, (G, -1)).permute(2, 0, 1, 3).flatten(2)
-        y: Tensor = (groups @ self._taps).transpose(0, 1).reshape(len(x), -1)
-        return y if self._bias is None else y.add_(self._bias)
+    @torch.no_grad()
+    def _run_op(self, x: Array) -> Tensor:
+        """The outputs for a chunk, or a step taken as one, by the op."""
+        steps = x if isinstance(x, Tensor) else torch.from_numpy(x.copy()).to(self._ring)
+        if x.ndim < 3:
+            steps = steps.reshape(self.batch, -1, 1)
+        d, G = self._layer.dilation[0], self._layer.groups
+        y, self.state = causal_convolution(steps, self._weight, self._bias, state=self.state, dilation=d, groups=G)
+        return y
 
     @property
     def state(self) -> Tensor:
         """A copy of the last inputs, oldest first: (batch, C_in, dilation * (K - 1)). It can be assigned."""
-        last: Tensor = self._past[self._at - self._reach : self._at].permute(1, 2, 0).contiguous()
+        last: Tensor = self._ring.roll(-1 - self._at, 0)[: self._reach].permute(1, 2, 0).contiguous()
         return last
 
     @state.setter
     def state(self, state: Tensor) -> None:
-        expected = (*self._past.shape[1:], self._reach)
-        if not isinstance(state, Tensor) or (tuple(state.shape), state.dtype) != (expected, self._past.dtype):
-            raise ShapeError(f"the state must be {expected} of {self._past.dtype}, got {described(state)}.")
-        self._past[: self._reach] = state.detach().permute(2, 0, 1)
+        expected = (*self._ring.shape[1:], self._reach)
+        if not isinstance(state, Tensor) or (tuple(state.shape), state.dtype) != (expected, self._ring.dtype):
+            raise ShapeError(f"the state must be {expected} of {self._ring.dtype}, got {described(state)}.")
+        self._ring[: self._reach] = state.detach().permute(2, 0, 1)
         self._at = self._reach
 
     def reset(self, rows: int | Sequence[int] | Tensor | None = None) -> None:
         """Start afresh: ``rows``, indices or a bool mask (batch,), have seen nothing yet; all by default."""
-        clear_rows([self._past], self.batch, rows)
+        clear_rows([self._ring], self.batch, rows)
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of the state by name, {"x": ...}, as safetensors saves it."""
@@ -142,4 +152,4 @@ class ConvolutionStream:
         self.state = state_dict["x"]
 
     def __repr__(self) -> str:
-        return f"ConvolutionStream({self._layer}, batch={self.batch})"
+        return f"ConvolutionStream({self._layer}, batch={self.batch}, {self.backend}: {self.why})"

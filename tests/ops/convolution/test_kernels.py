@@ -27,6 +27,12 @@ SIZES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 3, 61, 57), (16, 3, 7, 5), {"stride": 2, "padding": (3, 2)}),
     ((1, 1, 90, 91), (1, 1, 15, 15), {}),
     ((2, 6, 30, 9), (8, 6, 3, 3), {"dilation": (4, 1), "padding": (4, 1)}),
+    ((3, 5, 28, 28), (5, 1, 3, 3), {"padding": 1, "groups": 5}),
+    ((2, 3, 23, 7), (3, 1, 5, 4), {"padding": "same", "groups": 3, "dilation": (2, 1)}),
+    ((2, 2, 1, 40), (2, 1, 3, 3), {"padding": 1, "groups": 2}),
+    ((2, 2, 60, 61), (2, 1, 3, 5), {"padding": (0, 4), "groups": 2, "dilation": (1, 2)}),
+    ((1, 2, 2500), (2, 1, 3), {"padding": "causal", "groups": 2, "dilation": 700}),
+    ((1, 2, 9, 30), (2, 1, 2, 4), {"padding": ((3, 4), (3, 0)), "groups": 2}),
     ((2, 4, 12, 13, 20), (9, 4, 3, 2, 3), {"padding": (1, 0, 1), "stride": (1, 2, 1)}),
 ]
 """Shapes of x and weight, and options: several boxes, tiles that are not full, rows that end within a vector."""
@@ -99,6 +105,22 @@ def test_no_uninitialised_memory_is_read(
     assert torch.empty(3).isnan().all()
     for result in outcome(leaves, "kernels", **options):
         assert not result.isnan().any()
+
+
+@pytest.mark.parametrize("value", [torch.inf, torch.nan], ids=str)
+@pytest.mark.parametrize("size", [(7, 28), (20, 9), (1, 40), (40,)], ids=str)
+def test_what_is_not_finite_reaches_only_what_it_enters(size: tuple[int, ...], value: float) -> None:
+    """Vectors run over the ends of lines; what they read there counts for nothing."""
+    kernel = (2, 1, *(3 for _ in size))
+    x, weight, bias = tensors((2, 2, *size), kernel)
+    with torch.no_grad():
+        x[..., -1] = value
+    ours, theirs = (outcome([x, weight, bias], backend, padding=1, groups=2) for backend in ("kernels", "torch"))
+    for actual, expected in zip(ours, theirs, strict=True):
+        assert torch.equal(actual.isfinite(), expected.isfinite())
+    assert not ours[0].isfinite().all()
+    assert ours[0].isfinite().any()
+    assert ours[2].isfinite().any()
 
 
 @pytest.fixture

@@ -58,6 +58,8 @@ const Kernels& kernels(int level, bool is_double) {
     return is_double ? levels[size_t(level)].doubles : levels[size_t(level)].singles;
 }
 
+constexpr int64_t worth_unlocking = 1'000'000;  // multiplications and additions: letting go of the lock can cost 5 ms
+
 inline void* pointer(uintptr_t address) { return reinterpret_cast<void*>(address); }
 
 // A member of Call that holds a pointer, as an integer.

@@ -66,4 +66,9 @@ template <class To, class From> inline To bits(From from) {
     return to;
 }
 
+// The lanes whose bits are all set, the others zero.
+template <class S> inline Vector<S> only(Integers<S> lanes, Vector<S> v) {
+    return bits<Vector<S>>(bits<Integers<S>>(v) & lanes);
+}
+
 }  // namespace chainrule::LEVEL

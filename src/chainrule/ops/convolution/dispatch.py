@@ -1,5 +1,7 @@
 """Which rung runs a checked call, and why."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -8,6 +10,7 @@ from chainrule.errors import ArgumentError, BackendError
 from chainrule.ops.choices import Choice, listener
 from chainrule.ops.convolution import fft, formula, kernels, library, reference
 from chainrule.ops.convolution.geometry import Geometry, output_shape
+from chainrule.ops.once import once
 
 __all__ = ["causal_convolution", "convolution"]
 
@@ -72,19 +75,24 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
     """Which rung runs this call, and why, as a sentence."""
     if backend not in _BACKENDS:
         raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
-    obstacles = {"kernels": kernels.obstacle(x), "fft": fft.obstacle(x, geometry)}
+    obstacle = fft.obstacle(x.dtype, geometry) if backend == "fft" else kernels.obstacle(x)
     if backend != "auto":
-        if obstacle := obstacles.get(backend):
+        if obstacle and backend in ("kernels", "fft"):
             raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
         return backend, f"backend={backend!r} asks for it"
-    if obstacle := obstacles["kernels"]:
+    if obstacle:
         return ("formula" if kernels.is_transformed() else "torch"), obstacle
-    y = output_shape(x.shape, weight.shape, geometry)
-    if obstacles["fft"] is None and fft.is_faster(y, weight.shape):
-        return "fft", f"transforms take less time with a kernel of {' x '.join(map(str, weight.shape[2:]))}"
-    if (x.dtype == torch.float32) and (reason := library.why_faster(y, weight.shape, geometry.groups)):
+    return once(_fastest, x.shape, weight.shape, geometry, x.dtype)
+
+
+def _fastest(x: Sequence[int], weight: Sequence[int], geometry: Geometry, dtype: torch.dtype) -> tuple[str, str]:
+    """What takes the least time of all that can run the call, and why."""
+    y = output_shape(x, weight, geometry)
+    if fft.obstacle(dtype, geometry) is None and fft.is_faster(y, weight):
+        return "fft", f"transforms take less time with a kernel of {' x '.join(map(str, weight[2:]))}"
+    if dtype == torch.float32 and (reason := library.why_faster(x, y, weight, geometry)):
         return "torch", reason
-    return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+    return "kernels", f"{dtype} on the CPU, instructions {kernels.LEVELS[0]}"
 
 
 def _tell(op: str, x: Tensor, weight: Tensor, geometry: Geometry, rung: str, reason: str) -> None:

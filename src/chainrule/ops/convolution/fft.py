@@ -29,14 +29,14 @@ __all__ = ["convolution", "is_faster", "obstacle"]
 _DTYPES = (torch.float32, torch.float64)
 
 
-def obstacle(x: Tensor, geometry: Geometry) -> str | None:
+def obstacle(dtype: torch.dtype, geometry: Geometry) -> str | None:
     """Why the Fourier transform can't run this call; None if it can."""
     if len(geometry.stride) > 2:
         return "it is for one and two dimensions"
     if any(s != 1 for s in geometry.stride) or any(d != 1 for d in geometry.dilation):
         return "it is for stride 1 and dilation 1"
-    if x.dtype not in _DTYPES:
-        return f"it is for float32 and float64, and x is {x.dtype}"
+    if dtype not in _DTYPES:
+        return f"it is for float32 and float64, and x is {dtype}"
     return None
 
 

@@ -1,6 +1,7 @@
 """torch's own convolution, for the shapes where it is the faster one: wide ones, and images of short lines."""
 
 from collections.abc import Sequence
+from math import prod
 
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
@@ -27,10 +28,13 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geomet
     return y.contiguous()
 
 
-def why_faster(y: Sequence[int], weight: Sequence[int], groups: int) -> str | None:
-    """Why torch's own takes less time than the kernels for y and weight of these shapes, in float32; None if not."""
+def why_faster(x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry) -> str | None:
+    """Why torch's own takes less time than the kernels for x, y and weight of these shapes, in float32; None if not."""
     dims, lanes = len(y) - 2, kernels.lanes()
-    channels = min(weight[1], weight[0] // groups)
+    channels = min(weight[1], weight[0] // geometry.groups)
+    depthwise = dims == 2 and weight[:2] == (geometry.groups, 1)
+    if depthwise and x[-1] == y[-1] and max(geometry.stride) == 1 and prod(y[2:]) > 2 * lanes:
+        return None  # the kernels run over the ends of lines
     if channels >= _WIDE[dims]:
         return f"torch's own takes less time with {channels} channels and more"
     if dims > 1 and y[-1] < lanes:

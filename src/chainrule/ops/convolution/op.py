@@ -10,6 +10,7 @@ from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int, as_lengths, check_tensors, occurs
 from chainrule.ops.convolution import dispatch
 from chainrule.ops.convolution.geometry import Geometry
+from chainrule.ops.once import once
 
 __all__ = ["causal_convolution", "convolution"]
 
@@ -69,22 +70,11 @@ def convolution(
     tensor([[1., 2., 2., 2., 2.]])
     """
     check_tensors({"x": x, "weight": weight}, {"bias": bias})
-    dims = weight.ndim - 2
-    if dims not in (1, 2, 3):
-        raise ShapeError(
-            f"weight has shape {tuple(weight.shape)}; "
-            "expected (C_out, C_in / groups, *kernel) with one to three kernel dimensions"
-        )
-    x, weight, bias = _cast(x), _cast(weight), None if bias is None else _cast(bias)
-    groups = _count("groups", groups)
-    _check_channels(x, weight, bias, groups)
-    strides, dilations = _per_dim("stride", stride, dims), _per_dim("dilation", dilation, dims)
-    pads = _pads(padding, weight.shape[2:], strides, dilations)
-    _check_size(x.shape[-dims:], weight.shape[2:], dilations, pads)
-    before, after = zip(*pads, strict=True)
-    geometry = Geometry(strides, before, after, dilations, groups)
+    x, weight, bias = _cast(x, weight, bias)
+    geometry = once(_geometry, x.shape, weight.shape, stride, padding, dilation, groups)
+    _check_alike(x, weight, bias)
     kernel = weight.flip(list(range(2, weight.ndim))) if flip else weight
-    if x.ndim == dims + 2:
+    if x.ndim == weight.ndim:
         return dispatch.convolution(x, kernel, bias, geometry, backend)
     return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
 
@@ -140,16 +130,11 @@ def causal_convolution(
     (tensor([[[ 9., 11.]]]), tensor([[[6.]]]))
     """
     check_tensors({"x": x, "weight": weight}, {"bias": bias, "state": state, "resets": resets})
-    if weight.ndim != 3:
-        raise ShapeError(f"weight has shape {tuple(weight.shape)}; expected (C_out, C_in / groups, K)")
-    x, weight, bias = _cast(x), _cast(weight), None if bias is None else _cast(bias)
-    groups = _count("groups", groups)
-    _check_channels(x, weight, bias, groups)
-    (dilation,) = _per_dim("dilation", dilation, 1)
+    x, weight, bias, state = _cast(x, weight, bias, state)
+    dilation, groups, memory = once(_causal_sizes, x.shape, weight.shape, dilation, groups)
+    _check_alike(x, weight, bias)
     rows, T = x.shape[:-2], x.shape[-1]
-    memory = (*x.shape[:-1], dilation * (weight.shape[-1] - 1))
     if state is not None:
-        state = _cast(state)
         _check_like(x, "state", state, memory)
     if resets is not None and (resets.shape != (*rows, T) or resets.dtype != torch.bool):
         raise ShapeError(
@@ -164,50 +149,82 @@ def causal_convolution(
     return y[0], state[0]
 
 
-def _cast(tensor: Tensor) -> Tensor:
-    """Under torch.autocast, the dtype that it gives to torch's own convolutions."""
-    device = tensor.device.type
+def _cast(x: Tensor, *others: Any) -> Any:
+    """The tensors; under torch.autocast, in the dtype that it gives to torch's own convolutions."""
+    device = x.device.type
     if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
-        return tensor
-    if tensor.dtype == torch.float64 or not tensor.is_floating_point():
-        return tensor
-    return tensor.to(torch.get_autocast_dtype(device))
+        return x, *others
+    dtype = torch.get_autocast_dtype(device)
+    return tuple(
+        t.to(dtype) if t is not None and t.is_floating_point() and t.dtype != torch.float64 else t for t in (x, *others)
+    )
 
 
-def _check_channels(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
-    """x, weight, bias and groups fit together, in all but the spatial sizes."""
-    dims = weight.ndim - 2
-    if x.ndim not in (dims + 1, dims + 2):
+def _geometry(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: Any, groups: Any) -> Geometry:
+    """Checks all that does not depend on dtypes and devices."""
+    dims = len(weight) - 2
+    if dims not in (1, 2, 3):
         raise ShapeError(
-            f"x has shape {tuple(x.shape)}; with a weight of shape {tuple(weight.shape)} it must have "
+            f"weight has shape {tuple(weight)}; "
+            "expected (C_out, C_in / groups, *kernel) with one to three kernel dimensions"
+        )
+    groups = _count("groups", groups)
+    _check_channels(x, weight, groups)
+    strides, dilations = _per_dim("stride", stride, dims), _per_dim("dilation", dilation, dims)
+    pads = _pads(padding, weight[2:], strides, dilations)
+    _check_size(x[-dims:], weight[2:], dilations, pads)
+    before, after = zip(*pads, strict=True)
+    return Geometry(strides, before, after, dilations, groups)
+
+
+def _causal_sizes(x: _Sizes, weight: _Sizes, dilation: Any, groups: Any) -> tuple[int, int, _Sizes]:
+    """The dilation, the groups and the shape of the state."""
+    if len(weight) != 3:
+        raise ShapeError(f"weight has shape {tuple(weight)}; expected (C_out, C_in / groups, K)")
+    groups = _count("groups", groups)
+    _check_channels(x, weight, groups)
+    (dilation,) = _per_dim("dilation", dilation, 1)
+    return dilation, groups, (*x[:-1], dilation * (weight[-1] - 1))
+
+
+def _check_channels(x: _Sizes, weight: _Sizes, groups: int) -> None:
+    """The shapes of x and weight, and groups, fit together in all but the spatial sizes."""
+    dims = len(weight) - 2
+    if len(x) not in (dims + 1, dims + 2):
+        raise ShapeError(
+            f"x has shape {tuple(x)}; with a weight of shape {tuple(weight)} it must have "
             f"{dims + 2} dimensions (batch, channels, {dims} spatial), or {dims + 1} without the batch"
         )
-    if not x.is_floating_point():
-        raise ShapeError(f"x is {x.dtype}; expected a float dtype: convert it, for example with x.float()")
-    if 0 in weight.shape:
-        raise ShapeError(f"weight has shape {tuple(weight.shape)}; no size may be zero")
-    C_in, C_out = x.shape[-dims - 1], weight.shape[0]
+    if 0 in weight:
+        raise ShapeError(f"weight has shape {tuple(weight)}; no size may be zero")
+    C_in, C_out = x[-dims - 1], weight[0]
     if C_out % groups:
         raise ArgumentError(f"groups is {groups}; it must divide the {C_out} output channels of weight")
-    if groups * weight.shape[1] != C_in:
+    if groups * weight[1] != C_in:
         raise ShapeError(
-            f"x has {C_in} channels (shape {tuple(x.shape)}); a weight of shape {tuple(weight.shape)}, which is "
-            f"(C_out, C_in / groups, *kernel), with groups {groups} takes {groups * weight.shape[1]}"
+            f"x has {C_in} channels (shape {tuple(x)}); a weight of shape {tuple(weight)}, which is "
+            f"(C_out, C_in / groups, *kernel), with groups {groups} takes {groups * weight[1]}"
         )
-    if (x.dtype, x.device) != (weight.dtype, weight.device):
+
+
+def _check_alike(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    """Dtypes and devices fit together, and the bias."""
+    if not x.is_floating_point():
+        raise ShapeError(f"x is {x.dtype}; expected a float dtype: convert it, for example with x.float()")
+    if x.dtype != weight.dtype or x.device != weight.device:
         raise ShapeError(
             f"x is {x.dtype} on {x.device} and weight {weight.dtype} on {weight.device}; "
             "they must be alike: convert one, for example with x.to(weight)"
         )
     if bias is not None:
-        _check_like(x, "bias", bias, (C_out,))
+        _check_like(x, "bias", bias, weight.shape[:1])
 
 
 def _check_like(x: Tensor, name: str, tensor: Tensor, shape: _Sizes) -> None:
-    if (tuple(tensor.shape), tensor.dtype, tensor.device) != (shape, x.dtype, x.device):
+    if tensor.shape != shape or tensor.dtype != x.dtype or tensor.device != x.device:
         raise ShapeError(
             f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}; "
-            f"with this x it must be {x.dtype} of shape {shape} on {x.device}"
+            f"with this x it must be {x.dtype} of shape {tuple(shape)} on {x.device}"
         )
 
 

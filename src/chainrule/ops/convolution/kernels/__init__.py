@@ -3,6 +3,7 @@
 - autograd.py: the rung's entrance, and its gradient
 - ops.py: chainrule::convolution and chainrule::convolution_backward, for torch.compile and opcheck
 - native.py: the calls into the extension module _convolution
+- streaming.py: a causal convolution prepared for chainrule.nn's streams
 - level.cpp and what it includes: the code, compiled for several instruction levels; module.cpp binds it
 
 The README of the folder above has a section on them.
@@ -10,5 +11,6 @@ The README of the folder above has a section on them.
 
 from chainrule.ops.convolution.kernels.autograd import causal_convolution, convolution, is_transformed, obstacle
 from chainrule.ops.convolution.kernels.native import LEVELS, lanes, threads
+from chainrule.ops.convolution.kernels.streaming import Steps
 
-__all__ = ["LEVELS", "causal_convolution", "convolution", "is_transformed", "lanes", "obstacle", "threads"]
+__all__ = ["LEVELS", "Steps", "causal_convolution", "convolution", "is_transformed", "lanes", "obstacle", "threads"]

@@ -58,7 +58,7 @@ def causal_convolution(
     lengths = None if lengths is None else lengths.contiguous()
     y = _convolve(past, weight, bias, (1,), (before,), (0,), (dilation,), groups, resets, lengths)
     if resets is None and lengths is None and past.shape[-1] >= P:
-        return y, past[..., past.shape[-1] - P :].clone()
+        return y, past.narrow(-1, past.shape[-1] - P, P).clone()
     if state is None:
         state = x.new_zeros(*x.shape[:2], P)
     return y, formula.remember(x, state, resets, lengths)[-1]
@@ -98,14 +98,16 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias = ctx.saved_tensors
         needs = list(ctx.needs_input_grad[:3])
+        call = (dy, x, weight, *ctx.rest, needs)
         grads: tuple[Tensor | None, ...]
-        with torch.autocast("cpu", enabled=False):
-            if torch.is_grad_enabled():  # create_graph: the formula's backward pass is differentiable
-                grads = _by_formula(dy, (x, weight, bias), ctx.rest, needs)
-            else:
-                call = (dy, x, weight, *ctx.rest, needs)
-                op = ops.backward if is_plain(call) else torch.ops.chainrule.convolution_backward
-                grads = op(*call)
+        if not torch.is_grad_enabled() and is_plain(call):
+            grads = ops.gradients(*call)
+        else:
+            with torch.autocast("cpu", enabled=False):
+                if torch.is_grad_enabled():  # create_graph: the formula's backward pass is differentiable
+                    grads = _by_formula(dy, (x, weight, bias), ctx.rest, needs)
+                else:
+                    grads = torch.ops.chainrule.convolution_backward(*call)
         return *(g if need else None for g, need in zip(grads, needs, strict=True)), *(None for _ in ctx.rest)
 
 

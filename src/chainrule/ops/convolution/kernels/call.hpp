@@ -31,6 +31,19 @@ struct Call {
     void* workspace;
 };
 
+// One step of B rows of a causal convolution. Its last dilation (K - 1) inputs and x lie in a ring of slots, (B, G, C)
+// each; x goes to number `at`, and the oldest input is in the next one. Weights and biases are laid out for vectors:
+// w (G, K, C, padded), bias (G, padded), the outputs of a group followed by zeros up to whole vectors. If `depthwise`,
+// which C = O = 1 allows, they are w (K, padded) and bias (padded,), of all groups.
+struct StreamCall {
+    int64_t B, G, C, O, K, dilation, padded, depthwise, threads;
+    const void *w, *bias;  // bias may be null
+    void* ring;
+    int64_t at;
+    const void* x;
+    void* y;
+};
+
 // The code of one instruction level for one dtype. Sizes are in numbers of that dtype.
 struct Kernels {
     int64_t (*forward_workspace)(const Call&);
@@ -39,6 +52,7 @@ struct Kernels {
     void (*forward)(const Call&);
     void (*input_gradient)(const Call&);
     void (*kernel_gradient)(const Call&);
+    void (*stream)(const StreamCall&);
 };
 
 }  // namespace chainrule

@@ -3,6 +3,7 @@
 
 #include "../../compiled/threads.hpp"
 #include "correlate_tile.hpp"
+#include "plane_correlation.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -127,6 +128,7 @@ template <class S, class Work> void forward_correlation(const Call& call, const 
     const int64_t sizes[3] = {a[0].positions, a[1].positions, a[2].positions};
     const int64_t K = a[0].kernel * a[1].kernel * a[2].kernel;
     const Source<S> x{static_cast<const S*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}};
+    if (Planes<S>::fit(call, reach, x.step)) return work(PlaneCorrelation<S>(call, x, reach, call.bias, call.y));
     work(Correlation<S>(call, x, reach, call.C, call.O, {call.O * call.C * K, call.C * K, K}, call.bias, call.y, sizes,
                         true));
 }
@@ -142,6 +144,8 @@ template <class S, class Work> void input_gradient_correlations(const Call& call
             for (int64_t k = 0; k < std::min(a[2].stride, a[2].size); ++k) {
                 const Reach reach[3] = {input_gradient_reach(a[0], i), input_gradient_reach(a[1], j),
                                         input_gradient_reach(a[2], k)};
+                if (Planes<S>::fit(call, reach, dy.step))
+                    return work(PlaneCorrelation<S>(call, dy, reach, nullptr, call.dx));
                 work(Correlation<S>(call, dy, reach, call.O, call.C, {call.O * call.C * K, K, call.C * K}, nullptr,
                                     call.dx, sizes, false));
             }

@@ -29,10 +29,6 @@ template <class S> struct Outputs {
     int n;                // lanes to read of dy
 };
 
-template <class S> inline Vector<S> only(Integers<S> lanes, Vector<S> v) {
-    return bits<Vector<S>>(bits<Integers<S>>(v) & lanes);
-}
-
 // Adds to sums (sums.hpp), for number r * N + n, the sum over the box of dy[r] x[pair n].
 template <class S, int R, int N>
 void kernel_gradient_tile(const Outputs<S>& outputs, const S* dy, const int64_t* pairs, S* sums) {

@@ -1,6 +1,8 @@
 // The kernels of one instruction level; CMake compiles this file once for each.
 #include "correlate.hpp"
 #include "kernel_gradient.hpp"
+#include "plane_kernel_gradient.hpp"
+#include "stream.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -10,31 +12,39 @@ namespace {
 
 template <class S> int64_t forward_workspace(const Call& call) {
     int64_t size = 0;
-    forward_correlation<S>(call, [&](const Correlation<S>& part) { size = part.workspace(); });
+    forward_correlation<S>(call, [&](const auto& part) { size = part.workspace(); });
     return size;
 }
 
 template <class S> int64_t input_gradient_workspace(const Call& call) {
     int64_t size = 0;
-    input_gradient_correlations<S>(call, [&](const Correlation<S>& part) { size = std::max(size, part.workspace()); });
+    input_gradient_correlations<S>(call, [&](const auto& part) { size = std::max(size, part.workspace()); });
     return size;
 }
 
-template <class S> int64_t kernel_gradient_workspace(const Call& call) { return KernelGradient<S>(call).workspace(); }
+template <class S> int64_t kernel_gradient_workspace(const Call& call) {
+    if (PlaneKernelGradient<S>::fits(call)) return PlaneKernelGradient<S>(call).workspace();
+    return KernelGradient<S>(call).workspace();
+}
 
 template <class S> void forward(const Call& call) {
-    forward_correlation<S>(call, [](const Correlation<S>& part) { part.run(); });
+    forward_correlation<S>(call, [](const auto& part) { part.run(); });
 }
 
 template <class S> void input_gradient(const Call& call) {
-    input_gradient_correlations<S>(call, [](const Correlation<S>& part) { part.run(); });
+    input_gradient_correlations<S>(call, [](const auto& part) { part.run(); });
 }
 
-template <class S> void kernel_gradient(const Call& call) { KernelGradient<S>(call).run(); }
+template <class S> void kernel_gradient(const Call& call) {
+    if (PlaneKernelGradient<S>::fits(call)) return PlaneKernelGradient<S>(call).run();
+    KernelGradient<S>(call).run();
+}
+
+template <class S> void stream(const StreamCall& call) { Stream<S>(call).run(); }
 
 template <class S> constexpr Kernels kernels() {
     return {forward_workspace<S>, input_gradient_workspace<S>, kernel_gradient_workspace<S>,
-            forward<S>, input_gradient<S>, kernel_gradient<S>};
+            forward<S>, input_gradient<S>, kernel_gradient<S>, stream<S>};
 }
 
 }  // namespace

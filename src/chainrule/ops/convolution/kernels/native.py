@@ -1,6 +1,7 @@
 """The calls into the extension module: checked tensors in, pointers out. All memory is torch's, scratch included."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 
 import torch
@@ -16,6 +17,7 @@ LEVELS: list[str] = _convolution.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
 
 _level = 0
+_output_shape = lru_cache(maxsize=1024)(output_shape)
 _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
 
 
@@ -32,16 +34,13 @@ def forward(
     resets, lengths: bool (B, J) and int64 (B,), for causal padding: outputs read nothing from before a reset, and are
     zero from their row's length on.
     """
-    y = _result(x, output_shape(x.shape, weight.shape, geometry), resets, lengths)
+    y = _result(x, _output_shape(x.shape, weight.shape, geometry), resets, lengths)
     segments = _segments(y, weight, geometry, resets, lengths)
     if _is_empty(y, segments):
         return y
     x, weight = _dense_lines(x), weight.contiguous()
     bias = None if bias is None else bias.contiguous()
-    call = _call(x.shape, weight, y.shape, geometry, segments)
-    _set_x(call, x)
-    call.y, call.bias = y.data_ptr(), 0 if bias is None else bias.data_ptr()
-    _run("forward", call, y)
+    _run("forward", x.shape, x.stride(), weight, y, geometry, segments, x, weight, bias, y)
     return y
 
 
@@ -59,9 +58,7 @@ def input_gradient(
     if _is_empty(dx, segments):
         return dx
     dy, weight = dy.contiguous(), weight.contiguous()
-    call = _call(shape, weight, dy.shape, geometry, segments)
-    call.dy, call.dx = dy.data_ptr(), dx.data_ptr()
-    _run("input_gradient", call, dy)
+    _run("input_gradient", shape, None, weight, dy, geometry, segments, dy, weight, dx)
     return dx
 
 
@@ -76,14 +73,11 @@ def kernel_gradient(
 ) -> tuple[Tensor, Tensor]:
     """The gradient towards the kernel, and towards the bias, empty where there is none."""
     segments = _segments(dy, weight, geometry, resets, lengths)
-    dw, dbias = x.new_empty(weight.shape), x.new_empty(len(weight) if has_bias else 0)
+    dw, dbias = x.new_empty(*weight.shape), x.new_empty(len(weight) if has_bias else 0)
     if _is_empty(dy, segments):
         return dw.zero_(), dbias.zero_()
     x, dy = _dense_lines(x), dy.contiguous()
-    call = _call(x.shape, weight, dy.shape, geometry, segments)
-    _set_x(call, x)
-    call.dy, call.dw, call.dbias = dy.data_ptr(), dw.data_ptr(), dbias.data_ptr() if has_bias else 0
-    _run("kernel_gradient", call, x)
+    _run("kernel_gradient", x.shape, x.stride(), weight, dy, geometry, segments, x, dy, dw, dbias if has_bias else None)
     return dw, dbias
 
 
@@ -128,36 +122,49 @@ def lanes() -> int:
     return {"x86-64-v4": 16, "x86-64-v3": 8}.get(LEVELS[_level], 4)
 
 
-def _call(
-    x: Sequence[int], weight: Tensor, y: Sequence[int], geometry: Geometry, segments: Tensor | None
-) -> _convolution.Call:
-    """The call with what all passes have."""
-    call = _convolution.Call()
-    G = geometry.groups
-    call.B, call.G, call.C, call.O = x[0], G, weight.shape[1], len(weight) // G
-    call.threads = threads(y, weight.shape)
-    call.w = weight.data_ptr()
+def _run(
+    name: str,
+    x: Sequence[int],
+    x_strides: Sequence[int] | None,
+    weight: Tensor,
+    y: Tensor,
+    geometry: Geometry,
+    segments: Tensor | None,
+    *tensors: Tensor | None,
+) -> None:
+    """Run a pass over ``tensors``, those that it takes in their order; ``x_strides`` are for those that read x."""
+    is_double = y.dtype == torch.float64
+    sizes = (threads(y.shape, weight.shape), x, x_strides, weight.shape, y.shape, geometry)
+    call, size = _prepared(name, _level, is_double, *sizes)
+    within = (0, 0) if segments is None else (segments.data_ptr(), len(segments))
     if segments is not None:
-        call.set_segments(segments.data_ptr(), len(segments))
+        size = getattr(_convolution, f"{name}_workspace")(_level, is_double, call, *within)
+    workspace = blocks.empty(y, (size,))
+    pointers = [0 if t is None else t.data_ptr() for t in (workspace, *tensors)]
+    getattr(_convolution, name)(_level, is_double, call, *within, *pointers)
+
+
+@lru_cache(maxsize=1024)
+def _prepared(
+    name: str,
+    level: int,
+    is_double: bool,
+    threads: int,
+    x: Sequence[int],
+    x_strides: Sequence[int] | None,
+    weight: Sequence[int],
+    y: Sequence[int],
+    geometry: Geometry,
+) -> tuple[_convolution.Call, int]:
+    """The call for these sizes, and its workspace where there are no segments."""
     unused = 3 - len(geometry.stride)
-    for i in range(unused):
-        call.set_axis(i, (1, 1, 1, 1, 1, 0))
-    sizes = zip(x[2:], weight.shape[2:], y[2:], geometry.stride, geometry.dilation, geometry.before, strict=True)
-    for i, axis in enumerate(sizes, start=unused):
-        call.set_axis(i, axis)
-    return call
-
-
-def _set_x(call: _convolution.Call, x: Tensor) -> None:
-    row, channel, *steps = x.stride()
-    call.set_x(x.data_ptr(), (row, channel, *(0,) * (3 - len(steps)), *steps[:-1]))
-
-
-def _run(name: str, call: _convolution.Call, like: Tensor) -> None:
-    key = (_level, like.dtype == torch.float64, call)
-    workspace = blocks.empty(like, (getattr(_convolution, f"{name}_workspace")(*key),))
-    call.workspace = workspace.data_ptr()
-    getattr(_convolution, name)(*key)
+    sizes = zip(x[2:], weight[2:], y[2:], geometry.stride, geometry.dilation, geometry.before, strict=True)
+    axes = [*[(1, 1, 1, 1, 1, 0)] * unused, *sizes]
+    row, channel, *steps = x_strides or [0] * len(x)
+    strides = (row, channel, *(0,) * unused, *steps[:-1])
+    G = geometry.groups
+    call = _convolution.Call(x[0], G, weight[1], weight[0] // G, threads, axes, strides)
+    return call, getattr(_convolution, f"{name}_workspace")(level, is_double, call, 0, 0)
 
 
 def _dense_lines(x: Tensor) -> Tensor:

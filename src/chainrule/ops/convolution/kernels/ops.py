@@ -16,7 +16,7 @@ from torch import Tensor
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.convolution.kernels import native
 
-__all__ = ["LIBRARY", "backward", "forward"]
+__all__ = ["LIBRARY", "forward", "gradients"]
 
 LIBRARY = torch.library.Library("chainrule", "FRAGMENT")
 
@@ -30,7 +30,13 @@ LIBRARY.define(
 
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
     """chainrule::convolution."""
-    return native.forward(x, weight, bias, Geometry(*rest[:5]), *rest[5:])
+    return native.forward(x, weight, bias, _geometry(rest), *rest[5:])
+
+
+def _geometry(rest: Sequence[Any]) -> Geometry:
+    """Of the last arguments; the dispatcher hands lists over."""
+    stride, before, after, dilation, groups = rest[:5]
+    return Geometry(tuple(stride), tuple(before), tuple(after), tuple(dilation), groups)
 
 
 def _forward_fake(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
@@ -39,24 +45,23 @@ def _forward_fake(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) ->
 
 def backward(dy: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
     """chainrule::convolution_backward."""
-    geometry, masks, needs = Geometry(*rest[:5]), rest[5:7], rest[7]
-    dx, dw, dbias = _empty(x, weight, (False, False, False))
-    if needs[0]:
-        dx = native.input_gradient(dy, weight, x.shape, geometry, *masks)
-    if needs[1]:
-        dw, dbias = native.kernel_gradient(x, dy, weight, geometry, needs[2], *masks)
-    elif needs[2]:
-        dbias = dy.flatten(2).sum((0, 2))
+    grads = gradients(dy, x, weight, *rest)
+    dx, dw, dbias = (x.new_empty(0) if g is None else g for g in grads)
     return dx, dw, dbias
 
 
+def gradients(dy: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """The same, None where it is not asked for."""
+    geometry, masks, (needs_dx, needs_dw, needs_dbias) = _geometry(rest), rest[5:7], rest[7]
+    dx = native.input_gradient(dy, weight, x.shape, geometry, *masks) if needs_dx else None
+    if needs_dw:
+        return dx, *native.kernel_gradient(x, dy, weight, geometry, needs_dbias, *masks)
+    return dx, None, dy.flatten(2).sum((0, 2)) if needs_dbias else None
+
+
 def _backward_fake(dy: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
-    return _empty(x, weight, rest[7])
-
-
-def _empty(x: Tensor, weight: Tensor, needs: Sequence[bool]) -> tuple[Tensor, Tensor, Tensor]:
     shapes = (x.shape, weight.shape, weight.shape[:1])
-    dx, dw, dbias = (x.new_empty(shape if need else 0) for shape, need in zip(shapes, needs, strict=True))
+    dx, dw, dbias = (x.new_empty(shape if need else 0) for shape, need in zip(shapes, rest[7], strict=True))
     return dx, dw, dbias
 
 

@@ -108,31 +108,36 @@ private:
                                 reach_[2].lowest(box.begin[2])};
         const int64_t rows0 = rows(reach_[0], box.length[0]), rows1 = rows(reach_[1], box.length[1]);
         if (zeros) std::fill_n(room_, item.rows * row, S(0));
-        for (int64_t n = 0; n < item.rows * channels_; ++n)
-            for (int64_t i = std::max<int64_t>(0, -low[0]); i < std::min(rows0, reach_[0].size - low[0]); ++i)
-                for (int64_t j = std::max<int64_t>(0, -low[1]); j < std::min(rows1, reach_[1].size - low[1]); ++j) {
-                    const int64_t b = n / channels_, c = n % channels_;
-                    S* to = room_ + b * row + c * channel + i * row_[0] + j * row_[1];
-                    const S* line = from + b * source_.row + c * source_.channel + (low[0] + i) * source_.step[0] +
-                                    (low[1] + j) * source_.step[1];
-                    for (int64_t k = 0; k < reach_[2].step; ++k) lay_out_row(line, item, low[2] + k, to + k * phase_);
-                }
+        const int64_t step = reach_[2].step;
+        const auto until_at = [&](int64_t low, int64_t end) { return low < end ? (end - low + step - 1) / step : 0; };
+        for (int64_t k = 0; k < step; ++k) {
+            const int64_t first = low[2] + k;  // of what lies in the line: numbers first, first + step, ...
+            const int64_t begin = std::min(until_at(first, item.lower), phase_);
+            const int64_t end = std::min(until_at(first, item.upper), phase_);
+            if (begin >= end) continue;
+            for (int64_t b = 0; b < item.rows; ++b)
+                for (int64_t c = 0; c < channels_; ++c)
+                    for (int64_t i = std::max<int64_t>(0, -low[0]); i < std::min(rows0, reach_[0].size - low[0]); ++i)
+                        for (int64_t j = std::max<int64_t>(0, -low[1]); j < std::min(rows1, reach_[1].size - low[1]);
+                             ++j) {
+                            const S* line = from + b * source_.row + c * source_.channel +
+                                            (low[0] + i) * source_.step[0] + (low[1] + j) * source_.step[1];
+                            S* to = room_ + b * row + c * channel + i * row_[0] + j * row_[1] + k * phase_;
+                            lay_out_line(line + first, begin, end, to);
+                        }
+        }
     }
 
-    // The numbers of the line at low, low + step, ..., as far as the item reads them.
-    void lay_out_row(const S* line, const Item& item, int64_t low, S* to) const {
+    void lay_out_line(const S* line, int64_t begin, int64_t end, S* to) const {
         const int64_t step = reach_[2].step;
-        const auto until_at = [&](int64_t end) { return low < end ? (end - low + step - 1) / step : 0; };
-        const int64_t begin = std::min(until_at(item.lower), phase_), end = std::min(until_at(item.upper), phase_);
-        if (begin >= end) return;
         if (step > 1) {
-            for (int64_t i = begin; i < end; ++i) to[i] = line[low + i * step];
+            for (int64_t i = begin; i < end; ++i) to[i] = line[i * step];
         } else if (end - begin < lanes<S>) {
-            for (int64_t i = begin; i < end; ++i) to[i] = line[low + i];
+            for (int64_t i = begin; i < end; ++i) to[i] = line[i];
         } else {
             for (int64_t i = begin; i < end; i += lanes<S>) {
                 const int64_t at = std::min<int64_t>(i, end - lanes<S>);
-                store(to + at, load(line + low + at));
+                store(to + at, load(line + at));
             }
         }
     }

@@ -24,8 +24,6 @@ template <auto member> void add_strided(nb::class_<Call>& type, const char* name
         });
 }
 
-constexpr int64_t worth_unlocking = 1'000'000;  // multiplications and additions: letting go of the lock can cost 5 ms
-
 // What is the same in all calls of a stream, so that a call passes on little.
 class Stream {
     const Kernels& kernels_;

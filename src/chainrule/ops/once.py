@@ -1,0 +1,31 @@
+"""Answers that shapes and options alone decide, worked out once: a small call takes less time than its checks."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+import torch
+
+__all__ = ["once"]
+
+_Answer = TypeVar("_Answer")
+
+
+def once(function: Callable[..., _Answer], *arguments: Any) -> _Answer:
+    """``function(*arguments)``, or what it returned for the same before; an exception is raised anew each time."""
+    if torch.compiler.is_compiling() or not _are_exact(arguments):
+        return function(*arguments)
+    return cast(_Answer, _known(function, *arguments))
+
+
+@lru_cache(maxsize=4096)
+def _known(function: Callable[..., object], *arguments: Any) -> object:
+    return function(*arguments)
+
+
+def _are_exact(values: tuple[object, ...]) -> bool:
+    """Whether only the same equals the values: True and 1.0 equal 1, and a size may be a symbol."""
+    return all(type(v) in _EXACT or (isinstance(v, tuple) and _are_exact(v)) for v in values)
+
+
+_EXACT = (int, str, type(None), torch.dtype)
