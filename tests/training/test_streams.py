@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from chainrule.errors import ArgumentError, TooShortError
+from chainrule.errors import ArgumentError, ShapeError, TooShortError
 from chainrule.training import Chunk, Streams
 
 lengths_of_documents = st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(lambda lengths: sum(lengths) >= 2)
@@ -158,6 +158,20 @@ def test_a_batch_larger_than_the_data_is_told_what_would_fit() -> None:
         Streams(np.arange(9), 10, 4)
     with pytest.raises(TooShortError, match=r"6 rows \(3 for each of 2 processes\) .* a batch of at most 2"):
         Streams(np.arange(9), 3, 4, ranks=2)
+
+
+def test_tensors_and_lists_of_numbers_will_do() -> None:
+    for documents in (torch.arange(1, 6), [torch.arange(1, 6)], [[1, 2, 3, 4, 5]]):
+        assert Streams(documents, 1, 9).read().y.tolist() == [[1, 2, 3, 4, 5]]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [[np.arange(3), np.arange(3.0)], [np.zeros((3, 2)), np.zeros((3, 1))], [np.array(["a", "b"])], [1, 2], "hello"],
+)
+def test_documents_that_are_not_alike_or_no_numbers(documents: Any) -> None:
+    with pytest.raises(ShapeError, match="documents must be arrays of numbers"):
+        Streams(documents, 1, 2)
 
 
 @pytest.mark.parametrize(

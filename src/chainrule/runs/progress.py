@@ -110,7 +110,8 @@ def _numbers(progress: Progress, unit: str) -> str:
     left = progress.seconds * (1 / progress.spent - 1) if 0 < progress.spent < 1 else 0.0
     held_out = f" held out {progress.validation:.3f}" if progress.validation is not None else ""
     loss = f"loss {progress.loss:.3f}" if progress.loss is not None else ""
-    return f"{loss}{held_out}, {_si(progress.per_second)} {unit}s/s, {_clock(left)} left"
+    window = f" window {progress.window}" if progress.window is not None else ""
+    return f"{loss}{held_out}{window}, {_si(progress.per_second)} {unit}s/s, {_clock(left)} left"
 
 
 def _si(number: float) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule._choices import whole
-from chainrule.errors import ArgumentError, TooShortError
+from chainrule.errors import ArgumentError, ShapeError, TooShortError
 
 __all__ = ["Chunk", "Streams"]
 
@@ -47,7 +47,7 @@ class Streams:
     Iterating gives the chunks from where the streams stand to the end of the epoch; iterating again, the next epoch.
 
     Parameters:
-        documents: an array of shape (T, ...), or several, of one dtype.
+        documents: an array or tensor of shape (T, ...), or a sequence of them, alike in dtype and in the rest of shape.
         batch: rows.
         window: steps a chunk.
         shuffle: draw a new order of the documents for every epoch; none is ever cut or mixed by it.
@@ -59,6 +59,7 @@ class Streams:
 
     Raises:
         ArgumentError: an argument is out of its range.
+        ShapeError: documents that are no numbers, or are not alike.
         TooShortError: there are fewer than two steps for each row.
 
     >>> streams = Streams([np.arange(5), np.arange(5, 8)], batch=2, window=3)
@@ -70,7 +71,7 @@ class Streams:
 
     def __init__(
         self,
-        documents: NDArray[Any] | Sequence[NDArray[Any]],
+        documents: NDArray[Any] | Tensor | Sequence[NDArray[Any] | Tensor],
         batch: int,
         window: int,
         *,
@@ -84,8 +85,7 @@ class Streams:
         ranks, rank, self._seed = whole("ranks", ranks), whole("rank", rank, 0), whole("seed", seed, 0)
         if rank >= ranks:
             raise ArgumentError(f"rank is {rank}, but there are {ranks}: expected 0 to {ranks - 1}.")
-        documents = [documents] if isinstance(documents, np.ndarray) else documents
-        self._documents = [document for document in documents if len(document)]
+        self._documents = _arrays([documents] if isinstance(documents, np.ndarray | Tensor) else documents)
         self.steps = sum(map(len, self._documents))
         rows = batch * ranks
         if self.steps < 2 * rows:
@@ -177,6 +177,19 @@ class Streams:
     def _drawn(self, *key: int) -> np.random.Generator:
         """Random numbers that depend on nothing but the seed and the key, so that any position can be gone to."""
         return np.random.default_rng((self._seed, *key, len(key)))
+
+
+def _arrays(documents: Sequence[NDArray[Any] | Tensor]) -> list[NDArray[Any]]:
+    """The documents that have steps, as arrays of the same kind."""
+    arrays = [document if isinstance(document, np.ndarray) else np.asarray(document) for document in documents]
+    kinds = {(array.dtype, array.shape[1:]) if array.ndim else None for array in arrays if array.size}
+    if len(kinds) > 1 or not all(kind is not None and kind[0].kind in "iuf" for kind in kinds):
+        got = ", ".join(sorted({f"{array.dtype} {array.shape}" for array in arrays})[:3])
+        raise ShapeError(
+            "documents must be arrays of numbers, (T, ...) each, alike in dtype and in the rest of their shape; "
+            f"got {got}."
+        )
+    return [array for array in arrays if array.size]
 
 
 def _forget(documents: Sequence[NDArray[Any]]) -> None:
