@@ -11,7 +11,7 @@ from chainrule.ops.arguments import as_int, as_lengths, check_tensors, occurs
 from chainrule.ops.convolution import dispatch
 from chainrule.ops.convolution.geometry import Geometry
 
-__all__ = ["causal_convolution", "convolution"]
+__all__ = ["causal_convolution", "convolution", "geometry_of"]
 
 _Sizes = tuple[int, ...]
 
@@ -69,24 +69,38 @@ def convolution(
     tensor([[1., 2., 2., 2., 2.]])
     """
     check_tensors({"x": x, "weight": weight}, {"bias": bias})
+    x, weight, bias = _cast(x), _cast(weight), None if bias is None else _cast(bias)
+    geometry = geometry_of(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    kernel = weight.flip(list(range(2, weight.ndim))) if flip else weight
+    if x.ndim == weight.ndim:
+        return dispatch.convolution(x, kernel, bias, geometry, backend)
+    return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
+
+
+def geometry_of(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    stride: int | Sequence[int],
+    padding: int | str | Sequence[int] | Sequence[tuple[int, int]],
+    dilation: int | Sequence[int],
+    groups: int,
+) -> Geometry:
+    """Check the arguments of :func:`convolution`, of which only shapes, dtypes and devices are read."""
     dims = weight.ndim - 2
     if dims not in (1, 2, 3):
         raise ShapeError(
             f"weight has shape {tuple(weight.shape)}; "
             "expected (C_out, C_in / groups, *kernel) with one to three kernel dimensions"
         )
-    x, weight, bias = _cast(x), _cast(weight), None if bias is None else _cast(bias)
     groups = _count("groups", groups)
     _check_channels(x, weight, bias, groups)
     strides, dilations = _per_dim("stride", stride, dims), _per_dim("dilation", dilation, dims)
     pads = _pads(padding, weight.shape[2:], strides, dilations)
     _check_size(x.shape[-dims:], weight.shape[2:], dilations, pads)
     before, after = zip(*pads, strict=True)
-    geometry = Geometry(strides, before, after, dilations, groups)
-    kernel = weight.flip(list(range(2, weight.ndim))) if flip else weight
-    if x.ndim == dims + 2:
-        return dispatch.convolution(x, kernel, bias, geometry, backend)
-    return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
+    return Geometry(strides, before, after, dilations, groups)
 
 
 def causal_convolution(

@@ -1,0 +1,32 @@
+"""How results are shown: one object as a table, a dictionary, a figure and a page."""
+
+from chainrule.lens.showing.figure import (
+    BLACK,
+    BLUE,
+    GREY,
+    SKY,
+    VERMILLION,
+    axes_on,
+    logarithmic,
+    new_figure,
+    signed,
+    title,
+)
+from chainrule.lens.showing.shown import Shown
+from chainrule.lens.showing.table import Table, number
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREY",
+    "SKY",
+    "VERMILLION",
+    "Shown",
+    "Table",
+    "axes_on",
+    "logarithmic",
+    "new_figure",
+    "number",
+    "signed",
+    "title",
+]

@@ -1,0 +1,62 @@
+"""What every result of the lens can do: be a table, a dictionary, a figure, a page."""
+
+import html
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chainrule.lens.showing.page import page, picture, styled
+from chainrule.lens.showing.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from rich.console import RenderableType
+
+__all__ = ["Shown"]
+
+
+class Shown(ABC):
+    """A result that was computed once, with its faces: in a terminal, a figure, a notebook, a file."""
+
+    @abstractmethod
+    def table(self) -> Table:
+        """The numbers, for a terminal of 80 columns."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers in lists and dictionaries, as json writes them."""
+
+    @abstractmethod
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw on ``ax``, or on new axes; ``axes.figure.savefig("x.png")`` keeps it. Nothing is displayed."""
+
+    def parts(self) -> "Sequence[Shown]":
+        """What the page shows, in order."""
+        return (self,)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """A page of its own, light or dark as the reader's screen is; written to ``path`` as well if one is given."""
+        document = page(self.parts()[0].table().title, self._body())
+        if path is not None:
+            Path(path).write_text(document, encoding="utf-8")
+        return document
+
+    def _body(self) -> str:
+        sections = []
+        for part in self.parts():
+            table = part.table()
+            figure = picture(part.plot().figure, table.title)  # type: ignore[arg-type]
+            sections.append(
+                f'<h2>{html.escape(table.title)}</h2>\n{figure}\n<div class="scroll">{table.to_html()}</div>'
+            )
+        return "\n".join(sections)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __rich__(self) -> "RenderableType":
+        return self.table().__rich__()
+
+    def _repr_html_(self) -> str:
+        return styled(self._body())
