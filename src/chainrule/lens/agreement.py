@@ -7,9 +7,10 @@ from torch import Tensor
 
 from chainrule.errors import DisagreementError
 
-__all__ = ["Agreement", "compare"]
+__all__ = ["ALONG", "Agreement", "compare"]
 
 LIMIT = 1e-9  # of float64, whose rounding is 1e-16, in sums of many terms
+ALONG = 1e-5  # along a whole sequence, where a chaotic network makes its rounding grow
 
 
 @dataclass(frozen=True)

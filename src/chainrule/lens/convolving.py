@@ -147,7 +147,8 @@ class Convolution(Shown):
                 else (f"a crop of x to 1/{-(-self.sizes.products // _MOST)} of its size would do")
             )
             raise ArgumentError(
-                f"{rows} row(s) of {self.sizes.products:,} products are more than the {_MOST:,} that can be looked into: {works}."
+                f"{rows} row(s) of {self.sizes.products:,} products are more than the {_MOST:,} that can be looked "
+                f"into: {works}."
             )
         shape = (*x.shape[: -dims - 1], len(weight), *self.sizes.output)
         dy = x.new_ones(shape) if dy is None else dy

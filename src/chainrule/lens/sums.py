@@ -43,7 +43,8 @@ class Window:
         sources, kernels = sources[planes], kernels[planes]
         spots = [(a, d) for a, d in zip([0] * missing + [*start], [1] * missing + [*dilation], strict=True)]
         places = [a + d * np.arange(k) for (a, d), k in zip(spots, kernels.shape[1:], strict=True)]
-        sums = np.abs((sources[(slice(None), *np.ix_(*places))] * kernels).sum((2, 3)))
+        read = sources[:, places[0][:, None, None], places[1][:, None], places[2]]
+        sums = np.abs((read * kernels).sum((2, 3)))
         c, plane = np.unravel_index(int(sums.argmax()), sums.shape)
         return cls(sources[c, places[0][plane]], kernels[c, plane], places[1], places[2], names)
 

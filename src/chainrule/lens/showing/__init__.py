@@ -13,7 +13,7 @@ from chainrule.lens.showing.figure import (
     title,
 )
 from chainrule.lens.showing.shown import Shown
-from chainrule.lens.showing.table import Table, number
+from chainrule.lens.showing.table import Cell, Table, number
 
 __all__ = [
     "BLACK",
@@ -21,6 +21,7 @@ __all__ = [
     "GREY",
     "SKY",
     "VERMILLION",
+    "Cell",
     "Shown",
     "Table",
     "axes_on",

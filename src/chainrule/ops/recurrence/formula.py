@@ -24,7 +24,7 @@ from chainrule.ops.recurrence.formula_scan import scan_backward as _scan_backwar
 from chainrule.ops.recurrence.reference import State, Weights, Zoneout
 from chainrule.ops.recurrence.trace import Trace
 
-__all__ = ["Forward", "forward", "gradients", "prepared", "scan"]
+__all__ = ["Entering", "Forward", "entering", "forward", "gradients", "prepared", "scan"]
 
 
 class Forward(NamedTuple):
@@ -91,30 +91,45 @@ def forward(cell: Cell, X: Tensor, weights: Weights, first: State, schedule: Sch
     return Forward(X, previous(first, states, schedule), states, made, stack(steps.saved), normal)
 
 
-def gradients(
-    cell: Cell, weights: Weights, kept: Forward, slopes: Saved, dmade: State, need: Mapping[str, bool]
-) -> tuple[Tensor, Tensor, dict[str, Tensor | None]]:
-    """Stage 3 from the gradients of what the cell made: dgx, that of W_ih x, and those of the weights by name.
+class Entering(NamedTuple):
+    """Gradients, (T, N, G), of gh and gx, and of the product W_ih x, which differs from gx where it is normalised."""
 
-    Over all steps, or those that the tensors are cut to. ``need`` says of which weights; each saves a large product.
-    """
+    dgh: Tensor
+    dgx: Tensor
+    dproduct: Tensor
+
+
+def entering(cell: Cell, weights: Weights, normal: Saved, slopes: Saved, dmade: State) -> Entering:
+    """The gradients of what enters the gates, from those of the states that the cell made."""
     dgh = cell.dgh(dmade, slopes)
     dgx = cell.dgx(dmade, slopes, dgh)
+    return Entering(dgh, dgx, Product(weights.W_ih, weights.g_ih).backward(dgx, normal))
+
+
+def gradients(
+    cell: Cell,
+    weights: Weights,
+    kept: Forward,
+    slopes: Saved,
+    dmade: State,
+    entered: Entering,
+    need: Mapping[str, bool],
+) -> dict[str, Tensor | None]:
+    """Stage 3: the gradients of the weights by name, over all steps or those that the tensors are cut to.
+
+    ``need`` says of which weights; each saves a large product.
+    """
+    dgh, dgx, dproduct = entered
     inputs, hidden, normal_hh = Product(weights.W_ih, weights.g_ih), cell.hidden, slopes[-2:]
-    dproduct = inputs.backward(dgx, kept.normal)
-    return (
-        dgx,
-        dproduct,
-        {
-            "W_ih": _outer(dproduct, kept.X) if need["W_ih"] else None,
-            "W_hh": _outer(hidden.backward(dgh, normal_hh), kept.before[0]) if need["W_hh"] else None,
-            "b_ih": dgx.sum((0, 1)) if need["b_ih"] else None,
-            "b_hh": dgh.sum((0, 1)) if need["b_hh"] else None,
-            "g_ih": inputs.dgain(dgx, kept.normal),
-            "g_hh": hidden.dgain(dgh, normal_hh),
-            **cell.own_gradients(dmade, kept.before, kept.made, kept.saved, slopes),
-        },
-    )
+    return {
+        "W_ih": _outer(dproduct, kept.X) if need["W_ih"] else None,
+        "W_hh": _outer(hidden.backward(dgh, normal_hh), kept.before[0]) if need["W_hh"] else None,
+        "b_ih": dgx.sum((0, 1)) if need["b_ih"] else None,
+        "b_hh": dgh.sum((0, 1)) if need["b_hh"] else None,
+        "g_ih": inputs.dgain(dgx, kept.normal),
+        "g_hh": hidden.dgain(dgh, normal_hh),
+        **cell.own_gradients(dmade, kept.before, kept.made, kept.saved, slopes),
+    }
 
 
 def _inputs(cell: Cell, X: Tensor, weights: Weights) -> tuple[Tensor, Saved]:
@@ -165,12 +180,13 @@ class _Recurrence(torch.autograd.Function):
             needs_X, *needs = ctx.needs_input_grad[3:]
             need = dict(zip(Weights._fields, needs, strict=False))
             kept = Forward(X, before, states, made, saved, normal)
-            dgx, dproduct, dweights = gradients(cell, weights, kept, slopes, dmade, need)
+            entered = entering(cell, weights, normal, slopes, dmade)
+            dweights = gradients(cell, weights, kept, slopes, dmade, entered, need)
             if ctx.trace is not None:
-                _fill_gradients(ctx.trace, cell, dstates, dmade, dgx, slopes, schedule)
+                _fill_gradients(ctx.trace, cell, dstates, dmade, entered.dgx, slopes, schedule)
             return (
                 *(None, None, None),
-                dproduct @ weights.W_ih if needs_X else None,
+                entered.dproduct @ weights.W_ih if needs_X else None,
                 *(dweights.get(name) for name in Weights._fields),
                 *dfirst,
             )

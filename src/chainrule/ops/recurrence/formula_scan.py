@@ -16,6 +16,7 @@ class Schedule:
     """The order of the steps, and at each the rows and units to treat apart: None where there are none."""
 
     def __init__(self, T: int, fresh: Tensor | None, padding: Tensor | None, reverse: bool, zoneout: Zoneout) -> None:
+        self.resets = fresh  # as given
         if fresh is not None and reverse:
             # going back, the edge that lies before step t + 1 is crossed just before step t
             fresh = torch.cat((fresh[1:], torch.zeros_like(fresh[:1])))

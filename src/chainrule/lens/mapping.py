@@ -1,0 +1,126 @@
+"""The map of a stack's gradients: every target's carried back together, in as few reverse scans as memory allows."""
+
+from itertools import chain
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.errors import ArgumentError
+from chainrule.lens.agreement import Agreement
+from chainrule.lens.arrays import Floats, to_numpy
+from chainrule.lens.stack import Stack
+from chainrule.ops.recurrence.reference import State
+
+__all__ = ["map_of", "targets_of"]
+
+_NUMBERS = 12_000_000  # of gradients of one part of a state, held at once
+_WORK = 6e10  # multiplications
+_CHECKED = 2  # targets of a row held against autograd
+
+
+def targets_of(stack: Stack, steps: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The steps t of the map: those asked for, or all of them, or as many as the work allows, evenly spread.
+
+    Raises:
+        ArgumentError: a step is not there, or the rows are too many for even one target each.
+    """
+    T = stack.steps
+    if steps is not None:
+        if not steps or any(not 0 <= t < T for t in steps):
+            raise ArgumentError(f"targets are {steps}; expected steps from 0 to {T - 1}, at least one.")
+        return tuple(sorted(set(steps)))
+    products = sum(w.numel() for layer in stack.scans for scan in layer for w in scan.weights[:2] if w is not None)
+    each = stack.rows * T * products
+    if each > _WORK:
+        works = max(1, int(_WORK / (T * products)))
+        raise ArgumentError(
+            f"a map of {stack.rows} rows of {T} steps takes too long for a layer of this size. Give {works} row(s)"
+            + (f", or {int(_WORK / products):,} steps." if works == 1 else ".")
+        )
+    R = min(T, int(_WORK / each))
+    return tuple(int(t) for t in np.unique(np.linspace(T - 1, 0, R).round()))
+
+
+def map_of(
+    stack: Stack, dY: Tensor, dlast: list[State], targets: tuple[int, ...], check: bool = True
+) -> tuple[list[list[Floats]], Agreement]:
+    """||dL_t/ds_i|| by layer and direction, (B, R, T) each, for gradients dY (T, B, ·) and dlast that enter.
+
+    What the last state receives counts to the target at which its scan ends. NaN across a reset and beyond the length.
+    """
+    T, B = stack.steps, stack.rows
+    width = max(max(scan.widths[0], scan.kept.X.shape[-1]) for layer in stack.scans for scan in layer)
+    group = max(1, _NUMBERS // (T * width))
+    forward_only = all(len(layer) == 1 for layer in stack.scans)
+    maps = [[np.zeros((B, len(targets), T)) for _ in layer] for layer in stack.scans]
+    agreement = Agreement(0.0)
+    for b in range(B):
+        row = slice(b, b + 1)
+        for k in range(0, len(targets), group):
+            ts = targets[k : k + group]
+            # no gradient goes forward in time, unless a layer runs in reverse
+            end = max(ts) + 1 if forward_only else T
+            part = stack.part(slice(0, end), row)
+            entering, ends = _right_hand_sides(part, dY[:end, b], [tuple(d[b] for d in s) for s in dlast], ts, T)
+            backs = part.backward(entering, ends)
+            if check and k == 0:
+                agreement &= _checked(part, entering, ends)
+            for layer, found in zip(maps, backs, strict=True):
+                for norms, back in zip(layer, found, strict=True):
+                    norms[b, k : k + len(ts), :end] = to_numpy(_norm(torch.cat(back.dstates, dim=-1)).T)
+    # all scans have the same resets and lengths
+    schedule = stack.scans[0][0].schedule
+    hidden = _unrelated(schedule.resets, schedule.padding, T, B, targets)
+    for norms in chain.from_iterable(maps):
+        norms[hidden] = np.nan
+    return maps, agreement
+
+
+def _norm(d: Tensor) -> Tensor:
+    """Over the last dimension, of numbers too small or too large to be squared as well."""
+    largest = d.abs().amax(-1, keepdim=True)
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    norm: Tensor = torch.linalg.vector_norm(d / scale, dim=-1)
+    return scale[..., 0] * norm
+
+
+def _right_hand_sides(
+    part: Stack, dY: Tensor, dlast: list[State], ts: tuple[int, ...], T: int
+) -> tuple[Tensor, list[State]]:
+    """dY (T', ·) of one row with each target's step alone, (T', R, ·), and what each scan's last state receives."""
+    R = len(ts)
+    entering = dY.new_zeros(len(dY), R, dY.shape[-1])
+    entering[list(ts), range(R)] = dY[list(ts)]
+    ends = []
+    scans = [scan for layer in part.scans for scan in layer]
+    for scan, states in zip(scans, dlast, strict=True):
+        own = 0 if scan.reverse else T - 1
+        received = tuple(d.new_zeros(R, d.shape[-1]) for d in states)
+        if own in ts:
+            for whole, d in zip(received, states, strict=True):
+                whole[ts.index(own)] = d
+        ends.append(received)
+    return entering, ends
+
+
+def _checked(part: Stack, entering: Tensor, ends: list[State]) -> Agreement:
+    """Autograd's word on some of the right-hand sides: the first of them and the last."""
+    some = sorted({0, entering.shape[1] - 1})[:_CHECKED]
+    few = [tuple(d[some] for d in states) for states in ends]
+    return part.by_autograd(part.backward(entering[:, some], few), weights=False)
+
+
+def _unrelated(
+    resets: Tensor | None, padding: Tensor | None, T: int, B: int, targets: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """(B, R, T): whether a reset lies between target and step, or either beyond the row's length."""
+    hidden = np.zeros((B, len(targets), T), dtype=bool)
+    if resets is not None:
+        document = resets[:, :, 0].cumsum(0).T.numpy()
+        hidden |= document[:, list(targets), None] != document[:, None, :]
+    if padding is not None:
+        beyond = padding[:, :, 0].T.numpy()
+        hidden |= beyond[:, list(targets), None] | beyond[:, None, :]
+    return hidden
