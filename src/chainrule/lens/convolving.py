@@ -85,11 +85,11 @@ def convolution(
     product                      value  running sum
     ───────────────────────────────────────────────
     w[0,0,0] * dy[0,2]  1 * 100    100          100
-    w[0,0,1] * dy[0,1]   2 * 10     20          120
-    w[0,0,2] * dy[0,0]    3 * 1      3          123
+    w[0,0,1] * dy[0,1]  2 * 10      20          120
+    w[0,0,2] * dy[0,0]  3 * 1        3          123
     dx[c,h] = sum over o, i, j, where s j + d i - before = h, of w[o,c,i] dy[o,j]:
     dy, spread by the stride, correlated with the flipped kernel
-    agrees with autograd to the last bit
+    The sum agrees with autograd to the last bit.
     """
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     inputs, cotangent = as_float64("x", x), None if dy is None else as_float64("dy", dy)
@@ -245,7 +245,7 @@ class Convolution(Shown):
         places = ((*lead, *place) for place in islice(product(*map(range, self.sizes.output)), 12))
         rows = [(f"y{_brackets(at)}", float(self.y[at]), float(other.y[at])) for at in places]
         notes = [f"{label}: {how}" for label, how in own.rows]
-        return Table(own.title, ("", here, there), rows, (*notes, f"y and all gradients: {self.agreement}"))
+        return Table(own.title, ("", here, there), rows, (*notes, f"Every output and gradient {self.agreement}."))
 
     def to_dict(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name) for name in ("x", "weight", "bias", "dy", "y", "dx", "dweight", "dbias")}

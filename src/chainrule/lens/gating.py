@@ -52,7 +52,7 @@ class Gates(Shown):
 
     def table(self) -> Table:
         rows: list[tuple[Cell, ...]] = [(u.name, u.mean, u.low, u.high, u.dead) for u in self.use]
-        notes = [f"Shares of the values; always low: of the units. The gates' values: {self.agreement}."]
+        notes = [f"Shares of the values; always low: of the units. Every value {self.agreement}."]
         if self.memory is not None:
             tenth, half, most = np.quantile(self.memory, (0.1, 0.5, 0.9), method="nearest")
             shares = f"a tenth of the units {tenth:.3g} or less, half {half:.3g}, nine tenths {most:.3g}"

@@ -15,7 +15,7 @@ from chainrule.ops.recurrence.reference import State
 
 __all__ = ["map_of", "targets_of"]
 
-_NUMBERS = 12_000_000  # of gradients of one part of a state, held at once
+_NUMBERS = 3_000_000  # of gradients of one part of a state, held at once: as many as stay near the processor
 _WORK = 6e10  # multiplications
 _CHECKED = 2  # targets of a row held against autograd
 

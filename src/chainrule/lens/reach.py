@@ -130,7 +130,7 @@ class Reach(Shown):
         start, last = self.curve[0], int(np.flatnonzero(~np.isnan(self.curve))[-1]) if self.curve.size else 0
         lags = sorted({0, last, *(2**k for k in range(20) if 2**k < last)})
         rows = [(lag, float(self.curve[lag]), float(self.curve[lag] / start) if start else 0.0) for lag in lags]
-        notes = [self.verdict, self._sampled(), f"The gradients: {self.agreement}."]
+        notes = [self.verdict, self._sampled(), f"Every gradient {self.agreement}."]
         unit = "input" if self.receptive_field is not None else "state"
         return Table(f"Reach: {self.of}", ("lag", f"|dL_t/d{unit}|", "of lag 0"), rows, tuple(n for n in notes if n))
 
@@ -159,7 +159,7 @@ class Reach(Shown):
             for share, colour in ((HALF, GREY), (ONE_PERCENT, VERMILLION)):
                 axes.axhline(share * self.curve[0], color=colour, linewidth=1, linestyle="--")
             axes.set_xlabel("lag")
-            axes.set_ylabel("mean norm; dashed: 50 % and 1 % of its start")
+            axes.set_ylabel("mean norm (dashed: 50 % and 1 %)")
         else:
             counts = (~np.isnan(self.norms)).sum(0)
             mean = np.where(counts > 0, np.nansum(self.norms, axis=0) / np.maximum(counts, 1), np.nan)

@@ -93,7 +93,9 @@ class Sum(Shown):
         if not rows:
             rows.append(("nothing reaches it", "", 0.0, 0.0))
         heading = f"{self.name} = {self.value:.6g}"
-        return Table(heading, ("product", "", "value", "running sum"), rows, (self.formula, str(self.agreement)))
+        return Table(
+            heading, ("product", "", "value", "running sum"), rows, (self.formula, f"The sum {self.agreement}.")
+        )
 
     def to_dict(self) -> dict[str, Any]:
         arrays = ("left", "right", "left_index", "right_index", "inside", "products", "running")

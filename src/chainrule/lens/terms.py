@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Term", "term_of"]
 
-_NUMBERS = 20_000_000  # of all Jacobians of a term,
-_EIGENVALUES = 4e9  # and their count times their width cubed
+_NUMBERS = 8_000_000  # of all Jacobians of a term,
+_EIGENVALUES = 6e9  # and their count times their width cubed
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Term(Shown):
         notes = (
             "J: the Jacobian that leads back to the step from the one above it; its largest singular value, spectral "
             "radius, and the largest singular value of the product so far.",
-            f"Factors and gradients: {self.agreement}.",
+            f"Every factor and gradient {self.agreement}.",
         )
         return Table(self.of, columns, rows, notes)
 
@@ -93,9 +93,9 @@ class Term(Shown):
         return axes
 
 
-def term_of(of: str, scan: Scan, back: Back, t: int, i: int, suffix: str) -> Term:
+def term_of(of: str, scan: Scan, back: Back, t: int, i: int | None, suffix: str) -> Term:
     """The term (t, i) of one row's scan and its backward pass; ``suffix`` ends the names of its weights."""
-    _check(scan, t, i)
+    i = _checked(scan, t, i)
     low, order = min(t, i), range(t, i - 1, -1) if t >= i else range(t, i + 1)
     steps, at = slice(low, max(t, i) + 1), [s - low for s in order]
     part, entering = scan.part(steps), torch.zeros_like(back.dY[steps])
@@ -123,20 +123,24 @@ def term_of(of: str, scan: Scan, back: Back, t: int, i: int, suffix: str) -> Ter
     )
 
 
-def _check(scan: Scan, t: int, i: int) -> None:
-    if i != t and (i > t) != scan.reverse:
+def _checked(scan: Scan, t: int, i: int | None) -> int:
+    """i, or the furthest that may be asked for."""
+    S = sum(scan.widths)
+    most = int(min(_NUMBERS // S**2, _EIGENVALUES // S**3))
+    if i is None:
+        i = min(t + most, len(scan.kept.X) - 1) if scan.reverse else max(t - most, 0)
+    elif i != t and (i > t) != scan.reverse:
         side = "later: the reverse direction" if scan.reverse else "earlier: the layer"
         raise ArgumentError(f"t is {t} and i is {i}; i must be t or {side} carries gradients that way alone.")
     padding = scan.schedule.padding
     if padding is not None and bool(padding[max(t, i)].any()):
         raise ArgumentError(f"step {max(t, i)} lies beyond the row's length, which is {int((~padding).sum())}.")
-    S = sum(scan.widths)
-    most = int(min(_NUMBERS // S**2, _EIGENVALUES // S**3))
     if abs(t - i) > most:
         raise ArgumentError(
-            f"{abs(t - i)} Jacobians of {S} x {S} are too many to decompose: for a state of this size, t and i may be at "
-            f"most {most} steps apart."
+            f"{abs(t - i)} Jacobians of {S} x {S} are too many to decompose. For a state of this size, t and i may be "
+            f"{most} steps apart."
         )
+    return i
 
 
 def _largest(matrix: Tensor) -> float:

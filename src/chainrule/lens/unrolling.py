@@ -75,7 +75,7 @@ def through_time(
     >>> look.steps().dh.shape, look.gradients["weight_hh_l0"].shape
     ((10, 3), (9, 3))
     >>> print(look.reach().verdict)
-    enough: steps older than 6 receive less than 1 % of the gradient, older than 2 less than half; your window is 10.
+    enough: steps older than 5 receive less than 1 % of the gradient, older than 1 less than half; your window is 10.
     """
     if isinstance(model, ConditionalModel) and model.encoder.receptive_field is not None:
         if layer is not None or y is not None or lengths is not None:
@@ -157,8 +157,8 @@ class ThroughTime(Shown):
         T, size = self._stack.steps, self.gradients[name].size
         if T * size > _KEPT:
             raise ArgumentError(
-                f"{T} steps of {name} are {T * size:,} numbers. Look at {_KEPT // size} steps or fewer, or at their norms, "
-                "steps().dW."
+                f"{T} steps of {name} are {T * size:,} numbers. Look at {_KEPT // size} steps or fewer, or at the "
+                "norms, steps().dW."
             )
         for (layer, direction), scan, back in self._each():
             suffix = self._suffix(layer, direction)
@@ -167,9 +167,10 @@ class ThroughTime(Shown):
                 return np.stack([to_numpy(scan.gradients(back, t)[symbols[name]]) for t in range(T)])
         raise AssertionError(name)
 
-    def term(self, t: int, i: int = 0, row: int = 0, layer: int = -1, direction: int = 0) -> Term:
+    def term(self, t: int, i: int | None = None, row: int = 0, layer: int = -1, direction: int = 0) -> Term:
         """The term (t, i) of the double sum: the way of what enters the layer at step t, back to step i.
 
+        Without i it goes back to the first step, or as far as Jacobians of this size allow.
         Into the last layer it is dL_t/dh_t that enters; into a lower one, what the layers above hand down at step t.
 
         Raises:
@@ -178,7 +179,7 @@ class ThroughTime(Shown):
         """
         scan, back, of = self._scan(layer, direction)
         one = _one("row", row, self._stack.rows)
-        t, i = (as_step(name, s, self._stack.steps) for name, s in (("t", t), ("i", i)))
+        t, i = as_step("t", t, self._stack.steps), None if i is None else as_step("i", i, self._stack.steps)
         return term_of(
             f"{of}, row {one.start}", scan.part(rows=one), _of_row(back, one), t, i, self._suffix(layer, direction)
         )
@@ -234,6 +235,7 @@ class ThroughTime(Shown):
         notes = (
             f"Loss {number(self.loss)}, over {stack.rows} row(s) of {stack.steps} steps.",
             self.reach().verdict,
+            *self._cut_at_window(),
             f"Every step {self.agreement}; their sum agrees with the layer's own gradient to {self.fused.error:.0e}.",
         )
         return Table(f"Through time: {self._of}", ("parameter", "shape", "|dL/dW|"), rows, notes)
@@ -254,9 +256,19 @@ class ThroughTime(Shown):
         return self.reach().plot(ax, "lags")
 
     def parts(self) -> Sequence[Shown]:
-        """This, the map, truncation, and the last layer's gates and steps."""
+        """This, the map, truncation, and the last layer's gates."""
         cut = () if self._bidirectional else (self.truncation(),)
-        return (self, self.reach(), *cut, self.gates(), self.steps())
+        return (self, self.reach(), *cut, self.gates())
+
+    def _cut_at_window(self) -> tuple[str, ...]:
+        if self._bidirectional or self.window >= self._stack.steps:
+            return ()
+        cut = self.truncation(self.window)
+        share, cosine = float(cut.lost[0]), float(cut.cosine[0])
+        return (
+            f"With the state detached every {self.window} steps, as in training, the gradient loses {share:.0%} of its "
+            f"norm (cosine {cosine:.2f}).",
+        )
 
     @property
     def _bidirectional(self) -> bool:

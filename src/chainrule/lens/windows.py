@@ -64,8 +64,8 @@ class ThroughWindow(Shown):
         first = 0 if self._state is None else self.receptive_field + 1
         if first >= T:
             raise ArgumentError(
-                f"x has {T} steps and continues a state, so that what the model sees, {self.receptive_field} steps, lies "
-                f"outside of it. Give at least {first + 1} steps, or no state."
+                f"x has {T} steps and continues a state, so that some of the {self.receptive_field} steps that the "
+                f"model sees lie outside of it. Give at least {first + 1} steps, or no state."
             )
         if targets is None:
             used = [int(t) for t in np.unique(np.linspace(T - 1, first, min(_TARGETS, T - first)).round())]

@@ -12,7 +12,7 @@ from chainrule.lens.showing.figure import (
     signed,
     title,
 )
-from chainrule.lens.showing.shown import Shown
+from chainrule.lens.showing.shown import Shown, page_of
 from chainrule.lens.showing.table import Cell, Table, number
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "logarithmic",
     "new_figure",
     "number",
+    "page_of",
     "signed",
     "title",
 ]

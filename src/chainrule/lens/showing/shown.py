@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.console import RenderableType
 
-__all__ = ["Shown"]
+__all__ = ["Shown", "page_of"]
 
 
 class Shown(ABC):
@@ -37,20 +37,10 @@ class Shown(ABC):
 
     def to_html(self, path: str | Path | None = None) -> str:
         """A page of its own, light or dark as the reader's screen is; written to ``path`` as well if one is given."""
-        document = page(self.parts()[0].table().title, self._body())
+        document = page_of(self.parts())
         if path is not None:
             Path(path).write_text(document, encoding="utf-8")
         return document
-
-    def _body(self) -> str:
-        sections = []
-        for part in self.parts():
-            table = part.table()
-            figure = picture(part.plot().figure, table.title)  # type: ignore[arg-type]
-            sections.append(
-                f'<h2>{html.escape(table.title)}</h2>\n{figure}\n<div class="scroll">{table.to_html()}</div>'
-            )
-        return "\n".join(sections)
 
     def __str__(self) -> str:
         return str(self.table())
@@ -59,4 +49,19 @@ class Shown(ABC):
         return self.table().__rich__()
 
     def _repr_html_(self) -> str:
-        return styled(self._body())
+        return styled(_sections(self.parts()))
+
+
+def page_of(results: Sequence[Shown]) -> str:
+    """One page of several results, named after the first."""
+    return page(results[0].table().title, _sections(results))
+
+
+def _sections(results: Sequence[Shown]) -> str:
+    sections = []
+    for result in results:
+        table, figure = result.table(), result.plot().get_figure(root=True)
+        assert figure is not None
+        heading = f"<h2>{html.escape(table.title)}</h2>"
+        sections.append(f'{heading}\n{picture(figure, table.title)}\n<div class="scroll">{table.to_html()}</div>')
+    return "\n".join(sections)

@@ -97,10 +97,10 @@ class Table:
 
     def _cells(self, most: int) -> list[tuple[str, ...]]:
         rows = list(self.rows)
-        if len(rows) <= most:
+        if len(rows) <= 1.2 * most:
             return [tuple(map(number, row)) for row in rows]
         ends = [tuple(map(number, row)) for row in (*rows[: most // 2], *rows[-(most // 2) :])]
-        gap = (f"… {len(rows) - 2 * (most // 2):,} more", *("" for _ in self.columns[1:]))
+        gap = (f"… {len(rows) - 2 * (most // 2):,}", *("" for _ in self.columns[1:]))
         return [*ends[: most // 2], gap, *ends[most // 2 :]]
 
 
