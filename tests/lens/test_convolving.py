@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from chainrule import lens, nn
 from chainrule.errors import ArgumentError, DisagreementError, ShapeError
-from chainrule.lens import convolving
+from chainrule.ops import convolution as op
 from tests.tolerances import RELATIVE
 
 CLOSE = RELATIVE[torch.float64]
@@ -176,10 +176,8 @@ def test_layers_bring_their_options(layer: torch.nn.Module) -> None:
 
 
 def test_a_formula_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = convolving.op.convolution
-    monkeypatch.setattr(
-        convolving.op, "convolution", lambda x, *rest, **options: right(x * (1 + 1e-8), *rest, **options)
-    )
+    right = op.convolution
+    monkeypatch.setattr(op, "convolution", lambda x, *rest, **options: right(x * (1 + 1e-8), *rest, **options))
     with pytest.raises(DisagreementError, match="y as derived by hand and as found by autograd differ"):
         lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0])
 

@@ -1,8 +1,9 @@
 """Every number of a forward and backward pass, on one's own layer and data: computed once, shown anywhere."""
 
 from chainrule.lens.convolving import Convolution, convolution
-from chainrule.lens.gating import Gates
+from chainrule.lens.gating import Gates, GateUse
 from chainrule.lens.reach import Reach
+from chainrule.lens.recording import Record, Recorder
 from chainrule.lens.sizes import ConvolutionSizes, sizes
 from chainrule.lens.steps import Steps
 from chainrule.lens.sums import Sum
@@ -14,8 +15,11 @@ from chainrule.lens.windows import ThroughWindow
 __all__ = [
     "Convolution",
     "ConvolutionSizes",
+    "GateUse",
     "Gates",
     "Reach",
+    "Record",
+    "Recorder",
     "Steps",
     "Sum",
     "Term",

@@ -25,7 +25,20 @@ from chainrule.nn import swap
 from chainrule.ops.arguments import as_lengths
 from chainrule.ops.recurrence.reference import State
 
-__all__ = ["Call", "Captured", "as_double", "calls_of", "capture", "double", "gradients_in_chunks", "recurrent_layers"]
+__all__ = [
+    "Call",
+    "Captured",
+    "as_double",
+    "calls_of",
+    "capture",
+    "chosen",
+    "double",
+    "gradients_in_chunks",
+    "recurrent_layers",
+]
+
+
+_KEPT = 300_000_000  # numbers of a forward and a backward pass
 
 
 @dataclass(frozen=True)
@@ -112,11 +125,11 @@ def as_double(value: Any) -> Any:
 def capture(model: nn.Module, x: Any, y: Any, state: Any, layer: str | None, options: Mapping[str, Any]) -> Captured:
     """Run a copy of the model once, forward and backward, and listen to its recurrent layer."""
     twin = double(model)
-    found = _choose(twin, layer)
+    found = chosen(twin, layer)
     if options and found is twin:
         swap(twin)  # torch.nn's layers have neither resets nor lengths
     calls: list[Call] = []
-    with calls_of(found, calls.append):
+    with calls_of(found, calls.append), _limited(found):
         args = as_double(x if type(x) is tuple else (x,))
         result = twin(*args, *(() if state is None else (as_double(state),)), **options)
     if len(calls) != 1:
@@ -191,11 +204,34 @@ def calls_of(layer: nn.RNNBase, tell: Callable[[Call], None]) -> Iterator[None]:
         handle.remove()
 
 
+@contextmanager
+def _limited(layer: nn.RNNBase) -> Iterator[None]:
+    """Refuse more steps than memory has room for, before the layer runs over them."""
+    width = len(layer._all_weights) * (layer.input_size + 24 * layer.hidden_size)
+
+    def check(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        x = args[0] if args else kwargs["input"]
+        data = x.data if isinstance(x, PackedSequence) else x
+        steps = data.numel() // max(layer.input_size, 1)
+        if steps * width > _KEPT:
+            raise ArgumentError(
+                f"{steps:,} steps over all rows are more than the lens keeps of a layer of this size: "
+                f"{_KEPT // width:,} in all would do."
+            )
+
+    handle = layer.register_forward_pre_hook(check, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def _row(t: Tensor | None) -> Tensor | None:
     return None if t is None else t[None]
 
 
-def _choose(model: nn.Module, name: str | None) -> nn.RNNBase:
+def chosen(model: nn.Module, name: str | None) -> nn.RNNBase:
+    """The recurrent layer of this name, or the only one."""
     found = recurrent_layers(model)
     names = ", ".join(repr(each) for each in found)
     if name is not None and name not in found:
@@ -207,13 +243,13 @@ def _choose(model: nn.Module, name: str | None) -> nn.RNNBase:
         )
     if name is None and len(found) > 1:
         raise ArgumentError(f"the model has {len(found)} recurrent layers: say which, with layer= one of {names}.")
-    chosen = next(iter(found.values())) if name is None else found[name]
-    if is_parametrized(chosen):
+    layer = next(iter(found.values())) if name is None else found[name]
+    if is_parametrized(layer):
         raise ArgumentError(
             "the layer's weights are parametrized. Give a copy that torch.nn.utils.parametrize.remove_parametrizations "
             "has made plain."
         )
-    return chosen
+    return layer
 
 
 def _loss(model: nn.Module, result: Any, y: Any) -> tuple[Tensor | None, Tensor]:

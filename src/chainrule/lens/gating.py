@@ -12,7 +12,7 @@ from chainrule.lens.showing import BLACK, GREY, SKY, VERMILLION, Cell, Shown, Ta
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["GateUse", "Gates", "use_of"]
+__all__ = ["GateUse", "Gates", "use_of", "uses"]
 
 _LOW, _HIGH = 0.1, 0.9  # a sigmoid beyond these passes less than 0.09 of its 0.25 (Karpathy et al. 2015, section 4.2)
 _MEMORY = {"gru": "z", "lstm": "f"}
@@ -85,15 +85,19 @@ class Gates(Shown):
 
 def use_of(of: str, cell: str, gates: dict[str, Floats], agreement: Agreement) -> Gates:
     """From the values of the gates by name, (steps, H) each."""
-    use = []
-    for name, values in gates.items():
-        relu = cell == "rnn_relu"
-        low_end = 0.0 if relu else -_HIGH if name in _SQUASHED else _LOW
-        low = values <= 0 if relu else values < low_end
-        high = np.zeros_like(low) if relu else values > _HIGH
-        use.append(GateUse(name, *(float(a.mean()) for a in (values, low, high, low.all(0)))))
     memory = None
     if cell in _MEMORY:
         with np.errstate(divide="ignore"):
             memory = 1 / np.abs(np.log(gates[_MEMORY[cell]]).mean(0))
-    return Gates(of, tuple(use), memory, agreement)
+    return Gates(of, uses(cell, gates), memory, agreement)
+
+
+def uses(cell: str, gates: dict[str, Floats]) -> tuple[GateUse, ...]:
+    """How each gate is used."""
+    found = []
+    for name, values in gates.items():
+        relu = cell == "rnn_relu"
+        low = values <= 0 if relu else values < (-_HIGH if name in _SQUASHED else _LOW)
+        high = np.zeros_like(low) if relu else values > _HIGH
+        found.append(GateUse(name, *(float(each.mean()) for each in (values, low, high, low.all(0)))))
+    return tuple(found)

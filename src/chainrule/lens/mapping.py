@@ -11,9 +11,10 @@ from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, to_numpy
 from chainrule.lens.stack import Stack
+from chainrule.ops.recurrence.formula_scan import Schedule
 from chainrule.ops.recurrence.reference import State
 
-__all__ = ["map_of", "targets_of"]
+__all__ = ["map_of", "norm_of", "targets_of", "unrelated"]
 
 _NUMBERS = 3_000_000  # of gradients of one part of a state, held at once: as many as stay near the processor
 _WORK = 6e10  # multiplications
@@ -69,16 +70,15 @@ def map_of(
                 agreement &= _checked(part, entering, ends)
             for layer, found in zip(maps, backs, strict=True):
                 for norms, back in zip(layer, found, strict=True):
-                    norms[b, k : k + len(ts), :end] = to_numpy(_norm(torch.cat(back.dstates, dim=-1)).T)
+                    norms[b, k : k + len(ts), :end] = to_numpy(norm_of(torch.cat(back.dstates, dim=-1)).T)
     # all scans have the same resets and lengths
-    schedule = stack.scans[0][0].schedule
-    hidden = _unrelated(schedule.resets, schedule.padding, T, B, targets)
+    hidden = unrelated(stack.scans[0][0].schedule, np.tile(np.array(targets), (B, 1)))
     for norms in chain.from_iterable(maps):
         norms[hidden] = np.nan
     return maps, agreement
 
 
-def _norm(d: Tensor) -> Tensor:
+def norm_of(d: Tensor) -> Tensor:
     """Over the last dimension, of numbers too small or too large to be squared as well."""
     largest = d.abs().amax(-1, keepdim=True)
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
@@ -112,15 +112,19 @@ def _checked(part: Stack, entering: Tensor, ends: list[State]) -> Agreement:
     return part.by_autograd(part.backward(entering[:, some], few), weights=False)
 
 
-def _unrelated(
-    resets: Tensor | None, padding: Tensor | None, T: int, B: int, targets: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """(B, R, T): whether a reset lies between target and step, or either beyond the row's length."""
-    hidden = np.zeros((B, len(targets), T), dtype=bool)
-    if resets is not None:
-        document = resets[:, :, 0].cumsum(0).T.numpy()
-        hidden |= document[:, list(targets), None] != document[:, None, :]
-    if padding is not None:
-        beyond = padding[:, :, 0].T.numpy()
-        hidden |= beyond[:, list(targets), None] | beyond[:, None, :]
+def unrelated(schedule: Schedule, targets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(B, R, T), for targets (B, R): whether a reset lies between target and step, or either after the row's end."""
+
+    def both(of: Tensor) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
+        """A number of each step, (T, B, 1), at the target and at the step."""
+        at_step = of[..., 0].T.cpu().numpy()[:, None]
+        return np.take_along_axis(at_step, targets[:, None], axis=2).transpose(0, 2, 1), at_step
+
+    hidden = np.zeros((*targets.shape, len(schedule.order)), dtype=bool)
+    if schedule.resets is not None:
+        target, step = both(schedule.resets.cumsum(0))
+        hidden |= target != step
+    if schedule.padding is not None:
+        target, step = both(schedule.padding.long())
+        hidden |= (target | step) > 0
     return hidden

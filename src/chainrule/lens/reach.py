@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from chainrule._choices import choose
 from chainrule.lens.agreement import Agreement
@@ -15,24 +16,25 @@ from chainrule.lens.showing import BLUE, GREY, VERMILLION, Shown, Table, axes_on
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ONE_PERCENT", "Reach", "by_lag", "horizon", "of_lags"]
+__all__ = ["HALF", "ONE_PERCENT", "Interval", "Reach", "by_lag", "horizon", "interval", "of_lags", "verdict"]
+
+Interval = tuple[int | None, int | None]
 
 ONE_PERCENT, HALF = 0.01, 0.5
 _EXPLODES = 10.0  # times the start
 _RESAMPLED = 400
 
 
-def of_lags(norms: Floats, targets: tuple[int, ...], ahead: bool = False) -> Floats:
+def of_lags(norms: Floats, targets: ArrayLike, ahead: bool = False) -> Floats:
     """norms (B, R, T) by the lag from each target: (B, R, K), NaN where a lag lies outside of the sequence.
 
-    The lag of step i is t - i; with ``ahead``, for a reverse direction, it is i - t.
+    The targets are (R,), or (B, R). The lag of step i is t - i; with ``ahead``, for a reverse direction, it is i - t.
     """
     T = norms.shape[-1]
     lags = np.arange(T)
-    at = np.array(targets)[:, None] + (lags if ahead else -lags)
+    at = np.broadcast_to(np.asarray(targets)[..., None] + (lags if ahead else -lags), norms.shape)
     outside = (at < 0) | (at >= T)
-    found = np.take_along_axis(norms, np.broadcast_to(np.where(outside, 0, at), (len(norms), *at.shape)), axis=2)
-    return np.where(outside, np.nan, found)
+    return np.where(outside, np.nan, np.take_along_axis(norms, np.where(outside, 0, at), axis=2))
 
 
 def by_lag(lagged: Floats) -> Floats:
@@ -97,33 +99,22 @@ class Reach(Shown):
         """The lag from which on the mean norm stays under this share of its start; None if it does not within reach."""
         return horizon(self.curve, share)
 
-    def interval(self, share: float = ONE_PERCENT) -> tuple[int | None, int | None] | None:
+    def interval(self, share: float = ONE_PERCENT) -> Interval | None:
         """The horizon's 95 % interval, from resampling the sequences (Efron 1979); None with fewer than two.
 
         Its ends are None where the horizon lies beyond what was seen.
         """
-        rows = [self.lagged[b] for b in range(len(self.lagged))]
-        if len(rows) < 2:
-            return None
-        sums, counts = (np.stack(parts) for parts in zip(*map(_sums, rows), strict=True))
-        drawn = np.random.default_rng(0).integers(0, len(rows), (_RESAMPLED, len(rows)))
-        beyond = self.lagged.shape[2]
-        found = []
-        for sample in drawn:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                found.append(horizon(sums[sample].sum(0) / counts[sample].sum(0), share) or beyond)
-        low, high = (int(q) for q in np.quantile(found, (0.025, 0.975), method="nearest"))
-        return (low if low < beyond else None, high if high < beyond else None)
+        return interval(self.lagged, share)
 
     @cached_property
     def verdict(self) -> str:
         """What it comes to, in a sentence or two."""
-        return _verdict(self)
+        return verdict(self.lagged, self.window, self.receptive_field, self.clip)
 
     @property
     def kind(self) -> str:
-        """ "none", "exploding", "vanishing", "enough" or "lasting"."""
-        return self.verdict.partition(":")[0] if ":" in self.verdict else ""
+        """The verdict in a word: exploding, vanishing, enough, lasting, window or none."""
+        return self.verdict.partition(":")[0]
 
     def table(self) -> Table:
         """The mean norm at lags that grow by doubling, and as a share of the start."""
@@ -185,60 +176,76 @@ def of_causal(norms: Floats, targets: tuple[int, ...], ahead: bool) -> Floats:
     return np.where(steps < t if ahead else steps > t, np.nan, norms)
 
 
-def _sums(row: Floats) -> tuple[Floats, Floats]:
-    """Of one row: the sum over its targets by lag, and over how many."""
-    used = row[row[:, 0] > 0]
-    return np.where(np.isnan(used), 0, used).sum(0), (~np.isnan(used)).sum(0).astype(np.float64)
+def interval(lagged: Floats, share: float) -> Interval | None:
+    """The 95 % interval of the horizon over rows (B, R, K)."""
+    B, _, beyond = lagged.shape
+    if B < 2:
+        return None
+    used = np.where(lagged[..., :1] > 0, lagged, np.nan)
+    sums, counts = np.nansum(used, axis=1), (~np.isnan(used)).sum(1)
+    found = []
+    for sample in np.random.default_rng(0).integers(0, B, (_RESAMPLED, B)):
+        with np.errstate(invalid="ignore"):
+            found.append(horizon(sums[sample].sum(0) / counts[sample].sum(0), share) or beyond)
+    low, high = (int(q) for q in np.quantile(found, (0.025, 0.975), method="nearest"))
+    return (low if low < beyond else None, high if high < beyond else None)
 
 
-def _verdict(reach: Reach) -> str:
-    curve = reach.curve[~np.isnan(reach.curve)]
+def verdict(
+    lagged: Floats, window: int, receptive_field: int | None = None, clip: Callable[[int], float] | None = None
+) -> str:
+    """What norms by lag (B, R, K) come to, in a sentence that begins with its word: "enough: steps older than ..."."""
+    curve = by_lag(lagged)
+    curve = curve[~np.isnan(curve)]
     if not curve.size or not curve[0] > 0:
         return "none: no gradient enters the layer, so none reaches back."
-    if reach.receptive_field is not None:
-        return _of_window(reach, curve)
-    start, seen = curve[0], len(curve) - 1
-    if not np.isfinite(curve).all() or curve.max() > _EXPLODES * start:
-        return _exploding(reach, curve)
-    one, half = reach.horizon(), reach.horizon(HALF)
+    if receptive_field is not None:
+        return _of_window(curve, receptive_field)
+    if not np.isfinite(curve).all() or curve.max() > _EXPLODES * curve[0]:
+        return _exploding(curve, lagged.shape[-1], clip)
+    one, half = horizon(curve, ONE_PERCENT), horizon(curve, HALF)
     if one is None:
-        left = f"lasting: {seen} steps back {curve[-1] / start:.2g} times the gradient's start is left"
-        if seen + 1 < reach.window:
-            return f"{left}, and longer sequences would show where it ends; your window is {reach.window}."
-        if seen + 1 == reach.window:
-            return f"{left}: it does not vanish within your window of {reach.window}."
-        return f"{left}: a longer window than your {reach.window} would learn from older steps."
-    ends = _between(reach.interval())
-    tells = f"steps older than {one}{ends} receive less than 1 % of the gradient"
-    half_at = "" if half is None else f", older than {half} less than half"
-    if one > reach.window:
-        return f"lasting: {tells}{half_at}; your window is {reach.window}: too short to learn from all of them."
-    if 4 * one < reach.window:
-        return f"vanishing: {tells}{half_at}; most of your window of {reach.window} teaches nothing."
-    return f"enough: {tells}{half_at}; your window is {reach.window}."
+        return _lasting(curve, window)
+    tells = f"steps older than {one}{_between(interval(lagged, ONE_PERCENT))} receive less than 1 % of the gradient"
+    if half is not None:
+        tells += f", older than {half} less than half"
+    if one > window:
+        return f"lasting: {tells}; your window is {window}: too short to learn from all of them."
+    if 4 * one < window:
+        return f"vanishing: {tells}; most of your window of {window} teaches nothing."
+    return f"enough: {tells}; your window is {window}."
 
 
-def _of_window(reach: Reach, curve: Floats) -> str:
+def _lasting(curve: Floats, window: int) -> str:
+    seen = len(curve) - 1
+    left = f"lasting: {seen} steps back {curve[-1] / curve[0]:.2g} times the gradient's start is left"
+    if seen + 1 < window:
+        return f"{left}, and longer sequences would show where it ends; your window is {window}."
+    if seen + 1 == window:
+        return f"{left}: it does not vanish within your window of {window}."
+    return f"{left}: a longer window than your {window} would learn from older steps."
+
+
+def _of_window(curve: Floats, receptive_field: int) -> str:
     used = horizon(curve, ONE_PERCENT)
-    sees = f"the model sees the last {reach.receptive_field} inputs and nothing before them"
-    if used is None:
-        return f"window: {sees}; all of them receive 1 % of the newest one's gradient or more."
-    return f"window: {sees}; those older than {used} receive less than 1 % of the newest one's gradient."
+    sees = f"window: the model sees the last {receptive_field} inputs and nothing before them"
+    if used is None or used >= receptive_field:
+        return f"{sees}; all of them receive 1 % of the newest one's gradient or more."
+    return f"{sees}; those older than {used} receive less than 1 % of the newest one's gradient."
 
 
-def _exploding(reach: Reach, curve: Floats) -> str:
-    start = curve[0]
-    lag = int(np.argmax(~(curve <= _EXPLODES * start)))
+def _exploding(curve: Floats, steps: int, clip: Callable[[int], float] | None) -> str:
+    lag = int(np.argmax(~(curve <= _EXPLODES * curve[0])))
     peak = int(np.argmax(np.where(np.isfinite(curve), curve, np.inf)))
-    times = f"{number(float(curve[peak] / start))} times" if np.isfinite(curve[peak]) else "beyond all numbers"
+    times = f"{number(float(curve[peak] / curve[0]))} times" if np.isfinite(curve[peak]) else "beyond all numbers"
     grows = f"exploding: from lag {lag} back the gradient is over {_EXPLODES:g} times its start, at lag {peak} {times}"
-    if reach.clip is None:
+    if clip is None:
         return f"{grows}: clip its norm."
-    full, short = (number(reach.clip(k)) for k in (reach.norms.shape[-1], lag))
+    full, short = (number(clip(k)) for k in (steps, lag))
     return f"{grows}; the norm over all weights is {full}: clip at {short}, which it has in chunks of {lag} steps."
 
 
-def _between(ends: tuple[int | None, int | None] | None) -> str:
+def _between(ends: Interval | None) -> str:
     if ends is None or ends[0] == ends[1]:
         return ""
     low, high = ("more than seen" if end is None else str(end) for end in ends)

@@ -49,6 +49,10 @@ class Stack:
         return self.scans[0][0].kept.X.shape[1]
 
     @property
+    def dtype(self) -> torch.dtype:
+        return self.scans[0][0].kept.X.dtype
+
+    @property
     def output(self) -> Tensor:
         """The last layer's outputs, (T, B, ·)."""
         return torch.cat([scan.output for scan in self.scans[-1]], dim=-1)
@@ -91,6 +95,8 @@ def stack_of(
     suffixes = [names[0].removeprefix("weight_ih") for names in layer._all_weights]
     parts = 2 if layer.mode == "LSTM" else 1
     widths = (layer.proj_size or layer.hidden_size, layer.hidden_size)[:parts]
+    dtype = layer.get_parameter(layer._all_weights[0][0]).dtype  # under autocast x has another
+    x, hx = x.to(dtype), None if hx is None else tuple(h.to(dtype) for h in hx)
     x, resets, lengths = (None if t is None else t.detach()[rows] for t in (x, resets, lengths))  # type: ignore[assignment]
     zoneout = layer._rates() if isinstance(layer, Optioned) else (0.0,) * parts
     found: list[tuple[Scan, ...]] = []

@@ -99,7 +99,6 @@ class ThroughTime(Shown):
     """
 
     def __init__(self, captured: Captured, window: int | None) -> None:
-        _check_size(captured)
         self._call, self._dY, self._dlast = captured.call, captured.dY, captured.dlast
         self._stack = captured.call.stack()
         self._backs = self._stack.backward(self._dY, self._dlast)
@@ -312,19 +311,6 @@ class ThroughTime(Shown):
 
     def _norm_in_chunks(self, k: int) -> float:
         return float(torch.linalg.vector_norm(torch.cat([g.flatten() for g in self._truncated(k).values()])))
-
-
-def _check_size(captured: Captured) -> None:
-    call = captured.call
-    layer = call.layer
-    width = len(call.layer._all_weights) * (layer.input_size + 24 * layer.hidden_size)
-    rows, steps = call.x.shape[:2]
-    if rows * steps * width > _KEPT * 5:
-        most = _KEPT * 5 // width
-        raise ArgumentError(
-            f"{rows} row(s) of {steps:,} steps are more than the lens keeps of a layer of this size: "
-            f"{most:,} steps in all would do, as {max(1, most // steps)} row(s) of {min(steps, most):,}."
-        )
 
 
 def _summed(layer: nn.RNNBase, stack: Stack, backs: Sequence[Sequence[Back]]) -> dict[str, Tensor]:
