@@ -45,10 +45,12 @@ def inputs(seed: int = 1, rows: int = B, steps: int = T) -> Tensor:
 
 
 def weighing(result: Any) -> Tensor:
-    """A loss that no two numbers of the output share, and the last state too."""
+    """A loss in which no two numbers of the output weigh the same, nor those of the last state."""
     output, last = result
-    parts = [output, *(last if isinstance(last, tuple) else (last,))]
-    return sum((part * torch.linspace(-1, 2, part.numel(), dtype=part.dtype).view_as(part)).sum() for part in parts)  # type: ignore[return-value]
+    total = torch.zeros((), dtype=output.dtype)
+    for part in (output, *(last if isinstance(last, tuple) else (last,))):
+        total = total + (part * torch.linspace(-1, 2, part.numel(), dtype=part.dtype).view_as(part)).sum()
+    return total
 
 
 def look(layer: torch.nn.Module, x: Any, y: Any = None, **options: Any) -> ThroughTime:
@@ -69,6 +71,6 @@ def linear_rnn(w: float | Tensor, u: float = 1.0) -> torch.nn.RNN:
     W = torch.as_tensor(w, dtype=torch.float64).reshape(-1, 1) if not isinstance(w, Tensor) else w.double()
     layer = torch.nn.RNN(len(W), len(W), nonlinearity="relu", bias=False, batch_first=True, dtype=torch.float64)
     with torch.no_grad():
-        layer.weight_hh_l0.copy_(W)
-        layer.weight_ih_l0.copy_(u * torch.eye(len(W)))
+        layer.get_parameter("weight_hh_l0").copy_(W)
+        layer.get_parameter("weight_ih_l0").copy_(u * torch.eye(len(W)))
     return layer

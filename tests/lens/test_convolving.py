@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.modules.conv import _ConvNd
 
 from chainrule import lens, nn
 from chainrule.errors import ArgumentError, DisagreementError, ShapeError
@@ -165,9 +166,9 @@ def test_the_arithmetic_of_the_sizes() -> None:
         nn.CausalConv1d(2, 3, 2, dilation=2),
     ],
 )
-def test_layers_bring_their_options(layer: torch.nn.Module) -> None:
-    dims = layer.weight.ndim - 2  # type: ignore[union-attr,operator]
-    x = torch.randn(2, layer.in_channels, *(7,) * dims)  # type: ignore[arg-type]
+def test_layers_bring_their_options(layer: _ConvNd) -> None:
+    dims = layer.weight.ndim - 2
+    x = torch.randn(2, layer.in_channels, *(7,) * dims)
     look = lens.convolution(layer, x)
     result = layer(x)
     expected = result[0] if isinstance(layer, nn.CausalConv1d) else result

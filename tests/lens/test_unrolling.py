@@ -116,7 +116,8 @@ def _copied(layer: torch.nn.RNNBase, features: int, bidirectional: bool, suffixe
     if hasattr(layer, "layer_norm"):
         options |= {"layer_norm": layer.layer_norm, "zoneout": layer.zoneout}
         options |= {"peepholes": layer.peepholes} if layer.mode == "LSTM" else {}
-    single = type(layer)(features, layer.hidden_size, **options).double().eval()
+    kind: Any = type(layer)
+    single: torch.nn.RNNBase = kind(features, layer.hidden_size, **options).double().eval()
     with torch.no_grad():
         for name, parameter in single.named_parameters():
             ours = next(end for end in sorted(suffixes, key=len, reverse=True) if name.endswith(end))
@@ -311,10 +312,11 @@ def test_a_model_of_ones_own_is_looked_into_and_stays_as_it_was() -> None:
 
     found = look(model, x, loss)
     loss(model(x)).backward()
-    assert model.memory.weight_hh_l0.grad is not None
-    close(found.gradients["weight_hh_l0"], model.memory.weight_hh_l0.grad.double(), bound=1e-5)
+    own = model.memory.get_parameter("weight_hh_l0")
+    assert own.grad is not None
+    close(found.gradients["weight_hh_l0"], own.grad.double(), bound=1e-5)
     assert model.training
-    assert model.memory.weight_hh_l0.dtype == torch.float32
+    assert own.dtype == torch.float32
     assert not model.memory._forward_hooks
     found.reach()
 

@@ -34,7 +34,6 @@ __all__ = [
     "chosen",
     "double",
     "gradients_in_chunks",
-    "recurrent_layers",
 ]
 
 
@@ -97,7 +96,7 @@ class Captured:
     fused: dict[str, Tensor]  # torch's gradient of the layer's parameters, by their names
 
 
-def recurrent_layers(model: nn.Module) -> dict[str, nn.RNNBase]:
+def _recurrent_layers(model: nn.Module) -> dict[str, nn.RNNBase]:
     """torch.nn's and chainrule's RNN, GRU and LSTM in a model, by name; "" is the model itself."""
     return {name: module for name, module in model.named_modules() if isinstance(module, nn.RNNBase)}
 
@@ -232,7 +231,7 @@ def _row(t: Tensor | None) -> Tensor | None:
 
 def chosen(model: nn.Module, name: str | None) -> nn.RNNBase:
     """The recurrent layer of this name, or the only one."""
-    found = recurrent_layers(model)
+    found = _recurrent_layers(model)
     names = ", ".join(repr(each) for each in found)
     if name is not None and name not in found:
         raise ArgumentError(f"layer is {name!r}; the recurrent layers of this model are {names or 'none'}.")
