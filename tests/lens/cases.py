@@ -59,7 +59,7 @@ def look(layer: torch.nn.Module, x: Any, y: Any = None, **options: Any) -> Throu
     return found
 
 
-def close(actual: NDArray[np.float64], expected: Tensor | NDArray[np.float64], bound: float = 1e-10) -> None:
+def close(actual: NDArray[np.float64], expected: Tensor | NDArray[np.floating[Any]], bound: float = 1e-10) -> None:
     """Within the table's bound of float64, relative to the largest number expected."""
     wanted = expected.detach().numpy() if isinstance(expected, Tensor) else expected
     assert actual.shape == wanted.shape
@@ -72,5 +72,5 @@ def linear_rnn(w: float | Tensor, u: float = 1.0) -> torch.nn.RNN:
     layer = torch.nn.RNN(len(W), len(W), nonlinearity="relu", bias=False, batch_first=True, dtype=torch.float64)
     with torch.no_grad():
         layer.get_parameter("weight_hh_l0").copy_(W)
-        layer.get_parameter("weight_ih_l0").copy_(u * torch.eye(len(W)))
+        layer.get_parameter("weight_ih_l0").copy_(u * torch.eye(len(W), dtype=torch.float64))
     return layer

@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats
-from chainrule.lens.showing import BLACK, GREY, SKY, VERMILLION, Cell, Shown, Table, axes_on, title
+from chainrule.lens.showing import GREY, SKY, VERMILLION, Cell, Shown, Table, axes_on, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,12 +71,11 @@ class Gates(Shown):
         low, high = ([getattr(u, end) for u in self.use] for end in ("low", "high"))
         middle = [1 - a - b for a, b in zip(low, high, strict=True)]
         axes.barh(names, low, color=SKY, label="low")
-        axes.barh(names, middle, left=low, color="#E6E6E6", label="between")
+        axes.barh(names, middle, left=low, color="#BBBBBB", label="between")
         axes.barh(names, high, left=np.add(low, middle), color=VERMILLION, label="high")
         axes.set_xlim(0, 1)
         axes.invert_yaxis()
         axes.grid(visible=False)
-        axes.tick_params(colors=BLACK)
         axes.set_xlabel("share of the values", color=GREY)
         axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.25))
         title(axes, f"Gates: {self.of}")

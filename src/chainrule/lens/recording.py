@@ -138,9 +138,9 @@ class Recorder(Shown):
             (r.step, r.horizon, r.half, float(r.by_lag[0]), *(use.low + use.high for use in r.gates))
             for r in self.records
         ]
-        columns = ("step", "1 % at lag", "50 % at lag", "|dL_t/dstate|", *(f"{name} saturated" for name in names))
-        took = f"{len(rows)} looks took {self._spent:.2g} s." if rows else ""
-        return Table("Reach while training", columns, rows, tuple(note for note in (self.verdict, took) if note))
+        columns = ("step", "1 % lag", "50 % lag", "|gradient|", *(f"{name} ends" for name in names))
+        notes = ("Ends: the share of a gate's values that are saturated.", f"The looks took {self._spent:.2g} s.")
+        return Table("Reach while training", columns, rows, (self.verdict, *(notes if rows else ())))
 
     def to_dict(self) -> dict[str, Any]:
         return {"records": [record.to_dict() for record in self.records], "verdict": self.verdict}

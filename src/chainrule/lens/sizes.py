@@ -86,7 +86,8 @@ class ConvolutionSizes(Shown):
             plane = counts if counts.ndim == 2 else counts[len(counts) // 2]
             axes.grid(visible=False)
             image = axes.imshow(plane, vmin=0, interpolation="nearest", aspect="auto")
-            axes.figure.colorbar(image, ax=axes, label="outputs that read the input", shrink=0.9)
+            axes.figure.colorbar(image, ax=axes, label="outputs that read it", shrink=0.9)
+            axes.set_xlabel("input position")
         title(axes, f"Who is read: {self._arrow()}")
         return axes
 

@@ -45,13 +45,17 @@ class Steps(Shown):
         columns: dict[str, Floats] = {"|h|": _norm(self.h)}
         if self.c is not None:
             columns["|c|"] = _norm(self.c)
-        columns |= {f"mean {name}": values.mean(1) for name, values in self.gates.items()}
-        columns["|dL/dh|"] = _norm(self.dh)
+        columns |= {name: values.mean(1) for name, values in self.gates.items()}
+        columns["|dh|"] = _norm(self.dh)
         if self.dc is not None:
-            columns["|dL/dc|"] = _norm(self.dc)
-        columns["|dL/dW_hh|"] = self.dW[next(name for name in self.dW if name.startswith("weight_hh"))]
+            columns["|dc|"] = _norm(self.dc)
+        columns["|dW_hh|"] = self.dW[next(name for name in self.dW if name.startswith("weight_hh"))]
         rows = [(t, *(float(column[t]) for column in columns.values())) for t in range(len(self.h))]
-        return Table(self.of, ("t", *columns), rows, (f"Every number behind it {self.agreement}.",))
+        notes = (
+            f"Norms, means of the gates {', '.join(self.gates)}; dh is dL/dh_t, dW_hh what the step adds to it.",
+            f"Every number behind it {self.agreement}.",
+        )
+        return Table(self.of, ("t", *columns), rows, notes)
 
     def to_dict(self) -> dict[str, Any]:
         single = {name: getattr(self, name) for name in ("h", "c", "dh", "dc")}

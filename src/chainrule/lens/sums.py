@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule._optional import require
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats
-from chainrule.lens.showing import BLACK, Shown, Table, axes_on, signed, title
+from chainrule.lens.showing import ON_MAP, Shown, Table, axes_on, signed, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,11 +117,11 @@ class Sum(Shown):
         rectangle = require("matplotlib.patches").Rectangle
         for (i, j), weight in np.ndenumerate(w.kernel):
             row, column = int(w.rows[i]), int(w.columns[j])
-            axes.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=BLACK, linewidth=1.5))
+            axes.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=ON_MAP, linewidth=1.5))
             if w.kernel.size <= _WRITTEN:
                 text = f"{w.source[row, column]:.3g}\n× {weight:.2g}"
                 box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}
-                axes.text(column, row, text, ha="center", va="center", fontsize=8, color=BLACK, bbox=box)
+                axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ON_MAP, bbox=box)
         if line:
             axes.set_yticks([])
         axes.set_xlabel(f"position in {w.names[0]}; outlined: {w.names[1]}")

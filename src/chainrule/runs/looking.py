@@ -35,12 +35,11 @@ def look_at(
         raise TooShortError(f"a look needs {needed} steps on end, and the longest document has {has}. Give more data.")
     # rather shorter stretches of many documents than one of a single long one
     length = wanted if steps is not None else max(2, min(wanted, longest[min(_ROWS, len(longest)) - 1]))
-    usable = [document for document in documents if len(document) >= length]
-    places = [(document, start) for document in usable for start in range(0, len(document) - length + 1, length)]
-    chosen = [places[int(k)] for k in np.unique(np.linspace(0, len(places) - 1, _ROWS).round())]
+    rooms = sorted((len(document) - length for document in documents if len(document) >= length), reverse=True)
     # a state begins as one that has read something; a window model sees its own beginning
-    context = 0 if model.encoder.receptive_field else min(_CONTEXT, max(start for _, start in chosen))
-    chosen = [(document, start) for document, start in chosen if start >= context]
+    context = 0 if model.encoder.receptive_field else min(_CONTEXT, rooms[min(_ROWS, len(rooms)) - 1])
+    places = [(d, start) for d in documents for start in range(context, len(d) - length + 1, length)]
+    chosen = [places[int(k)] for k in np.unique(np.linspace(0, len(places) - 1, _ROWS).round())]
 
     def cut(back: int, on: int) -> Tensor:
         return torch.stack([torch.from_numpy(document[start - back : start + on]) for document, start in chosen])

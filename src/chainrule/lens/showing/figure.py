@@ -19,6 +19,7 @@ __all__ = [
     "BLACK",
     "BLUE",
     "GREY",
+    "ON_MAP",
     "SKY",
     "VERMILLION",
     "axes_on",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 BLUE, SKY, VERMILLION, GREY, BLACK = "#0072B2", "#56B4E9", "#D55E00", "#6B6B6B", "#222222"
+ON_MAP = "#111111"  # ink on the colours of a map, which a dark page leaves as it is
 _DECADES = 8  # that a scale of norms shows below its largest
 
 
@@ -69,7 +71,7 @@ def signed(axes: "Axes", values: NDArray[np.float64], label: str, **options: Any
 def logarithmic(axes: "Axes", norms: NDArray[np.float64], label: str, **options: Any) -> None:
     """A heat map of norms on a logarithmic scale of eight decades, whose floor the label states.
 
-    What lies below the floor has the floor's colour; an exact zero is grey, and NaN, which is no number here, white.
+    What lies below the floor has the floor's colour; an exact zero is grey, and NaN, which is no number here, is bare.
     """
     positive = norms[np.isfinite(norms) & (norms > 0)]
     top = float(positive.max()) if positive.size else 1.0
@@ -78,7 +80,7 @@ def logarithmic(axes: "Axes", norms: NDArray[np.float64], label: str, **options:
     axes.grid(visible=False)
     image = axes.imshow(
         shown,
-        cmap=require("matplotlib").colormaps["viridis"].with_extremes(under="#B0B0B0", bad="white"),
+        cmap=require("matplotlib").colormaps["viridis"].with_extremes(under="#B0B0B0", bad="none"),
         norm=require("matplotlib.colors").LogNorm(vmin=floor, vmax=max(top, 10 * floor)),
         interpolation="nearest",
         aspect="auto",

@@ -22,7 +22,6 @@ _STYLE = """
 .lens .scroll {overflow-x: auto}
 @media (prefers-color-scheme: dark) {
   .lens {color: #ddd; background: #16181c}
-  .lens img {filter: invert(1) hue-rotate(180deg)}
 }
 """
 
@@ -56,9 +55,21 @@ def styled(body: str) -> str:
     return f'<div class="lens"><style>{_STYLE}</style>\n{body}\n</div>'
 
 
+# matplotlib writes colours into each element; what it draws black by default it leaves without one
+_DARK_INK = """
+@media (prefers-color-scheme: dark) {
+  svg {fill: #ddd}
+  [style*="fill: #000000"], [style*="fill: #222222"] {fill: #ddd !important}
+  [style*="stroke: #000000"], [style*="stroke: #222222"] {stroke: #ddd !important}
+  [style*="stroke: #e6e6e6"] {stroke: #333 !important}
+}
+"""
+
+
 def picture(figure: "Figure", alternative: str) -> str:
-    """The figure as an <img> that holds its own SVG."""
-    svg = io.BytesIO()
-    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
-    data = base64.b64encode(svg.getvalue()).decode()
+    """The figure as an <img> that holds its own SVG, whose ink is light where the reader's screen is dark."""
+    written = io.StringIO()
+    figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
+    svg = written.getvalue().replace("</style>", f"{_DARK_INK}</style>", 1)
+    data = base64.b64encode(svg.encode()).decode()
     return f'<img alt="{html.escape(alternative)}" src="data:image/svg+xml;base64,{data}">'

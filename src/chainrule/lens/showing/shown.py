@@ -49,19 +49,18 @@ class Shown(ABC):
         return self.table().__rich__()
 
     def _repr_html_(self) -> str:
-        return styled(_sections(self.parts()))
+        return styled("\n".join(map(_section, self.parts())))
 
 
 def page_of(results: Sequence[Shown]) -> str:
     """One page of several results, named after the first."""
-    return page(results[0].table().title, _sections(results))
+    first, *others = map(_section, results)
+    return page(results[0].table().title, "\n".join([first.partition("\n")[2], *others]))
 
 
-def _sections(results: Sequence[Shown]) -> str:
-    sections = []
-    for result in results:
-        table, figure = result.table(), result.plot().get_figure(root=True)
-        assert figure is not None
-        heading = f"<h2>{html.escape(table.title)}</h2>"
-        sections.append(f'{heading}\n{picture(figure, table.title)}\n<div class="scroll">{table.to_html()}</div>')
-    return "\n".join(sections)
+def _section(result: Shown) -> str:
+    """Heading, figure and table; the heading is a line of its own."""
+    table, figure = result.table(), result.plot().get_figure(root=True)
+    assert figure is not None
+    heading = f"<h2>{html.escape(table.title)}</h2>"
+    return f'{heading}\n{picture(figure, table.title)}\n<div class="scroll">{table.to_html()}</div>'
