@@ -79,9 +79,11 @@ class Call:
             return cls(layer, x, states, resets, lengths, result[0], last, lambda dy: dy.transpose(0, 1))
         return cls(layer, x.transpose(0, 1), states, resets, lengths, result[0], last, lambda dy: dy)
 
-    def stack(self, rows: slice = slice(None)) -> Stack:
-        """The layer's recurrences over some of the rows, in the layer's dtype."""
-        return stack_of(self.layer, self.x, self.hx, self.resets, self.lengths, rows)
+    def stack(self, rows: slice = slice(None), steps: slice = slice(None)) -> Stack:
+        """The layer's recurrences over some of the rows, and from the first to some of the steps, in its dtype."""
+        x, resets = self.x[:, steps], None if self.resets is None else self.resets[:, steps]
+        lengths = None if self.lengths is None else self.lengths.clamp(max=x.shape[1])
+        return stack_of(self.layer, x, self.hx, resets, lengths, rows)
 
 
 @dataclass(frozen=True)

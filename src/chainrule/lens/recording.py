@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.autograd.graph import register_multi_grad_hook
 from torch.utils.hooks import RemovableHandle
@@ -28,9 +29,10 @@ from chainrule.ops.recurrence.trace import GATES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Record", "Recorder"]
+__all__ = ["Record", "Recorder", "draw"]
 
-_ROWS = 16
+_ROWS, _STEPS = 16, 512
+_NUMBERS = 8_000_000  # that a look may hold, which bounds its rows further
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Recorder(Shown):
 
     A training step is a forward pass in training mode with gradients. Of up to 16 of its rows, each gives one step t in
     the second half of the sequence, and all are carried back in one more reverse scan, in the layer's own precision,
-    as without dropout between layers. Training is not changed: the same numbers come out to the last bit.
+    as without dropout between layers. Of a sequence of more than 512 steps the first 512 are taken for all. Training is
+    not changed: the same numbers come out to the last bit.
 
     Args:
         model: a recurrent layer of torch.nn or chainrule.nn, or a model that has one.
@@ -147,20 +150,9 @@ class Recorder(Shown):
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """The mean norm of the gradient, lags by training steps, with the horizon drawn over it."""
-        axes = axes_on(ax)
-        lags = max((len(record.by_lag) for record in self.records), default=1)
-        norms = np.full((lags, max(len(self.records), 1)), np.nan)
-        for k, record in enumerate(self.records):
-            norms[: len(record.by_lag), k] = record.by_lag
-        logarithmic(axes, norms, "mean norm", origin="lower")
-        marks = [np.nan if record.horizon is None else record.horizon for record in self.records]
-        axes.plot(marks, color="white", linewidth=1.5, marker="o", markersize=3)
-        ticks = np.unique(np.linspace(0, len(self.records) - 1, min(6, len(self.records))).astype(int))
-        axes.set_xticks(ticks, [f"{self.records[k].step:,}" for k in ticks])
-        axes.set_xlabel("training step; white: 1 % of the start")
-        axes.set_ylabel("lag")
-        title(axes, "How far the gradient reaches while training")
-        return axes
+        return draw(
+            [r.step for r in self.records], [r.by_lag for r in self.records], [r.horizon for r in self.records], ax
+        )
 
     def _listen(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         if not (module.training and torch.is_grad_enabled()):
@@ -188,12 +180,14 @@ class Recorder(Shown):
 
     @torch.no_grad()
     def _look(self, call: Call, step: int, gradients: Sequence[Tensor | None], began: float) -> None:
-        stack = call.stack(slice(0, _ROWS))
+        whole, steps = call.x.shape[1], min(call.x.shape[1], _STEPS)
+        width = 24 * len(self._layer._all_weights) * self._layer.hidden_size
+        stack = call.stack(slice(0, max(1, min(_ROWS, _NUMBERS // (steps * width)))), slice(0, steps))
         rows, received = slice(0, stack.rows), zip(gradients, (call.output, *call.last), strict=True)
         dy, *ends = (torch.zeros_like(t) if gradient is None else gradient for gradient, t in received)
         split = (end.view(len(end), -1, end.shape[-1])[:, rows].to(stack.dtype).unbind(0) for end in ends)
-        dY = call.time_major(dy)[:, rows].to(stack.dtype)
-        lagged = _one_target_a_row(stack, dY, list(zip(*split, strict=True)))
+        dlast = [tuple(d * (steps == whole) for d in states) for states in zip(*split, strict=True)]
+        lagged = _one_target_a_row(stack, call.time_major(dy)[:steps, rows].to(stack.dtype), dlast)
         curve = by_lag(lagged)
         curve = curve[~np.isnan(curve)]
         scan = stack.scans[-1][0]
@@ -236,3 +230,22 @@ def _one_target_a_row(stack: Stack, dY: Tensor, dlast: list[State]) -> Floats:
     norms = reduce(np.hypot, (to_numpy(norm_of(torch.cat(found[0].dstates, -1))) for found in backs))
     of_row = np.array(targets)[:, None]
     return of_lags(np.where(unrelated(schedule, of_row), np.nan, norms.T[:, None]), of_row)
+
+
+def draw(
+    steps: Sequence[int], by_lag: Sequence[ArrayLike], horizons: Sequence[int | None], ax: "Axes | None" = None
+) -> "Axes":
+    """Norms by lag, one column for each of the training steps that were looked at, and the horizons over them."""
+    axes, columns = axes_on(ax), [np.asarray(column, dtype=np.float64) for column in by_lag]
+    norms = np.full((max(map(len, columns), default=1), max(len(columns), 1)), np.nan)
+    for k, column in enumerate(columns):
+        norms[: len(column), k] = column
+    logarithmic(axes, norms, "mean norm", origin="lower")
+    marks = [np.nan if lag is None else lag for lag in horizons]
+    axes.plot(marks, color="white", linewidth=1.5, marker="o", markersize=3)
+    ticks = np.unique(np.linspace(0, len(steps) - 1, min(6, len(steps))).astype(int))
+    axes.set_xticks(ticks, [f"{steps[k]:,}" for k in ticks])
+    axes.set_xlabel("training step; white: 1 % of the start")
+    axes.set_ylabel("lag")
+    title(axes, "How far the gradient reaches while training")
+    return axes

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from chainrule._choices import whole
 from chainrule.errors import TooShortError
-from chainrule.lens import ThroughTime, ThroughWindow, through_time
+from chainrule.lens import Recorder, ThroughTime, ThroughWindow, through_time
 from chainrule.models import ConditionalModel
+from chainrule.runs.config import RunConfig
 
-__all__ = ["look_at"]
+__all__ = ["look_at", "recorder_of"]
+
+_SHARE = 0.01  # of the time of training
 
 _ROWS = 8
 _WINDOWS, _MOST = 4, 512  # steps of a stretch: windows, and at most
@@ -46,3 +49,11 @@ def look_at(
 
     x, state = cut(0, length), model.read(cut(context, 0)) if context else None
     return through_time(model, x, state=state, window=window)
+
+
+def recorder_of(model: nn.Module, config: RunConfig) -> Recorder | None:
+    """Who looks at the gradients in training; None for a model without a state, and where memory is bounded."""
+    if config.training.memory is not None or not any(isinstance(module, nn.RNNBase) for module in model.modules()):
+        return None
+    truncated = config.training.bptt == "truncated"
+    return Recorder(model, share=_SHARE, window=(config.training.k2 or config.model.window) if truncated else None)
