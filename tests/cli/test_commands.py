@@ -67,7 +67,9 @@ def test_fit_prints_the_score_on_stdout_and_remarks_on_stderr(command: Command, 
         key=lambda name: float(re.search(rf"{name} +([\d.]+)", result.stdout)[1]),  # type: ignore[index]
     )
     assert "gru of words.txt" in result.stderr
-    assert re.search(r"^gru with [\d,]+ parameters\. Run in runs/a; figures: loss\.png$", result.stderr, re.MULTILINE)
+    done = r"^gru with [\d,]+ parameters\. Run in runs/a; figures: loss\.png, reach\.png$"
+    assert re.search(done, result.stderr, re.MULTILINE)
+    assert re.search(r"^gradients \w+: .* your window is 8", result.stderr, re.MULTILINE)
     quiet = command("fit words.txt --hidden 4 --window 8 --steps 2 --batch 4 --out runs/b --quiet")
     assert quiet.stderr.count("\n") == 1
 

@@ -62,7 +62,7 @@ def test_a_record_is_what_the_lens_finds_for_its_targets(name: str) -> None:
         (y * weigh).sum().backward()
     (record,) = recorder.records
     norms = look(layer, x, lambda result: (result[0] * weigh).sum()).reach().norms
-    targets = np.array([T - 1, round((T - 1) * 0.75), round((T - 1) * 0.5)])
+    targets = np.array([T - 1, round((T - 1) * 0.875), round((T - 1) * 0.75)])
     own = norms[np.arange(B), targets][:, None]
     lagged = of_lags(own, targets[:, None])[:, 0]
     close(record.by_lag, np.nanmean(lagged, axis=0)[: len(record.by_lag)])

@@ -115,7 +115,7 @@ def as_double(value: Any) -> Any:
     if isinstance(value, Tensor):
         dtype = torch.float64 if value.is_floating_point() else value.dtype
         return value.detach().to("cpu", dtype)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         parts = map(as_double, value)
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return value

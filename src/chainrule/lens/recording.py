@@ -73,7 +73,7 @@ class Recorder(Shown):
         print(recorder.verdict)
 
     A training step is a forward pass in training mode with gradients. Of up to 16 of its rows, each gives one step t in
-    the second half of the sequence, and all are carried back in one more reverse scan, in the layer's own precision,
+    the last quarter of the sequence, and all are carried back in one more reverse scan, in the layer's own precision,
     as without dropout between layers. Of a sequence of more than 512 steps the first 512 are taken for all. Training is
     not changed: the same numbers come out to the last bit.
 
@@ -189,7 +189,7 @@ class Recorder(Shown):
         dlast = [tuple(d * (steps == whole) for d in states) for states in zip(*split, strict=True)]
         lagged = _one_target_a_row(stack, call.time_major(dy)[:steps, rows].to(stack.dtype), dlast)
         curve = by_lag(lagged)
-        curve = curve[~np.isnan(curve)]
+        curve = curve[~np.isnan(curve)] if not np.isnan(curve).all() else np.zeros(1)  # where no gradient entered
         scan = stack.scans[-1][0]
         values = scan.gates if scan.schedule.padding is None else scan.gates[~scan.schedule.padding[..., 0]]
         parts = values.flatten(0, -2).chunk(len(GATES[scan.name]), -1)
@@ -209,7 +209,7 @@ class Recorder(Shown):
 def _one_target_a_row(stack: Stack, dY: Tensor, dlast: list[State]) -> Floats:
     """Norms by lag, (B, 1, K), from a step of each row's own, for gradients dY (T, B, ·) and dlast: one reverse scan.
 
-    The steps are among those where a gradient enters, evenly spread from the last of them to the middle one. What the
+    The steps are among those where a gradient enters, evenly spread over the last quarter of them. What the
     last state of a forward direction receives enters at the row's last step; that of a reverse one is left out.
     """
     T, B = stack.steps, stack.rows
@@ -222,7 +222,7 @@ def _one_target_a_row(stack: Stack, dY: Tensor, dlast: list[State]) -> Floats:
     targets = []
     for b, column in enumerate(enters.unbind(1)):
         steps = column.nonzero()[:, 0].tolist() or [int(last[b])]
-        targets.append(steps[round((len(steps) - 1) * (1 - b / (2 * max(B - 1, 1))))])
+        targets.append(steps[round((len(steps) - 1) * (1 - b / (4 * max(B - 1, 1))))])
     entering = torch.zeros_like(dY)
     entering[targets, range(B)] = dY[targets, range(B)]
     at_end = (torch.tensor(targets, device=last.device) == last).to(dY)[:, None]

@@ -103,9 +103,9 @@ def _horizon(reach: Recorder | None) -> str:
     if reach is None or not reach.records:
         return ""
     last = reach.records[-1]
-    if last.verdict.startswith(("exploding", "none")):
-        return f", gradients {last.verdict.partition(':')[0]}"
-    return f", horizon {last.horizon}" if last.horizon is not None else f", horizon over {len(last.by_lag) - 1}"
+    if last.verdict.startswith("exploding"):
+        return f", {last.verdict.partition(':')[0]}"
+    return f", horizon {last.horizon}" if last.horizon is not None else f", horizon >{len(last.by_lag) - 1}"
 
 
 @contextmanager
@@ -146,7 +146,8 @@ def _numbers(progress: Progress, unit: str, horizon: str) -> str:
     left = progress.seconds * (1 / progress.spent - 1) if 0 < progress.spent < 1 else 0.0
     held_out = f" held out {progress.validation:.3f}" if progress.validation is not None else ""
     loss = f"loss {progress.loss:.3f}" if progress.loss is not None else ""
-    return f"{loss}{held_out}{horizon}, {_si(progress.per_second)} {unit}s/s, {_clock(left)} left"
+    of = f" {unit}s" if not horizon else ""  # which takes its place, so that a bar stays in 80 columns
+    return f"{loss}{held_out}{horizon}, {_si(progress.per_second)}{of}/s, {_clock(left)} left"
 
 
 def _si(number: float) -> str:
