@@ -1,5 +1,6 @@
 """The horizon, and verdicts on networks whose gradients are known to vanish, last and explode."""
 
+import json
 import math
 
 import numpy as np
@@ -73,7 +74,10 @@ def test_a_dead_network_and_a_loss_of_nothing() -> None:
     assert (found.reach().norms[0][off_diagonal] == 0).all()  # exactly, since every relu is shut
     assert found.reach().horizon() == 1
     assert found.gates().use[0].dead == 1
-    assert look(layer, torch.rand(1, 9, 1), lambda result: 0 * result[0].sum()).reach().kind == "none"
+    nothing = look(layer, torch.rand(1, 9, 1), lambda result: 0 * result[0].sum())
+    assert nothing.reach().kind == "none"
+    assert "no gradient enters the layer" in str(nothing)
+    str(nothing.reach()), nothing.reach().plot(), nothing.reach().plot(what="lags"), nothing.to_html()
 
 
 def test_gradients_too_small_to_square_are_not_zero() -> None:
@@ -86,6 +90,7 @@ def test_overflow_is_said() -> None:
     reach = look(linear_rnn(1e40, u=1e-300), torch.ones(1, 12, 1)).reach()
     assert np.isinf(reach.norms[0, 11, 0])
     assert "beyond all numbers" in reach.verdict
+    assert json.loads(json.dumps(reach.to_dict(), allow_nan=False))["norms"][0][11][0] is None
 
 
 def test_lags_line_up() -> None:

@@ -87,7 +87,7 @@ def test_tables_fit_a_terminal(result: Shown) -> None:
 
 
 def test_dictionaries_are_json(result: Shown) -> None:
-    text = json.dumps(result.to_dict())
+    text = json.dumps(result.to_dict(), allow_nan=False)
     assert json.loads(text)
 
 

@@ -281,6 +281,15 @@ def test_layouts_of_the_input_change_nothing(layout: str) -> None:
         close(found.gradients[name], gradient)
 
 
+def test_what_the_last_state_of_a_row_receives_belongs_to_the_rows_last_step() -> None:
+    layer, x = nn.GRU(I, H, batch_first=True).double(), inputs()
+    found = look(layer, x, lambda result: result[1].sum(), lengths=[7, 4, 2]).reach().norms
+    for row, length in enumerate((7, 4, 2)):
+        own = look(layer, x[row : row + 1, :length], lambda result: result[1].sum()).reach().norms[0]
+        close(found[row, length - 1, :length], own[-1])
+        assert (np.nan_to_num(found[row, : length - 1]) == 0).all()
+
+
 def test_a_state_to_start_from() -> None:
     layer, x = layer_of("lstm"), inputs()
     state = (torch.randn(1, B, H).double(), torch.randn(1, B, H).double())

@@ -1,6 +1,7 @@
 """What goes in and out of the lens: float64 tensors within, NumPy arrays outside."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int
 
-__all__ = ["Floats", "as_float64", "as_step", "checked_index", "to_numpy"]
+__all__ = ["Floats", "as_float64", "as_step", "checked_index", "listed", "to_numpy"]
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,20 @@ def to_numpy(values: Tensor) -> Floats:
     """A float64 array of its own."""
     array: Floats = values.detach().to("cpu", torch.float64).numpy().copy()
     return array
+
+
+def listed(values: ArrayLike) -> Any:
+    """Nested lists as strict JSON has them: null for what is no finite number.
+
+    >>> listed(np.array([[1.0, np.inf], [np.nan, 0.0]]))
+    [[1.0, None], [None, 0.0]]
+    """
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        found = array.astype(object)
+        found[~np.isfinite(array)] = None
+        return found.tolist()
+    return array.tolist()
 
 
 def checked_index(name: str, shape: Sequence[int], index: Sequence[int]) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens import gathering
 from chainrule.lens.agreement import compare
-from chainrule.lens.arrays import Floats, as_float64, checked_index, to_numpy
+from chainrule.lens.arrays import Floats, as_float64, checked_index, listed, to_numpy
 from chainrule.lens.showing import Shown, Table, axes_on, signed, title
 from chainrule.lens.sizes import ConvolutionSizes
 from chainrule.lens.sums import Sum, Window
@@ -249,7 +249,7 @@ class Convolution(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name) for name in ("x", "weight", "bias", "dy", "y", "dx", "dweight", "dbias")}
-        lists = {name: None if array is None else array.tolist() for name, array in arrays.items()}
+        lists = {name: None if array is None else listed(array) for name, array in arrays.items()}
         about = {"sizes": self.sizes.to_dict(), "flip": self.flip, "difference_to_autograd": self.agreement.error}
         return about | lists
 

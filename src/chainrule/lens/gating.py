@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats
+from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.showing import GREY, SKY, VERMILLION, Cell, Shown, Table, axes_on, title
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Gates(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         use = {u.name: {"mean": u.mean, "low": u.low, "high": u.high, "dead": u.dead} for u in self.use}
-        memory = None if self.memory is None else self.memory.tolist()
+        memory = None if self.memory is None else listed(self.memory)
         return {"of": self.of, "gates": use, "memory": memory, "difference_to_autograd": self.agreement.error}
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":

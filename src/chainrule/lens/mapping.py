@@ -55,6 +55,7 @@ def map_of(
     width = max(max(scan.widths[0], scan.kept.X.shape[-1]) for layer in stack.scans for scan in layer)
     group = max(1, _NUMBERS // (T * width))
     forward_only = all(len(layer) == 1 for layer in stack.scans)
+    padding = stack.scans[0][0].schedule.padding  # all scans have the same resets and lengths
     maps = [[np.zeros((B, len(targets), T)) for _ in layer] for layer in stack.scans]
     agreement = Agreement(0.0)
     for b in range(B):
@@ -64,14 +65,14 @@ def map_of(
             # no gradient goes forward in time, unless a layer runs in reverse
             end = max(ts) + 1 if forward_only else T
             part = stack.part(slice(0, end), row)
-            entering, ends = _right_hand_sides(part, dY[:end, b], [tuple(d[b] for d in s) for s in dlast], ts, T)
+            last = T - 1 if padding is None else int((~padding[:, b]).sum()) - 1
+            entering, ends = _right_hand_sides(part, dY[:end, b], [tuple(d[b] for d in s) for s in dlast], ts, last)
             backs = part.backward(entering, ends)
             if check and k == 0:
                 agreement &= _checked(part, entering, ends)
             for layer, found in zip(maps, backs, strict=True):
                 for norms, back in zip(layer, found, strict=True):
                     norms[b, k : k + len(ts), :end] = to_numpy(norm_of(torch.cat(back.dstates, dim=-1)).T)
-    # all scans have the same resets and lengths
     hidden = unrelated(stack.scans[0][0].schedule, np.tile(np.array(targets), (B, 1)))
     for norms in chain.from_iterable(maps):
         norms[hidden] = np.nan
@@ -87,16 +88,19 @@ def norm_of(d: Tensor) -> Tensor:
 
 
 def _right_hand_sides(
-    part: Stack, dY: Tensor, dlast: list[State], ts: tuple[int, ...], T: int
+    part: Stack, dY: Tensor, dlast: list[State], ts: tuple[int, ...], last: int
 ) -> tuple[Tensor, list[State]]:
-    """dY (T', ·) of one row with each target's step alone, (T', R, ·), and what each scan's last state receives."""
+    """dY (T', ·) of one row with each target's step alone, (T', R, ·), and what each scan's last state receives.
+
+    ``last`` is the row's last step, to which what a forward scan's last state receives belongs.
+    """
     R = len(ts)
     entering = dY.new_zeros(len(dY), R, dY.shape[-1])
     entering[list(ts), range(R)] = dY[list(ts)]
     ends = []
     scans = [scan for layer in part.scans for scan in layer]
     for scan, states in zip(scans, dlast, strict=True):
-        own = 0 if scan.reverse else T - 1
+        own = 0 if scan.reverse else last
         received = tuple(d.new_zeros(R, d.shape[-1]) for d in states)
         if own in ts:
             for whole, d in zip(received, states, strict=True):

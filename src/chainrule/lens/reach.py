@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from chainrule._choices import choose
 from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats
+from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.showing import BLUE, GREY, VERMILLION, Shown, Table, axes_on, logarithmic, number, title
 
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ class Reach(Shown):
 
     def table(self) -> Table:
         """The mean norm at lags that grow by doubling, and as a share of the start."""
-        start, last = self.curve[0], int(np.flatnonzero(~np.isnan(self.curve))[-1]) if self.curve.size else 0
-        lags = sorted({0, last, *(2**k for k in range(20) if 2**k < last)})
-        rows = [(lag, float(self.curve[lag]), float(self.curve[lag] / start) if start else 0.0) for lag in lags]
+        seen = np.flatnonzero(~np.isnan(self.curve))
+        lags = sorted({0, int(seen[-1]), *(2**k for k in range(20) if 2**k < seen[-1])}) if seen.size else []
+        rows = [(lag, float(self.curve[lag]), float(self.curve[lag] / self.curve[0])) for lag in lags]
         notes = [self.verdict, self._sampled(), f"Every gradient {self.agreement}."]
         unit = "input" if self.receptive_field is not None else "state"
         return Table(f"Reach: {self.of}", ("lag", f"|dL_t/d{unit}|", "of lag 0"), rows, tuple(n for n in notes if n))
@@ -129,9 +129,9 @@ class Reach(Shown):
         interval = {name: self.interval(share) for name, share in (("half", HALF), ("one_percent", ONE_PERCENT))}
         return {
             "of": self.of,
-            "norms": self.norms.tolist(),
+            "norms": listed(self.norms),
             "targets": list(self.targets),
-            "by_lag": self.curve.tolist(),
+            "by_lag": listed(self.curve),
             "window": self.window,
             "receptive_field": self.receptive_field,
             "horizon": {"half": self.horizon(HALF), "one_percent": self.horizon()},

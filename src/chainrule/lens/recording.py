@@ -16,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 
 from chainrule._choices import finite, whole
 from chainrule.errors import ArgumentError
-from chainrule.lens.arrays import Floats, to_numpy
+from chainrule.lens.arrays import Floats, listed, to_numpy
 from chainrule.lens.capturing import Call, chosen
 from chainrule.lens.gating import GateUse, uses
 from chainrule.lens.mapping import norm_of, unrelated
@@ -59,7 +59,7 @@ class Record:
     def to_dict(self) -> dict[str, Any]:
         """As json writes it."""
         gates = {use.name: {key: value for key, value in asdict(use).items() if key != "name"} for use in self.gates}
-        return asdict(self) | {"by_lag": self.by_lag.tolist(), "gates": gates}
+        return asdict(self) | {"by_lag": listed(self.by_lag), "gates": gates}
 
 
 class Recorder(Shown):

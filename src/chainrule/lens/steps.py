@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule._choices import choose
 from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats
+from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.showing import Shown, Table, axes_on, signed, title
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class Steps(Shown):
     def to_dict(self) -> dict[str, Any]:
         single = {name: getattr(self, name) for name in ("h", "c", "dh", "dc")}
         several = {name: getattr(self, name) for name in ("gates", "preactivations", "dgates", "dW")}
-        lists = {name: None if array is None else array.tolist() for name, array in single.items()}
-        nested = {name: {k: array.tolist() for k, array in arrays.items()} for name, arrays in several.items()}
+        lists = {name: None if array is None else listed(array) for name, array in single.items()}
+        nested = {name: {k: listed(array) for k, array in arrays.items()} for name, arrays in several.items()}
         return {"of": self.of, "difference_to_autograd": self.agreement.error} | lists | nested
 
     def plot(self, ax: "Axes | None" = None, what: str = "h") -> "Axes":

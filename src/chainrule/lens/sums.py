@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats
+from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.showing import ON_MAP, Shown, Table, axes_on, signed, title
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Sum(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         arrays = ("left", "right", "left_index", "right_index", "inside", "products", "running")
-        lists = {name: getattr(self, name).tolist() for name in arrays}
+        lists = {name: listed(getattr(self, name)) for name in arrays}
         about = {"name": self.name, "formula": self.formula, "of": list(self.of), "value": self.value}
         return about | {"offset": self.offset, "difference_to_autograd": self.agreement.error} | lists
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, to_numpy
+from chainrule.lens.arrays import Floats, listed, to_numpy
 from chainrule.lens.scans import Back, Scan
 from chainrule.lens.showing import BLACK, BLUE, VERMILLION, Shown, Table, axes_on, title
 from chainrule.lens.stack import WEIGHTS
@@ -73,8 +73,8 @@ class Term(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         names = ("factors", "norms", "radii", "products", "product", "carried", "adds")
-        lists = {name: getattr(self, name).tolist() for name in names}
-        weights = {name: array.tolist() for name, array in self.contributions.items()}
+        lists = {name: listed(getattr(self, name)) for name in names}
+        weights = {name: listed(array) for name, array in self.contributions.items()}
         about = {"of": self.of, "steps": list(self.steps), "difference_to_autograd": self.agreement.error}
         return about | lists | {"contributions": weights}
 

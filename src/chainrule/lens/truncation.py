@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from chainrule.lens.agreement import ALONG, Agreement, compare
-from chainrule.lens.arrays import Floats, to_numpy
+from chainrule.lens.arrays import Floats, listed, to_numpy
 from chainrule.lens.showing import BLUE, VERMILLION, Shown, Table, axes_on, title
 
 Gradients = Mapping[str, Tensor]
@@ -52,8 +52,8 @@ class Truncation(Shown):
         return Table(f"Truncation: {self.of}", ("k", "lost, share", "cosine", "|gradient|"), rows, notes)
 
     def to_dict(self) -> dict[str, Any]:
-        lists = {name: getattr(self, name).tolist() for name in ("lost", "cosine", "norms")}
-        weights = {name: array.tolist() for name, array in self.gradients.items()}
+        lists = {name: listed(getattr(self, name)) for name in ("lost", "cosine", "norms")}
+        weights = {name: listed(array) for name, array in self.gradients.items()}
         about = {"of": self.of, "chunks": list(self.chunks), "full": self.full}
         return about | {"difference_to_autograd": self.agreement.error} | lists | {"gradients": weights}
 

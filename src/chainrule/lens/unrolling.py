@@ -1,6 +1,6 @@
 """Backpropagation through time on one's own layer and data: `through_time` and what it finds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, reduce
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from chainrule._choices import choose, whole
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import ALONG, Agreement, compare
-from chainrule.lens.arrays import Floats, as_step, to_numpy
+from chainrule.lens.arrays import Floats, as_step, listed, to_numpy
 from chainrule.lens.capturing import Captured, capture, gradients_in_chunks
 from chainrule.lens.gating import Gates, use_of
 from chainrule.lens.mapping import map_of, targets_of
@@ -110,6 +110,7 @@ class ThroughTime(Shown):
         for name, gradient in summed.items():
             self.fused &= compare(f"the gradient of {name}", gradient, captured.fused[name], limit=ALONG)
         self.gradients = {name: to_numpy(gradient) for name, gradient in summed.items()}
+        self._cuts: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
         self._maps: dict[tuple[int, ...], tuple[list[list[Floats]], Agreement]] = {}
 
     def steps(self, row: int = 0, layer: int = -1, direction: int = 0) -> Steps:
@@ -159,12 +160,8 @@ class ThroughTime(Shown):
                 f"{T} steps of {name} are {T * size:,} numbers. Look at {_KEPT // size} steps or fewer, or at the "
                 "norms, steps().dW."
             )
-        for (layer, direction), scan, back in self._each():
-            suffix = self._suffix(layer, direction)
-            symbols = {WEIGHTS[symbol] + suffix: symbol for symbol in WEIGHTS}
-            if name in symbols:
-                return np.stack([to_numpy(scan.gradients(back, t)[symbols[name]]) for t in range(T)])
-        raise AssertionError(name)
+        scan, back, symbol = self._owners()[name]
+        return np.stack([to_numpy(scan.gradients(back, t)[symbol]) for t in range(T)])
 
     def term(self, t: int, i: int | None = None, row: int = 0, layer: int = -1, direction: int = 0) -> Term:
         """The term (t, i) of the double sum: the way of what enters the layer at step t, back to step i.
@@ -194,8 +191,10 @@ class ThroughTime(Shown):
         T = self._stack.steps
         lengths = [whole("a chunk", k) for k in chunks] or [2**k for k in range(T.bit_length()) if 2**k < T] or [T]
         full = {name: torch.from_numpy(gradient) for name, gradient in self.gradients.items()}
-        cut = {k: (self._truncated(k), gradients_in_chunks(self._call, self._dY, self._dlast, k)) for k in lengths}
-        return truncation_of(self._of, full, cut)
+        for k in lengths:
+            if k not in self._cuts:
+                self._cuts[k] = self._truncated(k), gradients_in_chunks(self._call, self._dY, self._dlast, k)
+        return truncation_of(self._of, full, {k: self._cuts[k] for k in lengths})
 
     def gates(self, layer: int = -1, direction: int = 0) -> Gates:
         """Saturation, dead units and the memory of the gates, over all rows and the steps within their lengths."""
@@ -243,8 +242,8 @@ class ThroughTime(Shown):
         return {
             "of": self._of,
             "loss": self.loss,
-            "losses": None if self.losses is None else self.losses.tolist(),
-            "gradients": {name: gradient.tolist() for name, gradient in self.gradients.items()},
+            "losses": None if self.losses is None else listed(self.losses),
+            "gradients": {name: listed(gradient) for name, gradient in self.gradients.items()},
             "difference_to_autograd": self.agreement.error,
             "difference_to_fused": self.fused.error,
             "reach": self.reach().to_dict(),
@@ -293,10 +292,14 @@ class ThroughTime(Shown):
         k = layer % len(self._stack.scans) * len(self._stack.scans[0]) + direction
         return self._call.layer._all_weights[k][0].removeprefix("weight_ih")
 
-    def _each(self) -> Iterator[tuple[tuple[int, int], Scan, Back]]:
-        for n, (scans, backs) in enumerate(zip(self._stack.scans, self._backs, strict=True)):
-            for direction, (scan, back) in enumerate(zip(scans, backs, strict=True)):
-                yield (n, direction), scan, back
+    def _owners(self) -> dict[str, tuple[Scan, Back, str]]:
+        """Of each parameter the scan that it belongs to, and its symbol there."""
+        scans, backs = chain.from_iterable(self._stack.scans), chain.from_iterable(self._backs)
+        return {
+            WEIGHTS[symbol] + names[0].removeprefix("weight_ih"): (scan, back, symbol)
+            for names, scan, back in zip(self._call.layer._all_weights, scans, backs, strict=True)
+            for symbol in WEIGHTS
+        }
 
     def _truncated(self, k: int) -> dict[str, Tensor]:
         """The gradients with the state detached every k steps, by hand."""

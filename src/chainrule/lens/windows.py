@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from chainrule._choices import whole
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.agreement import Agreement, compare
-from chainrule.lens.arrays import Floats, as_step, to_numpy
+from chainrule.lens.arrays import Floats, as_step, listed, to_numpy
 from chainrule.lens.capturing import as_double, double
 from chainrule.lens.reach import Reach
 from chainrule.lens.showing import Shown, Table
@@ -110,7 +110,7 @@ class ThroughWindow(Shown):
         return self.reach().table()
 
     def to_dict(self) -> dict[str, Any]:
-        return {"of": self._of, "loss": self.loss, "losses": self.losses.tolist(), "reach": self.reach().to_dict()}
+        return {"of": self._of, "loss": self.loss, "losses": listed(self.losses), "reach": self.reach().to_dict()}
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """The mean norm of the gradient by lag."""
