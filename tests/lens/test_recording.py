@@ -112,7 +112,7 @@ def test_left_to_itself_it_keeps_to_its_share_of_the_time(monkeypatch: pytest.Mo
             now += 0.1
             layer(torch.ones(1, 3, 1, dtype=torch.float64))[0].sum().backward()
     assert len(recorder.records) == 6  # 0.02 * 10 s / 30 ms, rounded down
-    assert recorder._spent <= 0.02 * now
+    assert recorder.seconds <= 0.02 * now
 
 
 def test_what_it_shows_and_refuses() -> None:

@@ -86,6 +86,7 @@ class Recorder(Shown):
 
     Attributes:
         records: the looks so far.
+        seconds: what they took.
 
     Raises:
         ArgumentError: the model has no recurrent layer, or several.
@@ -112,13 +113,13 @@ class Recorder(Shown):
         self._share = finite("share", share, 0, 1)
         self._window = None if window is None else whole("window", window)
         self._handles: list[RemovableHandle] = []
-        self._spent, self._cost, self._began, self._step = 0.0, 0.0, time.perf_counter(), 0
+        self.seconds, self._cost, self._began, self._step = 0.0, 0.0, time.perf_counter(), 0
         self.records: list[Record] = []
 
     def __enter__(self) -> Self:
         if self._handles:
             raise ArgumentError("this recorder is recording already: leave it, or make another.")
-        self._began = time.perf_counter() - (self._spent / self._share if self._share else 0.0)
+        self._began = time.perf_counter() - (self.seconds / self._share if self._share else 0.0)
         self._handles = [self._layer.register_forward_hook(self._listen, with_kwargs=True)]
         return self
 
@@ -142,7 +143,7 @@ class Recorder(Shown):
             for r in self.records
         ]
         columns = ("step", "1 % lag", "50 % lag", "|gradient|", *(f"{name} ends" for name in names))
-        notes = ("Ends: the share of a gate's values that are saturated.", f"The looks took {self._spent:.2g} s.")
+        notes = ("Ends: the share of a gate's values that are saturated.", f"The looks took {self.seconds:.2g} s.")
         return Table("Reach while training", columns, rows, (self.verdict, *(notes if rows else ())))
 
     def to_dict(self) -> dict[str, Any]:
@@ -169,14 +170,14 @@ class Recorder(Shown):
             began = time.perf_counter()
             self._look(call, step, gradients, began)
             self._cost = time.perf_counter() - began
-            self._spent += self._cost
+            self.seconds += self._cost
 
         handle = register_multi_grad_hook((call.output, *call.last), take)
 
     def _due(self) -> bool:
         if self._every is not None:
             return self._step % self._every == 0
-        return self._spent + self._cost <= self._share * (time.perf_counter() - self._began)
+        return self.seconds + self._cost <= self._share * (time.perf_counter() - self._began)
 
     @torch.no_grad()
     def _look(self, call: Call, step: int, gradients: Sequence[Tensor | None], began: float) -> None:
