@@ -1,4 +1,4 @@
-"""``python -m benchmarks recurrent``, ``convolution`` or ``through_time``, ``[--quick] [--json out.json]``."""
+"""``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens``, ``[--quick] [--json out.json]``."""
 
 import importlib.metadata
 import importlib.util
@@ -7,9 +7,9 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from benchmarks.points import CELLS, TASKS, AnyPoint, Shape, grid
 from benchmarks.results import Result
 from benchmarks.tables import cost_table, heading, quietness, row, summary
 from benchmarks.targets import verdicts
+
+if TYPE_CHECKING:
+    from benchmarks.through_time import Row
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -70,20 +73,37 @@ def through_time(
     threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
 ) -> None:
     """Exact gradients in little memory, mapped streams, windows that are run again, and the loop's own cost."""
-    import torch
-
     from benchmarks.through_time import rows
+
+    _claims(rows(quick=quick), threads, out)
+
+
+@app.command("lens")
+def lens(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer turns.")] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write every row to this file.")] = None,
+    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
+) -> None:
+    """The map of the gradients between all steps, and looks during training."""
+    from benchmarks.lens import rows
+
+    _claims(rows(quick=quick), threads, out)
+
+
+def _claims(rows: "Iterator[Row]", threads: int, out: Path | None) -> None:
+    """Measure row by row, and print and write what came of it."""
+    import torch
 
     _check_machine(threads, ("torch",))
     torch.set_num_threads(threads)
     began, found = time.monotonic(), []
-    for found_one in rows(quick=quick):
-        found.append(found_one)
-        verdict = "met" if found_one.met else "MISSED"
-        typer.echo(f"{found_one.what:<42} {found_one.measured}\n{'':<42} target {found_one.target}: {verdict}")
+    for claim in rows:
+        found.append(claim)
+        verdict = "met" if claim.met else "MISSED"
+        typer.echo(f"{claim.what:<42} {claim.measured}\n{'':<42} target {claim.target}: {verdict}")
     typer.echo(f"\n{time.monotonic() - began:.0f} s")
     if out is not None:
-        out.write_text(json.dumps([row._asdict() for row in found], indent=1))
+        out.write_text(json.dumps([claim._asdict() for claim in found], indent=1))
 
 
 def _run(

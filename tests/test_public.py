@@ -34,7 +34,9 @@ def in_order(names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: (0 if name.isupper() else 1 if name[0].isupper() else 2, name))
 
 
-@pytest.mark.parametrize("module", [chainrule, chainrule.data, chainrule.functional, chainrule.nn, errors])
+@pytest.mark.parametrize(
+    "module", [chainrule, chainrule.data, chainrule.functional, chainrule.lens, chainrule.nn, errors]
+)
 def test_exports_are_sorted_real_and_documented(module: ModuleType) -> None:
     names: list[str] = module.__all__
     assert names == in_order(names)
@@ -105,6 +107,10 @@ def missing(package, ask):
 missing("matplotlib", lambda: chainrule.data.read("google"))
 missing("statsmodels", lambda: chainrule.data.read("sunspots"))
 missing("sklearn", lambda: chainrule.data.read("digits"))
+sizes = chainrule.lens.sizes((3,), (2,))
+assert "floor((3 + 0 + 0 - 2)/1) + 1 = 2" in str(sizes)
+missing("matplotlib", sizes.plot)
+missing("rich", sizes.__rich__)
 import tempfile, pathlib
 folder = pathlib.Path(tempfile.mkdtemp())
 for name, package in (("x.csv", "pandas"), ("x.wav", "soundfile"), ("x.parquet", "pandas")):

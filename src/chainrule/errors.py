@@ -5,6 +5,7 @@
     │   └── ShapeError (RuntimeError)     a tensor has the wrong shape, dtype or device
     ├── BackendError (RuntimeError)       a rung asked for by name cannot run this call
     ├── TraceError (RuntimeError)         gradients are asked for before a backward pass
+    ├── DisagreementError (ArithmeticError)  two ways to compute the same number differ
     ├── MissingExtraError (ImportError)   an optional dependency is not installed
     ├── DataError (ValueError)            what was read cannot be used as it is
     │   ├── TooShortError                 fewer steps than the model needs
@@ -28,6 +29,7 @@ __all__ = [
     "ChainruleError",
     "ColumnError",
     "DataError",
+    "DisagreementError",
     "DivergedError",
     "MissingExtraError",
     "MissingValuesError",
@@ -61,6 +63,10 @@ class BackendError(ChainruleError, RuntimeError):
 
 class TraceError(ChainruleError, RuntimeError):
     """Gradients are asked for before a backward pass has computed them."""
+
+
+class DisagreementError(ChainruleError, ArithmeticError):
+    """What the lens derives by hand and what autograd finds differ by more than rounding."""
 
 
 class MissingExtraError(ChainruleError, ImportError):

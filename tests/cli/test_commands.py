@@ -19,7 +19,7 @@ from chainrule.cli.app import app
 from tests.cli.conftest import Command
 from tests.runs.cases import ar1, daily, text, write_csv
 
-COMMANDS = ("fit", "score", "sample", "forecast", "backtest", "compare", "classify", "data")
+COMMANDS = ("fit", "score", "sample", "forecast", "backtest", "compare", "classify", "look", "data")
 
 
 def help_of(name: str) -> str:
@@ -67,7 +67,9 @@ def test_fit_prints_the_score_on_stdout_and_remarks_on_stderr(command: Command, 
         key=lambda name: float(re.search(rf"{name} +([\d.]+)", result.stdout)[1]),  # type: ignore[index]
     )
     assert "gru of words.txt" in result.stderr
-    assert re.search(r"^gru with [\d,]+ parameters\. Run in runs/a; figures: loss\.png$", result.stderr, re.MULTILINE)
+    done = r"^gru with [\d,]+ parameters\. Run in runs/a; figures: loss\.png, reach\.png$"
+    assert re.search(done, result.stderr, re.MULTILINE)
+    assert re.search(r"^gradients \w+: .* your window is 8", result.stderr, re.MULTILINE)
     quiet = command("fit words.txt --hidden 4 --window 8 --steps 2 --batch 4 --out runs/b --quiet")
     assert quiet.stderr.count("\n") == 1
 
@@ -242,3 +244,31 @@ def test_a_score_of_few_steps_and_of_unseen_symbols_says_so(command: Command, he
     )
     write_csv(here / "short.csv", ar1(60), daily(60))
     assert "only 6 steps scored" in command("fit short.csv --model ar --window 2").stderr
+
+
+def test_look_tells_how_far_gradients_reach_and_writes_a_page(command: Command, runs: Path, here: Path) -> None:
+    result = command(f"look {runs}/text --steps 20 --at 12 --html page.html")
+    assert result.exit_code == 0
+    for part in ("Through time: GRU", "Reach: GRU", "Truncation: GRU", "Gates: GRU", "from step 12 back to 0"):
+        assert part in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert result.stderr.strip() == "written to page.html"
+    assert (here / "page.html").read_text().count("<h2>") == 4
+    (here / "new.txt").write_text("the cat ran after the dog")
+    assert "1 row(s) of 25 steps" in command(f"look {runs}/text new.txt").stdout
+
+
+def test_look_at_a_window_model_tells_what_it_sees(command: Command, runs: Path) -> None:
+    result = command(f"look {runs}/series")
+    assert result.exit_code == 0
+    assert "window: the model sees the last 3 inputs and nothing before them" in result.stdout.replace("\n", " ")
+
+
+def test_look_conv_explains_a_shape(command: Command, here: Path) -> None:
+    channels = "--in-channels 2 --groups 2 --out-channels 4"
+    result = command(f"look conv --input 28x20 --kernel 3x5 --stride 2x1 --padding 1 {channels}")
+    assert result.exit_code == 0
+    for part in ("2x28x20 -> 4x14x18", "floor((28 + 1 + 1 - 3)/2) + 1 = 14", "4*1*3*5 + 4 = 64"):
+        assert part in result.stdout
+    assert "1x100 -> 1x100" in command("look conv --input 100 --kernel 9 --padding same --html c.html").stdout
+    assert (here / "c.html").exists()

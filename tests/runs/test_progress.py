@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from chainrule.lens import Recorder
 from chainrule.runs.progress import keep_until, read_metrics, reporting
 from chainrule.training import Progress
 
@@ -54,6 +56,43 @@ def test_plain_lines_on_standard_error_when_it_is_no_terminal(
     assert lines[0] == "gru of [b]x  10%  loss 2.000 held out 1.250, 80 characters/s, 0:09 left"
     assert "100%" in lines[-1]
     assert "\x1b" not in err
+
+
+def test_looks_at_the_gradients_are_recorded_once_shown_and_summed_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.GRU(2, 4, batch_first=True)
+    reach = Recorder(layer, every=2, window=20)
+    with reporting(tmp_path, "gru of x", "character", quiet=False, reach=reach) as report:
+        for step in range(1, 5):
+            layer(torch.randn(3, 20, 2))[0].sum().backward()
+            report(spent(step, of=4))
+    records = read_metrics(tmp_path)
+    assert ["reach" in record for record in records] == [False, True, False, True]
+    last = records[-1]["reach"]
+    assert last["horizon"] == reach.records[-1].horizon
+    assert last["gradient_by_lag"] == pytest.approx(reach.records[-1].by_lag.tolist(), rel=1e-3)
+    assert last["saturated"].keys() == {"r", "z", "n"}
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("gru of x  25%  loss 2.000, 80 characters/s")
+    assert f"loss 2.000, horizon {last['horizon']}, 80/s, 0:00 left" in lines[3]
+    assert lines[-1] == f"gradients {last['verdict']}"
+    assert not layer._forward_hooks
+
+
+def test_what_overflows_is_recorded_as_null(tmp_path: Path) -> None:
+    layer = torch.nn.RNN(1, 1, nonlinearity="relu", bias=False, batch_first=True)
+    with torch.no_grad():
+        layer.get_parameter("weight_hh_l0").fill_(1e20)
+        layer.get_parameter("weight_ih_l0").fill_(1e-38)
+    reach = Recorder(layer, every=1)
+    with reporting(tmp_path, "rnn of x", "character", quiet=True, reach=reach) as report:
+        layer(torch.ones(1, 4, 1))[0].sum().backward()
+        report(spent(1))
+    record = json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)
+    assert record["reach"]["gradient_by_lag"] == [1.0, 1e20, None, None]
+    assert record["reach"]["verdict"].startswith("exploding")
 
 
 def test_quiet_records_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from chainrule.cli.console import say, show
 from chainrule.cli.fitting import compare_command, data_command, fit_command
+from chainrule.cli.looking import look_command
 from chainrule.cli.using import (
     backtest_command,
     classify_command,
@@ -75,7 +76,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Sequence models by the two chain rules: fit, score, sample, forecast and compare."""
+    """Sequence models by the two chain rules: fit, score, sample, forecast, compare, look inside."""
 
 
 def _add(name: str, command: Callable[..., None], *example: str) -> None:
@@ -101,5 +102,12 @@ _add(
     "chainrule fit digits --steps 300 --out runs/digits",
     "chainrule data digits --out digits",
     "chainrule classify runs/digits digits/3/0003.png",
+)
+_add(
+    "look",
+    look_command,
+    _SERIES.replace("--model ar", "--steps 200"),
+    "chainrule look runs/sunspots --at 40 --html look.html",
+    "chainrule look conv --input 28x28 --kernel 3x3 --out-channels 8",
 )
 _add("data", data_command, "chainrule data", "chainrule data google --out google.csv")

@@ -1,8 +1,7 @@
 """The figures of a run: loss curve, forecast fan, confusion matrix, comparison of models.
 
-Each function returns a matplotlib Figure, 800 pixels wide at its 100 dots an inch, which the caller saves.
-pyplot and rcParams belong to the user's session and are not touched. Colours are Okabe & Ito's (2008, "Color
-universal design"), told apart with any colour vision; lines are named where they end, without a legend.
+Each function returns a matplotlib Figure, which the caller saves. They look as those of chainrule.lens do; lines are
+named where they end, without a legend.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule._optional import require
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.lens.showing import BLACK, BLUE, GREY, SKY, VERMILLION, new_figure, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison", "confusion", "forecast_fan", "loss_curve"]
 
-_BLUE, _SKY, _VERMILLION, _GREY, _BLACK = "#0072B2", "#56B4E9", "#D55E00", "#6B6B6B", "#222222"
 _LINE = 0.17  # inches from one line of small text to the next
 _Floats = NDArray[np.float64]
 
@@ -47,18 +46,18 @@ def loss_curve(
     valid_x, valid_y = _curve("valid_steps", valid_steps, "valid_loss", valid_loss)
     if not x.size:
         raise ArgumentError("a loss curve needs at least one training loss, got none")
-    figure, (axes,) = _figure(4.5)
-    axes.plot(x, y, color=_SKY, linewidth=1.2, marker="o" if x.size == 1 else None, markersize=4)
-    ends = [("training", y[-1], _SKY)]
-    title = "Training loss"
+    figure, (axes,) = new_figure(4.5)
+    axes.plot(x, y, color=SKY, linewidth=1.2, marker="o" if x.size == 1 else None, markersize=4)
+    ends = [("training", y[-1], SKY)]
+    heading = "Training loss"
     if valid_x.size:
-        axes.plot(valid_x, valid_y, color=_BLUE, linewidth=2, marker="o", markersize=4)
-        ends.append(("held-out", valid_y[-1], _BLUE))
+        axes.plot(valid_x, valid_y, color=BLUE, linewidth=2, marker="o", markersize=4)
+        ends.append(("held-out", valid_y[-1], BLUE))
         best = int(valid_y.argmin())
-        title = f"Best held-out loss: {valid_y[best]:.3f} {unit}, at step {valid_x[best]:,.0f}"
+        heading = f"Best held-out loss: {valid_y[best]:.3f} {unit}, at step {valid_x[best]:,.0f}"
     for name, loss in (baselines or {}).items():
-        axes.axhline(loss, color=_GREY, linewidth=1, linestyle="--")
-        ends.append((f"{name} {loss:.3f}", loss, _GREY))
+        axes.axhline(loss, color=GREY, linewidth=1, linestyle="--")
+        ends.append((f"{name} {loss:.3f}", loss, GREY))
     shown = [*y[y <= np.quantile(y, 0.95)], *valid_y, *(level for _, level, _ in ends)]
     margin = 0.05 * (max(shown) - min(shown)) or 0.05
     axes.set_ylim(min(shown) - margin, max(shown) + margin)
@@ -67,7 +66,7 @@ def loss_curve(
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("training step")
     axes.set_ylabel(f"loss ({unit})", parse_math=False)
-    _title(axes, title)
+    title(axes, heading)
     _name_ends(axes, ends, 4.5)
     return figure
 
@@ -96,21 +95,21 @@ def forecast_fan(
     past_x, future_x = _fan_times(dates, future_dates, len(past), H)
     tail = slice(-max(3 * H, 40), None)
     height = max(3.4, 1.0 + 2.0 * len(columns))
-    figure, panels = _figure(height, len(columns))
+    figure, panels = new_figure(height, len(columns))
     for c, (axes, column) in enumerate(zip(panels, columns, strict=True)):
-        axes.plot(past_x[tail], past[tail, c], color=_BLACK, linewidth=1.2)
+        axes.plot(past_x[tail], past[tail, c], color=BLACK, linewidth=1.2)
         joined = np.column_stack([np.full(len(level), past[-1, c]), q[:, :, c]])
         _fan(axes, np.concatenate([past_x[-1:], future_x]), level, joined)
-        ends = [(_percent(p), row[-1], _BLUE) for p, row in zip(level, joined, strict=True)]
+        ends = [(_percent(p), row[-1], BLUE) for p, row in zip(level, joined, strict=True)]
         if future is not None:
-            axes.plot(future_x, future[:, c], color=_VERMILLION, linewidth=1.2, marker="o", markersize=2.5)
-            ends.append(("actual", future[-1, c], _VERMILLION))
+            axes.plot(future_x, future[:, c], color=VERMILLION, linewidth=1.2, marker="o", markersize=2.5)
+            ends.append(("actual", future[-1, c], VERMILLION))
         axes.margins(x=0)
         axes.set_ylabel(column, parse_math=False)
         _name_ends(axes, ends, height / len(columns))
     panels[-1].set_xlabel("steps after the last observation" if dates is None else "date")
     ahead = f"Forecast, {H} step{'s' * (H > 1)} ahead"
-    _title(panels[0], f"{ahead}: {_percent(level[0])} to {_percent(level[-1])}")
+    title(panels[0], f"{ahead}: {_percent(level[0])} to {_percent(level[-1])}")
     return figure
 
 
@@ -129,7 +128,7 @@ def confusion(matrix: ArrayLike, classes: Sequence[str]) -> "Figure":
             f"one), got shape {counts.shape} of {counts.dtype}"
         )
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, (axes,) = _figure(7.0)
+    figure, (axes,) = new_figure(7.0)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     shown = range(0, K, -(-K // 40))
@@ -142,10 +141,10 @@ def confusion(matrix: ArrayLike, classes: Sequence[str]) -> "Figure":
     axes.set_ylabel("true class")
     if K <= 20:
         for i, j in np.argwhere(counts):
-            colour = "white" if share[i, j] > 0.5 else _BLACK
+            colour = "white" if share[i, j] > 0.5 else BLACK
             axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=9 if K <= 12 else 7)
     correct, total = int(np.trace(counts)), int(counts.sum())
-    _title(axes, f"Accuracy {100 * correct / max(total, 1):.1f} % ({correct:,} of {total:,})")
+    title(axes, f"Accuracy {100 * correct / max(total, 1):.1f} % ({correct:,} of {total:,})")
     return figure
 
 
@@ -163,35 +162,18 @@ def comparison(names: Sequence[str], values: ArrayLike, unit: str, baseline: str
             f"values must be {len(names)} finite numbers, one a name (at least one), got {gained.tolist()}"
         )
     order = np.argsort(gained, kind="stable")
-    colours = [_BLUE if gained[i] >= 0 else _VERMILLION for i in order]
-    figure, (axes,) = _figure(1.2 + 0.4 * len(names))
+    colours = [BLUE if gained[i] >= 0 else VERMILLION for i in order]
+    figure, (axes,) = new_figure(1.2 + 0.4 * len(names))
     bars = axes.barh(range(len(names)), gained[order], height=0.65, color=colours)
     axes.bar_label(bars, fmt="{:+.3f}", padding=4, fontsize=9)
-    axes.axvline(0, color=_BLACK, linewidth=1)
+    axes.axvline(0, color=BLACK, linewidth=1)
     axes.set_yticks(range(len(names)), [names[i] for i in order], parse_math=False)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.15)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel(unit, parse_math=False)
-    _title(axes, f"Likelihood gained over {baseline}")
+    title(axes, f"Likelihood gained over {baseline}")
     return figure
-
-
-def _figure(height: float, panels: int = 1) -> tuple["Figure", list["Axes"]]:
-    """The common look: ``panels`` plots below one another, sharing time."""
-    layout = require("matplotlib.layout_engine").ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    figure: Figure = require("matplotlib.figure").Figure((8.0, height), dpi=100, layout=layout)
-    column: list[Axes] = list(figure.subplots(panels, sharex=True, squeeze=False)[:, 0])
-    for axes in column:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(visible=True, color="#E6E6E6", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.tick_params(labelsize=9)
-    return figure, column
-
-
-def _title(axes: "Axes", text: str) -> None:
-    axes.set_title(text, loc="left", fontsize=12, fontweight="bold", parse_math=False)
 
 
 def _name_ends(axes: "Axes", ends: Sequence[tuple[str, float, str]], height: float) -> None:
@@ -224,9 +206,9 @@ def _fan(axes: "Axes", x: NDArray[np.generic], level: _Floats, q: _Floats) -> No
     """Shade between the outermost quantiles, then the next pair inwards; draw the middle one, if any."""
     Q = len(level)
     for i in range(Q // 2):
-        axes.fill_between(x, q[i], q[Q - 1 - i], color=_BLUE, alpha=0.22, linewidth=0)
+        axes.fill_between(x, q[i], q[Q - 1 - i], color=BLUE, alpha=0.22, linewidth=0)
     if Q % 2:
-        axes.plot(x, q[Q // 2], color=_BLUE, linewidth=2)
+        axes.plot(x, q[Q // 2], color=BLUE, linewidth=2)
 
 
 def _fan_times(

@@ -15,6 +15,7 @@ from chainrule.runs.config import CONFIG, RunConfig
 from chainrule.runs.dataset import Data, DataConfig
 from chainrule.runs.folder import check_resumable, make_folder, refuse_existing
 from chainrule.runs.labelled import ClassifierRun, LabelledTask
+from chainrule.runs.looking import recorder_of
 from chainrule.runs.progress import keep_until, reporting
 from chainrule.runs.report import write_report
 from chainrule.runs.run import Run, Source
@@ -246,8 +247,11 @@ def _train(
     if resume and group.leads:
         keep_until(folder, saved_step(folder))
     title = f"{config.model.name} of {config.data.name}"
-    shown = reporting(folder, title, config.data.unit, quiet=quiet) if group.leads else nullcontext(_silent)
-    with shown as report:
+    reach = recorder_of(model, config)
+    shown = (
+        reporting(folder, title, config.data.unit, quiet=quiet, reach=reach) if group.leads else nullcontext(_silent)
+    )
+    with shown if group.leads else nullcontext(_silent) as report:
         train(
             *(model, task.feed, lambda: task.validate(model), config.training, folder, report),
             resume=resume,

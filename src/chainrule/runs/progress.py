@@ -1,18 +1,21 @@
 """Showing and recording how a fit goes: a bar on a terminal, plain lines elsewhere, metrics.jsonl always."""
 
 import json
+import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from chainrule._optional import require
+from chainrule.lens import Record, Recorder
 from chainrule.training import Progress, Report, write_atomically
 
 __all__ = ["keep_until", "read_metrics", "reporting"]
 
 METRICS = "metrics.jsonl"
+_Show = Callable[[Progress, str], None]  # and how far gradients reach, in words
 _RECORDS = 200  # in a budget
 _LINES = 10
 _TITLE = 24  # letters, so that numbers fit beside it in 80 columns
@@ -21,8 +24,9 @@ _TITLE = 24  # letters, so that numbers fit beside it in 80 columns
 class _Recorder:
     """Writes metrics every 200th of the budget and at each validation; training losses are means since the last."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reach: Recorder | None) -> None:
         self._file = path.open("a", encoding="utf-8")
+        self._reach, self._written = reach, 0
         self._losses: list[float] = []
         self._spent = self._validated = -1.0
 
@@ -32,7 +36,7 @@ class _Recorder:
         validated = progress.validated_step == progress.step
         if not validated and progress.spent - self._spent < 1 / _RECORDS:
             return
-        line = {
+        line: dict[str, Any] = {
             "step": progress.step,
             "seconds": round(progress.seconds, 3),
             "seen": progress.seen,
@@ -44,6 +48,9 @@ class _Recorder:
             line["window"] = progress.window
         if validated:
             line["validation"] = progress.validation
+        if self._reach is not None and len(self._reach.records) > self._written:
+            self._written = len(self._reach.records)
+            line["reach"] = _looked(self._reach.records[-1])
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
         self._losses.clear()
@@ -54,26 +61,55 @@ class _Recorder:
 
 
 @contextmanager
-def reporting(folder: Path, title: str, unit: str, *, quiet: bool) -> Iterator[Report]:
-    """A report for the training loop that records into ``folder`` and, unless quiet, shows on standard error."""
-    recorder = _Recorder(folder / METRICS)
+def reporting(folder: Path, title: str, unit: str, *, quiet: bool, reach: Recorder | None = None) -> Iterator[Report]:
+    """A report for the training loop that records into ``folder`` and, unless quiet, shows on standard error.
+
+    ``reach`` looks at the gradients meanwhile, and what it finds is recorded and shown too.
+    """
+    recorder = _Recorder(folder / METRICS, reach)
     try:
-        if quiet:
-            yield recorder
-            return
-        with _bar(title, unit) if sys.stderr.isatty() else _lines(title, unit) as show:
+        with nullcontext() if reach is None else reach:
+            if quiet:
+                yield recorder
+                return
+            with _bar(title, unit) if sys.stderr.isatty() else _lines(title, unit) as show:
 
-            def report(progress: Progress) -> None:
-                recorder(progress)
-                show(progress)
+                def report(progress: Progress) -> None:
+                    recorder(progress)
+                    show(progress, _horizon(reach))
 
-            yield report
+                yield report
+            if reach is not None and reach.records:
+                sys.stderr.write(f"gradients {reach.verdict}\n")
     finally:
         recorder.close()
 
 
+def _looked(record: Record) -> dict[str, Any]:
+    """A look as metrics.jsonl has it: four digits, and null for what is no number."""
+    by_lag = [float(f"{value:.4g}") if math.isfinite(value) else None for value in record.by_lag.tolist()]
+    saturated = {use.name: float(f"{use.low + use.high:.4g}") for use in record.gates}
+    return {
+        "horizon": record.horizon,
+        "half": record.half,
+        "gradient_by_lag": by_lag,
+        "saturated": saturated,
+        "verdict": record.verdict,
+    }
+
+
+def _horizon(reach: Recorder | None) -> str:
+    """The last horizon, for people; nothing before there is one."""
+    if reach is None or not reach.records:
+        return ""
+    last = reach.records[-1]
+    if last.verdict.startswith("exploding"):
+        return f", {last.verdict.partition(':')[0]}"
+    return f", horizon {last.horizon}" if last.horizon is not None else f", horizon >{len(last.by_lag) - 1}"
+
+
 @contextmanager
-def _bar(title: str, unit: str) -> Iterator[Report]:
+def _bar(title: str, unit: str) -> Iterator[_Show]:
     rich, console = require("rich.progress"), require("rich.console").Console(stderr=True)
     # On a narrow terminal the bar shrinks and then the title is cut; the numbers stay whole.
     whole, cut = (require("rich.table").Column(no_wrap=True, overflow=how) for how in ("crop", "ellipsis"))
@@ -86,32 +122,33 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
     with rich.Progress(*columns, console=console) as bar:
         task = bar.add_task(title[:_TITLE], total=1.0, numbers="")
 
-        def show(progress: Progress) -> None:
-            bar.update(task, completed=min(progress.spent, 1.0), numbers=_numbers(progress, unit))
+        def show(progress: Progress, horizon: str) -> None:
+            bar.update(task, completed=min(progress.spent, 1.0), numbers=_numbers(progress, unit, horizon))
 
         yield show
 
 
 @contextmanager
-def _lines(title: str, unit: str) -> Iterator[Report]:
+def _lines(title: str, unit: str) -> Iterator[_Show]:
     shown = 0.0
 
-    def show(progress: Progress) -> None:
+    def show(progress: Progress, horizon: str) -> None:
         nonlocal shown
         if progress.spent - shown >= 1 / _LINES or progress.spent >= 1:
             shown = progress.spent
-            sys.stderr.write(f"{title} {min(progress.spent, 1):4.0%}  {_numbers(progress, unit)}\n")
+            sys.stderr.write(f"{title} {min(progress.spent, 1):4.0%}  {_numbers(progress, unit, horizon)}\n")
             sys.stderr.flush()
 
     yield show
 
 
-def _numbers(progress: Progress, unit: str) -> str:
+def _numbers(progress: Progress, unit: str, horizon: str) -> str:
     left = progress.seconds * (1 / progress.spent - 1) if 0 < progress.spent < 1 else 0.0
     held_out = f" held out {progress.validation:.3f}" if progress.validation is not None else ""
     loss = f"loss {progress.loss:.3f}" if progress.loss is not None else ""
     window = f" window {progress.window}" if progress.window is not None else ""
-    return f"{loss}{held_out}{window}, {_si(progress.per_second)} {unit}s/s, {_clock(left)} left"
+    of = f" {unit}s" if not horizon else ""  # which takes its place, so that a bar stays in 80 columns
+    return f"{loss}{held_out}{window}{horizon}, {_si(progress.per_second)}{of}/s, {_clock(left)} left"
 
 
 def _si(number: float) -> str:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from chainrule.lens.recording import draw
 from chainrule.runs.figures import confusion, loss_curve
 from chainrule.runs.files import write_json
 from chainrule.runs.progress import read_metrics
@@ -15,11 +16,16 @@ __all__ = ["write_report"]
 
 
 def write_report(run: Run, score: Score | ClassScore) -> None:
-    """Write score.json, loss.png, and the forecast or the confusion matrix where there is one."""
+    """Write score.json, loss.png, and reach.png, the forecast or the confusion matrix where there is one."""
     write_json(run.path / "score.json", score.to_dict())
     baselines = score.baseline_nats() if isinstance(score, Score) else {}
     if (figure := _loss(run, baselines)) is not None:
         figure.savefig(run.path / "loss.png")
+    if looks := [r for r in read_metrics(run.path) if "reach" in r]:
+        by_lag, horizons = ([r["reach"][name] for r in looks] for name in ("gradient_by_lag", "horizon"))
+        drawn = draw([r["step"] for r in looks], by_lag, horizons).get_figure(root=True)
+        assert drawn is not None
+        drawn.savefig(run.path / "reach.png")
     if isinstance(score, ClassScore):
         confusion(score.confusion, score.classes).savefig(run.path / "confusion.png")
     run.draw()

@@ -10,6 +10,7 @@ from torch import nn
 
 from chainrule.data import Labelled, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
+from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression
 from chainrule.runs.backtest import Backtest
 from chainrule.runs.classifying import Classification
@@ -30,8 +31,8 @@ Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
 class Run(ABC):
     """A fitted model and its folder.
 
-    What can be asked depends on the data: every run can ``score``; symbols and series can ``sample``; series
-    ``forecast`` and ``backtest``; images and labelled sound ``classify``. The rest raises ArgumentError.
+    What can be asked depends on the data: every run can ``score``; symbols and series can ``sample`` and ``look``;
+    series ``forecast`` and ``backtest``; images and labelled sound ``classify``. The rest raises ArgumentError.
 
     Attributes:
         path: the folder.
@@ -107,6 +108,13 @@ class Run(ABC):
     def classify(self, files: Sequence[str | Path]) -> list[Classification]:
         """The label of each file, with the probability of every class."""
         raise self._cannot("classify")
+
+    def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
+        """How far gradients reach in the model, on ``data`` or the test part of the run's own, in float64.
+
+        Up to eight stretches of ``steps`` are looked at together; four windows, and 512 at most, if left out.
+        """
+        raise self._cannot("be looked into through time")
 
     @property
     def regression(self) -> Regression:

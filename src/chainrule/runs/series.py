@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule.data import Series, Transform
 from chainrule.errors import ArgumentError, RunFormatError, ShapeError, TooShortError
+from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression, SeriesModel, fit_least_squares
 from chainrule.runs.backtest import Backtest, backtest_series
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.feeding import stream_feed
 from chainrule.runs.forecasting import Forecast, forecast_series
+from chainrule.runs.looking import look_at
 from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
 from chainrule.runs.series_score import Baselines, score_series
@@ -87,7 +89,7 @@ class SeriesRun(Run):
     """A fitted model of a series, and the series."""
 
     model: SeriesModel
-    _can = "score, sample, forecast or backtest"
+    _can = "score, sample, forecast, backtest or be looked into"
 
     @property
     def series(self) -> Series:
@@ -171,6 +173,11 @@ class SeriesRun(Run):
         seed: int = 0,
     ) -> Forecast:
         return forecast_series(self.model, self.series, horizon, paths, tuple(np.atleast_1d(quantiles).tolist()), seed)
+
+    def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
+        """As of every run, but of its own series all parts: the last tenth may be short."""
+        values = self.series.values if data is None else self._new(data).values
+        return look_at(self.model, [values], self.config.model.window, steps)
 
     def backtest(
         self,

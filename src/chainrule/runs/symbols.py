@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from chainrule._choices import whole
 from chainrule.data import Alphabet, Symbols
+from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import SymbolModel
 from chainrule.runs.baselines import Bigram, Unigram
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.feeding import stream_feed
+from chainrule.runs.looking import look_at
 from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
 from chainrule.runs.splits import split_in_time
@@ -68,6 +70,10 @@ class SymbolTask(Task):
         """The test part."""
         return self._parts(model)[2]
 
+    def test_documents(self) -> list[NDArray[np.int64]]:
+        """The test part by itself."""
+        return [piece.x for piece in split_documents(self._documents, self._bounds, 0)[2]]
+
     def _parts(self, model: SymbolModel) -> list[list[Piece]]:
         """Training, validation and test; before a cut, a window model reads all that it sees, a latent one CONTEXT."""
         context = max(CONTEXT, model.encoder.receptive_field or 0)
@@ -78,7 +84,7 @@ class SymbolRun(Run):
     """A fitted model of text or sound."""
 
     model: SymbolModel
-    _can = "score or sample"
+    _can = "score, sample or be looked into"
 
     def score(self, data: Source | None = None, *, context: int | None = None) -> Score:
         context = None if context is None else whole("context", context)
@@ -114,6 +120,12 @@ class SymbolRun(Run):
             context = torch.from_numpy(self._unfinished(alphabet.encode(prompt, "the prompt")))
         drawn = self.model.sample(length, context, temperature=temperature, top_k=top_k, seed=seed)
         return alphabet.decode(drawn.numpy())
+
+    def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
+        symbols = self._own() if data is None else self.read(data)
+        assert isinstance(symbols, Symbols)
+        documents = symbols.documents if data is not None else SymbolTask(symbols, self.config).test_documents()
+        return look_at(self.model, documents, self.config.model.window, steps)
 
     def _unfinished(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
         """What follows the last end of a document."""

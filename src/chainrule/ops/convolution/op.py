@@ -12,7 +12,7 @@ from chainrule.ops.convolution import dispatch
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import once
 
-__all__ = ["causal_convolution", "convolution"]
+__all__ = ["causal_convolution", "convolution", "geometry_of"]
 
 _Sizes = tuple[int, ...]
 
@@ -71,12 +71,27 @@ def convolution(
     """
     check_tensors({"x": x, "weight": weight}, {"bias": bias})
     x, weight, bias = _cast(x, weight, bias)
-    geometry = once(_geometry, x.shape, weight.shape, stride, padding, dilation, groups)
-    _check_alike(x, weight, bias)
+    geometry = geometry_of(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
     kernel = weight.flip(list(range(2, weight.ndim))) if flip else weight
     if x.ndim == weight.ndim:
         return dispatch.convolution(x, kernel, bias, geometry, backend)
     return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
+
+
+def geometry_of(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    stride: int | Sequence[int],
+    padding: int | str | Sequence[int] | Sequence[tuple[int, int]],
+    dilation: int | Sequence[int],
+    groups: int,
+) -> Geometry:
+    """Check the arguments of :func:`convolution`, of which only shapes, dtypes and devices are read."""
+    geometry = once(_geometry, x.shape, weight.shape, stride, padding, dilation, groups)
+    _check_alike(x, weight, bias)
+    return geometry
 
 
 def causal_convolution(

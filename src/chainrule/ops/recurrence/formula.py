@@ -9,8 +9,9 @@ Three stages each way (Werbos 1990; Williams & Peng 1990):
 Tensors are time-major, (T, B, ·). Stage 2 is in formula_scan.py, the cells in formula_cells.py.
 """
 
+from collections.abc import Mapping
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,7 +24,18 @@ from chainrule.ops.recurrence.formula_scan import scan_backward as _scan_backwar
 from chainrule.ops.recurrence.reference import State, Weights, Zoneout
 from chainrule.ops.recurrence.trace import Trace
 
-__all__ = ["scan"]
+__all__ = ["Entering", "Forward", "entering", "forward", "gradients", "prepared", "scan"]
+
+
+class Forward(NamedTuple):
+    """What the forward pass leaves for the backward pass: tensors (T, B, ·)."""
+
+    X: Tensor
+    before: State  # what each step started from
+    states: State  # what it led to
+    made: State  # what the cell made; `states` but for zoneout
+    saved: Saved
+    normal: Saved  # of the normalised W_ih x
 
 
 def scan(
@@ -38,15 +50,8 @@ def scan(
     trace: Trace | None,
 ) -> tuple[Tensor, State]:
     """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
-    X = x.transpose(0, 1).contiguous()
-    fresh = None if resets is None else resets.t().unsqueeze(-1)
-    padding = None
-    if lengths is not None:
-        padding = (torch.arange(len(X), device=x.device).unsqueeze(1) >= lengths).unsqueeze(-1)
-        X = X.masked_fill(padding, 0)  # it may hold NaN, and 0 * NaN is NaN in dW_ih
-        fresh = None if fresh is None else fresh & ~padding
-    zoneout = tuple(keep.transpose(0, 1) if isinstance(keep, Tensor) else keep for keep in zoneout)
-    schedule = Schedule(len(X), fresh, padding, reverse, zoneout)
+    X, schedule = prepared(x, resets, lengths, reverse, zoneout)
+    padding = schedule.padding
     # torch.func's transforms differentiate and map the scan itself, which consists of ordinary operations
     by_autograd = torch._C._are_functorch_transforms_active() or not torch.is_grad_enabled()
     if not by_autograd and any(t is not None and t.requires_grad for t in (X, *weights, *state)):
@@ -60,6 +65,71 @@ def scan(
     if padding is not None:
         Y = Y.masked_fill(padding, 0)
     return Y.transpose(0, 1), tuple(last)
+
+
+def prepared(
+    x: Tensor, resets: Tensor | None, lengths: Tensor | None, reverse: bool, zoneout: Zoneout
+) -> tuple[Tensor, Schedule]:
+    """x as X (T, B, I), zero beyond the rows' lengths, and the order of its steps."""
+    X = x.transpose(0, 1).contiguous()
+    fresh = None if resets is None else resets.t().unsqueeze(-1)
+    padding = None
+    if lengths is not None:
+        padding = (torch.arange(len(X), device=x.device).unsqueeze(1) >= lengths).unsqueeze(-1)
+        X = X.masked_fill(padding, 0)  # it may hold NaN, and 0 * NaN is NaN in dW_ih
+        fresh = None if fresh is None else fresh & ~padding
+    zoneout = tuple(keep.transpose(0, 1) if isinstance(keep, Tensor) else keep for keep in zoneout)
+    return X, Schedule(len(X), fresh, padding, reverse, zoneout)
+
+
+def forward(cell: Cell, X: Tensor, weights: Weights, first: State, schedule: Schedule) -> Forward:
+    """Stages 1 and 2, and everything that the backward pass needs of them."""
+    gx, normal = _inputs(cell, X, weights)
+    steps = _scan(cell, gx, first, schedule)
+    states = stack(steps.states)
+    made = stack(steps.made) if schedule.zoned_out else states
+    return Forward(X, previous(first, states, schedule), states, made, stack(steps.saved), normal)
+
+
+class Entering(NamedTuple):
+    """Gradients, (T, N, G), of gh and gx, and of the product W_ih x, which differs from gx where it is normalised."""
+
+    dgh: Tensor
+    dgx: Tensor
+    dproduct: Tensor
+
+
+def entering(cell: Cell, weights: Weights, normal: Saved, slopes: Saved, dmade: State) -> Entering:
+    """The gradients of what enters the gates, from those of the states that the cell made."""
+    dgh = cell.dgh(dmade, slopes)
+    dgx = cell.dgx(dmade, slopes, dgh)
+    return Entering(dgh, dgx, Product(weights.W_ih, weights.g_ih).backward(dgx, normal))
+
+
+def gradients(
+    cell: Cell,
+    weights: Weights,
+    kept: Forward,
+    slopes: Saved,
+    dmade: State,
+    entered: Entering,
+    need: Mapping[str, bool],
+) -> dict[str, Tensor | None]:
+    """Stage 3: the gradients of the weights by name, over all steps or those that the tensors are cut to.
+
+    ``need`` says of which weights; each saves a large product.
+    """
+    dgh, dgx, dproduct = entered
+    inputs, hidden, normal_hh = Product(weights.W_ih, weights.g_ih), cell.hidden, slopes[-2:]
+    return {
+        "W_ih": _outer(dproduct, kept.X) if need["W_ih"] else None,
+        "W_hh": _outer(hidden.backward(dgh, normal_hh), kept.before[0]) if need["W_hh"] else None,
+        "b_ih": dgx.sum((0, 1)) if need["b_ih"] else None,
+        "b_hh": dgh.sum((0, 1)) if need["b_hh"] else None,
+        "g_ih": inputs.dgain(dgx, kept.normal),
+        "g_hh": hidden.dgain(dgh, normal_hh),
+        **cell.own_gradients(dmade, kept.before, kept.made, kept.saved, slopes),
+    }
 
 
 def _inputs(cell: Cell, X: Tensor, weights: Weights) -> tuple[Tensor, Saved]:
@@ -107,27 +177,17 @@ class _Recurrence(torch.autograd.Function):
             before = previous(first, states, schedule)
             slopes = cell.slopes(before, made, saved)
             dstates, dmade, dfirst = _scan_backward(cell, dY, dstate, slopes, schedule)
-            dgh = cell.dgh(dmade, slopes)
-            dgx = cell.dgx(dmade, slopes, dgh)
-            if ctx.trace is not None:
-                _fill_gradients(ctx.trace, cell, dstates, dmade, dgx, slopes, schedule)
             needs_X, *needs = ctx.needs_input_grad[3:]
-            need = dict(zip(Weights._fields, needs, strict=False))  # each saves a large product or a sum
-            inputs, hidden, normal_hh = Product(weights.W_ih, weights.g_ih), cell.hidden, slopes[-2:]
-            dproduct = inputs.backward(dgx, normal)
-            gradients = {
-                "W_ih": _outer(dproduct, X) if need["W_ih"] else None,
-                "W_hh": _outer(hidden.backward(dgh, normal_hh), before[0]) if need["W_hh"] else None,
-                "b_ih": dgx.sum((0, 1)) if need["b_ih"] else None,
-                "b_hh": dgh.sum((0, 1)) if need["b_hh"] else None,
-                "g_ih": inputs.dgain(dgx, normal),
-                "g_hh": hidden.dgain(dgh, normal_hh),
-                **cell.own_gradients(dmade, before, made, saved, slopes),
-            }
+            need = dict(zip(Weights._fields, needs, strict=False))
+            kept = Forward(X, before, states, made, saved, normal)
+            entered = entering(cell, weights, normal, slopes, dmade)
+            dweights = gradients(cell, weights, kept, slopes, dmade, entered, need)
+            if ctx.trace is not None:
+                _fill_gradients(ctx.trace, cell, dstates, dmade, entered.dgx, slopes, schedule)
             return (
                 *(None, None, None),
-                dproduct @ weights.W_ih if needs_X else None,
-                *(gradients.get(name) for name in Weights._fields),
+                entered.dproduct @ weights.W_ih if needs_X else None,
+                *(dweights.get(name) for name in Weights._fields),
                 *dfirst,
             )
 

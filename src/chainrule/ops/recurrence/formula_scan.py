@@ -9,13 +9,14 @@ from chainrule.ops.recurrence.formula_cells import Cell
 from chainrule.ops.recurrence.formula_product import Saved
 from chainrule.ops.recurrence.reference import State, Zoneout
 
-__all__ = ["Schedule", "Steps", "previous", "scan", "scan_backward", "stack"]
+__all__ = ["Schedule", "Steps", "previous", "scan", "scan_backward", "stack", "step_backward"]
 
 
 class Schedule:
     """The order of the steps, and at each the rows and units to treat apart: None where there are none."""
 
     def __init__(self, T: int, fresh: Tensor | None, padding: Tensor | None, reverse: bool, zoneout: Zoneout) -> None:
+        self.resets = fresh  # as given
         if fresh is not None and reverse:
             # going back, the edge that lies before step t + 1 is crossed just before step t
             fresh = torch.cat((fresh[1:], torch.zeros_like(fresh[:1])))
@@ -23,6 +24,7 @@ class Schedule:
         self.reverse = reverse
         self.fresh = fresh  # (T, B, 1): whose state is zeroed before the step
         self.fresh_rows = _rows(fresh, T)
+        self.padding = padding  # (T, B, 1)
         self.padding_rows = _rows(padding, T)  # whose state passes the step untouched
         self.zoneout = zoneout  # masks are (T, B, H)
         self.zoned_out = any(keep is not None for keep in zoneout)
@@ -71,17 +73,26 @@ def scan_backward(
     dmade: list[State] = [()] * len(dY) if schedule.zoned_out else dstates
     dys, slopes_by_time = dY.unbind(0), list(zip(*(s.unbind(0) for s in slopes), strict=True))
     for t in reversed(schedule.order):
-        padding, keep = schedule.padding_rows[t], schedule.keep(t)
         dstate = (dstate[0] + dys[t], *dstate[1:])
-        dstates[t] = _zeroed(dstate, padding)
-        if schedule.zoned_out:
-            dmade[t] = tuple(_of_made(*parts) for parts in zip(keep, dstates[t], strict=True))
-        before = cell.step_backward(dmade[t], slopes_by_time[t])
-        if schedule.zoned_out:
-            before = tuple(_with_kept(*parts) for parts in zip(keep, dstates[t], before, strict=True))
-        dstate = _where(padding, dstate, _zeroed(before, schedule.fresh_rows[t]))
+        dstates[t] = _zeroed(dstate, schedule.padding_rows[t])
+        dmade[t], before = step_backward(cell, dstates[t], slopes_by_time[t], schedule, t)
+        dstate = _where(schedule.padding_rows[t], dstate, before)
     stacked = stack(dstates)
     return stacked, stack(dmade) if schedule.zoned_out else stacked, dstate
+
+
+def step_backward(cell: Cell, dstate: State, slopes: Saved, schedule: Schedule, t: int) -> tuple[State, State]:
+    """Step t: the gradients of what the cell made, and of the state before the step, from that of the state after it.
+
+    ``slopes`` are those of the step. The rows of ``dstate`` may be many for one row of the slopes.
+    """
+    dmade = dstate
+    if schedule.zoned_out:
+        dmade = tuple(_of_made(*parts) for parts in zip(schedule.keep(t), dstate, strict=True))
+    before = cell.step_backward(dmade, slopes)
+    if schedule.zoned_out:
+        before = tuple(_with_kept(*parts) for parts in zip(schedule.keep(t), dstate, before, strict=True))
+    return dmade, _zeroed(before, schedule.fresh_rows[t])
 
 
 def previous(first: State, states: State, schedule: Schedule) -> State:

@@ -1,0 +1,32 @@
+"""Every number of a forward and backward pass, on one's own layer and data: computed once, shown anywhere."""
+
+from chainrule.lens.convolving import Convolution, convolution
+from chainrule.lens.gating import Gates, GateUse
+from chainrule.lens.reach import Reach
+from chainrule.lens.recording import Record, Recorder
+from chainrule.lens.sizes import ConvolutionSizes, sizes
+from chainrule.lens.steps import Steps
+from chainrule.lens.sums import Sum
+from chainrule.lens.terms import Term
+from chainrule.lens.truncation import Truncation
+from chainrule.lens.unrolling import ThroughTime, through_time
+from chainrule.lens.windows import ThroughWindow
+
+__all__ = [
+    "Convolution",
+    "ConvolutionSizes",
+    "GateUse",
+    "Gates",
+    "Reach",
+    "Record",
+    "Recorder",
+    "Steps",
+    "Sum",
+    "Term",
+    "ThroughTime",
+    "ThroughWindow",
+    "Truncation",
+    "convolution",
+    "sizes",
+    "through_time",
+]

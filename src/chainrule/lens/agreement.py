@@ -1,0 +1,58 @@
+"""Two ways to the same numbers: how far they differ, or an error where it is more than rounding."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from chainrule.errors import DisagreementError
+
+__all__ = ["ALONG", "Agreement", "compare"]
+
+LIMIT = 1e-9  # of float64, whose rounding is 1e-16, in sums of many terms
+ALONG = 1e-5  # along a whole sequence, where a chaotic network makes its rounding grow
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The largest difference found, relative to the largest number compared with."""
+
+    error: float
+
+    def __str__(self) -> str:
+        return f"agrees with autograd to {self.error:.0e}" if self.error else "agrees with autograd to the last bit"
+
+    def __and__(self, other: "Agreement") -> "Agreement":
+        return Agreement(max(self.error, other.error))
+
+
+def compare(name: str, ours: Tensor, autograd: Tensor, scale: float | None = None, limit: float = LIMIT) -> Agreement:
+    """The difference of two tensors, relative to the largest magnitude of the second or to ``scale``.
+
+    What overflowed has to overflow in both; the rest is compared.
+
+    Raises:
+        DisagreementError: they differ by more than ``limit``.
+
+    >>> print(compare("x", torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0])))
+    agrees with autograd to the last bit
+    """
+    finite = torch.isfinite(autograd)
+    if ours.shape != autograd.shape or not torch.equal(finite, torch.isfinite(ours)):
+        raise DisagreementError(_message(name, f"shapes {tuple(ours.shape)} and {tuple(autograd.shape)}, or overflow"))
+    a, b = ours[finite], autograd[finite]
+    if not a.numel():
+        return Agreement(0.0)
+    largest = float(b.abs().max()) if scale is None else scale
+    error = float((a - b).abs().max()) / (largest or 1.0)
+    if error > limit:
+        raise DisagreementError(_message(name, f"by {error:.1e} of the largest value"))
+    return Agreement(error)
+
+
+def _message(name: str, how: str) -> str:
+    return (
+        f"{name} as derived by hand and as found by autograd differ ({how}), so neither is shown. This is an error in "
+        "chainrule, unless the layer computes something else than its class says: please report it with the layer's "
+        "options and shapes."
+    )

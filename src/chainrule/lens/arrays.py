@@ -1,0 +1,72 @@
+"""What goes in and out of the lens: float64 tensors within, NumPy arrays outside."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.arguments import as_int
+
+__all__ = ["Floats", "as_float64", "as_step", "checked_index", "listed", "to_numpy"]
+
+Floats = NDArray[np.float64]
+
+
+def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
+    """A float64 tensor on the CPU with these values, without a graph; a copy."""
+    if isinstance(values, Tensor):
+        if values.is_complex():
+            raise ShapeError(f"{name} is {values.dtype}; expected real numbers.")
+        return values.detach().to("cpu", torch.float64, copy=True)
+    try:
+        return torch.from_numpy(np.array(values, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{name} is {type(values).__name__}; expected a tensor or an array of numbers.") from error
+
+
+def to_numpy(values: Tensor) -> Floats:
+    """A float64 array of its own."""
+    array: Floats = values.detach().to("cpu", torch.float64).numpy().copy()
+    return array
+
+
+def listed(values: ArrayLike) -> Any:
+    """Nested lists as strict JSON has them: null for what is no finite number.
+
+    >>> listed(np.array([[1.0, np.inf], [np.nan, 0.0]]))
+    [[1.0, None], [None, 0.0]]
+    """
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        found = array.astype(object)
+        found[~np.isfinite(array)] = None
+        return found.tolist()
+    return array.tolist()
+
+
+def checked_index(name: str, shape: Sequence[int], index: Sequence[int]) -> tuple[int, ...]:
+    """The whole index, counted from the front: leading dimensions of size 1 may have been left out."""
+    missing = len(shape) - len(index)
+    ints = [as_int(i) for i in index]
+    whole = [0] * max(missing, 0) + ints
+    if missing < 0 or any(n != 1 for n in shape[:missing]) or None in ints:
+        raise ArgumentError(
+            f"index {tuple(index)} of {name}; expected {len(shape)} ints, as its shape is {tuple(shape)}."
+        )
+    if any(not -n <= (i or 0) < n for i, n in zip(whole, shape, strict=True)):
+        raise ArgumentError(f"index {tuple(index)} is outside of {name}, whose shape is {tuple(shape)}.")
+    return tuple((i or 0) % n for i, n in zip(whole, shape, strict=True))
+
+
+def as_step(name: str, step: int, T: int) -> int:
+    """A step from 0 to T - 1; negative ones count from the end."""
+    found = as_int(step)
+    if found is None or not -T <= found < T:
+        raise ArgumentError(
+            f"{name} is {step!r}; expected a step from 0 to {T - 1}, or from -{T} counting from the end."
+        )
+    return found % T

@@ -1,0 +1,95 @@
+"""The common look of figures, and colour scales that say what a colour means.
+
+pyplot and rcParams belong to the user's session and are not touched. Colours are Okabe & Ito's (2008, "Color
+universal design"), told apart with any colour vision.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._optional import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREY",
+    "ON_MAP",
+    "SKY",
+    "VERMILLION",
+    "axes_on",
+    "logarithmic",
+    "new_figure",
+    "signed",
+    "title",
+]
+
+BLUE, SKY, VERMILLION, GREY, BLACK = "#0072B2", "#56B4E9", "#D55E00", "#6B6B6B", "#222222"
+ON_MAP = "#111111"  # ink on the colours of a map, which a dark page leaves as it is
+_DECADES = 8  # that a scale of norms shows below its largest
+
+
+def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
+    """800 pixels wide at 100 dots an inch: ``panels`` plots below one another, sharing time."""
+    layout = require("matplotlib.layout_engine").ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    figure: Figure = require("matplotlib.figure").Figure((8.0, height), dpi=100, layout=layout)
+    column: list[Axes] = list(figure.subplots(panels, sharex=True, squeeze=False)[:, 0])
+    for axes in column:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(visible=True, color="#E6E6E6", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.tick_params(labelsize=9)
+    return figure, column
+
+
+def axes_on(ax: "Axes | None", height: float = 4.0) -> "Axes":
+    """The given axes, or new ones in a figure of their own (``axes.figure``)."""
+    return new_figure(height)[1][0] if ax is None else ax
+
+
+def title(axes: "Axes", text: str) -> None:
+    """To the left above the frame, read as it is."""
+    axes.set_title(text, loc="left", fontsize=12, fontweight="bold", parse_math=False)
+
+
+def signed(axes: "Axes", values: NDArray[np.float64], label: str, **options: Any) -> None:
+    """A heat map of signed values: white is zero, blue below and red above, equally far."""
+    largest = float(np.nanmax(np.abs(np.where(np.isfinite(values), values, np.nan)), initial=0.0)) or 1.0
+    axes.grid(visible=False)
+    image = axes.imshow(
+        values, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", aspect="auto", **options
+    )
+    axes.figure.colorbar(image, ax=axes, label=label, shrink=0.9)
+    _whole_ticks(axes)
+
+
+def logarithmic(axes: "Axes", norms: NDArray[np.float64], label: str, **options: Any) -> None:
+    """A heat map of norms on a logarithmic scale of eight decades, whose floor the label states.
+
+    What lies below the floor has the floor's colour; an exact zero is grey, and NaN, which is no number here, is bare.
+    """
+    positive = norms[np.isfinite(norms) & (norms > 0)]
+    top = float(positive.max()) if positive.size else 1.0
+    floor = max(top * 10.0**-_DECADES, float(np.finfo(np.float64).tiny) * 1e3)
+    shown = np.where(norms > 0, np.maximum(norms, floor), np.where(norms == 0, floor / 1e3, np.nan))
+    axes.grid(visible=False)
+    image = axes.imshow(
+        shown,
+        cmap=require("matplotlib").colormaps["viridis"].with_extremes(under="#B0B0B0", bad="none"),
+        norm=require("matplotlib.colors").LogNorm(vmin=floor, vmax=max(top, 10 * floor)),
+        interpolation="nearest",
+        aspect="auto",
+        **options,
+    )
+    axes.figure.colorbar(image, ax=axes, label=f"{label}; floor {floor:.0e}, exact zero grey", shrink=0.9)
+    _whole_ticks(axes)
+
+
+def _whole_ticks(axes: "Axes") -> None:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(require("matplotlib.ticker").MaxNLocator(integer=True))

@@ -1,0 +1,75 @@
+"""One self-contained page: styles, tables, figures as pictures within it; no script, and nothing from the network."""
+
+import base64
+import html
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["page", "picture", "styled"]
+
+_STYLE = """
+.lens {font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; color-scheme: light dark}
+.lens table {border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6em 0; font-size: 14px}
+.lens th, .lens td {text-align: right; padding: .15em .9em .15em 0; border: 0; background: none}
+.lens th.text, .lens td.text {text-align: left}
+.lens th {border-bottom: 1px solid #999; font-weight: 600}
+.lens p {margin: .3em 0; max-width: 46em}
+.lens h1 {font-size: 1.4em} .lens h2 {font-size: 1.1em; margin: 1.6em 0 .2em}
+.lens img {max-width: 100%; height: auto; display: block}
+.lens .scroll {overflow-x: auto}
+@media (prefers-color-scheme: dark) {
+  .lens {color: #ddd; background: #16181c}
+}
+"""
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>body {{margin: 0}} main {{max-width: 60em; margin: 0 auto; padding: 1em 1.2em; min-height: 100vh}}
+@media (prefers-color-scheme: dark) {{body {{background: #16181c}}}}{style}</style>
+</head>
+<body>
+<main class="lens">
+<h1>{title}</h1>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def page(title: str, body: str) -> str:
+    """A whole document."""
+    return _PAGE.format(title=html.escape(title), style=_STYLE, body=body)
+
+
+def styled(body: str) -> str:
+    """An element with its styles, to stand among others in a notebook."""
+    return f'<div class="lens"><style>{_STYLE}</style>\n{body}\n</div>'
+
+
+# matplotlib writes colours into each element; what it draws black by default it leaves without one
+_DARK_INK = """
+@media (prefers-color-scheme: dark) {
+  svg {fill: #ddd}
+  [style*="fill: #000000"], [style*="fill: #222222"] {fill: #ddd !important}
+  [style*="stroke: #000000"], [style*="stroke: #222222"] {stroke: #ddd !important}
+  [style*="stroke: #e6e6e6"] {stroke: #333 !important}
+}
+"""
+
+
+def picture(figure: "Figure", alternative: str) -> str:
+    """The figure as an <img> that holds its own SVG, whose ink is light where the reader's screen is dark."""
+    written = io.StringIO()
+    figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
+    svg = written.getvalue().replace("</style>", f"{_DARK_INK}</style>", 1)
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{html.escape(alternative)}" src="data:image/svg+xml;base64,{data}">'

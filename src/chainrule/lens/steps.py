@@ -1,0 +1,87 @@
+"""Every step of one sequence in one layer and direction: states, gates, and the gradients of both."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule._choices import choose
+from chainrule.lens.agreement import Agreement
+from chainrule.lens.arrays import Floats, listed
+from chainrule.lens.showing import Shown, Table, axes_on, signed, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Steps"]
+
+
+@dataclass(frozen=True)
+class Steps(Shown):
+    """Numbers of the steps of a sequence; every array is (T, ·), beyond the sequence's own length zero.
+
+    Attributes:
+        h, c: the states; c is None but for the LSTM.
+        gates: the values of the gates by name: r, z, n of the GRU, i, f, g, o of the LSTM, n = f(a) of the RNN.
+        preactivations: what enters each gate's sigmoid, tanh or relu.
+        dh, dc: dL/dh_t and dL/dc_t, all of it: through the output, the later steps and, of c_t, h_t.
+        dgates: the gradient of ``preactivations``.
+        dW: of every weight, by the layer's names, the norm of each step's part of its gradient, (T,).
+    """
+
+    of: str
+    h: Floats
+    c: Floats | None
+    gates: dict[str, Floats]
+    preactivations: dict[str, Floats]
+    dh: Floats
+    dc: Floats | None
+    dgates: dict[str, Floats]
+    dW: dict[str, Floats]
+    agreement: Agreement
+
+    def table(self) -> Table:
+        """Norms of the states and their gradients, the gates' means, and what each step adds to dL/dW_hh."""
+        columns: dict[str, Floats] = {"|h|": _norm(self.h)}
+        if self.c is not None:
+            columns["|c|"] = _norm(self.c)
+        columns |= {name: values.mean(1) for name, values in self.gates.items()}
+        columns["|dh|"] = _norm(self.dh)
+        if self.dc is not None:
+            columns["|dc|"] = _norm(self.dc)
+        columns["|dW_hh|"] = self.dW[next(name for name in self.dW if name.startswith("weight_hh"))]
+        rows = [(t, *(float(column[t]) for column in columns.values())) for t in range(len(self.h))]
+        notes = (
+            f"Norms, means of the gates {', '.join(self.gates)}; dh is dL/dh_t, dW_hh what the step adds to it.",
+            f"Every number behind it {self.agreement}.",
+        )
+        return Table(self.of, ("t", *columns), rows, notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        single = {name: getattr(self, name) for name in ("h", "c", "dh", "dc")}
+        several = {name: getattr(self, name) for name in ("gates", "preactivations", "dgates", "dW")}
+        lists = {name: None if array is None else listed(array) for name, array in single.items()}
+        nested = {name: {k: listed(array) for k, array in arrays.items()} for name, arrays in several.items()}
+        return {"of": self.of, "difference_to_autograd": self.agreement.error} | lists | nested
+
+    def plot(self, ax: "Axes | None" = None, what: str = "h") -> "Axes":
+        """Units by steps, signed; ``what`` is h, c, dh, dc or the name of a gate, with d before it for its gradient.
+
+        Raises:
+            ArgumentError: there is no such array.
+        """
+        arrays = {"h": self.h, "c": self.c, "dh": self.dh, "dc": self.dc, **self.gates}
+        arrays |= {f"d{name}": values for name, values in self.dgates.items()}
+        there = {name: array for name, array in arrays.items() if array is not None}
+        choose("what", what, tuple(there))
+        axes = axes_on(ax)
+        signed(axes, there[what].T, what)
+        axes.set_xlabel("step t")
+        axes.set_ylabel("unit")
+        title(axes, f"{what}: {self.of}")
+        return axes
+
+
+def _norm(values: Floats) -> Floats:
+    norms: Floats = np.linalg.norm(values, axis=1)
+    return norms

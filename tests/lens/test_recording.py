@@ -1,0 +1,140 @@
+"""The recorder in a training loop of one's own."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from chainrule import nn
+from chainrule.errors import ArgumentError
+from chainrule.lens import Recorder
+from chainrule.lens.reach import of_lags
+from tests.lens.cases import LAYERS, B, I, T, close, inputs, layer_of, linear_rnn, look
+
+
+class Net(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = torch.nn.GRU(I, 8, batch_first=True)
+        self.out = torch.nn.Linear(8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.memory(x)[0])  # type: ignore[no-any-return]
+
+
+def trained(record: bool) -> tuple[dict[str, Tensor], Recorder]:
+    torch.manual_seed(0)
+    net = Net()
+    recorder = Recorder(net, every=3)
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
+    if record:
+        recorder.__enter__()
+    for step in range(10):
+        net.train()
+        optimiser.zero_grad()
+        net(inputs(step).float()).square().mean().backward()
+        optimiser.step()
+        net.eval()
+        net(inputs(99).float())  # an evaluation is no training step
+    recorder.__exit__(None, None, None)
+    return net.state_dict(), recorder
+
+
+def test_training_is_not_changed_by_a_bit() -> None:
+    plain, _ = trained(record=False)
+    watched, recorder = trained(record=True)
+    assert all(torch.equal(plain[name], watched[name]) for name in plain)
+    assert [record.step for record in recorder.records] == [3, 6, 9]
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if "zoned" not in name and "everything" not in name])
+def test_a_record_is_what_the_lens_finds_for_its_targets(name: str) -> None:
+    layer, x = layer_of(name).train(), inputs()
+    layer.dropout = 0.0
+    generator = torch.Generator().manual_seed(3)
+    with Recorder(layer, every=1) as recorder:
+        y, _ = layer(x)
+        weigh = torch.randn(y.shape, generator=generator, dtype=y.dtype)
+        (y * weigh).sum().backward()
+    (record,) = recorder.records
+    norms = look(layer, x, lambda result: (result[0] * weigh).sum()).reach().norms
+    targets = np.array([T - 1, round((T - 1) * 0.875), round((T - 1) * 0.75)])
+    own = norms[np.arange(B), targets][:, None]
+    lagged = of_lags(own, targets[:, None])[:, 0]
+    close(record.by_lag, np.nanmean(lagged, axis=0)[: len(record.by_lag)])
+    use = {gate.name: gate for gate in look(layer, x).gates().use}
+    for gate in record.gates:
+        assert gate.mean == pytest.approx(use[gate.name].mean)
+
+
+def test_a_loss_of_the_last_state_alone_is_seen() -> None:
+    layer = linear_rnn(0.5).train()
+    with Recorder(layer, every=1) as recorder:
+        _, last = layer(torch.ones(4, 12, 1, dtype=torch.float64))
+        last.sum().backward()
+    close(recorder.records[0].by_lag, 0.5 ** np.arange(12))
+    assert recorder.records[0].horizon == 7
+
+
+def test_packed_sequences_and_lengths_end_where_they_end() -> None:
+    layer = linear_rnn(0.5).train()
+    x = torch.ones(3, 6, 1, dtype=torch.float64)
+    packed = pack_padded_sequence(x, torch.tensor([4, 6, 2]), batch_first=True, enforce_sorted=False)
+    with Recorder(layer, every=1) as recorder:
+        layer(packed)[0].data.sum().backward()
+    nn.swap(layer)
+    with recorder:
+        layer(x, lengths=[4, 6, 2])[0].sum().backward()
+    first, second = recorder.records
+    close(first.by_lag, 0.5 ** np.arange(len(first.by_lag)))
+    close(second.by_lag, first.by_lag)
+
+
+def test_left_to_itself_it_keeps_to_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that gives a step 100 ms and a look 30."""
+    now = 0.0
+    monkeypatch.setattr("chainrule.lens.recording.time.perf_counter", lambda: now)
+    layer = linear_rnn(0.5).train()
+    right = Recorder._look
+
+    def slow(self: Recorder, *args: Any) -> None:
+        nonlocal now
+        right(self, *args)
+        now += 0.03
+
+    monkeypatch.setattr(Recorder, "_look", slow)
+    with Recorder(layer, share=0.02) as recorder:
+        for _ in range(100):
+            now += 0.1
+            layer(torch.ones(1, 3, 1, dtype=torch.float64))[0].sum().backward()
+    assert len(recorder.records) == 6  # 0.02 * 10 s / 30 ms, rounded down
+    assert recorder.seconds <= 0.02 * now
+
+
+def test_what_it_shows_and_refuses() -> None:
+    layer = linear_rnn(0.9).train()
+    recorder = Recorder(layer, every=1, window=5)
+    assert recorder.verdict.startswith("nothing was recorded")
+    str(recorder), recorder.plot()
+    with recorder:
+        layer(torch.ones(2, 60, 1, dtype=torch.float64))[0].sum().backward()
+        with pytest.raises(ArgumentError, match="recording already"):
+            recorder.__enter__()
+    assert not layer._forward_hooks
+    assert "too short to learn" in recorder.verdict
+    json.dumps(recorder.to_dict())
+    assert recorder.table().rows[0][:3] == (1, 44, 7)
+    image = recorder.plot().images[0].get_array()
+    assert image is not None
+    np.testing.assert_allclose(np.ma.getdata(image)[:, 0], recorder.records[0].by_lag)
+    with torch.no_grad(), recorder:
+        layer(torch.ones(2, 6, 1, dtype=torch.float64))
+    assert len(recorder.records) == 1
+    with pytest.raises(ArgumentError, match="has no recurrent layer"):
+        Recorder(torch.nn.Linear(1, 1))
+    with pytest.raises(ArgumentError, match="every is 0"):
+        Recorder(layer, every=0)
