@@ -69,7 +69,7 @@ def test_fit_prints_the_score_on_stdout_and_remarks_on_stderr(command: Command, 
     assert "gru of words.txt" in result.stderr
     done = r"^gru with [\d,]+ parameters\. Run in runs/a; figures: loss\.png, reach\.png$"
     assert re.search(done, result.stderr, re.MULTILINE)
-    assert re.search(r"^gradients \w+: .* your window is 8", result.stderr, re.MULTILINE)
+    assert re.search(r"^gradients at step \d+: \w+: .* your window", result.stderr, re.MULTILINE)
     quiet = command("fit words.txt --hidden 4 --window 8 --steps 2 --batch 4 --out runs/b --quiet")
     assert quiet.stderr.count("\n") == 1
 

@@ -77,7 +77,7 @@ def test_looks_at_the_gradients_are_recorded_once_shown_and_summed_up(
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("gru of x  25%  loss 2.000, 80 characters/s")
     assert f"loss 2.000, horizon {last['horizon']}, 80/s, 0:00 left" in lines[3]
-    assert lines[-1] == f"gradients {last['verdict']}"
+    assert lines[-1] == f"gradients at step 4: {last['verdict']}"
     assert not layer._forward_hooks
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Record", "Recorder", "draw"]
 
 _ROWS, _STEPS = 16, 512
+_SETTLED = 5  # training steps, before which everything takes longer
 _NUMBERS = 8_000_000  # that a look may hold, which bounds its rows further
 
 
@@ -79,7 +80,8 @@ class Recorder(Shown):
 
     Args:
         model: a recurrent layer of torch.nn or chainrule.nn, or a model that has one.
-        every: look at every so many training steps; if left out, so often that it takes ``share`` of the time.
+        every: look at every so many training steps; if left out, so often that it takes ``share`` of the time, from the
+            fifth on.
         share: of the time, 0.02 by default.
         layer: the name of the recurrent layer, in a model that has several.
         window: the steps that training goes back; those of the sequences seen if left out.
@@ -177,7 +179,8 @@ class Recorder(Shown):
     def _due(self) -> bool:
         if self._every is not None:
             return self._step % self._every == 0
-        return self.seconds + self._cost <= self._share * (time.perf_counter() - self._began)
+        allowed = self._share * (time.perf_counter() - self._began)
+        return self._step >= _SETTLED and self.seconds + self._cost <= allowed
 
     @torch.no_grad()
     def _look(self, call: Call, step: int, gradients: Sequence[Tensor | None], began: float) -> None:

@@ -26,11 +26,14 @@ class _Recorder:
 
     def __init__(self, path: Path, reach: Recorder | None) -> None:
         self._file = path.open("a", encoding="utf-8")
-        self._reach, self._written = reach, 0
+        self._reach, self._looks, self._written = reach, 0, 0
+        self.looked_at = 0  # the step of the last look
         self._losses: list[float] = []
         self._spent = self._validated = -1.0
 
     def __call__(self, progress: Progress) -> None:
+        if self._reach is not None and len(self._reach.records) > self._looks:
+            self._looks, self.looked_at = len(self._reach.records), progress.step
         if progress.loss is not None:
             self._losses.append(progress.loss)
         validated = progress.validated_step == progress.step
@@ -48,8 +51,8 @@ class _Recorder:
             line["window"] = progress.window
         if validated:
             line["validation"] = progress.validation
-        if self._reach is not None and len(self._reach.records) > self._written:
-            self._written = len(self._reach.records)
+        if self._reach is not None and self._looks > self._written:
+            self._written = self._looks
             line["reach"] = _looked(self._reach.records[-1])
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
@@ -80,7 +83,7 @@ def reporting(folder: Path, title: str, unit: str, *, quiet: bool, reach: Record
 
                 yield report
             if reach is not None and reach.records:
-                sys.stderr.write(f"gradients {reach.verdict}\n")
+                sys.stderr.write(f"gradients at step {recorder.looked_at}: {reach.verdict}\n")
     finally:
         recorder.close()
 
