@@ -27,4 +27,5 @@ def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig,
         rank=group.rank,
         ranks=group.size,
     )
-    return StreamFeed(streams, "auto" if training.bptt == "auto" else bptt, state_dropout=training.state_dropout)
+    chosen = "auto" if training.bptt == "auto" else bptt
+    return StreamFeed(streams, chosen, state_dropout=training.state_dropout, group=group)
