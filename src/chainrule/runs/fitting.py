@@ -243,10 +243,11 @@ def _train(
     task: Task, model: nn.Module, config: RunConfig, folder: Path, group: Group, *, resume: bool, quiet: bool
 ) -> None:
     """Train from the start, or from the last checkpoint."""
-    if resume and group.leads:
-        keep_until(folder, saved_step(folder))
+    recorded = keep_until(folder, saved_step(folder)) if resume and group.leads else 0
+    spent = config.training.spent(recorded, 0.0) if recorded else -1.0
     title = f"{config.model.name} of {config.data.name}"
-    shown = reporting(folder, title, config.data.unit, quiet=quiet) if group.leads else nullcontext(_silent)
+    of_rank_0 = reporting(folder, title, config.data.unit, quiet=quiet, spent=spent)
+    shown = of_rank_0 if group.leads else nullcontext(_silent)
     with shown as report:
         train(
             *(model, task.feed, lambda: task.validate(model), config.training, folder, report),

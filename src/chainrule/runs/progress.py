@@ -21,10 +21,10 @@ _TITLE = 24  # letters, so that numbers fit beside it in 80 columns
 class _Recorder:
     """Writes metrics every 200th of the budget and at each validation; training losses are means since the last."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spent: float) -> None:
         self._file = path.open("a", encoding="utf-8")
         self._losses: list[float] = []
-        self._spent = self._validated = -1.0
+        self._spent = spent
 
     def __call__(self, progress: Progress) -> None:
         if progress.loss is not None:
@@ -54,9 +54,12 @@ class _Recorder:
 
 
 @contextmanager
-def reporting(folder: Path, title: str, unit: str, *, quiet: bool) -> Iterator[Report]:
-    """A report for the training loop that records into ``folder`` and, unless quiet, shows on standard error."""
-    recorder = _Recorder(folder / METRICS)
+def reporting(folder: Path, title: str, unit: str, *, quiet: bool, spent: float = -1.0) -> Iterator[Report]:
+    """A report for the training loop that records into ``folder`` and, unless quiet, shows on standard error.
+
+    ``spent`` is the share of the budget at the last record, of which a resumed run's next ones are counted.
+    """
+    recorder = _Recorder(folder / METRICS, spent)
     try:
         if quiet:
             yield recorder
@@ -132,7 +135,8 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
-def keep_until(folder: Path, step: int) -> None:
-    """Drop the records after ``step``, from which a resumed run goes on."""
-    kept = [json.dumps(record) + "\n" for record in read_metrics(folder) if record["step"] <= step]
-    write_atomically(folder / METRICS, "".join(kept).encode())
+def keep_until(folder: Path, step: int) -> int:
+    """Drop the records after ``step``, from which a resumed run goes on; the step of the last one kept, or 0."""
+    kept = [record for record in read_metrics(folder) if record["step"] <= step]
+    write_atomically(folder / METRICS, "".join(json.dumps(record) + "\n" for record in kept).encode())
+    return kept[-1]["step"] if kept else 0
