@@ -282,7 +282,7 @@ def test_the_metrics_of_a_run_that_died_and_went_on_are_those_of_one_that_did_no
         {"tbptt": "4,12", "state_dropout": 0.2, "learned_start": True},
         {"tbptt": "auto"},
         {"bptt": "full", "memory": "2MB"},
-        {"random_windows": True, "shuffle": True, "average": 0.9, "accumulate": 2, "clip_value": 0.5},
+        {"random_windows": True, "average": 0.9, "accumulate": 2, "clip_value": 0.5},
     ],
     ids=str,
 )

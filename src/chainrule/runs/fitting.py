@@ -168,10 +168,17 @@ def fit(
     linear = solved_exactly(data, model or "gru", head)
     if linear and (steps is not None or minutes is not None):
         raise ArgumentError("a linear ar of real values is solved exactly, at once. Leave out minutes and steps.")
-    if linear and (tbptt is not None or bptt != "truncated"):
-        raise ArgumentError(
-            "a linear ar of real values is solved exactly, without gradients. Leave out tbptt and bptt."
-        )
+    of_gradients = {
+        "tbptt": tbptt is not None,
+        "bptt": bptt != "truncated",
+        "random_windows": random_windows,
+        "accumulate": accumulate != 1,
+        "clip_value": clip_value is not None,
+        "average": average is not None,
+    }
+    if linear and any(of_gradients.values()):
+        asked = ", ".join(name for name, given in of_gradients.items() if given)
+        raise ArgumentError(f"a linear ar of real values is solved exactly, without gradients. Leave out {asked}.")
     window = _window(data, reading.transform, linear=linear) if window is None else window
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
