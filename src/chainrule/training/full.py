@@ -16,6 +16,7 @@ __all__ = ["FullBPTT"]
 
 _TRIAL = 2  # steps that are run to see what one takes
 _GRAPHS = 4  # a backward pass holds what its graph keeps, gradients of as much, and scratch
+_IDLE = 4  # of the memory, this part may lie idle where segments take blocks of other sizes, as with resets
 
 
 class _Kept(NamedTuple):
@@ -79,7 +80,10 @@ class FullBPTT:
             raise ArgumentError("the mask has no step whose loss counts; expected at least one.")
         sequence = _Sequence(model, loss, x, y, resets, mask, scale)
         chosen = Plan(x.shape[1], 1, 0) if self.memory is None else self.plan(model, loss, x, y, state, resets=resets)
-        return sequence.back(chosen, state)
+        if self.memory is None:
+            return sequence.back(chosen, state)
+        with blocks.idle_at_most(self.memory // _IDLE):
+            return sequence.back(chosen, state)
 
     def plan(
         self, model: Model, loss: Loss, x: Tensor, y: Tensor, state: Any = None, *, resets: Tensor | None = None
@@ -99,7 +103,7 @@ class FullBPTT:
         a_step = (more - some) / few if steps > 1 else some
         always = max(0, some - int(few * a_step))
         kept = sum(leaf.nbytes for leaf in leaves_of(after)) + random.nbytes
-        return plan(steps, self.memory - always, _GRAPHS * a_step, kept)
+        return plan(steps, self.memory, _GRAPHS * a_step, kept, always)
 
 
 class _Sequence:
