@@ -150,7 +150,8 @@ class _Trainer:
             try:
                 self.report(progress)
             except BaseException:
-                self.save()
+                if self.group.size == 1:  # the others are in their next step by now, and would not help to save
+                    self.save()
                 raise
         if stopped:
             # Without validating: that would take its time, and give a resumed run a choice that others do not have.
