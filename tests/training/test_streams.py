@@ -161,6 +161,24 @@ def test_a_batch_larger_than_the_data_is_told_what_would_fit() -> None:
 
 
 @pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([[1, 2, 3]], "document 0 is no array of steps .* got list"),
+        ("a text", "document 0 is no array .* got str"),
+        ([torch.arange(9)], "document 0 is no array .* got Tensor. Expected numpy arrays"),
+        (np.array(3), r"document 0 is no array .* got shape \(\)"),
+        ([np.array(["a", "b"])], "dtype <U1"),
+        ([np.arange(9), np.arange(9.0)], "document 1 has steps .* dtype float64, and document 0 of .* int64"),
+        ([np.zeros((9, 2)), np.zeros((9, 1))], r"document 1 has steps of shape \(1,\)"),
+    ],
+    ids=str,
+)
+def test_documents_are_arrays_of_one_kind(documents: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        Streams(documents, 1, 3)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"batch": 0}, "batch is 0"),

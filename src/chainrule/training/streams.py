@@ -58,7 +58,7 @@ class Streams:
             its own: the streams of all ranks together are those of one process with batch * ranks rows.
 
     Raises:
-        ArgumentError: an argument is out of its range.
+        ArgumentError: an argument is out of its range; documents are no arrays of numbers, or of several kinds.
         TooShortError: there are fewer than two steps for each row.
 
     >>> streams = Streams([np.arange(5), np.arange(5, 8)], batch=2, window=3)
@@ -85,6 +85,7 @@ class Streams:
         if rank >= ranks:
             raise ArgumentError(f"rank is {rank}, but there are {ranks}: expected 0 to {ranks - 1}.")
         documents = [documents] if isinstance(documents, np.ndarray) else documents
+        _check(documents)
         self._documents = [document for document in documents if len(document)]
         self.steps = sum(map(len, self._documents))
         rows = batch * ranks
@@ -177,6 +178,24 @@ class Streams:
     def _drawn(self, *key: int) -> np.random.Generator:
         """Random numbers that depend on nothing but the seed and the key, so that any position can be gone to."""
         return np.random.default_rng((self._seed, *key, len(key)))
+
+
+def _check(documents: Sequence[NDArray[Any]]) -> None:
+    """Refuse what is no array of numbers, or not of the first one's dtype and shape, before any of it is read."""
+    for n, document in enumerate(documents):
+        if not isinstance(document, np.ndarray) or document.ndim == 0 or document.dtype.kind not in "buif":
+            is_array = isinstance(document, np.ndarray)
+            got = f"shape {document.shape} and dtype {document.dtype}" if is_array else type(document).__name__
+            raise ArgumentError(
+                f"document {n} is no array of steps (T, ...) of numbers: got {got}. Expected numpy arrays, as "
+                "numpy.asarray or numpy.memmap make them."
+            )
+        first = documents[0]
+        if (document.dtype, document.shape[1:]) != (first.dtype, first.shape[1:]):
+            raise ArgumentError(
+                f"document {n} has steps of shape {document.shape[1:]} and dtype {document.dtype}, and document 0 of "
+                f"{first.shape[1:]} and {first.dtype}; expected the same of all."
+            )
 
 
 def _forget(documents: Sequence[NDArray[Any]]) -> None:
