@@ -73,6 +73,15 @@ def test_what_lies_idle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(held) == 99_000
 
 
+def test_less_may_lie_idle_for_a_while() -> None:
+    with blocks.idle_at_most(1):
+        for n in range(100_000, 100_004):
+            blocks.empty(LIKE, (n,))
+            assert sum(map(len, blocks._blocks.values())) == 1
+    blocks.empty(LIKE, (100_004,))
+    assert sum(map(len, blocks._blocks.values())) == 2
+
+
 def test_only_so_many_blocks_are_looked_through() -> None:
     held = [blocks.empty(LIKE, SHAPE) for _ in range(blocks._KNOWN + 20)]
     assert len({tensor.data_ptr() for tensor in held}) == len(held)

@@ -260,6 +260,36 @@ def test_the_window_of_a_linear_ar_is_chosen_by_bic_on_the_training_part(here: P
     assert run.receptive_field == select_order(torch.from_numpy((train - train.mean()) / train.std()), most=30)
 
 
+def test_the_metrics_of_a_run_that_died_and_went_on_are_those_of_one_that_did_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more steps than records, so that which steps are recorded depends on the last one that was."""
+    backward, calls = StreamFeed.backward, 0
+
+    def dies(feed: StreamFeed, model: torch.nn.Module) -> tuple[float, int]:
+        nonlocal calls
+        calls += 1
+        if calls == 137:
+            raise MemoryError
+        return backward(feed, model)
+
+    whole = fit(tmp_path / "whole", steps=330)
+    with monkeypatch.context() as patch:
+        patch.setattr(StreamFeed, "backward", dies)
+        with pytest.raises(MemoryError):
+            fit(tmp_path / "died", steps=330)
+    resumed = fit(tmp_path / "died", steps=330, resume=True)
+    one, other = (
+        [
+            {k: v for k, v in record.items() if k not in ("seconds", "per_second", "reach")}
+            for record in read_metrics(run.path)
+        ]
+        for run in (whole, resumed)
+    )
+    assert len(one) < 330
+    assert one == other
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -268,7 +298,7 @@ def test_the_window_of_a_linear_ar_is_chosen_by_bic_on_the_training_part(here: P
         {"tbptt": "4,12", "state_dropout": 0.2, "learned_start": True},
         {"tbptt": "auto"},
         {"bptt": "full", "memory": "2MB"},
-        {"random_windows": True, "shuffle": True, "average": 0.9, "accumulate": 2, "clip_value": 0.5},
+        {"random_windows": True, "average": 0.9, "accumulate": 2, "clip_value": 0.5},
     ],
     ids=str,
 )

@@ -128,3 +128,14 @@ def test_weights_of_another_model_are_refused(changed: dict[str, torch.Tensor | 
     with pytest.raises(RunFormatError, match=f": {name} differ"):
         load_weights(model, {key: tensor + 1 for key, tensor in weights.items()})
     assert all(torch.equal(tensor, before[key]) for key, tensor in weights_of(model).items())
+
+
+def test_a_byte_that_changed_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_tensors(path, {"a": torch.arange(100), "empty": torch.empty(0), "one": torch.tensor(1.5)}, {})
+    load_tensors(path)
+    changed = bytearray(path.read_bytes())
+    changed[-300] ^= 1
+    path.write_bytes(changed)
+    with pytest.raises(RunFormatError, match="other bytes than were written"):
+        load_tensors(path)

@@ -51,8 +51,11 @@ def test_nothing_is_left_in_the_model() -> None:
     weight = model.get_parameter("weight_ih_l0")
     weight.grad = torch.ones_like(weight)
     model.train()
+    frozen = nn.Dropout().eval()
+    model.add_module("frozen", frozen)
     found = estimate(model, nn.functional.mse_loss, x, torch.randn(2, 12, 3), windows=[(3, 3), (12, 12)], memory="1MB")
     assert model.training
+    assert not frozen.training
     assert torch.equal(weight.grad, torch.ones_like(weight))
     assert model.get_parameter("weight_hh_l0").grad is None
     assert 0 < found[0].lost < 1

@@ -1,5 +1,6 @@
 """Feeds: an epoch's loss is the exact score, epochs start afresh, and a restored feed goes on with the same bits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from chainrule.models import ConditionalModel, ModelConfig
 from chainrule.training import (
     Feed,
     FullBPTT,
+    Group,
     LabelledFeed,
     Piece,
     StreamFeed,
@@ -150,6 +152,31 @@ def test_the_window_is_chosen_by_what_it_loses() -> None:
         windows.append(feed.chosen_window)
     assert windows == [64] * 51 + [16]
     assert StreamFeed(Streams(np.arange(9), 1, 4)).chosen_window is None
+
+
+@pytest.mark.parametrize("left", [1, 15, 40, 511])
+def test_no_window_is_chosen_by_the_little_that_is_left_of_an_epoch(left: int) -> None:
+    """Chunk 51, before which the window is measured, is where ``left`` steps are left, and one less in some rows."""
+    model = symbol_model(CONFIGS["gru1"])
+    feed = StreamFeed(Streams(symbols(1, 3 * (50 * 64 + left) - 1)[0].numpy(), batch=3, window=64), "auto")
+    for _ in range(52):
+        feed.backward(model)
+        assert feed.chosen_window == 64
+
+
+def test_of_several_processes_the_first_one_chooses_the_window() -> None:
+    """The second one has nothing to say: its streams would not tell the same."""
+
+    class Of256(Group):
+        def sum(self, numbers: Sequence[float]) -> list[float]:
+            assert list(numbers) == [0]
+            return [256.0]
+
+    model, group = symbol_model(CONFIGS["ar1"]), Of256(rank=1, size=2)
+    feed = StreamFeed(Streams(symbols(1, 60_000)[0].numpy(), batch=2, window=64), "auto", group=group)
+    for _ in range(51):
+        feed.backward(model)
+    assert feed.chosen_window == 256
 
 
 def _labelled(seed: int) -> tuple[LabelledFeed, list[int]]:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from chainrule.training import LAST, load_tensors
+from chainrule.errors import ProcessError
+from chainrule.training import LAST, load_tensors, processes
 from tests.tolerances import close
 from tests.training.jobs import Job
 
@@ -45,7 +46,7 @@ def finish(processes: list[subprocess.Popen[str]]) -> list[str]:
     return [output for output, _ in outputs]
 
 
-def main(folder: str, steps: int, batch: int, slow: str, resume: bool = False, **options: Any) -> None:
+def main(folder: str, steps: int, batch: int, slow: str, fails: int = 0, resume: bool = False, **options: Any) -> None:
     """The job in one process: rows of an uneven length, so that their tails differ."""
     from chainrule.training import StreamFeed, Streams, processes, train
     from chainrule.training.config import TrainingConfig
@@ -58,6 +59,8 @@ def main(folder: str, steps: int, batch: int, slow: str, resume: bool = False, *
         streams = Streams(DOCUMENTS, batch=batch, window=4, rank=group.rank, ranks=group.size)
 
         def report(progress: Any) -> None:
+            if progress.step == fails and group.leads:
+                raise OSError("the disk is full")
             if slow:
                 Path(slow, f"{group.rank}.{progress.step}").touch()
                 time.sleep(0.05)
@@ -104,6 +107,23 @@ def test_a_process_that_dies_ends_the_others_and_the_run_goes_on_from_its_checkp
     finish(start(folder, 2, steps=40, batch=2, resume=True))
     (one, _), (other, _) = load_tensors(whole / LAST), load_tensors(folder / LAST)
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_a_report_that_fails_ends_all_processes_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    """The others are in their next step: what they send is no part of a checkpoint."""
+    both = start(tmp_path, 2, steps=40, batch=2, fails=5)
+    (_, error), (_, other) = (process.communicate(timeout=60) for process in both)
+    assert all(process.returncode == 1 for process in both)
+    assert error.rstrip().endswith("OSError: the disk is full")
+    assert "ProcessError: process 1 of 2 lost the others" in other
+    assert load_tensors(tmp_path / LAST)[1]["step"] == 4
+
+
+def test_a_process_that_torchrun_did_not_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(ProcessError, match=r"WORLD_SIZE is 2, .* torchrun --nproc-per-node 2"), processes():
+        pass
 
 
 def test_as_many_processes_must_go_on_as_began(tmp_path: Path) -> None:

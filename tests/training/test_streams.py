@@ -166,12 +166,21 @@ def test_tensors_and_lists_of_numbers_will_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "documents",
-    [[np.arange(3), np.arange(3.0)], [np.zeros((3, 2)), np.zeros((3, 1))], [np.array(["a", "b"])], [1, 2], "hello"],
+    ("documents", "message"),
+    [
+        ([1, 2, 3], r"document 0 is no array of steps .* got shape \(\) and dtype int64"),
+        ("a text", "document 0 is no array .* and dtype <U1"),
+        ([np.array(["a", "b"])], "document 0 is no array .* and dtype <U1"),
+        (np.array(3), r"document 0 is no array .* got shape \(\)"),
+        ([np.array(["a", "b"])], "dtype <U1"),
+        ([np.arange(9), np.arange(9.0)], "document 1 has steps .* dtype float64, and one before of .* int64"),
+        ([np.zeros((9, 2)), np.zeros((9, 1))], r"document 1 has steps of shape \(1,\)"),
+    ],
+    ids=str,
 )
-def test_documents_that_are_not_alike_or_no_numbers(documents: Any) -> None:
-    with pytest.raises(ShapeError, match="documents must be arrays of numbers"):
-        Streams(documents, 1, 2)
+def test_documents_are_arrays_of_one_kind(documents: Any, message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        Streams(documents, 1, 3)
 
 
 @pytest.mark.parametrize(

@@ -68,18 +68,20 @@ Average = Annotated[
 TBPTT = Annotated[
     str | None,
     Option(
-        help="Steps that gradients go back: 64; 16,128: the losses of 16 through 128; auto. As the window.",
+        help="Steps that gradients go back, else the window: 64; 16,128 sends losses of 16 through 128; auto.",
         rich_help_panel=_TIME,
         show_default=False,
     ),
 ]
-BPTT = Annotated[str, Option(help="truncated, or full: exact, a step an epoch.", rich_help_panel=_TIME)]
+BPTT = Annotated[str, Option(help="truncated, auto, or full: exact, a step an epoch.", rich_help_panel=_TIME)]
 Memory = Annotated[
     str | None, Option(help="Bound of the full gradient, as 256MB.", rich_help_panel=_TIME, show_default=False)
 ]
 RandomWindows = Annotated[bool, Option("--random-windows", help="Draw their lengths.", rich_help_panel=_TIME)]
-Shuffle = Annotated[bool, Option("--shuffle", help="Documents in a new order every epoch.", rich_help_panel=_TIME)]
-StateDropout = Annotated[float, Option(help="Rate of forgetting the state before a window.", rich_help_panel=_TIME)]
+Shuffle = Annotated[
+    bool, Option("--shuffle", help="Of text: documents in a new order every epoch.", rich_help_panel=_TIME)
+]
+StateDropout = Annotated[float, Option(help="Of text and sound: rate of forgetting the state.", rich_help_panel=_TIME)]
 LearnedStart = Annotated[
     bool, Option("--learned-start", help="rnn, gru, lstm: learn the first state.", rich_help_panel=_TIME)
 ]

@@ -243,19 +243,32 @@ class LatentEncoder(nn.Module):
         return y, tuple(s.transpose(0, 1) for s in (h if is_lstm else (h,)))
 
     def _run_split(self, x: Tensor, state: State, start: State, resets: Tensor) -> tuple[Tensor, State]:
-        """Every stretch between two resets as a row of its own, since resets inside the layer are to zeros."""
+        """Every stretch between two resets as a row of its own, since resets inside the layer are to zeros.
+
+        Those less than twice as long as another are run together, so that filling them up takes little.
+        """
         B, T = resets.shape
         begins = resets.clone()
         begins[:, 0] = True
         row, t = begins.nonzero(as_tuple=True)
         is_last = torch.cat([row[1:] != row[:-1], row.new_ones(1, dtype=torch.bool)])
         lengths = torch.where(is_last, T, t.roll(-1)) - t
-        at = t[:, None] + torch.arange(int(lengths.max()))
         fresh = resets[row, t][:, None, None]
         states = tuple(torch.where(fresh, s[row], old[row]) for s, old in zip(start, state, strict=True))
-        y, last = self._run(x[row[:, None], at.clamp(max=T - 1)], states, lengths=lengths)
-        inside = at < (t + lengths)[:, None]
-        return y[inside].view(B, T, -1), tuple(s[is_last] for s in last)
+        outputs, steps, ends, chosen = [], [], [], []
+        sizes = torch.tensor([int(length).bit_length() for length in lengths])
+        for size in sizes.unique():
+            some = (sizes == size).nonzero()[:, 0]
+            inside = torch.arange(int(lengths[some].max())) < lengths[some, None]
+            at = (t[some, None] + torch.arange(inside.shape[1])).clamp(max=T - 1)
+            y, last = self._run(x[row[some, None], at], tuple(s[some] for s in states), lengths=lengths[some])
+            outputs.append(y[inside])
+            steps.append((row[some, None] * T + at)[inside])
+            ends.append(last)
+            chosen.append(some)
+        y = torch.cat(outputs)[torch.cat(steps).argsort()].view(B, T, -1)
+        order = torch.cat(chosen).argsort()[is_last]
+        return y, tuple(torch.cat(parts)[order] for parts in zip(*ends, strict=True))
 
     def streamed(self, state: State | None, rows: int) -> Encode:
         return self

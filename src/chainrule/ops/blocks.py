@@ -8,12 +8,13 @@ tensor uses it, and is then handed out again to a tensor of exactly its size.
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, UntypedStorage
 
-__all__ = ["empty", "release"]
+__all__ = ["empty", "idle_at_most", "release"]
 
 _LARGE = 1 << 18  # bytes; the C library keeps smaller blocks itself
 _IDLE = 1 << 28  # bytes that may lie idle when a new block is made
@@ -43,6 +44,17 @@ def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
         tensor = like.new_empty(shape)
         _blocks[size].append(tensor.untyped_storage())
         return tensor
+
+
+@contextmanager
+def idle_at_most(size: int) -> Iterator[None]:
+    """Let fewer bytes lie idle for a while, for who has to keep to a bound while shapes change from call to call."""
+    global _IDLE
+    before, _IDLE = _IDLE, min(size, _IDLE)
+    try:
+        yield
+    finally:
+        _IDLE = before
 
 
 def release() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from chainrule.errors import ArgumentError
 from chainrule.runs.config import RunConfig
 from chainrule.training import FullBPTT, Group, StreamFeed, Streams, TruncatedBPTT
 
@@ -12,8 +13,17 @@ __all__ = ["stream_feed"]
 
 
 def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig, group: Group) -> StreamFeed:
-    """The documents as ``rows`` streams, with the backpropagation that was asked for."""
+    """The documents as ``rows`` streams, with the backpropagation that was asked for.
+
+    Raises:
+        ArgumentError: one document is to be shuffled.
+    """
     training = config.training
+    if training.shuffle and len(documents) == 1:
+        raise ArgumentError(
+            "shuffle draws an order of documents, and there is only one to train on. Leave it out, or, of a text, say "
+            "where documents begin (--documents line or blank-line)."
+        )
     full = training.bptt == "full"
     k1 = sum(map(len, documents)) if full else training.k1 or config.model.window
     bptt = FullBPTT(training.memory) if full else TruncatedBPTT(k1, training.k2 or k1)
@@ -27,4 +37,5 @@ def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig,
         rank=group.rank,
         ranks=group.size,
     )
-    return StreamFeed(streams, "auto" if training.bptt == "auto" else bptt, state_dropout=training.state_dropout)
+    chosen = "auto" if training.bptt == "auto" else bptt
+    return StreamFeed(streams, chosen, state_dropout=training.state_dropout, group=group)

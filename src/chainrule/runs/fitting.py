@@ -169,10 +169,17 @@ def fit(
     linear = solved_exactly(data, model or "gru", head)
     if linear and (steps is not None or minutes is not None):
         raise ArgumentError("a linear ar of real values is solved exactly, at once. Leave out minutes and steps.")
-    if linear and (tbptt is not None or bptt != "truncated"):
-        raise ArgumentError(
-            "a linear ar of real values is solved exactly, without gradients. Leave out tbptt and bptt."
-        )
+    of_gradients = {
+        "tbptt": tbptt is not None,
+        "bptt": bptt != "truncated",
+        "random_windows": random_windows,
+        "accumulate": accumulate != 1,
+        "clip_value": clip_value is not None,
+        "average": average is not None,
+    }
+    if linear and any(of_gradients.values()):
+        asked = ", ".join(name for name, given in of_gradients.items() if given)
+        raise ArgumentError(f"a linear ar of real values is solved exactly, without gradients. Leave out {asked}.")
     window = _window(data, reading.transform, linear=linear) if window is None else window
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
@@ -244,14 +251,13 @@ def _train(
     task: Task, model: nn.Module, config: RunConfig, folder: Path, group: Group, *, resume: bool, quiet: bool
 ) -> None:
     """Train from the start, or from the last checkpoint."""
-    if resume and group.leads:
-        keep_until(folder, saved_step(folder))
+    recorded = keep_until(folder, saved_step(folder)) if resume and group.leads else 0
+    spent = config.training.spent(recorded, 0.0) if recorded else -1.0
     title = f"{config.model.name} of {config.data.name}"
     reach = recorder_of(model, config)
-    shown = (
-        reporting(folder, title, config.data.unit, quiet=quiet, reach=reach) if group.leads else nullcontext(_silent)
-    )
-    with shown if group.leads else nullcontext(_silent) as report:
+    of_rank_0 = reporting(folder, title, config.data.unit, quiet=quiet, spent=spent, reach=reach)
+    shown = of_rank_0 if group.leads else nullcontext(_silent)
+    with shown as report:
         train(
             *(model, task.feed, lambda: task.validate(model), config.training, folder, report),
             resume=resume,

@@ -24,12 +24,12 @@ _TITLE = 24  # letters, so that numbers fit beside it in 80 columns
 class _Recorder:
     """Writes metrics every 200th of the budget and at each validation; training losses are means since the last."""
 
-    def __init__(self, path: Path, reach: Recorder | None) -> None:
+    def __init__(self, path: Path, spent: float, reach: Recorder | None) -> None:
         self._file = path.open("a", encoding="utf-8")
         self._reach, self._looks, self._written = reach, 0, 0
         self.looked_at = 0  # the step of the last look
         self._losses: list[float] = []
-        self._spent = self._validated = -1.0
+        self._spent = spent
 
     def __call__(self, progress: Progress) -> None:
         if self._reach is not None and len(self._reach.records) > self._looks:
@@ -64,12 +64,15 @@ class _Recorder:
 
 
 @contextmanager
-def reporting(folder: Path, title: str, unit: str, *, quiet: bool, reach: Recorder | None = None) -> Iterator[Report]:
+def reporting(
+    folder: Path, title: str, unit: str, *, quiet: bool, spent: float = -1.0, reach: Recorder | None = None
+) -> Iterator[Report]:
     """A report for the training loop that records into ``folder`` and, unless quiet, shows on standard error.
 
-    ``reach`` looks at the gradients meanwhile, and what it finds is recorded and shown too.
+    ``spent`` is the share of the budget at the last record, of which a resumed run's next ones are counted. ``reach``
+    looks at the gradients meanwhile, and what it finds is recorded and shown too.
     """
-    recorder = _Recorder(folder / METRICS, reach)
+    recorder = _Recorder(folder / METRICS, spent, reach)
     try:
         with nullcontext() if reach is None else reach:
             if quiet:
@@ -173,7 +176,8 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
-def keep_until(folder: Path, step: int) -> None:
-    """Drop the records after ``step``, from which a resumed run goes on."""
-    kept = [json.dumps(record) + "\n" for record in read_metrics(folder) if record["step"] <= step]
-    write_atomically(folder / METRICS, "".join(kept).encode())
+def keep_until(folder: Path, step: int) -> int:
+    """Drop the records after ``step``, from which a resumed run goes on; the step of the last one kept, or 0."""
+    kept = [record for record in read_metrics(folder) if record["step"] <= step]
+    write_atomically(folder / METRICS, "".join(json.dumps(record) + "\n" for record in kept).encode())
+    return kept[-1]["step"] if kept else 0

@@ -38,9 +38,7 @@ class SymbolTask(Task):
         self._documents, self._bounds = data.documents, [train, train + valid]
         self.name, self.unit, self.symbols = data.name, unit, len(data.alphabet)
         self._train = [piece.x for piece in split_documents(self._documents, self._bounds, 0)[0]]
-        # Fewer rows, where there are fewer than two steps for each.
-        rows = max(1, min(config.training.batch, train // (2 * group.size)))
-        self.feed = stream_feed(self._train, rows, config, group)
+        self.feed = stream_feed(self._train, config.training.batch, config, group)
 
     @staticmethod
     def describe(data: Symbols) -> DataConfig:

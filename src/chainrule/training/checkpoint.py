@@ -1,5 +1,6 @@
 """Tensors and JSON in one safetensors file, written so that a kill at any moment leaves the last complete one."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -13,7 +14,16 @@ from chainrule.errors import RunFormatError
 
 __all__ = ["load_tensors", "load_weights", "pack", "save_tensors", "unpack", "weights_of", "write_atomically"]
 
-_KEY = "chainrule"
+_KEY, _DIGEST = "chainrule", "blake2b"
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """Of the bytes of all tensors, in the order of their names."""
+    found = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -44,7 +54,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) 
     """
     safetensors = require("safetensors.torch")
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, safetensors.save(contiguous, metadata={_KEY: json.dumps(about)}))
+    metadata = {_KEY: json.dumps(about), _DIGEST: _digest(contiguous)}
+    write_atomically(path, safetensors.save(contiguous, metadata=metadata))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -62,6 +73,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 raise RunFormatError(f"{path} was not written by chainrule. Restore the run's own file, or fit again.")
             # Copies, because matrix products of memory as the file aligns it differ in the last bit from torch's own.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if metadata.get(_DIGEST, _digest(tensors)) != _digest(tensors):
+            raise RunFormatError(
+                f"{path} has other bytes than were written to it. Restore it from a copy, or fit again."
+            )
         return tensors, json.loads(metadata[_KEY])
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing: the folder is not a complete run. Fit it again.") from error

@@ -89,6 +89,10 @@ class TrainingConfig:
             raise ArgumentError(f"bptt is {self.bptt!r}, which has no windows to be given or drawn. Leave them out.")
         if self.bptt != "full" and self.memory is not None:
             raise ArgumentError("a memory bound is for the full gradient: add bptt='full' (--bptt full).")
+        if self.bptt == "full" and self.state_dropout:
+            raise ArgumentError(
+                "state dropout forgets the state before a window, and the full gradient has no windows. Leave it out."
+            )
         if self.random_windows and self.k2 not in (None, self.k1):
             raise ArgumentError("random windows are for k1 = k2: leave k2 out, or the random windows.")
 

@@ -54,7 +54,7 @@ def estimate(
     256 256 0.000
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    before, was_training = [p.grad for p in parameters], model.training
+    before, modes = [p.grad for p in parameters], [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
@@ -76,7 +76,8 @@ def estimate(
             found.append(Lost(k1, k2, float((full - part).norm() / norm) if norm else 0.0, float(cosine)))
         return found
     finally:
-        model.train(was_training)
+        for module, was_training in modes:
+            module.training = was_training
         for parameter, gradient in zip(parameters, before, strict=True):
             parameter.grad = gradient
 

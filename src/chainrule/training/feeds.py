@@ -55,6 +55,7 @@ class StreamFeed:
         streams: of what the model predicts; their window is k1, or as long as a row for ``FullBPTT``.
         bptt: how far gradients go back; None for one window, "auto" for a window chosen by what it loses.
         state_dropout: the rate at which a row forgets its state before a chunk, and begins as a document does.
+        group: the processes that train together; the window that "auto" chooses is the first one's in all of them.
 
     >>> import numpy as np
     >>> from chainrule.models import ModelConfig, build_symbol_model
@@ -65,9 +66,14 @@ class StreamFeed:
     """
 
     def __init__(
-        self, streams: Streams, bptt: TruncatedBPTT | FullBPTT | str | None = None, *, state_dropout: float = 0.0
+        self,
+        streams: Streams,
+        bptt: TruncatedBPTT | FullBPTT | str | None = None,
+        *,
+        state_dropout: float = 0.0,
+        group: Group = ALONE,
     ) -> None:
-        self.streams, self._auto = streams, bptt == "auto"
+        self.streams, self._auto, self._group = streams, bptt == "auto", group
         self._bptt = TruncatedBPTT(streams.window) if bptt is None or isinstance(bptt, str) else bptt
         if isinstance(self._bptt, TruncatedBPTT) and streams.random_windows:
             self._bptt = TruncatedBPTT(streams.row_length)  # whatever is drawn is one window
@@ -87,7 +93,8 @@ class StreamFeed:
     def backward(self, model: nn.Module) -> tuple[float, int]:
         begins = self.streams.position[1] == 0
         if self._auto and self._chunks >= _FIRST_MEASURED and self._is_measured_now():
-            self._choose_window(model)
+            window = self._least_window(model) if self._group.leads else 0
+            self._set_window(int(self._group.sum([window])[0]))
         chunk = self.streams.read()
         x, resets, mask = chunk.y, chunk.resets, chunk.mask
         self._chunks, self._width = self._chunks + 1, x.shape[1]
@@ -115,9 +122,12 @@ class StreamFeed:
 
     def _is_measured_now(self) -> bool:
         times = self._chunks // _FIRST_MEASURED
-        return self._chunks % _FIRST_MEASURED == 0 and times & (times - 1) == 0
+        left = self.streams.row_length - self.streams.position[1]
+        # At the end of an epoch too few steps are left to tell long windows from short ones. Rows differ by one step.
+        enough_left = left >= max(2, min(_SAMPLE_STEPS, self.streams.row_length // 2))
+        return enough_left and self._chunks % _FIRST_MEASURED == 0 and times & (times - 1) == 0
 
-    def _choose_window(self, model: nn.Module) -> None:
+    def _least_window(self, model: nn.Module) -> int:
         """The shortest window that loses little of the gradient, measured on what comes next."""
         sample = self.streams.peek(_SAMPLE_STEPS)
         carry = self._place.state if self._place is not None else None
@@ -128,7 +138,7 @@ class StreamFeed:
         carry = carry.rows(rows) if carry is not None else None
         found = estimate(model, negative_log_prob, x, x, carry, windows=windows, resets=resets)
         enough = [of.k1 for of in found if of.lost <= _MAY_LOSE]
-        self._set_window(enough[0] if enough else max((k for k, _ in windows), default=_WINDOWS[0]))
+        return enough[0] if enough else max((k for k, _ in windows), default=_WINDOWS[0])
 
     def _set_window(self, window: int) -> None:
         self.streams.window = window

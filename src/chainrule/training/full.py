@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chainrule.errors import ArgumentError
 from chainrule.ops import blocks
@@ -14,8 +14,10 @@ from chainrule.training.trees import detached, differentiable, leaves_of
 
 __all__ = ["FullBPTT"]
 
+_OF_WEIGHTS = 2  # a segment's gradient of the weights, before it is added to the others, and packed weights
 _TRIAL = 2  # steps that are run to see what one takes
 _GRAPHS = 4  # a backward pass holds what its graph keeps, gradients of as much, and scratch
+_IDLE = 4  # of the memory, this part may lie idle where segments take blocks of other sizes, as with resets
 
 
 class _Kept(NamedTuple):
@@ -31,7 +33,9 @@ class FullBPTT:
 
     Parameters:
         memory: what it may take besides the model, its gradients and the sequence itself: bytes, or "256MB",
-            "1GiB"; None for no bound, when nothing is run twice.
+            "1GiB"; None for no bound, when nothing is run twice. Recurrent and dilated networks keep to it. The
+            scratch of convolutions with many taps comes on top: an AR(64) of 90 symbols took 26 MB where 16 were
+            given, and 87 of 64.
 
     Raises:
         ArgumentError: memory is no size.
@@ -72,14 +76,19 @@ class FullBPTT:
 
         Raises:
             ShapeError: x, y, resets and mask do not go together.
-            ArgumentError: the memory is too small for one step; model or loss give something else.
+            ArgumentError: the memory is too small for one step, or not the CPU's; model or loss give something else.
         """
         check_steps(x, y, resets, mask)
         if mask is not None and not mask.any():
             raise ArgumentError("the mask has no step whose loss counts; expected at least one.")
+        if self.memory is not None and x.device.type != "cpu":
+            raise ArgumentError(f"x is on {x.device}; a bounded memory is for the CPU, whose random numbers are kept.")
         sequence = _Sequence(model, loss, x, y, resets, mask, scale)
         chosen = Plan(x.shape[1], 1, 0) if self.memory is None else self.plan(model, loss, x, y, state, resets=resets)
-        return sequence.back(chosen, state)
+        if self.memory is None:
+            return sequence.back(chosen, state)
+        with blocks.idle_at_most(self.memory // _IDLE):
+            return sequence.back(chosen, state)
 
     def plan(
         self, model: Model, loss: Loss, x: Tensor, y: Tensor, state: Any = None, *, resets: Tensor | None = None
@@ -97,9 +106,10 @@ class FullBPTT:
         )
         torch.set_rng_state(random)
         a_step = (more - some) / few if steps > 1 else some
-        always = max(0, some - int(few * a_step))
+        learned = sum(p.nbytes for p in model.parameters()) if isinstance(model, nn.Module) else 0
+        always = max(0, some - int(few * a_step)) + _OF_WEIGHTS * learned
         kept = sum(leaf.nbytes for leaf in leaves_of(after)) + random.nbytes
-        return plan(steps, self.memory - always, _GRAPHS * a_step, kept)
+        return plan(steps, self.memory, _GRAPHS * a_step, kept, always)
 
 
 class _Sequence:

@@ -93,7 +93,14 @@ def processes() -> Iterator[Group]:
         return
     joined_here = not distributed.is_initialized()
     if joined_here:
-        distributed.init_process_group("gloo")
+        try:
+            distributed.init_process_group("gloo")
+        except (ValueError, RuntimeError) as error:
+            raise ProcessError(
+                f"WORLD_SIZE is {size}, so this should be one of {size} processes, and the others cannot be joined "
+                f"({str(error).splitlines()[0]}). Start them with torchrun --nproc-per-node {size} -m chainrule, or "
+                "unset WORLD_SIZE."
+            ) from error
     try:
         yield Group(distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -150,7 +150,8 @@ class _Trainer:
             try:
                 self.report(progress)
             except BaseException:
-                self.save()
+                if self.group.size == 1:  # the others are in their next step by now, and would not help to save
+                    self.save()
                 raise
         if stopped:
             # Without validating: that would take its time, and give a resumed run a choice that others do not have.
@@ -177,16 +178,16 @@ class _Trainer:
         progress, began = self.progress, time.monotonic()
         self.optimiser.zero_grad(set_to_none=True)
         self.model.train()
-        total, count = 0.0, 0
+        total, count, scale = 0.0, 0, 0.0
         for _ in range(self.config.accumulate):
             loss, steps = self.feed.backward(self.model)
-            total, count = total + loss * steps, count + steps
+            total, count, scale = total + loss * steps, count + steps, scale + self.feed.rate
         total, counted = self.group.sum([total, count])
         self.group.sum_gradients(self.model)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         torch._foreach_div_(gradients, counted)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate(progress.step, progress.spent) * self.feed.rate
+            group["lr"] = self.config.rate(progress.step, progress.spent) * scale / self.config.accumulate
         if self.config.clip_value is not None:
             nn.utils.clip_grad_value_(self.model.parameters(), self.config.clip_value)
         total_norm = nn.utils.get_total_norm(gradients)

@@ -36,10 +36,11 @@ class Plan:
         )
 
 
-def plan(steps: int, memory: int, step_bytes: float, state_bytes: int) -> Plan:
+def plan(steps: int, memory: int, step_bytes: float, state_bytes: int, always: int = 0) -> Plan:
     """The plan that keeps ``steps`` within ``memory`` bytes.
 
-    step_bytes: what a step's graph and its backward pass take. state_bytes: what one kept state takes.
+    step_bytes: what a step's graph and its backward pass take. state_bytes: what one kept state takes. always: what
+    any number of steps takes besides.
 
     The longest segments that leave room for all the states between them are run forward twice: as in the square-root
     rule of Chen et al. (2016), with sqrt(steps) segments where memory is least. Where even that does not fit, half of
@@ -51,12 +52,13 @@ def plan(steps: int, memory: int, step_bytes: float, state_bytes: int) -> Plan:
     >>> print(plan(steps=1_000_000, memory=64_000_000, step_bytes=6000, state_bytes=300))
     94 segments of 10,660 steps, 93 states kept between them; every step is run forward 1.99 times
     """
-    least = math.ceil(step_bytes + 2 * state_bytes)
+    least = math.ceil(step_bytes + 2 * state_bytes) + always
     if memory < least:
         raise ArgumentError(
             f"a memory of {memory:,} bytes is too small for one step of this model and batch: that takes about "
             f"{least:,}. Expected more memory, or fewer rows."
         )
+    memory -= always
     if steps * step_bytes <= memory:
         return Plan(steps, 1, 0)
     # length * step_bytes + steps / length * state_bytes = memory

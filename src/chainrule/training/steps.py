@@ -22,7 +22,15 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def run(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> tuple[Any, Any]:
     """The outputs of steps x, and the state after them."""
-    found = model(x, state) if resets is None else model(x, state, resets=resets)
+    try:
+        found = model(x, state) if resets is None else model(x, state, resets=resets)
+    except TypeError as error:
+        if resets is None or "resets" not in str(error):
+            raise
+        raise ArgumentError(
+            "documents start inside this chunk, and the model takes no resets. Give it such an argument, for the state "
+            "to start afresh where it is True (chainrule.nn's layers have one), or call without resets."
+        ) from error
     if isinstance(found, tuple) and len(found) == 2:
         return found
     raise ArgumentError(

@@ -59,7 +59,7 @@ class Streams:
 
     Raises:
         ArgumentError: an argument is out of its range.
-        ShapeError: documents that are no numbers, or are not alike.
+        ShapeError: documents are no arrays of numbers, or of several kinds.
         TooShortError: there are fewer than two steps for each row.
 
     >>> streams = Streams([np.arange(5), np.arange(5, 8)], batch=2, window=3)
@@ -180,15 +180,20 @@ class Streams:
 
 
 def _arrays(documents: Sequence[NDArray[Any] | Tensor]) -> list[NDArray[Any]]:
-    """The documents that have steps, as arrays of the same kind."""
+    """The documents that have steps, as arrays; refused are those that are no numbers, or not like the first one."""
     arrays = [document if isinstance(document, np.ndarray) else np.asarray(document) for document in documents]
-    kinds = {(array.dtype, array.shape[1:]) if array.ndim else None for array in arrays if array.size}
-    if len(kinds) > 1 or not all(kind is not None and kind[0].kind in "iuf" for kind in kinds):
-        got = ", ".join(sorted({f"{array.dtype} {array.shape}" for array in arrays})[:3])
-        raise ShapeError(
-            "documents must be arrays of numbers, (T, ...) each, alike in dtype and in the rest of their shape; "
-            f"got {got}."
-        )
+    first = next((array for array in arrays if array.size), None)
+    for n, array in enumerate(arrays):
+        if array.ndim == 0 or array.dtype.kind not in "buif":
+            raise ShapeError(
+                f"document {n} is no array of steps (T, ...) of numbers: got shape {array.shape} and dtype "
+                f"{array.dtype}. Expected arrays, as numpy.asarray or numpy.memmap make them, or tensors."
+            )
+        if first is not None and array.size and (array.dtype, array.shape[1:]) != (first.dtype, first.shape[1:]):
+            raise ShapeError(
+                f"document {n} has steps of shape {array.shape[1:]} and dtype {array.dtype}, and one before of "
+                f"{first.shape[1:]} and {first.dtype}; expected the same of all."
+            )
     return [array for array in arrays if array.size]
 
 
