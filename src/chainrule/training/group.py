@@ -5,6 +5,7 @@ the same everywhere. Rank 0 alone writes.
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,6 +15,9 @@ from torch import Tensor, distributed, nn
 from chainrule.errors import ProcessError
 
 __all__ = ["ALONE", "Group", "processes"]
+
+
+_LEAVE = 0.1  # seconds: gloo's threads let their last tensor go a moment after it is done, and abort without a Python
 
 
 class Group:
@@ -105,4 +109,5 @@ def processes() -> Iterator[Group]:
         yield Group(distributed.get_rank(), distributed.get_world_size())
     finally:
         if joined_here:
+            time.sleep(_LEAVE)
             distributed.destroy_process_group()
