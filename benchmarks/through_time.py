@@ -241,9 +241,9 @@ def _loop(*, quick: bool) -> Row:
             ends.append(time.perf_counter())
         steps["bare"] += [after - before for before, after in pairwise(ends)]
 
-    for _ in range(4 if quick else 12):
-        by_train(40)
-        bare(40)
+    for _ in range(2 if quick else 5):
+        by_train(200)
+        bare(200)
     # medians leave out the steps at which train() writes its checkpoints, twenty in a budget of any length
     ours, plain = (statistics.median(taken) for taken in steps.values())
     took = f"{ours / plain - 1:+.1%} ({1e3 * ours:.2f} ms; {1e3 * plain:.2f} ms a step)"

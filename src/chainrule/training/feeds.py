@@ -108,7 +108,14 @@ class StreamFeed:
             resets = forget
         count = int(mask.sum())
         loss, self._place = self._bptt(
-            model, negative_log_prob, x, x, self._place, resets=resets, mask=mask, scale=float(count)
+            model,
+            negative_log_prob,
+            x,
+            x,
+            self._place,
+            resets=resets,
+            mask=None if count == mask.numel() else mask,
+            scale=float(count),
         )
         if self.streams.position[1] == 0:
             self._place = None

@@ -132,8 +132,11 @@ class Streams:
         mask = np.ones((self.rows, width), dtype=np.bool_)
         for row, (first, last) in enumerate(zip(self._first, self._last, strict=True)):
             begin, end = first + self._at, min(first + self._at + width, last)
-            self._copy(begin, end, x[row], y[row], starts[row])
-            mask[row, end - begin :] = False
+            x[row, 0] = self._copy(begin, end, y[row], starts[row])
+            if end - begin < width:
+                mask[row, end - begin :] = False
+        x[:, 1:] = y[:, :-1]
+        x[starts | ~mask] = 0
         self._at, self._index = self._at + width, self._index + 1
         if self._index % _FORGET == 0:
             _forget(self._documents)
@@ -152,20 +155,23 @@ class Streams:
             self.window, self.random_windows = window, is_random
             self.seek(*position)
 
-    def _copy(self, begin: int, end: int, x: NDArray[Any], y: NDArray[Any], starts: NDArray[np.bool_]) -> None:
-        """Fill a row with the steps from begin to end, counted over all documents in this epoch's order."""
-        at, place = 0, bisect_right(self._ends, begin)
+    def _copy(self, begin: int, end: int, y: NDArray[Any], starts: NDArray[np.bool_]) -> Any:
+        """Fill a row with the steps from begin to end, counted over all documents in this epoch's order.
+
+        What is returned is the step before them, zero where a document starts.
+        """
+        at, place, before = 0, bisect_right(self._ends, begin), 0
         while begin < end:
             first = self._ends[place - 1] if place else 0
             document, n = self._documents[self._order[place]], min(end, self._ends[place]) - begin
             inside = begin - first
             y[at : at + n] = document[inside : inside + n]
-            x[at + 1 : at + n] = y[at : at + n - 1]
             if inside:
-                x[at] = document[inside - 1]
+                before = document[inside - 1]
             else:
                 starts[at] = True
             at, begin, place = at + n, begin + n, place + 1
+        return before
 
     def _next_window(self) -> int:
         if not self.random_windows:

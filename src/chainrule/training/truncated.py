@@ -121,7 +121,8 @@ class TruncatedBPTT:
         inner = x.shape[1] - (self.k2 - self.k1) % self.k1
         if self.k1 == self.k2 or inner in (0, x.shape[1]) or inner < 0:
             output, end = run(model, x, start, resets)
-            pieces: tuple[Piece, ...] = (Piece(x, resets, detached(place.state)),)
+            again = self.k1 < self.k2
+            pieces: tuple[Piece, ...] = (Piece(x, resets, detached(place.state)),) if again else ()
         else:
             first, middle = run(model, x[:, :inner], start, _cut(resets, None, inner))
             second, end = run(model, x[:, inner:], middle, _cut(resets, inner, None))
