@@ -9,23 +9,9 @@ from torch import Tensor, nn
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.scans import ALL, Back, Scan
 from chainrule.nn.recurrence_options import Optioned
-from chainrule.ops.recurrence.reference import State, Weights
+from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights
 
-__all__ = ["WEIGHTS", "Backs", "Stack", "stack_of"]
-
-WEIGHTS = {
-    "W_ih": "weight_ih",
-    "W_hh": "weight_hh",
-    "b_ih": "bias_ih",
-    "b_hh": "bias_hh",
-    "W_hr": "weight_hr",
-    "g_ih": "weight_ln_ih",
-    "g_hh": "weight_ln_hh",
-    "g_c": "weight_ln_c",
-    "b_c": "bias_ln_c",
-    "p": "weight_peep",
-}
-"""The derivation's symbols, and how the layers' parameters are called."""
+__all__ = ["Backs", "Stack", "stack_of"]
 
 Backs = list[list[Back]]
 """Backward passes by layer and direction."""

@@ -17,10 +17,10 @@ from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed, to_numpy
 from chainrule.lens.scans import Back, Scan
 from chainrule.lens.showing import BLACK, BLUE, VERMILLION, Shown, Table, axes_on, title
-from chainrule.lens.stack import WEIGHTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+from chainrule.ops.recurrence.reference import WEIGHTS
 
 __all__ = ["Term", "term_of"]
 

@@ -19,13 +19,14 @@ from chainrule.lens.mapping import map_of, targets_of
 from chainrule.lens.reach import Reach
 from chainrule.lens.scans import Back, Scan
 from chainrule.lens.showing import Shown, Table, number
-from chainrule.lens.stack import WEIGHTS, Stack
+from chainrule.lens.stack import Stack
 from chainrule.lens.steps import Steps
 from chainrule.lens.terms import Term, term_of
 from chainrule.lens.truncation import Truncation, truncation_of
 from chainrule.lens.windows import ThroughWindow
 from chainrule.models import ConditionalModel
 from chainrule.ops.arguments import as_int
+from chainrule.ops.recurrence.reference import WEIGHTS
 from chainrule.ops.recurrence.trace import GATES
 
 if TYPE_CHECKING:

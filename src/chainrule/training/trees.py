@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-__all__ = ["detached", "differentiable", "leaves_of", "replaced"]
+__all__ = ["detached", "differentiable", "leaves_of"]
 
 
 def leaves_of(state: Any) -> list[Tensor]:
@@ -26,9 +26,3 @@ def detached(state: Any) -> Any:
 def differentiable(state: Any) -> Any:
     """The same state, cut from the graph, as a new beginning that gradients are collected at."""
     return pytree.tree_map_only(Tensor, lambda s: s.detach().requires_grad_(s.is_floating_point()), state)
-
-
-def replaced(state: Any, leaves: list[Tensor]) -> Any:
-    """The state with other tensors in the order of ``leaves_of``."""
-    found = iter(leaves)
-    return pytree.tree_map_only(Tensor, lambda _: next(found), state)

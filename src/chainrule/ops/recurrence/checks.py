@@ -9,24 +9,11 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops import arguments
 from chainrule.ops.arguments import as_lengths, occurs
-from chainrule.ops.recurrence.reference import State, Weights, Zoneout
+from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
 
 __all__ = ["check_tensors", "checked_lengths", "checked_resets", "checked_state", "checked_zoneout"]
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-_NAMES = {
-    "W_ih": "weight_ih",
-    "W_hh": "weight_hh",
-    "b_ih": "bias_ih",
-    "b_hh": "bias_hh",
-    "W_hr": "weight_hr",
-    "g_ih": "weight_ln_ih",
-    "g_hh": "weight_ln_hh",
-    "g_c": "weight_ln_c",
-    "b_c": "bias_ln_c",
-    "p": "weight_peep",
-}
-"""The arguments that the user knows the weights by."""
 
 
 def check_tensors(x: Tensor, states: dict[str, Tensor | None], weights: Weights, resets: Tensor | None) -> None:
@@ -34,7 +21,7 @@ def check_tensors(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     optional = (*weights[2:], resets, *states.values())
     if all(isinstance(t, Tensor) for t in (x, *weights[:2], *(t for t in optional if t is not None))):
         return
-    named: dict[str, object] = dict(zip(_NAMES.values(), weights, strict=True))
+    named: dict[str, object] = dict(zip(WEIGHTS.values(), weights, strict=True))
     required = {name: named.pop(name) for name in ("weight_ih", "weight_hh")}
     arguments.check_tensors({"x": x, **required}, {**named, "resets": resets, **states})
 
@@ -59,7 +46,7 @@ def checked_state(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     _expect("x", x, (B, T, I), W_ih)
     shapes: tuple[tuple[int, ...], ...]
     shapes = ((rows, I), (rows, P), (rows,), (rows,), (P, H), (rows,), (rows,), (H,), (H,), (3 * H,))
-    for name, tensor, shape in zip(_NAMES.values(), weights, shapes, strict=True):
+    for name, tensor, shape in zip(WEIGHTS.values(), weights, shapes, strict=True):
         if tensor is not None:
             _expect(name, tensor, shape, W_ih)
     widths = {"h_0": P, "c_0": H}
@@ -76,7 +63,7 @@ def _check_company(weights: Weights, has_c: bool) -> None:
     fields = ("g_ih", "g_hh", "g_c", "b_c") if has_c else ("g_ih", "g_hh")
     given = [getattr(weights, field) is not None for field in fields]
     if any(given) and not all(given):
-        names = [_NAMES[field] for field in fields]
+        names = [WEIGHTS[field] for field in fields]
         missing = [name for name, is_given in zip(names, given, strict=True) if not is_given]
         raise ArgumentError(f"layer normalisation needs {', '.join(names)} together; missing: {', '.join(missing)}.")
 

@@ -10,7 +10,7 @@ from torch.nn.functional import linear
 
 from chainrule.ops.recurrence.trace import Trace
 
-__all__ = ["CELLS", "EPSILON", "State", "Weights", "Zoneout", "gru", "lstm", "rnn_relu", "rnn_tanh", "scan"]
+__all__ = ["CELLS", "EPSILON", "WEIGHTS", "State", "Weights", "Zoneout", "gru", "lstm", "rnn_relu", "rnn_tanh", "scan"]
 
 EPSILON = 1e-5  # in the layer normalisation, as in torch.nn.LayerNorm
 
@@ -37,6 +37,21 @@ class Weights(NamedTuple):
     g_c: Tensor | None = None  # (H,), that of the LSTM's c
     b_c: Tensor | None = None  # (H,), and its offset
     p: Tensor | None = None  # (3H,), the LSTM's peepholes (i, f, o)
+
+
+WEIGHTS = {
+    "W_ih": "weight_ih",
+    "W_hh": "weight_hh",
+    "b_ih": "bias_ih",
+    "b_hh": "bias_hh",
+    "W_hr": "weight_hr",
+    "g_ih": "weight_ln_ih",
+    "g_hh": "weight_ln_hh",
+    "g_c": "weight_ln_c",
+    "b_c": "bias_ln_c",
+    "p": "weight_peep",
+}
+"""The derivation's symbols, and the arguments that users know the weights by."""
 
 
 def normalised(v: Tensor, gain: Tensor) -> Tensor:
