@@ -1,6 +1,6 @@
 """What truncation costs: the share of the full gradient that does not come through a window."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +70,9 @@ def estimate(
                     share = x[:, part].shape[1] / x.shape[1]
                     _, place = bptt(model, loss, x[:, part], y[:, part], place, resets=of_part, scale=share)
 
-            part = _gradient(parameters, chunks)
-            norm = full.norm()
-            cosine = torch.nn.functional.cosine_similarity(full, part, dim=0)
-            found.append(Lost(k1, k2, float((full - part).norm() / norm) if norm else 0.0, float(cosine)))
+            truncated, norm = _gradient(parameters, chunks), full.norm()
+            cosine = torch.nn.functional.cosine_similarity(full, truncated, dim=0)
+            found.append(Lost(k1, k2, float((full - truncated).norm() / norm) if norm else 0.0, float(cosine)))
         return found
     finally:
         for module, was_training in modes:
@@ -82,7 +81,7 @@ def estimate(
             parameter.grad = gradient
 
 
-def _gradient(parameters: list[nn.Parameter], send_back: Any) -> Tensor:
+def _gradient(parameters: list[nn.Parameter], send_back: Callable[[], object]) -> Tensor:
     for parameter in parameters:
         parameter.grad = None
     send_back()

@@ -20,7 +20,7 @@ __all__ = ["Batch", "Feed", "LabelledFeed", "StreamFeed"]
 Batch = Callable[[Tensor], tuple[tuple[Tensor, ...], Tensor]]
 """From the numbers of some examples to a model's arguments and the labels."""
 
-_WINDOWS = (16, 32, 64, 128, 256)  # that "auto" chooses from; it begins with the one in the middle
+_WINDOWS = (16, 32, 64, 128, 256)  # that "auto" chooses from; it begins with that of the streams
 _SAMPLE_ROWS, _SAMPLE_STEPS = 8, 512  # that it measures on
 _MAY_LOSE = 0.05  # of the gradient's norm
 _FEW = 4  # steps that show what one takes
@@ -92,7 +92,7 @@ class StreamFeed:
 
     def backward(self, model: nn.Module) -> tuple[float, int]:
         begins = self.streams.position[1] == 0
-        if self._auto and self._chunks >= _FIRST_MEASURED and self._is_measured_now():
+        if self._auto and self._is_measured_now():
             window = self._least_window(model) if self._group.leads else 0
             self._set_window(int(self._group.sum([window])[0]))
         chunk = self.streams.read()
@@ -132,7 +132,7 @@ class StreamFeed:
         left = self.streams.row_length - self.streams.position[1]
         # At the end of an epoch too few steps are left to tell long windows from short ones. Rows differ by one step.
         enough_left = left >= max(2, min(_SAMPLE_STEPS, self.streams.row_length // 2))
-        return enough_left and self._chunks % _FIRST_MEASURED == 0 and times & (times - 1) == 0
+        return enough_left and self._chunks % _FIRST_MEASURED == 0 and times > 0 and times & (times - 1) == 0
 
     def _least_window(self, model: nn.Module) -> int:
         """The shortest window that loses little of the gradient, measured on what comes next."""
@@ -203,6 +203,8 @@ class LabelledFeed:
     [4, 4, 2, 4]
     """
 
+    rate = 1.0
+
     def __init__(self, examples: int, batch: int, batch_of: Batch, seed: int, group: Group = ALONE) -> None:
         self.examples = examples
         self.batch = batch
@@ -211,8 +213,6 @@ class LabelledFeed:
         self._seed = seed
         self._epoch = 0
         self._next = 0
-
-    rate = 1.0
 
     def backward(self, model: nn.Module) -> tuple[float, int]:
         order = torch.randperm(self.examples, generator=torch.Generator().manual_seed(self._seed + self._epoch))

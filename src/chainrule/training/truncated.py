@@ -119,10 +119,9 @@ class TruncatedBPTT:
         start = place.state if not place.past else _again(model, place.past)
         # the state that a later chunk starts from again lies inside this one where k1 does not divide k2
         inner = x.shape[1] - (self.k2 - self.k1) % self.k1
-        if self.k1 == self.k2 or inner in (0, x.shape[1]) or inner < 0:
+        if inner <= 0 or inner == x.shape[1]:
             output, end = run(model, x, start, resets)
-            again = self.k1 < self.k2
-            pieces: tuple[Piece, ...] = (Piece(x, resets, detached(place.state)),) if again else ()
+            pieces: tuple[Piece, ...] = (Piece(x, resets, detached(place.state)),) if self.k1 < self.k2 else ()
         else:
             first, middle = run(model, x[:, :inner], start, _cut(resets, None, inner))
             second, end = run(model, x[:, inner:], middle, _cut(resets, inner, None))
