@@ -1,6 +1,9 @@
 """Progress: strict JSON records, plain lines in a pipe, silence when asked, a bar on a terminal."""
 
+import io
 import json
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +103,30 @@ def test_quiet_records_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureF
         report(spent(100))
     assert capsys.readouterr() == ("", "")
     assert len(read_metrics(tmp_path)) == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("title", "shown"), [("gru of x", "gru of x"), ("gru of words.txt", "gru of wo…")])
+@pytest.mark.parametrize("columns", [80, 40])
+def test_on_a_terminal_the_title_gives_way_to_the_bar_and_the_numbers(
+    title: str, shown: str, columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with reporting(tmp_path, title, "character", quiet=False) as report:
+        report(spent(100, validation=1.25))
+    last = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()).strip())[-1]
+    if columns == 80:
+        assert last.rstrip() == f"{shown} ━━━━━━━━━━ 100% loss 2.000 held out 1.250, 80 characters/s, 0:00 left"
+    else:
+        assert "loss 2.000 held out 1.250" in last
+    assert len(last) <= columns
 
 
 def test_a_run_without_metrics_has_no_records(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ METRICS = "metrics.jsonl"
 _Show = Callable[[Progress, str], None]  # and how far gradients reach, in words
 _RECORDS = 200  # in a budget
 _LINES = 10
-_TITLE = 24  # letters, so that numbers fit beside it in 80 columns
+_WIDTH = 10  # of a bar, in columns
 
 
 class _Recorder:
@@ -117,21 +117,28 @@ def _horizon(reach: Recorder | None) -> str:
 @contextmanager
 def _bar(title: str, unit: str) -> Iterator[_Show]:
     rich, console = require("rich.progress"), require("rich.console").Console(stderr=True)
-    # On a narrow terminal the bar shrinks and then the title is cut; the numbers stay whole.
-    whole, cut = (require("rich.table").Column(no_wrap=True, overflow=how) for how in ("crop", "ellipsis"))
+    whole = require("rich.table").Column(no_wrap=True, overflow="crop")
     columns = [
-        rich.TextColumn("{task.description}", markup=False, table_column=cut),
-        rich.BarColumn(bar_width=16),
+        rich.TextColumn("{task.description}", markup=False, table_column=whole),
+        rich.BarColumn(bar_width=_WIDTH, table_column=whole),
         rich.TaskProgressColumn(),
         rich.TextColumn("{task.fields[numbers]}", markup=False, table_column=whole),
     ]
     with rich.Progress(*columns, console=console) as bar:
-        task = bar.add_task(title[:_TITLE], total=1.0, numbers="")
+        task = bar.add_task(_cut(title, console.width), total=1.0, numbers="")
 
         def show(progress: Progress, horizon: str) -> None:
-            bar.update(task, completed=min(progress.spent, 1.0), numbers=_numbers(progress, unit, horizon))
+            numbers = _numbers(progress, unit, horizon)
+            room = console.width - len(numbers)
+            bar.update(task, description=_cut(title, room), completed=min(progress.spent, 1.0), numbers=numbers)
 
         yield show
+
+
+def _cut(title: str, room: int) -> str:
+    """What of the title fits beside the bar, its percentage and the gaps: it alone gives way to the numbers."""
+    room = max(room - _WIDTH - len(" 100%  "), 0)
+    return title if len(title) <= room else title[: room - 1] + "…" if room else ""
 
 
 @contextmanager
