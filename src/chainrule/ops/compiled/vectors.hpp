@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace chainrule::LEVEL {
 
@@ -57,6 +58,15 @@ template <class S> inline Vector<S> load(const S* p, int n) {
 template <class S> inline void store(S* p, Vector<S> v, int n) {
     if (n == lanes<S>) return store(p, v);
     for (int i = 0; i < n; ++i) p[i] = v[i];
+}
+
+// The sum of all lanes, halves upon each other: i-th to (i ^ half)-th, so that in the end each has it.
+template <class S, int half, int... i> inline S lanes_total(Vector<S> v, std::integer_sequence<int, i...> all) {
+    if constexpr (half == 0) return v[0];
+    else return lanes_total<S, half / 2>(v + __builtin_shufflevector(v, v, (i ^ half)...), all);
+}
+template <class S> inline S lanes_total(Vector<S> v) {
+    return lanes_total<S, lanes<S> / 2>(v, std::make_integer_sequence<int, lanes<S>>());
 }
 
 template <class To, class From> inline To bits(From from) {

@@ -38,9 +38,11 @@ template <class C, class S> struct Backward : Pass<C, S> {
           made(arena.take(optioned<C> ? B * stride : 0)), dv(arena.take(optioned<C> ? B * stride : 0)),
           sums(arena.take(optioned<C> ? sums_rows * sums_size : 0)) {}
 
-    // Chunks as large as the cache that is shared may hold of d: the fewer there are, the fewer times threads meet.
+    // Chunks as large as the cache that is shared may hold of d: the fewer there are, the fewer times threads meet. Beside
+    // d_x, d_h and v, which one pass writes and the next reads, d has to stay in a thread's own.
     static int64_t rows_of(const Call& call) {
-        const int64_t rows = (int64_t(1) << 20) / (C::wide * call.H);
+        const int64_t held = int64_t(1) << (call.g_hh ? 17 : 20);
+        const int64_t rows = held / (C::wide * call.H);
         return rows < chunk_rows ? chunk_rows : rows > 4 * chunk_rows ? 4 * chunk_rows : rows;
     }
 
@@ -196,10 +198,9 @@ template <class C, class S> struct Backward : Pass<C, S> {
             outer(chunk, share, of_h() + k * H, h, H, gate, call.dW_hh, first);
             sum(chunk, share, d + (C::dgx + k) * H, k, call.db_ih, first);
             sum(chunk, share, d + k * H, gate, call.db_hh, first);
-            if constexpr (optioned<C>) {
-                sum_of_products(chunk, share, d + (C::dgx + k) * H, chunk.of.v_x, k, call.dg_ih, first);
-                sum_of_products(chunk, share, d + k * H, chunk.of.v_h, gate, call.dg_hh, first);
-            }
+        }
+        if constexpr (optioned<C>) {
+            if (call.g_ih) gains_backward(chunk, share, first);
         }
     }
 
@@ -228,16 +229,27 @@ template <class C, class S> struct Backward : Pass<C, S> {
             for (int64_t j = share.begin; j < share.end; ++j) db[j] += columns[n * wide + j];
     }
 
-    // The gain's: of the gate, v is a row's part.
-    void sum_of_products(const Chunk<S>& chunk, Share share, const S* columns, const S* v, int gate, void* to,
-                         bool first) const {
-        if (!to) return;
-        S* dg = this->numbers(to) + gate * H;
-        if (first) clear(dg + share.begin, share.size());
-        for (int64_t n = 0; n < chunk.rows; ++n)
-            if (call.live(n % B, chunk.begin + n / B))
-                for (int64_t j = share.begin; j < share.end; ++j)
-                    dg[j] += columns[n * wide + j] * v[(n * G + gate) * H + j];
+    // dg_ih += sum of dgx v_x, dg_hh += sum of dgh v_h: row by row, as v lies in memory.
+    void gains_backward(const Chunk<S>& chunk, Share share, bool first) const {
+        for (int k = 0; first && k < G; ++k)
+            for (void* to : {call.dg_ih, call.dg_hh}) clear(this->numbers(to, k * H + share.begin), share.size());
+        for (int64_t t = chunk.begin, n = 0; t < chunk.end; ++t) {
+            for (int64_t b = 0; b < B; ++b, ++n) {
+                if (!call.live(b, t)) continue;
+                for (int k = 0; k < G; ++k) {
+                    const int64_t at_x = k * H + share.begin, at_h = C::dgh_gate(k) * H + share.begin;
+                    const S *d_row = d + n * wide + at_x, *v_x = chunk.of.v_x + n * G * H, *v_h = chunk.of.v_h + n * G * H;
+                    const auto add = [&](void* to, int64_t at, const S* dg, const S* v) {
+                        S* sum = this->numbers(to, at);
+                        each_vector<S>(share.size(), [&](int, int64_t j, int m) {
+                            store(sum + j, load(sum + j, m) + load(dg + j, m) * load(v + at + j, m), m);
+                        });
+                    };
+                    add(call.dg_ih, at_x, d_row + C::dgx * H, v_x);
+                    add(call.dg_hh, at_h, d_row, v_h);
+                }
+            }
+        }
     }
 
     // A step of padding; `kept` counts the rows of the call, n those of the chunk.

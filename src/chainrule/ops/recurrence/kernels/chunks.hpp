@@ -133,7 +133,7 @@ template <class C, class S> struct Inputs : Pass<C, S> {
         S *v = chunk.of.v_x + n * G * H, *gx = chunk.of.gates + n * G * H;
         chunk.of.inverse_x[n] = normalise(v, G * H);
         const S *gain = this->numbers(call.g_ih), *b = this->numbers(call.b_ih);
-        each_vector<S>(G * H, [&](int64_t j, int k) {
+        each_vector<S>(G * H, [&](int, int64_t j, int k) __attribute__((always_inline)) {
             const Vector<S> scaled = load(v + j, k) * load(gain + j, k);
             store(gx + j, b ? scaled + load(b + j, k) : scaled, k);
         });

@@ -9,21 +9,25 @@ namespace chainrule::LEVEL {
 
 template <class S> inline constexpr S epsilon = S(1e-5);
 
-// Calls each(j, n) for the vectors of a row: at j, of which n lanes are real.
-template <class S, class Each> void each_vector(int64_t size, Each each) {
+inline constexpr int ways = 4;  // sums side by side, as one alone waits for each addition
+
+// Calls each(way, j, n) for the vectors of a row: at j, of which n lanes are real, with neighbours on different ways.
+template <class S, class Each> [[gnu::always_inline]] inline void each_vector(int64_t size, Each each) {
     int64_t j = 0;
-    for (; j + lanes<S> <= size; j += lanes<S>) each(j, lanes<S>);
-    if (j < size) each(j, int(size - j));
+    for (; j + ways * lanes<S> <= size; j += ways * lanes<S>)
+        for (int way = 0; way < ways; ++way) each(way, j + way * lanes<S>, lanes<S>);
+    for (; j + lanes<S> <= size; j += lanes<S>) each(0, j, lanes<S>);
+    if (j < size) each(0, j, int(size - j));
 }
 
-template <class S> S total(Vector<S> v) {
-    S sum = 0;
-    for (int i = 0; i < lanes<S>; ++i) sum += v[i];
-    return sum;
+// The sum of all lanes of all ways.
+template <class S> S total(const Vector<S> (&v)[ways]) {
+    return lanes_total<S>((v[0] + v[1]) + (v[2] + v[3]));
 }
 
 // The first n lanes; the others are zero, as a load leaves them.
-template <class S> Vector<S> first(Vector<S> v, int n) {
+template <class S> [[gnu::always_inline]] inline Vector<S> first(Vector<S> v, int n) {
+    if (n == lanes<S>) return v;
     for (int i = n; i < lanes<S>; ++i) v[i] = 0;
     return v;
 }
@@ -31,12 +35,15 @@ template <class S> Vector<S> first(Vector<S> v, int n) {
 template <class S> struct Moments {
     S mean, inverse;  // 1 / s
     Moments(const S* v, int64_t size) {
-        Vector<S> sum{}, squares{};
-        each_vector<S>(size, [&](int64_t j, int n) { sum += load(v + j, n); });
-        mean = total<S>(sum) / S(size);
-        each_vector<S>(size, [&](int64_t j, int n) {
-            const Vector<S> centred = first<S>(load(v + j, n) - mean, n);
-            squares += centred * centred;
+        Vector<S> sums[ways]{}, squares[ways]{};
+        each_vector<S>(size, [&](int way, int64_t j, int n) __attribute__((always_inline)) {
+            sums[way] += load(v + j, n);
+        });
+        mean = total<S>(sums) / S(size);
+        const Vector<S> centre = spread(mean);
+        each_vector<S>(size, [&](int way, int64_t j, int n) __attribute__((always_inline)) {
+            const Vector<S> centred = first<S>(load(v + j, n) - centre, n);
+            squares[way] += centred * centred;
         });
         inverse = 1 / std::sqrt(total<S>(squares) / S(size) + epsilon<S>);
     }
@@ -45,7 +52,7 @@ template <class S> struct Moments {
 // v^ in the place of v; returns 1 / s.
 template <class S> S normalise(S* v, int64_t size) {
     const Moments<S> moments(v, size);
-    each_vector<S>(size, [&](int64_t j, int n) {
+    each_vector<S>(size, [&](int, int64_t j, int n) __attribute__((always_inline)) {
         store(v + j, (load(v + j, n) - moments.mean) * moments.inverse, n);
     });
     return moments.inverse;
@@ -53,16 +60,19 @@ template <class S> S normalise(S* v, int64_t size) {
 
 // The part of dv^ that v^ does not follow: the means of dv^ and of dv^ v^, gathered a vector at a time.
 template <class S> struct Fixed {
-    Vector<S> sum{}, product{};
-    void add(Vector<S> d, Vector<S> v) {
-        sum += d;
-        product += d * v;
+    Vector<S> sums[ways]{}, products[ways]{};
+    S sum, product;
+    [[gnu::always_inline]] void add(int way, Vector<S> d, Vector<S> v) {
+        sums[way] += d;
+        products[way] += d * v;
     }
     void close(int64_t size) {
-        sum = spread(total<S>(sum) / S(size));
-        product = spread(total<S>(product) / S(size));
+        sum = total<S>(sums) / S(size);
+        product = total<S>(products) / S(size);
     }
-    Vector<S> backward(Vector<S> d, Vector<S> v, S inverse) const { return inverse * (d - sum - v * product); }
+    [[gnu::always_inline]] Vector<S> backward(Vector<S> d, Vector<S> v, S inverse) const {
+        return inverse * (d - sum - v * product);
+    }
 };
 
 }  // namespace chainrule::LEVEL

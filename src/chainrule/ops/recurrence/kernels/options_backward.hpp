@@ -64,7 +64,7 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
             if (!g_c) return at.put(a.dv, du);
             const Vector<S> dv = du * at.get(g_c);
             at.put(a.dv, dv);
-            fixed.add(dv, first<S>(v, at.n));
+            fixed.add(0, dv, first<S>(v, at.n));
             add(at, sums.dg_c, du * v);
             add(at, sums.db_c, du);
         });
@@ -93,22 +93,25 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
     }
 
     // From the gradient of gx or gh to that of the product. Part k of both belongs to gate_of(k) of v and of the gain.
+    // dv^ waits in `to`, so that it is rounded once: of a row that it is constant in, nothing is left.
     template <class Gate>
     void product_backward(const S* d, S* to, const S* v, S inverse, const S* gain, Gate gate_of) const {
         Fixed<S> fixed;
         for (int k = 0; k < G; ++k) {
             const S *d_k = d + k * H, *gain_k = gain + gate_of(k) * H, *v_k = v + gate_of(k) * H;
-            each_vector<S>(H, [&](int64_t j, int n) {
-                fixed.add(load(d_k + j, n) * load(gain_k + j, n), load(v_k + j, n));
+            S* to_k = to + k * H;
+            each_vector<S>(H, [&](int way, int64_t j, int n) __attribute__((always_inline)) {
+                const Vector<S> dv = load(d_k + j, n) * load(gain_k + j, n);
+                store(to_k + j, dv, n);
+                fixed.add(way, dv, load(v_k + j, n));
             });
         }
         fixed.close(G * H);
         for (int k = 0; k < G; ++k) {
-            const S *d_k = d + k * H, *gain_k = gain + gate_of(k) * H, *v_k = v + gate_of(k) * H;
+            const S* v_k = v + gate_of(k) * H;
             S* to_k = to + k * H;
-            each_vector<S>(H, [&](int64_t j, int n) {
-                const Vector<S> dv = load(d_k + j, n) * load(gain_k + j, n);
-                store(to_k + j, fixed.backward(dv, load(v_k + j, n), inverse), n);
+            each_vector<S>(H, [&](int, int64_t j, int n) __attribute__((always_inline)) {
+                store(to_k + j, fixed.backward(load(to_k + j, n), load(v_k + j, n), inverse), n);
             });
         }
     }
