@@ -66,6 +66,7 @@ FIT = [
     ),
     ("fit good.txt --bptt full --random-windows", "has no windows to be given or drawn"),
     ("fit good.txt --tbptt 4,8 --random-windows", "random windows are for k1 = k2"),
+    ("fit good.txt --model conv --layer-norm", "layer norm is an option of rnn, gru, lstm; conv has none"),
     ("fit good.txt --model conv --learned-start", "a learned start is a state of rnn, gru, lstm; conv sees a window"),
     ("fit good.txt --average 1", "average is 1.0; expected a number of at least 0 and below 1"),
     ("fit good.txt --accumulate 0", "accumulate is 0"),

@@ -24,11 +24,16 @@ from chainrule.models import (
 SYMBOLS, CHANNELS = 5, 2
 _Model = TypeVar("_Model", bound=ConditionalModel)
 
+_WITH: dict[str, dict[str, bool]] = {"a learned start": {"learned_start": True}, "layer norm": {"layer_norm": True}}
 CONFIGS = {
     f"{name}{layers}": ModelConfig(name, hidden=6, layers=layers, window=2**layers if name == "conv" else 3)
     for name in MODELS
     for layers in ((1,) if name == "ar" else (1, 2))
-} | {f"{name} with a learned start": ModelConfig(name, hidden=6, layers=2, learned_start=True) for name in LATENT}
+} | {
+    f"{name} with {what}": ModelConfig(name, hidden=6, layers=2, **option)
+    for name in LATENT
+    for what, option in _WITH.items()
+}
 
 TRANSFORMS = {
     "none": Transform("none", (0.0, 0.0), (1.0, 1.0)),

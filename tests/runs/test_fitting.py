@@ -311,3 +311,25 @@ def test_however_far_gradients_go_a_run_learns_resumes_and_loads(options: dict[s
     loaded = chainrule.load(tmp_path / "run")
     assert loaded.config == more.config
     same_weights(loaded.model.state_dict(), more.model.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "normalised", "rate"),
+    [
+        ("gru", {}, True, 1.6e-2),
+        ("lstm", {"learning_rate": 1e-3}, True, 1e-3),
+        ("rnn", {"layer_norm": False}, False, 5e-3),
+        ("conv", {}, False, 5e-3),
+    ],
+)
+def test_recurrent_networks_of_text_are_normalised_and_learn_faster(
+    model: str, options: dict[str, object], normalised: bool, rate: float, tmp_path: Path
+) -> None:
+    run = fit(tmp_path / "run", model=model, steps=1, **options)
+    assert (run.config.model.layer_norm, run.config.training.learning_rate) == (normalised, rate)
+    assert any("ln_hh" in name for name in run.model.state_dict()) is normalised
+
+
+def test_networks_of_series_are_not_normalised(tmp_path: Path) -> None:
+    run = chainrule.fit(series(), "gru", hidden=4, steps=1, out=tmp_path / "run", quiet=True)
+    assert (run.config.model.layer_norm, run.config.training.learning_rate) == (False, 5e-3)

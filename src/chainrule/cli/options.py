@@ -41,6 +41,15 @@ Window = Annotated[
         show_default=False,
     ),
 ]
+LayerNorm = Annotated[
+    bool | None,
+    Option(
+        "--layer-norm/--no-layer-norm",
+        help="rnn, gru, lstm: normalise what enters the gates; on for text.",
+        rich_help_panel=_MODEL,
+        show_default=False,
+    ),
+]
 Head = Annotated[str, Option(help="For real values: gaussian or student.", rich_help_panel=_MODEL)]
 Minutes = Annotated[
     float | None, Option(help="Budget of time; 3 (compare: 1).", rich_help_panel=_TRAINING, show_default=False)
@@ -49,7 +58,15 @@ Steps = Annotated[
     int | None, Option(help="Budget of steps, instead of minutes.", rich_help_panel=_TRAINING, show_default=False)
 ]
 Batch = Annotated[int, Option(help="Parallel rows, or examples a step.", rich_help_panel=_TRAINING)]
-Rate = Annotated[float, Option("--learning-rate", help="The peak learning rate.", rich_help_panel=_TRAINING)]
+Rate = Annotated[
+    float | None,
+    Option(
+        "--learning-rate",
+        help="The peak; 5e-3, with layer norm 1.6e-2.",
+        rich_help_panel=_TRAINING,
+        show_default=False,
+    ),
+]
 WeightDecay = Annotated[float, Option(help="Of matrices.", rich_help_panel=_TRAINING)]
 Clip = Annotated[float, Option(help="Longest norm of the gradient.", rich_help_panel=_TRAINING)]
 ClipValue = Annotated[

@@ -43,6 +43,7 @@ class ModelConfig:
         tied: the output weights are the embedding (symbols only, not ar): Press & Wolf 2017.
         head: "gaussian" or "student", for real values.
         learned_start: rnn, gru and lstm start from a state that is learned instead of zeros.
+        layer_norm: rnn, gru and lstm normalise what enters their gates (Ba et al. 2016).
 
     >>> ModelConfig("lstm", layers=2).window
     64
@@ -60,6 +61,7 @@ class ModelConfig:
     tied: bool = False
     head: str = "gaussian"
     learned_start: bool = False
+    layer_norm: bool = False
 
     def __post_init__(self) -> None:
         choose("model", self.name, MODELS)
@@ -75,6 +77,8 @@ class ModelConfig:
             raise ArgumentError(
                 f"a learned start is a state of {', '.join(LATENT)}; {self.name} sees a window instead."
             )
+        if self.layer_norm and self.name not in LATENT:
+            raise ArgumentError(f"layer norm is an option of {', '.join(LATENT)}; {self.name} has none. Leave it out.")
 
 
 def _encoder(config: ModelConfig, in_features: int, linear_features: int) -> Encoder:
@@ -87,7 +91,9 @@ def _encoder(config: ModelConfig, in_features: int, linear_features: int) -> Enc
     if config.name == "mlp":
         return MLPEncoder(in_features, config.hidden, config.window, layers, config.dropout)
     return LatentEncoder(
-        *(config.name, in_features, config.hidden, layers, config.dropout), learned_start=config.learned_start
+        *(config.name, in_features, config.hidden, layers, config.dropout),
+        learned_start=config.learned_start,
+        layer_norm=config.layer_norm,
     )
 
 

@@ -215,12 +215,13 @@ class LatentEncoder(nn.Module):
         dropout: float = 0.0,
         *,
         learned_start: bool = False,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         self.out_features = hidden
         self.receptive_field: int | None = None
         between = dropout if layers > 1 else 0.0  # torch warns of dropout with nothing to drop between
-        self.cell = _CELLS[cell](in_features, hidden, layers, dropout=between, batch_first=True)
+        self.cell = _CELLS[cell](in_features, hidden, layers, dropout=between, batch_first=True, layer_norm=layer_norm)
         self.dropout = nn.Dropout1d(dropout)
         parts = (2 if cell == "lstm" else 1) if learned_start else 0
         self.start = nn.ParameterList(torch.zeros(layers, hidden) for _ in range(parts))

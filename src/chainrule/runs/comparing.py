@@ -87,7 +87,7 @@ def compare(
     minutes: float | None = None,
     steps: int | None = None,
     batch: int = 32,
-    learning_rate: float = 5e-3,
+    learning_rate: float | None = None,
     seed: int = 0,
     reading: Reading = _AS_FOUND,
     out: str | Path | None = None,

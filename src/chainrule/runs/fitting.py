@@ -45,6 +45,7 @@ __all__ = ["fit", "load", "solved_exactly"]
 
 _AS_FOUND = Reading()
 _WINDOW = 64
+_NORMALISED_RATE = 1.6e-2  # of what layer norm keeps in bounds
 _RUNS: dict[str, type[SymbolRun] | type[SeriesRun] | type[ClassifierRun]] = {
     "symbols": SymbolRun,
     "series": SeriesRun,
@@ -80,11 +81,12 @@ def fit(
     window: int | None = None,
     dropout: float | None = None,
     tied: bool = False,
+    layer_norm: bool | None = None,
     head: str = "gaussian",
     minutes: float | None = None,
     steps: int | None = None,
     batch: int = 32,
-    learning_rate: float = 5e-3,
+    learning_rate: float | None = None,
     weight_decay: float = 0.01,
     clip: float = 1.0,
     clip_value: float | None = None,
@@ -119,11 +121,12 @@ def fit(
         dropout: share of features dropped in training; None takes 0.2 for networks of text and sound (0.3 where hidden
             too is left out and is 512), else 0.
         tied: the output weights are the embedding (symbols only).
+        layer_norm: rnn, gru and lstm normalise what enters their gates; None does so on text.
         head: "gaussian" or "student", for real values.
         minutes: the budget in wall-clock time, 3 unless steps are given.
         steps: the budget in steps of the optimiser, instead of minutes; the result then depends on the seed alone.
         batch: parallel rows of a stream, or examples a step.
-        learning_rate: the peak, of AdamW.
+        learning_rate: the peak, of AdamW; None takes 1.6e-2 for rnn, gru and lstm with layer norm, else 5e-3.
         weight_decay: of AdamW, on matrices.
         clip: the norm to which longer gradients are scaled down.
         clip_value: the largest entry of the gradient, to which others are cut before; None for no bound.
@@ -181,6 +184,9 @@ def fit(
         asked = ", ".join(name for name, given in of_gradients.items() if given)
         raise ArgumentError(f"a linear ar of real values is solved exactly, without gradients. Leave out {asked}.")
     window = _window(data, reading.transform, linear=linear) if window is None else window
+    layer_norm = _recurrent_on_text(data, model) if layer_norm is None else layer_norm
+    if learning_rate is None:
+        learning_rate = _NORMALISED_RATE if layer_norm else TrainingConfig.learning_rate
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
@@ -191,6 +197,7 @@ def fit(
             window=window,
             dropout=_dropout(data, model, hidden) if dropout is None else dropout,
             tied=tied,
+            layer_norm=layer_norm,
             head=head,
             learned_start=learned_start,
         ),
