@@ -65,7 +65,8 @@ def test_a_record_is_what_the_lens_finds_for_its_targets(name: str) -> None:
     targets = np.array([T - 1, round((T - 1) * 0.875), round((T - 1) * 0.75)])
     own = norms[np.arange(B), targets][:, None]
     lagged = of_lags(own, targets[:, None])[:, 0]
-    close(record.by_lag, np.nanmean(lagged, axis=0)[: len(record.by_lag)])
+    reach_so_far = np.where(np.isnan(lagged), np.nan, lagged[:, :1])
+    close(record.by_lag, (np.nansum(lagged, 0) / np.nansum(reach_so_far, 0) * lagged[:, 0].mean())[: len(record.by_lag)])
     use = {gate.name: gate for gate in look(layer, x).gates().use}
     for gate in record.gates:
         assert gate.mean == pytest.approx(use[gate.name].mean)
