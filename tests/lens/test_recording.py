@@ -1,6 +1,8 @@
 """The recorder in a training loop of one's own."""
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import numpy as np
@@ -70,6 +72,22 @@ def test_a_record_is_what_the_lens_finds_for_its_targets(name: str) -> None:
     use = {gate.name: gate for gate in look(layer, x).gates().use}
     for gate in record.gates:
         assert gate.mean == pytest.approx(use[gate.name].mean)
+
+
+def test_passes_that_are_never_taken_back_are_let_go() -> None:
+    layer = torch.nn.GRU(I, 8, batch_first=True)
+    passes: list[weakref.ref[Tensor]] = []
+    gc.disable()
+    try:
+        with Recorder(layer, every=1) as recorder:
+            for _ in range(3):
+                passes.append(weakref.ref(layer(inputs().float())[0]))
+            y, _ = layer(inputs().float())
+        assert not any(each() is not None for each in passes)
+        y.sum().backward()  # after the recorder has left
+        assert not recorder.records
+    finally:
+        gc.enable()
 
 
 def test_a_loss_of_the_last_state_alone_is_seen() -> None:

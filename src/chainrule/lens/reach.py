@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule._choices import choose
+from chainrule._choices import choose, finite
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.showing import BLUE, GREY, VERMILLION, Shown, Table, axes_on, logarithmic, number, title
@@ -109,7 +109,7 @@ class Reach(Shown):
 
     def horizon(self, share: float = ONE_PERCENT) -> int | None:
         """The lag from which on the mean norm stays under this share of its start; None if it does not within reach."""
-        return horizon(self.curve, share)
+        return horizon(self.curve, _share(share))
 
     def interval(self, share: float = ONE_PERCENT) -> Interval | None:
         """The horizon's 95 % interval, as if the sequences were drawn independently; None with fewer than two.
@@ -117,7 +117,7 @@ class Reach(Shown):
         Its ends are None where the horizon lies beyond what was seen. By the jackknife: each sequence is left out once
         (Tukey 1958; Miller, "The jackknife: a review", Biometrika 61, 1974).
         """
-        return interval(self.lagged, share)
+        return interval(self.lagged, _share(share))
 
     @cached_property
     def verdict(self) -> str:
@@ -211,6 +211,10 @@ def _crossing(curve: Floats, share: float) -> float | None:
         return lag
     above, below = np.log(curve[lag - 1 : lag + 1] / curve[0])
     return lag - 1 + float(above - np.log(share)) / float(above - below)
+
+
+def _share(share: float) -> float:
+    return finite("share", share, 0, 1, open_low=True)
 
 
 def _student(freedom: int) -> float:

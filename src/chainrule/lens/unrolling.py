@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from chainrule._choices import choose, whole
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import ALONG, Agreement, compare
-from chainrule.lens.arrays import Floats, as_step, listed, to_numpy
+from chainrule.lens.arrays import Floats, as_step, as_targets, listed, to_numpy
 from chainrule.lens.capturing import Captured, capture, gradients_in_chunks
 from chainrule.lens.gating import Gates, use_of
 from chainrule.lens.mapping import map_of, targets_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ThroughTime", "through_time"]
 
-_KEPT = 60_000_000  # numbers of a forward and a backward pass
+_KEPT = 60_000_000  # numbers of the gradients of all steps
 _DIRECTIONS = ("forward", "reverse")
 
 
@@ -212,8 +212,7 @@ class ThroughTime(Shown):
 
         Long sequences and large layers are sampled: ``targets`` says which steps t then stand for all.
         """
-        steps = None if targets is None else tuple(as_step("a target", t, self._stack.steps) for t in targets)
-        used = targets_of(self._stack, steps)
+        used = targets_of(self._stack, None if targets is None else as_targets(targets, self._stack.steps))
         if used not in self._maps:
             self._maps[used] = map_of(self._stack, self._dY, self._dlast, used)
         maps, agreement = self._maps[used]
