@@ -23,6 +23,8 @@ def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
             raise ShapeError(f"{name} is {values.dtype}; expected real numbers.")
         return values.detach().to("cpu", torch.float64, copy=True)
     try:
+        if values is None:  # of which NumPy makes NaN
+            raise TypeError
         return torch.from_numpy(np.array(values, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"{name} is {type(values).__name__}; expected a tensor or an array of numbers.") from error

@@ -62,6 +62,7 @@ class ThroughWindow(Shown):
         self.loss = float(self.losses.sum())
         self._of = f"{type(model.encoder).__name__.removesuffix('Encoder')}, receptive field {self.receptive_field}"
 
+    @torch.inference_mode(False)
     def reach(self, targets: Sequence[int] | None = None) -> Reach:
         """The norms ||dL_t/dx_i|| towards the encoder's inputs, the newest of which has the lag 0.
 
