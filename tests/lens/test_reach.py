@@ -118,6 +118,12 @@ def test_overflow_is_said() -> None:
     assert json.loads(json.dumps(reach.to_dict(), allow_nan=False))["norms"][0][11][0] is None
 
 
+def test_infinity_times_zero_is_overflow_and_no_gap_in_the_map() -> None:
+    W = torch.diag(torch.tensor([1e40, 0.5], dtype=torch.float64))
+    reach = look(linear_rnn(W, u=1e-300), torch.ones(1, 12, 2)).reach()
+    assert np.isinf(reach.norms[0, 11, :4]).all()
+
+
 def test_lags_line_up() -> None:
     norms = np.arange(12.0).reshape(1, 3, 4)
     np.testing.assert_array_equal(of_lags(norms, (0, 2, 3))[0, 1], [6, 5, 4, np.nan])
@@ -180,7 +186,7 @@ def test_sequences_that_no_gradient_enters_are_none_of_the_intervals() -> None:
 
 def test_gradients_that_are_no_numbers_are_not_taken_for_none() -> None:
     lagged = np.full((2, 1, 5), np.inf)
-    assert verdict(lagged, 5).startswith("broken: what enters the layer is no finite number")
+    assert verdict(lagged, 5).startswith("broken: what enters the layer is not finite")
 
 
 def test_a_sample_of_targets_are_rows_of_the_whole_map() -> None:
@@ -203,6 +209,12 @@ def test_the_map_goes_in_groups_and_large_ones_are_sampled_or_refused(monkeypatc
     assert len(sampled.targets) == 4
     assert sampled.targets[-1] == 19
     close(sampled.norms, whole.norms[:, list(sampled.targets)])
+    monkeypatch.setattr(mapping, "_KEPT", 3 * 20 * 1 * 2)
+    small = look(layer, x)
+    assert len(small.reach().targets) == 1 if layer.num_layers == 2 else 2
+    with pytest.raises(ArgumentError, match=r"a map of 20 targets has .* numbers. Give 1 of them"):
+        small.reach(targets=range(20))
+    monkeypatch.setattr(mapping, "_KEPT", 10**6)
     monkeypatch.setattr(mapping, "_WORK", 2 * 20 * products)
     with pytest.raises(ArgumentError, match=r"a map of 3 rows of 20 steps .* Give 2 row"):
         look(layer, x).reach()

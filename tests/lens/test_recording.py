@@ -67,8 +67,9 @@ def test_a_record_is_what_the_lens_finds_for_its_targets(name: str) -> None:
     targets = np.array([T - 1, round((T - 1) * 0.875), round((T - 1) * 0.75)])
     own = norms[np.arange(B), targets][:, None]
     lagged = of_lags(own, targets[:, None])[:, 0]
-    reach_so_far = np.where(np.isnan(lagged), np.nan, lagged[:, :1])
-    close(record.by_lag, (np.nansum(lagged, 0) / np.nansum(reach_so_far, 0) * lagged[:, 0].mean())[: len(record.by_lag)])
+    starts = np.where(np.isnan(lagged), np.nan, lagged[:, :1])
+    expected = np.nansum(lagged, axis=0) / np.nansum(starts, axis=0) * lagged[:, 0].mean()
+    close(record.by_lag, expected[: len(record.by_lag)])
     use = {gate.name: gate for gate in look(layer, x).gates().use}
     for gate in record.gates:
         assert gate.mean == pytest.approx(use[gate.name].mean)

@@ -39,7 +39,7 @@ def of_lags(norms: Floats, targets: ArrayLike, ahead: bool = False) -> Floats:
 def by_lag(lagged: Floats) -> Floats:
     """The mean norm by lag, (K,), over rows and targets (B, R, K); NaN where none reaches so far.
 
-    A lag is measured by what the same targets start with: late ones alone reach far, and may start with more than others.
+    A lag is measured by what the same targets start with: late ones alone reach far, and may start with more.
     """
     norms, starts = _sums(lagged)
     count = (lagged[..., 0] > 0).sum()
@@ -228,7 +228,7 @@ def verdict(
 ) -> str:
     """What norms by lag (B, R, K) come to, in a sentence that begins with its word: "enough: steps older than ..."."""
     if np.isinf(lagged[..., 0]).any():
-        return "broken: what enters the layer is no finite number; look for where the loss, the data or a weight is none."
+        return "broken: what enters the layer is not finite; look for NaN or infinity in the loss, data and weights."
     curve = by_lag(lagged)
     curve = curve[~np.isnan(curve)]
     if not curve.size or not curve[0] > 0:

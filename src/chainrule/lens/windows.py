@@ -66,7 +66,8 @@ class ThroughWindow(Shown):
     def reach(self, targets: Sequence[int] | None = None) -> Reach:
         """The norms ||dL_t/dx_i|| towards the encoder's inputs, the newest of which has the lag 0.
 
-        At most 256 steps t are taken, or as many as memory allows, evenly spread. With a state, steps that see further back than x are left out.
+        At most 256 steps t are taken, or as many as memory allows, evenly spread. With a state, steps that see further
+        back than x are left out.
         """
         T = self._x.shape[1]
         first = 0 if self._state is None else self.receptive_field + 1
