@@ -455,9 +455,8 @@ def test_numbers_of_any_kind_go_into_a_layer_and_are_copied() -> None:
     ],
 )
 def test_what_holds_no_numbers(arguments: dict[str, Any], message: str) -> None:
-    layer = torch.nn.GRU(1, 2, batch_first=True)
+    given: dict[str, Any] = {"model": torch.nn.GRU(1, 2, batch_first=True), "x": torch.zeros(1, 3, 1)} | arguments
     with pytest.raises((ArgumentError, ShapeError), match=message):
-        given: dict[str, Any] = {"model": layer, "x": torch.zeros(1, 3, 1)} | arguments
         through_time(**given)
 
 
