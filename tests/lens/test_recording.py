@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils.checkpoint import checkpoint
 
 from chainrule import nn
 from chainrule.errors import ArgumentError
@@ -89,6 +90,30 @@ def test_passes_that_are_never_taken_back_are_let_go() -> None:
         assert not recorder.records
     finally:
         gc.enable()
+
+
+def test_checkpointed_models_and_mixed_precision_are_looked_at() -> None:
+    layer, x = torch.nn.GRU(I, 8, batch_first=True), inputs().float().requires_grad_()
+    with Recorder(layer, every=1) as plain:
+        layer(x)[0].sum().backward()
+    with Recorder(layer, every=1) as checkpointed:
+        for _ in range(2):
+            checkpoint(lambda x: layer(x)[0], x, use_reentrant=False).sum().backward()
+    for record in checkpointed.records:
+        close(record.by_lag, plain.records[0].by_lag)
+    assert len(checkpointed.records) == 2
+    with Recorder(layer, every=1) as mixed, torch.autocast("cpu", torch.bfloat16):
+        layer(x)[0].float().sum().backward()
+        look(layer, x)
+    np.testing.assert_allclose(mixed.records[0].by_lag, plain.records[0].by_lag, rtol=0.05)
+
+
+def test_a_loss_that_is_nan_is_said_and_training_goes_on() -> None:
+    layer = torch.nn.GRU(I, 8, batch_first=True)
+    with Recorder(layer, every=1) as recorder:
+        (torch.nan * layer(inputs().float())[0].sum()).backward()
+    assert recorder.verdict.startswith("broken")
+    str(recorder), recorder.plot(), json.dumps(recorder.to_dict(), allow_nan=False)
 
 
 def test_a_loss_of_the_last_state_alone_is_seen() -> None:

@@ -74,7 +74,7 @@ class Recorder(Shown):
         print(recorder.verdict)
 
     A training step is a forward pass in training mode with gradients; where several precede a backward pass, the last
-    that is due is looked at. Of up to 16 of its rows, each gives one step t in
+    two that are due are looked at. Of up to 16 of its rows, each gives one step t in
     the last quarter of the sequence, and all are carried back in one more reverse scan, in the layer's own precision,
     as without dropout between layers. Of a sequence of more than 512 steps the first 512 are taken for all. Training is
     not changed: the same numbers come out to the last bit.
@@ -116,7 +116,7 @@ class Recorder(Shown):
         self._share = finite("share", share, 0, 1)
         self._window = None if window is None else whole("window", window)
         self._hook: RemovableHandle | None = None  # on the layer, while it is recording
-        self._awaited: RemovableHandle | None = None  # what takes the gradients of the pass to look at
+        self._awaited: list[RemovableHandle] = []  # what takes the gradients of the passes to look at
         self.seconds, self._cost, self._began, self._step = 0.0, 0.0, time.perf_counter(), 0
         self.records: list[Record] = []
 
@@ -176,18 +176,20 @@ class Recorder(Shown):
         def take(gradients: Sequence[Tensor | None]) -> None:
             handle.remove()
             began = time.perf_counter()
-            self._look(seen, step, gradients, began)
+            with torch.autocast(seen.x.device.type, enabled=False):  # where the loop takes gradients under it
+                self._look(seen, step, gradients, began)
             self._cost = time.perf_counter() - began
             self.seconds += self._cost
 
-        self._leave()
-        self._awaited = handle = register_multi_grad_hook((call.output, *call.last), take)
+        handle = register_multi_grad_hook((call.output, *call.last), take)
+        # the one before may still come: a checkpointed model runs again in the midst of its backward pass
+        self._awaited.append(handle)
+        self._leave(keep=2)
 
-    def _leave(self) -> None:
-        """Wait no longer for a pass whose gradients have not come."""
-        if self._awaited is not None:
-            self._awaited.remove()
-        self._awaited = None
+    def _leave(self, keep: int = 0) -> None:
+        """Wait no longer for passes whose gradients have not come, but for the newest."""
+        while len(self._awaited) > keep:
+            self._awaited.pop(0).remove()
 
     def _due(self) -> bool:
         if self._every is not None:

@@ -39,6 +39,7 @@ _DIRECTIONS = ("forward", "reverse")
 
 
 @torch.inference_mode(False)
+@torch.autocast("cpu", enabled=False)
 def through_time(
     model: nn.Module,
     x: Any,
