@@ -39,7 +39,6 @@ _DIRECTIONS = ("forward", "reverse")
 
 
 @torch.inference_mode(False)
-@torch.autocast("cpu", enabled=False)
 def through_time(
     model: nn.Module,
     x: Any,
@@ -87,8 +86,9 @@ def through_time(
             )
         return ThroughWindow(model, x, state, resets, window)
     given: Mapping[str, Any] = {"resets": resets, "lengths": lengths}
-    captured = capture(model, x, y, state, layer, {name: v for name, v in given.items() if v is not None})
-    return ThroughTime(captured, window)
+    with torch.autocast("cpu", enabled=False):  # which would round to half precision
+        captured = capture(model, x, y, state, layer, {name: v for name, v in given.items() if v is not None})
+        return ThroughTime(captured, window)
 
 
 class ThroughTime(Shown):
