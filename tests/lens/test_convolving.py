@@ -190,6 +190,9 @@ REFUSED: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     (torch.nn.Conv1d(1, 1, 2), np.ones((1, 4)), {"stride": 2}, ArgumentError, "leave them out"),
     ([1.0] * 9, [1.0] * 3, {}, ShapeError, "the kernel is larger than the padded input"),
     ([1.0, 2.0], [1.0] * 4, {"dy": [1.0]}, ShapeError, r"dy has shape \(1, 1\); .* it must be \(1, 3\)"),
+    ([1.0, 2.0], [1.0, np.nan, 2.0], {}, ArgumentError, "x has NaN or infinity in it"),
+    ([1.0, 2.0], None, {}, ArgumentError, "x is NoneType"),
+    (np.ones((1, 1, 2)), np.ones((0, 1, 4)), {}, ShapeError, "a batch without a row"),
     ([1.0, 2.0], "abc", {}, ArgumentError, "x is str; expected a tensor or an array"),
     ([1.0, 2.0], torch.ones(4, dtype=torch.complex64), {}, ShapeError, "x is torch.complex64"),
     (np.ones((64, 64, 9)), np.ones((9, 64, 5000)), {}, ArgumentError, r"5 row\(s\) would do"),
@@ -213,6 +216,21 @@ def test_an_index_that_is_not_there(index: tuple[Any, ...]) -> None:
 def test_indices_count_from_the_end_too() -> None:
     look = lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0])
     assert look.output(-1).value == look.output(0, 1).value == 13.0
+
+
+def test_sizes_that_are_no_sizes_or_more_than_can_be_counted() -> None:
+    with pytest.raises(ArgumentError, match=r"input is 28; expected its sizes, one for each dimension"):
+        lens.sizes(28, 3)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="more than 1,000,000,000,000,000 numbers"):
+        lens.sizes((10**12, 10**12), (3, 3))
+    with pytest.raises(ArgumentError, match="50,000,000 would do"):
+        lens.sizes((10**5, 10**5), (3, 3)).readers()
+
+
+def test_sums_of_many_products_are_listed_and_drawn_at_once() -> None:
+    total = lens.convolution(np.ones((1, 1, 3, 3)), np.ones((1, 1, 200, 200))).kernel_gradient(0, 0, 1, 1)
+    assert len(total.table().rows) == 198 * 198
+    assert len(total.plot().patches) == 1  # around all that dy lies on
 
 
 def test_all_positions_of_a_small_case_add_up() -> None:

@@ -2,25 +2,29 @@
 
 import json
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from chainrule.errors import ArgumentError
 from chainrule.lens import mapping
-from chainrule.lens.reach import Reach, by_lag, horizon, of_lags
+from chainrule.lens.arrays import Floats
+from chainrule.lens.reach import Reach, by_lag, horizon, interval, of_lags, verdict
 from tests.lens.cases import close, inputs, layer_of, linear_rnn, look
 
 STEPS = 64
 
 
-def of_radius(radius: float, steps: int = STEPS, window: int | None = None) -> Reach:
+def of_radius(radius: float, steps: int = STEPS, window: int | None = None, loss: Any = None) -> Reach:
     """A linear network of 6 units with orthogonal recurrent weights times the radius, far from where relu cuts."""
     torch.manual_seed(0)
     # orthogonal, and without negative entries, so that nothing turns negative: a permutation
     W = radius * torch.eye(6, dtype=torch.float64)[torch.randperm(6)]
-    return look(linear_rnn(W), torch.rand(3, steps, 6, dtype=torch.float64), window=window).reach()
+    return look(linear_rnn(W), torch.rand(3, steps, 6, dtype=torch.float64), loss, window=window).reach()
 
 
 def test_orthogonal_weights_do_not_let_the_gradient_vanish() -> None:
@@ -57,6 +61,27 @@ def test_a_spectral_radius_above_one_explodes() -> None:
     assert reach.clip(lag) < reach.clip(STEPS)
 
 
+LOSSES: dict[str, Callable[[Any], Tensor]] = {
+    "last state": lambda result: result[1].sum(),
+    "outputs and a hundred times the last state": lambda result: result[0].sum() + 100 * result[1].sum(),
+    "more from step to step": lambda result: (result[0] * torch.arange(128.0).view(-1, 1)).sum(),
+    "less from step to step": lambda result: (result[0] * 0.9 ** torch.arange(128.0).view(-1, 1)).sum(),
+    "mean square": lambda result: result[0].square().mean(),
+    "two steps": lambda result: 1e-3 * result[0][:, 60].sum() + result[0][:, 100].sum(),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_verdict_is_on_the_way_back_whatever_the_steps_weigh_in_the_loss(loss: str) -> None:
+    """Late targets alone reach far back: what they start with is what they are measured by."""
+    lasts, fades, grows = (of_radius(radius, 128, loss=LOSSES[loss]) for radius in (1.0, 0.9, 1.1))
+    np.testing.assert_allclose(lasts.curve[:101] / lasts.curve[0], np.ones(101), rtol=1e-9)
+    assert lasts.kind == "lasting"
+    assert (fades.horizon(), fades.horizon(0.5)) == (44, 7)
+    assert grows.kind == "exploding"
+    assert "from lag 25 back" in grows.verdict
+
+
 def test_rotations_of_any_sign_last_in_a_tanh_network_near_zero() -> None:
     layer = torch.nn.RNN(6, 6, batch_first=True, bias=False).double()
     with torch.no_grad():
@@ -91,6 +116,12 @@ def test_overflow_is_said() -> None:
     assert np.isinf(reach.norms[0, 11, 0])
     assert "beyond all numbers" in reach.verdict
     assert json.loads(json.dumps(reach.to_dict(), allow_nan=False))["norms"][0][11][0] is None
+
+
+def test_infinity_times_zero_is_overflow_and_no_gap_in_the_map() -> None:
+    W = torch.diag(torch.tensor([1e40, 0.5], dtype=torch.float64))
+    reach = look(linear_rnn(W, u=1e-300), torch.ones(1, 12, 2)).reach()
+    assert np.isinf(reach.norms[0, 11, :4]).all()
 
 
 def test_lags_line_up() -> None:
@@ -132,6 +163,32 @@ def test_an_interval_tells_how_sequences_differ() -> None:
     assert look(layer, x[:1]).reach().interval() is None
 
 
+@pytest.mark.parametrize(("rows", "spread"), [(2, 0.02), (8, 0.02), (8, 0.005), (16, 0.005)])
+def test_intervals_hold_the_horizon_of_all_sequences(rows: int, spread: float) -> None:
+    """Of sequences that fade each at a rate of its own, in most draws, though their horizons are far from normal."""
+    draws = np.random.default_rng(1)
+
+    def drawn(n: int) -> Floats:
+        return np.clip(draws.normal(0.9, spread, n), 0.5, 0.97)[:, None, None] ** np.arange(400)
+
+    of_all = horizon(by_lag(drawn(50_000)), 0.01)
+    found = [interval(drawn(rows), 0.01) for _ in range(300)]
+    held = [ends is not None and (ends[0] or 400) <= (of_all or 400) <= (ends[1] or 400) for ends in found]
+    assert np.mean(held) > 0.8
+
+
+def test_sequences_that_no_gradient_enters_are_none_of_the_intervals() -> None:
+    alike = 0.5 ** np.arange(30.0)
+    lagged = np.stack([alike, *([0 * alike] * 5), alike])[:, None]
+    assert interval(lagged, 0.01) == (7, 7)
+    assert interval(lagged[:6], 0.01) is None
+
+
+def test_gradients_that_are_no_numbers_are_not_taken_for_none() -> None:
+    lagged = np.full((2, 1, 5), np.inf)
+    assert verdict(lagged, 5).startswith("broken: what enters the layer is not finite")
+
+
 def test_a_sample_of_targets_are_rows_of_the_whole_map() -> None:
     found = look(layer_of("gru of two layers"), inputs(steps=20))
     whole = found.reach()
@@ -152,6 +209,12 @@ def test_the_map_goes_in_groups_and_large_ones_are_sampled_or_refused(monkeypatc
     assert len(sampled.targets) == 4
     assert sampled.targets[-1] == 19
     close(sampled.norms, whole.norms[:, list(sampled.targets)])
+    monkeypatch.setattr(mapping, "_KEPT", 3 * 20 * 1 * 2)
+    small = look(layer, x)
+    assert len(small.reach().targets) == 1 if layer.num_layers == 2 else 2
+    with pytest.raises(ArgumentError, match=r"a map of 20 targets has .* numbers. Give 1 of them"):
+        small.reach(targets=range(20))
+    monkeypatch.setattr(mapping, "_KEPT", 10**6)
     monkeypatch.setattr(mapping, "_WORK", 2 * 20 * products)
     with pytest.raises(ArgumentError, match=r"a map of 3 rows of 20 steps .* Give 2 row"):
         look(layer, x).reach()

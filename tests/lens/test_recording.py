@@ -1,6 +1,8 @@
 """The recorder in a training loop of one's own."""
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils.checkpoint import checkpoint
 
 from chainrule import nn
 from chainrule.errors import ArgumentError
@@ -65,10 +68,52 @@ def test_a_record_is_what_the_lens_finds_for_its_targets(name: str) -> None:
     targets = np.array([T - 1, round((T - 1) * 0.875), round((T - 1) * 0.75)])
     own = norms[np.arange(B), targets][:, None]
     lagged = of_lags(own, targets[:, None])[:, 0]
-    close(record.by_lag, np.nanmean(lagged, axis=0)[: len(record.by_lag)])
+    starts = np.where(np.isnan(lagged), np.nan, lagged[:, :1])
+    expected = np.nansum(lagged, axis=0) / np.nansum(starts, axis=0) * lagged[:, 0].mean()
+    close(record.by_lag, expected[: len(record.by_lag)])
     use = {gate.name: gate for gate in look(layer, x).gates().use}
     for gate in record.gates:
         assert gate.mean == pytest.approx(use[gate.name].mean)
+
+
+def test_passes_that_are_never_taken_back_are_let_go() -> None:
+    layer = torch.nn.GRU(I, 8, batch_first=True)
+    passes: list[weakref.ref[Tensor]] = []
+    gc.disable()
+    try:
+        with Recorder(layer, every=1) as recorder:
+            for _ in range(3):
+                passes.append(weakref.ref(layer(inputs().float())[0]))
+            y, _ = layer(inputs().float())
+        assert not any(each() is not None for each in passes)
+        y.sum().backward()  # after the recorder has left
+        assert not recorder.records
+    finally:
+        gc.enable()
+
+
+def test_checkpointed_models_and_mixed_precision_are_looked_at() -> None:
+    layer, x = torch.nn.GRU(I, 8, batch_first=True), inputs().float().requires_grad_()
+    with Recorder(layer, every=1) as plain:
+        layer(x)[0].sum().backward()
+    with Recorder(layer, every=1) as checkpointed:
+        for _ in range(2):
+            checkpoint(lambda x: layer(x)[0], x, use_reentrant=False).sum().backward()
+    for record in checkpointed.records:
+        close(record.by_lag, plain.records[0].by_lag)
+    assert len(checkpointed.records) == 2
+    with Recorder(layer, every=1) as mixed, torch.autocast("cpu", torch.bfloat16):
+        layer(x)[0].float().sum().backward()
+        look(layer, x)
+    np.testing.assert_allclose(mixed.records[0].by_lag, plain.records[0].by_lag, rtol=0.05)
+
+
+def test_a_loss_that_is_nan_is_said_and_training_goes_on() -> None:
+    layer = torch.nn.GRU(I, 8, batch_first=True)
+    with Recorder(layer, every=1) as recorder:
+        (torch.nan * layer(inputs().float())[0].sum()).backward()
+    assert recorder.verdict.startswith("broken")
+    str(recorder), recorder.plot(), json.dumps(recorder.to_dict(), allow_nan=False)
 
 
 def test_a_loss_of_the_last_state_alone_is_seen() -> None:

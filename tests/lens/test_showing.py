@@ -86,6 +86,14 @@ def test_tables_fit_a_terminal(result: Shown) -> None:
     assert "…" not in text or len(result.table().rows) > 40
 
 
+def test_numbers_give_up_digits_before_the_edge_of_the_terminal() -> None:
+    layer = torch.nn.LSTM(4, 5, batch_first=True)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.mul_(1e-3)
+    test_tables_fit_a_terminal(look(layer, 1e-2 * inputs(), lambda result: 1e-5 * result[0].sum()).steps())
+
+
 def test_dictionaries_are_json(result: Shown) -> None:
     text = json.dumps(result.to_dict(), allow_nan=False)
     assert json.loads(text)

@@ -424,6 +424,74 @@ def test_what_cannot_be_looked_into(
         through_time(model, **({"x": torch.zeros(B, T, I)} | arguments))
 
 
+def test_numbers_of_any_kind_go_into_a_layer_and_are_copied() -> None:
+    layer, x = torch.nn.GRU(2, 3), torch.randint(-3, 4, (6, 2, 2))
+    expected = look(layer, x.double()).gradients["weight_hh_l0"]
+    for given in (x, x.numpy(), x.tolist(), x.double().requires_grad_(), x.numpy().astype(np.float32)):
+        close(look(layer, given).gradients["weight_hh_l0"], expected)
+
+    class Doubling(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.memory = layer
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.memory(x.mul_(2))[0]  # type: ignore[no-any-return]
+
+    own = x.double()
+    look(Doubling(), own)
+    assert torch.equal(own, x.double())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": None}, "x is NoneType; expected a tensor or an array of numbers"),
+        ({"x": "abc"}, "x is str"),
+        ({"x": torch.tensor([[0.0], [torch.nan], [0.0]])[None]}, "first in row 0 at step 1"),
+        ({"y": torch.full((1, 3, 2), torch.nan)}, "the loss is nan"),
+        ({"lengths": [0]}, "it has no step to look at"),
+        ({"model": "gru"}, "model is str; expected a layer or a model"),
+    ],
+)
+def test_what_holds_no_numbers(arguments: dict[str, Any], message: str) -> None:
+    given: dict[str, Any] = {"model": torch.nn.GRU(1, 2, batch_first=True), "x": torch.zeros(1, 3, 1)} | arguments
+    with pytest.raises((ArgumentError, ShapeError), match=message):
+        through_time(**given)
+
+
+def test_models_that_cannot_be_copied_or_have_nan_in_them() -> None:
+    layer = torch.nn.GRU(1, 2)
+    layer.register_parameter("weight_g", torch.nn.Parameter(torch.ones(())))
+    layer.__dict__["made"] = layer.get_parameter("weight_g") * 2  # as torch.nn.utils.weight_norm leaves it
+    with pytest.raises(ArgumentError, match="holds tensors that are computed from others"):
+        through_time(layer, torch.zeros(3, 1, 1))
+    broken = torch.nn.GRU(1, 2)
+    with torch.no_grad():
+        broken.get_parameter("weight_hh_l0")[0] = torch.nan
+    with pytest.raises(ArgumentError, match="weight_hh_l0 has NaN"):
+        through_time(broken, torch.zeros(3, 1, 1))
+
+
+def test_a_look_is_the_same_where_autograd_is_off() -> None:
+    layer, x = layer_of("lstm"), inputs()
+    expected = look(layer, x).term(T - 1)
+    with torch.inference_mode():
+        found = look(copy.deepcopy(layer), x.clone())
+        close(found.term(T - 1).product, torch.from_numpy(expected.product))
+        for result in (found.truncation(2), found.gates(), found.steps(), found.reach()):
+            str(result)
+
+
+def test_a_short_rows_last_state_belongs_to_its_own_last_step() -> None:
+    layer = layer_of("gru of two layers")
+    found = look(layer, inputs(), lambda result: result[1][-1].sum(), lengths=[7, 4, 2])
+    for row, last in ((0, 6), (1, 3), (2, 1)):
+        term = found.term(last, 0, row=row)
+        close(np.linalg.norm(term.carried, axis=1)[::-1], found.reach(layer=-1).norms[row, last, : last + 1])
+        assert term.carried.any()
+
+
 def test_what_a_look_cannot_tell() -> None:
     found = look(layer_of("gru in both directions"), inputs())
     for ask, message in (
@@ -436,6 +504,8 @@ def test_what_a_look_cannot_tell() -> None:
         (lambda: found.truncation(2), "a bidirectional layer reads the whole sequence"),
         (lambda: found.step_gradients("weight"), "name is 'weight'"),
         (lambda: found.reach(targets=[]), "at least one"),
+        (lambda: found.reach(targets=3), "targets are 3; expected a list of steps"),  # type: ignore[arg-type]
+        (lambda: found.reach().horizon(2.0), "share is 2.0"),
     ):
         with pytest.raises(ArgumentError, match=message):
             ask()

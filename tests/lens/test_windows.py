@@ -85,7 +85,7 @@ def test_symbols_resets_and_states(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert len(through_time(model, x).reach().targets) == 5
 
 
-def test_what_a_window_model_refuses() -> None:
+def test_what_a_window_model_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = model_of("conv"), values()
     with pytest.raises(ArgumentError, match="leave out y, layer and lengths"):
         through_time(model, x, lengths=[3, 2])
@@ -96,3 +96,9 @@ def test_what_a_window_model_refuses() -> None:
         through_time(model, x[:, 4:9], state=state).reach()
     with pytest.raises(ArgumentError, match="targets must be 5 or later"):
         through_time(model, x[:, 4:], state=state).reach(targets=[3])
+    with pytest.raises(ArgumentError, match=r"2 row\(s\) of 150,000 steps.* 200,000 in all would do"):
+        through_time(model, torch.zeros(2, 150_000, 2))
+    monkeypatch.setattr(windows, "_KEPT", 2 * 12 * 5)
+    assert len(through_time(model, x).reach().targets) == 5
+    with pytest.raises(ArgumentError, match=r"a map of 6 targets is too large .* Give 5"):
+        through_time(model, x).reach(targets=range(6))

@@ -112,4 +112,7 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.lower().split("x"))
     except ValueError:
-        raise ArgumentError(f"--{name} is {text!r}; expected whole numbers with x between them, such as 3x3.") from None
+        words = ", or valid, same or causal" if name == "padding" else ""
+        raise ArgumentError(
+            f"--{name} is {text!r}; expected whole numbers with x between them, such as 3x3{words}."
+        ) from None

@@ -11,7 +11,7 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int
 
-__all__ = ["Floats", "as_float64", "as_step", "checked_index", "listed", "to_numpy"]
+__all__ = ["Floats", "as_float64", "as_step", "as_targets", "checked_index", "listed", "to_numpy"]
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +23,8 @@ def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
             raise ShapeError(f"{name} is {values.dtype}; expected real numbers.")
         return values.detach().to("cpu", torch.float64, copy=True)
     try:
+        if values is None:  # of which NumPy makes NaN
+            raise TypeError
         return torch.from_numpy(np.array(values, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"{name} is {type(values).__name__}; expected a tensor or an array of numbers.") from error
@@ -70,3 +72,10 @@ def as_step(name: str, step: int, T: int) -> int:
             f"{name} is {step!r}; expected a step from 0 to {T - 1}, or from -{T} counting from the end."
         )
     return found % T
+
+
+def as_targets(targets: Sequence[int], T: int) -> list[int]:
+    """The steps that a map is asked for, each once and in order."""
+    if isinstance(targets, str) or not isinstance(targets, Sequence | np.ndarray | range) or not len(targets):
+        raise ArgumentError(f"targets are {targets!r}; expected a list of steps from 0 to {T - 1}, at least one.")
+    return sorted({as_step("a target", t, T) for t in targets})

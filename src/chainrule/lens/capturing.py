@@ -19,6 +19,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.lens.arrays import as_float64
 from chainrule.lens.stack import Stack, stack_of
 from chainrule.models import ConditionalModel
 from chainrule.nn import swap
@@ -79,6 +80,12 @@ class Call:
             return cls(layer, x, states, resets, lengths, result[0], last, lambda dy: dy.transpose(0, 1))
         return cls(layer, x.transpose(0, 1), states, resets, lengths, result[0], last, lambda dy: dy)
 
+    def detached(self) -> "Call":
+        """The same numbers without their graph."""
+        hx = None if self.hx is None else tuple(h.detach() for h in self.hx)
+        last = tuple(state.detach() for state in self.last)
+        return replace(self, x=self.x.detach(), hx=hx, output=self.output.detach(), last=last)
+
     def stack(self, rows: slice = slice(None), steps: slice = slice(None)) -> Stack:
         """The layer's recurrences over some of the rows, and from the first to some of the steps, in its dtype."""
         x, resets = self.x[:, steps], None if self.resets is None else self.resets[:, steps]
@@ -104,17 +111,30 @@ def _recurrent_layers(model: nn.Module) -> dict[str, nn.RNNBase]:
 
 
 def double(model: nn.Module) -> nn.Module:
-    """A copy in float64 on the CPU, in evaluation, all of whose parameters want a gradient."""
-    return copy.deepcopy(model).to("cpu", torch.float64).eval().requires_grad_()
+    """A copy in float64 on the CPU, in evaluation, all of whose parameters want a gradient.
+
+    Raises:
+        ArgumentError: it is no module, or cannot be copied.
+    """
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(f"model is {type(model).__name__}; expected a layer or a model of torch.nn or chainrule.")
+    try:
+        twin = copy.deepcopy(model)
+    except RuntimeError as error:  # a tensor with a graph among its attributes, as torch.nn.utils.weight_norm leaves
+        raise ArgumentError(
+            "the model cannot be copied, since it holds tensors that are computed from others. If it is "
+            "torch.nn.utils.weight_norm's, remove_weight_norm makes a plain one."
+        ) from error
+    return twin.to("cpu", torch.float64).eval().requires_grad_()
 
 
 def as_double(value: Any) -> Any:
-    """Floating tensors and arrays in float64 on the CPU, cut from their graph, within tuples too; all else as it is."""
+    """Copies of floating tensors and arrays in float64 on the CPU, within tuples too; of others as they are."""
     if isinstance(value, np.ndarray):
         value = torch.from_numpy(value)
     if isinstance(value, Tensor):
         dtype = torch.float64 if value.is_floating_point() else value.dtype
-        return value.detach().to("cpu", dtype)
+        return value.detach().to("cpu", dtype, copy=True)
     if isinstance(value, tuple | list):
         parts = map(as_double, value)
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
@@ -131,7 +151,7 @@ def capture(model: nn.Module, x: Any, y: Any, state: Any, layer: str | None, opt
         swap(twin)  # torch.nn's layers have neither resets nor lengths
     calls: list[Call] = []
     with calls_of(found, calls.append), _limited(found):
-        args = as_double(x if type(x) is tuple else (x,))
+        args = (_sequence(x),) if found is twin else as_double(x if type(x) is tuple else (x,))
         result = twin(*args, *(() if state is None else (as_double(state),)), **options)
     if len(calls) != 1:
         raise ArgumentError(
@@ -139,22 +159,25 @@ def capture(model: nn.Module, x: Any, y: Any, state: Any, layer: str | None, opt
             "whole sequence. Give the layer itself, with its input."
         )
     (call,) = calls
-    if 0 in call.x.shape[:2]:
+    if 0 in call.x.shape[:2] or (call.lengths is not None and not call.lengths.any()):
         raise ShapeError(f"x of shape {tuple(call.x.shape)} enters the layer: it has no step to look at.")
+    _check_numbers("what enters the layer", call.x, call.lengths)
+    for name, parameter in found.named_parameters():
+        if not parameter.isfinite().all():
+            raise ArgumentError(f"{name} has NaN or infinity in it: there are no gradients to look at.")
     losses, loss = _loss(twin, result, y)
     if not loss.requires_grad:
         raise ArgumentError("the loss does not depend on what the model computed: it has no gradient.")
+    if not loss.isfinite():
+        raise ArgumentError(f"the loss is {loss.item()}: there are no gradients to look at. Is y finite?")
     parameters = dict(found.named_parameters())
     wanted = [call.output, *call.last, *parameters.values()]
     dy, *rest = torch.autograd.grad(loss, wanted, materialize_grads=True)
     parts = len(call.last)
     ends, fused = [end.view(len(end), -1, end.shape[-1]) for end in rest[:parts]], rest[parts:]
     dY = call.time_major(dy).contiguous()
-    # what is kept must not keep the graph of the copy's pass
-    hx = None if call.hx is None else tuple(h.detach() for h in call.hx)
-    call = replace(call, x=call.x.detach(), hx=hx, output=call.output.detach(), last=())
     return Captured(
-        call,
+        call.detached(),  # what is kept must not keep the graph of the copy's pass
         float(loss.detach()),
         losses,
         dY,
@@ -225,6 +248,21 @@ def _limited(layer: nn.RNNBase) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _check_numbers(name: str, x: Tensor, lengths: Tensor | None) -> None:
+    """Refuse x (B, T, ·) that is NaN or infinite within its rows' lengths, and say where it is first."""
+    wrong = ~x.isfinite().all(-1)
+    if lengths is not None:
+        wrong &= torch.arange(x.shape[1]) < lengths.view(-1, 1)
+    if wrong.any():
+        row, step = wrong.nonzero()[0].tolist()
+        raise ArgumentError(f"{name} has NaN or infinity in it, first in row {row} at step {step}.")
+
+
+def _sequence(x: Any) -> Any:
+    """What a layer itself is given: numbers of any kind, or a PackedSequence of them."""
+    return as_double(x) if isinstance(x, PackedSequence) else as_float64("x", x)
 
 
 def _row(t: Tensor | None) -> Tensor | None:

@@ -140,6 +140,8 @@ class Convolution(Shown):
         self.sizes = ConvolutionSizes(tuple(x.shape[-dims:]), tuple(weight.shape), geometry, bias is not None)
         self.flip, self._options, self._geometry = flip, options, geometry
         rows = len(x) if x.ndim == weight.ndim else 1
+        if rows == 0:
+            raise ShapeError(f"x has shape {tuple(x.shape)}: a batch without a row has nothing to look at.")
         if rows * self.sizes.products > _MOST:
             works = (
                 f"{_MOST // self.sizes.products} row(s) would do"
@@ -347,6 +349,9 @@ def _gradients(
     call: Callable[[Tensor, Tensor, Tensor | None], Tensor], x: Tensor, weight: Tensor, bias: Tensor | None, dy: Tensor
 ) -> list[Tensor]:
     """The output, and the gradients of x, weight and bias."""
+    for name, values in (("x", x), ("the kernel", weight), ("bias", bias), ("dy", dy)):
+        if values is not None and not values.isfinite().all():
+            raise ArgumentError(f"{name} has NaN or infinity in it; expected finite numbers.")
     leaves = [each.detach().requires_grad_() for each in (x, weight, bias) if each is not None]
     y = call(leaves[0], leaves[1], leaves[2] if len(leaves) == 3 else None)
     return [y.detach(), *torch.autograd.grad(y, leaves, dy)]

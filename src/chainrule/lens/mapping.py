@@ -18,20 +18,25 @@ __all__ = ["map_of", "norm_of", "targets_of", "unrelated"]
 
 _NUMBERS = 3_000_000  # of gradients of one part of a state, held at once: as many as stay near the processor
 _WORK = 6e10  # multiplications
+_KEPT = 30_000_000  # norms of a map, over its rows, layers and directions
 _CHECKED = 2  # targets of a row held against autograd
 
 
-def targets_of(stack: Stack, steps: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The steps t of the map: those asked for, or all of them, or as many as the work allows, evenly spread.
+def targets_of(stack: Stack, steps: list[int] | None) -> tuple[int, ...]:
+    """The steps t of the map: those asked for, or all of them, or as many as work and memory allow, evenly spread.
 
     Raises:
-        ArgumentError: a step is not there, or the rows are too many for even one target each.
+        ArgumentError: more are asked for than memory allows, or the rows are too many for even one target each.
     """
     T = stack.steps
+    maps = stack.rows * T * sum(map(len, stack.scans))
     if steps is not None:
-        if not steps or any(not 0 <= t < T for t in steps):
-            raise ArgumentError(f"targets are {steps}; expected steps from 0 to {T - 1}, at least one.")
-        return tuple(sorted(set(steps)))
+        if len(steps) > max(1, _KEPT // maps):
+            raise ArgumentError(
+                f"a map of {len(steps):,} targets has {maps * len(steps):,} numbers. "
+                f"Give {max(1, _KEPT // maps):,} of them."
+            )
+        return tuple(steps)
     products = sum(w.numel() for layer in stack.scans for scan in layer for w in scan.weights[:2] if w is not None)
     each = stack.rows * T * products
     if each > _WORK:
@@ -40,7 +45,7 @@ def targets_of(stack: Stack, steps: tuple[int, ...] | None) -> tuple[int, ...]:
             f"a map of {stack.rows} rows of {T} steps takes too long for a layer of this size. Give {works} row(s)"
             + (f", or {int(_WORK / products):,} steps." if works == 1 else ".")
         )
-    R = min(T, int(_WORK / each))
+    R = max(1, min(T, int(_WORK / each), _KEPT // maps))
     return tuple(int(t) for t in np.unique(np.linspace(T - 1, 0, R).round()))
 
 
@@ -55,7 +60,6 @@ def map_of(
     width = max(max(scan.widths[0], scan.kept.X.shape[-1]) for layer in stack.scans for scan in layer)
     group = max(1, _NUMBERS // (T * width))
     forward_only = all(len(layer) == 1 for layer in stack.scans)
-    padding = stack.scans[0][0].schedule.padding  # all scans have the same resets and lengths
     maps = [[np.zeros((B, len(targets), T)) for _ in layer] for layer in stack.scans]
     agreement = Agreement(0.0)
     for b in range(B):
@@ -65,8 +69,8 @@ def map_of(
             # no gradient goes forward in time, unless a layer runs in reverse
             end = max(ts) + 1 if forward_only else T
             part = stack.part(slice(0, end), row)
-            last = T - 1 if padding is None else int((~padding[:, b]).sum()) - 1
-            entering, ends = _right_hand_sides(part, dY[:end, b], [tuple(d[b] for d in s) for s in dlast], ts, last)
+            own = [scan.ends[b] for layer in stack.scans for scan in layer]
+            entering, ends = _right_hand_sides(part, dY[:end, b], [tuple(d[b] for d in s) for s in dlast], ts, own)
             backs = part.backward(entering, ends)
             if check and k == 0:
                 agreement &= _checked(part, entering, ends)
@@ -80,31 +84,32 @@ def map_of(
 
 
 def norm_of(d: Tensor) -> Tensor:
-    """Over the last dimension, of numbers too small or too large to be squared as well."""
+    """Over the last dimension, of numbers too small or too large to be squared as well; infinite if one is NaN.
+
+    NaN is what is left of infinity times zero, and means in a map that there is no number at all.
+    """
     largest = d.abs().amax(-1, keepdim=True)
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
     norm: Tensor = torch.linalg.vector_norm(d / scale, dim=-1)
-    return scale[..., 0] * norm
+    return (scale[..., 0] * norm).nan_to_num(torch.inf, torch.inf)
 
 
 def _right_hand_sides(
-    part: Stack, dY: Tensor, dlast: list[State], ts: tuple[int, ...], last: int
+    part: Stack, dY: Tensor, dlast: list[State], ts: tuple[int, ...], own: list[int]
 ) -> tuple[Tensor, list[State]]:
     """dY (T', ·) of one row with each target's step alone, (T', R, ·), and what each scan's last state receives.
 
-    ``last`` is the row's last step, to which what a forward scan's last state receives belongs.
+    ``own`` has the step of each scan to which what its last state receives belongs.
     """
     R = len(ts)
     entering = dY.new_zeros(len(dY), R, dY.shape[-1])
     entering[list(ts), range(R)] = dY[list(ts)]
     ends = []
-    scans = [scan for layer in part.scans for scan in layer]
-    for scan, states in zip(scans, dlast, strict=True):
-        own = 0 if scan.reverse else last
+    for step, states in zip(own, dlast, strict=True):
         received = tuple(d.new_zeros(R, d.shape[-1]) for d in states)
-        if own in ts:
+        if step in ts:
             for whole, d in zip(received, states, strict=True):
-                whole[ts.index(own)] = d
+                whole[ts.index(step)] = d
         ends.append(received)
     return entering, ends
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule._choices import choose
+from chainrule._choices import choose, finite
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.showing import BLUE, GREY, VERMILLION, Shown, Table, axes_on, logarithmic, number, title
@@ -22,7 +22,6 @@ Interval = tuple[int | None, int | None]
 
 ONE_PERCENT, HALF = 0.01, 0.5
 _EXPLODES = 10.0  # times the start
-_RESAMPLED = 400
 
 
 def of_lags(norms: Floats, targets: ArrayLike, ahead: bool = False) -> Floats:
@@ -38,12 +37,25 @@ def of_lags(norms: Floats, targets: ArrayLike, ahead: bool = False) -> Floats:
 
 
 def by_lag(lagged: Floats) -> Floats:
-    """The mean over rows and targets, by lag, (K,); NaN where none has it. Targets without a gradient are left out."""
-    used = lagged[lagged[..., 0] > 0]
-    count = np.isfinite(used).sum(0) + np.isinf(used).sum(0)
+    """The mean norm by lag, (K,), over rows and targets (B, R, K); NaN where none reaches so far.
+
+    A lag is measured by what the same targets start with: late ones alone reach far, and may start with more.
+    """
+    norms, starts = _sums(lagged)
+    count = (lagged[..., 0] > 0).sum()
     with np.errstate(invalid="ignore", divide="ignore"):
-        means: Floats = np.where(np.isnan(used), 0, used).sum(0) / count
+        means: Floats = norms.sum(0) / starts.sum(0) * (starts[:, 0].sum() / count)
     return means
+
+
+def _sums(lagged: Floats) -> tuple[Floats, Floats]:
+    """Of each row by lag, (B, K): the norms over its targets, and those that the same targets start with.
+
+    Targets without a gradient are left out.
+    """
+    start = lagged[..., :1]
+    there = (start > 0) & ~np.isnan(lagged)
+    return np.where(there, lagged, 0).sum(1), np.where(there, start, 0).sum(1)
 
 
 def horizon(curve: Floats, share: float) -> int | None:
@@ -97,14 +109,15 @@ class Reach(Shown):
 
     def horizon(self, share: float = ONE_PERCENT) -> int | None:
         """The lag from which on the mean norm stays under this share of its start; None if it does not within reach."""
-        return horizon(self.curve, share)
+        return horizon(self.curve, _share(share))
 
     def interval(self, share: float = ONE_PERCENT) -> Interval | None:
-        """The horizon's 95 % interval, from resampling the sequences (Efron 1979); None with fewer than two.
+        """The horizon's 95 % interval, as if the sequences were drawn independently; None with fewer than two.
 
-        Its ends are None where the horizon lies beyond what was seen.
+        Its ends are None where the horizon lies beyond what was seen. By the jackknife: each sequence is left out once
+        (Tukey 1958; Miller, "The jackknife: a review", Biometrika 61, 1974).
         """
-        return interval(self.lagged, share)
+        return interval(self.lagged, _share(share))
 
     @cached_property
     def verdict(self) -> str:
@@ -113,7 +126,7 @@ class Reach(Shown):
 
     @property
     def kind(self) -> str:
-        """The verdict in a word: exploding, vanishing, enough, lasting, window or none."""
+        """The verdict in a word: exploding, vanishing, enough, lasting, window, none or broken."""
         return self.verdict.partition(":")[0]
 
     def table(self) -> Table:
@@ -177,24 +190,45 @@ def of_causal(norms: Floats, targets: tuple[int, ...], ahead: bool) -> Floats:
 
 
 def interval(lagged: Floats, share: float) -> Interval | None:
-    """The 95 % interval of the horizon over rows (B, R, K)."""
-    B, _, beyond = lagged.shape
+    """The 95 % interval of the horizon over rows (B, R, K): Student's, of its logarithm, by the jackknife."""
+    enter = (lagged[..., 0] > 0).any(1)
+    (norms, starts), B, beyond = _sums(lagged[enter]), int(enter.sum()), lagged.shape[-1]
     if B < 2:
         return None
-    used = np.where(lagged[..., :1] > 0, lagged, np.nan)
-    sums, counts = np.nansum(used, axis=1), (~np.isnan(used)).sum(1)
-    found = []
-    for sample in np.random.default_rng(0).integers(0, B, (_RESAMPLED, B)):
-        with np.errstate(invalid="ignore"):
-            found.append(horizon(sums[sample].sum(0) / counts[sample].sum(0), share) or beyond)
-    low, high = (int(q) for q in np.quantile(found, (0.025, 0.975), method="nearest"))
-    return (low if low < beyond else None, high if high < beyond else None)
+    without = ~np.vstack([np.zeros(B, dtype=bool), np.eye(B, dtype=bool)])  # none of the rows, then each
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = [_crossing(norms[rows].sum(0) / starts[rows].sum(0), share) for rows in without]
+    whole, *fewer = np.log([beyond if lag is None else lag for lag in found])
+    spread = _student(B - 1) * np.sqrt((B - 1) * np.var(fewer))
+    low, high = np.ceil(np.exp([whole - spread, whole + spread]).round(6))  # as the horizon is the crossing's
+    return int(low) if low < beyond else None, int(high) if high < beyond and None not in found else None
+
+
+def _crossing(curve: Floats, share: float) -> float | None:
+    """Where between the lag before the horizon and the horizon the curve, a line in its logarithm, falls under it."""
+    lag = horizon(curve, share)
+    if lag is None or not curve[lag] > 0:
+        return lag
+    above, below = np.log(curve[lag - 1 : lag + 1] / curve[0])
+    return lag - 1 + float(above - np.log(share)) / float(above - below)
+
+
+def _share(share: float) -> float:
+    return finite("share", share, 0, 1, open_low=True)
+
+
+def _student(freedom: int) -> float:
+    """Student's t that 97.5 % lie below; from five degrees of freedom on Abramowitz & Stegun's series, 26.7.5."""
+    few = (12.706, 4.303, 3.182, 2.776)
+    return few[freedom - 1] if freedom <= len(few) else 1.96 + 2.372 / freedom + 2.822 / freedom**2
 
 
 def verdict(
     lagged: Floats, window: int, receptive_field: int | None = None, clip: Callable[[int], float] | None = None
 ) -> str:
     """What norms by lag (B, R, K) come to, in a sentence that begins with its word: "enough: steps older than ..."."""
+    if np.isinf(lagged[..., 0]).any():
+        return "broken: what enters the layer is not finite; look for NaN or infinity in the loss, data and weights."
     curve = by_lag(lagged)
     curve = curve[~np.isnan(curve)]
     if not curve.size or not curve[0] > 0:

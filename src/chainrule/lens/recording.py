@@ -73,7 +73,8 @@ class Recorder(Shown):
                 ...
         print(recorder.verdict)
 
-    A training step is a forward pass in training mode with gradients. Of up to 16 of its rows, each gives one step t in
+    A training step is a forward pass in training mode with gradients; where several precede a backward pass, the last
+    two that are due are looked at. Of up to 16 of its rows, each gives one step t in
     the last quarter of the sequence, and all are carried back in one more reverse scan, in the layer's own precision,
     as without dropout between layers. Of a sequence of more than 512 steps the first 512 are taken for all. Training is
     not changed: the same numbers come out to the last bit.
@@ -114,23 +115,25 @@ class Recorder(Shown):
         self._every = None if every is None else whole("every", every)
         self._share = finite("share", share, 0, 1)
         self._window = None if window is None else whole("window", window)
-        self._handles: list[RemovableHandle] = []
+        self._hook: RemovableHandle | None = None  # on the layer, while it is recording
+        self._awaited: list[RemovableHandle] = []  # what takes the gradients of the passes to look at
         self.seconds, self._cost, self._began, self._step = 0.0, 0.0, time.perf_counter(), 0
         self.records: list[Record] = []
 
     def __enter__(self) -> Self:
-        if self._handles:
+        if self._hook is not None:
             raise ArgumentError("this recorder is recording already: leave it, or make another.")
         self._began = time.perf_counter() - (self.seconds / self._share if self._share else 0.0)
-        self._handles = [self._layer.register_forward_hook(self._listen, with_kwargs=True)]
+        self._hook = self._layer.register_forward_hook(self._listen, with_kwargs=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        if self._hook is not None:
+            self._hook.remove()
+        self._hook = None
+        self._leave()
 
     @property
     def verdict(self) -> str:
@@ -167,14 +170,26 @@ class Recorder(Shown):
         if 0 in call.x.shape[:2] or not call.output.requires_grad:
             return
 
+        # the hook hangs on the graph, so that it must not hold the graph: a pass that is never taken back would stay
+        seen = call.detached()
+
         def take(gradients: Sequence[Tensor | None]) -> None:
             handle.remove()
             began = time.perf_counter()
-            self._look(call, step, gradients, began)
+            with torch.autocast(seen.x.device.type, enabled=False):  # where the loop takes gradients under it
+                self._look(seen, step, gradients, began)
             self._cost = time.perf_counter() - began
             self.seconds += self._cost
 
         handle = register_multi_grad_hook((call.output, *call.last), take)
+        # the one before may still come: a checkpointed model runs again in the midst of its backward pass
+        self._awaited.append(handle)
+        self._leave(keep=2)
+
+    def _leave(self, keep: int = 0) -> None:
+        """Wait no longer for passes whose gradients have not come, but for the newest."""
+        while len(self._awaited) > keep:
+            self._awaited.pop(0).remove()
 
     def _due(self) -> bool:
         if self._every is not None:
@@ -184,13 +199,13 @@ class Recorder(Shown):
 
     @torch.no_grad()
     def _look(self, call: Call, step: int, gradients: Sequence[Tensor | None], began: float) -> None:
-        whole, steps = call.x.shape[1], min(call.x.shape[1], _STEPS)
+        T, steps = call.x.shape[1], min(call.x.shape[1], _STEPS)
         width = 24 * len(self._layer._all_weights) * self._layer.hidden_size
         stack = call.stack(slice(0, max(1, min(_ROWS, _NUMBERS // (steps * width)))), slice(0, steps))
         rows, received = slice(0, stack.rows), zip(gradients, (call.output, *call.last), strict=True)
         dy, *ends = (torch.zeros_like(t) if gradient is None else gradient for gradient, t in received)
         split = (end.view(len(end), -1, end.shape[-1])[:, rows].to(stack.dtype).unbind(0) for end in ends)
-        dlast = [tuple(d * (steps == whole) for d in states) for states in zip(*split, strict=True)]
+        dlast = [tuple(d * (steps == T) for d in states) for states in zip(*split, strict=True)]
         lagged = _one_target_a_row(stack, call.time_major(dy)[:steps, rows].to(stack.dtype), dlast)
         curve = by_lag(lagged)
         curve = curve[~np.isnan(curve)] if not np.isnan(curve).all() else np.zeros(1)  # where no gradient entered

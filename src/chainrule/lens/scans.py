@@ -97,6 +97,15 @@ class Scan:
         return [part.shape[-1] for part in self.kept.states]
 
     @property
+    def ends(self) -> list[int]:
+        """Of each row the step that leads to its last state."""
+        padding = self.schedule.padding
+        if self.reverse:
+            return [0] * self.kept.X.shape[1]
+        live = torch.ones(self.kept.X.shape[:2]) if padding is None else (~padding[..., 0])
+        return (live.sum(0).long() - 1).clamp(min=0).tolist()
+
+    @property
     def gates(self) -> Tensor:
         """The values of all gates, (T, B, G)."""
         return self.cell.gates(self.kept.made, self.kept.saved)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule._choices import whole
-from chainrule.errors import ShapeError
+from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.showing import Shown, Table, axes_on, title
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.convolution.op import geometry_of
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["ConvolutionSizes", "sizes"]
 
 _Sizes = tuple[int, ...]
+_MOST = 10**15  # numbers of an input
+_DRAWN = 50_000_000  # positions whose readers are counted one by one
 
 
 class ConvolutionSizes(Shown):
@@ -92,7 +94,16 @@ class ConvolutionSizes(Shown):
         return axes
 
     def readers(self) -> NDArray[np.int64]:
-        """How many output positions read each input position, of the shape of ``input``."""
+        """How many output positions read each input position, of the shape of ``input``.
+
+        Raises:
+            ArgumentError: so many positions do not fit into memory.
+        """
+        if prod(self.input) > _DRAWN:
+            raise ArgumentError(
+                f"an input of {prod(self.input):,} positions is too large to count the readers of each, which a figure "
+                f"shows: {_DRAWN:,} would do."
+            )
         total = np.ones((), dtype=np.int64)
         for h, j, k, s, before, d in zip(
             *(self.input, self.output, self.kernel, self.geometry.stride, self.geometry.before, self.geometry.dilation),
@@ -129,12 +140,17 @@ def sizes(
     >>> found.output, found.receptive_field, found.parameters
     ((13, 13), (3, 3), 80)
     """
+    for name, given in (("input", input), ("kernel", kernel)):
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            raise ArgumentError(f"{name} is {given!r}; expected its sizes, one for each dimension, such as (28, 28).")
     size, spread = (tuple(whole("a size", n) for n in given) for given in (input, kernel))
     channels, groups = whole("in_channels", in_channels), whole("groups", groups)
     if len(size) != len(spread):
         raise ShapeError(f"input is {size} and kernel {spread}; they need as many dimensions, one to three.")
     if channels % groups:
         raise ShapeError(f"in_channels is {channels}; groups, which is {groups}, must divide it.")
+    if channels * prod(size) > _MOST:
+        raise ShapeError(f"input is {channels} channel(s) of {size}: more than {_MOST:,} numbers.")
     shape = (whole("out_channels", out_channels), channels // groups, *spread)
     x, weight = (torch.empty(each, device="meta") for each in ((1, channels, *size), shape))
     geometry = geometry_of(x, weight, None, stride=stride, padding=padding, dilation=dilation, groups=groups)

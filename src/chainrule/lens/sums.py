@@ -19,7 +19,8 @@ __all__ = ["Sum", "Window"]
 
 _Ints = NDArray[np.int64]
 _AROUND = 3  # positions on each side of the window that are drawn
-_WRITTEN = 49  # entries of the kernel up to which numbers are written
+_WRITTEN = 49  # entries of the kernel up to which numbers are written,
+_OUTLINED = 400  # and each has a frame of its own
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,11 @@ class Sum(Shown):
 
     def table(self) -> Table:
         rows: list[tuple[str | float, ...]] = [("bias", "", self.offset, self.offset)] if self.offset else []
+        products, running = self.products, self.running
         for k, (a, b) in enumerate(zip(self.left, self.right, strict=True)):
             right = _entry(self.of[1], self.right_index[k]) if self.inside[k] else "padding"
             names = f"{_entry(self.of[0], self.left_index[k])} * {right}"
-            rows.append((names, f"{a:.4g} * {b:.4g}", float(self.products[k]), float(self.running[k])))
+            rows.append((names, f"{a:.4g} * {b:.4g}", float(products[k]), float(running[k])))
         if not rows:
             rows.append(("nothing reaches it", "", 0.0, 0.0))
         heading = f"{self.name} = {self.value:.6g}"
@@ -106,6 +108,8 @@ class Sum(Shown):
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """The source in colours, outlined where the kernel lies on it, with the products that enter the sum.
 
+        A large kernel, as dy is for the gradient of a weight, is outlined as a whole.
+
         Of several channels, and planes in three dimensions, the one whose products add up to most.
         """
         axes, w = axes_on(ax), self.window
@@ -115,9 +119,13 @@ class Sum(Shown):
         line = len(w.source) == 1
         signed(axes, shown, w.names[0], extent=extent)
         rectangle = require("matplotlib.patches").Rectangle
-        for (i, j), weight in np.ndenumerate(w.kernel):
+        frame = {"fill": False, "edgecolor": ON_MAP, "linewidth": 1.5}
+        if w.kernel.size > _OUTLINED:
+            (y, x), (below, right) = ((int(p[k]) for p in (w.rows, w.columns)) for k in (0, -1))
+            axes.add_patch(rectangle((x - 0.5, y - 0.5), right - x + 1, below - y + 1, **frame))
+        for (i, j), weight in np.ndenumerate(w.kernel) if w.kernel.size <= _OUTLINED else ():
             row, column = int(w.rows[i]), int(w.columns[j])
-            axes.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=ON_MAP, linewidth=1.5))
+            axes.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, **frame))
             if w.kernel.size <= _WRITTEN:
                 text = f"{w.source[row, column]:.3g}\n× {weight:.2g}"
                 box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}

@@ -17,10 +17,10 @@ from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed, to_numpy
 from chainrule.lens.scans import Back, Scan
 from chainrule.lens.showing import BLACK, BLUE, VERMILLION, Shown, Table, axes_on, title
+from chainrule.ops.recurrence.reference import WEIGHTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-from chainrule.ops.recurrence.reference import WEIGHTS
 
 __all__ = ["Term", "term_of"]
 
@@ -100,7 +100,7 @@ def term_of(of: str, scan: Scan, back: Back, t: int, i: int | None, suffix: str)
     steps, at = slice(low, max(t, i) + 1), [s - low for s in order]
     part, entering = scan.part(steps), torch.zeros_like(back.dY[steps])
     entering[t - low] = back.dY[t]
-    way = part.backward(entering, back.dlast if t == scan.schedule.order[-1] else None)
+    way = part.backward(entering, back.dlast if t == scan.ends[0] else None)
     jacobians, agreement = part.factors()
     factors = jacobians[at[:-1]]
     product, products = torch.eye(factors.shape[-1], dtype=factors.dtype), []

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from chainrule._choices import choose, whole
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import ALONG, Agreement, compare
-from chainrule.lens.arrays import Floats, as_step, listed, to_numpy
+from chainrule.lens.arrays import Floats, as_step, as_targets, listed, to_numpy
 from chainrule.lens.capturing import Captured, capture, gradients_in_chunks
 from chainrule.lens.gating import Gates, use_of
 from chainrule.lens.mapping import map_of, targets_of
@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ThroughTime", "through_time"]
 
-_KEPT = 60_000_000  # numbers of a forward and a backward pass
+_KEPT = 60_000_000  # numbers of the gradients of all steps
 _DIRECTIONS = ("forward", "reverse")
 
 
+@torch.inference_mode(False)
 def through_time(
     model: nn.Module,
     x: Any,
@@ -85,8 +86,9 @@ def through_time(
             )
         return ThroughWindow(model, x, state, resets, window)
     given: Mapping[str, Any] = {"resets": resets, "lengths": lengths}
-    captured = capture(model, x, y, state, layer, {name: v for name, v in given.items() if v is not None})
-    return ThroughTime(captured, window)
+    with torch.autocast("cpu", enabled=False):  # which would round to half precision
+        captured = capture(model, x, y, state, layer, {name: v for name, v in given.items() if v is not None})
+        return ThroughTime(captured, window)
 
 
 class ThroughTime(Shown):
@@ -114,6 +116,7 @@ class ThroughTime(Shown):
         self._cuts: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
         self._maps: dict[tuple[int, ...], tuple[list[list[Floats]], Agreement]] = {}
 
+    @torch.inference_mode(False)
     def steps(self, row: int = 0, layer: int = -1, direction: int = 0) -> Steps:
         """States, gates and gradients of every step of a row, in a layer (-1: the last) and direction (1: reverse)."""
         scan, back, of = self._scan(layer, direction)
@@ -146,6 +149,7 @@ class ThroughTime(Shown):
             self.agreement & agreement,
         )
 
+    @torch.inference_mode(False)
     def step_gradients(self, name: str) -> Floats:
         """What each step adds to the gradient of a parameter, over the rows of the batch: (T, ...).
 
@@ -164,6 +168,7 @@ class ThroughTime(Shown):
         scan, back, symbol = self._owners()[name]
         return np.stack([to_numpy(scan.gradients(back, t)[symbol]) for t in range(T)])
 
+    @torch.inference_mode(False)
     def term(self, t: int, i: int | None = None, row: int = 0, layer: int = -1, direction: int = 0) -> Term:
         """The term (t, i) of the double sum: the way of what enters the layer at step t, back to step i.
 
@@ -181,6 +186,7 @@ class ThroughTime(Shown):
             f"{of}, row {one.start}", scan.part(rows=one), _of_row(back, one), t, i, self._suffix(layer, direction)
         )
 
+    @torch.inference_mode(False)
     def truncation(self, *chunks: int) -> Truncation:
         """What is lost where the state is detached every k steps, for each k of ``chunks``; powers of two if left out.
 
@@ -197,6 +203,7 @@ class ThroughTime(Shown):
                 self._cuts[k] = self._truncated(k), gradients_in_chunks(self._call, self._dY, self._dlast, k)
         return truncation_of(self._of, full, {k: self._cuts[k] for k in lengths})
 
+    @torch.inference_mode(False)
     def gates(self, layer: int = -1, direction: int = 0) -> Gates:
         """Saturation, dead units and the memory of the gates, over all rows and the steps within their lengths."""
         scan, _, of = self._scan(layer, direction)
@@ -207,13 +214,13 @@ class ThroughTime(Shown):
         parts = {name: to_numpy(part) for name, part in zip(names, ours.chunk(len(names), -1), strict=True)}
         return use_of(of, scan.name, parts, compare("the gates", ours, values))
 
+    @torch.inference_mode(False)
     def reach(self, layer: int | None = None, direction: int = 0, targets: Sequence[int] | None = None) -> Reach:
         """The map ||dL_t/ds_i|| and its horizon, of one layer, or (None) of all layers' states together.
 
         Long sequences and large layers are sampled: ``targets`` says which steps t then stand for all.
         """
-        steps = None if targets is None else tuple(as_step("a target", t, self._stack.steps) for t in targets)
-        used = targets_of(self._stack, steps)
+        used = targets_of(self._stack, None if targets is None else as_targets(targets, self._stack.steps))
         if used not in self._maps:
             self._maps[used] = map_of(self._stack, self._dY, self._dlast, used)
         maps, agreement = self._maps[used]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from chainrule._choices import whole
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.agreement import Agreement, compare
-from chainrule.lens.arrays import Floats, as_step, listed, to_numpy
+from chainrule.lens.arrays import Floats, as_targets, listed, to_numpy
 from chainrule.lens.capturing import as_double, double
 from chainrule.lens.reach import Reach
 from chainrule.lens.showing import Shown, Table
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["ThroughWindow"]
 
 _TARGETS = 256
-_STEPS = 16_384  # in one pass
+_STEPS = 16_384  # in one pass over short rows,
+_MOST = 200_000  # and in the one over all of x
+_KEPT = 30_000_000  # norms of a map
 
 
 class ThroughWindow(Shown):
@@ -50,15 +52,22 @@ class ThroughWindow(Shown):
             raise ShapeError(
                 "x must be a batch of sequences, as the model takes it: (B, T) symbols or (B, T, C) values."
             )
+        rows, steps = self._x.shape[:2]
+        if rows * steps > _MOST:
+            raise ArgumentError(
+                f"x has {rows} row(s) of {steps:,} steps, more than can be looked into: {_MOST:,} in all would do."
+            )
         with torch.no_grad():
             self.losses = -to_numpy(self._model(self._x, self._state, resets=resets)[0])
         self.loss = float(self.losses.sum())
         self._of = f"{type(model.encoder).__name__.removesuffix('Encoder')}, receptive field {self.receptive_field}"
 
+    @torch.inference_mode(False)
     def reach(self, targets: Sequence[int] | None = None) -> Reach:
         """The norms ||dL_t/dx_i|| towards the encoder's inputs, the newest of which has the lag 0.
 
-        At most 256 steps t are taken, evenly spread. With a state, steps that see further back than x are left out.
+        At most 256 steps t are taken, or as many as memory allows, evenly spread. With a state, steps that see further
+        back than x are left out.
         """
         T = self._x.shape[1]
         first = 0 if self._state is None else self.receptive_field + 1
@@ -67,12 +76,15 @@ class ThroughWindow(Shown):
                 f"x has {T} steps and continues a state, so that some of the {self.receptive_field} steps that the "
                 f"model sees lie outside of it. Give at least {first + 1} steps, or no state."
             )
+        most = max(1, _KEPT // (len(self._x) * T))
         if targets is None:
-            used = [int(t) for t in np.unique(np.linspace(T - 1, first, min(_TARGETS, T - first)).round())]
+            used = [int(t) for t in np.unique(np.linspace(T - 1, first, min(_TARGETS, most, T - first)).round())]
         else:
-            used = sorted({as_step("a target", t, T) for t in targets})
+            used = as_targets(targets, T)
             if used[0] < first:
                 raise ArgumentError(f"step {used[0]} sees what the state holds; targets must be {first} or later.")
+            if len(used) > most:
+                raise ArgumentError(f"a map of {len(used):,} targets is too large for this x. Give {most:,} of them.")
         norms = np.zeros((len(self._x), len(used), T))
         for k, t in enumerate(used):
             norms[:, k, t + 1 :] = np.nan

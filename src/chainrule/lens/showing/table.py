@@ -20,7 +20,7 @@ _WIDTH = 80
 _ROWS, _ROWS_OF_A_PAGE = 40, 200
 
 
-def number(value: Cell) -> str:
+def number(value: Cell, digits: int = 4) -> str:
     """A cell as text: four digits, an exact zero as 0, what is merely tiny with its exponent.
 
     >>> [number(value) for value in (0.0, 3e-41, 0.123456, -12.0, 1234567.0, float("inf"), 7, None)]
@@ -32,12 +32,14 @@ def number(value: Cell) -> str:
         return str(value)
     if value == 0:
         return "0"
-    return f"{value:.4g}" if 1e-3 <= abs(value) < 1e5 else f"{value:.3e}"
+    return f"{value:.{digits}g}" if 1e-3 <= abs(value) < 10 ** (digits + 1) else f"{value:.{digits - 1}e}"
 
 
 @dataclass(frozen=True)
 class Table:
     """A title, columns, rows and remarks. ``str()`` writes it at 80 columns, with the middle of many rows left out.
+
+    Numbers have four digits, or as many as 80 columns have room for, but two at least.
 
     >>> print(Table("two", ("name", "x"), (("a", 1.5), ("b", 0.0)), ("b is nothing",)))
     two
@@ -96,12 +98,17 @@ class Table:
         return [any(isinstance(row[k], str) for row in self.rows) for k in range(len(self.columns))]
 
     def _cells(self, most: int) -> list[tuple[str, ...]]:
-        rows = list(self.rows)
-        if len(rows) <= 1.2 * most:
-            return [tuple(map(number, row)) for row in rows]
-        ends = [tuple(map(number, row)) for row in (*rows[: most // 2], *rows[-(most // 2) :])]
-        gap = (f"… {len(rows) - 2 * (most // 2):,}", *("" for _ in self.columns[1:]))
-        return [*ends[: most // 2], gap, *ends[most // 2 :]]
+        """Rows as text, at most so many and a row that counts those left out, in digits that fit the width."""
+        rows, half = list(self.rows), most // 2
+        ends = [rows] if len(rows) <= 1.2 * most else [rows[:half], rows[-half:]]
+        gap = (f"… {len(rows) - 2 * half:,}", *("" for _ in self.columns[1:]))
+        for digits in (4, 3, 2):
+            first, *last = ([tuple(number(cell, digits) for cell in row) for row in part] for part in ends)
+            cells = first + ([gap, *last[0]] if last else [])
+            widths = [max(map(len, column)) for column in zip(self.columns, *cells, strict=True)]
+            if sum(widths) + 2 * (len(widths) - 1) <= _WIDTH:
+                break
+        return cells
 
 
 def _wrapped(*paragraphs: str) -> list[str]:
