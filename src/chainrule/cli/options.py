@@ -62,7 +62,7 @@ Rate = Annotated[
     float | None,
     Option(
         "--learning-rate",
-        help="The peak; 5e-3, with layer norm 1.6e-2.",
+        help="The peak; 5e-3, with layer norm 2e-2.",
         rich_help_panel=_TRAINING,
         show_default=False,
     ),

@@ -45,7 +45,7 @@ __all__ = ["fit", "load", "solved_exactly"]
 
 _AS_FOUND = Reading()
 _WINDOW = 64
-_NORMALISED_RATE = 1.6e-2  # of what layer norm keeps in bounds
+_NORMALISED_RATE = 2e-2  # of what layer norm keeps in bounds
 _RUNS: dict[str, type[SymbolRun] | type[SeriesRun] | type[ClassifierRun]] = {
     "symbols": SymbolRun,
     "series": SeriesRun,
@@ -126,7 +126,7 @@ def fit(
         minutes: the budget in wall-clock time, 3 unless steps are given.
         steps: the budget in steps of the optimiser, instead of minutes; the result then depends on the seed alone.
         batch: parallel rows of a stream, or examples a step.
-        learning_rate: the peak, of AdamW; None takes 1.6e-2 for rnn, gru and lstm with layer norm, else 5e-3.
+        learning_rate: the peak, of AdamW; None takes 2e-2 for rnn, gru and lstm with layer norm, else 5e-3.
         weight_decay: of AdamW, on matrices.
         clip: the norm to which longer gradients are scaled down.
         clip_value: the largest entry of the gradient, to which others are cut before; None for no bound.
