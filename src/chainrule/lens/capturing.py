@@ -35,6 +35,7 @@ __all__ = [
     "chosen",
     "double",
     "gradients_in_chunks",
+    "steps_of",
 ]
 
 
@@ -91,6 +92,14 @@ class Call:
         x, resets = self.x[:, steps], None if self.resets is None else self.resets[:, steps]
         lengths = None if self.lengths is None else self.lengths.clamp(max=x.shape[1])
         return stack_of(self.layer, x, self.hx, resets, lengths, rows)
+
+
+def steps_of(layer: nn.RNNBase, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
+    """How many steps a call of the layer takes, from what a hook is given."""
+    x = args[0] if args else kwargs["input"]
+    if isinstance(x, PackedSequence):
+        return len(x.batch_sizes)
+    return int(x.shape[1 if layer.batch_first and x.dim() == 3 else 0])
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.autograd.graph import register_multi_grad_hook
 from torch.utils.hooks import RemovableHandle
 
-from chainrule._choices import finite, whole
+from chainrule._choices import whole
 from chainrule.errors import ArgumentError
 from chainrule.lens.arrays import Floats, listed, to_numpy
-from chainrule.lens.capturing import Call, chosen
+from chainrule.lens.capturing import Call, chosen, steps_of
 from chainrule.lens.gating import GateUse, uses
 from chainrule.lens.mapping import norm_of, unrelated
+from chainrule.lens.pacing import Pace
 from chainrule.lens.reach import HALF, ONE_PERCENT, by_lag, horizon, of_lags, verdict
 from chainrule.lens.showing import Shown, Table, axes_on, logarithmic, title
 from chainrule.lens.stack import Stack
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "Recorder", "draw"]
 
-_ROWS, _STEPS = 16, 512
-_SETTLED = 5  # training steps, before which everything takes longer
+_ROWS, _FEWEST, _STEPS = 16, 4, 512
+_PRODUCTS = 250_000_000  # of weights and numbers, one way, which bound the rows to the fewest
 _NUMBERS = 8_000_000  # that a look may hold, which bounds its rows further
 
 
@@ -74,15 +75,16 @@ class Recorder(Shown):
         print(recorder.verdict)
 
     A training step is a forward pass in training mode with gradients; where several precede a backward pass, the last
-    two that are due are looked at. Of up to 16 of its rows, each gives one step t in
-    the last quarter of the sequence, and all are carried back in one more reverse scan, in the layer's own precision,
-    as without dropout between layers. Of a sequence of more than 512 steps the first 512 are taken for all. Training is
-    not changed: the same numbers come out to the last bit.
+    two that are due are looked at. Of up to 16 of its rows, 4 of a wide layer's, each gives one step t in the last
+    quarter of the sequence, and all are carried back in one more reverse scan, in the layer's own precision, as without
+    dropout between layers. Of a sequence of more than 512 steps the first 512 are taken for all. A sequence of less
+    than half the longest of late, such as an epoch's last, is passed over. Training is not changed: the same numbers
+    come out to the last bit.
 
     Args:
         model: a recurrent layer of torch.nn or chainrule.nn, or a model that has one.
         every: look at every so many training steps; if left out, so often that it takes ``share`` of the time, from the
-            fifth on.
+            fifth on. Where the loop tells its ``progress``, a look is kept for the end.
         share: of the time, 0.02 by default.
         layer: the name of the recurrent layer, in a model that has several.
         window: the steps that training goes back; those of the sequences seen if left out.
@@ -112,18 +114,16 @@ class Recorder(Shown):
         window: int | None = None,
     ) -> None:
         self._layer = chosen(model, layer)
-        self._every = None if every is None else whole("every", every)
-        self._share = finite("share", share, 0, 1)
+        self._pace = Pace(every, share)
         self._window = None if window is None else whole("window", window)
         self._hook: RemovableHandle | None = None  # on the layer, while it is recording
         self._awaited: list[RemovableHandle] = []  # what takes the gradients of the passes to look at
-        self.seconds, self._cost, self._began, self._step = 0.0, 0.0, time.perf_counter(), 0
         self.records: list[Record] = []
 
     def __enter__(self) -> Self:
         if self._hook is not None:
             raise ArgumentError("this recorder is recording already: leave it, or make another.")
-        self._began = time.perf_counter() - (self.seconds / self._share if self._share else 0.0)
+        self._pace.begin()
         self._hook = self._layer.register_forward_hook(self._listen, with_kwargs=True)
         return self
 
@@ -132,8 +132,31 @@ class Recorder(Shown):
     ) -> None:
         if self._hook is not None:
             self._hook.remove()
+            self._pace.pause()
         self._hook = None
         self._leave()
+
+    @property
+    def seconds(self) -> float:
+        """What the looks took."""
+        return self._pace.seconds
+
+    def progress(self, spent: float) -> None:
+        """Say, after a training step, which share of the training is done, where that is known.
+
+        One look is then taken in the last twentieth in any case, so that the last verdict is that of a network that has
+        learnt. Others come before it if the share of the time has room for them and it, and none until it has: with
+        0.02, from the fiftieth step on.
+
+        >>> model = nn.GRU(1, 8, batch_first=True)
+        >>> with Recorder(model) as recorder:
+        ...     for step in range(20):
+        ...         model(torch.randn(3, 20, 1))[0].sum().backward()
+        ...         recorder.progress((step + 1) / 20)
+        >>> [record.step for record in recorder.records]
+        [19]
+        """
+        self._pace.progress(spent)
 
     @property
     def verdict(self) -> str:
@@ -163,10 +186,9 @@ class Recorder(Shown):
     def _listen(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         if not (module.training and torch.is_grad_enabled()):
             return
-        self._step += 1
-        if not self._due():
+        if not self._pace.due(steps_of(self._layer, args, kwargs)):
             return
-        call, step = Call.of(self._layer, args, kwargs, result), self._step
+        call, step = Call.of(self._layer, args, kwargs, result), self._pace.step
         if 0 in call.x.shape[:2] or not call.output.requires_grad:
             return
 
@@ -178,8 +200,7 @@ class Recorder(Shown):
             began = time.perf_counter()
             with torch.autocast(seen.x.device.type, enabled=False):  # where the loop takes gradients under it
                 self._look(seen, step, gradients, began)
-            self._cost = time.perf_counter() - began
-            self.seconds += self._cost
+            self._pace.took(time.perf_counter() - began)
 
         handle = register_multi_grad_hook((call.output, *call.last), take)
         # the one before may still come: a checkpointed model runs again in the midst of its backward pass
@@ -191,17 +212,17 @@ class Recorder(Shown):
         while len(self._awaited) > keep:
             self._awaited.pop(0).remove()
 
-    def _due(self) -> bool:
-        if self._every is not None:
-            return self._step % self._every == 0
-        allowed = self._share * (time.perf_counter() - self._began)
-        return self._step >= _SETTLED and self.seconds + self._cost <= allowed
+    def _rows(self, steps: int) -> int:
+        """Few of a wide layer, where a row takes long."""
+        layer = self._layer
+        width = 24 * len(layer._all_weights) * layer.hidden_size
+        quick = _PRODUCTS // (steps * sum(weight.numel() for weight in layer.parameters()))
+        return max(1, min(max(_FEWEST, min(_ROWS, quick)), _NUMBERS // (steps * width)))
 
     @torch.no_grad()
     def _look(self, call: Call, step: int, gradients: Sequence[Tensor | None], began: float) -> None:
         T, steps = call.x.shape[1], min(call.x.shape[1], _STEPS)
-        width = 24 * len(self._layer._all_weights) * self._layer.hidden_size
-        stack = call.stack(slice(0, max(1, min(_ROWS, _NUMBERS // (steps * width)))), slice(0, steps))
+        stack = call.stack(slice(0, self._rows(steps)), slice(0, steps))
         rows, received = slice(0, stack.rows), zip(gradients, (call.output, *call.last), strict=True)
         dy, *ends = (torch.zeros_like(t) if gradient is None else gradient for gradient, t in received)
         split = (end.view(len(end), -1, end.shape[-1])[:, rows].to(stack.dtype).unbind(0) for end in ends)
