@@ -15,8 +15,8 @@ from torch.utils.checkpoint import checkpoint
 from chainrule import nn
 from chainrule.errors import ArgumentError
 from chainrule.lens import Recorder
-from chainrule.lens.capturing import Call
-from chainrule.lens.reach import of_lags
+from chainrule.lens.calls import Call
+from chainrule.lens.horizon import of_lags
 from chainrule.lens.stack import Stack
 from tests.lens.cases import LAYERS, B, I, T, close, inputs, layer_of, linear_rnn, look
 

@@ -2,66 +2,36 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import reduce
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.autograd.graph import register_multi_grad_hook
 from torch.utils.hooks import RemovableHandle
 
 from chainrule._choices import whole
 from chainrule.errors import ArgumentError
-from chainrule.lens.arrays import Floats, listed, to_numpy
-from chainrule.lens.capturing import Call, chosen, steps_of
-from chainrule.lens.gating import GateUse, uses
-from chainrule.lens.mapping import norm_of, unrelated
+from chainrule.lens.arrays import to_numpy
+from chainrule.lens.calls import Call, chosen, steps_of
+from chainrule.lens.gating import uses
+from chainrule.lens.horizon import HALF, ONE_PERCENT, by_lag, horizon
 from chainrule.lens.pacing import Pace
-from chainrule.lens.reach import HALF, ONE_PERCENT, by_lag, horizon, of_lags, verdict
-from chainrule.lens.showing import Shown, Table, axes_on, logarithmic, title
-from chainrule.lens.stack import Stack
-from chainrule.ops.recurrence.reference import State
+from chainrule.lens.records import Record, draw
+from chainrule.lens.sampling import one_target_a_row
+from chainrule.lens.showing import Shown, Table
+from chainrule.lens.verdict import verdict
 from chainrule.ops.recurrence.trace import GATES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Record", "Recorder", "draw"]
+__all__ = ["Recorder"]
 
 _ROWS, _FEWEST, _STEPS = 16, 4, 512
 _PRODUCTS = 250_000_000  # of weights and numbers, one way, which bound the rows to the fewest
 _NUMBERS = 8_000_000  # that a look may hold, which bounds its rows further
-
-
-@dataclass(frozen=True)
-class Record:
-    """One look at a training step.
-
-    Attributes:
-        step: which training step it was, counted from 1.
-        horizon, half: the lags under which the mean gradient falls to 1 % and 50 % of its start; None if it does not.
-        by_lag: that mean, (K,).
-        gates: how those of the last layer are used.
-        verdict: a sentence.
-        seconds: what the look took.
-    """
-
-    step: int
-    horizon: int | None
-    half: int | None
-    by_lag: Floats
-    gates: tuple[GateUse, ...]
-    verdict: str
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """As json writes it."""
-        gates = {use.name: {key: value for key, value in asdict(use).items() if key != "name"} for use in self.gates}
-        return asdict(self) | {"by_lag": listed(self.by_lag), "gates": gates}
 
 
 class Recorder(Shown):
@@ -227,7 +197,7 @@ class Recorder(Shown):
         dy, *ends = (torch.zeros_like(t) if gradient is None else gradient for gradient, t in received)
         split = (end.view(len(end), -1, end.shape[-1])[:, rows].to(stack.dtype).unbind(0) for end in ends)
         dlast = [tuple(d * (steps == T) for d in states) for states in zip(*split, strict=True)]
-        lagged = _one_target_a_row(stack, call.time_major(dy)[:steps, rows].to(stack.dtype), dlast)
+        lagged = one_target_a_row(stack, call.time_major(dy)[:steps, rows].to(stack.dtype), dlast)
         curve = by_lag(lagged)
         curve = curve[~np.isnan(curve)] if not np.isnan(curve).all() else np.zeros(1)  # where no gradient entered
         scan = stack.scans[-1][0]
@@ -244,48 +214,3 @@ class Recorder(Shown):
                 time.perf_counter() - began,
             )
         )
-
-
-def _one_target_a_row(stack: Stack, dY: Tensor, dlast: list[State]) -> Floats:
-    """Norms by lag, (B, 1, K), from a step of each row's own, for gradients dY (T, B, ·) and dlast: one reverse scan.
-
-    The steps are among those where a gradient enters, evenly spread over the last quarter of them. What the
-    last state of a forward direction receives enters at the row's last step; that of a reverse one is left out.
-    """
-    T, B = stack.steps, stack.rows
-    schedule, two = stack.scans[0][0].schedule, len(stack.scans[0]) == 2
-    padding = dY.new_zeros(T, B) if schedule.padding is None else schedule.padding[..., 0].to(dY)
-    last = (T - padding.sum(0)).long().clamp(min=1) - 1
-    dlast = [tuple(d * (0 if two and k % 2 else 1) for d in states) for k, states in enumerate(dlast)]
-    enters = dY.abs().amax(-1) * (1 - padding)
-    enters[last, range(B)] += torch.stack([d.abs().amax(-1) for states in dlast for d in states]).amax(0)
-    targets = []
-    for b, column in enumerate(enters.unbind(1)):
-        steps = column.nonzero()[:, 0].tolist() or [int(last[b])]
-        targets.append(steps[round((len(steps) - 1) * (1 - b / (4 * max(B - 1, 1))))])
-    entering = torch.zeros_like(dY)
-    entering[targets, range(B)] = dY[targets, range(B)]
-    at_end = (torch.tensor(targets, device=last.device) == last).to(dY)[:, None]
-    backs = stack.backward(entering, [tuple(d * at_end for d in states) for states in dlast])
-    norms = reduce(np.hypot, (to_numpy(norm_of(torch.cat(found[0].dstates, -1))) for found in backs))
-    of_row = np.array(targets)[:, None]
-    return of_lags(np.where(unrelated(schedule, of_row), np.nan, norms.T[:, None]), of_row)
-
-
-def draw(
-    steps: Sequence[int], by_lag: Sequence[ArrayLike], horizons: Sequence[int | None], ax: "Axes | None" = None
-) -> "Axes":
-    """Norms by lag, one column for each of the training steps that were looked at, and the horizons over them."""
-    axes, columns = axes_on(ax), [np.asarray(column, dtype=np.float64) for column in by_lag]
-    norms = np.full((max(map(len, columns), default=1), max(len(columns), 1)), np.nan)
-    for k, column in enumerate(columns):
-        norms[: len(column), k] = column
-    logarithmic(axes, norms, "mean norm", origin="lower")
-    marks = [np.nan if lag is None else lag for lag in horizons]
-    axes.plot(marks, color="white", linewidth=1.5, marker="o", markersize=3)
-    ticks = np.unique(np.linspace(0, len(steps) - 1, min(6, len(steps))).astype(int))
-    axes.set_xticks(ticks, [f"{steps[k]:,}" for k in ticks])
-    axes.set_xlabel("training step; white: 1 % of the start")
-    axes.set_ylabel("lag")
-    title(axes, "How far the gradient reaches while training")
-    return axes
