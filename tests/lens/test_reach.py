@@ -10,11 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from chainrule.errors import ArgumentError
-from chainrule.lens import mapping
-from chainrule.lens.arrays import Floats
-from chainrule.lens.reach import Reach, by_lag, horizon, interval, of_lags, verdict
-from tests.lens.cases import close, inputs, layer_of, linear_rnn, look
+from chainrule.lens import Reach
+from tests.lens.cases import linear_rnn, look
 
 STEPS = 64
 
@@ -124,29 +121,6 @@ def test_infinity_times_zero_is_overflow_and_no_gap_in_the_map() -> None:
     assert np.isinf(reach.norms[0, 11, :4]).all()
 
 
-def test_lags_line_up() -> None:
-    norms = np.arange(12.0).reshape(1, 3, 4)
-    np.testing.assert_array_equal(of_lags(norms, (0, 2, 3))[0, 1], [6, 5, 4, np.nan])
-    np.testing.assert_array_equal(of_lags(norms, (0, 2, 3), ahead=True)[0, 1], [6, 7, np.nan, np.nan])
-    lagged = np.array([[[2.0, 1.0], [0.0, 0.0]], [[4.0, np.nan], [6.0, 3.0]]])
-    np.testing.assert_array_equal(by_lag(lagged), [4, 2])  # where nothing enters, nothing is counted
-
-
-@pytest.mark.parametrize(
-    ("curve", "expected"),
-    [
-        ([1.0, 0.5, 0.001], 2),
-        ([1.0, 0.001, 0.5], None),
-        ([1.0, 0.001, 0.5, 0.002, np.nan], 3),
-        ([0.0, 0.0], None),
-        ([1.0], None),
-        ([2.0, 0.02, 0.019], 2),
-    ],
-)
-def test_the_horizon_is_where_the_curve_stays_under(curve: list[float], expected: int | None) -> None:
-    assert horizon(np.array(curve), 0.01) == expected
-
-
 def test_an_interval_tells_how_sequences_differ() -> None:
     torch.manual_seed(0)
     layer = torch.nn.GRU(4, 16, batch_first=True)
@@ -161,63 +135,3 @@ def test_an_interval_tells_how_sequences_differ() -> None:
     assert low < high
     assert f"(95 %: {low} to {high})" in reach.verdict
     assert look(layer, x[:1]).reach().interval() is None
-
-
-@pytest.mark.parametrize(("rows", "spread"), [(2, 0.02), (8, 0.02), (8, 0.005), (16, 0.005)])
-def test_intervals_hold_the_horizon_of_all_sequences(rows: int, spread: float) -> None:
-    """Of sequences that fade each at a rate of its own, in most draws, though their horizons are far from normal."""
-    draws = np.random.default_rng(1)
-
-    def drawn(n: int) -> Floats:
-        return np.clip(draws.normal(0.9, spread, n), 0.5, 0.97)[:, None, None] ** np.arange(400)
-
-    of_all = horizon(by_lag(drawn(50_000)), 0.01)
-    found = [interval(drawn(rows), 0.01) for _ in range(300)]
-    held = [ends is not None and (ends[0] or 400) <= (of_all or 400) <= (ends[1] or 400) for ends in found]
-    assert np.mean(held) > 0.8
-
-
-def test_sequences_that_no_gradient_enters_are_none_of_the_intervals() -> None:
-    alike = 0.5 ** np.arange(30.0)
-    lagged = np.stack([alike, *([0 * alike] * 5), alike])[:, None]
-    assert interval(lagged, 0.01) == (7, 7)
-    assert interval(lagged[:6], 0.01) is None
-
-
-def test_gradients_that_are_no_numbers_are_not_taken_for_none() -> None:
-    lagged = np.full((2, 1, 5), np.inf)
-    assert verdict(lagged, 5).startswith("broken: what enters the layer is not finite")
-
-
-def test_a_sample_of_targets_are_rows_of_the_whole_map() -> None:
-    found = look(layer_of("gru of two layers"), inputs(steps=20))
-    whole = found.reach()
-    some = found.reach(targets=[3, -1, 3])
-    assert some.targets == (3, 19)
-    close(some.norms, whole.norms[:, [3, 19]])
-    assert "Mean over 2 of 20 steps t" in str(some)
-
-
-def test_the_map_goes_in_groups_and_large_ones_are_sampled_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, x = layer_of("lstm projected"), inputs(steps=20)
-    whole = look(layer, x).reach()
-    monkeypatch.setattr(mapping, "_NUMBERS", 20 * 5 * 3)
-    close(look(layer, x).reach().norms, whole.norms)
-    products = sum(p.numel() for n, p in layer.named_parameters() if "weight_ih" in n or "weight_hh" in n)
-    monkeypatch.setattr(mapping, "_WORK", 3 * 20 * products * 4)
-    sampled = look(layer, x).reach()
-    assert len(sampled.targets) == 4
-    assert sampled.targets[-1] == 19
-    close(sampled.norms, whole.norms[:, list(sampled.targets)])
-    monkeypatch.setattr(mapping, "_KEPT", 3 * 20 * 1 * 2)
-    small = look(layer, x)
-    assert len(small.reach().targets) == 1 if layer.num_layers == 2 else 2
-    with pytest.raises(ArgumentError, match=r"a map of 20 targets has .* numbers. Give 1 of them"):
-        small.reach(targets=range(20))
-    monkeypatch.setattr(mapping, "_KEPT", 10**6)
-    monkeypatch.setattr(mapping, "_WORK", 2 * 20 * products)
-    with pytest.raises(ArgumentError, match=r"a map of 3 rows of 20 steps .* Give 2 row"):
-        look(layer, x).reach()
-    monkeypatch.setattr(mapping, "_WORK", 7 * products)
-    with pytest.raises(ArgumentError, match=r"Give 1 row\(s\), or 7 steps"):
-        look(layer, x).reach()

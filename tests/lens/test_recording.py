@@ -15,7 +15,9 @@ from torch.utils.checkpoint import checkpoint
 from chainrule import nn
 from chainrule.errors import ArgumentError
 from chainrule.lens import Recorder
-from chainrule.lens.reach import of_lags
+from chainrule.lens.calls import Call
+from chainrule.lens.horizon import of_lags
+from chainrule.lens.stack import Stack
 from tests.lens.cases import LAYERS, B, I, T, close, inputs, layer_of, linear_rnn, look
 
 
@@ -142,7 +144,7 @@ def test_packed_sequences_and_lengths_end_where_they_end() -> None:
 def test_left_to_itself_it_keeps_to_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that gives a step 100 ms and a look 30."""
     now = 0.0
-    monkeypatch.setattr("chainrule.lens.recording.time.perf_counter", lambda: now)
+    monkeypatch.setattr("chainrule.lens.pacing.time.perf_counter", lambda: now)
     layer = linear_rnn(0.5).train()
     right = Recorder._look
 
@@ -158,6 +160,44 @@ def test_left_to_itself_it_keeps_to_its_share_of_the_time(monkeypatch: pytest.Mo
             layer(torch.ones(1, 3, 1, dtype=torch.float64))[0].sum().backward()
     assert len(recorder.records) == 6  # 0.02 * 10 s / 30 ms, rounded down
     assert recorder.seconds <= 0.02 * now
+
+
+def test_of_a_wide_layer_few_rows_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = []
+    right = Call.stack
+
+    def stack(self: Call, taken: slice = slice(None), steps: slice = slice(None)) -> Stack:
+        found = right(self, taken, steps)
+        rows.append((found.rows, found.steps))
+        return found
+
+    monkeypatch.setattr(Call, "stack", stack)
+    for hidden, steps in ((8, 64), (512, 64), (8, 600), (512, 500)):
+        layer = torch.nn.GRU(3, hidden, batch_first=True)
+        with Recorder(layer, every=1):
+            layer(torch.randn(20, steps, 3))[0].sum().backward()
+    assert rows == [(16, 64), (4, 64), (16, 512), (1, 500)]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_short_end_of_an_epoch_is_passed_over(packed: bool) -> None:
+    layer = torch.nn.GRU(I, 4, batch_first=not packed)
+    with Recorder(layer, every=3) as recorder:
+        for length in (20, 20, 4) * 3:
+            x = torch.randn(3, length, I)
+            y, _ = layer(pack_padded_sequence(x, torch.full((3,), length), batch_first=True) if packed else x)
+            (y.data if packed else y).sum().backward()
+    assert [record.step for record in recorder.records] == [4, 7]
+    assert {len(record.by_lag) for record in recorder.records} == {20}
+
+
+def test_told_how_far_training_is_it_looks_at_the_end() -> None:
+    layer = torch.nn.GRU(I, 4, batch_first=True)
+    with Recorder(layer, share=0.0) as recorder:
+        for step in range(40):
+            layer(inputs().float())[0].sum().backward()
+            recorder.progress((step + 1) / 40)
+    assert [record.step for record in recorder.records] == [39]
 
 
 def test_what_it_shows_and_refuses() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import cycle
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ from chainrule.models import (
 SYMBOLS, CHANNELS = 5, 2
 _Model = TypeVar("_Model", bound=ConditionalModel)
 
-_WITH: dict[str, dict[str, bool]] = {"a learned start": {"learned_start": True}, "layer norm": {"layer_norm": True}}
+_WITH: dict[str, dict[str, Any]] = {"a learned start": {"learned_start": True}, "layer norm": {"layer_norm": True}}
 CONFIGS = {
     f"{name}{layers}": ModelConfig(name, hidden=6, layers=layers, window=2**layers if name == "conv" else 3)
     for name in MODELS

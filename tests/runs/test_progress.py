@@ -84,6 +84,17 @@ def test_looks_at_the_gradients_are_recorded_once_shown_and_summed_up(
     assert not layer._forward_hooks
 
 
+def test_the_last_look_is_at_the_end(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.GRU(2, 4, batch_first=True)
+    reach = Recorder(layer, share=0.01)
+    with reporting(tmp_path, "gru of x", "character", quiet=True, reach=reach) as report:
+        for step in range(1, 41):
+            layer(torch.randn(3, 20, 2))[0].sum().backward()
+            report(spent(step, of=40))
+    assert [record["step"] for record in read_metrics(tmp_path) if "reach" in record] == [39]
+
+
 def test_what_overflows_is_recorded_as_null(tmp_path: Path) -> None:
     layer = torch.nn.RNN(1, 1, nonlinearity="relu", bias=False, batch_first=True)
     with torch.no_grad():

@@ -1,15 +1,18 @@
 """Every number of a forward and backward pass, on one's own layer and data: computed once, shown anywhere."""
 
-from chainrule.lens.convolving import Convolution, convolution
+from chainrule.lens.convolved import Convolution
+from chainrule.lens.convolving import convolution
 from chainrule.lens.gating import Gates, GateUse
 from chainrule.lens.reach import Reach
-from chainrule.lens.recording import Record, Recorder
+from chainrule.lens.recording import Recorder
+from chainrule.lens.records import Record
 from chainrule.lens.sizes import ConvolutionSizes, sizes
 from chainrule.lens.steps import Steps
 from chainrule.lens.sums import Sum
 from chainrule.lens.terms import Term
 from chainrule.lens.truncation import Truncation
-from chainrule.lens.unrolling import ThroughTime, through_time
+from chainrule.lens.unrolled import ThroughTime
+from chainrule.lens.unrolling import through_time
 from chainrule.lens.windows import ThroughWindow
 
 __all__ = [

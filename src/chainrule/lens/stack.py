@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from chainrule.lens.scans import ALL, Back, Scan
 from chainrule.nn.recurrence_options import Optioned
 from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights
 
-__all__ = ["Backs", "Stack", "stack_of"]
+__all__ = ["Backs", "Stack", "stack_of", "summed"]
 
 Backs = list[list[Back]]
 """Backward passes by layer and direction."""
@@ -101,3 +102,13 @@ def stack_of(
         found.append(tuple(scans))
         x = torch.cat([scan.output for scan in scans], dim=-1).transpose(0, 1)
     return Stack(tuple(found))
+
+
+def summed(layer: nn.RNNBase, stack: Stack, backs: Backs) -> dict[str, Tensor]:
+    """The gradients of all of the layer's parameters by their names, summed over the steps."""
+    found: dict[str, Tensor] = {}
+    scans, held = chain.from_iterable(stack.scans), chain.from_iterable(backs)
+    for names, scan, back in zip(layer._all_weights, scans, held, strict=True):
+        suffix = names[0].removeprefix("weight_ih")
+        found |= {WEIGHTS[symbol] + suffix: gradient for symbol, gradient in scan.gradients(back).items()}
+    return found

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chainrule.lens.agreement import ALONG, Agreement, compare
 from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.lens.calls import Call
 from chainrule.lens.showing import BLUE, VERMILLION, Shown, Table, axes_on, title
+from chainrule.lens.stack import Stack, summed
+from chainrule.nn import swap
+from chainrule.ops.recurrence.reference import State
 
 Gradients = Mapping[str, Tensor]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Truncation", "truncation_of"]
+__all__ = ["Truncation", "in_chunks", "truncated", "truncation_of"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,46 @@ def truncation_of(of: str, full: Gradients, cut: Mapping[int, tuple[Gradients, G
     lost_, cosine, norms = np.array(rows).T
     gradients = {name: np.stack([to_numpy(ours[name]) for ours, _ in cut.values()]) for name in full}
     return Truncation(of, tuple(cut), lost_, cosine, norms, size, gradients, agreement)
+
+
+def truncated(layer: nn.RNNBase, stack: Stack, dY: Tensor, dlast: list[State], k: int) -> dict[str, Tensor]:
+    """The gradients with the state detached every k steps, by hand."""
+    total: dict[str, Tensor] = {}
+    for start in range(0, stack.steps, k):
+        steps = slice(start, start + k)
+        part = stack.part(steps)
+        backs = part.backward(dY[steps], dlast if start + k >= stack.steps else None)
+        for name, gradient in summed(layer, part, backs).items():
+            total[name] = total[name] + gradient if name in total else gradient
+    return total
+
+
+@torch.enable_grad()
+def in_chunks(call: Call, dY: Tensor, dlast: list[State], k: int) -> dict[str, Tensor]:
+    """The layer run in chunks of k steps with the state detached between them, and differentiated by torch."""
+    layer, T = call.layer, call.x.shape[1]
+    if call.resets is not None or call.lengths is not None:
+        swap(layer)
+    hx, total = call.hx, torch.zeros((), dtype=torch.float64)
+    for start in range(0, T, k):
+        x = call.x[:, start : start + k]
+        options: dict[str, Any] = {}
+        if call.resets is not None:
+            options["resets"] = call.resets[:, start : start + k]
+        if call.lengths is not None:
+            options["lengths"] = (call.lengths - start).clamp(0, x.shape[1])
+        state = None if hx is None else hx if len(hx) == 2 else hx[0]
+        output, last = layer(x if layer.batch_first else x.transpose(0, 1), state, **options)
+        y = output.transpose(0, 1) if layer.batch_first else output
+        last = last if isinstance(last, tuple) else (last,)
+        total = total + (y * dY[start : start + k]).sum()
+        if start + k >= T:
+            ends = (torch.stack(parts) for parts in zip(*dlast, strict=True))
+            total = total + sum((end * s).sum() for end, s in zip(ends, last, strict=True))
+        hx = tuple(s.detach() for s in last)
+    parameters = dict(layer.named_parameters())
+    found = torch.autograd.grad(total, list(parameters.values()), materialize_grads=True)
+    return dict(zip(parameters, found, strict=True))
 
 
 def _flat(gradients: Gradients) -> Tensor:

@@ -16,7 +16,7 @@ from chainrule.runs.config import RunConfig
 
 __all__ = ["look_at", "recorder_of"]
 
-_SHARE = 0.01  # of the time of training
+_SHARE = 0.01  # of the time of training, but for a last look where it has room for none
 
 _ROWS = 8
 _WINDOWS, _MOST = 4, 512  # steps of a stretch: windows, and at most

@@ -34,6 +34,8 @@ class _Recorder:
     def __call__(self, progress: Progress) -> None:
         if self._reach is not None and len(self._reach.records) > self._looks:
             self._looks, self.looked_at = len(self._reach.records), progress.step
+        if self._reach is not None:
+            self._reach.progress(progress.spent)
         if progress.loss is not None:
             self._losses.append(progress.loss)
         validated = progress.validated_step == progress.step

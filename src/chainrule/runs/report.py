@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from chainrule.lens.recording import draw
+from chainrule.lens.records import draw
 from chainrule.runs.figures import confusion, loss_curve
 from chainrule.runs.files import write_json
 from chainrule.runs.progress import read_metrics

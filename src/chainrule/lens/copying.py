@@ -1,0 +1,43 @@
+"""Copies in float64 on the CPU, of models and of what goes into them."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from chainrule.errors import ArgumentError
+
+__all__ = ["as_double", "double"]
+
+
+def double(model: nn.Module) -> nn.Module:
+    """A copy in float64 on the CPU, in evaluation, all of whose parameters want a gradient.
+
+    Raises:
+        ArgumentError: it is no module, or cannot be copied.
+    """
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(f"model is {type(model).__name__}; expected a layer or a model of torch.nn or chainrule.")
+    try:
+        twin = copy.deepcopy(model)
+    except RuntimeError as error:  # a tensor with a graph among its attributes, as torch.nn.utils.weight_norm leaves
+        raise ArgumentError(
+            "the model cannot be copied, since it holds tensors that are computed from others. If it is "
+            "torch.nn.utils.weight_norm's, remove_weight_norm makes a plain one."
+        ) from error
+    return twin.to("cpu", torch.float64).eval().requires_grad_()
+
+
+def as_double(value: Any) -> Any:
+    """Copies of floating tensors and arrays in float64 on the CPU, within tuples too; of others as they are."""
+    if isinstance(value, np.ndarray):
+        value = torch.from_numpy(value)
+    if isinstance(value, Tensor):
+        dtype = torch.float64 if value.is_floating_point() else value.dtype
+        return value.detach().to("cpu", dtype, copy=True)
+    if isinstance(value, tuple | list):
+        parts = map(as_double, value)
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
