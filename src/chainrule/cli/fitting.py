@@ -47,7 +47,7 @@ def fit_command(
     steps: o.Steps = None,
     batch: o.Batch = 32,
     learning_rate: o.Rate = None,
-    weight_decay: o.WeightDecay = 0.01,
+    weight_decay: o.WeightDecay = None,
     clip: o.Clip = 1.0,
     clip_value: o.ClipValue = None,
     accumulate: o.Accumulate = 1,

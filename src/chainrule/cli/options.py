@@ -67,7 +67,10 @@ Rate = Annotated[
         show_default=False,
     ),
 ]
-WeightDecay = Annotated[float, Option(help="Of matrices.", rich_help_panel=_TRAINING)]
+WeightDecay = Annotated[
+    float | None,
+    Option(help="Of matrices; 0.01, with layer norm 0.1.", rich_help_panel=_TRAINING, show_default=False),
+]
 Clip = Annotated[float, Option(help="Longest norm of the gradient.", rich_help_panel=_TRAINING)]
 ClipValue = Annotated[
     float | None,

@@ -45,7 +45,8 @@ __all__ = ["fit", "load", "solved_exactly"]
 
 _AS_FOUND = Reading()
 _WINDOW = 64
-_NORMALISED_RATE = 2e-2  # of what layer norm keeps in bounds
+# What layer norm keeps in bounds learns at a higher rate, and so fast that it is to be kept from learning by heart.
+_NORMALISED_RATE, _NORMALISED_DECAY = 2e-2, 0.1
 _RUNS: dict[str, type[SymbolRun] | type[SeriesRun] | type[ClassifierRun]] = {
     "symbols": SymbolRun,
     "series": SeriesRun,
@@ -87,7 +88,7 @@ def fit(
     steps: int | None = None,
     batch: int = 32,
     learning_rate: float | None = None,
-    weight_decay: float = 0.01,
+    weight_decay: float | None = None,
     clip: float = 1.0,
     clip_value: float | None = None,
     accumulate: int = 1,
@@ -127,7 +128,7 @@ def fit(
         steps: the budget in steps of the optimiser, instead of minutes; the result then depends on the seed alone.
         batch: parallel rows of a stream, or examples a step.
         learning_rate: the peak, of AdamW; None takes 2e-2 for rnn, gru and lstm with layer norm, else 5e-3.
-        weight_decay: of AdamW, on matrices.
+        weight_decay: of AdamW, on matrices; None takes 0.1 for rnn, gru and lstm with layer norm, else 0.01.
         clip: the norm to which longer gradients are scaled down.
         clip_value: the largest entry of the gradient, to which others are cut before; None for no bound.
         accumulate: batches whose gradients make one step together.
@@ -187,6 +188,8 @@ def fit(
     layer_norm = _recurrent_on_text(data, model) if layer_norm is None else layer_norm
     if learning_rate is None:
         learning_rate = _NORMALISED_RATE if layer_norm else TrainingConfig.learning_rate
+    if weight_decay is None:
+        weight_decay = _NORMALISED_DECAY if layer_norm else TrainingConfig.weight_decay
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
