@@ -199,7 +199,8 @@ class LatentEncoder(nn.Module):
     """RNN, GRU or LSTM ("rnn", "gru", "lstm"): the whole past folded into h_t (and c_t).
 
     Dropout of the features takes the same ones at all steps of a call (Gal & Ghahramani 2016, section 4).
-    With ``learned_start`` a sequence, and what follows a reset, starts from a state that is learned instead of zeros.
+    With ``learned_start`` a sequence, and what follows a reset, starts from a state that is learned instead of zeros;
+    with ``layer_norm`` what enters the gates is normalised (Ba et al. 2016).
 
     >>> features, state = LatentEncoder("lstm", in_features=2, hidden=8, layers=3)(torch.zeros(4, 7, 2))
     >>> features.shape, [s.shape for s in state]
