@@ -10,5 +10,4 @@
 | truncation | the layer run in chunks; a loop that detaches |
 | horizon and verdict | recurrent weights of a known spectral radius: 1, 0.9, 1.1 |
 | nothing is shown that autograd does not find | a formula made wrong raises |
-| figures, pages | the figures' data; the page parsed: nothing runs, and nothing is fetched |
 """

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from chainrule.cli.console import check_out, emit, show
+from chainrule.display import Shown, page_of
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughTime, sizes
-from chainrule.lens.showing import Shown, page_of
 from chainrule.runs import load
 
 __all__ = ["look_command"]

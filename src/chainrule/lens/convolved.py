@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from chainrule.display import Shown, Table, axes_on, signed, title
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens import gathering
 from chainrule.lens.agreement import compare
 from chainrule.lens.arrays import Floats, checked_index, listed, to_numpy
-from chainrule.lens.showing import Shown, Table, axes_on, signed, title
 from chainrule.lens.sizes import ConvolutionSizes
 from chainrule.lens.sums import Sum, Window
 from chainrule.ops import convolution as op

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, axes_on, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
-from chainrule.lens.showing import GREY, SKY, VERMILLION, Cell, Shown, Table, axes_on, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._choices import choose, finite
+from chainrule.display import BLUE, GREY, VERMILLION, Shown, Table, axes_on, logarithmic, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval, of_lags
-from chainrule.lens.showing import BLUE, GREY, VERMILLION, Shown, Table, axes_on, logarithmic, title
 from chainrule.lens.verdict import verdict
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from torch.autograd.graph import register_multi_grad_hook
 from torch.utils.hooks import RemovableHandle
 
 from chainrule._choices import whole
+from chainrule.display import Shown, Table
 from chainrule.errors import ArgumentError
 from chainrule.lens.arrays import to_numpy
 from chainrule.lens.calls import Call, chosen, steps_of
@@ -20,7 +21,6 @@ from chainrule.lens.horizon import HALF, ONE_PERCENT, by_lag, horizon
 from chainrule.lens.pacing import Pace
 from chainrule.lens.records import Record, draw
 from chainrule.lens.sampling import one_target_a_row
-from chainrule.lens.showing import Shown, Table
 from chainrule.lens.verdict import verdict
 from chainrule.ops.recurrence.trace import GATES
 

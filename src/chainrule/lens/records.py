@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from chainrule.display import axes_on, logarithmic, title
 from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.gating import GateUse
-from chainrule.lens.showing import axes_on, logarithmic, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule._choices import whole
+from chainrule.display import Shown, Table, axes_on, title
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.lens.showing import Shown, Table, axes_on, title
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.convolution.op import geometry_of
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._choices import choose
+from chainrule.display import Shown, Table, axes_on, signed, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
-from chainrule.lens.showing import Shown, Table, axes_on, signed, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

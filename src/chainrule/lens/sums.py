@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
+from chainrule.display import ON_MAP, Shown, Table, axes_on, signed, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
-from chainrule.lens.showing import ON_MAP, Shown, Table, axes_on, signed, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

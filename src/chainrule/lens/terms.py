@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, axes_on, title
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed, to_numpy
 from chainrule.lens.scans import Back, Scan
-from chainrule.lens.showing import BLACK, BLUE, VERMILLION, Shown, Table, axes_on, title
 from chainrule.ops.recurrence.reference import WEIGHTS
 
 if TYPE_CHECKING:

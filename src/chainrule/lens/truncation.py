@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule.display import BLUE, VERMILLION, Shown, Table, axes_on, title
 from chainrule.lens.agreement import ALONG, Agreement, compare
 from chainrule.lens.arrays import Floats, listed, to_numpy
 from chainrule.lens.calls import Call
-from chainrule.lens.showing import BLUE, VERMILLION, Shown, Table, axes_on, title
 from chainrule.lens.stack import Stack, summed
 from chainrule.nn import swap
 from chainrule.ops.recurrence.reference import State

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import choose, whole
+from chainrule.display import Shown, Table, number
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import ALONG, Agreement, compare
 from chainrule.lens.arrays import Floats, as_step, as_targets, listed, to_numpy
@@ -18,7 +19,6 @@ from chainrule.lens.gating import Gates, use_of
 from chainrule.lens.mapping import map_of, targets_of
 from chainrule.lens.reach import Reach
 from chainrule.lens.scans import Back, Scan
-from chainrule.lens.showing import Shown, Table, number
 from chainrule.lens.stack import summed
 from chainrule.lens.steps import Steps
 from chainrule.lens.terms import Term, term_of

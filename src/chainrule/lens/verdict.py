@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from chainrule.display import number
 from chainrule.lens.arrays import Floats
 from chainrule.lens.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval
-from chainrule.lens.showing import number
 
 __all__ = ["verdict"]
 

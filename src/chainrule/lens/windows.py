@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import whole
+from chainrule.display import Shown, Table
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.agreement import Agreement, compare
 from chainrule.lens.arrays import Floats, as_targets, listed, to_numpy
 from chainrule.lens.copying import as_double, double
 from chainrule.lens.reach import Reach
-from chainrule.lens.showing import Shown, Table
 from chainrule.models import Carry, ConditionalModel
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._optional import require
+from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, new_figure, title
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.lens.showing import BLACK, BLUE, GREY, SKY, VERMILLION, new_figure, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

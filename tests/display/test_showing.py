@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from chainrule import lens
+from chainrule.display import Shown, Table, logarithmic, new_figure, page_of, signed
 from chainrule.errors import ArgumentError
 from chainrule.lens import Recorder
-from chainrule.lens.showing import Shown, Table, logarithmic, new_figure, page_of, signed
 from chainrule.models import ModelConfig, build_symbol_model
 from tests.lens.cases import inputs, layer_of, look
 

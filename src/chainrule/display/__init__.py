@@ -1,6 +1,6 @@
 """How results are shown: one object as a table, a dictionary, a figure and a page."""
 
-from chainrule.lens.showing.figure import (
+from chainrule.display.figure import (
     BLACK,
     BLUE,
     GREY,
@@ -13,8 +13,8 @@ from chainrule.lens.showing.figure import (
     signed,
     title,
 )
-from chainrule.lens.showing.shown import Shown, page_of
-from chainrule.lens.showing.table import Cell, Table, number
+from chainrule.display.shown import Shown, page_of
+from chainrule.display.table import Cell, Table, number
 
 __all__ = [
     "BLACK",

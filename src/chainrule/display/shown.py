@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.lens.showing.page import page, picture, styled
-from chainrule.lens.showing.table import Table
+from chainrule.display.page import page, picture, styled
+from chainrule.display.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
