@@ -27,7 +27,7 @@ class Chunk(NamedTuple):
     y: (B, T, ...), the steps to predict, each of the data's once an epoch; whole numbers are int64.
     x: (B, T, ...), the step before each y, what a network is given to predict it; zeros where a document starts.
     resets: (B, T), True at the first y of a document; None where no document starts in this chunk.
-    mask: (B, T), False beyond the end of a row, where x and y are zeros.
+    mask: (B, T), False beyond the end of a row, where x and y repeat its last step: a value that can be transformed.
     """
 
     x: Tensor
@@ -132,11 +132,12 @@ class Streams:
         mask = np.ones((self.rows, width), dtype=np.bool_)
         for row, (first, last) in enumerate(zip(self._first, self._last, strict=True)):
             begin, end = first + self._at, min(first + self._at + width, last)
-            x[row, 0] = self._copy(begin, end, y[row], starts[row])
+            x[row, 0] = self._copy(begin, end, y[row], starts[row]) if begin < end else self._step(end - 1)
             if end - begin < width:
                 mask[row, end - begin :] = False
+                y[row, end - begin :] = self._step(end - 1)
         x[:, 1:] = y[:, :-1]
-        x[starts | ~mask] = 0
+        x[starts] = 0
         self._at, self._index = self._at + width, self._index + 1
         if self._index % _FORGET == 0:
             _forget(self._documents)
@@ -172,6 +173,12 @@ class Streams:
                 starts[at] = True
             at, begin, place = at + n, begin + n, place + 1
         return before
+
+    def _step(self, at: int) -> Any:
+        """The step number ``at``, counted over all documents in this epoch's order."""
+        place = bisect_right(self._ends, at)
+        first = self._ends[place - 1] if place else 0
+        return self._documents[self._order[place]][at - first]
 
     def _next_window(self) -> int:
         if not self.random_windows:
