@@ -12,7 +12,7 @@ from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models import ModelConfig, SeriesModel
-from chainrule.models.heads import Gaussian, StudentT
+from chainrule.models.predictions import Gaussian, StudentT
 from tests.models.cases import HEADS, TRANSFORMS, one_channel, series_model, symbol_model, values
 from tests.tolerances import close
 
@@ -66,7 +66,7 @@ def test_quantiles_invert_the_distribution(transform: str, head: str) -> None:
             cdf = stats.norm.cdf(z, law.mean[:, 1:], law.scale[:, 1:])
         else:
             assert isinstance(law, StudentT)
-            cdf = stats.t.cdf(z, law.df[:, 1:], law.location[:, 1:], law.scale[:, 1:])
+            cdf = stats.t.cdf(z, law.df, law.location[:, 1:], law.scale[:, 1:])
         close(torch.from_numpy(cdf), level.expand(2, 5, 2))
 
 
@@ -105,7 +105,7 @@ def test_a_student_of_many_degrees_is_a_gaussian() -> None:
     location, scale = torch.zeros(1, 2, dtype=torch.float64), torch.ones(1, 2, dtype=torch.float64)
     gaps = []
     for df in (10.0, 100.0, 1000.0):
-        student = StudentT(location, scale, torch.full_like(scale, df)).quantile(LEVELS)
+        student = StudentT(location, scale, torch.tensor(df, dtype=torch.float64)).quantile(LEVELS)
         gaps.append(float((student - Gaussian(location, scale).quantile(LEVELS)).abs().max()))
     assert all(wider > 5 * narrower for wider, narrower in pairwise(gaps))
 

@@ -89,7 +89,7 @@ def test_no_other_parameters_are_likelier() -> None:
         assert float(gradient.abs().max()) < LEAST_SQUARES * ours.steps
 
 
-@pytest.mark.parametrize(("tau", "channels", "needed"), [(1, 1, 4), (5, 1, 12), (2, 3, 10)])
+@pytest.mark.parametrize(("tau", "channels", "needed"), [(1, 1, 4), (5, 1, 12), (2, 3, 12)])
 def test_fewer_steps_than_coefficients_are_too_few(tau: int, channels: int, needed: int) -> None:
     z = torch.randn(needed, channels, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     assert regress(z, tau).steps == needed - tau
@@ -118,6 +118,36 @@ def test_a_little_noise_is_enough() -> None:
     x = PERFECT["wave"] + 1e-6 * np.random.default_rng(0).normal(size=(60, 1))
     _, ours = fitted(x, 3, "none")
     assert 1e-7 < math.sqrt(float(ours.residual_variance)) < 1e-5
+
+
+def test_columns_fitted_together_have_the_likelihood_of_a_vector_autoregression() -> None:
+    from statsmodels.tsa.api import VAR
+
+    x = random_walk(channels=3)
+    _, ours = fitted(x, 2, "none")
+    theirs = VAR(x).fit(2, trend="c")
+    close(ours.residual_covariance, torch.from_numpy(theirs.sigma_u_mle))
+    assert ours.log_likelihood == pytest.approx(theirs.llf, rel=1e-9)
+
+
+def test_columns_that_move_in_step_have_no_joint_likelihood() -> None:
+    x = random_walk()
+    with pytest.raises(DataError, match="moves in step exactly"):
+        fitted(np.concatenate([x, 2 * x + 1], axis=1), 1, "none")
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_stable_roots_are_kept_and_others_brought_inside(channels: int) -> None:
+    growing = random_walk(channels=channels) * 1.02 ** np.arange(200)[:, None]
+    model = build_series_model(ModelConfig("ar", window=4, stable=True), Transform.fit("standardise", growing))
+    plain = fit_least_squares(model, torch.from_numpy(growing))
+    stable = fit_least_squares(model, torch.from_numpy(growing), stable=True)
+    assert plain.radius > 1 > stable.radius
+    paths = model.forecast(torch.from_numpy(growing), 3000, paths=20)
+    assert float(paths.abs().max()) < 20 * np.abs(growing).max()
+    quiet = np.random.default_rng(0).normal(size=(300, channels))
+    one, other = (fit_least_squares(model, torch.from_numpy(quiet), stable=asked) for asked in (False, True))
+    assert torch.equal(one.coefficients, other.coefficients)
 
 
 @pytest.mark.parametrize("config", [ModelConfig("ar", head="student"), ModelConfig("mlp"), ModelConfig("gru")])

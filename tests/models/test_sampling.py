@@ -13,7 +13,7 @@ from chainrule.data import Transform
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models import Carry, ConditionalModel, ModelConfig, SeriesModel, build_series_model, build_symbol_model
 from chainrule.models.encoders import Encode, State
-from chainrule.models.heads import Categorical, Gaussian, Prediction, StudentT
+from chainrule.models.predictions import Categorical, Gaussian, Prediction, StudentT
 from tests.models.cases import SYMBOLS, TRANSFORMS, Case, every_case, series_model, symbol_model, symbols, values
 from tests.tolerances import close
 
@@ -155,7 +155,7 @@ def test_forecasts_of_a_random_walk_have_its_moments(name: str, undo: Callable[[
 
 def test_temperature_scales_deviations_from_the_centre() -> None:
     centre, scale = torch.full((1, 2), 3.0), torch.tensor([[1.0, 2.0]])
-    for prediction in (Gaussian(centre, scale), StudentT(centre, scale, torch.full((1, 2), 5.0))):
+    for prediction in (Gaussian(centre, scale), StudentT(centre, scale, torch.tensor(5.0))):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             plain = prediction.sample()

@@ -14,7 +14,7 @@ only the scale that networks are trained on.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class Transform:
         name: "standardise", "none", "difference" or "log-return".
         mean: m, one a column.
         scale: s, one a column.
+        low, high: the least and the largest z of the training steps, one a column; empty where they are not known.
 
     >>> transform = Transform.fit("difference", np.array([[1.0], [2.0], [4.0], [5.0]]))
     >>> x = torch.tensor([[7.0], [5.0]], dtype=torch.float64)
@@ -53,6 +54,8 @@ class Transform:
     name: str
     mean: tuple[float, ...]
     scale: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         choose("transform", self.name, TRANSFORMS)
@@ -78,7 +81,7 @@ class Transform:
         names = [repr(column) for column in columns] or [str(i + 1) for i in range(values.shape[1])]
         _check_size(name, values, names, source)
         if name == "none":
-            return unfitted
+            return replace(unfitted, low=tuple(values.min(0).tolist()), high=tuple(values.max(0).tolist()))
         if len(values) < 2 + unfitted.lag:
             raise TooShortError(f"{name} needs at least {2 + unfitted.lag} steps to fit; got {len(values)}.")
         z = unfitted.apply(torch.from_numpy(values)).numpy()
@@ -92,7 +95,9 @@ class Transform:
                 f"the training steps are all {z[0, j]:g}. "
                 f"{'Use --transform standardise' if varies else 'Choose a column that varies'}."
             )
-        return cls(name, tuple(z.mean(axis=0).tolist()), tuple(z.std(axis=0).tolist()))
+        mean, scale = z.mean(axis=0), z.std(axis=0)
+        low, high = (z.min(axis=0) - mean) / scale, (z.max(axis=0) - mean) / scale
+        return cls(name, *(tuple(numbers.tolist()) for numbers in (mean, scale, low, high)))
 
     def apply(self, x: Tensor, previous: Tensor | None = None) -> Tensor:
         """z of x (..., T, C). With lag 1, ``previous`` (..., C) is the value before the first;
@@ -121,6 +126,20 @@ class Transform:
         previous = previous.unsqueeze(-2)
         return previous * total.exp() if self.name == "log-return" else previous + total
 
+    def squash(self, z: Tensor) -> Tensor:
+        """z (..., C) within the training steps' range as it is; beyond it, ever slower and by half its width at most.
+
+        >>> transform = Transform("none", (0.0,), (1.0,), low=(-1.0,), high=(1.0,))
+        >>> transform.squash(torch.tensor([[-0.5], [1.0], [1.1], [9.0], [900.0]])).flatten()
+        tensor([-0.5000,  1.0000,  1.0997,  2.0000,  2.0000])
+        """
+        if not self.low:
+            return z
+        low, high = z.new_tensor(self.low), z.new_tensor(self.high)
+        inside = z.clamp(low, high)
+        reach = (high - low) / 2
+        return inside + reach * ((z - inside) / reach).tanh()
+
     def log_jacobian(self, x: Tensor) -> Tensor:
         """log |dz_t / dx_t| summed over columns: (..., T) for x (..., T, C)."""
         _, scale = self._affine(x)
@@ -133,14 +152,14 @@ class Transform:
         """The transform as JSON-able values.
 
         >>> Transform("standardise", (1.5,), (2.0,)).to_dict()
-        {'name': 'standardise', 'mean': [1.5], 'scale': [2.0]}
+        {'name': 'standardise', 'mean': [1.5], 'scale': [2.0], 'low': [], 'high': []}
         """
-        return {**asdict(self), "mean": list(self.mean), "scale": list(self.scale)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Transform":
         """The transform that `to_dict` wrote."""
-        return cls(values["name"], tuple(values["mean"]), tuple(values["scale"]))
+        return cls(values["name"], *(tuple(values[name]) for name in ("mean", "scale", "low", "high")))
 
     def _affine(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if x.shape[-1] != len(self.mean):

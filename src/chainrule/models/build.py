@@ -41,7 +41,9 @@ class ModelConfig:
         window: tau of ar and mlp, the receptive field asked of conv, and the steps gradients go back through time.
         dropout: share of features dropped in training, from 0 to below 1.
         tied: the output weights are the embedding (symbols only, not ar): Press & Wolf 2017.
-        head: "gaussian" or "student", for real values.
+        head: "gaussian" or "student", for real values; of several columns, jointly.
+        skip: networks of real values add a path from the last value to the predicted one, past the network.
+        stable: a linear ar's roots are kept inside the unit circle, so that forecasts never blow up.
         learned_start: rnn, gru and lstm start from a state that is learned instead of zeros.
         layer_norm: rnn, gru and lstm normalise what enters their gates (Ba et al. 2016).
 
@@ -62,6 +64,8 @@ class ModelConfig:
     head: str = "gaussian"
     learned_start: bool = False
     layer_norm: bool = False
+    skip: bool = True
+    stable: bool = False
 
     def __post_init__(self) -> None:
         choose("model", self.name, MODELS)
@@ -76,6 +80,13 @@ class ModelConfig:
         if self.learned_start and self.name not in LATENT:
             raise ArgumentError(
                 f"a learned start is a state of {', '.join(LATENT)}; {self.name} sees a window instead."
+            )
+        if self.name == "ar" and not self.skip:
+            raise ArgumentError("ar is linear in its window, with no network to skip. Leave --no-skip out.")
+        if self.stable and (self.name, self.head) != ("ar", "gaussian"):
+            raise ArgumentError(
+                f"stable is for the roots of a linear ar with a Gaussian head; {self.name} with the head {self.head!r} "
+                "has none to be kept. Leave --stable out."
             )
         if self.layer_norm and self.name not in LATENT:
             raise ArgumentError(f"layer norm is an option of {', '.join(LATENT)}; {self.name} has none. Leave it out.")
@@ -114,6 +125,9 @@ def _conv_encoder(config: ModelConfig, in_features: int) -> ConvEncoder:
 def _refuse_head(config: ModelConfig, of: str) -> None:
     if config.head != "gaussian":
         raise ArgumentError(f"the head {config.head!r} is for real values; {of} have none. Leave it out.")
+    if not config.skip or config.stable:
+        option = "--stable" if config.stable else "--no-skip"
+        raise ArgumentError(f"{option} is for models of real values; {of} have none. Leave it out.")
 
 
 def _refuse_tied(config: ModelConfig, of: str) -> None:
@@ -153,9 +167,13 @@ def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel
     _refuse_tied(config, "real values")
     channels = len(transform.mean)
     encoder = _encoder(config, channels, channels)
-    # A series tends to stay where it is, its changes do not.
-    gain = 0.0 if transform.lag else 1.0
-    head = _HEADS[config.head](encoder.out_features, channels, direct=config.name == "ar", gain=gain)
+    head = _HEADS[config.head](
+        encoder.out_features,
+        channels,
+        direct=config.name == "ar",
+        skip=config.skip,
+        persistent=not transform.lag,  # a series tends to stay where it is, its changes do not
+    )
     model = SeriesModel(transform, encoder, head)
     return model.double() if config.name == "ar" else model
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.encoders import Encode, Encoder, State
-from chainrule.models.heads import Prediction
+from chainrule.models.predictions import Prediction
 
 __all__ = ["Carry", "ConditionalModel"]
 

@@ -15,23 +15,47 @@ from chainrule.models.encoders import AREncoder
 from chainrule.models.heads import GaussianHead
 from chainrule.models.series import SeriesModel
 
-__all__ = ["Regression", "fit_least_squares", "select_order"]
+__all__ = ["Regression", "fit_least_squares", "regress", "select_order"]
 
 _ROUNDING = 1e-10  # residuals below this share of the values are rounding
+_STABLE = 0.999  # the radius inside which roots are brought
 
 
 @dataclass(frozen=True)
 class Regression:
     """An exact AR(tau) fit to values z (T, C): coefficients[k - 1] is A_k (C, C), all float64.
 
-    ``residual_variance`` is the maximum-likelihood one, the residual sum of squares over ``steps`` = T - tau.
+    ``residual_covariance`` (C, C) is the maximum-likelihood one, residual products summed over ``steps`` = T - tau.
     """
 
     intercept: Tensor
     coefficients: Tensor
-    residual_variance: Tensor
+    residual_covariance: Tensor
     log_likelihood: float
     steps: int
+
+    @property
+    def residual_variance(self) -> Tensor:
+        """The diagonal of the covariance: (C,)."""
+        return self.residual_covariance.diagonal()
+
+    @property
+    def radius(self) -> float:
+        """The largest root's size: from 1 on, what is fed back grows without bound."""
+        return float(torch.linalg.eigvals(companion(self.coefficients)).abs().max())
+
+
+def companion(coefficients: Tensor) -> Tensor:
+    """The matrix that takes the last tau values to the next ones, for A_1..A_tau (tau, C, C).
+
+    >>> companion(torch.tensor([[[0.5]], [[0.25]]]))
+    tensor([[0.5000, 0.2500],
+            [1.0000, 0.0000]])
+    """
+    tau, channels = coefficients.shape[:2]
+    top = coefficients.permute(1, 0, 2).reshape(channels, tau * channels)
+    shift = torch.eye((tau - 1) * channels, tau * channels, dtype=top.dtype)
+    return torch.cat([top, shift])
 
 
 def regress(z: Tensor, tau: int) -> Regression:
@@ -42,24 +66,65 @@ def regress(z: Tensor, tau: int) -> Regression:
     torch.Size([1, 1, 1])
     """
     steps, channels = len(z) - tau, z.shape[1]
-    needed = tau + tau * channels + 2
+    needed = tau + tau * channels + 1 + channels
     if len(z) < needed:
         raise TooShortError(
             f"AR({tau}) of {channels} channel(s) has {tau * channels + 1} coefficients a channel and needs at least "
-            f"{needed} steps to fit them, got {len(z)}. Use a smaller window or more data."
+            f"{needed} steps to fit them and what they leave, got {len(z)}. Use a smaller window or more data."
         )
     lags = [z[tau - k : len(z) - k] for k in range(1, tau + 1)]
     past = torch.cat([torch.ones(steps, 1, dtype=z.dtype), *lags], dim=1)
     solution = torch.linalg.lstsq(past, z[tau:], driver="gelsd").solution
-    variance = (z[tau:] - past @ solution).square().mean(0)
+    coefficients = solution[1:].view(tau, channels, channels).transpose(1, 2)
+    return _of_residuals(z, solution[0], coefficients)
+
+
+def _of_residuals(z: Tensor, intercept: Tensor, coefficients: Tensor) -> Regression:
+    """The likeliest covariance for the coefficients, and the likelihood of both."""
+    tau, channels = coefficients.shape[:2]
+    e = z[tau:] - intercept - _predicted(z, coefficients)
+    covariance = e.T @ e / len(e)
+    variance = covariance.diagonal()
     if not (variance > _ROUNDING**2 * z.square().mean(0)).all():
         raise DataError(
             f"AR({tau}) predicts the series without any error, so its likelihood has no bound. "
             "Use a smaller window, or check that the series is not constant or repeated."
         )
-    log_likelihood = -0.5 * steps * (math.log(2 * math.pi) + 1 + variance.log()).sum()
-    coefficients = solution[1:].view(tau, channels, channels).transpose(1, 2)
-    return Regression(solution[0], coefficients, variance, float(log_likelihood), steps)
+    scale = variance.sqrt()
+    L, failed = torch.linalg.cholesky_ex(covariance / (scale[:, None] * scale))
+    if failed or float(L.diagonal().min()) < _ROUNDING**0.5:
+        raise DataError(
+            f"what AR({tau}) leaves of the columns moves in step exactly, so that their joint likelihood has no bound. "
+            "Leave out a column that follows from the others."
+        )
+    log_volume = scale.log().sum() + L.diagonal().log().sum()
+    log_likelihood = -len(e) * (0.5 * channels * (math.log(2 * math.pi) + 1) + log_volume)
+    return Regression(intercept, coefficients, covariance, float(log_likelihood), len(e))
+
+
+def _predicted(z: Tensor, coefficients: Tensor) -> Tensor:
+    """sum_k A_k z_{t-k} of every t > tau."""
+    tau = len(coefficients)
+    return sum((z[tau - k : len(z) - k] @ coefficients[k - 1].T for k in range(1, tau + 1)), torch.zeros(()))
+
+
+def stabilised(fit: Regression, z: Tensor) -> Regression:
+    """The fit to z with its roots inside the unit circle: as it is, or all of them shrunk until the largest is.
+
+    A_k r^k has r times the roots of A_k. Intercept and covariance are the likeliest ones for what comes out.
+
+    >>> growing = torch.tensor([1.0, 1.3, 1.5, 2.1, 2.6, 3.6, 4.4, 5.9]).double()[:, None]
+    >>> fit = regress(growing, tau=1)
+    >>> round(fit.radius, 3), round(stabilised(fit, growing).radius, 3)
+    (1.319, 0.999)
+    """
+    radius = fit.radius
+    if radius <= _STABLE:
+        return fit
+    k = torch.arange(1, len(fit.coefficients) + 1, dtype=z.dtype)
+    coefficients = fit.coefficients * (_STABLE / radius) ** k[:, None, None]
+    intercept = (z[len(k) :] - _predicted(z, coefficients)).mean(0)
+    return _of_residuals(z, intercept, coefficients)
 
 
 def select_order(z: Tensor, most: int) -> int:
@@ -73,22 +138,22 @@ def select_order(z: Tensor, most: int) -> int:
     2
     """
     channels = z.shape[1]
-    most = max(1, min(most, (len(z) - 2) // (channels + 1)))
+    most = max(1, min(most, (len(z) - 1 - channels) // (channels + 1)))
     steps = len(z) - most
 
     def bic(tau: int) -> float:
-        variance = regress(z[most - tau :], tau).residual_variance
-        return float(steps * variance.log().sum() + channels * (1 + tau * channels) * math.log(steps))
+        return -2 * regress(z[most - tau :], tau).log_likelihood + channels * (1 + tau * channels) * math.log(steps)
 
     return min(range(1, most + 1), key=bic)
 
 
 @torch.no_grad()
-def fit_least_squares(model: SeriesModel, x: Tensor) -> Regression:
+def fit_least_squares(model: SeriesModel, x: Tensor, *, stable: bool = False) -> Regression:
     """Set an AR model's parameters to the exact fit of values x (T, C); returns the fit in the data's own units.
 
-    The log-likelihood is of x (through the transform's Jacobian); coefficients, intercept and residual variance are
-    of the series that the transform differences or leaves, before it is standardised.
+    The log-likelihood is of x (through the transform's Jacobian); coefficients, intercept and residual covariance are
+    of the series that the transform differences or leaves, before it is standardised. With ``stable`` roots on or
+    outside the unit circle, which make forecasts explode, are brought inside.
 
     Raises:
         ArgumentError: the model is not a linear AR with a Gaussian head.
@@ -111,11 +176,13 @@ def fit_least_squares(model: SeriesModel, x: Tensor) -> Regression:
     z = transform.apply(x)
     tau = encoder.window.kernel_size[0]
     fit = regress(z, tau)
+    if stable:
+        fit = stabilised(fit, z)
     # A convolution's kernel runs from the oldest input to the newest: (out, in, tau).
     encoder.window.weight.copy_(fit.coefficients.flip(0).permute(1, 2, 0))
     assert encoder.window.bias is not None
     encoder.window.bias.copy_(fit.intercept)
-    head.log_scale.copy_(0.5 * fit.residual_variance.log())
+    head.set_covariance(fit.residual_covariance)
 
     scale, mean = z.new_tensor(transform.scale), z.new_tensor(transform.mean)
     coefficients = fit.coefficients * scale[:, None] / scale[None, :]
@@ -124,7 +191,7 @@ def fit_least_squares(model: SeriesModel, x: Tensor) -> Regression:
     return Regression(
         intercept,
         coefficients,
-        fit.residual_variance * scale.square(),
+        fit.residual_covariance * scale[:, None] * scale,
         fit.log_likelihood + float(jacobian),
         fit.steps,
     )

@@ -7,7 +7,8 @@ from chainrule.data import Transform
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.encoders import Encode, Encoder, State
-from chainrule.models.heads import GaussianHead, Prediction, RealPrediction, StudentTHead
+from chainrule.models.heads import GaussianHead, StudentTHead
+from chainrule.models.predictions import Prediction, RealPrediction
 
 __all__ = ["SeriesModel"]
 
@@ -19,6 +20,10 @@ class SeriesModel(ConditionalModel):
     compare across transforms. Where a transform needs the value before (difference, log-return), the first x of a
     cold start is given rather than modelled, and its log-probability is 0. A z that is not known, before the first
     or of a given x, enters as 0.
+
+    A network sees z squashed to little more than the range that it was trained on, so that its features are bounded;
+    what goes past it to the head is z itself, or, where z is a change, the squashed one. Paths that feed on themselves
+    so drift at a bounded rate at most. A linear AR sees z as it is.
 
     >>> from chainrule.data import Transform
     >>> from chainrule.models import ModelConfig, build_series_model
@@ -78,8 +83,7 @@ class SeriesModel(ConditionalModel):
         if given:
             z = torch.cat([torch.zeros_like(z[:, :1]), z[:, 1:]], dim=1)
         inputs = self._inputs(torch.cat([carry.last[:, 1:], z[:, :-1]], dim=1))
-        features, state = self.encoder(inputs, carry.encoder)
-        prediction: RealPrediction = self.head(features, inputs)
+        prediction, state = self._predict(inputs, carry.encoder, self.encoder)
         log_prob = prediction.log_prob(self._inputs(z)).double() + self.transform.log_jacobian(x)
         if given:
             log_prob = torch.cat([torch.zeros_like(log_prob[:, :1]), log_prob[:, 1:]], dim=1)
@@ -99,9 +103,18 @@ class SeriesModel(ConditionalModel):
         return self.transform.undo(z[..., None, :], before.expand_as(z))[..., 0, :]
 
     def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
-        last = self._inputs(carry.last[:, 1:])
-        features, state = (encode or self.encoder)(last, carry.encoder)
-        return self.head(features[:, 0], last[:, 0]), state
+        return self._predict(self._inputs(carry.last[:, 1:]), carry.encoder, encode or self.encoder, at=0)
+
+    def _predict(
+        self, z: Tensor, state: State | None, encode: Encode, at: int | None = None
+    ) -> tuple[RealPrediction, State]:
+        """The distributions of what follows each z (B, T, C), or only the one at step ``at``."""
+        seen = z if self.head.direct else self.transform.squash(z)
+        features, state = encode(seen, state)
+        last = seen if self.transform.lag else z
+        if at is not None:
+            features, last = features[:, at], last[:, at]
+        return self.head(features, last), state
 
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:
         z = drawn.double()

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.encoders import Encode, Encoder, State
-from chainrule.models.heads import CategoricalHead, Prediction
+from chainrule.models.heads import CategoricalHead
+from chainrule.models.predictions import Prediction
 
 __all__ = ["SymbolModel"]
 
