@@ -13,10 +13,14 @@ __all__ = ["Law"]
 
 _Floats = NDArray[np.float64]
 
+_DF = (2.0, 1e4)  # below, the variance is infinite; above, the law is Gaussian to four digits
+_STEPS, _GAIN = 10_000, 1e-13  # of the search for a Student-t: at most so many, and what ends it
+_SINGULAR = 1e-10  # of a correlation matrix: a smaller eigenvalue is rounding
+
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """One location-scale distribution for each of C independent columns: Gaussian (df None) or Student-t.
+    """One distribution of C columns together: Gaussian (df None) or Student-t, of location (C,) and shape (C, C).
 
     >>> law = Law.fit(np.array([[-1.0], [1.0]]), "gaussian", "the values", centred=False)
     >>> law.loc.tolist(), law.scale.tolist()
@@ -24,8 +28,8 @@ class Law:
     """
 
     loc: _Floats
-    scale: _Floats
-    df: _Floats | None
+    shape: _Floats
+    df: float | None
 
     @classmethod
     def fit(cls, x: _Floats, head: str, of: str, *, centred: bool) -> Self:
@@ -42,48 +46,106 @@ class Law:
                 f"{of} are all equal in column {flat[0] + 1}, so no density fits them; leave that column out, "
                 "or train on a part in which it varies"
             )
-        if head == "gaussian":
-            loc = np.zeros(x.shape[1]) if centred else x.mean(axis=0)
-            return cls(loc, np.sqrt(np.square(x - loc).mean(axis=0)), None)
-        return cls(*np.array([_fit_student(column, of, centred=centred) for column in x.T]).T)
+        loc = np.zeros(x.shape[1]) if centred else x.mean(axis=0)
+        shape = (x - loc).T @ (x - loc) / len(x)
+        _check_shape(shape, of)
+        return cls(loc, shape, None) if head == "gaussian" else cls(*_fit_student(x, of, centred=centred))
+
+    @property
+    def scale(self) -> _Floats:
+        """Of each column by itself: (C,)."""
+        return np.sqrt(self.shape.diagonal())
 
     @property
     def standard(self) -> Any:
-        """The distribution of (x - loc) / scale, as scipy's object over C columns."""
+        """The distribution of (x - loc) / scale of one column, as scipy's object."""
         stats = require("scipy.stats")
         return stats.norm() if self.df is None else stats.t(self.df)
 
+    @property
+    def _joint(self) -> Any:
+        """The distribution of (x - loc) / scale of all columns: scipy takes very different scales for singular."""
+        stats = require("scipy.stats")
+        correlation = _correlation(self.shape)
+        if self.df is None:
+            return stats.multivariate_normal(cov=correlation)
+        return stats.multivariate_t(shape=correlation, df=self.df)
+
     def log_density(self, x: _Floats) -> _Floats:
-        """log p(x) of x (T, C), summed over columns: (T,), in nats."""
-        z = (x - self.loc) / self.scale
-        log_p: _Floats = (self.standard.logpdf(z) - np.log(self.scale)).sum(axis=-1)
-        return log_p
+        """log p(x) of x (T, C): (T,), in nats."""
+        standard = np.asarray(self._joint.logpdf((x - self.loc) / self.scale), dtype=np.float64)
+        return standard.reshape(len(x)) - np.log(self.scale).sum()
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> _Floats:
+        """Independent draws (*shape, C)."""
+        standard = np.asarray(self._joint.rvs(size=int(np.prod(shape)), random_state=rng), dtype=np.float64)
+        return self.loc + self.scale * standard.reshape(*shape, len(self.loc))
 
 
-def _fit_student(x: _Floats, of: str, *, centred: bool) -> tuple[float, float, float]:
-    """Location, scale and df in [2, 1e4] of greatest likelihood for one column, x (N,).
+def _correlation(shape: _Floats) -> _Floats:
+    scale = np.sqrt(shape.diagonal())
+    return np.asarray(shape / np.outer(scale, scale))
 
-    Below df = 2 the variance is infinite, and with df free the likelihood is unbounded as soon as two
-    values coincide; from 2 on it is bounded unless two thirds do. At 1e4 the law is Gaussian to four
-    digits. (scipy.stats.t.fit bounds nothing, and its tolerances are absolute.)
-    """
-    ties = np.count_nonzero(x == 0) if centred else np.unique(x, return_counts=True)[1].max()
-    if 3 * ties >= 2 * len(x):
+
+def _check_shape(shape: _Floats, of: str) -> None:
+    if np.linalg.eigvalsh(_correlation(shape))[0] < _SINGULAR:
         raise DataError(
-            f"{ties} of {len(x)} of {of} coincide, and a Student-t's likelihood has no maximum once "
-            "two thirds do; use head 'gaussian'"
+            f"{of} move in step exactly, so no joint density fits them; leave out a column that follows from the others"
         )
-    t = require("scipy.stats").t
-    centre = 0.0 if centred else float(np.median(x))
-    unit = float(np.sqrt(np.square(x - centre).mean()))
+
+
+def _fit_student(x: _Floats, of: str, *, centred: bool) -> tuple[_Floats, _Floats, float]:
+    """Location, shape and df in [2, 1e4] of greatest likelihood for x (N, C).
+
+    With df free the likelihood is unbounded as soon as values coincide; from df = 2 on it is bounded unless a share of
+    (C + 1) / (C + 2) of a column does. Location and shape are weighted means, the weights' scale a parameter of its
+    own (Kent, Tyler & Vardi 1994, "A curious likelihood identity for the multivariate t-distribution"); df is searched
+    for at each step, as in ECME (Liu & Rubin 1995). scipy fits one column only, bounds nothing, and its tolerances are
+    absolute.
+    """
+    rows, columns = x.shape
+    for column in x.T:
+        ties = np.count_nonzero(column == 0) if centred else np.unique(column, return_counts=True)[1].max()
+        if (columns + 2) * ties >= (columns + 1) * rows:
+            share = "two thirds" if columns == 1 else f"{columns + 1} of {columns + 2}"
+            raise DataError(
+                f"{ties} of {rows} of {of} coincide, and a Student-t's likelihood has no maximum once "
+                f"{share} do; use head 'gaussian'"
+            )
+    centre = np.zeros(columns) if centred else np.median(x, axis=0)
+    unit = np.sqrt(np.square(x - centre).mean(axis=0))
     z = (x - centre) / unit
+    loc, shape, df, best = np.zeros(columns), 0.5 * np.corrcoef(z.T).reshape(columns, columns), 5.0, -np.inf
+    for _ in range(_STEPS):
+        weights = (df + columns) / (df + _squared(z - loc, shape))
+        if not centred:
+            loc = weights @ z / weights.sum()
+        shape = (weights * (z - loc).T) @ (z - loc) / weights.sum()
+        _check_shape(shape, of)
+        df, found = _likeliest_df(_squared(z - loc, shape), columns)
+        found -= 0.5 * float(np.linalg.slogdet(shape)[1])
+        if found <= best + _GAIN:
+            break
+        best = found
+    return centre + unit * loc, shape * np.outer(unit, unit), df
 
-    def loss(theta: _Floats) -> float:
-        loc, log_scale, log_df = theta
-        return -float(t.logpdf(z, np.exp(log_df), loc, np.exp(log_scale)).mean())
 
-    bounds = [(0.0, 0.0) if centred else (None, None), (None, None), (np.log(2.0), np.log(1e4))]
-    start = [0.0, -0.5, np.log(5.0)]
-    fit = require("scipy.optimize").minimize(loss, start, method="L-BFGS-B", bounds=bounds, tol=1e-12)
-    loc, log_scale, log_df = fit.x
-    return centre + unit * float(loc), unit * float(np.exp(log_scale)), float(np.exp(log_df))
+def _squared(e: _Floats, shape: _Floats) -> _Floats:
+    """The squared Mahalanobis distance of errors e (N, C)."""
+    white = np.linalg.solve(np.linalg.cholesky(shape), e.T)
+    return np.asarray(np.square(white).sum(axis=0))
+
+
+def _likeliest_df(squared: _Floats, columns: int) -> tuple[float, float]:
+    """The df of greatest likelihood for squared distances, and the mean log-likelihood but for the shape's part."""
+    gammaln = require("scipy.special").gammaln
+
+    def loss(log_df: float) -> float:
+        df = np.exp(log_df)
+        normaliser = gammaln(df / 2) - gammaln((df + columns) / 2) + columns / 2 * np.log(np.pi * df)
+        return float(normaliser + (df + columns) / 2 * np.log1p(squared / df).mean())
+
+    found = require("scipy.optimize").minimize_scalar(
+        loss, bounds=np.log(_DF), method="bounded", options={"xatol": 1e-10}
+    )
+    return float(np.exp(found.x)), -float(found.fun)

@@ -1,7 +1,7 @@
 """What a model has to beat: for symbols unigram and bigram; for series i.i.d., random walk, seasonal naive.
 
 All are honest forecasters: probabilities sum to one for every past and use the past alone. Log-probabilities
-are in nats. Columns of a series are independent given the past, and their log-densities are summed.
+are in nats. Columns of a series are predicted together, as the models predict them.
 """
 
 from collections.abc import Sequence
@@ -117,14 +117,14 @@ class Iid:
 
     @classmethod
     def fit(cls, z: _Floats, head: str) -> Self:
-        """Maximum likelihood over z (N, C), N >= 2: each column's location and scale, for "student" df."""
+        """Maximum likelihood over z (N, C), N >= 2: location and shape of all columns together, for "student" df."""
         values = _checked_series("z", z)
         if len(values) < 2:
             raise TooShortError(f"the i.i.d. baseline needs at least 2 training steps, got {len(values)}")
         return cls(Law.fit(values, head, "the training values", centred=False))
 
     def log_density(self, z: _Floats) -> _Floats:
-        """log p(z_t) of z (T, C), summed over columns: (T,)."""
+        """log p(z_t) of z (T, C): (T,)."""
         return self.law.log_density(_checked_series("z", z, len(self.law.loc)))
 
 
@@ -145,7 +145,7 @@ class _Naive:
         return cls(season, Law.fit(x[season:] - x[:-season], head, of, centred=True))
 
     def log_density(self, values: _Floats, start: int) -> _Floats:
-        """log p(x_t | x_<t) of values[start:], summed over columns: (T - start,); season <= start <= T."""
+        """log p(x_t | x_<t) of values[start:]: (T - start,); season <= start <= T."""
         x = _checked_series("values", values, len(self.change.loc))
         if not self.season <= start <= len(x):
             raise ArgumentError(
@@ -183,8 +183,8 @@ class _Naive:
         point = self.point(history, horizon)
         _at_least("n", n, 1)
         C, n_seasons = point.shape[1], -(-horizon // self.season)
-        e = self.change.standard.rvs(size=(n, n_seasons, self.season, C), random_state=rng)
-        summed = (e * self.change.scale).cumsum(axis=1).reshape(n, n_seasons * self.season, C)
+        e = self.change.draw((n, n_seasons, self.season), rng)
+        summed = e.cumsum(axis=1).reshape(n, n_seasons * self.season, C)
         return np.asarray(point + summed[:, :horizon], dtype=np.float64)
 
 
