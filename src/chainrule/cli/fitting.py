@@ -7,7 +7,14 @@ from typer import Argument, Option
 
 from chainrule.cli import options as o
 from chainrule.cli.console import say, show
-from chainrule.cli.tables import builtins_table, class_table, comparison_table, errors_table, score_table
+from chainrule.cli.tables import (
+    backtest_table,
+    builtins_table,
+    class_table,
+    comparison_table,
+    errors_table,
+    score_table,
+)
 from chainrule.data import export
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
@@ -43,6 +50,8 @@ def fit_command(
     ] = False,
     layer_norm: o.LayerNorm = None,
     head: o.Head = "gaussian",
+    skip: o.Skip = True,
+    stable: o.Stable = False,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
     batch: o.Batch = 32,
@@ -69,7 +78,7 @@ def fit_command(
     documents: o.Documents = "one",
     columns: o.Columns = None,
     date: o.Date = None,
-    transform: o.Transform = "standardise",
+    transform: o.Transform = "auto",
     fill: o.Fill = None,
     season: o.Season = None,
     rate: o.SampleRate = None,
@@ -91,6 +100,8 @@ def fit_command(
         tied=tied,
         layer_norm=layer_norm,
         head=head,
+        skip=skip,
+        stable=stable,
         minutes=minutes,
         steps=steps,
         batch=batch,
@@ -134,6 +145,10 @@ def show_score(run: Run, score: Score | ClassScore) -> None:
         say(f"note: only {score.count} {score.unit}{'s' * (score.count > 1)} scored; chance decides much of this.")
     if score.errors:
         show(errors_table(score, run.config.model.name))
+    if score.ahead is not None:
+        show(backtest_table(score.ahead, run.config.model.name))
+    if score.free is not None:
+        say(f"{'warning: ' * bool(score.free.leaves())}{score.free}")
 
 
 def compare_command(
@@ -155,7 +170,7 @@ def compare_command(
     documents: o.Documents = "one",
     columns: o.Columns = None,
     date: o.Date = None,
-    transform: o.Transform = "standardise",
+    transform: o.Transform = "auto",
     fill: o.Fill = None,
     season: o.Season = None,
     rate: o.SampleRate = None,

@@ -50,7 +50,26 @@ LayerNorm = Annotated[
         show_default=False,
     ),
 ]
-Head = Annotated[str, Option(help="For real values: gaussian or student.", rich_help_panel=_MODEL)]
+Head = Annotated[
+    str,
+    Option(help="For real values: gaussian or student; of several columns jointly.", rich_help_panel=_MODEL),
+]
+Skip = Annotated[
+    bool,
+    Option(
+        "--skip/--no-skip",
+        help="Networks of real values: add a path from the last value to the next, past the network.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Stable = Annotated[
+    bool,
+    Option(
+        "--stable",
+        help="A linear ar: keep its roots inside the unit circle, so that forecasts cannot blow up.",
+        rich_help_panel=_MODEL,
+    ),
+]
 Minutes = Annotated[
     float | None, Option(help="Budget of time; 3 (compare: 1).", rich_help_panel=_TRAINING, show_default=False)
 ]
@@ -128,7 +147,13 @@ Columns = Annotated[
     ),
 ]
 Date = Annotated[str | None, Option(help="The date column; found if not named.", rich_help_panel=_READING)]
-Transform = Annotated[str, Option(help="standardise, none, difference or log-return.", rich_help_panel=_READING)]
+Transform = Annotated[
+    str,
+    Option(
+        help="standardise, none, difference or log-return; auto chooses by evidence from the training part.",
+        rich_help_panel=_READING,
+    ),
+]
 Fill = Annotated[str | None, Option(help="Blanks: forward, linear or drop; else refused.", rich_help_panel=_READING)]
 Season = Annotated[
     int | None, Option(help="Steps in a season; found if not given.", rich_help_panel=_READING, show_default=False)

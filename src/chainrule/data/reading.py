@@ -16,7 +16,7 @@ FILLS = ("forward", "linear", "drop")
 _CHOICES = {
     "unit": ("characters", "bytes"),
     "documents": ("one", "blank-line", "line"),
-    "transform": TRANSFORMS,
+    "transform": ("auto", *TRANSFORMS),
 }
 _KINDS_OF = {
     "encoding": ("text", "table"),
@@ -44,7 +44,8 @@ class Reading:
             each file is split on its own.
         columns: the columns of a table to model; empty takes the only numeric one.
         date: the table's date column; None finds it.
-        transform: "standardise", "none", "difference" or "log-return"; see `chainrule.data.Transform`.
+        transform: "standardise", "none", "difference" or "log-return"; see `chainrule.data.Transform`. "auto" chooses
+            among them by evidence from the training part.
         fill: what to do with blanks: None refuses them, "forward" repeats the value before, "linear"
             interpolates between its neighbours, "drop" leaves the row out. "linear" so looks ahead: the
             value after a gap enters those filled in; "forward" does not. Neither fills a missing date.
@@ -68,7 +69,7 @@ Did you mean 'line'?
     documents: str = "one"
     columns: tuple[str, ...] = ()
     date: str | None = None
-    transform: str = "standardise"
+    transform: str = "auto"
     fill: str | None = None
     season: int | None = None
     rate: int | None = None

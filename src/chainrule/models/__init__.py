@@ -11,6 +11,7 @@ from chainrule.models.build import (
 )
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier, log_spectrogram
 from chainrule.models.conditional import Carry, ConditionalModel
+from chainrule.models.evidence import Evidence, choose_transform
 from chainrule.models.linear import Regression, fit_least_squares, select_order
 from chainrule.models.series import SeriesModel
 from chainrule.models.symbols import SymbolModel
@@ -20,6 +21,7 @@ __all__ = [
     "MODELS",
     "Carry",
     "ConditionalModel",
+    "Evidence",
     "ImageClassifier",
     "ModelConfig",
     "Regression",
@@ -30,6 +32,7 @@ __all__ = [
     "build_sequence_classifier",
     "build_series_model",
     "build_symbol_model",
+    "choose_transform",
     "fit_least_squares",
     "log_spectrogram",
     "select_order",

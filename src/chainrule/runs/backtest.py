@@ -13,7 +13,7 @@ from chainrule.models import Carry, SeriesModel
 from chainrule.runs.metrics import coverage, crps_from_paths, mae, mase, rmse
 from chainrule.runs.series_score import Baselines
 
-__all__ = ["Backtest", "BacktestRow", "backtest_series"]
+__all__ = ["Backtest", "BacktestRow", "backtest_series", "paths_from"]
 
 _Floats = NDArray[np.float64]
 
@@ -78,20 +78,36 @@ def backtest_series(
         )
     stride = stride or max(1, -(-(last - begin + 1) // _ORIGINS))
     origins = list(range(begin, last + 1, stride))
-    carries = _carries(model, values, origins)
     actual = np.stack([values[t : t + horizon] for t in origins])
-    sampled: dict[str, list[_Floats]] = {"model": []}
+    drawn = paths_from(model, values, origins, horizon, paths=paths, seed=seed, advance=advance)
+    rows = {"model": _row(drawn, actual, baselines.scale)}
+    rng = np.random.default_rng(seed)
+    for naive in baselines.naive:
+        sampled = np.stack([naive.paths(values[:t], horizon, paths, rng) for t in origins])
+        rows[naive.name] = _row(sampled, actual, baselines.scale)
+    return Backtest(of, horizon, len(origins), paths, rows)
+
+
+def paths_from(
+    model: SeriesModel,
+    values: _Floats,
+    origins: list[int],
+    horizon: int,
+    *,
+    paths: int,
+    seed: int,
+    advance: Callable[[float], None] = lambda share: None,
+) -> _Floats:
+    """Sampled futures (origins, paths, horizon, C) of values (T, C) cut at each origin, in increasing order."""
+    carries = _carries(model, values, origins)
+    parts = []
     group = max(1, _ROWS // paths)
     for first in range(0, len(origins), group):
         rows = torch.arange(first, min(first + group, len(origins))).repeat_interleave(paths)
         drawn = model.continue_from(carries.rows(rows), horizon, seed=seed + first)
-        sampled["model"].append(drawn.view(-1, paths, horizon, values.shape[1]).numpy())
+        parts.append(drawn.view(-1, paths, horizon, values.shape[1]).numpy())
         advance(min(first + group, len(origins)) / len(origins))
-    rng = np.random.default_rng(seed)
-    for naive in baselines.naive:
-        sampled[naive.name] = [naive.paths(values[:t], horizon, paths, rng)[None] for t in origins]
-    rows_of = {name: _row(np.concatenate(parts), actual, baselines.scale) for name, parts in sampled.items()}
-    return Backtest(of, horizon, len(origins), paths, rows_of)
+    return np.concatenate(parts)
 
 
 def _carries(model: SeriesModel, values: _Floats, origins: list[int]) -> Carry:

@@ -10,7 +10,7 @@ from torch import nn
 
 from chainrule.data import Labelled, Reading, Series, Symbols, Transform, read
 from chainrule.errors import ArgumentError, RunFormatError
-from chainrule.models import ModelConfig, select_order
+from chainrule.models import ModelConfig, choose_transform, select_order
 from chainrule.runs.config import CONFIG, RunConfig
 from chainrule.runs.dataset import Data, DataConfig
 from chainrule.runs.folder import check_resumable, make_folder, refuse_existing
@@ -84,6 +84,8 @@ def fit(
     tied: bool = False,
     layer_norm: bool | None = None,
     head: str = "gaussian",
+    skip: bool = True,
+    stable: bool = False,
     minutes: float | None = None,
     steps: int | None = None,
     batch: int = 32,
@@ -123,7 +125,10 @@ def fit(
             too is left out and is 512), else 0.
         tied: the output weights are the embedding (symbols only).
         layer_norm: rnn, gru and lstm normalise what enters their gates; None does so on text.
-        head: "gaussian" or "student", for real values.
+        head: "gaussian" or "student", for real values; several columns are predicted jointly.
+        skip: networks of real values add to the output layer a path from the last value, gain * z_{t-1} with
+            |gain| <= 1, that follows levels which training never saw; without it o_t = W h_t + b alone.
+        stable: the roots of a linear ar are kept inside the unit circle, so that its forecasts cannot blow up.
         minutes: the budget in wall-clock time, 3 unless steps are given.
         steps: the budget in steps of the optimiser, instead of minutes; the result then depends on the seed alone.
         batch: parallel rows of a stream, or examples a step.
@@ -184,7 +189,8 @@ def fit(
     if linear and any(of_gradients.values()):
         asked = ", ".join(name for name, given in of_gradients.items() if given)
         raise ArgumentError(f"a linear ar of real values is solved exactly, without gradients. Leave out {asked}.")
-    window = _window(data, reading.transform, linear=linear) if window is None else window
+    transform = _transform(data, reading.transform)
+    window = _window(data, transform, linear=linear) if window is None else window
     layer_norm = _recurrent_on_text(data, model) if layer_norm is None else layer_norm
     if learning_rate is None:
         learning_rate = _NORMALISED_RATE if layer_norm else TrainingConfig.learning_rate
@@ -202,6 +208,8 @@ def fit(
             tied=tied,
             layer_norm=layer_norm,
             head=head,
+            skip=skip,
+            stable=stable,
             learned_start=learned_start,
         ),
         training=TrainingConfig(
@@ -221,7 +229,7 @@ def fit(
             state_dropout=state_dropout,
             **_through_time(tbptt, bptt),
         ),
-        data=_describe(data, reading, window),
+        data=_describe(data, transform, window),
     )
     folder = Path(out) if out is not None else Path("runs") / f"{Path(config.data.name).stem}-{config.model.name}"
     with torch.random.fork_rng(devices=[]), processes() as group:
@@ -317,11 +325,11 @@ def _task(data: Data, config: RunConfig, group: Group) -> Task:
     return SeriesTask(data, config, group) if isinstance(data, Series) else LabelledTask(data, config, group)
 
 
-def _describe(data: Data, reading: Reading, window: int) -> DataConfig:
+def _describe(data: Data, transform: str, window: int) -> DataConfig:
     if isinstance(data, Symbols):
         return SymbolTask.describe(data)
     if isinstance(data, Series):
-        return SeriesTask.describe(data, reading.transform, window)
+        return SeriesTask.describe(data, transform, window)
     return LabelledTask.describe(data)
 
 
@@ -337,6 +345,14 @@ def _kind(data: Data) -> str:
     if isinstance(data, Labelled):
         return data.kind
     return "text" if data.rate is None else "sound"
+
+
+def _transform(data: Data, asked: str) -> str:
+    """The transform of a series: the one asked for, or the one that the training part speaks for."""
+    if asked != "auto" or not isinstance(data, Series):
+        return asked
+    train = split_in_time(len(data.values), 1, data.name, "step")[0]
+    return choose_transform(data.values[:train], data.season, positive=bool((data.values > 0).all())).transform
 
 
 def _window(data: Data, transform: str, *, linear: bool) -> int:

@@ -53,6 +53,7 @@ class _Recorder:
             line["window"] = progress.window
         if validated:
             line["validation"] = progress.validation
+            line["beside"] = progress.beside
         if self._reach is not None and self._looks > self._written:
             self._written = self._looks
             line["reach"] = _looked(self._reach.records[-1])

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,10 @@ from chainrule._choices import listed
 from chainrule._optional import require
 from chainrule.errors import ArgumentError
 from chainrule.runs.metrics import nats_to_bits
+
+if TYPE_CHECKING:
+    from chainrule.runs.ahead import FreeRun
+    from chainrule.runs.backtest import Backtest
 
 __all__ = ["ClassScore", "Errors", "Score"]
 
@@ -42,6 +46,8 @@ class Score:
         cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
             transformer with a window of n is scored by.
         errors: one step ahead, of the model and the naive forecasts (real values only).
+        ahead: a backtest several steps ahead, and free: where paths go that feed on themselves; of a run's own test
+            part, real values only.
     """
 
     of: str
@@ -51,6 +57,8 @@ class Score:
     errors: dict[str, Errors] = field(default_factory=dict)
     unseen: int = 0
     cold: dict[int, _Floats] = field(default_factory=dict)
+    ahead: "Backtest | None" = None
+    free: "FreeRun | None" = None
 
     @property
     def count(self) -> int:
@@ -109,6 +117,8 @@ class Score:
             "baselines_nats": self.baseline_nats(),
             "cold_nats": {n: -float(log_prob.mean()) for n, log_prob in self.cold.items()},
             "errors": {name: asdict(errors) for name, errors in self.errors.items()},
+            "ahead": self.ahead and self.ahead.to_dict(),
+            "free": self.free and self.free.to_dict(),
         }
 
 

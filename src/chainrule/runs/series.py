@@ -13,6 +13,7 @@ from chainrule.data import Series, Transform
 from chainrule.errors import ArgumentError, RunFormatError, ShapeError, TooShortError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression, SeriesModel, fit_least_squares
+from chainrule.runs.ahead import backtest_ahead, excess, free_run
 from chainrule.runs.backtest import Backtest, backtest_series
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
@@ -24,7 +25,7 @@ from chainrule.runs.run import Run, Source
 from chainrule.runs.series_score import Baselines, score_series
 from chainrule.runs.splits import split_in_time
 from chainrule.runs.task import Task
-from chainrule.training import ALONE, Group, Piece, load_tensors, log_probs, save_tensors
+from chainrule.training import ALONE, Group, Piece, Validation, load_tensors, log_probs, save_tensors
 
 __all__ = ["SeriesRun", "SeriesTask"]
 
@@ -39,6 +40,7 @@ class SeriesTask(Task):
         head, transform = config.model.head, config.data.transform
         assert transform is not None
         self.data, self.linear = data, config.model.name == "ar" and head == "gaussian"
+        self.stable = config.model.stable
         self.train, self.begin_test = data.values[:train], train + valid
         self.baselines = Baselines.fit(self.train, data.season, head, transform)
         self._valid = [Piece(data.values[: self.begin_test], train)]
@@ -62,19 +64,27 @@ class SeriesTask(Task):
         """The test part, in words."""
         return f"{self.data.name}, last tenth (test)"
 
-    def validate(self, model: SeriesModel) -> float:
-        """Mean nats per step of the validation part."""
-        return -float(log_probs(model, self._valid)[0].mean())
+    def validate(self, model: SeriesModel) -> Validation:
+        """Mean nats per step of the validation part, and what its forecasts several steps ahead are worth."""
+        loss = -float(log_probs(model, self._valid)[0].mean())
+        return Validation(
+            loss, excess(model, self.data.values[: self.begin_test], self.baselines, self._valid[0].context)
+        )
 
     def solve(self, model: SeriesModel) -> bool:
         """Least squares, for a linear AR with a Gaussian head."""
         if self.linear:
-            fit_least_squares(model, torch.from_numpy(self.train))
+            fit_least_squares(model, torch.from_numpy(self.train), stable=self.stable)
         return self.linear
 
     def score(self, model: SeriesModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
-        return score_series(model, self.data.values, self.baselines, self.begin_test, self.of)
+        data, begin = self.data, self.begin_test
+        return replace(
+            score_series(model, data.values, self.baselines, begin, self.of),
+            ahead=backtest_ahead(model, data.values, self.baselines, begin, self.of),
+            free=free_run(model, data.values, data.season, data.columns),
+        )
 
     def save(self, folder: Path) -> None:
         """Keep the series with the run, so that forecasts need no other file."""
@@ -114,7 +124,7 @@ class SeriesRun(Run):
         task = SeriesTask(self.series, self.config)
         if not task.linear:
             raise ArgumentError(f"{self.path} was not fitted by least squares: it is not a linear ar, or not Gaussian.")
-        return fit_least_squares(self.model, torch.from_numpy(task.train))
+        return fit_least_squares(self.model, torch.from_numpy(task.train), stable=task.stable)
 
     def score(self, data: Source | None = None, *, context: int | None = None) -> Score:
         """As of every run; of new ``data`` the first season is read and the steps after it are scored."""

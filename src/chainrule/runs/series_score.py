@@ -36,6 +36,11 @@ class Baselines:
     naive: tuple[RandomWalk | SeasonalNaive, ...]
     scale: _Floats
 
+    @property
+    def season(self) -> int:
+        """Steps in a season; 1 without one."""
+        return self.naive[-1].season
+
     @classmethod
     def fit(cls, train: _Floats, season: int, head: str, transform: Transform) -> Self:
         """Fit to values (T, C) with T > season.

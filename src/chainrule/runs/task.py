@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.runs.results import ClassScore, Score
-from chainrule.training import Feed
+from chainrule.training import Feed, Validation
 
 __all__ = ["Task"]
 
@@ -16,8 +16,8 @@ class Task(ABC):
     feed: Feed
 
     @abstractmethod
-    def validate(self, model: Any) -> float:
-        """The mean loss of the validation part, in nats."""
+    def validate(self, model: Any) -> float | Validation:
+        """The mean loss of the validation part, in nats, and what counts beside it."""
 
     @abstractmethod
     def score(self, model: Any) -> Score | ClassScore:

@@ -7,7 +7,7 @@ from chainrule.training.checkpoint import (
     weights_of,
     write_atomically,
 )
-from chainrule.training.config import Progress, Report, TrainingConfig
+from chainrule.training.config import Progress, Report, TrainingConfig, Validation
 from chainrule.training.estimate import Lost, estimate
 from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, split_documents
 from chainrule.training.feeds import Feed, LabelledFeed, StreamFeed
@@ -36,6 +36,7 @@ __all__ = [
     "Streams",
     "TrainingConfig",
     "TruncatedBPTT",
+    "Validation",
     "bytes_of",
     "confusion_and_loss",
     "estimate",

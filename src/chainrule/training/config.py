@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chainrule._choices import choose, finite, whole
 from chainrule.errors import ArgumentError
 
-__all__ = ["Progress", "Report", "TrainingConfig"]
+__all__ = ["Progress", "Report", "TrainingConfig", "Validation"]
 
 _WARM_UP = 50  # steps,
 _WARM_UP_SHARE = 0.1  # or of the budget, where that is sooner
@@ -111,9 +112,18 @@ def _optional(check: Callable[..., float], option: str, value: object, *limits: 
     return None if value is None else check(option, value, *limits, **how)
 
 
+class Validation(NamedTuple):
+    """What a model is worth on held-out data: its loss in nats, and what counts beside it when weights are chosen."""
+
+    loss: float
+    beside: float = 0.0
+
+
 @dataclass
 class Progress:
     """Where the loop is: losses in nats, None before the first; ``validated_step`` is where ``validation`` is from.
+
+    ``best`` is the least held-out loss so far, with what counts ``beside`` it.
 
     ``window`` is that of truncated backpropagation, None where there is none or it stays as it was asked for.
     ``spent`` is the share of the budget used, ``seen`` and ``per_second`` count symbols, values or examples. The
@@ -127,6 +137,7 @@ class Progress:
     seen: int = 0
     loss: float | None = None
     validation: float | None = None
+    beside: float = 0.0
     best: float | None = None
     validated_step: int = 0
     best_step: int = 0

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from chainrule.errors import ArgumentError, DivergedError, RunFormatError
 from chainrule.training.averaging import Average
 from chainrule.training.checkpoint import load_tensors, load_weights, pack, save_tensors, unpack, weights_of
-from chainrule.training.config import Progress, Report, TrainingConfig
+from chainrule.training.config import Progress, Report, TrainingConfig, Validation
 from chainrule.training.feeds import Feed
 from chainrule.training.group import ALONE, Group
 from chainrule.training.interrupts import interrupts
@@ -29,7 +29,7 @@ _VALIDATIONS = 20  # in a budget
 def train(
     model: nn.Module,
     feed: Feed,
-    validate: Callable[[], float],
+    validate: Callable[[], float | Validation],
     config: TrainingConfig,
     folder: Path,
     report: Report,
@@ -47,7 +47,8 @@ def train(
     Args:
         model: the feed gives its loss.
         feed: where the loss of every step comes from.
-        validate: the held-out loss in nats, computed in evaluation mode; the least chooses the weights.
+        validate: the held-out loss in nats, computed in evaluation mode; the least chooses the weights, with what a
+            ``Validation`` counts beside it.
         config: budget, rates and clipping.
         folder: an existing folder.
         report: is told of the progress after every step. What it raises stops the run as Ctrl-C does.
@@ -112,7 +113,7 @@ class _Trainer:
         self,
         model: nn.Module,
         feed: Feed,
-        validate: Callable[[], float],
+        validate: Callable[[], float | Validation],
         config: TrainingConfig,
         folder: Path,
         report: Report,
@@ -211,7 +212,8 @@ class _Trainer:
         progress, began = self.progress, time.monotonic()
         with nullcontext() if self.average is None else self.average.in_place():
             held_out = self.validate() if self.group.leads else 0.0
-            (progress.validation,) = self.group.sum([held_out])
+            loss, beside = held_out if isinstance(held_out, Validation) else (held_out, 0.0)
+            progress.validation, progress.beside = self.group.sum([loss, beside])
             progress.validated_step = progress.step
             self.keep_if_best()
         self.save()
@@ -224,8 +226,9 @@ class _Trainer:
         assert progress.validation is not None
         if not math.isfinite(progress.validation):
             raise self.diverged("held-out loss", progress.validation)
-        if progress.best is None or progress.validation < progress.best:
-            progress.best, progress.best_step = progress.validation, progress.step
+        worth = progress.validation + progress.beside
+        if progress.best is None or worth < progress.best:
+            progress.best, progress.best_step = worth, progress.step
             if self.group.leads:
                 save_tensors(self.folder / BEST, weights_of(self.model), asdict(progress))
 
