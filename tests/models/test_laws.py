@@ -17,7 +17,11 @@ few = settings(deadline=None, max_examples=8)
 def gradients(model: ConditionalModel, log_prob: Tensor) -> list[Tensor]:
     """Of every parameter, under a fixed random cotangent."""
     cotangent = torch.randn(log_prob.shape, dtype=log_prob.dtype, generator=torch.Generator().manual_seed(2))
-    return list(torch.autograd.grad(log_prob, list(model.parameters()), cotangent, materialize_grads=True))
+    return list(
+        torch.autograd.grad(
+            log_prob, [p for p in model.parameters() if p.requires_grad], cotangent, materialize_grads=True
+        )
+    )
 
 
 def parts(carry: Carry) -> list[Tensor]:

@@ -58,7 +58,7 @@ Skip = Annotated[
     bool,
     Option(
         "--skip/--no-skip",
-        help="Networks of real values: add a path from the last value to the next, past the network.",
+        help="Networks of real values: add a linear AR past the network, which learns what it leaves.",
         rich_help_panel=_MODEL,
     ),
 ]

@@ -60,7 +60,8 @@ class ThroughWindow(Shown):
         with torch.no_grad():
             self.losses = -to_numpy(self._model(self._x, self._state, resets=resets)[0])
         self.loss = float(self.losses.sum())
-        self._of = f"{type(model.encoder).__name__.removesuffix('Encoder')}, receptive field {self.receptive_field}"
+        network = getattr(model.encoder, "network", model.encoder)
+        self._of = f"{type(network).__name__.removesuffix('Encoder')}, receptive field {self.receptive_field}"
 
     @torch.inference_mode(False)
     def reach(self, targets: Sequence[int] | None = None) -> Reach:
@@ -134,24 +135,17 @@ class ThroughWindow(Shown):
 
 @contextmanager
 def _inputs_of(model: nn.Module) -> Iterator[list[Tensor]]:
-    """The encoder's input, which the head may be given too, as a leaf of the graph."""
+    """The encoder's input as a leaf of the graph."""
     leaves: list[Tensor] = []
-    given: list[Tensor] = []
 
     def enter(
         module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        given.append(args[0])
         leaves.append(args[0].detach().requires_grad_())
         return (leaves[0], *args[1:]), kwargs
 
-    def share(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(leaves[0] if arg is given[0] else arg for arg in args)
-
-    encoder, head = (model.get_submodule(name) for name in ("encoder", "head"))
-    hooks = [encoder.register_forward_pre_hook(enter, with_kwargs=True), head.register_forward_pre_hook(share)]
+    hook = model.get_submodule("encoder").register_forward_pre_hook(enter, with_kwargs=True)
     try:
         yield leaves
     finally:
-        for hook in hooks:
-            hook.remove()
+        hook.remove()

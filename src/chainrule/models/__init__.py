@@ -14,6 +14,7 @@ from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.evidence import Evidence, choose_transform
 from chainrule.models.linear import Regression, fit_least_squares, select_order
 from chainrule.models.series import SeriesModel
+from chainrule.models.skip import fit_path, path_order
 from chainrule.models.symbols import SymbolModel
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "build_symbol_model",
     "choose_transform",
     "fit_least_squares",
+    "fit_path",
     "log_spectrogram",
+    "path_order",
     "select_order",
 ]

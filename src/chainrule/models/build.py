@@ -12,6 +12,7 @@ from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
 from chainrule.models.encoders import AREncoder, ConvEncoder, Encoder, LatentEncoder, MLPEncoder
 from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
 from chainrule.models.series import SeriesModel
+from chainrule.models.skip import SkipEncoder
 from chainrule.models.symbols import SymbolModel
 
 __all__ = [
@@ -42,7 +43,7 @@ class ModelConfig:
         dropout: share of features dropped in training, from 0 to below 1.
         tied: the output weights are the embedding (symbols only, not ar): Press & Wolf 2017.
         head: "gaussian" or "student", for real values; of several columns, jointly.
-        skip: networks of real values add a path from the last value to the predicted one, past the network.
+        skip: taps of the linear path past a network of real values; 0 for none.
         stable: a linear ar's roots are kept inside the unit circle, so that forecasts never blow up.
         learned_start: rnn, gru and lstm start from a state that is learned instead of zeros.
         layer_norm: rnn, gru and lstm normalise what enters their gates (Ba et al. 2016).
@@ -64,7 +65,7 @@ class ModelConfig:
     head: str = "gaussian"
     learned_start: bool = False
     layer_norm: bool = False
-    skip: bool = True
+    skip: int = 1
     stable: bool = False
 
     def __post_init__(self) -> None:
@@ -74,6 +75,7 @@ class ModelConfig:
             value = getattr(self, option)
             if value is not None or option != "layers":
                 object.__setattr__(self, option, whole(option, value))
+        object.__setattr__(self, "skip", whole("skip", self.skip, least=0))
         object.__setattr__(self, "dropout", finite("dropout", self.dropout, 0, 1))
         if self.name == "ar" and (self.tied or self.dropout or self.layers not in (None, 1)):
             raise ArgumentError("ar is one linear layer: it takes no layers, dropout or tied embedding. Try mlp.")
@@ -167,13 +169,10 @@ def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel
     _refuse_tied(config, "real values")
     channels = len(transform.mean)
     encoder = _encoder(config, channels, channels)
-    head = _HEADS[config.head](
-        encoder.out_features,
-        channels,
-        direct=config.name == "ar",
-        skip=config.skip,
-        persistent=not transform.lag,  # a series tends to stay where it is, its changes do not
-    )
+    linear = config.name == "ar"
+    if config.skip and not linear:
+        encoder = SkipEncoder(encoder, transform, config.skip)
+    head = _HEADS[config.head](encoder.out_features, channels, direct=linear, skip=bool(config.skip and not linear))
     model = SeriesModel(transform, encoder, head)
     return model.double() if config.name == "ar" else model
 

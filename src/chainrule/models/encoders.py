@@ -83,6 +83,13 @@ class AREncoder(nn.Module):
         self.receptive_field: int | None = tau
         self.window = CausalConv1d(in_features, out_features, tau)
 
+    @torch.no_grad()
+    def set_coefficients(self, intercept: Tensor, coefficients: Tensor) -> None:
+        """Take b (out,) and A_1..A_tau (tau, out, in); a convolution's kernel runs from the oldest input on."""
+        self.window.weight.copy_(coefficients.flip(0).permute(1, 2, 0))
+        assert self.window.bias is not None
+        self.window.bias.copy_(intercept)
+
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
         y, past = self.window(x.transpose(1, 2), None if state is None else state[0], resets=resets)
         return y.transpose(1, 2), (past,)

@@ -27,16 +27,21 @@ _RECENT = 5000  # steps at the end of the training part that are looked at
 _LEAST = 24
 _ORIGINS = 24
 _ORDER = 24  # of the AR, or a season and one more
-_CLEARLY = 0.1  # nats a value, by which another has to beat standardise, whose forecasts stay near the known levels
+_CLEARLY = 0.1  # nats a value, by which either side wins against what the levels speak for
+_LEFT = 0.1  # share of later values outside of the range known before, from which levels speak for changes
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found: the transform, and of each that was tried the mean log-likelihood of a value ahead, in nats."""
+    """What was found: the transform, and of each that was tried the mean log-likelihood of a value ahead, in nats.
+
+    ``stays`` says that the last quarter of the training part has the levels of the quarters before.
+    """
 
     transform: str
     nats: dict[str, float]
     horizon: int
+    stays: bool = True
 
     def __str__(self) -> str:
         if not self.nats:
@@ -48,7 +53,9 @@ class Evidence:
         gained = self.nats[self.transform] - others[second]
         likelier = f"{gained:.2f} nats a value likelier than under {second}"
         if gained < 0:
-            likelier = f"nearly as likely as under {second}, which would leave the known levels"
+            likelier = (
+                f"nearly as likely as under {second}, and levels {'stay' if self.stays else 'leave what was known'}"
+            )
         return f"{self.transform}: {self.horizon}-step forecasts within the training part are {likelier}"
 
 
@@ -74,9 +81,15 @@ def choose_transform(train: NDArray[np.float64], season: int, *, positive: bool)
             continue
     if not nats:
         return Evidence(_CANDIDATES[0], {}, 0)
-    first = next(iter(nats))
-    best = max(nats, key=nats.__getitem__)
-    return Evidence(best if nats[best] > nats[first] + _CLEARLY else first, nats, horizon)
+    stays = _outside(values[:begin], values[begin:]) < _LEFT
+    favoured = "standardise" if stays else max(nats.keys() - {"standardise"} or nats, key=nats.__getitem__)
+    worth = {name: value + _CLEARLY * (name == favoured) for name, value in nats.items()}
+    return Evidence(max(worth, key=worth.__getitem__), nats, horizon, stays)
+
+
+def _outside(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    """The share of later values outside of the range of those before."""
+    return float(((after < before.min(axis=0)) | (after > before.max(axis=0))).mean())
 
 
 def _nats(values: NDArray[np.float64], begin: int, horizon: int, transform: Transform, most: int) -> float:
@@ -111,7 +124,8 @@ def _variances(fit: Regression, horizon: int, *, summed: bool) -> Tensor:
     tau, channels = fit.coefficients.shape[:2]
     responses = [torch.eye(channels, dtype=fit.coefficients.dtype)]
     for j in range(1, horizon):
-        responses.append(sum(fit.coefficients[k - 1] @ responses[j - k] for k in range(1, min(j, tau) + 1)))
+        terms = [fit.coefficients[k - 1] @ responses[j - k] for k in range(1, min(j, tau) + 1)]
+        responses.append(torch.stack(terms).sum(0))
     psi = torch.stack(responses)
     psi = psi.cumsum(0) if summed else psi
     return (psi @ fit.residual_covariance @ psi.mT).diagonal(dim1=-2, dim2=-1).cumsum(0)

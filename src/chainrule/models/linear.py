@@ -178,10 +178,7 @@ def fit_least_squares(model: SeriesModel, x: Tensor, *, stable: bool = False) ->
     fit = regress(z, tau)
     if stable:
         fit = stabilised(fit, z)
-    # A convolution's kernel runs from the oldest input to the newest: (out, in, tau).
-    encoder.window.weight.copy_(fit.coefficients.flip(0).permute(1, 2, 0))
-    assert encoder.window.bias is not None
-    encoder.window.bias.copy_(fit.intercept)
+    encoder.set_coefficients(fit.intercept, fit.coefficients)
     head.set_covariance(fit.residual_covariance)
 
     scale, mean = z.new_tensor(transform.scale), z.new_tensor(transform.mean)

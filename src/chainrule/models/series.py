@@ -21,9 +21,7 @@ class SeriesModel(ConditionalModel):
     cold start is given rather than modelled, and its log-probability is 0. A z that is not known, before the first
     or of a given x, enters as 0.
 
-    A network sees z squashed to little more than the range that it was trained on, so that its features are bounded;
-    what goes past it to the head is z itself, or, where z is a change, the squashed one. Paths that feed on themselves
-    so drift at a bounded rate at most. A linear AR sees z as it is.
+    How what is linear goes past the network, and why paths that feed on themselves stay bounded: `SkipEncoder`.
 
     >>> from chainrule.data import Transform
     >>> from chainrule.models import ModelConfig, build_series_model
@@ -36,6 +34,7 @@ class SeriesModel(ConditionalModel):
     torch.Size([100, 5, 1])
     """
 
+    head: GaussianHead | StudentTHead
     context_dims = 2
 
     def __init__(self, transform: Transform, encoder: Encoder, head: GaussianHead | StudentTHead) -> None:
@@ -83,7 +82,8 @@ class SeriesModel(ConditionalModel):
         if given:
             z = torch.cat([torch.zeros_like(z[:, :1]), z[:, 1:]], dim=1)
         inputs = self._inputs(torch.cat([carry.last[:, 1:], z[:, :-1]], dim=1))
-        prediction, state = self._predict(inputs, carry.encoder, self.encoder)
+        features, state = self.encoder(inputs, carry.encoder)
+        prediction: RealPrediction = self.head(features)
         log_prob = prediction.log_prob(self._inputs(z)).double() + self.transform.log_jacobian(x)
         if given:
             log_prob = torch.cat([torch.zeros_like(log_prob[:, :1]), log_prob[:, 1:]], dim=1)
@@ -103,18 +103,8 @@ class SeriesModel(ConditionalModel):
         return self.transform.undo(z[..., None, :], before.expand_as(z))[..., 0, :]
 
     def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
-        return self._predict(self._inputs(carry.last[:, 1:]), carry.encoder, encode or self.encoder, at=0)
-
-    def _predict(
-        self, z: Tensor, state: State | None, encode: Encode, at: int | None = None
-    ) -> tuple[RealPrediction, State]:
-        """The distributions of what follows each z (B, T, C), or only the one at step ``at``."""
-        seen = z if self.head.direct else self.transform.squash(z)
-        features, state = encode(seen, state)
-        last = seen if self.transform.lag else z
-        if at is not None:
-            features, last = features[:, at], last[:, at]
-        return self.head(features, last), state
+        features, state = (encode or self.encoder)(self._inputs(carry.last[:, 1:]), carry.encoder)
+        return self.head(features[:, 0]), state
 
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:
         z = drawn.double()

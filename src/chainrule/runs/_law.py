@@ -54,7 +54,7 @@ class Law:
     @property
     def scale(self) -> _Floats:
         """Of each column by itself: (C,)."""
-        return np.sqrt(self.shape.diagonal())
+        return np.asarray(np.sqrt(self.shape.diagonal()))
 
     @property
     def standard(self) -> Any:
@@ -74,12 +74,14 @@ class Law:
     def log_density(self, x: _Floats) -> _Floats:
         """log p(x) of x (T, C): (T,), in nats."""
         standard = np.asarray(self._joint.logpdf((x - self.loc) / self.scale), dtype=np.float64)
-        return standard.reshape(len(x)) - np.log(self.scale).sum()
+        log_density: _Floats = standard.reshape(len(x)) - np.log(self.scale).sum()
+        return log_density
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> _Floats:
         """Independent draws (*shape, C)."""
         standard = np.asarray(self._joint.rvs(size=int(np.prod(shape)), random_state=rng), dtype=np.float64)
-        return self.loc + self.scale * standard.reshape(*shape, len(self.loc))
+        drawn: _Floats = self.loc + self.scale * standard.reshape(*shape, len(self.loc))
+        return drawn
 
 
 def _correlation(shape: _Floats) -> _Floats:

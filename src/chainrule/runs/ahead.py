@@ -59,7 +59,7 @@ def excess(model: SeriesModel, values: _Floats, baselines: Baselines, begin: int
 
 def _crps(paths: _Floats, actual: _Floats) -> _Floats:
     """The mean of each column over origins and steps, for paths (origins, n, H, C)."""
-    return crps_from_paths(paths.swapaxes(0, 1), actual).mean(axis=(0, 1))
+    return np.asarray(crps_from_paths(paths.swapaxes(0, 1), actual).mean(axis=(0, 1)))
 
 
 def backtest_ahead(model: SeriesModel, values: _Floats, baselines: Baselines, begin: int, of: str) -> Backtest | None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from chainrule.data import Labelled, Reading, Series, Symbols, Transform, read
 from chainrule.errors import ArgumentError, RunFormatError
-from chainrule.models import ModelConfig, choose_transform, select_order
+from chainrule.models import ModelConfig, choose_transform, path_order, select_order
 from chainrule.runs.config import CONFIG, RunConfig
 from chainrule.runs.dataset import Data, DataConfig
 from chainrule.runs.folder import check_resumable, make_folder, refuse_existing
@@ -126,8 +126,8 @@ def fit(
         tied: the output weights are the embedding (symbols only).
         layer_norm: rnn, gru and lstm normalise what enters their gates; None does so on text.
         head: "gaussian" or "student", for real values; several columns are predicted jointly.
-        skip: networks of real values add to the output layer a path from the last value, gain * z_{t-1} with
-            |gain| <= 1, that follows levels which training never saw; without it o_t = W h_t + b alone.
+        skip: add to networks of real values the path of a linear AR, fitted first and kept stable, that follows levels
+            which training never saw; the network learns what it leaves. Without it o_t = W h_t + b alone.
         stable: the roots of a linear ar are kept inside the unit circle, so that its forecasts cannot blow up.
         minutes: the budget in wall-clock time, 3 unless steps are given.
         steps: the budget in steps of the optimiser, instead of minutes; the result then depends on the seed alone.
@@ -208,7 +208,7 @@ def fit(
             tied=tied,
             layer_norm=layer_norm,
             head=head,
-            skip=skip,
+            skip=_path(data, transform, model) if skip else 0,
             stable=stable,
             learned_start=learned_start,
         ),
@@ -353,6 +353,14 @@ def _transform(data: Data, asked: str) -> str:
         return asked
     train = split_in_time(len(data.values), 1, data.name, "step")[0]
     return choose_transform(data.values[:train], data.season, positive=bool((data.values > 0).all())).transform
+
+
+def _path(data: Data, transform: str, model: str | None) -> int:
+    """Taps of the linear path past a network."""
+    if not isinstance(data, Series) or model == "ar":
+        return ModelConfig.skip
+    train = data.values[: split_in_time(len(data.values), 1, data.name, "step")[0]]
+    return path_order(Transform.fit(transform, train), torch.from_numpy(train), data.season)
 
 
 def _window(data: Data, transform: str, *, linear: bool) -> int:

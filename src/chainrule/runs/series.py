@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule.data import Series, Transform
 from chainrule.errors import ArgumentError, RunFormatError, ShapeError, TooShortError
 from chainrule.lens import ThroughTime, ThroughWindow
-from chainrule.models import Regression, SeriesModel, fit_least_squares
+from chainrule.models import Regression, SeriesModel, fit_least_squares, fit_path
 from chainrule.runs.ahead import backtest_ahead, excess, free_run
 from chainrule.runs.backtest import Backtest, backtest_series
 from chainrule.runs.config import RunConfig
@@ -75,6 +75,8 @@ class SeriesTask(Task):
         """Least squares, for a linear AR with a Gaussian head."""
         if self.linear:
             fit_least_squares(model, torch.from_numpy(self.train), stable=self.stable)
+        else:
+            fit_path(model, torch.from_numpy(self.train))
         return self.linear
 
     def score(self, model: SeriesModel) -> Score:
