@@ -17,7 +17,7 @@ TINY = RELATIVE[torch.float64]
 
 def student_draws(n: int, df: float = 4.0) -> np.ndarray:
     draws = stats.multivariate_t(shape=[[1.0, 0.6], [0.6, 1.0]], df=df).rvs(n, random_state=0)
-    return 3 + 0.01 * draws * [1.0, 1e8]
+    return np.asarray(3 + 0.01 * draws * [1.0, 1e8])
 
 
 def test_gaussian_is_the_closed_form() -> None:
@@ -55,7 +55,7 @@ def test_student_beats_every_neighbour_and_scipys_own_fit(centred: bool, columns
 def test_student_recovers_its_parameters() -> None:
     laws = []
     for seed in range(20):
-        x = [5.0, 0.0] + stats.multivariate_t(shape=[[4.0, 1.0], [1.0, 1.0]], df=4).rvs(2000, random_state=seed)
+        x = stats.multivariate_t([5.0, 0.0], [[4.0, 1.0], [1.0, 1.0]], df=4).rvs(2000, random_state=seed)
         laws.append(Law.fit(x, "student", "x", centred=False))
     found = np.array([[law.loc[0], law.scale[0], law.shape[0, 1], law.df] for law in laws], dtype=np.float64)
     standard_error = found.std(axis=0) / np.sqrt(len(found))

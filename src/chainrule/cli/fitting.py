@@ -148,7 +148,7 @@ def show_score(run: Run, score: Score | ClassScore) -> None:
     if score.ahead is not None:
         show(backtest_table(score.ahead, run.config.model.name))
     if score.free is not None:
-        say(f"{'warning: ' * bool(score.free.leaves())}{score.free}")
+        show(score.free)
 
 
 def compare_command(

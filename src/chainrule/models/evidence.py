@@ -53,9 +53,8 @@ class Evidence:
         gained = self.nats[self.transform] - others[second]
         likelier = f"{gained:.2f} nats a value likelier than under {second}"
         if gained < 0:
-            likelier = (
-                f"nearly as likely as under {second}, and levels {'stay' if self.stays else 'leave what was known'}"
-            )
+            levels = "stay within those known before" if self.stays else "leave those known before"
+            likelier = f"nearly as likely as under {second}, and levels {levels}"
         return f"{self.transform}: {self.horizon}-step forecasts within the training part are {likelier}"
 
 

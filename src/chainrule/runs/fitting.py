@@ -189,7 +189,7 @@ def fit(
     if linear and any(of_gradients.values()):
         asked = ", ".join(name for name, given in of_gradients.items() if given)
         raise ArgumentError(f"a linear ar of real values is solved exactly, without gradients. Leave out {asked}.")
-    transform = _transform(data, reading.transform)
+    transform = _transform(data, reading.transform, window)
     window = _window(data, transform, linear=linear) if window is None else window
     layer_norm = _recurrent_on_text(data, model) if layer_norm is None else layer_norm
     if learning_rate is None:
@@ -347,11 +347,11 @@ def _kind(data: Data) -> str:
     return "text" if data.rate is None else "sound"
 
 
-def _transform(data: Data, asked: str) -> str:
+def _transform(data: Data, asked: str, window: int | None) -> str:
     """The transform of a series: the one asked for, or the one that the training part speaks for."""
     if asked != "auto" or not isinstance(data, Series):
         return asked
-    train = split_in_time(len(data.values), 1, data.name, "step")[0]
+    train = split_in_time(len(data.values), window or 1, data.name, "step")[0]
     return choose_transform(data.values[:train], data.season, positive=bool((data.values > 0).all())).transform
 
 
