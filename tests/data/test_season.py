@@ -4,21 +4,47 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chainrule.data.frequency import find_frequency
 from chainrule.data.season import find_season
 
 
+@pytest.mark.parametrize("zone", [None, "America/New_York", "Asia/Kolkata"])
 @pytest.mark.parametrize(
-    ("frequency", "season"), [("h", 24), ("30min", 48), ("D", 7), ("B", 5), ("W", 52), ("MS", 12), ("QS", 4)]
+    ("frequency", "season"),
+    [
+        ("15min", 96),
+        ("30min", 48),
+        ("h", 24),
+        ("12h", 2),
+        ("D", 7),
+        ("B", 5),
+        ("W", 52),
+        ("SMS", 24),
+        ("MS", 12),
+        ("ME", 12),
+        ("2MS", 6),
+        ("QS", 4),
+        ("QE", 4),
+    ],
 )
-def test_the_calendar_gives_the_season(frequency: str, season: int) -> None:
-    dates = pd.date_range("2019-01-01", periods=120, freq=frequency).to_numpy()
-    values = np.random.default_rng(0).normal(size=120)
-    assert find_season(dates, values) == season
+def test_the_calendar_gives_the_season_by_the_clocks_of_its_zone(frequency: str, season: int, zone: str | None) -> None:
+    dates = pd.date_range("2019-01-01", periods=200, freq=frequency, tz=zone)
+    utc = dates.tz_convert(None) if zone else dates
+    values = np.random.default_rng(0).normal(size=200)
+    assert find_season(find_frequency(np.delete(utc.to_numpy(), 150), zone), values) == season
 
 
-def test_a_season_that_fits_only_once_is_not_taken() -> None:
-    dates = pd.date_range("2019-01-01", periods=30, freq="W").to_numpy()
-    assert find_season(dates, np.arange(30.0)) == 1
+def test_hours_of_trading_have_the_day_as_their_season() -> None:
+    opens = pd.bdate_range("2024-01-01", periods=30, tz="America/New_York") + pd.Timedelta("9h30min")
+    dates = np.concatenate([(day + pd.timedelta_range("0h", periods=7, freq="h")).tz_convert(None) for day in opens])
+    assert find_season(find_frequency(dates, "America/New_York"), np.zeros(210)) == 7
+
+
+@pytest.mark.parametrize(
+    "dates", [pd.date_range("2019", periods=30, freq="W"), pd.date_range("1919", periods=30, freq="YS")]
+)
+def test_a_season_that_fits_only_once_is_not_taken(dates: pd.DatetimeIndex) -> None:
+    assert find_season(find_frequency(dates.to_numpy()), np.arange(30.0)) == 1
 
 
 @pytest.mark.parametrize("period", [2, 3, 7, 12])

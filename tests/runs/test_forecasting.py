@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -14,44 +13,7 @@ import chainrule
 from chainrule import Run
 from chainrule.errors import ArgumentError
 from chainrule.models import SeriesModel
-from chainrule.runs.forecasting import future_dates
 from tests.runs.cases import ar1, series
-
-BUSINESS = pd.bdate_range("2021-01-04", periods=60).to_numpy()
-
-
-@pytest.mark.parametrize(
-    ("dates", "expected"),
-    [
-        (pd.date_range("1950", periods=40, freq="YS"), ["1990-01-01", "1991-01-01", "1992-01-01"]),
-        (pd.date_range("2020-01-31", periods=14, freq="ME"), ["2021-03-31", "2021-04-30", "2021-05-31"]),
-        (pd.date_range("2020-01-01", periods=14, freq="MS"), ["2021-03-01", "2021-04-01", "2021-05-01"]),
-        (pd.date_range("2020-01-01", periods=4, freq="QS"), ["2021-01-01", "2021-04-01", "2021-07-01"]),
-        (pd.date_range("2021-01-06", periods=9, freq="W-WED"), ["2021-03-10", "2021-03-17", "2021-03-24"]),
-        (pd.date_range("2021-02-20", periods=7), ["2021-02-27", "2021-02-28", "2021-03-01"]),
-        (BUSINESS, ["2021-03-29", "2021-03-30", "2021-03-31"]),
-        (np.delete(BUSINESS, [10, 29, 30]), ["2021-03-29", "2021-03-30", "2021-03-31"]),  # holidays
-        (pd.date_range("2020-01-15", periods=14, freq="MS") + pd.Timedelta("14D"), ["2021-04-15", "2021-05-15"]),
-        (pd.date_range("2021-01-01", periods=9, freq="15min"), ["2021-01-01T02:15", "2021-01-01T02:30"]),
-    ],
-)
-def test_dates_go_on_by_the_rule_of_the_last_ones(dates: pd.DatetimeIndex, expected: list[str]) -> None:
-    future = future_dates(np.asarray(dates, dtype="datetime64[ns]"), len(expected))
-    assert future is not None
-    np.testing.assert_array_equal(future, np.array(expected, dtype="datetime64[us]"))
-
-
-def test_dates_without_a_rule_leave_the_steps_numbered() -> None:
-    days = np.cumsum([1, 5, 2, 9, 1, 1, 14, 3])
-    assert future_dates((np.datetime64("2021-01-01") + days).astype("datetime64[ns]"), 3) is None
-    assert future_dates(np.array(["2021-01-01", "2021-01-02"], "datetime64[ns]"), 3) is None
-
-
-def test_dates_go_past_what_nanoseconds_reach() -> None:
-    years = np.arange("1900", "2000", dtype="datetime64[Y]").astype("datetime64[ns]")
-    future = future_dates(years, 500)
-    assert future is not None
-    assert future[-1] == np.datetime64("2499-01-01")
 
 
 def test_quantiles_are_those_of_the_models_paths_and_in_order(series_run: Run) -> None:

@@ -78,6 +78,7 @@ def fit_command(
     documents: o.Documents = "one",
     columns: o.Columns = None,
     date: o.Date = None,
+    freq: o.Freq = None,
     transform: o.Transform = "auto",
     fill: o.Fill = None,
     season: o.Season = None,
@@ -89,7 +90,7 @@ def fit_command(
     Sequences are cut in time order: the last tenth is scored, the tenth before it (20,000 steps at most) chooses the
     checkpoint, the rest trains.
     """
-    reading = o.reading_of(kind, encoding, unit, documents, columns, date, transform, fill, season, rate, labels)
+    reading = o.reading_of(kind, encoding, unit, documents, columns, date, freq, transform, fill, season, rate, labels)
     run = fit(
         data,
         model,
@@ -170,6 +171,7 @@ def compare_command(
     documents: o.Documents = "one",
     columns: o.Columns = None,
     date: o.Date = None,
+    freq: o.Freq = None,
     transform: o.Transform = "auto",
     fill: o.Fill = None,
     season: o.Season = None,
@@ -179,7 +181,7 @@ def compare_command(
 
     The budget is for each model. Nats gained over an i.i.d. baseline tell whether order matters in DATA.
     """
-    reading = o.reading_of(kind, encoding, unit, documents, columns, date, transform, fill, season, rate, False)
+    reading = o.reading_of(kind, encoding, unit, documents, columns, date, freq, transform, fill, season, rate, False)
     comparison = compare(
         data,
         [name.strip() for name in models.split(",") if name.strip()],

@@ -147,6 +147,14 @@ Columns = Annotated[
     ),
 ]
 Date = Annotated[str | None, Option(help="The date column; found if not named.", rich_help_panel=_READING)]
+Freq = Annotated[
+    str | None,
+    Option(
+        help="Of the dates, as pandas has it: h, B, ME ...; found if not named.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
 Transform = Annotated[
     str,
     Option(
@@ -171,6 +179,7 @@ def reading_of(
     documents: str,
     columns: list[str] | None,
     date: str | None,
+    freq: str | None,
     transform: str,
     fill: str | None,
     season: int | None,
@@ -185,6 +194,7 @@ def reading_of(
         documents=documents,
         columns=tuple(name.strip() for names in columns or () for name in names.split(",")),
         date=date,
+        freq=freq,
         transform=transform,
         fill=fill,
         season=season,

@@ -98,6 +98,8 @@ def forecast_command(
             show(table)
     else:
         emit(forecast.to_csv(), out)
+    if forecast.calendar is not None:
+        say(f"{'steps are numbered' if forecast.dates is None else 'dates follow'}: {forecast.calendar}")
     if plot is not None:
         forecast.plot().savefig(plot)
         say(f"drawn to {plot}")

@@ -4,6 +4,7 @@ from chainrule.data.alphabet import Alphabet
 from chainrule.data.builtin import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.export import export
+from chainrule.data.frequency import Frequency
 from chainrule.data.reading import Reading
 from chainrule.data.sound import write_wav
 from chainrule.data.source import read
@@ -12,6 +13,7 @@ from chainrule.data.transforms import Transform
 
 __all__ = [
     "Alphabet",
+    "Frequency",
     "Labelled",
     "Reading",
     "Series",

@@ -5,10 +5,13 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule.data.dates import Dates
+from chainrule.data.frequency import Frequency
 from chainrule.data.tables import Table
 from chainrule.errors import MissingValuesError
 
-__all__ = ["fill", "without_blank_rows"]
+__all__ = ["fill", "with_missing_dates", "without_blank_rows"]
+
+_MOST_MISSING = 9  # times the dates that there are
 
 
 def without_blank_rows(table: Table, dates: Dates, how: str | None) -> tuple[Table, Dates]:
@@ -60,3 +63,25 @@ def fill(
     for x, gap in zip(filled.T, blank.T, strict=True):
         x[gap] = np.interp(time[gap], time[~gap], x[~gap])
     return filled, dates
+
+
+def with_missing_dates(
+    values: NDArray[np.float64], frequency: Frequency, how: str | None
+) -> tuple[NDArray[np.float64], Dates]:
+    """Values and dates with blank rows where the frequency misses dates, if blanks are to be filled; else as they are.
+
+    Raises:
+        MissingValuesError: nine times as many dates are missing as are there.
+    """
+    dates = frequency.dates
+    if how not in ("forward", "linear") or not frequency.missing:
+        return values, dates
+    if frequency.missing > _MOST_MISSING * len(dates):
+        raise MissingValuesError(
+            f"--fill {how} would add {frequency.missing:,} dates to {len(dates):,} by --freq {frequency.alias}. "
+            "Name a frequency that more of the dates follow, or leave --fill out: a step is then a row."
+        )
+    every = np.concatenate([dates, frequency.missing_dates().astype(dates.dtype)])
+    blank = np.full((frequency.missing, values.shape[1]), np.nan)
+    order = np.argsort(every)
+    return np.concatenate([values, blank])[order], every[order]

@@ -15,7 +15,7 @@ from chainrule.errors import ArgumentError
 if TYPE_CHECKING:
     from pandas.tseries.offsets import BaseOffset
 
-__all__ = ["DAY", "MONTHS", "WEEKDAYS", "Rule", "parse_rule"]
+__all__ = ["DAY", "MONTHS", "WEEKDAYS", "Rule", "is_rule", "parse_rule"]
 
 DAY = 86_400_000_000_000  # nanoseconds
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -123,6 +123,14 @@ ME, BME, QE-DEC, YS, or M-15 for the 15th of months. Did you mean MS or ME?
     return _parse_one(str(alias), alias)
 
 
+def is_rule(alias: str | None) -> bool:
+    """Whether `parse_rule` knows the alias."""
+    try:
+        return alias is not None and bool(parse_rule(alias))
+    except ArgumentError:
+        return False
+
+
 def _parse_one(part: str, alias: str) -> Rule:
     offsets = require("pandas").offsets
     if match := _DAY_OF_MONTH.fullmatch(part):
@@ -144,8 +152,8 @@ def _parse_one(part: str, alias: str) -> Rule:
     if name not in _TICKS:
         raise _unknown(alias)
     ticks = offset.nanos
-    season = round(DAY / ticks) if ticks < DAY else _season(7 * DAY, ticks)
-    return Rule(offset.freqstr, _TICKS[name], "", season, None, offset.n, ticks)
+    steps = round(DAY / ticks) if ticks < DAY else _season(7 * DAY, ticks)
+    return Rule(offset.freqstr, _TICKS[name], "", steps, None, offset.n, ticks)
 
 
 def _pandas_offset(part: str, alias: str) -> Any:

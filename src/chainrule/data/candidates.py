@@ -28,7 +28,8 @@ _Ints = NDArray[np.int64]
 
 def candidates(dates: Dates, timezone: str | None) -> Iterator[str]:
     """Aliases that at least three dates may follow, the simplest first: of two that fit, the first is meant."""
-    apart = np.diff(dates.astype("datetime64[ns]").astype(np.int64))
+    time: _Ints = dates.astype("datetime64[ns]").astype(np.int64)
+    apart = np.diff(time)
     step, share = _usual(apart)
     local = local_times(dates, timezone)
     day = np.asarray(local.to_numpy().astype("datetime64[D]").astype(np.int64))

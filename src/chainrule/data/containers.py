@@ -1,13 +1,17 @@
 """What reading gives: discrete sequences, series of real values, or labelled examples."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import choose, listed
 from chainrule.data.alphabet import Alphabet
+from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import check_indices, checked_dates, checked_values, default_columns
+from chainrule.data.frequency import Frequency, find_frequency
+from chainrule.data.timezones import check_zone
 from chainrule.errors import ArgumentError, ShapeError
 
 __all__ = ["Labelled", "Series", "Symbols"]
@@ -65,10 +69,13 @@ class Series:
         dates: of the steps, strictly increasing, kept in nanoseconds; None if there are none.
         name: of the source.
         season: steps in a season, 1 where none is known.
+        freq: the alias of what the dates follow, as `Reading.freq` has it; None finds it, see ``frequency``.
+        timezone: that the dates, then in UTC, are shown and counted in; None for dates of no zone.
 
     Raises:
         ShapeError: values of other dimensions, or as many columns or dates as there are not.
-        ArgumentError: values or dates of another type, names that repeat, a season below 1.
+        ArgumentError: values or dates of another type, names that repeat, a season below 1, an unknown frequency
+            or time zone, or one without dates.
         MissingValuesError: NaN among the values.
         DataError: infinite or huge values, or dates that are missing or do not increase.
 
@@ -82,6 +89,8 @@ class Series:
     dates: NDArray[np.datetime64] | None = None
     name: str = "series"
     season: int = 1
+    freq: str | None = None
+    timezone: str | None = None
 
     def __post_init__(self) -> None:
         values = checked_values(self.values, self.name)
@@ -96,6 +105,17 @@ class Series:
         object.__setattr__(self, "columns", columns)
         if self.dates is not None:
             object.__setattr__(self, "dates", checked_dates(self.dates, len(values), self.name))
+        elif self.freq is not None or self.timezone is not None:
+            raise ArgumentError(f"{self.name} has no dates, so that it can have no frequency and no time zone.")
+        if self.freq is not None:
+            parse_rule(self.freq)
+        if self.timezone is not None:
+            check_zone(self.timezone)
+
+    @cached_property
+    def frequency(self) -> Frequency | None:
+        """What the dates follow, where they break it, and those that come next; None if there are no dates."""
+        return None if self.dates is None else find_frequency(self.dates, self.timezone, self.freq)
 
 
 @dataclass(frozen=True, eq=False)

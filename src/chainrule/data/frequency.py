@@ -16,6 +16,7 @@ from chainrule.errors import DataError
 __all__ = ["Frequency", "check_frequency", "find_frequency"]
 
 _SHOWN = 3
+_FEW = 2  # dates that may have a longer gap between them
 _BESIDE = 0.1  # of the dates: more of them beside a named frequency contradict it
 _NANOSECONDS = (("day", DAY), ("hour", DAY // 24), ("minute", DAY // 1440), ("second", 10**9), ("nanosecond", 1))
 
@@ -76,11 +77,32 @@ class Frequency:
         """
         return None if self.grid is None else self.grid.at(self.grid.places[-1] + np.arange(1, steps + 1))
 
+    def fits(self, alias: str) -> bool:
+        """Whether the dates could have been read with this frequency named."""
+        return _contradiction(find_frequency(self.dates, self.timezone, alias)) is None
+
+    def has_steps_of(self, alias: str) -> bool:
+        """Whether the steps may be those of another frequency: the dates are its own, or they are as long.
+
+        >>> weekdays = np.array(["2024-12-02", "2024-12-03", "2024-12-04"], "datetime64[ns]")
+        >>> [find_frequency(weekdays).has_steps_of(alias) for alias in ("B", "W-MON", "h")]
+        [True, False, False]
+        """
+        if self.rule is not None and self.rule.step == parse_rule(alias).step:
+            return True
+        return self.fits(alias)
+
+    @property
+    def words(self) -> str:
+        """What the dates follow, without where they break it."""
+        if self.rule is None:
+            return _apart(self.dates)
+        return f"{self.rule} ({self.rule.alias}{f', {self.timezone}' if self.timezone else ''})"
+
     def __str__(self) -> str:
         if self.rule is None:
             return _without_rule(self)
-        clock = f", {self.timezone}" if self.timezone else ""
-        broken = [f"{self.rule} ({self.rule.alias}{clock})"]
+        broken = [self.words]
         if self.missing:
             first = write_dates(self.missing_dates(_SHOWN), self.timezone)
             broken.append(f"{_dates(self.missing)} missing: {_first(first, self.missing)}")
@@ -115,8 +137,8 @@ def find_frequency(dates: Dates, timezone: str | None = None, freq: str | None =
     best, most = Frequency(dates, timezone, None, None), (len(dates) - 1) // 2
     for alias in candidates(dates, timezone) if len(dates) > 2 else ():
         found = find_frequency(dates, timezone, alias)
-        if (explained := _explained(found)) > most:
-            best, most = found, explained
+        if found.grid is not None and found.grid.explained > most:
+            best, most = found, found.grid.explained
         if most == len(dates) - 1:
             break
     return best
@@ -143,12 +165,9 @@ def _contradiction(frequency: Frequency) -> str | None:
     if len(beside) > _BESIDE * len(frequency.dates):
         first = write_dates(beside[:_SHOWN], frequency.timezone)
         return f"{len(beside):,} of {len(frequency.dates):,} dates are not such: {_first(first, len(beside))}"
-    return None if _explained(frequency) else "no two dates are one step apart"
-
-
-def _explained(frequency: Frequency) -> int:
-    grid = frequency.grid
-    return 0 if grid is None else int(((np.diff(grid.places) == 1) & grid.on[1:] & grid.on[:-1]).sum())
+    if len(frequency.dates) > _FEW and frequency.grid is not None and not frequency.grid.explained:
+        return "no two dates are one step apart"
+    return None
 
 
 def _without_rule(frequency: Frequency) -> str:
@@ -156,13 +175,20 @@ def _without_rule(frequency: Frequency) -> str:
     dates = frequency.dates
     if len(dates) < 3:
         return f"{_dates(len(dates))}, too few to tell a frequency; name it with --freq, for example --freq D"
-    apart = np.diff(dates.astype("datetime64[ns]").astype(np.int64))
-    unit, size = next((unit, size) for unit, size in _NANOSECONDS if size <= np.median(apart))
-    text = f"dates come {apart.min() / size:.3g} to {apart.max() / size:.3g} {unit}s apart, and no frequency fits"
+    text = f"dates that come {_apart(dates)}, and no frequency fits"
     for alias in ("D", "h", "min", "s"):
-        if _contradiction(find_frequency(dates, frequency.timezone, alias)) is None:
+        if frequency.fits(alias):
             return f"{text}; name one with --freq, for example --freq {alias}"
     return text
+
+
+def _apart(dates: Dates) -> str:
+    apart = np.diff(dates.astype("datetime64[ns]").astype(np.int64))
+    if not len(apart):
+        return "a single date"
+    unit, size = next((unit, size) for unit, size in _NANOSECONDS if size <= np.median(apart))
+    low, high = (f"{step / size:.3g}" for step in (apart.min(), apart.max()))
+    return f"{low} {unit}s apart" if low == high else f"{low} to {high} {unit}s apart"
 
 
 def _first(first: list[str], count: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,40 @@ _DAY = 86_400_000_000  # microseconds
 _TOLERANCE = 0.1  # of a step below a day that a date may lie beside its place
 _RARE = 0.2  # of the most common time of day: rarer ones are no times of the rule
 
+_LAST = np.datetime64("9999-12-30", "us")  # a day short of the end, for the zones ahead of UTC
+
 _Ints = NDArray[np.int64]
 
 
-class Grid(Protocol):
+@dataclass(frozen=True, eq=False)
+class Grid(ABC):
     """Dates laid on a rule: ``places`` number the rule's dates, ``on`` tells which dates are such; T of each."""
 
     places: _Ints
     on: NDArray[np.bool_]
     season: int | None
 
+    @property
+    def explained(self) -> int:
+        """Steps between two dates of the rule with none of them between."""
+        return int(((np.diff(self.places) == 1) & self.on[1:] & self.on[:-1]).sum())
+
     def at(self, places: _Ints) -> Dates:
-        """The dates in UTC at these places, which may lie after the last date."""
-        ...
+        """The dates in UTC at these places, which may lie after the last date.
+
+        Raises:
+            ArgumentError: a place after the year 9999, where Python's own dates and the offsets of pandas end.
+        """
+        try:
+            dates = self._at(places)
+        except (OverflowError, ValueError, NotImplementedError) as error:
+            raise _too_far() from error
+        if (dates.astype("datetime64[us]") > _LAST).any() or (np.diff(dates).astype(np.int64) < 0).any():  # what overflows turns negative
+            raise _too_far()
+        return dates
+
+    @abstractmethod
+    def _at(self, places: _Ints) -> Dates: ...
 
 
 def lay(rule: Rule, dates: Dates, zone: str | None) -> Grid:
@@ -47,20 +69,13 @@ def lay(rule: Rule, dates: Dates, zone: str | None) -> Grid:
     if rule.offset is not None:
         return _Calendar.lay(rule, dates, zone)
     ticks = [_Ticks.lay(rule, dates, absolute) for absolute in (True, False)]
-    return max(ticks, key=_explained)  # clocks run on, or were set anew in between
-
-
-def _explained(grid: Grid) -> int:
-    return int((np.diff(grid.places) == 1)[grid.on[1:] & grid.on[:-1]].sum())
+    return max(ticks, key=lambda grid: grid.explained)  # clocks run on, or were set anew in between
 
 
 @dataclass(frozen=True, eq=False)
-class _Ticks:
+class _Ticks(Grid):
     """Equal steps of time that pass, whatever the clocks show; a tenth of a step is taken for jitter."""
 
-    places: _Ints
-    on: NDArray[np.bool_]
-    season: int | None
     dates: Dates
     ticks: int
 
@@ -79,24 +94,19 @@ class _Ticks:
         on = (far <= _TOLERANCE * rule.ticks) & (np.diff(places, prepend=places[0] - 1) > 0)
         return cls(places, on, rule.season, dates, rule.ticks)
 
-    def at(self, places: _Ints) -> Dates:
+    def _at(self, places: _Ints) -> Dates:
         before = np.maximum(np.searchsorted(self.places, places, side="right") - 1, 0)
         exact = self.ticks % 1000 > 0 or (self.dates.astype("datetime64[us]") != self.dates).any()
         unit = "ns" if exact else "us"  # microseconds go on beyond the year 2262
         after = (places - self.places[before]) * (self.ticks if exact else self.ticks // 1000)
         found: Dates = self.dates[before].astype(f"datetime64[{unit}]") + after.astype(f"timedelta64[{unit}]")
-        if (found < self.dates[before]).any():
-            raise ArgumentError("the steps ahead reach beyond the dates that can be counted; ask for fewer.")
         return found
 
 
 @dataclass(frozen=True, eq=False)
-class _Calendar:
+class _Calendar(Grid):
     """Days of a calendar, at one time of day, or at those that the data has."""
 
-    places: _Ints
-    on: NDArray[np.bool_]
-    season: int | None
     zone: str | None
     rule: Rule
     days: _Ints  # days since 1970 of the offset, all around the data
@@ -120,28 +130,30 @@ class _Calendar:
         season = rule.season if rule.ticks is None else len(times)
         return cls(place * len(times) + time, on, season, zone, rule, days, phase, times)
 
-    def at(self, places: _Ints) -> Dates:
+    def _at(self, places: _Ints) -> Dates:
         pd = require("pandas")
         place, time = np.divmod(places, len(self.times))
         n = 1 if self.rule.ticks is not None else self.rule.n
         index = place * n + self.phase
         days = self.days
-        try:
-            if len(index) and index.max() >= len(days):
-                last = days[-1:].astype("datetime64[D]").astype("datetime64[us]")[0]
-                more = pd.date_range(last, periods=int(index.max()) - len(days) + 2, freq=self.rule.offset, unit="us")
-                days = np.concatenate([days[:-1], more.to_numpy().astype("datetime64[D]").astype(np.int64)])
-            local = pd.DatetimeIndex((days[index] * _DAY + self.times[time]).astype("datetime64[us]"))
-            return utc_times(local, self.zone)
-        except (OverflowError, ValueError) as error:  # pandas' offsets end with the year 9999
-            raise ArgumentError("the steps ahead reach beyond the year 9999; ask for fewer.") from error
+        if len(index) and index.max() >= len(days):
+            last = days[-1:].astype("datetime64[D]").astype("datetime64[us]")[0]
+            periods = int(index.max()) - len(days) + 2
+            more = pd.date_range(last, periods=periods, freq=self.rule.offset, unit="us")
+            days = np.concatenate([days[:-1], more.to_numpy().astype("datetime64[D]").astype(np.int64)])
+        local = pd.DatetimeIndex((days[index] * _DAY + self.times[time]).astype("datetime64[us]"))
+        return utc_times(local, self.zone)
+
+
+def _too_far() -> ArgumentError:
+    return ArgumentError("the steps ahead reach beyond the year 9999, where dates end; ask for fewer.")
 
 
 def _days_around(rule: Rule, first: int, last: int) -> _Ints:
     """The days of the rule's offset from before the first to after the last."""
     ends = np.array([first, last]).astype("datetime64[D]").astype("datetime64[us]")
     start, end = require("pandas").DatetimeIndex(ends)
-    offset = rule.offset
+    offset: Any = rule.offset
     days = require("pandas").date_range(start - 2 * offset, end + 2 * offset, freq=offset, unit="us")
     return np.asarray(days.to_numpy().astype("datetime64[D]").astype(np.int64))
 

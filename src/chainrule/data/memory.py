@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
+from chainrule.data.calendars import is_rule
 from chainrule.data.checks import default_columns
 from chainrule.data.series import table_series
 from chainrule.data.tables import Table
@@ -39,12 +40,15 @@ def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, readi
         frame = _frame_of_array(values)
         reading = replace(reading, columns=reading.columns or tuple(frame.columns))
     else:
-        frame = _frame_of_pandas(values)
+        frame, index = _frame_of_pandas(values)
+        if index is not None and reading.date is None:
+            freq = index.freqstr if is_rule(index.freqstr) else None
+            reading = replace(reading, date=str(frame.columns[0]), freq=reading.freq or freq)
     return table_series(Table(frame, "the data"), reading)
 
 
-def _frame_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> pd.DataFrame:
-    """The columns, under names that are text, and dates in the index as one more."""
+def _frame_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[pd.DataFrame, pd.DatetimeIndex | None]:
+    """The columns, under names that are text, with dates in the index as the first; and that index, if it has any."""
     pandas = require("pandas")
     frame: pd.DataFrame = pandas.DataFrame(values)
     if values.ndim == 1 and values.name is None:
@@ -54,12 +58,13 @@ def _frame_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> pd.DataFrame:
     if isinstance(index, pandas.PeriodIndex):
         index = index.to_timestamp()
     frame = frame.reset_index(drop=True)
-    if isinstance(index, pandas.DatetimeIndex):
-        frame.insert(0, str(index.name or "date"), np.asarray(index), allow_duplicates=True)
+    dated = isinstance(index, pandas.DatetimeIndex)
+    if dated:
+        frame.insert(0, str(index.name or "date"), index, allow_duplicates=True)
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise ColumnError(f"the data has two columns called {twice[0]!r} (an index of dates is one). Rename one.")
-    return frame
+    return frame, index if dated else None
 
 
 def _frame_of_array(values: NDArray[Any]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from chainrule._choices import choose, listed, near
+from chainrule.data.calendars import parse_rule
 from chainrule.errors import ArgumentError
 
 __all__ = ["FILLS", "KINDS", "TRANSFORMS", "Reading"]
@@ -24,6 +25,7 @@ _KINDS_OF = {
     "documents": ("text",),
     "columns": ("table",),
     "date": ("table",),
+    "freq": ("table",),
     "transform": ("table",),
     "fill": ("table",),
     "season": ("table",),
@@ -44,12 +46,17 @@ class Reading:
             each file is split on its own.
         columns: the columns of a table to model; empty takes the only numeric one.
         date: the table's date column; None finds it.
+        freq: the frequency of the dates, a pandas alias such as "B", "ME" or "15min"; None finds it. Dates that
+            contradict it are refused. Or "M-15" for the 15th of months (29 to 31: the last day of shorter ones),
+            "C-SunMonTueWedThu" for days of such weeks, "5min B" for every five minutes of business days, at the
+            times of day that the data has. With a ``fill`` of "forward" or "linear", missing dates are filled in.
         transform: "standardise", "none", "difference" or "log-return"; see `chainrule.data.Transform`. "auto" chooses
             among them by evidence from the training part.
         fill: what to do with blanks: None refuses them, "forward" repeats the value before, "linear"
             interpolates between its neighbours, "drop" leaves the row out. "linear" so looks ahead: the
-            value after a gap enters those filled in; "forward" does not. Neither fills a missing date.
-        season: steps in a season; None finds it from the dates or the autocorrelation.
+            value after a gap enters those filled in; "forward" does not. Neither fills a missing date, unless
+            ``freq`` says which are missing.
+        season: steps in a season; None finds it from the dates' frequency or the autocorrelation.
         rate: samples per second to resample sound to; None keeps the files' own.
         labels: read sound files as labelled sequences, to classify.
 
@@ -69,6 +76,7 @@ Did you mean 'line'?
     documents: str = "one"
     columns: tuple[str, ...] = ()
     date: str | None = None
+    freq: str | None = None
     transform: str = "auto"
     fill: str | None = None
     season: int | None = None
@@ -82,6 +90,8 @@ Did you mean 'line'?
             choose("kind", self.kind, KINDS)
         if self.fill is not None:
             choose("fill", self.fill, FILLS)
+        if self.freq is not None:
+            parse_rule(self.freq)
         if isinstance(self.columns, str):
             raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
         object.__setattr__(self, "columns", tuple(self.columns))

@@ -1,4 +1,4 @@
-"""The season of a series: from the spacing of its dates, else from its autocorrelation."""
+"""The season of a series: from the frequency of its dates, else from its autocorrelation."""
 
 import math
 from statistics import NormalDist
@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.dates import Dates
+from chainrule.data.frequency import Frequency
 
 __all__ = ["find_season"]
 
@@ -14,31 +14,18 @@ _TRAIN = 0.8  # of the steps: as `split_steps` has it
 _ROUNDING = 1e-12  # spread, over the largest value, of what is left of a straight line
 
 
-def find_season(dates: Dates | None, values: NDArray[np.float64]) -> int:
-    """Steps in a season: from the dates' spacing, else from the autocorrelation; 1 where there is none.
+def find_season(frequency: Frequency | None, values: NDArray[np.float64]) -> int:
+    """Steps in a season: from the dates' frequency, else from the autocorrelation; 1 where there is none.
 
-    A spacing below a day has the day as its season, days the week (five steps when weekends are absent),
+    Steps below a day have the day as their season, days the week (five steps when weekends are absent),
     weeks, months and quarters the year. The series must have two of them, or they are not taken. The
     autocorrelation is that of the first eight tenths of the steps, which train: it does not look at what is
     held out.
     """
-    season = None if dates is None else _calendar_season(dates)
+    season = None if frequency is None else frequency.season
     if season and 2 * season <= len(values):
         return season
     return _autocorrelation_peak(values[: math.floor(_TRAIN * len(values) + 0.5)])
-
-
-def _calendar_season(dates: Dates) -> int | None:
-    days = float(np.median(np.diff(dates) / np.timedelta64(1, "D")))
-    if days < 1:
-        return round(1 / days)
-    if days == 1:
-        weekday = (dates.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
-        return 5 if (weekday >= 5).mean() < 0.05 else 7
-    for low, high, season in ((7, 7, 52), (28, 31, 12), (90, 92, 4)):
-        if low <= days <= high:
-            return season
-    return None
 
 
 def _autocorrelation_peak(values: NDArray[np.float64]) -> int:

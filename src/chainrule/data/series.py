@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import listed
-from chainrule.data.blanks import fill, without_blank_rows
+from chainrule.data.blanks import fill, with_missing_dates, without_blank_rows
 from chainrule.data.checks import check_size
 from chainrule.data.columns import check_exists, choose_columns, is_numeric, numbers_of
 from chainrule.data.containers import Series
 from chainrule.data.dates import DATE_NAMES, Dates, parse_dates
+from chainrule.data.frequency import check_frequency, find_frequency
 from chainrule.data.reading import Reading
 from chainrule.data.season import find_season
 from chainrule.data.tables import Table
-from chainrule.errors import ColumnError, DataError, TooShortError, TransformError
+from chainrule.data.timezones import zone_of
+from chainrule.errors import ArgumentError, ColumnError, DataError, TooShortError, TransformError
 
 __all__ = ["table_series"]
 
@@ -26,22 +30,32 @@ def table_series(table: Table, reading: Reading) -> Series:
         ColumnError: a column missing, not numeric, or to be chosen; dates unreadable or out of order.
         MissingValuesError: blanks, and no ``fill`` asked for, or one that cannot fill them.
         TransformError: values that are not positive, with log-return asked for.
-        DataError: values that are infinite, or too large to compute with.
+        DataError: values that are infinite, or too large to compute with; dates that contradict the frequency named.
         TooShortError: fewer than two steps.
     """
     _check_length(table, int(table.frame.notna().any(axis=1).sum()))
     date, dates = _find_dates(table, reading.date)
     columns = choose_columns(table, reading.columns, date)
+    zone = None if date is None or dates is None else zone_of(table.frame[date], dates)
     if dates is not None:
         table, dates = without_blank_rows(table, dates, reading.fill)
         _check_order(table, dates)
     values = np.stack([numbers_of(table, column) for column in columns], axis=1)
     _check_values(table, columns, values, reading.transform)
+    if reading.freq is not None:
+        if dates is None:
+            raise ArgumentError(
+                f"--freq is {reading.freq}, but {table.name} has no column of dates. Name it with --date, or leave "
+                "--freq out."
+            )
+        frequency = find_frequency(dates, zone, reading.freq)
+        check_frequency(frequency, table.name)
+        values, dates = with_missing_dates(values, frequency, reading.fill)
     if np.isnan(values).any():
         values, dates = fill(table, columns, values, dates, reading.fill)
     _check_length(table, len(values))
-    season = reading.season or find_season(dates, values[:, 0])
-    return Series(values, columns, dates, table.name, season)
+    series = Series(values, columns, dates, table.name, 1, reading.freq, zone)
+    return replace(series, season=reading.season or find_season(series.frequency, values[:, 0]))
 
 
 def _check_length(table: Table, steps: int) -> None:

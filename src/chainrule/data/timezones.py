@@ -87,7 +87,7 @@ def utc_times(local: pd.DatetimeIndex, zone: str | None) -> Dates:
     """The dates in UTC that a clock in the zone shows so: of two, the first; where it skips them, the next it shows."""
     if zone is not None:
         first = np.ones(len(local), dtype=bool)
-        shown = local.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")  # type: ignore[arg-type]
+        shown = local.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
         local = shown.tz_convert("UTC").tz_localize(None)
     return np.asarray(local.to_numpy(dtype="datetime64[us]"))
 

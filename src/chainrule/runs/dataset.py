@@ -10,6 +10,7 @@ from torch import nn
 
 from chainrule._choices import choose, listed
 from chainrule.data import Alphabet, Labelled, Series, Symbols, Transform
+from chainrule.data.calendars import parse_rule
 from chainrule.errors import ArgumentError
 from chainrule.models import (
     ModelConfig,
@@ -62,6 +63,7 @@ class DataConfig:
     shape: tuple[int, ...] = ()
     rate: int | None = None
     end: tuple[int, ...] = ()
+    freq: str | None = None
 
     def __post_init__(self) -> None:
         choose("the kind of data", self.kind, _KINDS)
@@ -90,8 +92,12 @@ class DataConfig:
     def difference(self, data: Data) -> str | None:
         """What keeps ``data`` from being used with a model of this data, in words; None if nothing does."""
         if isinstance(data, Series):
-            same = len(data.columns) == len(self.columns)
-            return None if same else f"has the columns {listed(data.columns)}; the model {self._takes()}"
+            if len(data.columns) != len(self.columns):
+                return f"has the columns {listed(data.columns)}; the model {self._takes()}"
+            if self.freq and data.frequency and not data.frequency.has_steps_of(self.freq):
+                was = f"was fitted to {parse_rule(self.freq)} ({self.freq})"
+                return f"has dates of another frequency, {data.frequency.words}; the model {was}"
+            return None
         if isinstance(data, Symbols):
             if data.alphabet != self.alphabet:
                 return f"has another alphabet of {data.alphabet.kind}; the model {self._takes()}"

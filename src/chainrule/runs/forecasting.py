@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule._choices import finite, whole
-from chainrule._optional import require
 from chainrule.data import Series
+from chainrule.data.timezones import local_times, write_dates
 from chainrule.errors import ArgumentError
 from chainrule.models import SeriesModel
 from chainrule.runs.figures import forecast_fan
@@ -19,17 +19,19 @@ from chainrule.runs.figures import forecast_fan
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Forecast", "forecast_series", "future_dates"]
+__all__ = ["Forecast", "forecast_series"]
 
 _Floats = NDArray[np.float64]
 _Dates = NDArray[np.datetime64]
 
-_RECENT = 60  # dates that tell the rule
-
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """Quantiles (Q, H, C) at ``levels`` (Q,) of the H steps after ``history`` (T, C), from ``paths`` (n, H, C)."""
+    """Quantiles (Q, H, C) at ``levels`` (Q,) of the H steps after ``history`` (T, C), from ``paths`` (n, H, C).
+
+    ``dates`` (H,) are in UTC where there is a ``timezone``, None where the steps can only be numbered; ``calendar``
+    says what they follow, or why there are none, and is None where the history has no dates.
+    """
 
     columns: tuple[str, ...]
     levels: tuple[float, ...]
@@ -38,12 +40,14 @@ class Forecast:
     dates: _Dates | None
     history: _Floats
     history_dates: _Dates | None
+    timezone: str | None = None
+    calendar: str | None = None
 
     def rows(self) -> tuple[list[str], list[list[Any]]]:
         """A header and one row a step: the step or date, then every quantile of every column."""
         header = ["step" if self.dates is None else "date"]
         header += [f"{column} {level:g}" for column in self.columns for level in self.levels]
-        when = range(1, self.quantiles.shape[1] + 1) if self.dates is None else _written(self.dates)
+        when = range(1, self.quantiles.shape[1] + 1) if self.dates is None else write_dates(self.dates, self.timezone)
         return header, [[at, *self.quantiles[:, h].T.reshape(-1).tolist()] for h, at in enumerate(when)]
 
     def to_csv(self) -> str:
@@ -58,14 +62,11 @@ class Forecast:
     def plot(self, actual: _Floats | None = None) -> "Figure":
         """The fan: the end of the history, the median and bands; ``actual`` (H, C) if it is known."""
         tail = slice(-max(60, 3 * self.quantiles.shape[1]), None)
-        dates = None if self.history_dates is None or self.dates is None else self.history_dates[tail]
-        return forecast_fan(self.history[tail], dates, self.levels, self.quantiles, self.columns, self.dates, actual)
-
-
-def _written(dates: _Dates) -> list[str]:
-    """Dates as ISO 8601, with a time of day only where some have one."""
-    units = (unit for unit in ("D", "s", "us") if (dates.astype(f"datetime64[{unit}]") == dates).all())
-    return np.datetime_as_string(dates, unit=next(units, "ns")).tolist()  # type: ignore[call-overload, no-any-return]
+        past = future = None
+        if self.history_dates is not None and self.dates is not None:
+            past = local_times(self.history_dates[tail], self.timezone).to_numpy()
+            future = local_times(self.dates, self.timezone).to_numpy()
+        return forecast_fan(self.history[tail], past, self.levels, self.quantiles, self.columns, future, actual)
 
 
 def forecast_series(
@@ -78,33 +79,15 @@ def forecast_series(
         raise ArgumentError("no quantiles were asked for; expected at least one between 0 and 1.")
     futures = model.forecast(torch.from_numpy(data.values), horizon, paths, seed=seed).numpy()
     quantiles = np.quantile(futures, levels, axis=0)
-    dates = None if data.dates is None else future_dates(data.dates, horizon)
-    return Forecast(data.columns, levels, quantiles, futures, dates, data.values, data.dates)
-
-
-def future_dates(dates: _Dates, horizon: int) -> _Dates | None:
-    """The dates of the next steps: by the calendar rule that the last ones follow (daily, business days, monthly).
-
-    None where they follow no rule that can be told.
-
-    >>> future_dates(np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[D]"), 2)
-    array(['2024-04-30T00:00:00.000000', '2024-05-31T00:00:00.000000'],
-          dtype='datetime64[us]')
-    """
-    pandas = require("pandas")
-    known = dates[-_RECENT:].astype("datetime64[us]")  # nanoseconds would end in the year 2262
-    if len(known) < 3:
-        return None
-    index, gaps = pandas.DatetimeIndex(known, freq="infer"), np.diff(known)
-    rule = index.freq
-    if rule is None and np.median(gaps) == np.timedelta64(1, "D") and (index.day_of_week < 5).all():
-        rule = "B"  # business days with holidays left out
-    months = np.diff(index.year * 12 + index.month)
-    if rule is None and months[0] > 0 and (months == months[0]).all() and (index.day == index.day[0]).all():
-        rule = pandas.DateOffset(months=int(months[0]))  # on one day of the month
-    if rule is not None:
-        after = pandas.date_range(index[-1], periods=horizon + 1, freq=rule, unit="us")[1:]
-        return np.asarray(after.to_numpy())
-    if gaps.max() > 1.2 * gaps.min():
-        return None
-    return np.asarray(known[-1] + np.arange(1, horizon + 1) * np.median(gaps))
+    frequency = data.frequency
+    return Forecast(
+        data.columns,
+        levels,
+        quantiles,
+        futures,
+        dates=None if frequency is None else frequency.next(horizon),
+        history=data.values,
+        history_dates=data.dates,
+        timezone=data.timezone,
+        calendar=None if frequency is None else str(frequency),
+    )

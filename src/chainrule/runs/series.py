@@ -56,8 +56,16 @@ class SeriesTask(Task):
         train = split_in_time(len(data.values), window, data.name, "step")[0]
         fitted = Transform.fit(transform, data.values[:train], data.columns, data.name)
         fitted.apply(torch.from_numpy(data.values))  # refuses now what it could not transform later
-        digest, columns = digest_of(data), data.columns
-        return DataConfig("series", data.name, "step", digest, transform=fitted, columns=columns, season=data.season)
+        return DataConfig(
+            "series",
+            data.name,
+            "step",
+            digest_of(data),
+            transform=fitted,
+            columns=data.columns,
+            season=data.season,
+            freq=None if data.frequency is None else data.frequency.alias,
+        )
 
     @property
     def of(self) -> str:
@@ -94,7 +102,13 @@ class SeriesTask(Task):
         tensors = {"values": torch.from_numpy(self.data.values)}
         if dates is not None:
             tensors["dates"] = torch.from_numpy(dates.astype("datetime64[ns]").astype(np.int64))
-        save_tensors(folder / SERIES, tensors, {"columns": self.data.columns, "season": self.data.season})
+        about = {
+            "columns": self.data.columns,
+            "season": self.data.season,
+            "freq": None if self.data.frequency is None else self.data.frequency.alias,
+            "timezone": self.data.timezone,
+        }
+        save_tensors(folder / SERIES, tensors, about)
 
 
 class SeriesRun(Run):
@@ -113,8 +127,15 @@ class SeriesRun(Run):
                 "or fit again."
             )
         dates = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
-        name = self.config.data.name
-        return Series(tensors["values"].numpy(), tuple(about["columns"]), dates, name, about["season"])
+        return Series(
+            tensors["values"].numpy(),
+            tuple(about["columns"]),
+            dates,
+            self.config.data.name,
+            about["season"],
+            about.get("freq"),
+            about.get("timezone"),
+        )
 
     @property
     def regression(self) -> Regression:
@@ -172,8 +193,7 @@ class SeriesRun(Run):
             dates=None if series.dates is None else series.dates[:-horizon],
         )
         forecast = forecast_series(self.model, known, horizon, 1000, (0.025, 0.1, 0.5, 0.9, 0.975), seed=0)
-        if series.dates is not None:
-            forecast = replace(forecast, dates=series.dates[-horizon:])
+        forecast = replace(forecast, dates=None if series.dates is None else series.dates[-horizon:])
         forecast.plot(series.values[-horizon:]).savefig(self.path / "forecast.png")
 
     def forecast(
@@ -220,7 +240,7 @@ class SeriesRun(Run):
         )
 
     def _new(self, source: Source) -> Series:
-        """New data, with the run's own season whatever it may look like by itself."""
+        """New data, with the run's own season and frequency whatever it may look like by itself."""
         series, own = self.read(source), self.config.data
         assert isinstance(series, Series)
         if len(series.values) < own.season + 2:
@@ -228,7 +248,8 @@ class SeriesRun(Run):
                 f"{series.name} has {len(series.values)} steps; at least {own.season + 2} are needed: "
                 f"a season of {own.season} to read, and two to score."
             )
-        return replace(series, season=own.season)
+        fits = own.freq is not None and series.frequency is not None and series.frequency.fits(own.freq)
+        return replace(series, season=own.season, freq=own.freq if fits else series.freq)
 
 
 def _after_first_season(data: Series) -> str:
