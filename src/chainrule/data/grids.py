@@ -49,7 +49,9 @@ class Grid(ABC):
             dates = self._at(places)
         except (OverflowError, ValueError, NotImplementedError) as error:
             raise _too_far() from error
-        if (dates.astype("datetime64[us]") > _LAST).any() or (np.diff(dates).astype(np.int64) < 0).any():  # what overflows turns negative
+        if (dates.astype("datetime64[us]") > _LAST).any() or (
+            np.diff(dates).astype(np.int64) < 0
+        ).any():  # what overflows turns negative
             raise _too_far()
         return dates
 
