@@ -22,7 +22,7 @@ CASES = [
 ]
 
 
-def fitted(out: Path, transform: str, name: str, head: str, columns: int, steps: int, **options: bool) -> Run:
+def fitted(out: Path, transform: str, name: str, head: str, columns: int, steps: int, resume: bool = False) -> Run:
     values = ar1(131, columns=columns)  # 105 steps to train on: rows of 26 and 27, which end in the middle of windows
     exact = name == "ar" and head == "gaussian"
     return chainrule.fit(
@@ -36,7 +36,7 @@ def fitted(out: Path, transform: str, name: str, head: str, columns: int, steps:
         reading=Reading(transform=transform),
         out=out,
         quiet=True,
-        **options,
+        resume=resume,
     )
 
 
