@@ -101,7 +101,7 @@ def test_dictionaries_are_json(result: Shown) -> None:
 
 def test_figures_leave_the_session_alone(result: Shown) -> None:
     before = dict(mpl.rcParams)
-    axes = result.plot()
+    (axes, *_) = result.plot().axes
     assert axes.get_title("left")
     assert axes.get_xlabel()
     own = Figure().subplots()
@@ -199,7 +199,7 @@ def test_long_tables_leave_out_the_middle_and_say_how_much() -> None:
 
 
 def test_signed_colours_are_centred_at_zero() -> None:
-    _, (axes,) = new_figure(3)
+    (axes,) = new_figure(3).axes
     values = np.array([[-1.0, 0.0, 4.0]])
     signed(axes, values, "v")
     (image,) = axes.images
@@ -209,7 +209,7 @@ def test_signed_colours_are_centred_at_zero() -> None:
 
 
 def test_a_scale_of_norms_tells_zero_from_tiny_and_from_nothing() -> None:
-    _, (axes,) = new_figure(3)
+    (axes,) = new_figure(3).axes
     logarithmic(axes, np.array([[1.0, 1e-3, 1e-30, 0.0, np.nan]]), "norm")
     (image,) = axes.images
     assert image.get_clim() == (1e-8, 1.0)
@@ -227,25 +227,25 @@ def test_a_scale_of_norms_tells_zero_from_tiny_and_from_nothing() -> None:
 def test_figures_show_the_numbers() -> None:
     found = look(layer_of("lstm"), inputs())
     reach = found.reach()
-    image = reach.plot().images[0].get_array()
+    image = reach.plot().axes[0].images[0].get_array()
     assert image is not None
     lower = np.tril_indices(7)
     np.testing.assert_allclose(np.ma.getdata(image)[lower], reach.norms.mean(0)[lower], rtol=1e-12)
     assert np.isnan(np.ma.filled(image, np.nan)[np.triu_indices(7, 1)]).all()
-    np.testing.assert_array_equal(reach.plot(what="lags").lines[0].get_ydata(), reach.curve)
+    np.testing.assert_array_equal(reach.plot(what="lags").axes[0].lines[0].get_ydata(), reach.curve)
     steps = found.steps(row=2)
     for what, expected in (("h", steps.h), ("dc", steps.dc), ("f", steps.gates["f"]), ("df", steps.dgates["f"])):
         assert expected is not None
-        np.testing.assert_array_equal(steps.plot(what=what).images[0].get_array(), expected.T)
+        np.testing.assert_array_equal(steps.plot(what=what).axes[0].images[0].get_array(), expected.T)
     with pytest.raises(ArgumentError, match="what is 'r'; expected one of h, c, dh, dc, i, f, g, o, di"):
         steps.plot(what="r")
     cut = found.truncation(2, 4)
-    np.testing.assert_array_equal(cut.plot().lines[0].get_ydata(), cut.lost)
+    np.testing.assert_array_equal(cut.plot().axes[0].lines[0].get_ydata(), cut.lost)
     term = found.term(5, 1)
-    np.testing.assert_array_equal(term.plot().lines[0].get_ydata(), np.linalg.norm(term.carried, axis=1))
+    np.testing.assert_array_equal(term.plot().axes[0].lines[0].get_ydata(), np.linalg.norm(term.carried, axis=1))
     look_ = convolved()
-    np.testing.assert_array_equal(look_.plot().images[0].get_array(), look_.y[0, 0])
+    np.testing.assert_array_equal(look_.plot().axes[0].images[0].get_array(), look_.y[0, 0])
     total = look_.input_gradient(1, 4, 4)
     drawn = total.window.source[np.ix_(total.window.rows, total.window.columns)]
     assert (drawn * total.window.kernel).sum() != 0
-    assert len(total.plot().patches) == 9
+    assert len(total.plot().axes[0].patches) == 9

@@ -230,7 +230,7 @@ def test_sizes_that_are_no_sizes_or_more_than_can_be_counted() -> None:
 def test_sums_of_many_products_are_listed_and_drawn_at_once() -> None:
     total = lens.convolution(np.ones((1, 1, 3, 3)), np.ones((1, 1, 200, 200))).kernel_gradient(0, 0, 1, 1)
     assert len(total.table().rows) == 198 * 198
-    assert len(total.plot().patches) == 1  # around all that dy lies on
+    assert len(total.plot().axes[0].patches) == 1  # around all that dy lies on
 
 
 def test_all_positions_of_a_small_case_add_up() -> None:

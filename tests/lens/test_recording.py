@@ -213,7 +213,7 @@ def test_what_it_shows_and_refuses() -> None:
     assert "too short to learn" in recorder.verdict
     json.dumps(recorder.to_dict())
     assert recorder.table().rows[0][:3] == (1, 44, 7)
-    image = recorder.plot().images[0].get_array()
+    image = recorder.plot().axes[0].images[0].get_array()
     assert image is not None
     np.testing.assert_allclose(np.ma.getdata(image)[:, 0], recorder.records[0].by_lag)
     with torch.no_grad(), recorder:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -11,10 +12,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from chainrule.display import new_figure
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.runs.figures import comparison, confusion, forecast_fan, loss_curve
+from chainrule.runs.fan import forecast_fan
+from chainrule.runs.figures import comparison, confusion, loss_curve
 
 LEVELS = [0.1, 0.25, 0.5, 0.75, 0.9]
+
+
+def drawn(function: Callable[..., None], *args: Any, **options: Any) -> Figure:
+    """What a function draws on a figure, of as many panels as a forecast has columns."""
+    fans = function is forecast_fan
+    figure = new_figure(4.5, len(args[4]) if fans else 1)
+    function(figure.axes if fans else figure.axes[0], *args, **options)
+    return figure
 
 
 def texts(axes: Axes) -> dict[str, float]:
@@ -42,10 +53,10 @@ def fan(columns: int = 2, H: int = 5, levels: list[float] = LEVELS, T: int = 100
 def draw_all() -> list[Figure]:
     history, quantiles, actual = fan()
     return [
-        loss_curve([1, 2, 3], [4.0, 3.0, 2.0], [2, 3], [3.5, 3.0], baselines={"bigram": 2.5}),
-        forecast_fan(history, None, LEVELS, quantiles, ["open", "close"], None, actual),
-        confusion([[9, 1], [0, 10]], ["cat", "dog"]),
-        comparison(["ar", "gru"], [0.1, 0.2], "nats per step", "i.i.d."),
+        drawn(loss_curve, [1, 2, 3], [4.0, 3.0, 2.0], [2, 3], [3.5, 3.0], baselines={"bigram": 2.5}),
+        drawn(forecast_fan, history, None, LEVELS, quantiles, ["open", "close"], None, actual),
+        drawn(confusion, [[9, 1], [0, 10]], ["cat", "dog"]),
+        drawn(comparison, ["ar", "gru"], [0.1, 0.2], "nats per step", "i.i.d."),
     ]
 
 
@@ -66,7 +77,9 @@ def test_rcparams_and_pyplots_figures_are_left_alone() -> None:
 
 def test_loss_curve_holds_both_curves_and_names_the_baselines() -> None:
     losses, held_out = [4.0, 3.0, 2.0], [3.5, 2.9, 3.1]
-    figure = loss_curve([1, 2, 3], losses, [1, 2, 3], held_out, unit="bits", baselines={"unigram": 3.3, "bigram": 2.5})
+    figure = drawn(
+        loss_curve, [1, 2, 3], losses, [1, 2, 3], held_out, unit="bits", baselines={"unigram": 3.3, "bigram": 2.5}
+    )
     axes = figure.axes[0]
     train, valid, unigram, bigram = lines(axes)
     assert train.tolist() == losses
@@ -79,7 +92,7 @@ def test_loss_curve_holds_both_curves_and_names_the_baselines() -> None:
 
 
 def test_names_of_near_lines_are_kept_apart_and_far_ones_stay_put() -> None:
-    figure = loss_curve([1], [1.0], [], [], baselines={"a": 2.0, "b": 2.001, "c": 2.002})
+    figure = drawn(loss_curve, [1], [1.0], [], [], baselines={"a": 2.0, "b": 2.001, "c": 2.002})
     named = texts(figure.axes[0])
     assert named["training"] == 1.0
     a, b, c = named["a 2.000"], named["b 2.001"], named["c 2.002"]
@@ -92,14 +105,14 @@ def test_names_of_near_lines_are_kept_apart_and_far_ones_stay_put() -> None:
 
 def test_early_training_losses_do_not_flatten_the_rest() -> None:
     losses = [1e6, *np.linspace(3, 2, 99)]
-    low, high = loss_curve(range(100), losses, [], []).axes[0].get_ylim()
+    low, high = drawn(loss_curve, range(100), losses, [], []).axes[0].get_ylim()
     assert low < 2
     assert 3 < high < 4
 
 
 def test_fan_holds_history_bands_median_and_outcome() -> None:
     history, quantiles, actual = fan()
-    figure = forecast_fan(history, None, LEVELS, quantiles, ["open", "close"], None, actual)
+    figure = drawn(forecast_fan, history, None, LEVELS, quantiles, ["open", "close"], None, actual)
     assert [axes.get_ylabel() for axes in figure.axes] == ["open", "close"]
     for c, axes in enumerate(figure.axes):
         past, median, future = lines(axes)
@@ -118,7 +131,7 @@ def test_fan_holds_history_bands_median_and_outcome() -> None:
 
 def test_fan_sorts_levels_and_draws_no_middle_line_for_an_even_number() -> None:
     history, quantiles, _ = fan(levels=[0.1, 0.9])
-    axes = forecast_fan(history, None, [0.9, 0.1], quantiles[::-1], ["open", "close"], None).axes[0]
+    axes = drawn(forecast_fan, history, None, [0.9, 0.1], quantiles[::-1], ["open", "close"], None).axes[0]
     assert len(axes.lines) == 1
     assert list(texts(axes)) == ["10 %", "90 %"]
 
@@ -126,7 +139,7 @@ def test_fan_sorts_levels_and_draws_no_middle_line_for_an_even_number() -> None:
 def test_fan_over_dates() -> None:
     history, quantiles, _ = fan(columns=1, T=3)
     days = np.arange("2024-01-01", "2024-01-09", dtype="datetime64[D]")
-    axes = forecast_fan(history, days[:3], LEVELS, quantiles, ["price"], days[3:]).axes[0]
+    axes = drawn(forecast_fan, history, days[:3], LEVELS, quantiles, ["price"], days[3:]).axes[0]
     assert axes.get_xlabel() == "date"
     first_day = (days[0] - np.datetime64("1970-01-01")).astype(float)  # matplotlib's own unit
     past, median = (line.get_xdata(orig=False) for line in axes.lines)
@@ -135,7 +148,7 @@ def test_fan_over_dates() -> None:
 
 
 def test_confusion_colours_rows_and_counts_cells() -> None:
-    axes = confusion([[30, 10, 0], [0, 5, 0], [0, 0, 0]], ["a", "b", "c"]).axes[0]
+    axes = drawn(confusion, [[30, 10, 0], [0, 5, 0], [0, 0, 0]], ["a", "b", "c"]).axes[0]
     np.testing.assert_array_equal(axes.images[0].get_array(), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
     assert {text.get_position(): text.get_text() for text in axes.texts} == {
         (0, 0): "30",
@@ -147,13 +160,13 @@ def test_confusion_colours_rows_and_counts_cells() -> None:
 
 
 def test_confusion_of_many_classes_has_no_counts_and_names_a_part() -> None:
-    axes = confusion(np.eye(100, dtype=int), [f"class {k}" for k in range(100)]).axes[0]
+    axes = drawn(confusion, np.eye(100, dtype=int), [f"class {k}" for k in range(100)]).axes[0]
     assert not axes.texts
     assert [label.get_text() for label in axes.get_xticklabels()][:2] == ["class 0", "class 3"]
 
 
 def test_comparison_sorts_bars_and_tells_losses_from_gains() -> None:
-    figure = comparison(["ar", "gru", "rnn"], [0.1, 0.4, -0.2], "nats per step", "the i.i.d. Gaussian")
+    figure = drawn(comparison, ["ar", "gru", "rnn"], [0.1, 0.4, -0.2], "nats per step", "the i.i.d. Gaussian")
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["rnn", "ar", "gru"]
     bars = axes.patches
@@ -167,42 +180,42 @@ def test_comparison_sorts_bars_and_tells_losses_from_gains() -> None:
 def test_dollars_in_names_are_not_mathematics() -> None:
     name = r"US$ or \frac$"
     history, quantiles, _ = fan(columns=1)
-    saved(forecast_fan(history, None, LEVELS, quantiles, [name], None))
-    saved(confusion([[1]], [name]))
-    saved(comparison([name], [1.0], name, name))
-    saved(loss_curve([1], [1.0], [], [], unit=name, baselines={name: 2.0}))
+    saved(drawn(forecast_fan, history, None, LEVELS, quantiles, [name], None))
+    saved(drawn(confusion, [[1]], [name]))
+    saved(drawn(comparison, [name], [1.0], name, name))
+    saved(drawn(loss_curve, [1], [1.0], [], [], unit=name, baselines={name: 2.0}))
 
 
 HISTORY, QUANTILES, ACTUAL = fan(columns=1)
 BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
-    (lambda: loss_curve([], [], [], []), ArgumentError, "at least one training loss"),
+    (lambda: drawn(loss_curve, [], [], [], []), ArgumentError, "at least one training loss"),
     (
-        lambda: loss_curve([1], [1.0, 2.0], [], []),
+        lambda: drawn(loss_curve, [1], [1.0, 2.0], [], []),
         ShapeError,
         "steps and train_loss must be lists of one length",
     ),
-    (lambda: loss_curve([1], [1.0], [1], [np.nan]), ArgumentError, "valid_loss must be finite, got nan"),
-    (lambda: forecast_fan(HISTORY, None, [0.5], QUANTILES, ["a"], None), ShapeError, r"levels \(Q,\), quant"),
-    (lambda: forecast_fan(HISTORY, None, LEVELS, QUANTILES, ["a", "b"], None), ShapeError, "for 2 columns"),
+    (lambda: drawn(loss_curve, [1], [1.0], [1], [np.nan]), ArgumentError, "valid_loss must be finite, got nan"),
+    (lambda: drawn(forecast_fan, HISTORY, None, [0.5], QUANTILES, ["a"], None), ShapeError, r"levels \(Q,\), quant"),
+    (lambda: drawn(forecast_fan, HISTORY, None, LEVELS, QUANTILES, ["a", "b"], None), ShapeError, "for 2 columns"),
     (
-        lambda: forecast_fan(HISTORY, None, LEVELS, QUANTILES, ["a"], None, ACTUAL[1:]),
+        lambda: drawn(forecast_fan, HISTORY, None, LEVELS, QUANTILES, ["a"], None, ACTUAL[1:]),
         ShapeError,
         r"\(4, 1\)",
     ),
     (
-        lambda: forecast_fan(HISTORY, None, [0, 1, 2, 3, 4], QUANTILES, ["a"], None),
+        lambda: drawn(forecast_fan, HISTORY, None, [0, 1, 2, 3, 4], QUANTILES, ["a"], None),
         ArgumentError,
         "between 0",
     ),
-    (lambda: forecast_fan(HISTORY, ["2024-01-01"], LEVELS, QUANTILES, ["a"], None), ArgumentError, "both or"),
+    (lambda: drawn(forecast_fan, HISTORY, ["2024-01-01"], LEVELS, QUANTILES, ["a"], None), ArgumentError, "both or"),
     (
-        lambda: forecast_fan(HISTORY, ["2024-01-01"], LEVELS, QUANTILES, ["a"], ["2024-01-02"]),
+        lambda: drawn(forecast_fan, HISTORY, ["2024-01-01"], LEVELS, QUANTILES, ["a"], ["2024-01-02"]),
         ShapeError,
         r"dates must be \(100,\) and future_dates \(5,\), got shapes \(1,\) and \(1,\)",
     ),
-    (lambda: confusion([[1.0]], ["a"]), ShapeError, "must hold integers >= 0"),
-    (lambda: confusion([[1, 0]], ["a"]), ShapeError, r"got shape \(1, 2\)"),
-    (lambda: comparison(["a"], [1.0, 2.0], "nats", "i.i.d."), ShapeError, "must be 1 finite numbers"),
+    (lambda: drawn(confusion, [[1.0]], ["a"]), ShapeError, "must hold integers >= 0"),
+    (lambda: drawn(confusion, [[1, 0]], ["a"]), ShapeError, r"got shape \(1, 2\)"),
+    (lambda: drawn(comparison, ["a"], [1.0, 2.0], "nats", "i.i.d."), ShapeError, "must be 1 finite numbers"),
 ]
 
 

@@ -54,7 +54,7 @@ def test_without_dates_the_steps_are_numbered_and_several_columns_stand_side_by_
 
 
 def test_the_plot_shows_the_fan(series_run: Run) -> None:
-    figure = series_run.forecast(5, paths=20).plot(np.full((5, 1), 50.0))
+    figure = series_run.forecast(5, paths=20).plot(actual=np.full((5, 1), 50.0))
     assert figure.axes[0].get_title("left") == "Forecast, 5 steps ahead: 10 % to 90 %"
 
 

@@ -7,22 +7,13 @@ from typer import Argument, Option
 
 from chainrule.cli import options as o
 from chainrule.cli.console import say, show
-from chainrule.cli.tables import (
-    backtest_table,
-    builtins_table,
-    class_table,
-    comparison_table,
-    errors_table,
-    score_table,
-)
-from chainrule.data import export
+from chainrule.data import builtins, export
+from chainrule.display import Table
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
-from chainrule.runs import ClassScore, Run, Score, compare, fit
+from chainrule.runs import compare, fit
 
-__all__ = ["compare_command", "data_command", "fit_command", "show_score"]
-
-_FEW = 30  # scored steps below which a score is mostly chance
+__all__ = ["compare_command", "data_command", "fit_command"]
 
 
 def fit_command(
@@ -127,29 +118,11 @@ def fit_command(
     )
     if run.result is None:  # of several processes, one scores and tells
         return
-    show_score(run, run.result)
+    show(run.result)
     seen = run.receptive_field
     sees = f", which sees the last {seen} steps" if seen else ""
     figures = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
     say(f"{run.config.model.name} with {run.parameters:,} parameters{sees}. Run in {run.path}; figures: {figures}")
-
-
-def show_score(run: Run, score: Score | ClassScore) -> None:
-    """The tables of a score."""
-    if isinstance(score, ClassScore):
-        show(class_table(score))
-        return
-    show(score_table(score, run.config.model.name))
-    if score.unseen:
-        say(f"note: training never saw {score.unseen:,} of the scored {score.unit}s; their scores are a guess.")
-    if score.count < _FEW:
-        say(f"note: only {score.count} {score.unit}{'s' * (score.count > 1)} scored; chance decides much of this.")
-    if score.errors:
-        show(errors_table(score, run.config.model.name))
-    if score.ahead is not None:
-        show(backtest_table(score.ahead, run.config.model.name))
-    if score.free is not None:
-        show(score.free)
 
 
 def compare_command(
@@ -197,8 +170,7 @@ def compare_command(
         out=out,
         quiet=quiet,
     )
-    show(comparison_table(comparison))
-    show(comparison.verdict())
+    show(comparison)
 
 
 def data_command(
@@ -209,7 +181,8 @@ def data_command(
 ) -> None:
     """List the built-in data, with sources and licences; or write a set to files, in the form that fit reads."""
     if name is None and out is None:
-        show(builtins_table())
+        rows = [(b.name, f"{b.description} ({b.kind}, {b.size})", f"{b.source}; {b.licence}") for b in builtins()]
+        show(Table("", ("name", "what", "source and licence"), rows))
     elif name is None or out is None:
         raise ArgumentError("give both a NAME and --out to write a set to files, or neither to list them.")
     else:

@@ -13,8 +13,6 @@ from typer import Argument, Option
 from chainrule._optional import require
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, say, show
-from chainrule.cli.fitting import show_score
-from chainrule.cli.tables import backtest_table, classification_table, forecast_tables
 from chainrule.data import Series, Symbols, write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
@@ -38,8 +36,7 @@ def score_command(
     State is carried through the whole of the data. --context 256 adds what a transformer with a window of 256 would be
     scored by: blocks of 256 symbols, each from a cold start that has read one symbol.
     """
-    opened = load(run)
-    show_score(opened, opened.score(data, context=context))
+    show(load(run).score(data, context=context))
 
 
 def sample_command(
@@ -94,12 +91,11 @@ def forecast_command(
         raise ArgumentError(f"--quantiles is {quantiles!r}; expected numbers like .1,.5,.9") from None
     forecast = load(run).forecast(horizon, paths=paths, quantiles=levels, seed=seed)
     if out is None:
-        for table in forecast_tables(forecast):
-            show(table)
+        show(forecast)
     else:
         emit(forecast.to_csv(), out)
-    if forecast.calendar is not None:
-        say(f"{'steps are numbered' if forecast.dates is None else 'dates follow'}: {forecast.calendar}")
+        for remark in forecast.remarks():
+            say(remark)
     if plot is not None:
         forecast.plot().savefig(plot)
         say(f"drawn to {plot}")
@@ -132,7 +128,7 @@ def backtest_command(
             seed=seed,
             advance=lambda share: bar.update(task, completed=share),
         )
-    show(backtest_table(result, opened.config.model.name))
+    show(result)
 
 
 def classify_command(
@@ -140,7 +136,7 @@ def classify_command(
     files: Annotated[list[Path], Argument(metavar="FILES", help="Images, or wav or flac files.", show_default=False)],
 ) -> None:
     """Label files: the likeliest class of each, with its probability."""
-    show(classification_table(load(run).classify(files)))
+    show(load(run).classify(files))
 
 
 _SUFFIXES = {"text": ".txt", "sound": ".wav", "series": ".csv"}

@@ -1,4 +1,4 @@
-"""How results are shown: one object as a table, a dictionary, a figure and a page."""
+"""How results are shown: one object as a line, a table, a dictionary, a frame, a figure and a page."""
 
 from chainrule.display.figure import (
     BLACK,
@@ -7,14 +7,15 @@ from chainrule.display.figure import (
     ON_MAP,
     SKY,
     VERMILLION,
-    axes_on,
     logarithmic,
+    name_ends,
     new_figure,
     signed,
     title,
 )
+from chainrule.display.numbers import Cell, fixed, number
 from chainrule.display.shown import Shown, page_of
-from chainrule.display.table import Cell, Table, number
+from chainrule.display.table import Table
 
 __all__ = [
     "BLACK",
@@ -26,8 +27,9 @@ __all__ = [
     "Cell",
     "Shown",
     "Table",
-    "axes_on",
+    "fixed",
     "logarithmic",
+    "name_ends",
     "new_figure",
     "number",
     "page_of",

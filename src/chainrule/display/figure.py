@@ -4,6 +4,7 @@ pyplot and rcParams belong to the user's session and are not touched. Colours ar
 universal design"), told apart with any colour vision.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from chainrule._optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from chainrule.display.picture import Picture
 
 __all__ = [
     "BLACK",
@@ -22,8 +24,8 @@ __all__ = [
     "ON_MAP",
     "SKY",
     "VERMILLION",
-    "axes_on",
     "logarithmic",
+    "name_ends",
     "new_figure",
     "signed",
     "title",
@@ -31,30 +33,52 @@ __all__ = [
 
 BLUE, SKY, VERMILLION, GREY, BLACK = "#0072B2", "#56B4E9", "#D55E00", "#6B6B6B", "#222222"
 ON_MAP = "#111111"  # ink on the colours of a map, which a dark page leaves as it is
+_LINE = 0.17  # inches from one line of small text to the next
 _DECADES = 8  # that a scale of norms shows below its largest
 
 
-def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
+def new_figure(height: float, panels: int = 1) -> "Picture":
     """800 pixels wide at 100 dots an inch: ``panels`` plots below one another, sharing time."""
-    layout = require("matplotlib.layout_engine").ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    figure: Figure = require("matplotlib.figure").Figure((8.0, height), dpi=100, layout=layout)
-    column: list[Axes] = list(figure.subplots(panels, sharex=True, squeeze=False)[:, 0])
-    for axes in column:
+    figure: Picture = require("chainrule.display.picture").Picture(height)
+    for axes in figure.subplots(panels, sharex=True, squeeze=False)[:, 0]:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(visible=True, color="#E6E6E6", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.tick_params(labelsize=9)
-    return figure, column
-
-
-def axes_on(ax: "Axes | None", height: float = 4.0) -> "Axes":
-    """The given axes, or new ones in a figure of their own (``axes.figure``)."""
-    return new_figure(height)[1][0] if ax is None else ax
+    return figure
 
 
 def title(axes: "Axes", text: str) -> None:
     """To the left above the frame, read as it is."""
     axes.set_title(text, loc="left", fontsize=12, fontweight="bold", parse_math=False)
+
+
+def name_ends(axes: "Axes", ends: Sequence[tuple[str, float, str]]) -> None:
+    """Write each (name, level, colour) right of the frame, as near its level as the others let it be.
+
+    The least squared shifts that keep the names a line of text apart are an isotonic regression.
+    """
+    low, high = axes.get_ylim()
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    height = figure.get_figheight() * axes.get_position().height
+    axes.set_ylim(low, high)
+    names, levels, colours = zip(*sorted(ends, key=lambda end: end[1]), strict=True)
+    apart = (high - low) * _LINE / height * np.arange(len(ends))
+    placed = require("scipy.optimize").isotonic_regression(np.array(levels) - apart).x + apart
+    for name, y, colour in zip(names, placed, colours, strict=True):
+        axes.annotate(
+            name,
+            (1.0, y),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=9,
+            annotation_clip=False,
+            parse_math=False,
+        )
 
 
 def signed(axes: "Axes", values: NDArray[np.float64], label: str, **options: Any) -> None:

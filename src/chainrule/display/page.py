@@ -15,6 +15,7 @@ _STYLE = """
 .lens table {border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6em 0; font-size: 14px}
 .lens th, .lens td {text-align: right; padding: .15em .9em .15em 0; border: 0; background: none}
 .lens th.text, .lens td.text {text-align: left}
+.lens tr.strong {font-weight: 600}
 .lens th {border-bottom: 1px solid #999; font-weight: 600}
 .lens p {margin: .3em 0; max-width: 46em}
 .lens h1 {font-size: 1.4em} .lens h2 {font-size: 1.1em; margin: 1.6em 0 .2em}

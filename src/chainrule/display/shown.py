@@ -1,35 +1,89 @@
-"""What every result of the lens can do: be a table, a dictionary, a figure, a page."""
+"""What every result can do: be a line, a table, a dictionary, a pandas frame, a figure, a page."""
 
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+from chainrule._optional import require
+from chainrule.display.figure import new_figure
 from chainrule.display.page import page, picture, styled
 from chainrule.display.table import Table
+from chainrule.display.text import clipped, printable
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from rich.console import RenderableType
 
+    from chainrule.display.picture import Picture
+
 __all__ = ["Shown", "page_of"]
+
+_LINE = 150  # cells of a repr
 
 
 class Shown(ABC):
-    """A result that was computed once, with its faces: in a terminal, a figure, a notebook, a file."""
+    """A result that was computed once, with its faces: at a prompt, in a terminal, a notebook, a file.
+
+    A result says what it is in ``summary()``, ``table()``, ``to_dict()`` and ``draw_on()``; of several tables, all in
+    ``tables()``. A dataclass of them has ``repr=False``, lest it print its arrays.
+    """
+
+    @abstractmethod
+    def summary(self) -> str:
+        """What it is in a few words, found at once: its ``repr`` is <Kind summary>."""
 
     @abstractmethod
     def table(self) -> Table:
-        """The numbers, for a terminal of 80 columns."""
+        """The numbers, or the first table of them."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The numbers in lists and dictionaries, as json writes them."""
 
     @abstractmethod
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw on ``ax``, or on new axes; ``axes.figure.savefig("x.png")`` keeps it. Nothing is displayed."""
+    def draw_on(self, ax: "Axes", *args: Any, **options: Any) -> None:
+        """Draw on the axes; the options are a result's own."""
+
+    def tables(self) -> Sequence[Table]:
+        """All that ``str()``, the command line and a notebook show, in order."""
+        return (self.table(),)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The numbers as a pandas DataFrame, with every digit."""
+        return self.table().to_frame()
+
+    @overload
+    def plot(self, ax: None = None, **options: Any) -> "Picture": ...
+    @overload
+    def plot(self, ax: "Axes", **options: Any) -> "Axes": ...
+    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Picture | Axes":
+        """Draw on ``ax`` and return it; or make a figure, which shows itself in a notebook and has ``savefig``.
+
+        The options are those of ``draw_on``.
+        """
+        if ax is None:
+            return self.figure(**options)
+        self.draw_on(ax, **options)
+        return ax
+
+    def figure(self, **options: Any) -> "Picture":
+        """What ``plot()`` returns where it is given no axes."""
+        made = new_figure(self.figure_height)
+        self.draw_on(made.axes[0], **options)
+        return made
+
+    @property
+    def figure_height(self) -> float:
+        """In inches, of a figure 8 inches wide."""
+        return 4.0
+
+    @property
+    def drawable(self) -> bool:
+        """Whether there is something to draw, for a page."""
+        return True
 
     def parts(self) -> "Sequence[Shown]":
         """What the page shows, in order."""
@@ -42,11 +96,17 @@ class Shown(ABC):
             Path(path).write_text(document, encoding="utf-8")
         return document
 
+    def __repr__(self) -> str:
+        return f"<{clipped(printable(f'{type(self).__name__} {self.summary()}'), _LINE)}>"
+
     def __str__(self) -> str:
-        return str(self.table())
+        return "\n\n".join(map(str, self.tables()))
 
     def __rich__(self) -> "RenderableType":
-        return self.table().__rich__()
+        first, *others = self.tables()
+        spaced = [part for table in others for part in ("", table)]
+        group: RenderableType = require("rich.console").Group(first, *spaced)
+        return group
 
     def _repr_html_(self) -> str:
         return styled("\n".join(map(_section, self.parts())))
@@ -55,12 +115,21 @@ class Shown(ABC):
 def page_of(results: Sequence[Shown]) -> str:
     """One page of several results, named after the first."""
     first, *others = map(_section, results)
-    return page(results[0].table().title, "\n".join([first.partition("\n")[2], *others]))
+    return page(printable(results[0].table().title), "\n".join([first.partition("\n")[2], *others]))
 
 
 def _section(result: Shown) -> str:
-    """Heading, figure and table; the heading is a line of its own."""
-    table, figure = result.table(), result.plot().get_figure(root=True)
-    assert figure is not None
-    heading = f"<h2>{html.escape(table.title)}</h2>"
-    return f'{heading}\n{picture(figure, table.title)}\n<div class="scroll">{table.to_html()}</div>'
+    """Heading, figure and tables; the heading is a line of its own."""
+    first, *others = result.tables()
+    parts = [picture(result.figure(), printable(first.title))] if result.drawable else []
+    parts.append(_scrolled(first))
+    parts += [f"{_heading(table, 3)}\n{_scrolled(table)}" for table in others]
+    return "\n".join([_heading(first, 2), *parts])
+
+
+def _heading(table: Table, level: int) -> str:
+    return f"<h{level}>{html.escape(printable(table.title))}</h{level}>"
+
+
+def _scrolled(table: Table) -> str:
+    return f'<div class="scroll">{table.to_html()}</div>'

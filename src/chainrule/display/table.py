@@ -1,45 +1,37 @@
-"""Tables: plain data, written for a terminal of 80 columns, for rich, and for a page."""
+"""Tables: plain data, written for a terminal of any width, for rich, for a page and for pandas."""
 
 import html
-import math
-import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chainrule._optional import require
+from chainrule.display.layout import HARD, Line, fits, lines_of
+from chainrule.display.numbers import Cell, written
+from chainrule.display.text import printable, wrapped
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    import pandas as pd
+    from rich.console import Console, ConsoleOptions, RenderResult
 
-__all__ = ["Cell", "Table", "number"]
+__all__ = ["WIDTH", "Table"]
 
-Cell = str | int | float | None
-
-_WIDTH = 80
+WIDTH = 80
 _ROWS, _ROWS_OF_A_PAGE = 40, 200
-
-
-def number(value: Cell, digits: int = 4) -> str:
-    """A cell as text: four digits, an exact zero as 0, what is merely tiny with its exponent.
-
-    >>> [number(value) for value in (0.0, 3e-41, 0.123456, -12.0, 1234567.0, float("inf"), 7, None)]
-    ['0', '3.000e-41', '0.1235', '-12', '1.235e+06', 'inf', '7', '']
-    """
-    if value is None:
-        return ""
-    if not isinstance(value, float) or not math.isfinite(value):
-        return str(value)
-    if value == 0:
-        return "0"
-    return f"{value:.{digits}g}" if 1e-3 <= abs(value) < 10 ** (digits + 1) else f"{value:.{digits - 1}e}"
 
 
 @dataclass(frozen=True)
 class Table:
     """A title, columns, rows and remarks. ``str()`` writes it at 80 columns, with the middle of many rows left out.
 
-    Numbers have four digits, or as many as 80 columns have room for, but two at least.
+    Numbers have four digits, or as many as the width has room for, but two at least. In a narrow terminal words fold,
+    and columns follow one another below; a number is never broken.
+
+    Attributes:
+        title, notes: above and below it.
+        columns, rows: names, and one cell for each in every row; a column with a str in it stands to the left.
+        formats: by the name of a column: "fixed", for the same decimals in every row, or a format as ".1%".
+        strong: the rows that stand out, by their numbers.
 
     >>> print(Table("two", ("name", "x"), (("a", 1.5), ("b", 0.0)), ("b is nothing",)))
     two
@@ -54,62 +46,75 @@ class Table:
     columns: tuple[str, ...]
     rows: Sequence[tuple[Cell, ...]]
     notes: tuple[str, ...] = ()
+    formats: Mapping[str, str] = field(default_factory=dict)
+    strong: Collection[int] = ()
 
     def __str__(self) -> str:
-        cells = [self.columns, *self._cells(_ROWS)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        left = self._left()
+        return "\n".join(line.text for line in self.lines(WIDTH, _ROWS))
 
-        def line(row: Sequence[str]) -> str:
-            parts = (f"{c:<{w}}" if to_left else f"{c:>{w}}" for c, w, to_left in zip(row, widths, left, strict=True))
-            return "  ".join(parts).rstrip()
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """As ``str()``, but as wide as the console, and into a pipe or file every row."""
+        text = require("rich.text").Text
+        most = _ROWS if console.is_terminal else len(self.rows)
+        for line in self.lines(options.max_width, most):
+            yield text(line.text, style="bold" if line.strong else "", no_wrap=True, overflow="ignore")
+        if -1 in self._kept(most):
+            yield text("The rows left out here are written where the output goes to a file or a pipe.")
 
-        body = [line(row) for row in cells]
-        rule = "─" * max(map(len, body))
-        return "\n".join([*_wrapped(self.title), body[0], rule, *body[1:], *_wrapped(*self.notes)])
-
-    def __rich__(self) -> "RenderableType":
-        rich, text, group = require("rich.table"), require("rich.text"), require("rich.console")
-        table = rich.Table(box=require("rich.box").SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-        for column, to_left in zip(self.columns, self._left(), strict=True):
-            # A name folds at the edge of a narrow terminal; a number never does.
-            how = {"overflow": "fold"} if to_left else {"justify": "right", "no_wrap": True}
-            table.add_column(text.Text(column), **how)
-        for row in self._cells(_ROWS):
-            table.add_row(*map(text.Text, row))
-        notes = [text.Text(note) for note in self.notes]
-        renderable: RenderableType = group.Group(text.Text(self.title, style="bold"), table, *notes)
-        return renderable
+    def lines(self, width: int, most: int) -> Iterator[Line]:
+        """Title, heading, rows and notes as lines of ``width``; of more than ``most`` rows, both ends."""
+        yield from (Line(line, True) for line in _paragraphs([self.title] if self.title else [], width))
+        left, kept = self._left(), self._kept(most)
+        names = [printable(name).replace(" %", f"{HARD}%") for name in self.columns]
+        for digits in (4, 3, 2):
+            rows = self._cells(kept, digits)
+            if fits(names, rows, width):
+                break
+        yield from lines_of(names, rows, left, [k in self.strong for k in kept], width)
+        yield from map(Line, _paragraphs(self.notes, width))
 
     def to_html(self) -> str:
         """The table as an element, of at most 200 rows."""
         align = [' class="text"' if to_left else "" for to_left in self._left()]
+        kept = self._kept(_ROWS_OF_A_PAGE)
 
-        def row(cells: Sequence[str], tag: str) -> str:
+        def row(cells: Sequence[str], tag: str, strong: bool = False) -> str:
             inner = (f"<{tag}{how}>{html.escape(cell)}</{tag}>" for cell, how in zip(cells, align, strict=True))
-            return f"<tr>{''.join(inner)}</tr>"
+            return f"<tr{' class=strong' if strong else ''}>{''.join(inner)}</tr>"
 
-        body = "\n".join(row(cells, "td") for cells in self._cells(_ROWS_OF_A_PAGE))
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table><thead>{row(self.columns, 'th')}</thead><tbody>\n{body}\n</tbody></table>\n{notes}"
+        lines = (row(cells, "td", k in self.strong) for k, cells in zip(kept, self._cells(kept), strict=True))
+        notes = "".join(f"<p>{html.escape(printable(note))}</p>" for note in self.notes)
+        head, body = row([printable(name) for name in self.columns], "th"), "\n".join(lines)
+        return f"<table><thead>{head}</thead><tbody>\n{body}\n</tbody></table>\n{notes}"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """All rows, with every digit."""
+        frame: pd.DataFrame = require("pandas").DataFrame(list(self.rows), columns=list(self.columns))
+        return frame
 
     def _left(self) -> list[bool]:
         """Which columns hold words."""
         return [any(isinstance(row[k], str) for row in self.rows) for k in range(len(self.columns))]
 
-    def _cells(self, most: int) -> list[tuple[str, ...]]:
-        """Rows as text, at most so many and a row that counts those left out, in digits that fit the width."""
-        rows, half = list(self.rows), most // 2
-        ends = [rows] if len(rows) <= 1.2 * most else [rows[:half], rows[-half:]]
-        gap = (f"… {len(rows) - 2 * half:,}", *("" for _ in self.columns[1:]))
-        for digits in (4, 3, 2):
-            first, *last = ([tuple(number(cell, digits) for cell in row) for row in part] for part in ends)
-            cells = first + ([gap, *last[0]] if last else [])
-            widths = [max(map(len, column)) for column in zip(self.columns, *cells, strict=True)]
-            if sum(widths) + 2 * (len(widths) - 1) <= _WIDTH:
-                break
+    def _kept(self, most: int) -> list[int]:
+        """The numbers of the rows that are shown, with -1 for those left out between both ends."""
+        count, half = len(self.rows), most // 2
+        if count <= 1.2 * most:
+            return list(range(count))
+        return [*range(half), -1, *range(count - half, count)]
+
+    def _cells(self, kept: Sequence[int], digits: int = 4) -> list[tuple[str, ...]]:
+        """Rows as text."""
+        shown = [self.rows[k] for k in kept if k >= 0]
+        columns = [
+            written([row[k] for row in shown], self.formats.get(name), digits) for k, name in enumerate(self.columns)
+        ]
+        cells = [tuple(map(printable, row)) for row in zip(*columns, strict=True)]
+        if -1 in kept:
+            gap = f"… {len(self.rows) - len(shown):,}"
+            cells.insert(kept.index(-1), (gap, *("" for _ in self.columns[1:])))
         return cells
 
 
-def _wrapped(*paragraphs: str) -> list[str]:
-    return [line for paragraph in paragraphs for line in textwrap.wrap(paragraph, _WIDTH)]
+def _paragraphs(texts: Sequence[str], width: int) -> list[str]:
+    return [line for text in texts for line in wrapped(printable(text), width)]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from chainrule.display import Shown, Table, axes_on, signed, title
+from chainrule._optional import require
+from chainrule.display import Shown, Table, signed, title
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens import gathering
 from chainrule.lens.agreement import compare
@@ -21,6 +22,7 @@ from chainrule.ops import convolution as op
 from chainrule.ops.convolution.op import geometry_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["Convolution"]
@@ -153,6 +155,9 @@ class Convolution(Shown):
         bias = None if self.bias is None else torch.from_numpy(self.bias)
         return Convolution(weight, bias, x, dy, self._options, not self.flip)
 
+    def summary(self) -> str:
+        return self.sizes.summary()
+
     def table(self) -> Table:
         """Sizes, and the first outputs beside those of the other convention."""
         other, own = self.flipped(), self.sizes.table()
@@ -163,23 +168,28 @@ class Convolution(Shown):
         notes = [f"{label}: {how}" for label, how in own.rows]
         return Table(own.title, ("", here, there), rows, (*notes, f"Every output and gradient {self.agreement}."))
 
+    def to_frame(self) -> "pd.DataFrame":
+        """Every output and its gradient, at the indices of ``y``."""
+        places = np.indices(self.y.shape).reshape(self.y.ndim, -1)
+        index = {f"index {k}": at for k, at in enumerate(places)}
+        frame: pd.DataFrame = require("pandas").DataFrame(index | {"y": self.y.ravel(), "dy": self.dy.ravel()})
+        return frame
+
     def to_dict(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name) for name in ("x", "weight", "bias", "dy", "y", "dx", "dweight", "dbias")}
         lists = {name: None if array is None else listed(array) for name, array in arrays.items()}
         about = {"sizes": self.sizes.to_dict(), "flip": self.flip, "difference_to_autograd": self.agreement.error}
         return about | lists
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def draw_on(self, ax: "Axes") -> None:
         """The first channel of the output: in one dimension a strip, in two a map, in three its middle plane."""
-        axes = axes_on(ax)
         y = self.y[(0,) * (self.y.ndim - len(self.sizes.output))]
         plane = y[None] if y.ndim == 1 else y if y.ndim == 2 else y[len(y) // 2]
-        signed(axes, plane, "y, first channel")
+        signed(ax, plane, "y, first channel")
         if y.ndim == 1:
-            axes.set_yticks([])
-        axes.set_xlabel("output position")
-        title(axes, self.sizes.table().title)
-        return axes
+            ax.set_yticks([])
+        ax.set_xlabel("output position")
+        title(ax, self.sizes.table().title)
 
     def parts(self) -> Sequence[Shown]:
         """This, its sizes, and the sums in the middle of y, dx and dw."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, axes_on, title
+from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
 
@@ -34,7 +34,7 @@ class GateUse:
     dead: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gates(Shown):
     """The gates of one layer and direction.
 
@@ -50,6 +50,9 @@ class Gates(Shown):
     memory: Floats | None
     agreement: Agreement
 
+    def summary(self) -> str:
+        return f"of {self.of}: {', '.join(use.name for use in self.use)}"
+
     def table(self) -> Table:
         rows: list[tuple[Cell, ...]] = [(u.name, u.mean, u.low, u.high, u.dead) for u in self.use]
         notes = [f"Shares of the values; always low: of the units. Every value {self.agreement}."]
@@ -64,22 +67,24 @@ class Gates(Shown):
         memory = None if self.memory is None else listed(self.memory)
         return {"of": self.of, "gates": use, "memory": memory, "difference_to_autograd": self.agreement.error}
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    @property
+    def figure_height(self) -> float:
+        return 1.6 + 0.5 * len(self.use)
+
+    def draw_on(self, ax: "Axes") -> None:
         """Of each gate, the share of values at its low and at its high end."""
-        axes = axes_on(ax, 1.6 + 0.5 * len(self.use))
         names = [u.name for u in self.use]
         low, high = ([getattr(u, end) for u in self.use] for end in ("low", "high"))
         middle = [1 - a - b for a, b in zip(low, high, strict=True)]
-        axes.barh(names, low, color=SKY, label="low")
-        axes.barh(names, middle, left=low, color="#BBBBBB", label="between")
-        axes.barh(names, high, left=np.add(low, middle), color=VERMILLION, label="high")
-        axes.set_xlim(0, 1)
-        axes.invert_yaxis()
-        axes.grid(visible=False)
-        axes.set_xlabel("share of the values", color=GREY)
-        axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.25))
-        title(axes, f"Gates: {self.of}")
-        return axes
+        ax.barh(names, low, color=SKY, label="low")
+        ax.barh(names, middle, left=low, color="#BBBBBB", label="between")
+        ax.barh(names, high, left=np.add(low, middle), color=VERMILLION, label="high")
+        ax.set_xlim(0, 1)
+        ax.invert_yaxis()
+        ax.grid(visible=False)
+        ax.set_xlabel("share of the values", color=GREY)
+        ax.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.25))
+        title(ax, f"Gates: {self.of}")
 
 
 def use_of(of: str, cell: str, gates: dict[str, Floats], agreement: Agreement) -> Gates:

@@ -1,26 +1,28 @@
 """How far back the gradient reaches: the map of its norms over all pairs of steps, and the horizon that it draws."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule._choices import choose, finite
-from chainrule.display import BLUE, GREY, VERMILLION, Shown, Table, axes_on, logarithmic, title
+from chainrule._optional import require
+from chainrule.display import BLUE, GREY, VERMILLION, Shown, Table, logarithmic, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval, of_lags
 from chainrule.lens.verdict import verdict
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["Reach"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reach(Shown):
     """The norms ||dL_t/ds_i|| of the gradients that enter at steps t, as they arrive at the states of steps i.
 
@@ -43,7 +45,7 @@ class Reach(Shown):
     agreement: Agreement
     ahead: bool = False
     receptive_field: int | None = None
-    clip: Callable[[int], float] | None = field(default=None, repr=False)
+    clip: Callable[[int], float] | None = None
 
     @cached_property
     def lagged(self) -> Floats:
@@ -77,6 +79,9 @@ class Reach(Shown):
         """The verdict in a word: exploding, vanishing, enough, lasting, window, none or broken."""
         return self.verdict.partition(":")[0]
 
+    def summary(self) -> str:
+        return f"of {self.of}: {self.norms.shape[-1]} steps, {len(self.targets)} targets, {len(self.norms)} sequence(s)"
+
     def table(self) -> Table:
         """The mean norm at lags that grow by doubling, and as a share of the start."""
         seen = np.flatnonzero(~np.isnan(self.curve))
@@ -85,6 +90,13 @@ class Reach(Shown):
         notes = [self.verdict, self._sampled(), f"Every gradient {self.agreement}."]
         unit = "input" if self.receptive_field is not None else "state"
         return Table(f"Reach: {self.of}", ("lag", f"|dL_t/d{unit}|", "of lag 0"), rows, tuple(n for n in notes if n))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The mean norm at every lag, and as a share of the start."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            columns = {"norm": self.curve, "share": self.curve / self.curve[0]}
+        frame: pd.DataFrame = require("pandas").DataFrame(columns)
+        return frame.rename_axis("lag").reset_index()
 
     def to_dict(self) -> dict[str, Any]:
         interval = {name: self.interval(share) for name, share in (("half", HALF), ("one_percent", ONE_PERCENT))}
@@ -101,28 +113,26 @@ class Reach(Shown):
             "difference_to_autograd": self.agreement.error,
         }
 
-    def plot(self, ax: "Axes | None" = None, what: str = "map") -> "Axes":
+    def draw_on(self, ax: "Axes", what: str = "map") -> None:
         """``what`` is "map", targets by steps, the mean over the rows; or "lags", the mean norm by lag."""
         choose("what", what, ("map", "lags"))
-        axes = axes_on(ax)
         if what == "lags":
-            axes.plot(self.curve, color=BLUE, linewidth=2)
-            axes.set_yscale("log")
+            ax.plot(self.curve, color=BLUE, linewidth=2)
+            ax.set_yscale("log")
             for share, colour in ((HALF, GREY), (ONE_PERCENT, VERMILLION)):
-                axes.axhline(share * self.curve[0], color=colour, linewidth=1, linestyle="--")
-            axes.set_xlabel("lag")
-            axes.set_ylabel("mean norm (dashed: 50 % and 1 %)")
+                ax.axhline(share * self.curve[0], color=colour, linewidth=1, linestyle="--")
+            ax.set_xlabel("lag")
+            ax.set_ylabel("mean norm (dashed: 50 % and 1 %)")
         else:
             counts = (~np.isnan(self.norms)).sum(0)
             mean = np.where(counts > 0, np.nansum(self.norms, axis=0) / np.maximum(counts, 1), np.nan)
             causal = of_causal(mean, self.targets, self.ahead)
-            logarithmic(axes, causal, "norm")
+            logarithmic(ax, causal, "norm")
             ticks = np.unique(np.linspace(0, len(self.targets) - 1, min(6, len(self.targets))).astype(int))
-            axes.set_yticks(ticks, [str(self.targets[k]) for k in ticks])
-            axes.set_xlabel("step i that the gradient reaches")
-            axes.set_ylabel("step t that it comes from")
-        title(axes, f"Reach: {self.of}")
-        return axes
+            ax.set_yticks(ticks, [str(self.targets[k]) for k in ticks])
+            ax.set_xlabel("step i that the gradient reaches")
+            ax.set_ylabel("step t that it comes from")
+        title(ax, f"Reach: {self.of}")
 
     def _sampled(self) -> str:
         T = self.norms.shape[-1]

@@ -133,6 +133,9 @@ class Recorder(Shown):
         """That of the last look."""
         return self.records[-1].verdict if self.records else "nothing was recorded: no training step was looked at."
 
+    def summary(self) -> str:
+        return f"of {type(self._layer).__name__}: {len(self.records)} looks in {self.seconds:.2g} s"
+
     def table(self) -> Table:
         """The horizons, and the share of each gate's values at its ends, look by look."""
         names = [use.name for use in self.records[-1].gates] if self.records else []
@@ -147,11 +150,10 @@ class Recorder(Shown):
     def to_dict(self) -> dict[str, Any]:
         return {"records": [record.to_dict() for record in self.records], "verdict": self.verdict}
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def draw_on(self, ax: "Axes") -> None:
         """The mean norm of the gradient, lags by training steps, with the horizon drawn over it."""
-        return draw(
-            [r.step for r in self.records], [r.by_lag for r in self.records], [r.horizon for r in self.records], ax
-        )
+        steps, horizons = [r.step for r in self.records], [r.horizon for r in self.records]
+        draw(ax, steps, [r.by_lag for r in self.records], horizons)
 
     def _listen(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         if not (module.training and torch.is_grad_enabled()):

@@ -1,13 +1,13 @@
 """What a recorder keeps of a training step, and the figure of many."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule.display import axes_on, logarithmic, title
+from chainrule.display import logarithmic, title
 from chainrule.lens.arrays import Floats, listed
 from chainrule.lens.gating import GateUse
 
@@ -33,7 +33,7 @@ class Record:
     step: int
     horizon: int | None
     half: int | None
-    by_lag: Floats
+    by_lag: Floats = field(repr=False)
     gates: tuple[GateUse, ...]
     verdict: str
     seconds: float
@@ -44,11 +44,9 @@ class Record:
         return asdict(self) | {"by_lag": listed(self.by_lag), "gates": gates}
 
 
-def draw(
-    steps: Sequence[int], by_lag: Sequence[ArrayLike], horizons: Sequence[int | None], ax: "Axes | None" = None
-) -> "Axes":
+def draw(axes: "Axes", steps: Sequence[int], by_lag: Sequence[ArrayLike], horizons: Sequence[int | None]) -> None:
     """Norms by lag, one column for each of the training steps that were looked at, and the horizons over them."""
-    axes, columns = axes_on(ax), [np.asarray(column, dtype=np.float64) for column in by_lag]
+    columns = [np.asarray(column, dtype=np.float64) for column in by_lag]
     norms = np.full((max(map(len, columns), default=1), max(len(columns), 1)), np.nan)
     for k, column in enumerate(columns):
         norms[: len(column), k] = column
@@ -60,4 +58,3 @@ def draw(
     axes.set_xlabel("training step; white: 1 % of the start")
     axes.set_ylabel("lag")
     title(axes, "How far the gradient reaches while training")
-    return axes

@@ -9,12 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule._choices import whole
-from chainrule.display import Shown, Table, axes_on, title
+from chainrule._optional import require
+from chainrule.display import Shown, Table, number, title
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.convolution.op import geometry_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["ConvolutionSizes", "sizes"]
@@ -47,6 +49,9 @@ class ConvolutionSizes(Shown):
         self.products = outputs * prod(weight[1:])
         self.dense_parameters = outputs * self.in_channels * prod(size) + bias * outputs
 
+    def summary(self) -> str:
+        return f"of {self._arrow()}: {self.parameters:,} parameters"
+
     def table(self) -> Table:
         g, rows = self.geometry, list[tuple[str, str]]()
         for k, (h, reach) in enumerate(zip(self.input, self.receptive_field, strict=True)):
@@ -61,7 +66,7 @@ class ConvolutionSizes(Shown):
         more = self.dense_parameters / self.parameters
         rows += [
             ("parameters", f"{weights}{biases} = {self.parameters:,}"),
-            ("of a dense layer", f"{self.dense_parameters:,}, {more:,.4g} times as many"),
+            ("of a dense layer", f"{self.dense_parameters:,}, {number(more)} times as many"),
             ("products, forward", f"{self.products:,}"),
         ]
         notes = (
@@ -70,28 +75,33 @@ class ConvolutionSizes(Shown):
         )
         return Table(f"Convolution of {self._arrow()}", ("", ""), rows, notes)
 
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a dimension."""
+        names = ("input", "kernel", "output", "receptive_field")
+        sizes = {name: getattr(self, name) for name in names} | self._spacing()
+        frame: pd.DataFrame = require("pandas").DataFrame(sizes)
+        return frame
+
     def to_dict(self) -> dict[str, Any]:
         names = ("input", "kernel", "output", "receptive_field")
         counts = ("in_channels", "out_channels", "groups", "parameters", "dense_parameters", "products")
-        geometry = {name: list(getattr(self.geometry, name)) for name in ("stride", "before", "after", "dilation")}
-        return {name: list(getattr(self, name)) for name in names} | {c: getattr(self, c) for c in counts} | geometry
+        sizes = {name: list(getattr(self, name)) for name in names}
+        return sizes | {count: getattr(self, count) for count in counts} | self._spacing()
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def draw_on(self, ax: "Axes") -> None:
         """How many outputs read each input: bars in one dimension, a map in two, its middle plane in three."""
-        axes = axes_on(ax)
         counts = self.readers()
         if counts.ndim == 1:
-            axes.bar(range(len(counts)), counts, width=0.9)
-            axes.set_xlabel("input position")
-            axes.set_ylabel("outputs that read it")
+            ax.bar(range(len(counts)), counts, width=0.9)
+            ax.set_xlabel("input position")
+            ax.set_ylabel("outputs that read it")
         else:
             plane = counts if counts.ndim == 2 else counts[len(counts) // 2]
-            axes.grid(visible=False)
-            image = axes.imshow(plane, vmin=0, interpolation="nearest", aspect="auto")
-            axes.figure.colorbar(image, ax=axes, label="outputs that read it", shrink=0.9)
-            axes.set_xlabel("input position")
-        title(axes, f"Who is read: {self._arrow()}")
-        return axes
+            ax.grid(visible=False)
+            image = ax.imshow(plane, vmin=0, interpolation="nearest", aspect="auto")
+            ax.figure.colorbar(image, ax=ax, label="outputs that read it", shrink=0.9)
+            ax.set_xlabel("input position")
+        title(ax, f"Who is read: {self._arrow()}")
 
     def readers(self) -> NDArray[np.int64]:
         """How many output positions read each input position, of the shape of ``input``.
@@ -112,6 +122,9 @@ class ConvolutionSizes(Shown):
             at = (s * np.arange(j)[:, None] + d * np.arange(k) - before).ravel()
             total = np.multiply.outer(total, np.bincount(at[(at >= 0) & (at < h)], minlength=h))
         return total
+
+    def _spacing(self) -> dict[str, list[int]]:
+        return {name: list(getattr(self.geometry, name)) for name in ("stride", "before", "after", "dilation")}
 
     def _arrow(self) -> str:
         shapes = ((self.in_channels, self.input), (self.out_channels, self.output))

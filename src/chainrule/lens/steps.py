@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._choices import choose
-from chainrule.display import Shown, Table, axes_on, signed, title
+from chainrule.display import Shown, Table, signed, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Steps"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Steps(Shown):
     """Numbers of the steps of a sequence; every array is (T, ·), beyond the sequence's own length zero.
 
@@ -39,6 +39,9 @@ class Steps(Shown):
     dgates: dict[str, Floats]
     dW: dict[str, Floats]
     agreement: Agreement
+
+    def summary(self) -> str:
+        return f"of {self.of}: {len(self.h)} steps of {self.h.shape[1]} units"
 
     def table(self) -> Table:
         """Norms of the states and their gradients, the gates' means, and what each step adds to dL/dW_hh."""
@@ -64,7 +67,7 @@ class Steps(Shown):
         nested = {name: {k: listed(array) for k, array in arrays.items()} for name, arrays in several.items()}
         return {"of": self.of, "difference_to_autograd": self.agreement.error} | lists | nested
 
-    def plot(self, ax: "Axes | None" = None, what: str = "h") -> "Axes":
+    def draw_on(self, ax: "Axes", what: str = "h") -> None:
         """Units by steps, signed; ``what`` is h, c, dh, dc or the name of a gate, with d before it for its gradient.
 
         Raises:
@@ -74,12 +77,10 @@ class Steps(Shown):
         arrays |= {f"d{name}": values for name, values in self.dgates.items()}
         there = {name: array for name, array in arrays.items() if array is not None}
         choose("what", what, tuple(there))
-        axes = axes_on(ax)
-        signed(axes, there[what].T, what)
-        axes.set_xlabel("step t")
-        axes.set_ylabel("unit")
-        title(axes, f"{what}: {self.of}")
-        return axes
+        signed(ax, there[what].T, what)
+        ax.set_xlabel("step t")
+        ax.set_ylabel("unit")
+        title(ax, f"{what}: {self.of}")
 
 
 def _norm(values: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
-from chainrule.display import ON_MAP, Shown, Table, axes_on, signed, title
+from chainrule.display import ON_MAP, Shown, Table, signed, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
 
@@ -50,7 +50,7 @@ class Window:
         return cls(sources[c, places[0][plane]], kernels[c, plane], places[1], places[2], names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sum(Shown):
     """``name`` = ``offset`` + the sum of ``left[k] * right[k]``; the offset is the bias of an output, and else 0.
 
@@ -85,6 +85,9 @@ class Sum(Shown):
         """What it comes to."""
         return float(self.running[-1]) if len(self.left) else self.offset
 
+    def summary(self) -> str:
+        return f"{self.name} = {self.value:.6g}: {len(self.left)} products"
+
     def table(self) -> Table:
         rows: list[tuple[str | float, ...]] = [("bias", "", self.offset, self.offset)] if self.offset else []
         products, running = self.products, self.running
@@ -105,36 +108,35 @@ class Sum(Shown):
         about = {"name": self.name, "formula": self.formula, "of": list(self.of), "value": self.value}
         return about | {"offset": self.offset, "difference_to_autograd": self.agreement.error} | lists
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def draw_on(self, ax: "Axes") -> None:
         """The source in colours, outlined where the kernel lies on it, with the products that enter the sum.
 
         A large kernel, as dy is for the gradient of a weight, is outlined as a whole.
 
         Of several channels, and planes in three dimensions, the one whose products add up to most.
         """
-        axes, w = axes_on(ax), self.window
+        w = self.window
         top, left = max(0, int(w.rows[0]) - _AROUND), max(0, int(w.columns[0]) - _AROUND)
         shown = w.source[top : int(w.rows[-1]) + _AROUND + 1, left : int(w.columns[-1]) + _AROUND + 1]
         extent = (left - 0.5, left + shown.shape[1] - 0.5, top + shown.shape[0] - 0.5, top - 0.5)
         line = len(w.source) == 1
-        signed(axes, shown, w.names[0], extent=extent)
+        signed(ax, shown, w.names[0], extent=extent)
         rectangle = require("matplotlib.patches").Rectangle
         frame = {"fill": False, "edgecolor": ON_MAP, "linewidth": 1.5}
         if w.kernel.size > _OUTLINED:
             (y, x), (below, right) = ((int(p[k]) for p in (w.rows, w.columns)) for k in (0, -1))
-            axes.add_patch(rectangle((x - 0.5, y - 0.5), right - x + 1, below - y + 1, **frame))
+            ax.add_patch(rectangle((x - 0.5, y - 0.5), right - x + 1, below - y + 1, **frame))
         for (i, j), weight in np.ndenumerate(w.kernel) if w.kernel.size <= _OUTLINED else ():
             row, column = int(w.rows[i]), int(w.columns[j])
-            axes.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, **frame))
+            ax.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, **frame))
             if w.kernel.size <= _WRITTEN:
                 text = f"{w.source[row, column]:.3g}\n× {weight:.2g}"
                 box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}
-                axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ON_MAP, bbox=box)
+                ax.text(column, row, text, ha="center", va="center", fontsize=8, color=ON_MAP, bbox=box)
         if line:
-            axes.set_yticks([])
-        axes.set_xlabel(f"position in {w.names[0]}; outlined: {w.names[1]}")
-        title(axes, f"{self.name} = {self.value:.4g}")
-        return axes
+            ax.set_yticks([])
+        ax.set_xlabel(f"position in {w.names[0]}; outlined: {w.names[1]}")
+        title(ax, f"{self.name} = {self.value:.4g}")
 
 
 def _entry(name: str, index: _Ints) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, axes_on, title
+from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, title
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed, to_numpy
@@ -28,7 +28,7 @@ _NUMBERS = 8_000_000  # of all Jacobians of a term,
 _EIGENVALUES = 6e9  # and their count times their width cubed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Term(Shown):
     """What the gradient that enters at step t does on its way back to step i, of one sequence, layer and direction.
 
@@ -57,6 +57,9 @@ class Term(Shown):
     adds: Floats
     agreement: Agreement
 
+    def summary(self) -> str:
+        return f"of {self.of}: {len(self.steps)} steps"
+
     def table(self) -> Table:
         rows: list[tuple[int | float | None, ...]] = []
         for k, step in enumerate(self.steps):
@@ -78,19 +81,17 @@ class Term(Shown):
         about = {"of": self.of, "steps": list(self.steps), "difference_to_autograd": self.agreement.error}
         return about | lists | {"contributions": weights}
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def draw_on(self, ax: "Axes") -> None:
         """The gradient's norm on its way back, beside the norm of the product and the factors' spectral radii."""
-        axes = axes_on(ax)
         lags = np.arange(len(self.steps))
-        axes.plot(lags, np.linalg.norm(self.carried, axis=1), color=BLUE, linewidth=2, label="gradient")
-        axes.plot(lags[1:], self.products, color=BLACK, linewidth=1.2, label="product of Jacobians")
-        axes.plot(lags[1:], self.radii, color=VERMILLION, linewidth=0, marker=".", label="spectral radius of each")
-        axes.set_yscale("log")
-        axes.set_xlabel(f"steps back from t = {self.steps[0]}")
-        axes.set_ylabel("norm (an exact zero is left out)")
-        axes.legend(frameon=False)
-        title(axes, self.of)
-        return axes
+        ax.plot(lags, np.linalg.norm(self.carried, axis=1), color=BLUE, linewidth=2, label="gradient")
+        ax.plot(lags[1:], self.products, color=BLACK, linewidth=1.2, label="product of Jacobians")
+        ax.plot(lags[1:], self.radii, color=VERMILLION, linewidth=0, marker=".", label="spectral radius of each")
+        ax.set_yscale("log")
+        ax.set_xlabel(f"steps back from t = {self.steps[0]}")
+        ax.set_ylabel("norm (an exact zero is left out)")
+        ax.legend(frameon=False)
+        title(ax, self.of)
 
 
 def term_of(of: str, scan: Scan, back: Back, t: int, i: int | None, suffix: str) -> Term:

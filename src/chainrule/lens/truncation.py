@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chainrule.display import BLUE, VERMILLION, Shown, Table, axes_on, title
+from chainrule.display import BLUE, VERMILLION, Shown, Table, title
 from chainrule.lens.agreement import ALONG, Agreement, compare
 from chainrule.lens.arrays import Floats, listed, to_numpy
 from chainrule.lens.calls import Call
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Truncation", "in_chunks", "truncated", "truncation_of"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Truncation(Shown):
     """The gradient of the layer's weights with the state detached every k steps, beside the full one.
 
@@ -45,6 +45,9 @@ class Truncation(Shown):
     gradients: dict[str, Floats]
     agreement: Agreement
 
+    def summary(self) -> str:
+        return f"of {self.of}: every {', '.join(map(str, self.chunks))} steps"
+
     def table(self) -> Table:
         arrays = (self.lost, self.cosine, self.norms)
         rows = [(k, *(float(a[n]) for a in arrays)) for n, k in enumerate(self.chunks)]
@@ -61,17 +64,15 @@ class Truncation(Shown):
         about = {"of": self.of, "chunks": list(self.chunks), "full": self.full}
         return about | {"difference_to_autograd": self.agreement.error} | lists | {"gradients": weights}
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        axes = axes_on(ax)
+    def draw_on(self, ax: "Axes") -> None:
         for values, colour, name in ((self.lost, BLUE, "lost, share of the norm"), (self.cosine, VERMILLION, "cosine")):
-            axes.plot(self.chunks, values, color=colour, linewidth=2, marker="o", markersize=4, label=name)
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(self.chunks, [str(k) for k in self.chunks])
-        axes.minorticks_off()
-        axes.set_xlabel("steps between detaching, k")
-        axes.legend(frameon=False)
-        title(axes, f"What truncation strikes out: {self.of}")
-        return axes
+            ax.plot(self.chunks, values, color=colour, linewidth=2, marker="o", markersize=4, label=name)
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(self.chunks, [str(k) for k in self.chunks])
+        ax.minorticks_off()
+        ax.set_xlabel("steps between detaching, k")
+        ax.legend(frameon=False)
+        title(ax, f"What truncation strikes out: {self.of}")
 
 
 def truncation_of(of: str, full: Gradients, cut: Mapping[int, tuple[Gradients, Gradients]]) -> Truncation:

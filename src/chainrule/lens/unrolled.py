@@ -179,6 +179,9 @@ class ThroughTime(Shown):
         clip = None if self._bidirectional else self._norm_in_chunks
         return Reach(of, norms, used, self.window, agreement, ahead=direction == 1, clip=clip)
 
+    def summary(self) -> str:
+        return f"of {self._of}: loss {number(self.loss)} over {self._stack.rows} x {self._stack.steps} steps"
+
     def table(self) -> Table:
         """The layer's gradients, and the verdict on their reach."""
         rows = [(n, "x".join(map(str, g.shape)), float(np.linalg.norm(g))) for n, g in self.gradients.items()]
@@ -202,9 +205,9 @@ class ThroughTime(Shown):
             "reach": self.reach().to_dict(),
         }
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def draw_on(self, ax: "Axes") -> None:
         """The mean norm of the gradient by lag."""
-        return self.reach().plot(ax, "lags")
+        self.reach().draw_on(ax, "lags")
 
     def parts(self) -> Sequence[Shown]:
         """This, the map, truncation, and the last layer's gates."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import whole
-from chainrule.display import Shown, Table
+from chainrule.display import Shown, Table, number
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.agreement import Agreement, compare
 from chainrule.lens.arrays import Floats, as_targets, listed, to_numpy
@@ -119,15 +119,18 @@ class ThroughWindow(Shown):
             (found,) = torch.autograd.grad(losses[:, t].sum(), leaves, materialize_grads=True)
         return to_numpy(torch.linalg.vector_norm(found, dim=-1))
 
+    def summary(self) -> str:
+        return f"of {self._of}: loss {number(self.loss)} over {len(self._x)} x {self._x.shape[1]} steps"
+
     def table(self) -> Table:
         return self.reach().table()
 
     def to_dict(self) -> dict[str, Any]:
         return {"of": self._of, "loss": self.loss, "losses": listed(self.losses), "reach": self.reach().to_dict()}
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def draw_on(self, ax: "Axes") -> None:
         """The mean norm of the gradient by lag."""
-        return self.reach().plot(ax, "lags")
+        self.reach().draw_on(ax, "lags")
 
     def parts(self) -> Sequence[Shown]:
         return (self, self.reach())

@@ -1,7 +1,7 @@
 """Runs: fit a model to data, then score, sample, forecast, backtest, compare and classify with it."""
 
 from chainrule.runs.backtest import Backtest, BacktestRow
-from chainrule.runs.classifying import Classification
+from chainrule.runs.classifying import Classification, Classifications
 from chainrule.runs.comparing import Comparison, ComparisonRow, compare
 from chainrule.runs.fitting import fit, load
 from chainrule.runs.forecasting import Forecast
@@ -13,6 +13,7 @@ __all__ = [
     "BacktestRow",
     "ClassScore",
     "Classification",
+    "Classifications",
     "Comparison",
     "ComparisonRow",
     "Errors",

@@ -2,16 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule._optional import require
+from chainrule.display import BLUE, GREY, Cell, Shown, Table, title
 from chainrule.errors import ArgumentError, TooShortError
 from chainrule.models import Carry, SeriesModel
+from chainrule.runs.figures import bars, bars_height
 from chainrule.runs.metrics import coverage, crps_from_paths, mae, mase, rmse
+from chainrule.runs.results import ERROR_FORMATS, units
 from chainrule.runs.series_score import Baselines
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Backtest", "BacktestRow", "backtest_series", "paths_from"]
 
@@ -33,18 +41,59 @@ class BacktestRow:
     coverage_95: float
 
 
-@dataclass(frozen=True)
-class Backtest:
-    """What a model and the naive forecasts would have got wrong; ``origins`` forecasts of ``horizon`` steps each."""
+@dataclass(frozen=True, repr=False)
+class Backtest(Shown):
+    """What a model and the naive forecasts would have got wrong; ``origins`` forecasts of ``horizon`` steps each.
+
+    ``rows`` has the model's errors by the name "model"; ``model`` is how its row is shown.
+    """
 
     of: str
     horizon: int
     origins: int
     paths: int
     rows: dict[str, BacktestRow]
+    model: str = "model"
+
+    def summary(self) -> str:
+        return f"of {self._heading()}, {self.model} CRPS {self.rows['model'].crps:.5g}"
+
+    def table(self) -> Table:
+        """The model beside the naive forecasts."""
+        rows: list[tuple[Cell, ...]] = [
+            (name, row.mae, row.rmse, row.mase, row.crps, row.coverage_80, row.coverage_95)
+            for name, row in self._named().items()
+        ]
+        columns = ("", "MAE", "RMSE", "MASE", "CRPS", "in 80 %", "in 95 %")
+        strong = [k for k, name in enumerate(self.rows) if name == "model"]
+        return Table(self._heading(), columns, rows, formats=ERROR_FORMATS, strong=strong)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for each forecaster."""
+        rows = {name: asdict(row) for name, row in self._named().items()}
+        frame: pd.DataFrame = require("pandas").DataFrame.from_dict(rows, orient="index")
+        return frame.rename_axis("name")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The CRPS of each forecaster, as bars, the best on top."""
+        ranked = sorted(self._named().items(), key=lambda item: -item[1].crps)
+        colours = [BLUE if name == self.model else GREY for name, _ in ranked]
+        bars(ax, [name for name, _ in ranked], [row.crps for _, row in ranked], "{:.4g}", colours)
+        ax.set_xlabel("CRPS, in the data's units; less is better")
+        title(ax, self._heading())
+
+    @property
+    def figure_height(self) -> float:
+        return bars_height(len(self.rows))
+
+    def _heading(self) -> str:
+        return f"{self.of}: {units(self.origins, 'forecast')} of {units(self.horizon, 'step')}"
+
+    def _named(self) -> dict[str, BacktestRow]:
+        return {self.model if name == "model" else name: row for name, row in self.rows.items()}
 
 
 def backtest_series(

@@ -1,37 +1,135 @@
 """What a classifier sees of images and sound, and labels for files that have none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from chainrule._optional import require
 from chainrule.data.images import read_image
 from chainrule.data.sound import read_waveform
+from chainrule.display import BLUE, GREY, Shown, Table, title
 from chainrule.errors import DataError
 from chainrule.models import log_spectrogram
 from chainrule.runs.dataset import DataConfig
+from chainrule.runs.figures import bars, bars_height
+from chainrule.runs.results import units
 
-__all__ = ["BANDS", "Classification", "as_pixels", "classify_files", "pad_features", "sound_features"]
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "BANDS",
+    "Classification",
+    "Classifications",
+    "as_pixels",
+    "classify_files",
+    "pad_features",
+    "sound_features",
+]
 
 BANDS = 64  # of a spectrogram
+_RANKED = 3  # classes that a table names
+_DRAWN = 40  # bars of a figure
 
 
-@dataclass(frozen=True)
-class Classification:
+@dataclass(frozen=True, repr=False)
+class Classification(Shown):
     """The likeliest class of a file, and the probability of every class, likeliest first."""
 
     file: str
     label: str
     probabilities: dict[str, float]
 
+    def summary(self) -> str:
+        return f"of {self.file}: {self.label}, {self.probabilities[self.label]:.1%}"
+
+    def table(self) -> Table:
+        """Every class, likeliest first."""
+        rows = list(self.probabilities.items())
+        return Table(self.file, ("class", "probability"), rows, formats={"probability": ".1%"}, strong=[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The probabilities of the likeliest classes, as bars."""
+        ranked = list(self.probabilities.items())[:_DRAWN][::-1]
+        _draw_shares(ax, [name for name, _ in ranked], [p for _, p in ranked], self.label)
+        title(ax, f"{self.file}: {self.label}")
+
+    @property
+    def figure_height(self) -> float:
+        return bars_height(min(_DRAWN, len(self.probabilities)))
+
+
+class Classifications(Shown, Sequence[Classification]):
+    """The classification of each of several files, in their order: a list of them, and a table."""
+
+    def __init__(self, results: Sequence[Classification]) -> None:
+        self._results = tuple(results)
+
+    @overload
+    def __getitem__(self, index: int) -> Classification: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Classifications": ...
+    def __getitem__(self, index: int | slice) -> "Classification | Classifications":
+        return Classifications(self._results[index]) if isinstance(index, slice) else self._results[index]
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def summary(self) -> str:
+        labels = list(dict.fromkeys(result.label for result in self))
+        return f"of {units(len(self), 'file')}: {', '.join(labels)}"
+
+    def table(self) -> Table:
+        """Each file's label with its probability, and the next likeliest classes."""
+        rows = []
+        for result in self:
+            first, *others = list(result.probabilities.items())[:_RANKED]
+            rows.append((result.file, result.label, first[1], ", ".join(f"{name} {p:.1%}" for name, p in others)))
+        heading = f"{units(len(self), 'file')} classified"
+        return Table(heading, ("file", "label", "probability", "then"), rows, formats={"probability": ".1%"})
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for each file: its label, and the probability of every class."""
+        classes = sorted(self[0].probabilities) if self else []
+        rows = [(r.file, r.label, *(r.probabilities[name] for name in classes)) for r in self]
+        frame: pd.DataFrame = require("pandas").DataFrame(rows, columns=["file", "label", *classes])
+        return frame
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"files": [result.to_dict() for result in self]}
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The label of each file and its probability, as bars."""
+        drawn = list(self)[:_DRAWN][::-1]
+        names = [f"{Path(result.file).name}: {result.label}" for result in drawn]
+        _draw_shares(ax, names, [result.probabilities[result.label] for result in drawn])
+        more = "" if len(self) <= _DRAWN else f", the first {_DRAWN}"
+        title(ax, f"{units(len(self), 'file')} classified{more}")
+
+    @property
+    def figure_height(self) -> float:
+        return bars_height(min(_DRAWN, len(self)))
+
+
+def _draw_shares(ax: "Axes", names: Sequence[str], shares: Sequence[float], label: str | None = None) -> None:
+    colours = [BLUE if label in (None, name) else GREY for name in names]
+    bars(ax, names, shares, "{:.1%}", colours)
+    ax.set_xlim(0, 1.1)
+    ax.set_xlabel("probability")
+
 
 @torch.no_grad()
-def classify_files(model: nn.Module, data: DataConfig, files: Sequence[str | Path]) -> list[Classification]:
+def classify_files(model: nn.Module, data: DataConfig, files: Sequence[str | Path]) -> Classifications:
     """Classify files one by one, in their order."""
     model.eval()
     results = []
@@ -42,7 +140,7 @@ def classify_files(model: nn.Module, data: DataConfig, files: Sequence[str | Pat
         probabilities = torch.softmax(model(*_arguments(data, file))[0], dim=0).tolist()
         ranked = sorted(zip(data.classes, probabilities, strict=True), key=lambda pair: -pair[1])
         results.append(Classification(str(file), ranked[0][0], dict(ranked)))
-    return results
+    return Classifications(results)
 
 
 def _arguments(data: DataConfig, file: Path) -> tuple[Tensor, ...]:

@@ -6,18 +6,25 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chainrule._optional import require
 from chainrule.data import Labelled, Reading, Series, Symbols, read
+from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
-from chainrule.runs.figures import comparison
+from chainrule.runs.figures import bars_height, comparison
 from chainrule.runs.files import write_json
 from chainrule.runs.fitting import fit, solved_exactly
 from chainrule.runs.folder import refuse_existing
 from chainrule.runs.memory import peak_memory
-from chainrule.runs.results import Errors, Score
+from chainrule.runs.metrics import nats_to_bits
+from chainrule.runs.results import ERROR_FORMATS, Errors, Score, units
 from chainrule.runs.run import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Comparison", "ComparisonRow", "compare"]
 
@@ -41,9 +48,16 @@ class ComparisonRow:
     seconds: float | None = None
     memory_bytes: int | None = None
 
+    def cells(self, real: bool) -> tuple[Cell, ...]:
+        """Its row in the table of a comparison, with errors for ``real`` values and bits for others."""
+        errors = (None, None) if self.errors is None else (self.errors.mae, self.errors.coverage_80)
+        middle = errors if real else (nats_to_bits(self.nats),)
+        memory = None if self.memory_bytes is None else self.memory_bytes / 1e6
+        return (self.name, self.nats, self.gained, self.gained_95, *middle, self.parameters, self.seconds, memory)
 
-@dataclass(frozen=True)
-class Comparison:
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """Models and baselines on the same held-out data; the first row is the i.i.d. baseline."""
 
     of: str
@@ -68,6 +82,40 @@ class Comparison:
 
     def _gain(self, row: ComparisonRow) -> str:
         return f"gains {row.gained:.3f} +- {row.gained_95:.3f} nats per {self.unit}"
+
+    def summary(self) -> str:
+        best = f"{self.best.name} with {self.best.nats:.3f} nats/{self.unit}"
+        return f"of {self.of}: {best} is the best of {len(self.rows)}"
+
+    def table(self) -> Table:
+        """Models and baselines, likeliest first."""
+        ranked = sorted(self.rows, key=lambda row: row.nats)
+        real = any(row.errors for row in self.rows)
+        columns = ("", "nats", "gained", "± 95 %", *(("MAE", "in 80 %") if real else ("bits",)))
+        formats = {**ERROR_FORMATS, **dict.fromkeys(("nats", "gained", "± 95 %", "bits"), ".3f")}
+        return Table(
+            f"{self.of}: {units(self.count, self.unit)}; nats and bits per {self.unit}",
+            (*columns, "params", "seconds", "MB"),
+            [row.cells(real) for row in ranked],
+            (self.verdict(),),
+            formats={**formats, "params": ",", "seconds": ".0f", "MB": ".0f"},
+            strong=[k for k, row in enumerate(ranked) if row.parameters is not None],
+        )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for each model and baseline, in the order of ``rows``."""
+        rows = {row.name: asdict(row) | (asdict(row.errors) if row.errors else {}) for row in self.rows}
+        frame: pd.DataFrame = require("pandas").DataFrame.from_dict(rows, orient="index")
+        return frame.drop(columns=["name", "errors"]).rename_axis("name")
+
+    def draw_on(self, ax: "Axes") -> None:
+        """What each gains over the i.i.d. baseline, as bars with the best on top."""
+        iid, *others = self.rows
+        comparison(ax, [row.name for row in others], [row.gained for row in others], f"nats per {self.unit}", iid.name)
+
+    @property
+    def figure_height(self) -> float:
+        return bars_height(len(self.rows) - 1)
 
     def to_dict(self) -> dict[str, Any]:
         """The rows and the verdict as JSON-able values; an interval without bounds is None."""
@@ -144,9 +192,7 @@ def compare(
     assert score is not None
     result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, models)), *rows))
     write_json(folder / "comparison.json", result.to_dict())
-    names = [row.name for row in result.rows[1:]]
-    gains = [row.gained for row in result.rows[1:]]
-    comparison(names, gains, f"nats per {result.unit}", result.rows[0].name).savefig(folder / "comparison.png")
+    result.plot().savefig(folder / "comparison.png")
     return result
 
 

@@ -11,7 +11,7 @@ from chainrule.data import Labelled, split_labelled
 from chainrule.errors import ArgumentError
 from chainrule.runs.classifying import (
     BANDS,
-    Classification,
+    Classifications,
     as_pixels,
     classify_files,
     pad_features,
@@ -38,7 +38,7 @@ class LabelledTask(Task):
             raise ArgumentError(
                 f"{', '.join(asked)}: labelled examples are whole, and have no stream to go back through. Leave it out."
             )
-        self.data = data
+        self.data, self._name = data, config.model.name
         train, valid, test = split_labelled(data, training.seed)
         self._train, self._valid, self._test = (torch.from_numpy(part) for part in (train, valid, test))
         self._examples = _Examples(data)
@@ -60,7 +60,7 @@ class LabelledTask(Task):
 
     def score(self, model: nn.Module) -> ClassScore:
         """The score of the test part, which no choice depended on."""
-        return _score(model, self.data, self._examples, self._test, f"{self.data.name}, test part")
+        return _score(model, self.data, self._examples, self._test, f"{self.data.name}, test part", self._name)
 
 
 class ClassifierRun(Run):
@@ -75,16 +75,16 @@ class ClassifierRun(Run):
         if data is None:
             return LabelledTask(labelled, self.config).score(self.model)
         every = torch.arange(len(labelled.labels))
-        return _score(self.model, labelled, _Examples(labelled), every, f"{labelled.name}, all")
+        return _score(self.model, labelled, _Examples(labelled), every, f"{labelled.name}, all", self.config.model.name)
 
-    def classify(self, files: Sequence[str | Path]) -> list[Classification]:
+    def classify(self, files: Sequence[str | Path]) -> Classifications:
         return classify_files(self.model, self.config.data, files)
 
 
-def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str) -> ClassScore:
+def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str, name: str) -> ClassScore:
     matrix, loss = confusion_and_loss(model, index, examples.batch, len(data.classes))
     majority = float(matrix.sum(1).max() / matrix.sum())
-    return ClassScore(of, data.classes, matrix, loss, majority)
+    return ClassScore(of, data.classes, matrix, loss, majority, name)
 
 
 class _Examples:

@@ -1,7 +1,8 @@
-"""What runs report: plain numbers with names, for a table, a notebook or JSON."""
+"""Scores: plain numbers with names, and how they are shown."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,15 +10,22 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule._optional import require
+from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
+from chainrule.runs.figures import confusion, losses_along
 from chainrule.runs.metrics import nats_to_bits
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
     from chainrule.runs.ahead import FreeRun
     from chainrule.runs.backtest import Backtest
 
-__all__ = ["ClassScore", "Errors", "Score"]
+__all__ = ["ERROR_FORMATS", "ClassScore", "Errors", "Score", "units"]
 
+_FEW = 30  # scored units below which a score is mostly chance
+ERROR_FORMATS = {"MAE": "fixed", "RMSE": "fixed", "CRPS": "fixed", "MASE": ".3f", "in 80 %": ".0%", "in 95 %": ".0%"}
 
 _Floats = NDArray[np.float64]
 
@@ -33,8 +41,8 @@ class Errors:
     coverage_95: float
 
 
-@dataclass(frozen=True, eq=False)
-class Score:
+@dataclass(frozen=True, eq=False, repr=False)
+class Score(Shown):
     """A model's exact log-likelihood of data, and that of the baselines on the same steps.
 
     Attributes:
@@ -45,9 +53,10 @@ class Score:
         unseen: how many of the scored symbols training never saw.
         cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
             transformer with a window of n is scored by.
-        errors: one step ahead, of the model and the naive forecasts (real values only).
+        errors: one step ahead, of the "model" and the naive forecasts (real values only).
         ahead: a backtest several steps ahead, and free: where paths go that feed on themselves; of a run's own test
             part, real values only.
+        model: what was scored by, as its row is named.
     """
 
     of: str
@@ -59,6 +68,7 @@ class Score:
     cold: dict[int, _Floats] = field(default_factory=dict)
     ahead: "Backtest | None" = None
     free: "FreeRun | None" = None
+    model: str = "model"
 
     @property
     def count(self) -> int:
@@ -104,6 +114,70 @@ class Score:
         quantile = require("scipy.special").stdtrit(blocks - 1, 1 - 0.025 / comparisons)
         return float(difference.mean()), float(quantile * means.std(ddof=1) / math.sqrt(blocks))
 
+    def summary(self) -> str:
+        return f"of {self.of}: {self.model} {self.nats:.4f} nats/{self.unit} over {units(self.count, self.unit)}"
+
+    def table(self) -> Table:
+        """The model beside the baselines, likeliest first."""
+        rows = sorted(self._all_nats().items(), key=lambda row: row[1])
+        cells = [(name, nats, nats_to_bits(nats), -nats * self.count) for name, nats in rows]
+        columns = ("", f"nats/{self.unit}", f"bits/{self.unit}", "log-likelihood")
+        return Table(
+            f"{self.of}: {units(self.count, self.unit)}",
+            columns,
+            cells,
+            self._notes(),
+            formats=dict(zip(columns[1:], (".4f", ".4f", ",.1f"), strict=True)),
+            strong=[k for k, (name, _) in enumerate(rows) if name == self.model],
+        )
+
+    def tables(self) -> Sequence[Table]:
+        """Likelihoods; of real values also the errors one step ahead and several, and where free paths go."""
+        tables = [self.table()]
+        if self.errors:
+            tables.append(self._one_step_ahead())
+        if self.ahead is not None:
+            tables.append(self.ahead.table())
+        if self.free is not None:
+            tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, str(self.free)))
+        return tables
+
+    def _one_step_ahead(self) -> Table:
+        names = [self.model if name == "model" else name for name in self.errors]
+        rows: list[tuple[Cell, ...]] = [
+            (name, e.mae, e.rmse, e.mase, e.coverage_80, e.coverage_95)
+            for name, e in zip(names, self.errors.values(), strict=True)
+        ]
+        columns = ("", "MAE", "RMSE", "MASE", "in 80 %", "in 95 %")
+        strong = [k for k, name in enumerate(self.errors) if name == "model"]
+        return Table("one step ahead", columns, rows, formats=ERROR_FORMATS, strong=strong)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for the model and each baseline: nats, bits, log_likelihood, and errors where there are any."""
+        pandas = require("pandas")
+        nats = pandas.Series(self._all_nats(), name="nats", dtype=float)
+        frame = pandas.DataFrame({"nats": nats, "bits": nats_to_bits(nats), "log_likelihood": -nats * self.count})
+        errors = {self.model if name == "model" else name: asdict(e) for name, e in self.errors.items()}
+        whole: pd.DataFrame = frame.join(pandas.DataFrame.from_dict(errors, orient="index")) if errors else frame
+        return whole.rename_axis("name")
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The model's loss along the data, beside the baselines'."""
+        losses = {self.model: -self.log_prob} | {name: -log_prob for name, log_prob in self.baselines.items()}
+        losses_along(ax, losses, self.unit)
+
+    def _all_nats(self) -> dict[str, float]:
+        cold = {f"{self.model}, cold every {n}": -float(log_prob.mean()) for n, log_prob in self.cold.items()}
+        return {self.model: self.nats, **self.baseline_nats(), **cold}
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = []
+        if self.unseen:
+            notes.append(f"Training never saw {self.unseen:,} of the scored {self.unit}s; their scores are a guess.")
+        if self.count < _FEW:
+            notes.append(f"Only {units(self.count, self.unit)} scored; chance decides much of this.")
+        return tuple(notes)
+
     def to_dict(self) -> dict[str, Any]:
         """The summary as JSON-able values."""
         return {
@@ -122,8 +196,8 @@ class Score:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class ClassScore:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassScore(Shown):
     """How well labels were predicted: the confusion matrix [true, predicted] and the mean -log p of the true label."""
 
     of: str
@@ -131,6 +205,7 @@ class ClassScore:
     confusion: NDArray[np.int64]
     nats: float
     majority: float
+    model: str = "model"
 
     @property
     def count(self) -> int:
@@ -139,6 +214,33 @@ class ClassScore:
     @property
     def accuracy(self) -> float:
         return float(np.trace(self.confusion) / self.confusion.sum())
+
+    def summary(self) -> str:
+        return f"of {self.of}: {self.model} {self.accuracy:.2%} of {units(self.count, 'example')}"
+
+    def table(self) -> Table:
+        """Accuracy, beside always giving the best single answer."""
+        rows: list[tuple[Cell, ...]] = [
+            (self.model, self.accuracy, self.nats),
+            ("best single answer", self.majority, None),
+        ]
+        formats = {"accuracy": ".2%", "nats/example": ".4f"}
+        title = f"{self.of}: {units(self.count, 'example')}"
+        return Table(title, ("", "accuracy", "nats/example"), rows, formats=formats, strong=[0])
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The confusion matrix: a row for each true class, a column for each predicted one."""
+        classes = list(self.classes)
+        frame: pd.DataFrame = require("pandas").DataFrame(self.confusion, classes, classes)
+        return frame.rename_axis(index="true", columns="predicted")
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The confusion matrix."""
+        confusion(ax, self.confusion, self.classes)
+
+    @property
+    def figure_height(self) -> float:
+        return 7.0
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -152,3 +254,12 @@ class ClassScore:
             "classes": list(self.classes),
             "confusion": self.confusion.tolist(),
         }
+
+
+def units(count: int, unit: str) -> str:
+    """A count in words.
+
+    >>> units(1, "step"), units(46497, "character")
+    ('1 step', '46,497 characters')
+    """
+    return f"{count:,} {unit}{'s' * (count != 1)}"

@@ -1,6 +1,6 @@
 """A run: a model fitted to data, in a folder, and everything that can be asked of it."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -13,9 +13,10 @@ from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression
 from chainrule.runs.backtest import Backtest
-from chainrule.runs.classifying import Classification
+from chainrule.runs.classifying import Classifications
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import Data, digest_of
+from chainrule.runs.fitted import Fitted
 from chainrule.runs.forecasting import Forecast
 from chainrule.runs.results import ClassScore, Score
 
@@ -28,8 +29,8 @@ __all__ = ["Run", "Source"]
 Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
 
 
-class Run(ABC):
-    """A fitted model and its folder.
+class Run(Fitted):
+    """A fitted model and its folder. It is shown as results are: ``print(run)``, ``run.plot()``, ``run.to_frame()``.
 
     What can be asked depends on the data: every run can ``score``; symbols and series can ``sample`` and ``look``;
     series ``forecast`` and ``backtest``; images and labelled sound ``classify``. The rest raises ArgumentError.
@@ -45,9 +46,6 @@ class Run(ABC):
         self, path: Path, config: RunConfig, model: nn.Module, result: Score | ClassScore | None = None
     ) -> None:
         self.path, self.config, self.model, self.result = path, config, model.eval(), result
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r}: {self.config.model.name} of {self.config.data.name})"
 
     @property
     def parameters(self) -> int:
@@ -105,7 +103,7 @@ class Run(ABC):
         """Errors of the forecasts that would have been made along the held-out data, beside naive ones."""
         raise self._cannot("backtest")
 
-    def classify(self, files: Sequence[str | Path]) -> list[Classification]:
+    def classify(self, files: Sequence[str | Path]) -> Classifications:
         """The label of each file, with the probability of every class."""
         raise self._cannot("classify")
 

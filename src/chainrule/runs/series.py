@@ -39,6 +39,7 @@ class SeriesTask(Task):
         train, valid, _ = split_in_time(len(data.values), config.model.window, data.name, config.data.unit)
         head, transform = config.model.head, config.data.transform
         assert transform is not None
+        self._name = config.model.name
         self.data, self.linear = data, config.model.name == "ar" and head == "gaussian"
         self.stable = config.model.stable
         self.train, self.begin_test = data.values[:train], train + valid
@@ -90,10 +91,12 @@ class SeriesTask(Task):
     def score(self, model: SeriesModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
         data, begin = self.data, self.begin_test
+        ahead = backtest_ahead(model, data.values, self.baselines, begin, self.of)
         return replace(
             score_series(model, data.values, self.baselines, begin, self.of),
-            ahead=backtest_ahead(model, data.values, self.baselines, begin, self.of),
+            ahead=None if ahead is None else replace(ahead, model=self._name),
             free=free_run(model, data.values, data.season, data.columns),
+            model=self._name,
         )
 
     def save(self, folder: Path) -> None:
@@ -156,7 +159,8 @@ class SeriesRun(Run):
         if data is None:
             return task.score(self.model)
         new = self._new(data)
-        return score_series(self.model, new.values, task.baselines, new.season, _after_first_season(new))
+        score = score_series(self.model, new.values, task.baselines, new.season, _after_first_season(new))
+        return replace(score, model=self.config.model.name)
 
     def sample(
         self,
@@ -194,7 +198,7 @@ class SeriesRun(Run):
         )
         forecast = forecast_series(self.model, known, horizon, 1000, (0.025, 0.1, 0.5, 0.9, 0.975), seed=0)
         forecast = replace(forecast, dates=None if series.dates is None else series.dates[-horizon:])
-        forecast.plot(series.values[-horizon:]).savefig(self.path / "forecast.png")
+        forecast.plot(actual=series.values[-horizon:]).savefig(self.path / "forecast.png")
 
     def forecast(
         self,
@@ -226,7 +230,7 @@ class SeriesRun(Run):
         if data is not None:
             new = self._new(data)
             values, begin, of = new.values, new.season, _after_first_season(new)
-        return backtest_series(
+        result = backtest_series(
             self.model,
             values,
             task.baselines,
@@ -238,6 +242,7 @@ class SeriesRun(Run):
             seed=seed,
             advance=advance,
         )
+        return replace(result, model=self.config.model.name)
 
     def _new(self, source: Source) -> Series:
         """New data, with the run's own season and frequency whatever it may look like by itself."""

@@ -37,6 +37,7 @@ class SymbolTask(Task):
         train, valid, _ = split_in_time(data.length, window, data.name, unit)
         self._documents, self._bounds = data.documents, [train, train + valid]
         self.name, self.unit, self.symbols = data.name, unit, len(data.alphabet)
+        self._model = config.model.name
         self._train = [piece.x for piece in split_documents(self._documents, self._bounds, 0)[0]]
         self.feed = stream_feed(self._train, config.training.batch, config, group)
 
@@ -58,7 +59,7 @@ class SymbolTask(Task):
         seen = np.bincount(np.concatenate(self._train), minlength=self.symbols) > 0
         unseen = sum(int((~seen[piece.x[piece.context :]]).sum()) for piece in test)
         score = _score(model, test, f"{self.name}, last tenth (test)", self.unit)
-        score = replace(score, unseen=unseen)
+        score = replace(score, unseen=unseen, model=self._model)
         for baseline in (Unigram.fit(self._train, self.symbols), Bigram.fit(self._train, self.symbols)):
             scores = [baseline.log_prob(piece.x)[piece.context :] for piece in test]
             score.baselines[baseline.name] = np.concatenate(scores)
@@ -94,6 +95,7 @@ class SymbolRun(Run):
         else:
             pieces = [Piece(document) for document in symbols.documents]
             score = _score(self.model, pieces, f"{symbols.name}, all", self.config.data.unit)
+            score = replace(score, model=self.config.model.name)
         if context is None:
             return score
         blocks = [block for piece in pieces for block in _blocks(piece, context)]

@@ -1,0 +1,116 @@
+"""How a run is shown: what was fitted to what, its score, and its losses while training."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chainrule._optional import require
+from chainrule.display import Cell, Shown, Table
+from chainrule.errors import ArgumentError
+from chainrule.runs.config import RunConfig
+from chainrule.runs.figures import loss_curve
+from chainrule.runs.progress import read_metrics
+from chainrule.runs.results import ClassScore, Score, units
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Fitted"]
+
+
+class Fitted(Shown):
+    """What of a run is shown; ``result`` is the score of the test part, None for a run that was loaded."""
+
+    path: Path
+    config: RunConfig
+    result: Score | ClassScore | None
+
+    @property
+    @abstractmethod
+    def parameters(self) -> int:
+        """How many numbers the model has learned."""
+
+    @property
+    @abstractmethod
+    def receptive_field(self) -> int | None:
+        """How many steps of the past the model sees; None for latent models and for images."""
+
+    def summary(self) -> str:
+        fitted = f"{self.config.model.name} of {self.config.data.name}"
+        return f"{fitted}: {units(self.parameters, 'parameter')}, in {self.path}"
+
+    def table(self) -> Table:
+        """What it is."""
+        data, seen = self.config.data, self.receptive_field
+        rows: list[tuple[Cell, ...]] = [
+            ("model", self.config.model.name),
+            ("data", f"{data.name} ({data.kind}), one {data.unit} at a time"),
+            ("parameters", f"{self.parameters:,}"),
+            ("sees", "all of the past" if seen is None else f"the last {units(seen, data.unit)}"),
+            ("folder", str(self.path)),
+        ]
+        if data.classes:
+            rows[3] = ("classes", ", ".join(data.classes))
+        return Table(f"{self.config.model.name} of {data.name}", ("", "run"), rows)
+
+    def tables(self) -> Sequence[Table]:
+        """What it is, and of a run that was just fitted its score."""
+        return (self.table(), *(() if self.result is None else self.result.tables()))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row, so that runs can stand below one another: pandas.concat([run.to_frame() for run in runs])."""
+        about = {name: [value] for name, value in self._about().items()}
+        if self.result is not None:
+            score = self.result.to_dict()
+            about |= {name: [score[name]] for name in ("count", "nats", "bits", "accuracy") if name in score}
+        frame: pd.DataFrame = require("pandas").DataFrame(about)
+        return frame
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, its whole config, and its score if it was just fitted."""
+        score = None if self.result is None else self.result.to_dict()
+        return self._about() | {"config": self.config.to_dict(), "score": score}
+
+    def draw_on(self, ax: "Axes", baselines: Mapping[str, float] | None = None) -> None:
+        """The losses while it was trained; each baseline's loss, by name, is a dashed line.
+
+        Raises:
+            ArgumentError: it was fitted in closed form, and has no such losses.
+        """
+        records = self._records()
+        trained = [record for record in records if record["loss"] is not None]
+        if not trained:
+            raise ArgumentError(f"{self.path} was fitted in closed form, without steps to draw. Draw its score().")
+        validated = [record for record in records if "validation" in record]
+        loss_curve(
+            ax,
+            [record["step"] for record in trained],
+            [record["loss"] for record in trained],
+            [record["step"] for record in validated],
+            [record["validation"] for record in validated],
+            f"nats per {self.config.data.unit}",
+            baselines,
+        )
+
+    @property
+    def figure_height(self) -> float:
+        return 4.5
+
+    @property
+    def drawable(self) -> bool:
+        """Whether there are losses: not of a fit in closed form."""
+        return any(record["loss"] is not None for record in self._records())
+
+    def _records(self) -> list[dict[str, Any]]:
+        return read_metrics(self.path)
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "model": self.config.model.name,
+            "data": self.config.data.name,
+            "parameters": self.parameters,
+            "receptive_field": self.receptive_field,
+            "path": str(self.path),
+        }
