@@ -1,1 +1,1 @@
-"""Tables, figures and pages: the figures' data; the page parsed: nothing runs, and nothing is fetched."""
+"""Every kind of result has all the faces; tables fit, figures hold the data, pages run nothing and fetch nothing."""

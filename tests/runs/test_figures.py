@@ -77,9 +77,8 @@ def test_rcparams_and_pyplots_figures_are_left_alone() -> None:
 
 def test_loss_curve_holds_both_curves_and_names_the_baselines() -> None:
     losses, held_out = [4.0, 3.0, 2.0], [3.5, 2.9, 3.1]
-    figure = drawn(
-        loss_curve, [1, 2, 3], losses, [1, 2, 3], held_out, unit="bits", baselines={"unigram": 3.3, "bigram": 2.5}
-    )
+    baselines = {"unigram": 3.3, "bigram": 2.5}
+    figure = drawn(loss_curve, [1, 2, 3], losses, [1, 2, 3], held_out, unit="bits", baselines=baselines)
     axes = figure.axes[0]
     train, valid, unigram, bigram = lines(axes)
     assert train.tolist() == losses

@@ -1,8 +1,10 @@
 """A figure that shows itself in a notebook. Imported when first drawn, for matplotlib may be absent."""
 
 import io
+import warnings
 from typing import Any
 
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -22,6 +24,12 @@ class Picture(Figure):
 
     def __init__(self, height: float) -> None:
         super().__init__((8.0, height), dpi=100, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+
+    def draw(self, renderer: RendererBase) -> None:
+        """As every Figure; a letter that no font here has is a box in it, of which matplotlib would warn each time."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+            super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         """What IPython asks for, with the size to show it at."""

@@ -1,0 +1,282 @@
+"""What every kind of result can do, made by real fits of data whose names are wide, long and full of markup."""
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.figure import Figure
+from rich.cells import cell_len
+from rich.console import Console
+from typer.testing import CliRunner
+
+import chainrule
+from chainrule import Run
+from chainrule.cli.app import app
+from chainrule.cli.console import show
+from chainrule.display import Shown, Table
+from chainrule.errors import ArgumentError
+from chainrule.runs import Comparison, Forecast
+from tests.runs.cases import ar1, daily, text
+
+COLUMNS = ("<b>가격</b>", "a name that goes on & on, " * 5 + "to its end")
+FOLDER = Path()  # of the runs, which a fixture makes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    global FOLDER
+    FOLDER = tmp_path_factory.mktemp("protocol")
+    yield
+    for cached in (series_run, text_run, digits_run, compared, look, made):
+        cached.cache_clear()
+
+
+def fit(source: Any, *args: Any, **options: Any) -> Run:
+    return chainrule.fit(source, *args, out=FOLDER / options.pop("name"), quiet=True, **options)
+
+
+@cache
+def series_run() -> Run:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(ar1(columns=2) * [1, 1e4], columns=list(COLUMNS), index=pandas.Index(daily(300)))
+    path = FOLDER / "<script>값.csv"
+    frame.to_csv(path, index_label="date")
+    return fit(path, "ar", window=2, name="series", reading=chainrule.Reading(columns=COLUMNS))
+
+
+@cache
+def text_run() -> Run:
+    (FOLDER / "<b>words.txt").write_text(text())
+    return fit(FOLDER / "<b>words.txt", hidden=4, window=8, steps=10, batch=4, name="text")
+
+
+@cache
+def digits_run() -> Run:
+    return fit("digits", hidden=4, steps=4, name="digits")
+
+
+@cache
+def compared() -> Comparison:
+    source = series_run().config.source
+    assert source is not None
+    reading = chainrule.Reading(columns=COLUMNS)
+    options: dict[str, Any] = {"hidden": 2, "window": 4, "steps": 2, "quiet": True}
+    return chainrule.compare(source, ["ar", "gru"], reading=reading, out=FOLDER / "compared", **options)
+
+
+def files() -> list[Path]:
+    if not (FOLDER / "<b>").exists():
+        chainrule.data.export("digits", FOLDER / "<b>")
+    return sorted((FOLDER / "<b>").rglob("*.png"))[:60]
+
+
+@cache
+def look() -> Any:
+    return text_run().look(steps=6)
+
+
+KINDS: dict[str, Callable[[], Shown]] = {
+    "score of a series": lambda: series_run().score(),
+    "score of text": lambda: text_run().score(context=16),
+    "score of classes": lambda: digits_run().score(),
+    "comparison": compared,
+    "backtest": lambda: series_run().backtest(horizon=3, paths=20),
+    "forecast": lambda: series_run().forecast(5, paths=50),
+    "long forecast": lambda: series_run().forecast(120, paths=20),
+    "classification": lambda: digits_run().classify(files()[:1])[0],
+    "classifications": lambda: digits_run().classify(files()[:5]),
+    "run of text": text_run,
+    "run of images": digits_run,
+    "run in closed form": series_run,
+    "run that was loaded": lambda: chainrule.load(text_run().path),
+    "look through time": look,
+    "reach": lambda: look().reach(),
+    "steps": lambda: look().steps(),
+    "term": lambda: look().term(4),
+    "truncation": lambda: look().truncation(),
+    "gates": lambda: look().gates(),
+    "look through a window": lambda: series_run().look(steps=20),
+    "convolution": lambda: chainrule.lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]),
+    "sum": lambda: chainrule.lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]).output(1),
+    "sizes": lambda: chainrule.lens.sizes((28, 28), (3, 3)),
+}
+
+
+@pytest.fixture(params=KINDS)
+def result(request: pytest.FixtureRequest) -> Shown:
+    return made(request.param)
+
+
+@cache
+def made(name: str) -> Shown:
+    return KINDS[name]()
+
+
+def kinds_of(base: type[Any]) -> Iterator[type[Any]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds_of(Shown) if kind.__module__.startswith("chainrule.")])
+def test_no_kind_prints_its_arrays(kind: type) -> None:
+    for name in ("__repr__", "__str__", "__rich__", "_repr_html_", "plot", "to_html"):
+        assert getattr(kind, name) is getattr(Shown, name), f"{kind.__name__}.{name}"
+
+
+def test_a_repr_is_one_short_line(result: Shown) -> None:
+    line = repr(result)
+    assert line.startswith(f"<{type(result).__name__} ")
+    assert line.endswith(">")
+    assert "\n" not in line
+    assert len(line) < 160
+
+
+def test_a_str_fits_a_terminal_and_is_cut_in_the_middle(result: Shown) -> None:
+    lines = str(result).splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert len(lines) < 120
+
+
+def printed(result: Shown | Table, width: int, terminal: bool = False) -> str:
+    console = Console(width=width, file=io.StringIO(), force_terminal=terminal, color_system=None)
+    console.print(result)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_what_show_writes_is_the_str(
+    result: Shown, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    show(result)
+    written = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    if "… " not in str(result):  # a pipe gets all rows
+        assert written == str(result).splitlines()
+    assert len(written) >= len(str(result).splitlines())
+
+
+@pytest.mark.parametrize("width", [40, 30])
+def test_in_a_narrow_terminal_lines_fit_and_no_number_is_broken(result: Shown, width: int) -> None:
+    assert max(map(cell_len, printed(result, width).splitlines())) <= width
+    for table in result.tables():
+        if any(isinstance(cell, str) and len(cell) > width for row in table.rows for cell in row):
+            continue  # words may fold
+        narrow = printed(Table("", table.columns, table.rows, formats=table.formats), width)
+        wide = str(Table("", table.columns, table.rows[:30], formats=table.formats)).splitlines()[2:]
+        fixed = [k for k, name in enumerate(table.columns) if name in table.formats]
+        if len(fixed) == len(table.columns) - 1:
+            for number in re.findall(r"(?<!\S)-?[\d,]+\.?\d*%?(?!\S)", "\n".join(wide)):
+                assert re.search(rf"(?<!\S){re.escape(number)}(?!\S)", narrow), number
+
+
+def test_frames_have_rows_and_numbers(result: Shown) -> None:
+    frame = result.to_frame()
+    assert len(frame)
+    assert len(frame.select_dtypes("number").columns)
+
+
+def test_dictionaries_are_strict_json(result: Shown) -> None:
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))
+
+
+def test_a_notebook_shows_tables_and_figures_and_reads_no_markup(result: Shown) -> None:
+    shown, _ = DisplayFormatter().format(result)  # type: ignore[no-untyped-call]
+    assert shown["text/plain"] == repr(result)
+    page = shown["text/html"]
+    assert page.count("<table>") == sum(len(part.tables()) for part in result.parts())
+    assert page.count("<img") == sum(part.drawable for part in result.parts())
+    for markup in ("<b>", "<script"):
+        assert markup not in page
+    if "가격" in str(result):
+        assert "&lt;b&gt;가격&lt;/b&gt;" in page
+
+
+def test_a_plot_shows_itself_in_a_notebook(result: Shown) -> None:
+    if not result.drawable:
+        with pytest.raises(ArgumentError, match=r"fitted in closed form, without steps to draw\. Draw its score"):
+            result.plot()
+        return
+    figure = result.plot()
+    shown, about = DisplayFormatter().format(figure)  # type: ignore[no-untyped-call]
+    assert shown["image/png"].startswith(b"\x89PNG")
+    assert about["image/png"]["width"] == 800
+    assert figure.axes[0].get_title("left")
+
+
+def test_a_plot_draws_on_the_axes_it_is_given(result: Shown) -> None:
+    if not result.drawable:
+        return
+    own = Figure().subplots()
+    options = {"column": result.columns[-1]} if isinstance(result, Forecast) else {}
+    assert result.plot(own, **options) is own
+    assert own.has_data()
+    assert own.get_title("left")
+
+
+def test_a_page_is_whole_and_runs_nothing(result: Shown, tmp_path: Path) -> None:
+    page = result.to_html(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == page
+    assert page.startswith("<!DOCTYPE html>")
+    assert "<table>" in page
+    for outside in ("<script", "<link", "http-equiv=refresh", "url(", '="http'):
+        assert outside not in page
+    assert "<b>" not in page
+
+
+def test_a_forecast_of_several_columns_needs_one_for_one_axes() -> None:
+    forecast = made("forecast")
+    assert isinstance(forecast, Forecast)
+    with pytest.raises(ArgumentError, match="one axes has room for one column, and there are 2"):
+        forecast.plot(Figure().subplots())
+    with pytest.raises(ArgumentError, match="column"):
+        forecast.plot(column="none")
+    assert len(forecast.plot().axes) == 2
+    assert len(forecast.plot(column=forecast.columns[0]).axes) == 1
+
+
+def test_a_forecast_as_a_frame_has_dates_and_every_digit() -> None:
+    forecast = made("forecast")
+    assert isinstance(forecast, Forecast)
+    frame = forecast.to_frame()
+    assert len(frame) == 5 * len(forecast.columns)
+    assert (
+        frame["date"].to_numpy()[:5].astype("datetime64[D]").tolist()
+        == daily(305)[300:].astype("datetime64[D]").tolist()
+    )
+    first = frame[frame["column"] == forecast.columns[0]]
+    np.testing.assert_array_equal(first[0.5], forecast.quantiles[1, :, 0])
+
+
+def test_the_commands_print_what_python_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run = chainrule.load(series_run().path)
+    for command, result in (
+        (["forecast", "--horizon", "5"], run.forecast(5)),
+        (["score"], run.score()),
+        (["backtest", "--horizon", "5"], run.backtest(horizon=5)),
+    ):
+        out = CliRunner().invoke(app, [command[0], str(run.path), *command[1:]]).stdout
+        assert [line.rstrip() for line in out.splitlines()] == str(result).splitlines()
+
+
+def test_a_pipe_gets_all_rows_and_a_terminal_is_told_of_those_left_out() -> None:
+    table = Table("t", ("k",), [(k,) for k in range(100)])
+    assert len(printed(table, 80).splitlines()) == 3 + 100
+    seen = printed(table, 80, terminal=True)
+    assert "… 60" in seen
+    assert "The rows left out here are written where the output goes to a file or a pipe." in seen
+
+
+def test_runs_stand_below_one_another_in_a_frame() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.concat([run.to_frame() for run in (text_run(), digits_run())], ignore_index=True)
+    assert frame["model"].tolist() == ["gru", "conv"]
+    assert frame["parameters"].tolist() == [text_run().parameters, digits_run().parameters]
