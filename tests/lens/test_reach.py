@@ -54,7 +54,7 @@ def test_a_spectral_radius_above_one_explodes() -> None:
     assert reach.kind == "exploding"
     assert f"from lag {lag} back the gradient is over 10 times its start, at lag 63 405.3 times" in reach.verdict
     assert reach.clip is not None
-    assert f"clip at {reach.clip(lag):.4g}" in reach.verdict
+    assert f"clip at {reach.clip(lag):,.0f}" in reach.verdict
     assert reach.clip(lag) < reach.clip(STEPS)
 
 

@@ -24,8 +24,8 @@ _ROWS, _ROWS_OF_A_PAGE = 40, 200
 class Table:
     """A title, columns, rows and remarks. ``str()`` writes it at 80 columns, with the middle of many rows left out.
 
-    Numbers have four digits, or as many as the width has room for, but two at least. In a narrow terminal words fold,
-    and columns follow one another below; a number is never broken.
+    Numbers have four digits; three or two where they then fit the width. In a narrow terminal words fold, and columns
+    follow one another below; a number is never broken.
 
     Attributes:
         title, notes: above and below it.
@@ -70,6 +70,8 @@ class Table:
             rows = self._cells(kept, digits)
             if fits(names, rows, width):
                 break
+        else:
+            rows = self._cells(kept)
         yield from lines_of(names, rows, left, [k in self.strong for k in kept], width)
         yield from map(Line, _paragraphs(self.notes, width))
 

@@ -33,7 +33,7 @@ def padded(text: str, width: int, left: bool) -> str:
 
 
 def clipped(text: str, width: int) -> str:
-    """The text, cut in the middle if it is wider than ``width``.
+    """The text, cut in the middle if it is wider than ``width``, which is at least 5.
 
     >>> clipped("a name that goes on and on", 11)
     'a nam…nd on'
