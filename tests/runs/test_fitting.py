@@ -60,7 +60,7 @@ def test_the_folder_holds_config_weights_metrics_score_and_figures(tmp_path: Pat
     assert isinstance(run.result, Score)
     assert json.loads((run.path / "score.json").read_text()) == run.result.to_dict()
     assert (run.path / "loss.png").read_bytes().startswith(b"\x89PNG")
-    assert repr(run) == f"SymbolRun({str(run.path)!r}: gru of words)"
+    assert repr(run).startswith(f"<SymbolRun gru of words: {run.parameters} parameters, in ")
 
 
 def test_a_fit_records_how_far_gradients_reach_where_there_is_a_state(tmp_path: Path) -> None:

@@ -47,13 +47,13 @@ def lines_of(
 
 
 def _widths(header: _Row, rows: Sequence[_Row], left: Sequence[bool], width: int) -> list[int]:
-    """Natural ones; where they do not fit, the widest that can fold gives way: words anywhere, headings at blanks."""
+    """Natural ones; where they do not fit, the widest that can fold gives way: words and headings, but no number."""
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     widths, least = [], []
     for name, cells, words in zip(header, columns, left, strict=True):
         body = max(map(width_of, cells), default=0)
-        narrowest = max(body, *map(width_of, name.split(" ")))
-        least.append(min(narrowest, _NARROWEST) if words else narrowest)
+        heading = min(max(map(width_of, name.split(" "))), _NARROWEST)
+        least.append(max(heading, min(body, _NARROWEST) if words else body))
         widths.append(max(min(max(body, width_of(name)), width), least[-1]))
     while _total(widths) > width:
         foldable = [k for k in range(len(widths)) if widths[k] > least[k]]
