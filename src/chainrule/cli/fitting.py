@@ -12,6 +12,7 @@ from chainrule.display import Table
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
 from chainrule.runs import compare, fit
+from chainrule.runs.results import units
 
 __all__ = ["compare_command", "data_command", "fit_command"]
 
@@ -120,7 +121,7 @@ def fit_command(
         return
     show(run.result)
     seen = run.receptive_field
-    sees = f", which sees the last {seen} steps" if seen else ""
+    sees = f", which sees the last {units(seen, 'step')}" if seen else ""
     figures = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
     say(f"{run.config.model.name} with {run.parameters:,} parameters{sees}. Run in {run.path}; figures: {figures}")
 
