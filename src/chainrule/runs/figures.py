@@ -154,7 +154,7 @@ def losses_along(axes: "Axes", losses: Mapping[str, NDArray[np.float64]], unit: 
     count = len(losses[model])
     blocks = min(count, _BLOCKS)
     middle = [float(at.mean()) for at in np.array_split(np.arange(1, count + 1), blocks)]
-    for name, values in reversed(losses.items()):  # the model's own line over the others
+    for name, values in reversed(list(losses.items())):  # the model's own line over the others
         colour, width = (BLUE, 2.0) if name == model else (GREY, 1.0)
         means = np.array([part.mean() for part in np.array_split(values, blocks)])
         means[~np.isfinite(means)] = np.nan
