@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,14 @@ def test_a_forecast_as_a_frame_has_dates_and_every_digit() -> None:
     )
     first = frame[frame["column"] == forecast.columns[0]]
     np.testing.assert_array_equal(first[0.5], forecast.quantiles[1, :, 0])
+
+
+def test_a_frame_keeps_the_time_zone() -> None:
+    forecast = made("forecast")
+    assert isinstance(forecast, Forecast)
+    frame = replace(forecast, timezone="Europe/Berlin").to_frame()
+    assert str(frame["date"].dt.tz) == "Europe/Berlin"
+    np.testing.assert_array_equal(frame["date"].dt.tz_convert(None).to_numpy()[:5], forecast.dates)
 
 
 def test_the_commands_print_what_python_prints(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,10 +93,12 @@ class Forecast(Shown):
         return (f"{'steps are numbered' if self.dates is None else 'dates follow'}: {self.calendar}",)
 
     def to_frame(self) -> "pd.DataFrame":
-        """A row for each column and step: its date or number, the column's name, and the quantiles by their levels."""
+        """A row a column and step: its date, in the time zone, or number; the column; the quantiles by level."""
         pandas = require("pandas")
-        steps = range(1, self.quantiles.shape[1] + 1)
-        when = steps if self.dates is None else local_times(self.dates, self.timezone)
+        when = range(1, self.quantiles.shape[1] + 1)
+        if self.dates is not None:
+            when = pandas.DatetimeIndex(self.dates)
+            when = when if self.timezone is None else when.tz_localize("UTC").tz_convert(self.timezone)
         frames = [
             pandas.DataFrame({self._unit: when, "column": column}).join(
                 pandas.DataFrame(self.quantiles[:, :, c].T, columns=list(self.levels))
