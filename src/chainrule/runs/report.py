@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from chainrule.lens.records import draw
 from chainrule.runs.figures import confusion, loss_curve
 from chainrule.runs.files import write_json
+from chainrule.runs.folder import SCORE
 from chainrule.runs.progress import read_metrics
 from chainrule.runs.results import ClassScore, Score
 from chainrule.runs.run import Run
@@ -17,7 +18,7 @@ __all__ = ["write_report"]
 
 def write_report(run: Run, score: Score | ClassScore) -> None:
     """Write score.json, loss.png, and reach.png, the forecast or the confusion matrix where there is one."""
-    write_json(run.path / "score.json", score.to_dict())
+    write_json(run.path / SCORE, score.to_dict())
     baselines = score.baseline_nats() if isinstance(score, Score) else {}
     if (figure := _loss(run, baselines)) is not None:
         figure.savefig(run.path / "loss.png")
