@@ -76,7 +76,7 @@ def later(steps: slice) -> Series:
             "has a gap: after 2020-02-21 it goes on at 2020-02-25",
         ),
         (later(slice(45, 60)), r"has steps between those of the run, at 2020-02-15T06:00:00, "),
-        (later(slice(49, 51)), r"steps at 2020-02-19 and 2020-02-19T06:00:00, closer than any two"),
+        (later(slice(49, 51)), r"steps at 2020-02-19T00:00:00, 2020-02-19T06:00:00, closer than any two"),
         (Series(VALUES[50:], ("a",), None, "new.csv"), r"noise.csv has dates and new.csv has none"),
     ],
 )

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,8 @@ def go_on(known: Series, new: Series) -> Continued:
     if (known.timezone is None) != (new.timezone is None):
         zoned, other = (known, new) if new.timezone is None else (new, known)
         raise DataError(
-            f"{zoned.name} has dates of a time zone, {zoned.timezone}, and {other.name} has dates of none. Give new data "
-            "with a time zone where the fitted data has one, and without where it has none."
+            f"{zoned.name} has dates of a time zone, {zoned.timezone}, and {other.name} has dates of none. Give new "
+            "data with a time zone where the fitted data has one, and without where it has none."
         )
     return _by_date(known, known.dates, new, new.dates)
 
@@ -124,11 +125,11 @@ def _by_count(known: Series, new: Series) -> Continued:
 
 
 def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Continued:
-    first, last = dates[0], dates[-1]
+    first, last, when = dates[0], dates[-1], partial(said, zone=known.timezone)
     if new_dates[-1] < last:
         raise DataError(
-            f"{new.name} ends {said(new_dates[-1:], known.timezone)}, before the data of the run do: {said(dates[-1:], known.timezone)}. Give data that go on "
-            "from there; they may begin earlier."
+            f"{new.name} ends {when(new_dates[-1:])}, before the data of the run do: {when(dates[-1:])}. Give data that go "
+            "on from there; they may begin earlier."
         )
     since = new_dates > last
     repeats = (new_dates >= first) & ~since
@@ -136,8 +137,8 @@ def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Cont
     strange = dates[place] != new_dates[repeats]
     if strange.any():
         raise DataError(
-            f"{new.name} has steps between those of the run, at {said(new_dates[repeats][strange], known.timezone)}. Give data of "
-            "the same dates."
+            f"{new.name} has steps between those of the run, at {when(new_dates[repeats][strange])}. Give data "
+            "of the same dates."
         )
     _check_spacing(new.name, dates, np.concatenate([dates[-1:], new_dates[since]]), known.timezone)
     values = known.values.copy()
@@ -145,9 +146,7 @@ def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Cont
     values[place] = new.values[repeats]
     revised = None
     if other.any():
-        revised = (
-            f"{int(other.sum())} of the steps that it repeats, at {said(new_dates[repeats][other], known.timezone)}"
-        )
+        revised = f"{int(other.sum())} of the steps that it repeats, at {when(new_dates[repeats][other])}"
     series = replace(
         known,
         values=np.concatenate([values, new.values[since]]),
