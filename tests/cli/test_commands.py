@@ -284,7 +284,7 @@ def test_fit_says_what_it_read_and_which_weights_forecast(command: Command, here
     assert "gru, weights refitted on all 400 steps" in command("forecast r --horizon 2").stderr
     result = command("fit noise.csv --hidden 4 --steps 8 --out n --no-refit")
     assert "refit" not in result.stderr
-    assert command("forecast n --horizon 2").stderr == ""
+    assert "refit" not in command("forecast n --horizon 2").stderr
 
 
 def test_patience_stops_a_fit_and_says_so(command: Command, here: Path) -> None:

@@ -256,9 +256,9 @@ def _fit(
         task.feed.check(model)
     solved = task.solve(model)  # may be refused, so before anything is written, or removed
     if group.leads:
+        make_folder(folder)
         if not quiet:
             sys.stderr.write(summary(data, config, task.parts, unasked))
-        make_folder(folder)
         if not resume:
             forget_results(folder)
         config.save(folder)
