@@ -128,8 +128,8 @@ def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Cont
     first, last, when = dates[0], dates[-1], partial(said, zone=known.timezone)
     if new_dates[-1] < last:
         raise DataError(
-            f"{new.name} ends {when(new_dates[-1:])}, before the data of the run do: {when(dates[-1:])}. Give data that "
-            "go on from there; they may begin earlier."
+            f"{new.name} ends {when(new_dates[-1:])}, before the data of the run do: {when(dates[-1:])}. Give data "
+            "that go on from there; they may begin earlier."
         )
     since = new_dates > last
     repeats = (new_dates >= first) & ~since
