@@ -19,7 +19,7 @@ from chainrule.cli.app import app
 from tests.cli.conftest import Command
 from tests.runs.cases import ar1, daily, text, write_csv
 
-COMMANDS = ("fit", "score", "sample", "forecast", "backtest", "compare", "classify", "look", "data")
+COMMANDS = ("fit", "score", "sample", "forecast", "update", "backtest", "compare", "classify", "look", "data")
 
 
 def help_of(name: str) -> str:
@@ -270,3 +270,80 @@ def test_look_conv_explains_a_shape(command: Command, here: Path) -> None:
         assert part in result.stdout
     assert "1x100 -> 1x100" in command("look conv --input 100 --kernel 9 --padding same --html c.html").stdout
     assert (here / "c.html").exists()
+
+
+def test_fit_says_what_it_read_and_which_weights_forecast(command: Command, here: Path) -> None:
+    write_csv(here / "noise.csv", ar1(400), daily(400))
+    said = command("fit noise.csv --hidden 4 --steps 8 --out r").stderr.splitlines()
+    assert said[0] == "noise.csv: 400 steps of a, 2020-01-01 to 2021-02-03, days (D), a season of 7 steps."
+    assert said[1].startswith("Split in time order: 320 steps train, 40 choose the checkpoint, 40 are scored. Then")
+    assert said[2].startswith("gru (the default), 4 wide, window 40 (a tenth of the steps), transform ")
+    assert any("come from weights refitted on all 400 steps; the score is of weights that have not" in x for x in said)
+    assert "gru, weights refitted on all 400 steps" in command("forecast r --horizon 2").stderr
+    result = command("fit noise.csv --hidden 4 --steps 8 --out n --no-refit")
+    assert "refit" not in result.stderr
+    assert "refit" not in command("forecast n --horizon 2").stderr
+
+
+def test_patience_stops_a_fit_and_says_so(command: Command, here: Path) -> None:
+    write_csv(here / "noise.csv", ar1(200, coefficient=0.0))
+    result = command("fit noise.csv --hidden 32 --window 8 --steps 400 --patience 2 --learning-rate 0.05 --out r")
+    assert re.search(r"^stopped at step \d+: no improvement since step \d+$", result.stderr, re.MULTILINE)
+    last = json.loads((here / "r" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert re.fullmatch(r"no improvement since step \d+", last["stopped"])
+    assert last["step"] < 400
+
+
+def test_forecasts_and_samples_go_on_from_new_data(command: Command, here: Path) -> None:
+    write_csv(here / "noise.csv", ar1(300)[:280], daily(280))
+    command("fit noise.csv --model ar --window 3 --out r --quiet")
+    write_csv(here / "new.csv", ar1(300)[270:], daily(300)[270:])
+    assert "2020-10-27" in command("forecast r new.csv --horizon 1").stdout
+    assert "2020-10-07" in command("forecast r --horizon 1").stdout
+    after = command("sample r --from new.csv --length 3 --seed 2").stdout
+    result = command("update r new.csv")
+    assert (
+        result.stderr.strip()
+        == "r goes on after step 300 (2020-10-26), the last of 20 since the fit; its weights are as they were."
+    )
+    assert "2020-10-27" in command("forecast r --horizon 1").stdout
+    assert command("sample r --length 3 --seed 2").stdout == after
+    write_csv(here / "gap.csv", ar1(5), daily(400)[-5:])
+    for line in ("forecast r gap.csv", "update r gap.csv", "sample r --from gap.csv"):
+        result = command(line)
+        assert result.exit_code == 2
+        assert "has a gap: after 2020-10-26" in result.stderr
+
+
+def test_a_text_goes_on_from_a_file_without_repeating_it(command: Command, runs: Path, here: Path) -> None:
+    (here / "p.txt").write_text("the cat")
+    whole = command(f"sample {runs}/text --prompt FILE:p.txt --length 20 --seed 3").stdout
+    assert command(f"sample {runs}/text --from p.txt --length 20 --seed 3").stdout == whole.removeprefix("the cat")
+    assert command(f"update {runs}/text p.txt").exit_code == 2
+    both = command(f"sample {runs}/text --from p.txt --prompt the")
+    assert (both.exit_code, "a prompt or data to go on from, not both" in both.stderr) == (2, True)
+
+
+def test_overwrite_replaces_a_run_and_nothing_else(command: Command, here: Path) -> None:
+    write_csv(here / "noise.csv", ar1(100))
+    fit = "fit noise.csv --model ar --window 2 --out r --quiet"
+    assert command(fit).exit_code == 0
+    refused = command(fit)
+    assert (refused.exit_code, "replace it with --overwrite" in refused.stderr) == (2, True)
+    assert command(f"{fit} --overwrite").exit_code == 0
+    (here / "mine").mkdir()
+    (here / "mine" / "a.txt").write_text("a")
+    assert command("fit noise.csv --model ar --window 2 --out mine --overwrite").exit_code == 2
+    assert (here / "mine" / "a.txt").exists()
+
+
+def test_a_run_whose_fit_did_not_end_says_so(command: Command, here: Path) -> None:
+    write_csv(here / "noise.csv", ar1(100))
+    command("fit noise.csv --model ar --window 2 --out r --quiet")
+    (here / "r" / "score.json").unlink()
+    for line in ("score r", "forecast r --horizon 2", "sample r --length 2"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            result = command(line)
+        assert result.exit_code == 0
+        assert "warning: the fit of r did not end: its weights are the best so far, and not scored." in result.stderr

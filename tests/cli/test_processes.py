@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import chainrule
+from chainrule.errors import RunFormatError
 from chainrule.runs.progress import read_metrics
 from chainrule.training import load_tensors
 from tests.runs.cases import text
@@ -60,14 +61,15 @@ def test_ctrl_c_saves_exits_130_and_resume_goes_on_and_ends(tmp_path: Path) -> N
     assert out == ""
     assert "Traceback" not in err
     assert "fit goes on with --resume" in err
-    run = chainrule.load(tmp_path / "run")
-    assert isinstance(run.sample(3), str)
-    reached = load_tensors(run.path / "last.safetensors")[1]["step"]
+    folder = tmp_path / "run"
+    with pytest.raises(RunFormatError, match="did not end, and its weights have not learned anything"):
+        chainrule.load(folder)  # long before its first validation
+    reached = load_tensors(folder / "last.safetensors")[1]["step"]
     with command(tmp_path, *fit(tmp_path, reached + 5, "--resume")) as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "last tenth (test): 60 characters" in out
-    steps = [record["step"] for record in read_metrics(run.path)]
+    steps = [record["step"] for record in read_metrics(folder)]
     assert steps == sorted(set(steps))
     assert steps[-1] == reached + 5
 
@@ -83,7 +85,8 @@ def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, t
         wait_for(tmp_path / "run" / "metrics.jsonl", process)
         time.sleep(wait)
         process.kill()
-    run = chainrule.load(tmp_path / "run")
+    with pytest.warns(UserWarning, match="did not end: its weights are the best so far"):
+        run = chainrule.load(tmp_path / "run")
     assert isinstance(run.sample(3), str)
     assert json.loads((run.path / "config.json").read_text())["format"] == 1
     reached = load_tensors(run.path / "last.safetensors")[1]["step"]

@@ -17,9 +17,11 @@ from tests.runs.cases import ar1, series
 
 
 def test_quantiles_are_those_of_the_models_paths_and_in_order(series_run: Run) -> None:
-    assert isinstance(series_run.model, SeriesModel)
+    assert series_run.refit is not None
+    model = series_run.refit.model
+    assert isinstance(model, SeriesModel)
     forecast = series_run.forecast(6, paths=50, quantiles=(0.9, 0.1, 0.5, 0.1), seed=4)
-    paths = series_run.model.forecast(torch.from_numpy(ar1()), 6, 50, seed=4).numpy()
+    paths = model.forecast(torch.from_numpy(ar1()), 6, 50, seed=4).numpy()
     assert forecast.levels == (0.1, 0.5, 0.9)
     np.testing.assert_array_equal(forecast.paths, paths)
     np.testing.assert_array_equal(forecast.quantiles, np.quantile(paths, (0.1, 0.5, 0.9), axis=0))

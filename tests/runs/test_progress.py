@@ -10,19 +10,34 @@ import pytest
 import torch
 
 from chainrule.lens import Recorder
-from chainrule.runs.progress import keep_until, read_metrics, reporting
+from chainrule.runs.progress import METRICS, keep_until, read_metrics, reporting
 from chainrule.training import Progress
 
 
-def spent(step: int, of: int = 100, loss: float = 2.0, **more: float) -> Progress:
-    return Progress(step=step, seconds=step / 10, spent=step / of, seen=step * 8, loss=loss, per_second=80.0, **more)  # type: ignore[arg-type]
+def spent(step: int, of: int = 100, loss: float = 2.0, since: Progress | None = None, **more: float) -> Progress:
+    """The progress at a step, with what a loop carries on from the step before: ``since``."""
+    before = since or Progress()
+    return Progress(
+        step=step,
+        seconds=step / 10,
+        spent=step / of,
+        seen=step * 8,
+        loss=loss,
+        per_second=80.0,
+        recorded=before.recorded,
+        unrecorded=(before.unrecorded[0] + loss, before.unrecorded[1] + 1),
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def test_records_are_one_json_object_a_line_with_mean_losses(tmp_path: Path) -> None:
-    with reporting(tmp_path, "gru of x", "character", quiet=True) as report:
+    with reporting(tmp_path / METRICS, "gru of x", "character", quiet=True) as report:
+        progress = Progress()
         for step in range(1, 1001):
             validated = {"validation": 1.5, "validated_step": step} if step % 50 == 0 else {}
-            report(spent(step, of=1000, loss=float(step), **validated))
+            progress = spent(step, of=1000, loss=float(step), since=progress, **validated)
+            report(progress)
+            report(progress)  # as a resumed run does, which records nothing twice
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     records = [json.loads(line, parse_constant=pytest.fail) for line in lines]
     assert records == read_metrics(tmp_path)
@@ -34,14 +49,14 @@ def test_records_are_one_json_object_a_line_with_mean_losses(tmp_path: Path) -> 
 
 
 def test_a_line_that_a_kill_cut_short_is_left_out_and_later_ones_are_dropped_on_resuming(tmp_path: Path) -> None:
-    with reporting(tmp_path, "gru of x", "character", quiet=True) as report:
+    with reporting(tmp_path / METRICS, "gru of x", "character", quiet=True) as report:
         for step in range(1, 11):
             report(spent(step, of=10))
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 11, "lo')
     assert len(read_metrics(tmp_path)) == 10
     keep_until(tmp_path, 7)
-    with reporting(tmp_path, "gru of x", "character", quiet=True) as report:
+    with reporting(tmp_path / METRICS, "gru of x", "character", quiet=True) as report:
         report(spent(8, of=10))
     assert [record["step"] for record in read_metrics(tmp_path)] == [1, 2, 3, 4, 5, 6, 7, 8]
 
@@ -49,7 +64,7 @@ def test_a_line_that_a_kill_cut_short_is_left_out_and_later_ones_are_dropped_on_
 def test_plain_lines_on_standard_error_when_it_is_no_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with reporting(tmp_path, "gru of [b]x", "character", quiet=False) as report:
+    with reporting(tmp_path / METRICS, "gru of [b]x", "character", quiet=False) as report:
         for step in range(1, 101):
             report(spent(step, validation=1.25))
     out, err = capsys.readouterr()
@@ -67,7 +82,7 @@ def test_looks_at_the_gradients_are_recorded_once_shown_and_summed_up(
     torch.manual_seed(0)
     layer = torch.nn.GRU(2, 4, batch_first=True)
     reach = Recorder(layer, every=2, window=20)
-    with reporting(tmp_path, "gru of x", "character", quiet=False, reach=reach) as report:
+    with reporting(tmp_path / METRICS, "gru of x", "character", quiet=False, reach=reach) as report:
         for step in range(1, 5):
             layer(torch.randn(3, 20, 2))[0].sum().backward()
             report(spent(step, of=4))
@@ -88,7 +103,7 @@ def test_the_last_look_is_at_the_end(tmp_path: Path) -> None:
     torch.manual_seed(0)
     layer = torch.nn.GRU(2, 4, batch_first=True)
     reach = Recorder(layer, share=0.01)
-    with reporting(tmp_path, "gru of x", "character", quiet=True, reach=reach) as report:
+    with reporting(tmp_path / METRICS, "gru of x", "character", quiet=True, reach=reach) as report:
         for step in range(1, 41):
             layer(torch.randn(3, 20, 2))[0].sum().backward()
             report(spent(step, of=40))
@@ -101,7 +116,7 @@ def test_what_overflows_is_recorded_as_null(tmp_path: Path) -> None:
         layer.get_parameter("weight_hh_l0").fill_(1e20)
         layer.get_parameter("weight_ih_l0").fill_(1e-38)
     reach = Recorder(layer, every=1)
-    with reporting(tmp_path, "rnn of x", "character", quiet=True, reach=reach) as report:
+    with reporting(tmp_path / METRICS, "rnn of x", "character", quiet=True, reach=reach) as report:
         layer(torch.ones(1, 4, 1))[0].sum().backward()
         report(spent(1))
     record = json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)
@@ -110,7 +125,7 @@ def test_what_overflows_is_recorded_as_null(tmp_path: Path) -> None:
 
 
 def test_quiet_records_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with reporting(tmp_path, "gru of x", "character", quiet=True) as report:
+    with reporting(tmp_path / METRICS, "gru of x", "character", quiet=True) as report:
         report(spent(100))
     assert capsys.readouterr() == ("", "")
     assert len(read_metrics(tmp_path)) == 1
@@ -130,7 +145,7 @@ def test_on_a_terminal_the_title_gives_way_to_the_bar_and_the_numbers(
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("TERM", "xterm-256color")
-    with reporting(tmp_path, title, "character", quiet=False) as report:
+    with reporting(tmp_path / METRICS, title, "character", quiet=False) as report:
         report(spent(100, validation=1.25))
     last = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()).strip())[-1]
     if columns == 80:

@@ -207,8 +207,9 @@ def test_the_shortest_series_run_through(steps: int, transform: str, tmp_path: P
 
 
 def test_samples_continue_the_series_or_the_prompt(series_run: Run) -> None:
-    assert isinstance(series_run.model, SeriesModel)
-    own = series_run.model.sample(4, torch.from_numpy(ar1()), seed=2).numpy()
+    assert series_run.refit is not None
+    assert isinstance(series_run.refit.model, SeriesModel)
+    own = series_run.refit.model.sample(4, torch.from_numpy(ar1()), seed=2).numpy()
     np.testing.assert_array_equal(series_run.sample(4, seed=2), own)
     np.testing.assert_array_equal(series_run.sample(4, prompt=ar1(), seed=2), own)
     assert not np.array_equal(series_run.sample(4, prompt=[[60.0], [61.0]], seed=2), own)

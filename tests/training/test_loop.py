@@ -229,3 +229,55 @@ def test_the_average_is_validated_and_kept_and_the_weights_go_on(tmp_path: Path)
     own, others = (load_tensors(tmp_path / name / LAST)[0] for name in ("average", "plain"))
     assert all(torch.equal(own[name], tensor) for name, tensor in others.items() if name.startswith("model."))
     assert all(torch.equal(tensor, job.seen[-1][name]) for name, tensor in weights_of(job.model).items())
+
+
+@pytest.mark.parametrize(("patience", "last"), [(1, 2), (2, 5), (3, 6), (4, 9), (0, 9)])
+def test_patience_is_for_validations_on_end_that_are_no_better(patience: int, last: int, tmp_path: Path) -> None:
+    job = Scripted(steps=9, options={"patience": patience})
+    job.losses = (4.0, 3.0, 3.5, 2.0, 2.5, 2.5, 2.5, 1.0, 2.0, 2.0)
+    stops: list[bool] = []
+    job.report = lambda progress: stops.append(progress.stopped)
+    if patience == 3:
+        job.losses = (*job.losses[:7], 9.0, 9.0, 9.0)
+    progress = job.train(tmp_path)
+    assert progress.step == last
+    assert stops == [False] * (last - 1) + [last < 9]
+    best = min(job.losses[: last + 1])
+    assert (progress.best, progress.best_step) == (best, job.losses.index(best))
+    resumed = Scripted(steps=9, options={"patience": patience})
+    assert resumed.train(tmp_path, resume=True).step == last, "what has stopped stays so"
+
+
+@pytest.mark.parametrize("stopped_at", [1, 3, 5])
+def test_patience_that_was_lost_before_an_interruption_counts(stopped_at: int, tmp_path: Path) -> None:
+    losses = (4.0, 3.0, 3.5, 2.0, 2.5, 2.5, 2.5, 2.5)
+
+    def raises(progress: Progress) -> None:
+        if progress.step == stopped_at:
+            raise KeyboardInterrupt
+
+    job = Scripted(steps=40, options={"patience": 3})
+    job.losses, job.report = losses, raises
+    with pytest.raises(KeyboardInterrupt):
+        job.train(tmp_path)
+    again = Scripted(steps=40, options={"patience": 3})
+    again.losses = losses[len(job.seen) :]
+    assert again.train(tmp_path, resume=True).step == 12, "validations are every other step"
+
+
+def test_without_a_validation_the_last_weights_stay(tmp_path: Path) -> None:
+    """And half of the schedule is the first half of the whole."""
+    whole, part = Job(steps=16), Job(steps=8)
+    halfway: dict[str, Tensor] = {}
+
+    def note(progress: Progress) -> None:
+        if progress.step == 8:
+            halfway.update({name: tensor.clone() for name, tensor in weights_of(whole.model).items()})
+
+    for job in (whole, part):
+        job.without_dropout()
+    train(whole.model, whole.feed, None, TrainingConfig(steps=16), tmp_path, note, last="other.safetensors")
+    assert {path.name for path in tmp_path.iterdir()} == {"other.safetensors"}
+    train(part.model, part.feed, None, TrainingConfig(steps=8), tmp_path, quiet, schedule=0.5)
+    assert {path.name for path in tmp_path.iterdir()} == {"other.safetensors", LAST}
+    assert all(torch.equal(tensor, halfway[name]) for name, tensor in weights_of(part.model).items())

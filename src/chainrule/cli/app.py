@@ -18,6 +18,7 @@ from chainrule.cli.using import (
     forecast_command,
     sample_command,
     score_command,
+    update_command,
 )
 from chainrule.errors import ChainruleError
 
@@ -94,6 +95,13 @@ _add("fit", fit_command, _TEXT, _SERIES)
 _add("score", score_command, _SERIES, "chainrule score runs/sunspots")
 _add("sample", sample_command, _TEXT, 'chainrule sample runs/english --prompt "The for statement"')
 _add("forecast", forecast_command, _SERIES, "chainrule forecast runs/sunspots --horizon 12 --plot fan.png")
+_add(
+    "update",
+    update_command,
+    "chainrule fit sunspots --model ar --out runs/updated",
+    "chainrule data sunspots --out sunspots.csv",
+    "chainrule update runs/updated sunspots.csv",
+)
 _add("backtest", backtest_command, _SERIES, "chainrule backtest runs/sunspots --horizon 5")
 _add("compare", compare_command, "chainrule compare sunspots --models ar,gru --steps 200")
 _add(

@@ -60,9 +60,12 @@ def fit_command(
     shuffle: o.Shuffle = False,
     state_dropout: o.StateDropout = 0.0,
     learned_start: o.LearnedStart = False,
+    patience: o.Patience = None,
+    refit: o.Refit = None,
     seed: o.Seed = 0,
     out: Annotated[Path | None, Option(help="The run's folder; runs/DATA-MODEL.", show_default=False)] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
     kind: o.Kind = None,
     encoding: o.Encoding = "utf-8",
@@ -111,10 +114,13 @@ def fit_command(
         shuffle=shuffle,
         state_dropout=state_dropout,
         learned_start=learned_start,
+        patience=patience,
+        refit=refit,
         seed=seed,
         reading=reading,
         out=out,
         resume=resume,
+        overwrite=overwrite,
         quiet=quiet,
     )
     if run.result is None:  # of several processes, one scores and tells
@@ -123,6 +129,8 @@ def fit_command(
     seen = run.receptive_field
     sees = f", which sees the last {units(seen, 'step')}" if seen else ""
     figures = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
+    if run.refit is not None:
+        say(f"forecasts and the like come from {run.refit}; the score is of weights that have not seen what is scored")
     say(f"{run.config.model.name} with {run.parameters:,} parameters{sees}. Run in {run.path}; figures: {figures}")
 
 
@@ -138,6 +146,7 @@ def compare_command(
     learning_rate: o.Rate = None,
     seed: o.Seed = 0,
     out: Annotated[Path | None, Option(help="A folder for the runs; runs/compare-DATA.", show_default=False)] = None,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace the comparison in --out.")] = False,
     quiet: o.Quiet = False,
     kind: o.Kind = None,
     encoding: o.Encoding = "utf-8",
@@ -169,6 +178,7 @@ def compare_command(
         seed=seed,
         reading=reading,
         out=out,
+        overwrite=overwrite,
         quiet=quiet,
     )
     show(comparison)

@@ -23,6 +23,7 @@ Source = Annotated[
 NewSource = Annotated[
     str | None, Argument(metavar="DATA", help="New data, read as the run's own was.", show_default=False)
 ]
+NewData = Annotated[str, Argument(metavar="DATA", help="New data, read as the run's own was.", show_default=False)]
 RunFolder = Annotated[Path, Argument(metavar="RUN", help="The folder that fit made.", show_default=False)]
 
 Hidden = Annotated[
@@ -124,6 +125,24 @@ StateDropout = Annotated[float, Option(help="Of text and sound: rate of forgetti
 LearnedStart = Annotated[
     bool, Option("--learned-start", help="rnn, gru, lstm: learn the first state.", rich_help_panel=_TIME)
 ]
+Patience = Annotated[
+    int | None,
+    Option(
+        help="Of 20 validations, those without a better one before it stops; 8 for series, if long; 0: never.",
+        rich_help_panel=_TRAINING,
+        show_default=False,
+    ),
+]
+Refit = Annotated[
+    bool | None,
+    Option(
+        "--refit/--no-refit",
+        help="After scoring, fit again to all of the data; on for series.",
+        rich_help_panel=_TRAINING,
+        show_default=False,
+    ),
+]
+Overwrite = Annotated[bool, Option("--overwrite", help="Replace the run in --out.")]
 Seed = Annotated[int, Option(callback=_check_seed, help="Of everything random.")]
 Quiet = Annotated[bool, Option("--quiet", help="Show no progress.")]
 

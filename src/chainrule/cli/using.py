@@ -16,8 +16,16 @@ from chainrule.cli.console import check_out, emit, say, show
 from chainrule.data import Series, Symbols, write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
+from chainrule.runs.series import SeriesRun
 
-__all__ = ["backtest_command", "classify_command", "forecast_command", "sample_command", "score_command"]
+__all__ = [
+    "backtest_command",
+    "classify_command",
+    "forecast_command",
+    "sample_command",
+    "score_command",
+    "update_command",
+]
 
 
 def score_command(
@@ -44,6 +52,9 @@ def sample_command(
     prompt: Annotated[
         str | None, Option(help="Text to continue, or FILE:path to continue a file.", show_default=False)
     ] = None,
+    after: Annotated[
+        str | None, Option("--from", help="DATA to read first; only what follows is shown.", show_default=False)
+    ] = None,
     length: Annotated[int, Option(help="Symbols or steps to draw.")] = 500,
     temperature: Annotated[float, Option(help="Below 1 sharper, above 1 flatter.")] = 1.0,
     top_k: Annotated[int | None, Option(help="Only the k likeliest symbols.", show_default=False)] = None,
@@ -60,7 +71,7 @@ def sample_command(
     if kind == "sound" and out is None:
         raise ArgumentError("a sample of sound needs --out x.wav: it cannot be printed.")
     given = _prompt(opened, kind, prompt)
-    drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed)
+    drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed, data=after)
     if kind == "series":
         emit(_csv(opened.config.data.columns, drawn), out)
     elif kind == "sound":
@@ -75,6 +86,7 @@ def sample_command(
 
 def forecast_command(
     run: o.RunFolder,
+    data: o.NewSource = None,
     horizon: Annotated[int, Option(help="Steps ahead.")] = 30,
     paths: Annotated[int, Option(help="Sampled futures.")] = 1000,
     quantiles: Annotated[str, Option(help="Levels with commas between them.")] = ".1,.5,.9",
@@ -82,14 +94,20 @@ def forecast_command(
     plot: Annotated[Path | None, Option(help="Draw the fan to this .png.", show_default=False)] = None,
     out: Annotated[Path | None, Option(help="Write every digit to this .csv.", show_default=False)] = None,
 ) -> None:
-    """Forecast the steps after the end of the data, as quantiles of sampled futures."""
+    """Forecast the steps after the end of the data, as quantiles of sampled futures.
+
+    The end is that of the fitted file as it is now, or of new DATA that goes on from the run's own and may repeat it.
+    """
     check_out("--plot", plot, ".png")
     check_out("--out", out, ".csv")
     try:
         levels = [float(level) for level in quantiles.split(",")]
     except ValueError:
         raise ArgumentError(f"--quantiles is {quantiles!r}; expected numbers like .1,.5,.9") from None
-    forecast = load(run).forecast(horizon, paths=paths, quantiles=levels, seed=seed)
+    opened = load(run)
+    forecast = opened.forecast(horizon, paths=paths, quantiles=levels, seed=seed, data=data)
+    if opened.refit is not None:
+        say(f"{opened.config.model.name}, {opened.refit}")
     if out is None:
         show(forecast)
     else:
@@ -99,6 +117,16 @@ def forecast_command(
     if plot is not None:
         forecast.plot().savefig(plot)
         say(f"drawn to {plot}")
+
+
+def update_command(run: o.RunFolder, data: o.NewData) -> None:
+    """Keep what came since the fit with a run of a series: forecasts and samples then go on from its end.
+
+    DATA goes on from the run's own data and may repeat it. Weights and scores stay as they are.
+    """
+    opened = load(run).update(data)
+    assert isinstance(opened, SeriesRun)
+    say(f"{run} goes on {opened.since}; its weights are as they were.")
 
 
 def backtest_command(

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from chainrule._optional import require
 from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.display import Cell, Shown, Table
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, RunExistsError
 from chainrule.models import MODELS
+from chainrule.runs.defaults import solved_exactly
 from chainrule.runs.figures import bars_height, comparison
 from chainrule.runs.files import write_json
-from chainrule.runs.fitting import fit, solved_exactly
-from chainrule.runs.folder import refuse_existing
+from chainrule.runs.fitting import fit
+from chainrule.runs.folder import is_run, refuse_existing
 from chainrule.runs.memory import peak_memory
 from chainrule.runs.metrics import nats_to_bits
 from chainrule.runs.results import ERROR_FORMATS, Errors, Score, units
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "ComparisonRow", "compare"]
 
 _AS_FOUND = Reading()
+_TABLE = "comparison.json"
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def compare(
     seed: int = 0,
     reading: Reading = _AS_FOUND,
     out: str | Path | None = None,
+    overwrite: bool = False,
     quiet: bool = False,
 ) -> Comparison:
     """Fit each model to the same training part and score all on the same test part.
@@ -148,6 +151,7 @@ def compare(
         models: names, of ``chainrule.models.MODELS``.
         minutes: the budget of each model, 1 unless ``steps`` are given.
         out: a folder for the runs, one inside it for each model; None takes runs/compare-SOURCE.
+        overwrite: replace the comparison in ``out``: its table and figure, and the runs of these models.
 
     The other arguments are those of ``fit``.
     """
@@ -158,7 +162,7 @@ def compare(
     if isinstance(data, Labelled):
         raise ArgumentError("compare is for sequences; fit and score classifiers one by one.")
     folder = Path(out) if out is not None else Path("runs") / f"compare-{Path(data.name).stem}"
-    refuse_existing(folder)
+    _refuse_existing(folder, models, overwrite=overwrite)
     budget = 1.0 if minutes is None and steps is None else minutes
     if any(not solved_exactly(data, name, head) for name in models):
         _warm_up()
@@ -179,8 +183,10 @@ def compare(
                 batch=batch,
                 learning_rate=learning_rate,
                 seed=seed,
+                refit=False,
                 reading=reading,
                 out=folder / name,
+                overwrite=overwrite,
                 quiet=quiet,
             )
         assert isinstance(run.result, Score)
@@ -191,9 +197,27 @@ def compare(
         rows.append(ComparisonRow(name, score.nats, gained, gained_95, errors, run.parameters, seconds, peak.bytes))
     assert score is not None
     result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, models)), *rows))
-    write_json(folder / "comparison.json", result.to_dict())
+    write_json(folder / _TABLE, result.to_dict())
     result.plot().savefig(folder / "comparison.png")
     return result
+
+
+def _refuse_existing(folder: Path, models: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse a folder that is there already, but for a comparison to overwrite.
+
+    Raises:
+        RunExistsError: it is none, or a run in it could not be replaced.
+    """
+    runs = [folder / name for name in MODELS if is_run(folder / name)]
+    if not (runs or (folder / _TABLE).is_file()):
+        refuse_existing(folder)
+    elif not overwrite:
+        raise RunExistsError(
+            f"{folder} exists, and a comparison overwrites nothing. Choose another folder with --out, or replace it "
+            "with --overwrite."
+        )
+    for name in models:
+        refuse_existing(folder / name, overwrite=overwrite)
 
 
 def _warm_up() -> None:

@@ -20,13 +20,17 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that ``fit`` was asked for, and what it found in the data; ``source`` is None for data in memory."""
+    """Everything that ``fit`` was asked for, and what it found in the data; ``source`` is None for data in memory.
+
+    ``refit`` tells whether the weights are to be fitted again to all of the data.
+    """
 
     source: str | None
     reading: Reading
     model: ModelConfig
     training: TrainingConfig
     data: DataConfig
+    refit: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -36,6 +40,7 @@ class RunConfig:
             "model": asdict(self.model),
             "training": asdict(self.training),
             "data": self.data.to_dict(),
+            "refit": self.refit,
         }
 
     def save(self, folder: Path) -> None:
@@ -68,6 +73,7 @@ class RunConfig:
                 ModelConfig(**values["model"]),
                 TrainingConfig(**values["training"]),
                 DataConfig.from_dict(values["data"]),
+                values["refit"],
             )
         except ArgumentError as error:
             raise RunFormatError(

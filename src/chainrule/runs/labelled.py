@@ -40,9 +40,15 @@ class LabelledTask(Task):
             )
         self.data, self._name = data, config.model.name
         train, valid, test = split_labelled(data, training.seed)
+        self.parts = len(train), len(valid), len(test)
         self._train, self._valid, self._test = (torch.from_numpy(part) for part in (train, valid, test))
         self._examples = _Examples(data)
+        self.config, self._group = config, group
         self.feed = LabelledFeed(len(train), training.batch, self._train_batch, training.seed, group)
+
+    def feed_everything(self) -> LabelledFeed:
+        training = self.config.training
+        return LabelledFeed(sum(self.parts), training.batch, self._examples.batch, training.seed, self._group)
 
     @staticmethod
     def describe(data: Labelled) -> DataConfig:
@@ -78,7 +84,7 @@ class ClassifierRun(Run):
         return _score(self.model, labelled, _Examples(labelled), every, f"{labelled.name}, all", self.config.model.name)
 
     def classify(self, files: Sequence[str | Path]) -> Classifications:
-        return classify_files(self.model, self.config.data, files)
+        return classify_files(self._newest, self.config.data, files)
 
 
 def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str, name: str) -> ClassScore:

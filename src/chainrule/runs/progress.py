@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +13,7 @@ from chainrule._optional import require
 from chainrule.lens import Record, Recorder
 from chainrule.training import Progress, Report, write_atomically
 
-__all__ = ["keep_until", "read_metrics", "reporting"]
+__all__ = ["METRICS", "keep_until", "read_metrics", "reporting"]
 
 METRICS = "metrics.jsonl"
 _Show = Callable[[Progress, str], None]  # and how far gradients reach, in words
@@ -22,30 +23,30 @@ _WIDTH = 10  # of a bar, in columns
 
 
 class _Recorder:
-    """Writes metrics every 200th of the budget and at each validation; training losses are means since the last."""
+    """Writes metrics every 200th of the budget and at each validation; training losses are means since the last.
 
-    def __init__(self, path: Path, spent: float, reach: Recorder | None) -> None:
+    A record is on the disk before the checkpoint that goes on from it is, as the loop reports before it saves.
+    """
+
+    def __init__(self, path: Path, reach: Recorder | None) -> None:
         self._file = path.open("a", encoding="utf-8")
         self._reach, self._looks, self._written = reach, 0, 0
         self.looked_at = 0  # the step of the last look
-        self._losses: list[float] = []
-        self._spent = spent
 
     def __call__(self, progress: Progress) -> None:
         if self._reach is not None and len(self._reach.records) > self._looks:
             self._looks, self.looked_at = len(self._reach.records), progress.step
         if self._reach is not None:
             self._reach.progress(progress.spent)
-        if progress.loss is not None:
-            self._losses.append(progress.loss)
-        validated = progress.validated_step == progress.step
-        if not validated and progress.spent - self._spent < 1 / _RECORDS:
+        since, validated = progress.spent - progress.recorded, progress.validated_step == progress.step
+        if since <= 0 or (since < 1 / _RECORDS and not validated):
             return
+        losses, steps = progress.unrecorded
         line: dict[str, Any] = {
             "step": progress.step,
             "seconds": round(progress.seconds, 3),
             "seen": progress.seen,
-            "loss": sum(self._losses) / len(self._losses) if self._losses else None,
+            "loss": losses / steps if steps else None,
             "gradient_norm": progress.gradient_norm,
             "per_second": round(progress.per_second),
         }
@@ -54,40 +55,44 @@ class _Recorder:
         if validated:
             line["validation"] = progress.validation
             line["beside"] = progress.beside
+        if progress.stopped:
+            line["stopped"] = f"no improvement since step {progress.best_step}"
         if self._reach is not None and self._looks > self._written:
             self._written = self._looks
             line["reach"] = _looked(self._reach.records[-1])
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
-        self._losses.clear()
-        self._spent = progress.spent
+        os.fsync(self._file.fileno())
+        progress.recorded, progress.unrecorded = progress.spent, (0.0, 0)
 
     def close(self) -> None:
         self._file.close()
 
 
 @contextmanager
-def reporting(
-    folder: Path, title: str, unit: str, *, quiet: bool, spent: float = -1.0, reach: Recorder | None = None
-) -> Iterator[Report]:
-    """A report for the training loop that records into ``folder`` and, unless quiet, shows on standard error.
+def reporting(metrics: Path, title: str, unit: str, *, quiet: bool, reach: Recorder | None = None) -> Iterator[Report]:
+    """A report for the training loop that records into the file ``metrics`` and, unless quiet, shows on standard error.
 
-    ``spent`` is the share of the budget at the last record, of which a resumed run's next ones are counted. ``reach``
-    looks at the gradients meanwhile, and what it finds is recorded and shown too.
+    ``reach`` looks at the gradients meanwhile, and what it finds is recorded and shown too.
     """
-    recorder = _Recorder(folder / METRICS, spent, reach)
+    recorder = _Recorder(metrics, reach)
     try:
         with nullcontext() if reach is None else reach:
             if quiet:
                 yield recorder
                 return
             with _bar(title, unit) if sys.stderr.isatty() else _lines(title, unit) as show:
+                stopped = ""
 
                 def report(progress: Progress) -> None:
+                    nonlocal stopped
                     recorder(progress)
                     show(progress, _horizon(reach))
+                    if progress.stopped:
+                        stopped = f"stopped at step {progress.step}: no improvement since step {progress.best_step}\n"
 
                 yield report
+            sys.stderr.write(stopped)
             if reach is not None and reach.records:
                 sys.stderr.write(f"gradients at step {recorder.looked_at}: {reach.verdict}\n")
     finally:
@@ -150,7 +155,7 @@ def _lines(title: str, unit: str) -> Iterator[_Show]:
 
     def show(progress: Progress, horizon: str) -> None:
         nonlocal shown
-        if progress.spent - shown >= 1 / _LINES or progress.spent >= 1:
+        if progress.spent - shown >= 1 / _LINES or progress.spent >= 1 or progress.stopped:
             shown = progress.spent
             sys.stderr.write(f"{title} {min(progress.spent, 1):4.0%}  {_numbers(progress, unit, horizon)}\n")
             sys.stderr.flush()
@@ -179,15 +184,14 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{seconds:02d}"
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
+def read_metrics(folder: Path, name: str = METRICS) -> list[dict[str, Any]]:
     """The records of metrics.jsonl; a last line that a kill cut short is left out."""
-    path = folder / METRICS
+    path = folder / name
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
-def keep_until(folder: Path, step: int) -> int:
-    """Drop the records after ``step``, from which a resumed run goes on; the step of the last one kept, or 0."""
-    kept = [record for record in read_metrics(folder) if record["step"] <= step]
-    write_atomically(folder / METRICS, "".join(json.dumps(record) + "\n" for record in kept).encode())
-    return kept[-1]["step"] if kept else 0
+def keep_until(folder: Path, step: int, name: str = METRICS) -> None:
+    """Drop the records after ``step``, from which a resumed run goes on."""
+    kept = [record for record in read_metrics(folder, name) if record["step"] <= step]
+    write_atomically(folder / name, "".join(json.dumps(record) + "\n" for record in kept).encode())

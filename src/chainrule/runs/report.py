@@ -3,6 +3,7 @@
 from chainrule.display import new_figure
 from chainrule.lens.records import draw
 from chainrule.runs.files import write_json
+from chainrule.runs.folder import SCORE
 from chainrule.runs.progress import read_metrics
 from chainrule.runs.results import ClassScore, Score
 from chainrule.runs.run import Run
@@ -12,7 +13,7 @@ __all__ = ["write_report"]
 
 def write_report(run: Run, score: Score | ClassScore) -> None:
     """Write score.json, loss.png, and reach.png, the forecast or the confusion matrix where there is one."""
-    write_json(run.path / "score.json", score.to_dict())
+    write_json(run.path / SCORE, score.to_dict())
     if run.drawable:
         run.plot(baselines=score.baseline_nats() if isinstance(score, Score) else {}).savefig(run.path / "loss.png")
     if looks := [r for r in read_metrics(run.path) if "reach" in r]:

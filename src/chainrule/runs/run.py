@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from chainrule.data import Labelled, Series, Symbols, read
+from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression
@@ -18,6 +20,7 @@ from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import Data, digest_of
 from chainrule.runs.fitted import Fitted
 from chainrule.runs.forecasting import Forecast
+from chainrule.runs.refitting import Refit
 from chainrule.runs.results import ClassScore, Score
 
 if TYPE_CHECKING:
@@ -38,14 +41,26 @@ class Run(Fitted):
     Attributes:
         path: the folder.
         config: what was asked for, and what the data was.
-        model: the model, with the weights that validated best.
+        model: the model, with the weights that validated best, which is what is scored.
+        refit: the model fitted again to all of the data, which forecasts, samples and classifies; None where ``model``
+            does that too.
         result: the score of the test part, as ``fit`` found it; None for a run that was loaded.
     """
 
     def __init__(
-        self, path: Path, config: RunConfig, model: nn.Module, result: Score | ClassScore | None = None
+        self,
+        path: Path,
+        config: RunConfig,
+        model: nn.Module,
+        result: Score | ClassScore | None = None,
+        refit: Refit | None = None,
     ) -> None:
-        self.path, self.config, self.model, self.result = path, config, model.eval(), result
+        self.path, self.config, self.model, self.result, self.refit = path, config, model.eval(), result, refit
+
+    @property
+    def _newest(self) -> Any:
+        """The model that has seen the most of the data."""
+        return self.model if self.refit is None else self.refit.model
 
     @property
     def parameters(self) -> int:
@@ -75,8 +90,12 @@ class Run(Fitted):
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int = 0,
+        data: Source | None = None,
     ) -> Any:
-        """Draw what follows the prompt: text of a text model, a waveform of a sound model, values of a series."""
+        """Draw what follows the prompt: text of a text model, a waveform of a sound model, values of a series.
+
+        In the place of a prompt, ``data`` is read first, however long it is; that of a series as by ``forecast``.
+        """
         raise self._cannot("sample")
 
     def forecast(
@@ -86,9 +105,27 @@ class Run(Fitted):
         paths: int = 1000,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         seed: int = 0,
+        data: Source | None = None,
     ) -> Forecast:
-        """Quantiles of the steps after the end of the data, from sampled paths."""
+        """Quantiles of the steps after the end of the data, from sampled paths.
+
+        The weights stay as they are; the state runs on over what came since the fit. That is ``data``, which goes on
+        from the run's own and may repeat it; or what ``update`` was given; or what the fitted file has grown by, which
+        a warning says.
+
+        Raises:
+            DataError: ``data`` ends before the run's own, leaves a gap after it, or has other columns.
+            TransformError: the run's transform cannot take its values.
+        """
         raise self._cannot("forecast")
+
+    def update(self, data: Source) -> "Run":
+        """Keep what came since the fit with the run, so that forecasts and samples go on from its end; the run itself.
+
+        The weights stay as they are, and so do the data that ``score`` and ``backtest`` are of. ``data`` is checked as
+        by ``forecast``; where it has other values for steps that the run knows, these are taken, and a warning says so.
+        """
+        raise self._cannot("be updated")
 
     def backtest(
         self,
@@ -125,6 +162,10 @@ class Run(Fitted):
 
     _can = "score"
 
+    def _refuse_both(self, prompt: Any, data: Source | None) -> None:
+        if prompt is not None and data is not None:
+            raise ArgumentError("give a prompt or data to go on from, not both.")
+
     def _refuse_context(self, context: int | None) -> None:
         if context is not None:
             raise self._cannot(f"score by a context of {context}, which is for symbols")
@@ -143,10 +184,14 @@ class Run(Fitted):
             DataError: it cannot be read so, or is not of the kind that the model was fitted to.
         """
         own = self.config.data
+        # The transform is the run's own, whatever the new data would take.
+        reading = replace(self.config.reading, transform=Reading.transform)
+        if isinstance(source, np.ndarray):
+            reading = replace(reading, columns=())  # an array's have no names
         if isinstance(source, Symbols | Series | Labelled):
             data = source
         else:
-            data = read(source, self.config.reading, alphabet=own.alphabet, classes=own.classes or None)
+            data = read(source, reading, alphabet=own.alphabet, classes=own.classes or None)
         if (difference := own.difference(data)) is not None:
             raise DataError(f"{data.name} {difference}. Give {self.path} data of the kind that it was fitted to.")
         return data

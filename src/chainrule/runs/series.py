@@ -1,5 +1,6 @@
 """Fitting and using models of real series."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._choices import listed
 from chainrule.data import Series, Transform
-from chainrule.errors import ArgumentError, RunFormatError, ShapeError, TooShortError
+from chainrule.errors import (
+    ArgumentError,
+    RunFormatError,
+    ShapeError,
+    TooShortError,
+    TransformError,
+)
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression, SeriesModel, fit_least_squares, fit_path
 from chainrule.runs.ahead import backtest_ahead, excess, free_run
 from chainrule.runs.backtest import Backtest, backtest_series
 from chainrule.runs.config import RunConfig
+from chainrule.runs.continuing import go_on, said, with_growth
 from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.feeding import stream_feed
+from chainrule.runs.folder import SERIES, UPDATED
 from chainrule.runs.forecasting import Forecast, forecast_series
 from chainrule.runs.looking import look_at
 from chainrule.runs.results import Score
@@ -25,18 +35,17 @@ from chainrule.runs.run import Run, Source
 from chainrule.runs.series_score import Baselines, score_series
 from chainrule.runs.splits import split_in_time
 from chainrule.runs.task import Task
-from chainrule.training import ALONE, Group, Piece, Validation, load_tensors, log_probs, save_tensors
+from chainrule.training import ALONE, Feed, Group, Piece, Validation, load_tensors, log_probs, save_tensors
 
 __all__ = ["SeriesRun", "SeriesTask"]
-
-SERIES = "series.safetensors"
 
 
 class SeriesTask(Task):
     """One series, cut in time order into training, validation and test."""
 
     def __init__(self, data: Series, config: RunConfig, group: Group = ALONE) -> None:
-        train, valid, _ = split_in_time(len(data.values), config.model.window, data.name, config.data.unit)
+        self.parts = split_in_time(len(data.values), config.model.window, data.name, config.data.unit)
+        train, valid, _ = self.parts
         head, transform = config.model.head, config.data.transform
         assert transform is not None
         self._name = config.model.name
@@ -49,7 +58,18 @@ class SeriesTask(Task):
         rows = max(1, min(config.training.batch, train // (4 * config.model.window * group.size)))
         if config.training.state_dropout:
             raise ArgumentError("state dropout begins a document anew; a series is one. Leave it out.")
+        self.config, self._rows, self._group = config, rows, group
         self.feed = stream_feed([self.train], rows, config, group)
+
+    def feed_everything(self) -> Feed:
+        # As many rows as before, so that a step is of as many values.
+        return stream_feed([self.data.values], self._rows, self.config, self._group)
+
+    def describe_everything(self) -> DataConfig:
+        """The transform too is fitted to all of it."""
+        own = self.config.data
+        assert own.transform is not None
+        return replace(own, transform=Transform.fit(own.transform.name, self.data.values, own.columns, own.name))
 
     @staticmethod
     def describe(data: Series, transform: str, window: int) -> DataConfig:
@@ -80,12 +100,13 @@ class SeriesTask(Task):
             loss, excess(model, self.data.values[: self.begin_test], self.baselines, self._valid[0].context)
         )
 
-    def solve(self, model: SeriesModel) -> bool:
+    def solve(self, model: SeriesModel, *, everything: bool = False) -> bool:
         """Least squares, for a linear AR with a Gaussian head."""
+        values = self.data.values if everything else self.train
         if self.linear:
-            fit_least_squares(model, torch.from_numpy(self.train), stable=self.stable)
+            fit_least_squares(model, torch.from_numpy(values), stable=self.stable)
         else:
-            fit_path(model, torch.from_numpy(self.train))
+            fit_path(model, torch.from_numpy(values))
         return self.linear
 
     def score(self, model: SeriesModel) -> Score:
@@ -101,44 +122,63 @@ class SeriesTask(Task):
 
     def save(self, folder: Path) -> None:
         """Keep the series with the run, so that forecasts need no other file."""
-        dates = self.data.dates
-        tensors = {"values": torch.from_numpy(self.data.values)}
-        if dates is not None:
-            tensors["dates"] = torch.from_numpy(dates.astype("datetime64[ns]").astype(np.int64))
-        about = {
-            "columns": self.data.columns,
-            "season": self.data.season,
-            "freq": None if self.data.frequency is None else self.data.frequency.alias,
-            "timezone": self.data.timezone,
-        }
-        save_tensors(folder / SERIES, tensors, about)
+        _save(self.data, folder / SERIES)
+
+
+def _save(series: Series, path: Path) -> None:
+    tensors = {"values": torch.from_numpy(series.values)}
+    if series.dates is not None:
+        tensors["dates"] = torch.from_numpy(series.dates.astype("datetime64[ns]").astype(np.int64))
+    about = {
+        "columns": series.columns,
+        "season": series.season,
+        "freq": None if series.frequency is None else series.frequency.alias,
+        "timezone": series.timezone,
+    }
+    save_tensors(path, tensors, about)
+
+
+def _load(path: Path, name: str) -> Series:
+    tensors, about = load_tensors(path)
+    if "values" not in tensors or not {"columns", "season"} <= about.keys():
+        raise RunFormatError(
+            f"{path} holds no series. The run's files were mixed up; restore them from a copy, or fit again."
+        )
+    dates = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
+    return Series(
+        tensors["values"].numpy(),
+        tuple(about["columns"]),
+        dates,
+        name,
+        about["season"],
+        about.get("freq"),
+        about.get("timezone"),
+    )
 
 
 class SeriesRun(Run):
     """A fitted model of a series, and the series."""
 
     model: SeriesModel
-    _can = "score, sample, forecast, backtest or be looked into"
+    _can = "score, sample, forecast, backtest, be updated or be looked into"
 
     @property
     def series(self) -> Series:
         """The data that the run was fitted to, all three parts."""
-        tensors, about = load_tensors(self.path / SERIES)
-        if "values" not in tensors or not {"columns", "season"} <= about.keys():
-            raise RunFormatError(
-                f"{self.path / SERIES} holds no series. The run's files were mixed up; restore them from a copy, "
-                "or fit again."
-            )
-        dates = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
-        return Series(
-            tensors["values"].numpy(),
-            tuple(about["columns"]),
-            dates,
-            self.config.data.name,
-            about["season"],
-            about.get("freq"),
-            about.get("timezone"),
-        )
+        return _load(self.path / SERIES, self.config.data.name)
+
+    @property
+    def latest(self) -> Series:
+        """The same, with what ``update`` has added since."""
+        path = self.path / UPDATED
+        return _load(path, self.config.data.name) if path.is_file() else self.series
+
+    @property
+    def since(self) -> str:
+        """Where forecasts go on from, in words."""
+        series = self.latest
+        steps = len(series.values) - len(self.series.values)
+        return f"after step {len(series.values)}{_end(series)}, the last of {steps} since the fit"
 
     @property
     def regression(self) -> Regression:
@@ -170,11 +210,16 @@ class SeriesRun(Run):
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int = 0,
+        data: Source | None = None,
     ) -> NDArray[np.float64]:
-        """One path of values (length, C) after ``prompt``, values (T, C); None continues the run's own series."""
-        values = self.series.values if prompt is None else self._values(prompt)
+        """One path of values (length, C) after ``prompt``, values (T, C); without, as ``forecast`` goes on."""
+        self._refuse_both(prompt, data)
+        values = self._until_now(data).values if prompt is None else self._values(prompt)
         context = torch.from_numpy(values)
-        return self.model.sample(length, context, temperature=temperature, top_k=top_k, seed=seed).numpy()
+        drawn: NDArray[np.float64] = self._newest.sample(
+            length, context, temperature=temperature, top_k=top_k, seed=seed
+        ).numpy()
+        return drawn
 
     def _values(self, prompt: ArrayLike) -> NDArray[np.float64]:
         """A prompt as finite values (T, C), T at least 1."""
@@ -207,8 +252,41 @@ class SeriesRun(Run):
         paths: int = 1000,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         seed: int = 0,
+        data: Source | None = None,
     ) -> Forecast:
-        return forecast_series(self.model, self.series, horizon, paths, tuple(np.atleast_1d(quantiles).tolist()), seed)
+        series, levels = self._until_now(data), tuple(np.atleast_1d(quantiles).tolist())
+        return forecast_series(self._newest, series, horizon, paths, levels, seed)
+
+    def update(self, data: Source) -> "SeriesRun":
+        _save(self._until_now(data), self.path / UPDATED)
+        return self
+
+    def read(self, source: Source) -> Series:
+        """As of every run, and refused where the run's transform cannot take its values."""
+        series = super().read(source)
+        assert isinstance(series, Series)
+        bad = series.values <= 0
+        if self._newest.transform.name == "log-return" and bad.any():
+            steps = listed((np.flatnonzero(bad.any(axis=1)) + 1).tolist(), shown=5)
+            raise TransformError(
+                f"{self.path} models log-returns, which need positive values; {series.name} has "
+                f"{listed((f'{value:g}' for value in series.values[bad]), shown=5)} at step {steps}. Correct them, or "
+                "fit again with --transform difference."
+            )
+        return series
+
+    def _until_now(self, data: Source | None) -> Series:
+        """All of the series that is known: with ``data``, or with what its file has grown by."""
+        known = self.latest
+        if data is None:
+            return with_growth(known, self.config, self.read)
+        continued = go_on(known, self.read(data))
+        if continued.revised is not None:
+            warnings.warn(
+                f"the new data have other values than {self.path} for {continued.revised}. The new ones are used.",
+                stacklevel=3,
+            )
+        return continued.series
 
     def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
         """As of every run, but of its own series all parts: the last tenth may be short."""
@@ -255,6 +333,10 @@ class SeriesRun(Run):
             )
         fits = own.freq is not None and series.frequency is not None and series.frequency.fits(own.freq)
         return replace(series, season=own.season, freq=own.freq if fits else series.freq)
+
+
+def _end(series: Series) -> str:
+    return "" if series.dates is None else f" ({said(series.dates[-1:], series.timezone)})"
 
 
 def _after_first_season(data: Series) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from chainrule._choices import whole
 from chainrule.data import Alphabet, Symbols
 from chainrule.lens import ThroughTime, ThroughWindow
-from chainrule.models import SymbolModel
+from chainrule.models import Carry, SymbolModel
 from chainrule.runs.baselines import Bigram, Unigram
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
@@ -21,11 +21,12 @@ from chainrule.runs.results import Score
 from chainrule.runs.run import Run, Source
 from chainrule.runs.splits import split_in_time
 from chainrule.runs.task import Task
-from chainrule.training import ALONE, Group, Piece, log_probs, split_documents
+from chainrule.training import ALONE, Feed, Group, Piece, log_probs, split_documents
 
 __all__ = ["SymbolRun", "SymbolTask"]
 
 CONTEXT = 1024  # symbols before a cut that the next part reads and does not score
+_CHUNK = 8192  # symbols read at once before a sample
 _UNITS = {"characters": "character", "bytes": "byte", "mu-law": "sample"}
 
 
@@ -34,12 +35,17 @@ class SymbolTask(Task):
 
     def __init__(self, data: Symbols, config: RunConfig, group: Group = ALONE) -> None:
         window, unit = config.model.window, config.data.unit
-        train, valid, _ = split_in_time(data.length, window, data.name, unit)
+        self.parts = split_in_time(data.length, window, data.name, unit)
+        train, valid, _ = self.parts
         self._documents, self._bounds = data.documents, [train, train + valid]
         self.name, self.unit, self.symbols = data.name, unit, len(data.alphabet)
         self._model = config.model.name
         self._train = [piece.x for piece in split_documents(self._documents, self._bounds, 0)[0]]
+        self.config, self._group = config, group
         self.feed = stream_feed(self._train, config.training.batch, config, group)
+
+    def feed_everything(self) -> Feed:
+        return stream_feed(self._documents, self.config.training.batch, self.config, self._group)
 
     @staticmethod
     def describe(data: Symbols) -> DataConfig:
@@ -109,17 +115,32 @@ class SymbolRun(Run):
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int = 0,
+        data: Source | None = None,
     ) -> str | bytes | NDArray[np.float32]:
         """What follows ``prompt`` (str, bytes or a waveform), without the prompt, as text, bytes or a waveform.
 
         Where documents have an end, a new one follows each, and what the prompt has before its last end has no effect.
         """
+        self._refuse_both(prompt, data)
         alphabet = self._alphabet
-        context = None
-        if prompt is not None and len(prompt):
-            context = torch.from_numpy(self._unfinished(alphabet.encode(prompt, "the prompt")))
-        drawn = self.model.sample(length, context, temperature=temperature, top_k=top_k, seed=seed)
+        if data is not None:
+            symbols = self.read(data)
+            assert isinstance(symbols, Symbols)
+            context = symbols.documents[-1]
+        elif prompt is not None and len(prompt):
+            context = alphabet.encode(prompt, "the prompt")
+        else:
+            context = np.empty(0, dtype=np.int64)
+        carry = self._read(self._unfinished(context))
+        drawn = self._newest.continue_from(carry, length, temperature=temperature, top_k=top_k, seed=seed)[0]
         return alphabet.decode(drawn.numpy())
+
+    def _read(self, symbols: NDArray[np.int64]) -> Carry:
+        """Where the model stands after the symbols, read in chunks: it would keep the states of all of a long text."""
+        carry: Carry = self._newest.start(1)
+        for begin in range(0, len(symbols), _CHUNK):
+            carry = self._newest.read(torch.from_numpy(symbols[begin : begin + _CHUNK])[None], carry)
+        return carry
 
     def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
         symbols = self._own() if data is None else self.read(data)

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from chainrule.runs.config import RunConfig
+from chainrule.runs.dataset import DataConfig
 from chainrule.runs.results import ClassScore, Score
 from chainrule.training import Feed, Validation
 
@@ -14,6 +16,8 @@ class Task(ABC):
     """Data split into parts, and what training asks of each; ``model`` is the kind's own."""
 
     feed: Feed
+    config: RunConfig
+    parts: tuple[int, int, int]  # how many units train, choose the checkpoint and are scored
 
     @abstractmethod
     def validate(self, model: Any) -> float | Validation:
@@ -27,6 +31,14 @@ class Task(ABC):
         """Keep in the run's folder what the run needs besides the weights: nothing, unless a kind says so."""
         return
 
-    def solve(self, model: Any) -> bool:
-        """Fit the model in closed form where there is one, and say whether there was."""
+    def solve(self, model: Any, *, everything: bool = False) -> bool:
+        """Fit the model in closed form, to the training part or to all of the data, and say whether there is one."""
         return False
+
+    @abstractmethod
+    def feed_everything(self) -> Feed:
+        """As ``feed``, but of all of the data, from its start."""
+
+    def describe_everything(self) -> DataConfig:
+        """What a model that is fitted to all of the data has to know of it."""
+        return self.config.data

@@ -13,7 +13,7 @@ from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, 
 from chainrule.training.feeds import Feed, LabelledFeed, StreamFeed
 from chainrule.training.full import FullBPTT
 from chainrule.training.group import ALONE, Group, processes
-from chainrule.training.loop import BEST, LAST, saved_step, train
+from chainrule.training.loop import BEST, LAST, saved_progress, train
 from chainrule.training.memory import bytes_of
 from chainrule.training.streams import Chunk, Streams
 from chainrule.training.truncated import Place, TruncatedBPTT
@@ -45,7 +45,7 @@ __all__ = [
     "log_probs",
     "processes",
     "save_tensors",
-    "saved_step",
+    "saved_progress",
     "split_documents",
     "train",
     "weights_of",

@@ -50,11 +50,15 @@ class Average:
         now = weights_of(self._model)
         torch._foreach_lerp_(self._average, [now[name] for name in self._names], 1 - decay)
 
+    def put(self) -> None:
+        """The average in the model, for good."""
+        load_weights(self._model, weights_of(self._model) | dict(zip(self._names, self._average, strict=True)))
+
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The average in the model for a while, then the weights again."""
         own = {name: tensor.clone() for name, tensor in weights_of(self._model).items()}
-        load_weights(self._model, own | dict(zip(self._names, self._average, strict=True)))
+        self.put()
         try:
             yield
         finally:

@@ -38,6 +38,7 @@ class TrainingConfig:
         random_windows: draw the lengths of chunks, and scale the learning rate by them.
         shuffle: draw the order of documents anew every epoch.
         state_dropout: the rate at which a row forgets its state before a chunk.
+        patience: validations on end without a better one, after which training stops; 0 for the whole budget.
         seed: of initialisation, order and dropout, for who makes the model and the feed.
 
     Raises:
@@ -65,6 +66,7 @@ class TrainingConfig:
     random_windows: bool = False
     shuffle: bool = False
     state_dropout: float = 0.0
+    patience: int = 0
 
     def __post_init__(self) -> None:
         choose("bptt", self.bptt, ("truncated", "full", "auto"))
@@ -83,6 +85,7 @@ class TrainingConfig:
             "k2": _optional(whole, "k2", self.k2),
             "memory": _optional(whole, "memory", self.memory),
             "state_dropout": finite("state dropout", self.state_dropout, 0, 1),
+            "patience": whole("patience", self.patience, least=0),
         }
         for option, value in checked.items():
             object.__setattr__(self, option, value)
@@ -100,6 +103,14 @@ class TrainingConfig:
     def spent(self, step: int, seconds: float) -> float:
         """The share of the budget that is used, 1 or more when there is none left."""
         return step / self.steps if self.steps is not None else seconds / (60 * self.minutes)
+
+    def done(self, progress: "Progress") -> bool:
+        """Whether the budget is spent, or patience."""
+        return self.spent(progress.step, progress.seconds) >= 1 or self.lost_patience(progress)
+
+    def lost_patience(self, progress: "Progress") -> bool:
+        """Whether as many validations were no better as patience allows."""
+        return 0 < self.patience <= progress.stale
 
     def rate(self, step: int, spent: float) -> float:
         """The learning rate of the next step, after ``step``: linear warm-up, then a cosine over the budget."""
@@ -128,7 +139,11 @@ class Progress:
     ``window`` is that of truncated backpropagation, None where there is none or it stays as it was asked for.
     ``spent`` is the share of the budget used, ``seen`` and ``per_second`` count symbols, values or examples. The
     largest gradient was that of step ``largest_gradient_step``, counted from 1 as in ``step``, and the parameter
-    ``largest_gradient_in`` had the largest share of it.
+    ``largest_gradient_in`` had the largest share of it. ``stale`` counts the validations since the best one, and
+    ``stopped`` tells that they were as many as patience allows.
+
+    A report that records sets ``recorded`` to the share of the budget at its last record, and ``unrecorded`` to none:
+    the losses since then, as their sum and count. Checkpoints so have what the next record will need.
     """
 
     step: int = 0
@@ -147,6 +162,10 @@ class Progress:
     largest_gradient_in: str = ""
     per_second: float = 0.0
     window: int | None = None
+    stale: int = 0
+    stopped: bool = False
+    recorded: float = -1.0
+    unrecorded: tuple[float, int] = (0.0, 0)
 
 
 Report = Callable[[Progress], None]

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from chainrule.training.feeds import Feed
 from chainrule.training.group import ALONE, Group
 from chainrule.training.interrupts import interrupts
 
-__all__ = ["BEST", "LAST", "saved_step", "train"]
+__all__ = ["BEST", "LAST", "saved_progress", "train"]
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 _VALIDATIONS = 20  # in a budget
@@ -29,15 +29,17 @@ _VALIDATIONS = 20  # in a budget
 def train(
     model: nn.Module,
     feed: Feed,
-    validate: Callable[[], float | Validation],
+    validate: Callable[[], float | Validation] | None,
     config: TrainingConfig,
     folder: Path,
     report: Report,
     *,
     resume: bool = False,
     group: Group = ALONE,
+    schedule: float = 1.0,
+    last: str = LAST,
 ) -> Progress:
-    """Train ``model`` in place until the budget is spent.
+    """Train ``model`` in place until the budget is spent, or patience.
 
     It is left in evaluation mode with the weights that validated best. ``folder`` gets best.safetensors, those
     weights, and last.safetensors, everything that resuming needs. Both are written at validations, up to twenty in all,
@@ -48,12 +50,17 @@ def train(
         model: the feed gives its loss.
         feed: where the loss of every step comes from.
         validate: the held-out loss in nats, computed in evaluation mode; the least chooses the weights, with what a
-            ``Validation`` counts beside it.
+            ``Validation`` counts beside it. With None nothing is held out: the last weights are those that stay, and
+            no best.safetensors is written.
         config: budget, rates and clipping.
         folder: an existing folder.
-        report: is told of the progress after every step. What it raises stops the run as Ctrl-C does.
-        resume: go on from last.safetensors in ``folder``, with the model, feed and options that began it.
+        report: is told of the progress after every step, before the checkpoint of that step is written. What it raises
+            stops the run as Ctrl-C does. A resumed run tells it of the step that it goes on from once more, unless
+            that is ``recorded``.
+        resume: go on from ``last`` in ``folder``, with the model, feed and options that began it.
         group: the processes that train together, each with a feed of its own and the same model.
+        schedule: the share of the learning rate's way down that the budget goes through.
+        last: the name of the file to resume from.
 
     Raises:
         DivergedError: the loss or a gradient became NaN or infinite; the best weights are kept on disk.
@@ -74,34 +81,41 @@ def train(
     >>> progress.step, progress.seen, progress.best < 0.3
     (20, 40, True)
     """
-    trainer = _Trainer(model, feed, validate, config, folder, report, group)
+    trainer = _Trainer(model, feed, validate, config, folder, report, group, schedule, last)
     if resume:
         trainer.restore()
     with interrupts() as interrupted:
         trainer.run(interrupted)
-    trainer.group.wait()  # until rank 0 has written them
-    weights, _ = load_tensors(folder / BEST)
-    load_weights(model, weights)
+    group.wait()  # until rank 0 has written them
+    if validate is not None:
+        weights, _ = load_tensors(folder / BEST)
+        load_weights(model, weights)
+    elif trainer.average is not None:
+        trainer.average.put()
     model.eval()
     return trainer.progress
 
 
-def saved_step(folder: Path) -> int:
-    """The step that ``train`` would resume from.
+def saved_progress(path: Path) -> Progress:
+    """How far the training is that left this checkpoint.
 
     Raises:
-        RunFormatError: there is nothing to resume from, or it is broken.
+        RunFormatError: there is none, or it is broken.
     """
-    _, about = load_tensors(folder / LAST)
-    step = about.get("step")
-    if not isinstance(step, int):
-        raise _mixed_up(folder, f"its step is {step!r}")
-    return step
+    _, about = load_tensors(path)
+    try:
+        progress = Progress(**about)
+        finite = math.isfinite(progress.spent) and math.isfinite(progress.seconds)
+    except TypeError as error:
+        raise _mixed_up(path, error) from error
+    if not isinstance(progress.step, int) or not finite:
+        raise _mixed_up(path, f"its step is {progress.step!r}")
+    return progress
 
 
-def _mixed_up(folder: Path, what: object) -> RunFormatError:
+def _mixed_up(path: Path, what: object) -> RunFormatError:
     return RunFormatError(
-        f"{folder / LAST} is not what training left to resume from ({what}). "
+        f"{path} is not what training left to resume from ({what}). "
         "The run's files were mixed up; restore them from a copy, or fit again."
     )
 
@@ -113,14 +127,17 @@ class _Trainer:
         self,
         model: nn.Module,
         feed: Feed,
-        validate: Callable[[], float | Validation],
+        validate: Callable[[], float | Validation] | None,
         config: TrainingConfig,
         folder: Path,
         report: Report,
         group: Group,
+        schedule: float,
+        last: str,
     ) -> None:
         self.model, self.feed, self.validate = model, feed, validate
         self.config, self.folder, self.report, self.group = config, folder, report, group
+        self.schedule, self.last = schedule, last
         self.progress = Progress()
         self.average = None if config.average is None else Average(model, config.average)
         self.validated_at = self.validation_seconds = 0.0  # by the clock
@@ -137,24 +154,30 @@ class _Trainer:
         began = time.monotonic() - progress.seconds
         if progress.step == 0:
             self.check()
-        stopped = self.group.sum([interrupted.is_set()])[0] > 0
-        while progress.spent < 1 and not stopped:
+            self.save()
+        elif progress.recorded < progress.spent:
+            self.report(progress)  # once more, as it may have been cut short
+        interrupts = self.group.sum([interrupted.is_set()])[0]
+        while not config.done(progress) and not interrupts:
             spent_before = progress.spent
             self.step()
             # rank 0 has the clock
-            seconds, stops = self.group.sum([self.leading(time.monotonic() - began), interrupted.is_set()])
-            progress.seconds, stopped = seconds, stops > 0
+            seconds, interrupts = self.group.sum([self.leading(time.monotonic() - began), interrupted.is_set()])
+            progress.seconds = seconds
             progress.spent = config.spent(progress.step, progress.seconds)
-            if self.due(spent_before):
+            checked = self.due(spent_before)
+            if checked:
                 self.check()
                 (progress.seconds,) = self.group.sum([self.leading(time.monotonic() - began)])
             try:
-                self.report(progress)
+                self.report(progress)  # before saving, so that all that a checkpoint goes on from is on record
             except BaseException:
                 if self.group.size == 1:  # the others are in their next step by now, and would not help to save
                     self.save()
                 raise
-        if stopped:
+            if checked:
+                self.save()
+        if interrupts:
             # Without validating: that would take its time, and give a resumed run a choice that others do not have.
             self.save()
             raise KeyboardInterrupt
@@ -188,13 +211,16 @@ class _Trainer:
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         torch._foreach_div_(gradients, counted)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate(progress.step, progress.spent) * scale / self.config.accumulate
+            rate = self.config.rate(progress.step, progress.spent * self.schedule)
+            group["lr"] = rate * scale / self.config.accumulate
         if self.config.clip_value is not None:
             nn.utils.clip_grad_value_(self.model.parameters(), self.config.clip_value)
         total_norm = nn.utils.get_total_norm(gradients)
         progress.step += 1
         progress.seen += int(counted)
         progress.loss = total / counted
+        losses, since = progress.unrecorded
+        progress.unrecorded = losses + progress.loss, since + 1
         progress.gradient_norm = float(total_norm)
         progress.window = getattr(self.feed, "chosen_window", None)
         if not (math.isfinite(progress.loss) and math.isfinite(progress.gradient_norm)):
@@ -204,33 +230,42 @@ class _Trainer:
         self.optimiser.step()
         if self.average is not None:
             self.average.update()
-        rate = counted / max(time.monotonic() - began, 1e-9)
-        progress.per_second = 0.95 * progress.per_second + 0.05 * rate if progress.per_second else rate
+        per_second = counted / max(time.monotonic() - began, 1e-9)
+        before = progress.per_second or per_second
+        progress.per_second = 0.95 * before + 0.05 * per_second
 
     def check(self) -> None:
-        """Validate, and save: the best weights if these are, and everything to resume from here."""
+        """Validate, and save the weights if they are the best."""
+        if self.validate is None:
+            return
         progress, began = self.progress, time.monotonic()
-        with nullcontext() if self.average is None else self.average.in_place():
+        with self.averaged():
             held_out = self.validate() if self.group.leads else 0.0
             loss, beside = held_out if isinstance(held_out, Validation) else (held_out, 0.0)
             progress.validation, progress.beside = self.group.sum([loss, beside])
             progress.validated_step = progress.step
             self.keep_if_best()
-        self.save()
         self.validated_at = time.monotonic()
         self.validation_seconds = self.validated_at - began
 
+    def averaged(self) -> AbstractContextManager[None]:
+        """A while in which the model has the weights that are to be kept: their average, where there is one."""
+        return nullcontext() if self.average is None else self.average.in_place()
+
     def keep_if_best(self) -> None:
-        """Save the weights, if they are the best so far."""
+        """Save the weights, if they are the best so far; else lose patience."""
         progress = self.progress
         assert progress.validation is not None
         if not math.isfinite(progress.validation):
             raise self.diverged("held-out loss", progress.validation)
         worth = progress.validation + progress.beside
         if progress.best is None or worth < progress.best:
-            progress.best, progress.best_step = worth, progress.step
+            progress.best, progress.best_step, progress.stale = worth, progress.step, 0
             if self.group.leads:
                 save_tensors(self.folder / BEST, weights_of(self.model), asdict(progress))
+        else:
+            progress.stale += 1
+        progress.stopped = self.config.lost_patience(progress)
 
     def save(self) -> None:
         """Save everything to resume from here."""
@@ -244,15 +279,15 @@ class _Trainer:
             return
         for i, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{name}": tensor for name, tensor in moments.items()}
-        save_tensors(self.folder / LAST, tensors, asdict(self.progress))
+        save_tensors(self.folder / self.last, tensors, asdict(self.progress))
 
     def restore(self) -> None:
         """Continue from what ``save`` left."""
-        tensors, about = load_tensors(self.folder / LAST)
+        tensors, about = load_tensors(self.folder / self.last)
         try:
             self._restore(tensors, about)
         except (KeyError, TypeError, ValueError) as error:
-            raise _mixed_up(self.folder, repr(error)) from error
+            raise _mixed_up(self.folder / self.last, repr(error)) from error
 
     def _restore(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}, "rank": {}}
@@ -261,8 +296,8 @@ class _Trainer:
             parts[part][rest] = tensor
         if len(parts["rank"]) not in (0, self.group.size):
             raise ArgumentError(
-                f"{self.folder / LAST} was left by {len(parts['rank'])} processes that trained together, and this is "
-                f"one of {self.group.size}. Start as many as before."
+                f"{self.folder / self.last} was left by {len(parts['rank'])} processes that trained together, and this "
+                f"is one of {self.group.size}. Start as many as before."
             )
         own = unpack(parts["rank"][str(self.group.rank)])
         load_weights(self.model, parts["model"])
@@ -275,8 +310,15 @@ class _Trainer:
             i, _, moment = name.partition(".")
             state.setdefault(int(i), {})[moment] = tensor
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
-        self.progress = Progress(**about)
-        self.progress.spent = self.config.spent(self.progress.step, self.progress.seconds)
+        self.progress = progress = Progress(**about)
+        spent = self.config.spent(progress.step, progress.seconds)
+        if progress.recorded == progress.spent:
+            progress.recorded = spent
+        elif progress.recorded > 0:  # a share of another budget, maybe
+            progress.recorded *= spent / progress.spent
+        progress.spent = spent
+        progress.unrecorded = (float(about["unrecorded"][0]), int(about["unrecorded"][1]))
+        progress.stopped = self.config.lost_patience(progress)
 
     def note_gradient(self) -> None:
         """Remember the largest gradient so far, and the parameter with the largest share of it."""

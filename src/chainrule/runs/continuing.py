@@ -1,0 +1,187 @@
+"""Series that go on: what came since a fit, checked against what the run knows and joined to it."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import listed
+from chainrule.data import Series
+from chainrule.data.dates import Dates
+from chainrule.data.timezones import write_dates
+from chainrule.errors import ChainruleError, DataError
+from chainrule.runs.config import RunConfig
+from chainrule.runs.dataset import digest_of
+
+__all__ = ["Continued", "go_on", "said", "with_growth"]
+
+_ROUNDING = 1e-9  # relative: values that were written out and read again are the same
+_SAME = 0.5  # of steps: a series without dates that has so many of the known ones is the known one, revised
+
+
+@dataclass(frozen=True, eq=False)
+class Continued:
+    """A known series and what came after it.
+
+    Attributes:
+        series: all of it, under the name, the columns and the season of the known one.
+        steps: how many are new.
+        revised: in words, which of the known values the new data have otherwise; ``series`` has the new ones.
+    """
+
+    series: Series
+    steps: int
+    revised: str | None = None
+
+
+def go_on(known: Series, new: Series) -> Continued:
+    """Join ``new`` to the known series: it may repeat the end of it, or all, and goes on from its last step.
+
+    With dates, steps of the same date are the same steps. Without, new data that begin with the whole of the known
+    series repeat it, and any others follow its last step.
+
+    Raises:
+        DataError: other columns; dates on one side alone; an end before that of the known series; a gap; steps
+            between the known ones.
+
+    >>> known = Series(np.array([1.0, 2.0, 3.0]))
+    >>> [go_on(known, Series(np.array(new))).series.values[:, 0].tolist() for new in ([4.0, 5.0], [1.0, 2.0, 3.0, 4.0])]
+    [[1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 4.0]]
+    """
+    new = _in_order(known, new)
+    if known.dates is None and new.dates is None:
+        return _by_count(known, new)
+    if known.dates is None or new.dates is None:
+        dated, undated = (new, known) if known.dates is None else (known, new)
+        raise DataError(
+            f"{dated.name} has dates and {undated.name} has none, so that it cannot be told where the one goes on from "
+            "the other. Give new data with dates where the fitted data has them, and without where it has none."
+        )
+    if (known.timezone is None) != (new.timezone is None):
+        zoned, other = (known, new) if new.timezone is None else (new, known)
+        raise DataError(
+            f"{zoned.name} has dates of a time zone, {zoned.timezone}, and {other.name} has dates of none. Give new "
+            "data with a time zone where the fitted data has one, and without where it has none."
+        )
+    return _by_date(known, known.dates, new, new.dates)
+
+
+def with_growth(known: Series, config: RunConfig, read: Callable[[Path], Series]) -> Series:
+    """The known series of a run, and what the file that was fitted has more by now; a warning says so if it changed."""
+    source = Path(config.source or "")
+    if not source.is_absolute() or not source.exists():
+        return known
+    goes_on = f"this goes on after the {len(known.values)} steps that the run knows"
+    try:
+        file = read(source)
+        if digest_of(file) == config.data.digest:
+            return known
+        now = go_on(known, file)
+    except (ChainruleError, OSError) as error:
+        _warn(f"{source.name} has changed since the fit, and {goes_on}: {error}")
+        return known
+    if now.revised is not None:
+        _warn(f"{source.name} has changed since the fit, and {goes_on}: it has other values for {now.revised}")
+        return known
+    if now.steps:
+        end = "" if now.series.dates is None else f", {said(now.series.dates[-1:], now.series.timezone)}"
+        _warn(f"{source.name} has grown by {now.steps} steps since the fit; this goes on from its end{end}.")
+    return now.series
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=5)
+
+
+def _in_order(known: Series, new: Series) -> Series:
+    """The new data with its columns in the order of the known ones."""
+    if new.columns == known.columns:
+        return new
+    if set(new.columns) != set(known.columns):
+        raise DataError(
+            f"{new.name} has the columns {listed(new.columns)}; expected those of {known.name}: "
+            f"{listed(known.columns)}. Name them alike."
+        )
+    order = [new.columns.index(column) for column in known.columns]
+    return replace(new, columns=known.columns, values=new.values[:, order])
+
+
+def _by_count(known: Series, new: Series) -> Continued:
+    steps = len(known.values)
+    if len(new.values) >= steps:
+        other = _differ(known.values, new.values[:steps])
+        if not other.any():
+            return Continued(replace(known, values=new.values), len(new.values) - steps)
+        if other.mean() < _SAME:
+            raise DataError(
+                f"{new.name} repeats {known.name} but for {_numbered(other)}, and has no dates to tell whether it goes "
+                "on from it. Give the steps that came after it alone, or fit again."
+            )
+    return Continued(replace(known, values=np.concatenate([known.values, new.values])), len(new.values))
+
+
+def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Continued:
+    first, last, when = dates[0], dates[-1], partial(said, zone=known.timezone)
+    if new_dates[-1] < last:
+        raise DataError(
+            f"{new.name} ends {when(new_dates[-1:])}, before the data of the run do: {when(dates[-1:])}. Give data "
+            "that go on from there; they may begin earlier."
+        )
+    since = new_dates > last
+    repeats = (new_dates >= first) & ~since
+    place = np.searchsorted(dates, new_dates[repeats])
+    strange = dates[place] != new_dates[repeats]
+    if strange.any():
+        raise DataError(
+            f"{new.name} has steps between those of the run, at {when(new_dates[repeats][strange])}. Give data "
+            "of the same dates."
+        )
+    _check_spacing(new.name, dates, np.concatenate([dates[-1:], new_dates[since]]), known.timezone)
+    values = known.values.copy()
+    other = _differ(values[place], new.values[repeats])
+    values[place] = new.values[repeats]
+    revised = None
+    if other.any():
+        revised = f"{int(other.sum())} of the steps that it repeats, at {when(new_dates[repeats][other])}"
+    series = replace(
+        known,
+        values=np.concatenate([values, new.values[since]]),
+        dates=np.concatenate([dates, new_dates[since]]),
+    )
+    return Continued(series, int(since.sum()), revised)
+
+
+def _check_spacing(name: str, dates: Dates, after: Dates, zone: str | None) -> None:
+    """Refuse steps after the last known one that are further apart, or much closer, than any known ones."""
+    own, gaps = np.diff(dates), np.diff(after)
+    wide, close = np.flatnonzero(gaps > own.max()), np.flatnonzero(2 * gaps < own.min())
+    if len(wide):
+        before, then = (said(after[wide[0] + i : wide[0] + i + 1], zone) for i in (0, 1))
+        what = f"{before}, where the data of the run end," if wide[0] == 0 else before
+        raise DataError(
+            f"{name} has a gap: after {what} it goes on at {then}, and no two steps of the run are so far apart. "
+            "Give the steps between them too."
+        )
+    if len(close):
+        raise DataError(
+            f"{name} has steps at {said(after[close[0] : close[0] + 2], zone)}, closer than any two of the "
+            "run. Give data of the same frequency."
+        )
+
+
+def _differ(known: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.bool_]:
+    different: NDArray[np.bool_] = np.any(np.abs(new - known) > _ROUNDING * np.abs(known), axis=1)
+    return different
+
+
+def _numbered(steps: NDArray[np.bool_]) -> str:
+    return f"step{'s' if steps.sum() > 1 else ''} {listed((np.flatnonzero(steps) + 1).tolist(), shown=5)}"
+
+
+def said(dates: Dates, zone: str | None) -> str:
+    """Some dates in words, as a clock in the zone shows them."""
+    return listed(write_dates(dates, zone), shown=5)

@@ -1,0 +1,96 @@
+"""What a fit says before it trains: what was read, what is held out, and what was chosen where nothing was asked."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from chainrule._choices import listed
+from chainrule.data import Labelled, Series, Symbols
+from chainrule.data.timezones import write_dates
+from chainrule.runs.config import RunConfig
+from chainrule.runs.dataset import Data
+from chainrule.runs.defaults import solved_exactly
+
+__all__ = ["summary"]
+
+
+def summary(data: Data, config: RunConfig, parts: tuple[int, int, int], unasked: Collection[str]) -> str:
+    """Three lines; ``parts`` are how many train, choose and are scored, ``unasked`` the options that were not given."""
+    return f"{_read(data)}\n{_held_out(data, config, parts)}\n{_chosen(data, config, unasked)}\n"
+
+
+def _read(data: Data) -> str:
+    if isinstance(data, Series):
+        when = "without dates"
+        if data.dates is not None:
+            first, last = write_dates(data.dates[[0, -1]], data.timezone)
+            when = f"{first} to {last}" + ("" if data.frequency is None else f", {data.frequency.words}")
+        season = f"a season of {data.season} steps" if data.season > 1 else "no season"
+        return f"{data.name}: {len(data.values):,} steps of {listed(data.columns, shown=5)}, {when}, {season}."
+    if isinstance(data, Labelled):
+        what = f"{data.kind} of {'x'.join(map(str, np.shape(data.inputs[0])))}" if data.kind == "images" else "sounds"
+        return f"{data.name}: {len(data.labels):,} {what} in {len(data.classes)} classes."
+    if data.rate is not None:
+        return f"{data.name}: sound of {data.length / data.rate:,.1f} s, {data.rate:,} samples a second."
+    documents = f"{len(data.documents):,} document{'s' if len(data.documents) > 1 else ''}"
+    unit = "bytes" if data.alphabet.kind == "bytes" else "characters"
+    return f"{data.name}: text of {data.length:,} {unit} in {documents}, {len(data.alphabet)} different."
+
+
+def _held_out(data: Data, config: RunConfig, parts: tuple[int, int, int]) -> str:
+    train, choose, test = (f"{count:,}" for count in parts)
+    how = "by class" if isinstance(data, Labelled) else "in time order"
+    again = f" Then the weights are fitted again to all {sum(parts):,}." if config.refit else ""
+    if solved_exactly(data, config.model.name, config.model.head):
+        return f"Split {how}: {train} {config.data.unit}s are fitted, the last {test} are scored.{again}"
+    return f"Split {how}: {train} {config.data.unit}s train, {choose} choose the checkpoint, {test} are scored.{again}"
+
+
+def _chosen(data: Data, config: RunConfig, unasked: Collection[str]) -> str:
+    """What is fitted; in brackets why, where nothing was asked for."""
+    model, kind = config.model, _kind(data)
+    linear = solved_exactly(data, model.name, model.head)
+
+    def because(option: str, why: str) -> str:
+        return f" ({why})" if option in unasked else ""
+
+    said = [model.name + because("model", "the default")]
+    if model.name != "ar":
+        said.append(f"{model.hidden} wide" + because("hidden", f"for {kind}"))
+    if config.data.kind != "images":
+        said.append(f"window {model.window}" + because("window", _why_window(data, model.window, linear)))
+    if config.data.transform is not None:
+        chosen = " (by evidence from the training part)" if config.reading.transform == "auto" else ""
+        said.append(f"transform {config.data.transform.name}{chosen}")
+    if model.layer_norm:
+        said.append("layer norm" + because("layer_norm", f"for {kind}"))
+    if model.dropout:
+        said.append(f"dropout {model.dropout:g}" + because("dropout", f"for {kind}"))
+    if linear:
+        return f"{', '.join(said)}; solved exactly."
+    return f"{', '.join(said)}, learning rate {config.training.learning_rate:g}; {_budget(config, unasked)}."
+
+
+def _budget(config: RunConfig, unasked: Collection[str]) -> str:
+    training = config.training
+    if training.steps is not None:
+        budget = f"{training.steps:,} steps"
+    else:
+        budget = f"{training.minutes:g} minutes" + (" (the default)" if "budget" in unasked else "")
+        budget += ", half of them to fit again" if config.refit else ""
+    if training.patience:
+        budget += f", fewer if {training.patience} validations on end are no better"
+    return budget
+
+
+def _kind(data: Data) -> str:
+    if isinstance(data, Symbols):
+        return "text" if data.rate is None else "sound"
+    return "series" if isinstance(data, Series) else "labelled data"
+
+
+def _why_window(data: Data, window: int, linear: bool) -> str:
+    if linear:
+        return "of least BIC"
+    short = isinstance(data, Series) and window == len(data.values) // 10
+    return "a tenth of the steps" if short else "the default"

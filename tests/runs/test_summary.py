@@ -1,0 +1,70 @@
+"""What a fit says before it trains, of every kind of data."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import chainrule
+from chainrule.training import TrainingConfig
+
+YEARS = "years, on the 1st of January (YS-JAN)"
+SUNSPOTS = f"sunspots: 309 steps of SUNACTIVITY, 1700-01-01 to 2008-01-01, {YEARS}, a season of 11 steps."
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "lines"),
+    [
+        (
+            "sunspots",
+            {"model": "ar"},
+            (
+                SUNSPOTS,
+                "Split in time order: 247 steps are fitted, the last 31 are scored. "
+                "Then the weights are fitted again to all 309.",
+                r"ar, window \d+ \(of least BIC\), transform [\w-]+ \(by evidence .*\); solved exactly\.",
+            ),
+        ),
+        (
+            "sunspots",
+            {"hidden": 4, "steps": 2, "refit": False, "reading": chainrule.Reading(transform="standardise")},
+            (
+                SUNSPOTS,
+                "Split in time order: 247 steps train, 31 choose the checkpoint, 31 are scored.",
+                r"gru \(the default\), 4 wide, window 30 \(a tenth of the steps\), transform standardise, "
+                r"learning rate 0\.005; 2 steps\.",
+            ),
+        ),
+        (
+            "digits",
+            {"steps": 1},
+            (
+                "digits: 1,797 images of 1x8x8 in 10 classes.",
+                "Split by class: 1,458 examples train, 160 choose the checkpoint, 179 are scored.",
+                r"conv \(the default\), 32 wide \(for labelled data\), learning rate 0\.005; 1 steps?\.",
+            ),
+        ),
+    ],
+)
+def test_three_lines_say_what_was_read_held_out_and_chosen(
+    source: str,
+    options: dict[str, Any],
+    lines: tuple[str, str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chainrule.fit(source, out=tmp_path / "run", **options)
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == [*lines[:2]]
+    assert re.fullmatch(lines[2], said[2]), said[2]
+    chainrule.fit(source, out=tmp_path / "quiet", quiet=True, **options)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_budget_of_minutes_says_what_it_is_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chainrule.fit("sunspots", "mlp", hidden=2, minutes=0.01, out=tmp_path / "run")
+    third = capsys.readouterr().err.splitlines()[2]
+    patient = "fewer if 8 validations on end are no better"
+    assert third.endswith(f"; 0.01 minutes, half of them to fit again, {patient}.")
+    assert TrainingConfig().patience == 0
