@@ -18,7 +18,7 @@ from chainrule.data.reading import KINDS, Reading
 from chainrule.data.series import table_series
 from chainrule.data.sound import read_labelled_sound, read_sound
 from chainrule.data.tables import load_table
-from chainrule.data.text import load_text, text_symbols
+from chainrule.data.text import text_symbols
 from chainrule.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def read(
         return table_series(load_table(path, reading.encoding), reading)
     paths = _files(path, kind)
     if kind == "text":
-        return text_symbols(load_text(paths), reading, name, alphabet)
+        return text_symbols({str(file): file for file in paths}, reading, name, alphabet)
     if kind == "images":
         return _read_images(path, paths, classes)
     if reading.labels:
@@ -170,6 +170,11 @@ def _check_fits(
     kind: str, name: str, reading: Reading, alphabet: Alphabet | None, classes: tuple[str, ...] | None
 ) -> None:
     reading.refuse_foreign(kind, name)
+    if reading.unknown is not None and alphabet is None:
+        raise ArgumentError(
+            f"unknown is {reading.unknown}, but {name} is not read for a model, so that all its characters are known. "
+            "Leave it out."
+        )
     labelled = kind == "images" or (kind == "sound" and reading.labels)
     unlabelled = {"text": reading.unit, "sound": "mu-law", "table": "real values"}
     gives = f"labelled {kind}" if labelled else unlabelled[kind]
