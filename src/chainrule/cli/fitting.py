@@ -84,13 +84,16 @@ def fit_command(
     season: o.Season = None,
     rate: o.SampleRate = None,
     labels: o.Labels = False,
+    group: o.Group = None,
 ) -> None:
     """Fit a model to DATA and score it on data it has not seen.
 
     Sequences are cut in time order: the last tenth is scored, the tenth before it (20,000 steps at most) chooses the
     checkpoint, the rest trains.
     """
-    reading = o.reading_of(kind, encoding, unit, documents, columns, date, freq, transform, fill, season, rate, labels)
+    reading = o.reading_of(
+        kind, encoding, unit, documents, columns, date, freq, transform, fill, season, rate, labels, group
+    )
     run = fit(
         data,
         model,
@@ -138,10 +141,14 @@ def show_score(run: Run, score: Score | ClassScore) -> None:
     """The tables of a score."""
     if isinstance(score, ClassScore):
         show(class_table(score))
+        if score.split:
+            say(f"split {score.split}")
         return
     show(score_table(score, run.config.model.name))
     if score.unseen:
         say(f"note: training never saw {score.unseen:,} of the scored {score.unit}s; their scores are a guess.")
+    if score.unknown is not None:
+        say(f"note: {score.unknown}")
     if score.count < _FEW:
         say(f"note: only {score.count} {score.unit}{'s' * (score.count > 1)} scored; chance decides much of this.")
     if score.errors:

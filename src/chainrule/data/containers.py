@@ -147,10 +147,12 @@ class Labelled:
         name: of the source.
         rate: samples per second of sound, else None.
         test: bool, N, True for the examples that the source itself keeps for testing; None if it keeps none.
+        groups: what each example belongs to, such as its speaker, N names, which a split keeps on one side; else empty.
+        grouped_by: what the groups are, such as "speaker".
 
     Raises:
         ArgumentError: another kind, or labels that are no indices into the classes.
-        ShapeError: inputs, labels and ``test`` of different lengths.
+        ShapeError: inputs, labels, ``test`` and ``groups`` of different lengths.
     """
 
     inputs: list[NDArray[np.float32]] | NDArray[np.uint8] | NDArray[np.float32]
@@ -160,6 +162,8 @@ class Labelled:
     name: str
     rate: int | None = None
     test: NDArray[np.bool_] | None = None
+    groups: tuple[str, ...] = ()
+    grouped_by: str = "group"
 
     def __post_init__(self) -> None:
         choose("the kind of labelled data", self.kind, ("sound", "images"))
@@ -167,6 +171,8 @@ class Labelled:
         for what, shape in shapes.items():
             if shape != (len(self.inputs),):
                 raise ShapeError(f"{self.name} has {len(self.inputs)} inputs but {what} of shape {shape}.")
+        if self.groups and len(self.groups) != len(self.inputs):
+            raise ShapeError(f"{self.name} has {len(self.inputs)} inputs but {len(self.groups)} groups.")
         if self.labels.dtype != np.int64:
             raise ArgumentError(f"{self.name} has labels of type {self.labels.dtype}; expected int64 indices.")
         check_indices(self.name, [self.labels], len(self.classes), "classes")

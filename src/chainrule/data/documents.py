@@ -82,7 +82,10 @@ def paragraphs(indices: NDArray[Any], newline: int, white: Sequence[int]) -> tup
     starts, stops = lines(indices, newline)
     if not len(starts):
         return starts, stops
-    more = np.concatenate([~np.isin(block, [newline, *white]) for block in blocks([indices])])
+    more, first = np.empty(len(indices), np.bool_), 0
+    for block in blocks([indices]):
+        more[first : first + len(block)] = ~np.isin(block, [newline, *white])
+        first += len(block)
     has_text = np.logical_or.reduceat(more, starts)
     edges = np.diff(np.concatenate([[False], has_text, [False]]).astype(np.int8))
     return starts[np.flatnonzero(edges == 1)], stops[np.flatnonzero(edges == -1) - 1]

@@ -6,6 +6,7 @@ from typing import Any
 
 from chainrule._choices import choose, listed, near
 from chainrule.data.calendars import parse_rule
+from chainrule.data.checks import HIGHEST_RATE
 from chainrule.data.decoding import check_encoding
 from chainrule.data.groups import check_group
 from chainrule.data.unknown import UNKNOWN
@@ -116,6 +117,8 @@ Did you mean 'line'?
             value = getattr(self, option)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least 1.")
+        if self.rate is not None and self.rate > HIGHEST_RATE:
+            raise ArgumentError(f"rate is {self.rate}; expected at most {HIGHEST_RATE:,} samples a second.")
         check_encoding(self.encoding)
 
     def refuse_foreign(self, kind: str, name: str) -> None:

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.data.alphabet import Alphabet
+from chainrule.data.checks import HIGHEST_RATE
 from chainrule.data.containers import Labelled, Symbols
+from chainrule.data.foreign import decoding_of
+from chainrule.data.groups import groups_of_files
 from chainrule.data.labels import index_labels
 from chainrule.errors import ArgumentError, DataError, TooShortError
 
@@ -22,6 +26,9 @@ __all__ = [
     "sound_symbols",
     "write_wav",
 ]
+
+_BLOCK = 1 << 20
+_MOST_SAMPLES = 1 << 28  # of a file: a GiB as float32, and nine hours at 8 kHz
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,26 +47,47 @@ def read_waveform(path: Path, rate: int | None = None) -> Waveform:
         TooShortError: a file without samples.
     """
     soundfile = require("soundfile")
-    try:
-        samples, found = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"{path} cannot be read as sound: {error.error_string}") from error
-    if samples.shape[1] != 1:
+    with decoding_of(path, "sound"), soundfile.SoundFile(path) as file:
+        _check_sound(file, path)
+        # Blocks as they come: the number of samples in a header is a promise, and may be of any size.
+        blocks = []
+        while len(block := file.read(_BLOCK, dtype="float32")):
+            blocks.append(block)
+            _check_length(sum(map(len, blocks)), path)
+            if not (np.abs(block) <= 1).all():  # NaN fails too
+                raise DataError(
+                    f"{path} has samples that are not numbers from -1 to 1. Scale it down, or save it as 16-bit."
+                )
+        found = file.samplerate
+    if not blocks:
+        raise TooShortError(f"{path} has no samples; expected at least one.")
+    return resample(Waveform(np.concatenate(blocks), found), rate)
+
+
+def _check_sound(file: Any, path: Path) -> None:
+    """Refuse by its header what is not one channel of sound at a rate that sound has."""
+    if file.channels != 1:
         raise DataError(
-            f"{path} has {samples.shape[1]} channels; expected one. Mix it down or choose a channel first, "
+            f"{path} has {file.channels} channels; expected one. Mix it down or choose a channel first, "
             "for example: sox in.wav out.wav channels 1"
         )
-    if not len(samples):
-        raise TooShortError(f"{path} has no samples; expected at least one.")
-    if not (np.abs(samples) <= 1).all():
-        raise DataError(f"{path} has samples that are not numbers from -1 to 1. Scale it down, or save it as 16-bit.")
-    return resample(Waveform(samples[:, 0], found), rate)
+    if not 1 <= file.samplerate <= HIGHEST_RATE:
+        raise DataError(
+            f"{path} has {file.samplerate:,} samples a second; expected 1 to {HIGHEST_RATE:,}. Its header is broken, "
+            "or the rate is to be corrected."
+        )
+
+
+def _check_length(samples: float, path: Path | str) -> None:
+    if samples > _MOST_SAMPLES:
+        raise DataError(f"{path} has more than {_MOST_SAMPLES:,} samples. Cut it in several files, or resample it.")
 
 
 def resample(waveform: Waveform, rate: int | None) -> Waveform:
     """The waveform at another rate, by a polyphase filter; what overshoots [-1, 1] is clipped."""
     if rate is None or rate == waveform.rate:
         return waveform
+    _check_length(len(waveform.samples) * rate / waveform.rate, f"the sound at {rate} samples a second")
     common = gcd(rate, waveform.rate)
     up, down = rate // common, waveform.rate // common
     samples = require("scipy.signal").resample_poly(waveform.samples.astype(np.float64), up, down)
@@ -85,18 +113,26 @@ def sound_symbols(waveforms: dict[str, Waveform], name: str, alphabet: Alphabet 
 
 
 def read_labelled_sound(
-    root: Path, paths: list[Path], rate: int | None = None, classes: tuple[str, ...] | None = None
+    root: Path,
+    paths: list[Path],
+    rate: int | None = None,
+    classes: tuple[str, ...] | None = None,
+    group: str | None = None,
 ) -> Labelled:
     """Read files as labelled waveforms; the label is the sub-folder of ``root``, else the name up to "_".
+
+    ``group`` tells which files belong together, as of `Reading`.
 
     Raises:
         DataError: a name without a label, a label not among ``classes``, a single class.
     """
     names = [_label(root, path) for path in paths]
+    by, groups = groups_of_files(paths, root, group) if group else ("group", ())
     waveforms = _read_all(paths, rate)
     labels, classes = index_labels(names, root.name, classes)
     inputs = [waveform.samples for waveform in waveforms.values()]
-    return Labelled(inputs, labels, classes, "sound", root.name, _one_rate(waveforms))
+    rate = _one_rate(waveforms)
+    return Labelled(inputs, labels, classes, "sound", root.name, rate, groups=groups, grouped_by=by)
 
 
 def write_wav(path: str | Path, waveform: NDArray[np.floating], rate: int) -> None:

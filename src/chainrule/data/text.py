@@ -173,4 +173,3 @@ def _stand_in(counts: NDArray[np.int64], alphabet: Alphabet) -> str:
     if " " in alphabet.symbols:
         return " "
     return max(alphabet.symbols.replace("\n", "") or "\n", key=lambda symbol: counts[ord(symbol)])
-

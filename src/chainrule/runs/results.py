@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule._optional import require
+from chainrule.data.unknown import Unknown
 from chainrule.errors import ArgumentError
 from chainrule.runs.metrics import nats_to_bits
 
@@ -43,6 +44,7 @@ class Score:
         log_prob: log p(x_t | x_<t) in nats, one a scored unit; densities of real values are in the data's own units.
         baselines: the same for each baseline.
         unseen: how many of the scored symbols training never saw.
+        unknown: characters of new text that the model does not know, which were left out or not scored.
         cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
             transformer with a window of n is scored by.
         errors: one step ahead, of the model and the naive forecasts (real values only).
@@ -56,6 +58,7 @@ class Score:
     baselines: dict[str, _Floats] = field(default_factory=dict)
     errors: dict[str, Errors] = field(default_factory=dict)
     unseen: int = 0
+    unknown: Unknown | None = None
     cold: dict[int, _Floats] = field(default_factory=dict)
     ahead: "Backtest | None" = None
     free: "FreeRun | None" = None
@@ -111,6 +114,7 @@ class Score:
             "unit": self.unit,
             "count": self.count,
             "unseen": self.unseen,
+            "unknown": self.unknown and self.unknown.counts,
             "log_likelihood": self.log_likelihood,
             "nats": self.nats,
             "bits": self.bits,
@@ -124,13 +128,17 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class ClassScore:
-    """How well labels were predicted: the confusion matrix [true, predicted] and the mean -log p of the true label."""
+    """How well labels were predicted: the confusion matrix [true, predicted] and the mean -log p of the true label.
+
+    ``split`` says how the examples that were scored were parted from those trained on; empty for new data.
+    """
 
     of: str
     classes: tuple[str, ...]
     confusion: NDArray[np.int64]
     nats: float
     majority: float
+    split: str = ""
 
     @property
     def count(self) -> int:
@@ -147,6 +155,7 @@ class ClassScore:
             "count": self.count,
             "accuracy": self.accuracy,
             "majority_accuracy": self.majority,
+            "split": self.split,
             "nats": self.nats,
             "bits": nats_to_bits(self.nats),
             "classes": list(self.classes),
