@@ -20,8 +20,9 @@ READINGS = st.builds(
     transform=st.sampled_from(["standardise", "none", "difference", "log-return"]),
     fill=st.sampled_from([None, "forward", "linear", "drop"]),
     season=st.none() | st.integers(1),
-    rate=st.none() | st.integers(1),
+    rate=st.none() | st.integers(1, 1_000_000),
     labels=st.booleans(),
+    group=st.sampled_from([None, "folder", "*_{speaker}_*"]),
 )
 
 

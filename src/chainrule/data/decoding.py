@@ -10,7 +10,7 @@ from chainrule.errors import ArgumentError, DataError
 
 __all__ = ["BLOCK", "check_encoding", "decode", "decoded", "with_line_feeds"]
 
-BLOCK = 1 << 20  # bytes
+BLOCK = 1 << 20  # bytes, at least the four of a mark
 _MARKS = {  # the longer first: utf-32 begins as utf-16 does
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -77,6 +77,11 @@ def decoded(stream: BinaryIO, encoding: str, name: str) -> Iterator[str]:
             raise DataError(
                 f"{name} is not {encoding} text: byte {read - len(found) + error.start} (line {lines + 1}) is "
                 f"0x{found[error.start]:02x}, {error.reason}. Name its encoding, for example --encoding latin-1."
+            ) from error
+        except UnicodeError as error:  # which some decoders raise of a sequence that does not end
+            raise DataError(
+                f"{name} is not {encoding} text: up to byte {read} (about line {lines + 1}), {error}. "
+                "Name its encoding, for example --encoding latin-1."
             ) from error
         yield text
         if not raw:

@@ -52,7 +52,7 @@ class Documents(Sequence[NDArray[Any]]):
         sizes = self._stops - self._starts
         before = np.cumsum(sizes) - sizes
         found, first = [np.zeros(0, np.int64)], 0
-        for block in blocks([self.whole]):
+        for block in blocks([self.whole] if len(self) else []):
             at = np.flatnonzero(block == index) + first
             document = np.minimum(np.searchsorted(self._stops, at, side="right"), len(self) - 1)
             inside = self._starts[document] <= at

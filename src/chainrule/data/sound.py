@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _BLOCK = 1 << 20
+_LONGEST_RATIO = 200_000
 _MOST_SAMPLES = 1 << 28  # of a file: a GiB as float32, and nine hours at 8 kHz
 
 
@@ -49,19 +50,25 @@ def read_waveform(path: Path, rate: int | None = None) -> Waveform:
     soundfile = require("soundfile")
     with decoding_of(path, "sound"), soundfile.SoundFile(path) as file:
         _check_sound(file, path)
-        # Blocks as they come: the number of samples in a header is a promise, and may be of any size.
-        blocks = []
-        while len(block := file.read(_BLOCK, dtype="float32")):
-            blocks.append(block)
-            _check_length(sum(map(len, blocks)), path)
-            if not (np.abs(block) <= 1).all():  # NaN fails too
-                raise DataError(
-                    f"{path} has samples that are not numbers from -1 to 1. Scale it down, or save it as 16-bit."
-                )
-        found = file.samplerate
-    if not blocks:
+        samples, found = _samples(file, path), file.samplerate
+    if not len(samples):
         raise TooShortError(f"{path} has no samples; expected at least one.")
-    return resample(Waveform(np.concatenate(blocks), found), rate)
+    return resample(Waveform(samples, found), rate)
+
+
+def _samples(file: Any, path: Path) -> NDArray[np.float32]:
+    """All samples of a file; the number in its header is a promise, for which no memory is used before they come."""
+    room = np.empty(min(max(file.frames, 0), _MOST_SAMPLES), np.float32)
+    count = 0
+    while len(block := file.read(_BLOCK, dtype="float32")):
+        _check_length(count + len(block), path)
+        if not (np.abs(block) <= 1).all():  # NaN fails too
+            raise DataError(
+                f"{path} has samples that are not numbers from -1 to 1. Scale it down, or save it as 16-bit."
+            )
+        room[count : count + len(block)] = block
+        count += len(block)
+    return room if count == len(room) else room[:count].copy()
 
 
 def _check_sound(file: Any, path: Path) -> None:
@@ -90,6 +97,11 @@ def resample(waveform: Waveform, rate: int | None) -> Waveform:
     _check_length(len(waveform.samples) * rate / waveform.rate, f"the sound at {rate} samples a second")
     common = gcd(rate, waveform.rate)
     up, down = rate // common, waveform.rate // common
+    if max(up, down) > _LONGEST_RATIO:  # the filter is twenty times as long
+        raise DataError(
+            f"sound of {waveform.rate:,} samples a second cannot be resampled to {rate:,}: the two have too little in "
+            "common. Choose a rate that divides the file's, or a rounder one."
+        )
     samples = require("scipy.signal").resample_poly(waveform.samples.astype(np.float64), up, down)
     return Waveform(np.clip(samples, -1, 1).astype(np.float32), rate)
 

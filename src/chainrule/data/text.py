@@ -118,7 +118,7 @@ class _Text:
 def _documents(texts: Sequence[_Text], alphabet: Alphabet, reading: Reading, room: NDArray[Any]) -> Documents:
     """The documents of all texts, in ``room``, which has as much more as each text may lack of its last end."""
     end = alphabet.encode(_ENDS[reading.documents])
-    white = alphabet.index(code_points(_WHITE)).tolist()
+    white = [index for index in alphabet.index(code_points(_WHITE)).tolist() if index < len(alphabet)]
     starts, stops, at = [], [], 0
     for text in texts:
         length = text.indices(alphabet, room[at:])
