@@ -142,7 +142,7 @@ def show_score(run: Run, score: Score | ClassScore) -> None:
     if isinstance(score, ClassScore):
         show(class_table(score))
         if score.split:
-            say(f"split {score.split}")
+            show(f"Split {score.split}.")
         return
     show(score_table(score, run.config.model.name))
     if score.unseen:
