@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import warnings
 from importlib import metadata
 from itertools import pairwise
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 import chainrule
 from chainrule.cli.app import app
+from chainrule.data import write_wav
 from tests.cli.conftest import Command
 from tests.runs.cases import ar1, daily, text, write_csv
 
@@ -347,3 +349,34 @@ def test_a_run_whose_fit_did_not_end_says_so(command: Command, here: Path) -> No
             result = command(line)
         assert result.exit_code == 0
         assert "warning: the fit of r did not end: its weights are the best so far, and not scored." in result.stderr
+
+@pytest.mark.parametrize(("how", "done"), [("skip", "They are left out"), ("replace", "They are read as ' '")])
+def test_unknown_characters_are_said_and_the_rest_is_scored(
+    how: str, done: str, command: Command, runs: Path, here: Path
+) -> None:
+    (here / "new.txt").write_text("the cÄat sat on Ä", encoding="utf-8")
+    result = command(f"score {runs}/text new.txt --unknown {how}")
+    assert result.exit_code == 0
+    assert "new.txt, all: 15 characters" in result.stdout
+    assert "2 of the 17 characters of new.txt are not among" in result.stderr
+    assert f"'Ä' (2); the first is at line 1, column 6. {done}" in result.stderr
+
+
+def test_a_fit_says_how_labelled_files_were_split(command: Command, here: Path) -> None:
+    (here / "clips").mkdir()
+    for digit in "01":
+        for speaker in ("ann", "bob", "cem", "dora"):
+            pitch = np.sin(np.arange(800) * (0.1 + 0.2 * int(digit)))
+            write_wav(here / "clips" / f"{digit}_{speaker}_1.wav", 0.5 * pitch, 4000)
+    fit = "fit clips --labels --hidden 2 --steps 2 --quiet"
+    grouped = command(f"{fit} --group '*_{{speaker}}_*' --out grouped")
+    assert grouped.exit_code == 0
+    assert re.search(r"Split by speaker: 2 train, 1 validation, 1 test \(\w+\).", grouped.stdout)
+    again = command("score grouped")
+    assert again.stdout in grouped.stdout
+    assert json.loads((here / "grouped" / "score.json").read_text())["split"].startswith("by speaker: 2 train")
+    new = here / "new"
+    new.mkdir()
+    for digit in "01":
+        shutil.copy(here / "clips" / f"{digit}_ann_1.wav", new / f"{digit}_.wav")  # new data needs no groups
+    assert command("score grouped new").exit_code == 0

@@ -69,7 +69,7 @@ def test_an_unfit_series_is_refused(options: dict[str, object], error: type[Chai
         (np.array([0, 3]), (), ArgumentError, "indices from 0 to 3; its alphabet has 0 to 2"),
         (np.array([-1, 1]), (), ArgumentError, "indices from -1 to 1"),
         (np.array([0, 1]), (3,), ArgumentError, "indices from 0 to 3"),
-        (np.array([0.0, 1.0]), (), ShapeError, "type float64; expected one row of int64"),
+        (np.array([0.0, 1.0]), (), ShapeError, "type float64; expected one row of whole numbers"),
         (np.array([[0, 1]]), (), ShapeError, r"shape \(1, 2\)"),
     ],
 )

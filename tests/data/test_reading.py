@@ -20,8 +20,9 @@ READINGS = st.builds(
     transform=st.sampled_from(["standardise", "none", "difference", "log-return"]),
     fill=st.sampled_from([None, "forward", "linear", "drop"]),
     season=st.none() | st.integers(1),
-    rate=st.none() | st.integers(1),
+    rate=st.none() | st.integers(1, 1_000_000),
     labels=st.booleans(),
+    group=st.sampled_from([None, "folder", "*_{speaker}_*"]),
 )
 
 
@@ -42,8 +43,8 @@ def test_a_reading_survives_json(reading: Reading) -> None:
         ({"season": 0}, "season is 0; expected a whole number"),
         ({"rate": 8000.5}, "rate is 8000.5; expected a whole number"),
         ({"columns": "price"}, r"columns is 'price'; expected a tuple"),
-        ({"encoding": "utf-9"}, "encoding is 'utf-9', which is no text encoding"),
-        ({"encoding": "hex"}, "encoding is 'hex', which is no text encoding"),
+        ({"encoding": "utf-9"}, "encoding is 'utf-9', which is no encoding of text"),
+        ({"encoding": "hex"}, "encoding is 'hex', which is no encoding of text"),
     ],
 )
 def test_a_value_that_is_no_choice_is_refused(options: dict[str, object], message: str) -> None:

@@ -9,7 +9,7 @@ import torch
 import chainrule
 from chainrule import Run
 from chainrule.data import Alphabet, Reading, Symbols, read
-from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
+from chainrule.errors import ArgumentError, DataError, TooShortError, UnseenSymbolError
 from chainrule.models import ModelConfig, SymbolModel, build_symbol_model
 from chainrule.runs import Score
 from chainrule.runs.baselines import Bigram, Unigram
@@ -118,6 +118,39 @@ def test_unseen_symbols_are_counted_and_placed(text_run: Run, tmp_path: Path) ->
     new.write_text("the cat\nsat On it é\n")
     with pytest.raises(UnseenSymbolError, match=r"4 of the 20 characters of .*new.txt.*line 1, column 8"):
         text_run.score(new)
+    with pytest.raises(UnseenSymbolError, match="To score the rest: --unknown skip, or --unknown replace"):
+        text_run.score(new)
+
+
+def test_unseen_symbols_are_skipped_or_read_and_not_scored(text_run: Run, tmp_path: Path) -> None:
+    new, without, blank = (tmp_path / name for name in ("new.txt", "without.txt", "blank.txt"))
+    new.write_text("the cat sÄat on itÄ", encoding="utf-8")
+    without.write_text("the cat sat on it")
+    blank.write_text("the cat s at on it ")
+    for how, as_if in (("skip", without), ("replace", blank)):
+        score = text_run.score(new, unknown=how, context=3)
+        expected = text_run.score(as_if, context=3)
+        assert isinstance(score, Score)
+        assert isinstance(expected, Score)
+        kept = np.delete(np.arange(19), [9, 18]) if how == "replace" else np.arange(17)
+        np.testing.assert_allclose(score.log_prob, expected.log_prob[kept], rtol=CLOSE, atol=CLOSE)
+        np.testing.assert_allclose(score.cold[3], expected.cold[3][kept], rtol=CLOSE, atol=CLOSE)
+        assert score.to_dict()["unknown"] == {"Ä": 2}
+        assert "'Ä' (2); the first is at line 1, column 10" in str(score.unknown)
+    new.write_text("ÄÄ", encoding="utf-8")
+    for how in ("skip", "replace"):
+        with pytest.raises(TooShortError):
+            text_run.score(new, unknown=how)
+
+
+def test_unknown_is_refused_where_it_means_nothing(text_run: Run, series_run: Run, digits_run: Run) -> None:
+    with pytest.raises(ArgumentError, match="the run knows all of its own data"):
+        text_run.score(unknown="skip")
+    with pytest.raises(ArgumentError, match="is read already"):
+        text_run.score(symbols(), unknown="skip")
+    for run in (series_run, digits_run):
+        with pytest.raises(ArgumentError, match="cannot skip what is unknown, which is for characters"):
+            run.score(unknown="skip")
 
 
 def test_data_of_another_kind_or_alphabet_is_refused(text_run: Run) -> None:

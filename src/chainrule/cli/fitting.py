@@ -79,13 +79,16 @@ def fit_command(
     season: o.Season = None,
     rate: o.SampleRate = None,
     labels: o.Labels = False,
+    group: o.Group = None,
 ) -> None:
     """Fit a model to DATA and score it on data it has not seen.
 
     Sequences are cut in time order: the last tenth is scored, the tenth before it (20,000 steps at most) chooses the
     checkpoint, the rest trains.
     """
-    reading = o.reading_of(kind, encoding, unit, documents, columns, date, freq, transform, fill, season, rate, labels)
+    reading = o.reading_of(
+        kind, encoding, unit, documents, columns, date, freq, transform, fill, season, rate, labels, group
+    )
     run = fit(
         data,
         model,

@@ -190,6 +190,15 @@ SampleRate = Annotated[
 ]
 Labels = Annotated[bool, Option("--labels", help="Classify sound files by folder or name.", rich_help_panel=_READING)]
 
+Group = Annotated[
+    str | None,
+    Option(
+        help="With labels: keep what a part of the name says on one side, '*_{speaker}_*', or each folder.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+
 
 def reading_of(
     kind: str | None,
@@ -204,6 +213,7 @@ def reading_of(
     season: int | None,
     rate: int | None,
     labels: bool,
+    group: str | None = None,
 ) -> Reading:
     """The reading that the options ask for."""
     return Reading(
@@ -219,4 +229,5 @@ def reading_of(
         season=season,
         rate=rate,
         labels=labels,
+        group=group,
     )

@@ -35,6 +35,10 @@ def score_command(
         int | None,
         Option(help="Also in blocks of so many symbols, each from a cold start.", show_default=False),
     ] = None,
+    unknown: Annotated[
+        str | None,
+        Option(help="New characters in DATA: skip, or replace by a blank; else refused.", show_default=False),
+    ] = None,
 ) -> None:
     """Score a run: the exact log-likelihood, per symbol or step, in nats and bits.
 
@@ -43,8 +47,11 @@ def score_command(
 
     State is carried through the whole of the data. --context 256 adds what a transformer with a window of 256 would be
     scored by: blocks of 256 symbols, each from a cold start that has read one symbol.
+
+    DATA may have characters that the model does not know: --unknown skip leaves them out of the text, --unknown replace
+    reads them as a blank and does not score them.
     """
-    show(load(run).score(data, context=context))
+    show(load(run).score(data, context=context, unknown=unknown))
 
 
 def sample_command(
@@ -190,7 +197,7 @@ def _prompt(run: Run, kind: str, prompt: str | None) -> Any:
     if kind != "text":
         raise ArgumentError(f"--prompt is {prompt!r}; this run continues a file: give FILE:path.")
     alphabet = run.config.data.alphabet
-    return prompt.encode() if alphabet is not None and alphabet.kind == "bytes" else prompt
+    return prompt.encode("utf-8", "surrogateescape") if alphabet is not None and alphabet.kind == "bytes" else prompt
 
 
 def _write_sound(out: Path, given: Any, drawn: NDArray[np.float32], rate: int | None) -> None:

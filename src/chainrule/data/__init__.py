@@ -8,7 +8,7 @@ from chainrule.data.frequency import Frequency
 from chainrule.data.reading import Reading
 from chainrule.data.sound import write_wav
 from chainrule.data.source import read
-from chainrule.data.splits import split_labelled, split_steps
+from chainrule.data.splits import split_labelled, split_note, split_steps
 from chainrule.data.transforms import Transform
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "export",
     "read",
     "split_labelled",
+    "split_note",
     "split_steps",
     "write_wav",
 ]

@@ -10,15 +10,18 @@ sign(y) ((1 + mu)^|y| - 1) / mu. G.711 itself approximates F by line segments; t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule._choices import choose, listed
+from chainrule._choices import choose
+from chainrule.data.blocks import blocks
+from chainrule.data.unknown import Unknown
 from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
 
-__all__ = ["Alphabet"]
+__all__ = ["Alphabet", "code_points"]
 
 _KINDS = ("characters", "bytes", "mu-law")
 _LEVELS = 256
@@ -48,6 +51,8 @@ class Alphabet:
         in_order = "".join(sorted(set(self.symbols)))
         if self.kind == "characters" and (not self.symbols or self.symbols != in_order):
             raise ArgumentError("an alphabet of characters needs them distinct, sorted, and at least one.")
+        if any("\ud800" <= symbol <= "\udfff" for symbol in self.symbols):
+            raise ArgumentError("halves of surrogate pairs (U+D800 to U+DFFF) are no characters of an alphabet.")
         if self.kind != "characters" and self.symbols:
             raise ArgumentError(f"an alphabet of {self.kind} names no symbols; it has all {_LEVELS}.")
 
@@ -59,8 +64,17 @@ class Alphabet:
         """The characters that occur in the texts."""
         return cls("characters", "".join(sorted(set().union(*texts))))
 
-    def encode(self, document: str | bytes | NDArray[Any], name: str = "the text") -> NDArray[np.int64]:
-        """The indices of a text's characters, of bytes (text becomes UTF-8), or of a waveform's levels.
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of indices: the smallest type that holds them all.
+
+        >>> Alphabet("bytes").dtype
+        dtype('uint8')
+        """
+        return np.min_scalar_type(len(self) - 1)
+
+    def encode(self, document: str | bytes | NDArray[Any], name: str = "the text") -> NDArray[Any]:
+        """The indices, of ``dtype``, of a text's characters, of bytes (text becomes UTF-8), or of a waveform's levels.
 
         Raises:
             UnseenSymbolError: characters that the alphabet does not have; ``name`` says of what.
@@ -69,8 +83,7 @@ class Alphabet:
         if self.kind == "characters" and isinstance(document, str):
             return self._encode_characters(document, name)
         if self.kind == "bytes" and isinstance(document, str | bytes):
-            raw = document.encode() if isinstance(document, str) else document
-            return np.frombuffer(raw, dtype=np.uint8).astype(np.int64)
+            return np.frombuffer(_utf_8(document, name) if isinstance(document, str) else document, np.uint8).copy()
         if self.kind == "mu-law" and isinstance(document, np.ndarray):
             return _compress(document, name)
         raise ArgumentError(f"an alphabet of {self.kind} cannot encode a {type(document).__name__}.")
@@ -83,7 +96,7 @@ class Alphabet:
                 f"indices go from {index.min()} to {index.max()}; this alphabet has 0 to {len(self) - 1}."
             )
         if self.kind == "characters":
-            return "".join(self.symbols[i] for i in index)
+            return code_points(self.symbols)[index].astype("<u4").tobytes().decode("utf-32-le")
         if self.kind == "bytes":
             return index.astype(np.uint8).tobytes()
         return _expand(index)
@@ -101,35 +114,62 @@ class Alphabet:
         """
         return cls(**values)
 
-    def _encode_characters(self, text: str, name: str) -> NDArray[np.int64]:
-        known, points = _code_points(self.symbols), _code_points(text)
-        index = np.minimum(np.searchsorted(known, points), len(known) - 1)
-        unseen = known[index] != points
-        if unseen.any():
-            positions = np.flatnonzero(unseen)
-            first = int(positions[0])
-            line_start = text.rfind("\n", 0, first) + 1
-            symbols = sorted({text[i] for i in positions})
-            raise UnseenSymbolError(
-                f"{len(positions)} of the {len(text)} characters of {name} are not among the {len(self)} "
-                f"that the model knows: {listed(map(repr, symbols), shown=5)}; the first is at line "
-                f"{text.count(chr(10), 0, first) + 1}, column {first - line_start + 1}. "
-                "Remove or replace them, or fit a model on text that has them (or on bytes, with --unit bytes)."
+    def index(self, points: NDArray[Any]) -> NDArray[Any]:
+        """The index of each code point, of bytes the byte; len(self) for what is no symbol of this alphabet.
+
+        >>> Alphabet.of(["abc"]).index(np.array([99, 120])).tolist()
+        [2, 3]
+        """
+        return self._table.take(points, mode="clip")
+
+    @cached_property
+    def _table(self) -> NDArray[Any]:
+        """The index of every code point up to the highest known one, and of any one past it."""
+        if self.kind != "characters":
+            return np.arange(_LEVELS + 1, dtype=np.uint16)
+        known = code_points(self.symbols)
+        table = np.full(int(known[-1]) + 2, len(self), np.min_scalar_type(len(self)))
+        table[known] = np.arange(len(self))
+        return table
+
+    def _encode_characters(self, text: str, name: str) -> NDArray[Any]:
+        index = self.index(code_points(text))
+        if (index == len(self)).any():
+            unknown = Unknown.among([(name, [text])], self.symbols, name)
+            raise UnseenSymbolError(f"{unknown} {unknown.REMEDY}")
+        return index.astype(self.dtype)
+
+
+def code_points(text: str) -> NDArray[np.unsignedinteger[Any]]:
+    """The code point of each character, in a type that holds them."""
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), "<u4")
+
+
+def _utf_8(text: str, name: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{name} has {text[error.start]!r} at character {error.start + 1}, half of a surrogate pair and no "
+            "character, which UTF-8 cannot say. Remove it, or give bytes."
+        ) from error
+
+
+def _compress(waveform: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    levels = np.empty(len(waveform), np.uint8)
+    first = 0
+    for block in blocks([waveform]):
+        x = np.asarray(block, dtype=np.float64)
+        if not (np.abs(x) <= 1).all():  # NaN fails too
+            raise DataError(
+                f"{name} has samples up to {np.abs(x).max():g}; expected finite ones from -1 to 1. Scale it down."
             )
-        return index.astype(np.int64)
-
-
-def _code_points(text: str) -> NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
-
-
-def _compress(waveform: NDArray[Any], name: str) -> NDArray[np.int64]:
-    x = np.asarray(waveform, dtype=np.float64)
-    if not np.isfinite(x).all() or (np.abs(x) > 1).any():
-        peak = np.abs(x).max()
-        raise DataError(f"{name} peaks at {peak:g}; expected finite samples from -1 to 1. Scale it down.")
-    y = np.sign(x) * np.log1p(_MU * np.abs(x)) / np.log1p(_MU)
-    return np.asarray(np.minimum((y + 1) / 2 * _LEVELS, _MU), dtype=np.int64)
+        y = np.sign(x) * np.log1p(_MU * np.abs(x)) / np.log1p(_MU)
+        levels[first : first + len(x)] = np.minimum((y + 1) / 2 * _LEVELS, _MU)
+        first += len(x)
+    return levels
 
 
 def _expand(index: NDArray[np.int64]) -> NDArray[np.float32]:

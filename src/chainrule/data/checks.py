@@ -1,13 +1,18 @@
 """Checks of what containers are built from."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import listed
+from chainrule.data.blocks import blocks
 from chainrule.errors import ArgumentError, DataError, MissingValuesError, ShapeError
 
-__all__ = ["check_indices", "check_size", "checked_dates", "checked_values", "default_columns"]
+__all__ = ["HIGHEST_RATE", "check_indices", "check_size", "checked_dates", "checked_values", "default_columns"]
 
+HIGHEST_RATE = 1_000_000  # samples of sound in a second
 _LARGEST = 1e120  # its square, and sums of many, stay within float64
 
 
@@ -27,12 +32,13 @@ def check_size(values: NDArray[np.float64], name: str) -> None:
         raise DataError(f"{name} has values up to {largest:g}; expected at most {_LARGEST:g}. Scale the data down.")
 
 
-def check_indices(name: str, indices: list[NDArray[np.int64]], size: int, of: str) -> None:
+def check_indices(name: str, indices: Iterable[NDArray[Any]], size: int, of: str) -> None:
     """Refuse indices that are not below the size of what they are indices into."""
-    together = np.concatenate(indices)
-    if together.size and not (together.min() >= 0 and together.max() < size):
+    ranges = [(int(block.min()), int(block.max())) for block in blocks(indices) if block.size]
+    low, high = min((r[0] for r in ranges), default=0), max((r[1] for r in ranges), default=0)
+    if ranges and not 0 <= low <= high < size:
         has = f"its {of} ha{'ve' if of.endswith('s') else 's'} 0 to {size - 1}"
-        raise ArgumentError(f"{name} has indices from {together.min()} to {together.max()}; {has}.")
+        raise ArgumentError(f"{name} has indices from {low} to {high}; {has}.")
 
 
 def checked_values(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:

@@ -1,7 +1,9 @@
 """What reading gives: discrete sequences, series of real values, or labelled examples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,10 @@ from chainrule._choices import choose, listed
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import check_indices, checked_dates, checked_values, default_columns
+from chainrule.data.documents import Documents
 from chainrule.data.frequency import Frequency, find_frequency
 from chainrule.data.timezones import check_zone
+from chainrule.data.unknown import Unknown
 from chainrule.errors import ArgumentError, ShapeError
 
 __all__ = ["Labelled", "Series", "Symbols"]
@@ -27,6 +31,11 @@ class Symbols:
         name: of the source, for messages and titles.
         rate: samples per second of sound, else None.
         end: what every document ends with, one or two symbols; empty where nothing marks it.
+        unknown: characters of the source that the alphabet does not have and that were left out or replaced; None if
+            there were none.
+        unscored: where replaced ones are, counted over all documents: read, and not to be scored.
+
+    Documents are kept in the smallest type that holds the alphabet, most often uint8.
 
     Raises:
         ShapeError: a document that is not one row of whole numbers.
@@ -38,24 +47,31 @@ class Symbols:
     chainrule.errors.ArgumentError: abc has indices from 0 to 3; its alphabet has 0 to 2.
     """
 
-    documents: list[NDArray[np.int64]]
+    documents: Sequence[NDArray[Any]]
     alphabet: Alphabet
     name: str
     rate: int | None = None
     end: tuple[int, ...] = ()
+    unknown: Unknown | None = None
+    unscored: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        for document in self.documents:
-            if document.ndim != 1 or document.dtype != np.int64:
+        arrays = [self.documents.whole] if isinstance(self.documents, Documents) else self.documents
+        for array in arrays:
+            if array.ndim != 1 or array.dtype.kind not in "iu":
                 raise ShapeError(
-                    f"a document of {self.name} has shape {document.shape} and type {document.dtype}; "
-                    "expected one row of int64 indices."
+                    f"a document of {self.name} has shape {array.shape} and type {array.dtype}; "
+                    "expected one row of whole numbers, the indices of its symbols."
                 )
-        check_indices(self.name, [*self.documents, np.array(self.end, dtype=np.int64)], len(self.alphabet), "alphabet")
+        check_indices(self.name, [*arrays, np.array(self.end, dtype=np.int64)], len(self.alphabet), "alphabet")
+        if any(array.dtype != self.alphabet.dtype for array in arrays):
+            object.__setattr__(self, "documents", [x.astype(self.alphabet.dtype, copy=False) for x in self.documents])
 
     @property
     def length(self) -> int:
         """Symbols in all documents together."""
+        if isinstance(self.documents, Documents):
+            return self.documents.length
         return sum(len(document) for document in self.documents)
 
 
@@ -131,10 +147,12 @@ class Labelled:
         name: of the source.
         rate: samples per second of sound, else None.
         test: bool, N, True for the examples that the source itself keeps for testing; None if it keeps none.
+        groups: what each example belongs to, such as its speaker, N names, which a split keeps on one side; else empty.
+        grouped_by: what the groups are, such as "speaker".
 
     Raises:
         ArgumentError: another kind, or labels that are no indices into the classes.
-        ShapeError: inputs, labels and ``test`` of different lengths.
+        ShapeError: inputs, labels, ``test`` and ``groups`` of different lengths.
     """
 
     inputs: list[NDArray[np.float32]] | NDArray[np.uint8] | NDArray[np.float32]
@@ -144,6 +162,8 @@ class Labelled:
     name: str
     rate: int | None = None
     test: NDArray[np.bool_] | None = None
+    groups: tuple[str, ...] = ()
+    grouped_by: str = "group"
 
     def __post_init__(self) -> None:
         choose("the kind of labelled data", self.kind, ("sound", "images"))
@@ -151,6 +171,8 @@ class Labelled:
         for what, shape in shapes.items():
             if shape != (len(self.inputs),):
                 raise ShapeError(f"{self.name} has {len(self.inputs)} inputs but {what} of shape {shape}.")
+        if self.groups and len(self.groups) != len(self.inputs):
+            raise ShapeError(f"{self.name} has {len(self.inputs)} inputs but {len(self.groups)} groups.")
         if self.labels.dtype != np.int64:
             raise ArgumentError(f"{self.name} has labels of type {self.labels.dtype}; expected int64 indices.")
         check_indices(self.name, [self.labels], len(self.classes), "classes")

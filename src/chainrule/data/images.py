@@ -1,31 +1,37 @@
 """Labelled images: a folder a class, NumPy's npz, and the idx files of MNIST."""
 
-import gzip
-import zipfile
-import zlib
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule._optional import require
+from chainrule.data.archives import idx_array, npz_arrays
 from chainrule.data.containers import Labelled
+from chainrule.data.foreign import decoding_of
+from chainrule.data.groups import groups_of_files
 from chainrule.data.labels import index_labels
-from chainrule.errors import DataError
+from chainrule.errors import ColumnError, DataError
 
 __all__ = ["is_idx", "labelled_images", "read_folder", "read_idx", "read_image", "read_npz"]
 
 _PAIRS = (("x", "y"), ("images", "labels"))
-_IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_MOST_PIXELS = 1 << 25  # of one picture
 
 
 def labelled_images(
-    images: NDArray[np.generic],
-    labels: NDArray[np.generic],
+    images: NDArray[Any],
+    labels: NDArray[Any],
     name: str,
     classes: tuple[str, ...] | None = None,
     test: NDArray[np.bool_] | None = None,
+    groups: tuple[str, ...] = (),
+    grouped_by: str = "group",
 ) -> Labelled:
     """Images N x H x W, N x H x W x C or N x C x H x W (C being 1 or 3) with N labels (or N x 1), as `Labelled`.
 
@@ -34,23 +40,11 @@ def labelled_images(
     Raises:
         DataError: other shapes or types, as many labels as there are not images, values that are not finite.
     """
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim == 4 and images.shape[1] not in (1, 3):
-        images = np.moveaxis(images, -1, 1)
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.size:
-        raise DataError(
-            f"{name} has images of shape {images.shape}; expected N x height x width, or that with "
-            "1 or 3 channels before or after."
-        )
-    labels = _plain_labels(labels)
-    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iuUb":
-        raise DataError(
-            f"{name} has {len(images)} images but labels of shape {labels.shape} and type {labels.dtype}; "
-            "expected one whole number or name an image."
-        )
-    index, classes = index_labels([str(label) for label in labels.tolist()], name, classes)
-    return Labelled(_pixels(images, name), index, classes, "images", name, test=test)
+    images, labels = _pair(images, labels, name)
+    names = _names(labels, f"the labels of {name}")
+    index, classes = index_labels(names, name, classes)
+    pixels = _pixels(images, name)
+    return Labelled(pixels, index, classes, "images", name, test=test, groups=groups, grouped_by=grouped_by)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -59,28 +53,40 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     What is transparent is shown on white.
 
     Raises:
-        DataError: a file that is not an image.
+        DataError: a file that is not one image of 8 bits, or one of more pixels than there is memory for.
     """
     pillow = require("PIL.Image")
-    try:
-        with pillow.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise DataError(f"{path} has more than 8 bits a pixel (mode {image.mode}). Convert it to 8 bits first.")
+    with warnings.catch_warnings(), decoding_of(path, "an image"):
+        warnings.simplefilter("ignore")  # of what Pillow mends or leaves out, such as what a camera noted
+        with pillow.open(path, formats=_FORMATS) as image:
+            _check_image(image, path)
             grey = image.mode in ("1", "L", "LA")
             if image.has_transparency_data:
                 white = pillow.new("RGBA", image.size, "white")
-                pixels = np.asarray(
-                    pillow.alpha_composite(white, image.convert("RGBA")).convert("L" if grey else "RGB")
-                )
-            else:
-                pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except (OSError, pillow.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image: {error}") from error
+                image = pillow.alpha_composite(white, image.convert("RGBA"))
+            pixels = np.asarray(image.convert("L" if grey else "RGB"))
     return np.array(pixels[None] if grey else np.moveaxis(pixels, -1, 0))
 
 
-def read_folder(root: Path, paths: list[Path], classes: tuple[str, ...] | None = None) -> Labelled:
+def _check_image(image: Any, path: Path) -> None:
+    """Refuse, before its pixels are decoded, what would be cut off or take too much memory."""
+    width, height = image.size
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise DataError(
+            f"{path} is of {width} x {height} pixels; expected at least one, and at most {_MOST_PIXELS:,}. Resize it."
+        )
+    if image.mode.startswith(("I", "F")) or any(";16" in str(tile) for tile in image.tile):
+        raise DataError(f"{path} has more than 8 bits a pixel (mode {image.mode}). Convert it to 8 bits first.")
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # a photograph with others beside it
+        raise DataError(f"{path} holds {image.n_frames} pictures; expected one. Save the one to read by itself.")
+
+
+def read_folder(
+    root: Path, paths: list[Path], classes: tuple[str, ...] | None = None, group: str | None = None
+) -> Labelled:
     """Read a folder of folders of images; the label is the sub-folder's name.
+
+    ``group`` tells which files belong together, as of `Reading`.
 
     Raises:
         DataError: images beside the sub-folders, or of different sizes or channels.
@@ -88,40 +94,49 @@ def read_folder(root: Path, paths: list[Path], classes: tuple[str, ...] | None =
     for path in paths:
         if path.parent == root:
             raise DataError(f"{path} is in no class: expected a sub-folder of {root} for each class.")
-    images = [read_image(path) for path in paths]
-    for path, image in zip(paths, images, strict=True):
-        if image.shape != images[0].shape:
+    by, groups = groups_of_files(paths, root, group) if group else ("group", ())
+    images: list[NDArray[np.uint8]] = []
+    for path in paths:
+        images.append(read_image(path))
+        if images[-1].shape != images[0].shape:
             raise DataError(
-                f"images must have one size: {paths[0]} is {_size(images[0])}, {path} is {_size(image)}. "
+                f"images must have one size: {paths[0]} is {_size(images[0])}, {path} is {_size(images[-1])}. "
                 "Resize or convert them first."
             )
     labels = np.array([path.relative_to(root).parts[0] for path in paths])
-    return labelled_images(np.stack(images), labels, root.name, classes)
+    return labelled_images(np.stack(images), labels, root.name, classes, groups=groups, grouped_by=by)
 
 
-def read_npz(path: Path, classes: tuple[str, ...] | None = None) -> Labelled:
+def read_npz(path: Path, classes: tuple[str, ...] | None = None, group: str | None = None) -> Labelled:
     """Read an npz archive with x and y, images and labels, or these with _train and _test after them.
+
+    ``group`` is the name of an array of as many numbers or names, with _train and _test after it too.
 
     Raises:
         DataError: a broken archive, one with other names in it, or one that holds pickled objects.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} cannot be read as an npz archive of plain arrays: {error}") from error
-    for x, y in _PAIRS:
-        if {f"{x}_train", f"{y}_train"} <= arrays.keys():
-            train = arrays[f"{x}_train"], arrays[f"{y}_train"]
-            if {f"{x}_test", f"{y}_test"} <= arrays.keys():
-                return _with_test(train, (arrays[f"{x}_test"], arrays[f"{y}_test"]), path.name, classes)
-            return labelled_images(*train, path.name, classes)
-        if {x, y} <= arrays.keys():
-            return labelled_images(arrays[x], arrays[y], path.name, classes)
+    arrays = npz_arrays(path)
+    for pair in _PAIRS:
+        for ends in (("_train", "_test"), ("_train",), ("",)):
+            if all(f"{name}{end}" in arrays for name in pair for end in ends):
+                parts = [tuple(arrays[f"{name}{end}"] for name in pair) for end in ends]
+                groups = tuple(name for end in ends for name in _groups(arrays, group, end, path))
+                return _together(parts, path.name, classes, groups, group or "group")
     raise DataError(
         f"{path} holds the arrays {listed(arrays) or 'none'}; expected x and y, or images and labels, "
         "or these with _train and _test after them."
     )
+
+
+def _groups(arrays: Mapping[str, NDArray[Any]], group: str | None, end: str, path: Path) -> list[str]:
+    if group is None:
+        return []
+    if f"{group}{end}" not in arrays:
+        raise ColumnError(
+            f"group is {group!r}, and {path} has no array {group}{end}; it holds {listed(arrays)}. Expected one with a "
+            "number or name for each image."
+        )
+    return _names(_plain_labels(arrays[f"{group}{end}"]), f"the array {group}{end} of {path}")
 
 
 def is_idx(path: Path) -> bool:
@@ -140,11 +155,11 @@ def read_idx(path: Path, paths: list[Path], classes: tuple[str, ...] | None = No
         DataError: labels that are not there, or a broken file.
     """
     images = [p for p in paths if "images" in p.name]
-    pairs = {p.name.partition("-")[0]: (_idx_array(p), _idx_array(_labels_beside(p))) for p in images}
+    pairs = {p.name.partition("-")[0]: (idx_array(p), idx_array(_labels_beside(p))) for p in images}
     if len(pairs) == 1:
-        return labelled_images(*next(iter(pairs.values())), path.name, classes)
+        return _together(list(pairs.values()), path.name, classes)
     if pairs.keys() == {"train", "t10k"}:
-        return _with_test(pairs["train"], pairs["t10k"], path.name, classes)
+        return _together([pairs["train"], pairs["t10k"]], path.name, classes)
     raise DataError(
         f"{path} holds the idx files {listed(p.name for p in paths)}; expected one file of images, "
         "or train-images and t10k-images, each with its labels beside it."
@@ -158,38 +173,56 @@ def _labels_beside(images: Path) -> Path:
     return labels
 
 
-def _idx_array(path: Path) -> NDArray[np.generic]:
-    """The idx format: two zeros, a type, the number of dimensions, each as a big-endian int32, the values."""
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be unpacked: {error}") from error
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_TYPES or len(raw) < 4 + 4 * raw[3]:
-        raise DataError(f"{path} is not an idx file: it begins with {raw[:4].hex(' ') or 'nothing'}.")
-    dtype, start = np.dtype(_IDX_TYPES[raw[2]]), 4 + 4 * raw[3]
-    shape = tuple(np.frombuffer(raw[4:start], dtype=">i4").tolist())
-    expected = start + dtype.itemsize * int(np.prod(shape))
-    if len(raw) != expected:
-        raise DataError(f"{path} is broken: it has {len(raw)} bytes, its header promises {expected}.")
-    return np.frombuffer(raw, dtype=dtype, offset=start).reshape(shape).copy()
-
-
-def _with_test(
-    train: tuple[NDArray[np.generic], NDArray[np.generic]],
-    test: tuple[NDArray[np.generic], NDArray[np.generic]],
+def _together(
+    parts: Sequence[tuple[NDArray[Any], ...]],
     name: str,
     classes: tuple[str, ...] | None,
+    groups: tuple[str, ...] = (),
+    grouped_by: str = "group",
 ) -> Labelled:
-    if train[0].shape[1:] != test[0].shape[1:]:
-        raise DataError(f"{name} has training images {train[0].shape[1:]} but test images {test[0].shape[1:]}.")
-    member = np.repeat([False, True], [len(train[0]), len(test[0])])
-    images, labels = (np.concatenate(both) for both in zip(train, test, strict=True))
-    return labelled_images(images, labels, name, classes, member)
+    """Images and labels to train on, and perhaps others to test on, as one set."""
+    pairs = [_pair(images, labels, name) for images, labels in parts]
+    first, last = pairs[0], pairs[-1]
+    if first[0].shape[1:] != last[0].shape[1:]:
+        raise DataError(f"{name} has training images {first[0].shape[1:]} but test images {last[0].shape[1:]}.")
+    if (first[1].dtype.kind == "U") != (last[1].dtype.kind == "U"):
+        raise DataError(f"{name} has training labels of type {first[1].dtype} but test labels of {last[1].dtype}.")
+    images, labels = (np.concatenate(both) if len(pairs) > 1 else both[0] for both in zip(*pairs, strict=True))
+    sizes = [len(pair[1]) for pair in pairs]
+    if groups and len(groups) != sum(sizes):
+        raise DataError(f"{name} has {sum(sizes)} images but {len(groups)} groups; expected one an image.")
+    test = np.repeat([False, True], sizes) if len(pairs) > 1 else None
+    return labelled_images(images, labels, name, classes, test, groups, grouped_by)
 
 
-def _pixels(images: NDArray[np.generic], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+def _pair(images: NDArray[Any], labels: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images N x C x H x W and N labels, numbers or names."""
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4 and images.shape[1] not in (1, 3):
+        images = np.moveaxis(images, -1, 1)
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.size:
+        raise DataError(
+            f"{name} has images of shape {images.shape}; expected N x height x width, or that with "
+            "1 or 3 channels before or after."
+        )
     if images.dtype.kind not in "iufb":
         raise DataError(f"{name} has images of type {images.dtype}; expected numbers.")
+    labels = _plain_labels(labels)
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iuUb":
+        raise DataError(
+            f"{name} has {len(images)} images but labels of shape {labels.shape} and type {labels.dtype}; "
+            "expected one whole number or name an image."
+        )
+    return images, labels
+
+
+def _names(labels: NDArray[Any], what: str) -> list[str]:
+    with decoding_of(what, "numbers or names"):  # of a broken file, names may be of no characters
+        return [str(label) for label in labels.tolist()]
+
+
+def _pixels(images: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
     if images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255:
         return np.ascontiguousarray(images, dtype=np.uint8)
     low, high = images.min(), images.max()
@@ -203,7 +236,7 @@ def _pixels(images: NDArray[np.generic], name: str) -> NDArray[np.uint8] | NDArr
     return np.ascontiguousarray(images, dtype=np.float32)
 
 
-def _plain_labels(labels: NDArray[np.generic]) -> NDArray[np.generic]:
+def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
     """Labels in one dimension, and as whole numbers where they are whole."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]

@@ -10,6 +10,8 @@ from chainrule.errors import DataError
 
 __all__ = ["index_labels"]
 
+_DIGITS = 100  # of labels that are sorted as numbers
+
 
 def index_labels(
     names: Sequence[str], source: str, classes: tuple[str, ...] | None = None
@@ -22,7 +24,10 @@ def index_labels(
     >>> index_labels(["10", "9", "10"], "digits")
     (array([1, 0, 1]), ('9', '10'))
     """
-    found = sorted(set(names), key=lambda name: (int(name) if name.isdecimal() else np.inf, name))
+    found = sorted(set(names), key=_order)
+    broken = [name for name in found if not _is_text(name)]
+    if broken:
+        raise DataError(f"{source} has the label {broken[0]!r}, which is no text. Rename the class.")
     if classes is None:
         if len(found) < 2:
             raise DataError(f"{source} has one class only, {listed(found)}; to classify takes two or more.")
@@ -35,3 +40,17 @@ def index_labels(
             )
     index = {name: i for i, name in enumerate(classes)}
     return np.array([index[name] for name in names], dtype=np.int64), classes
+
+
+def _order(name: str) -> tuple[float, str]:
+    is_number = name.isdecimal() and len(name) <= _DIGITS
+    return (int(name) if is_number else np.inf, name)
+
+
+def _is_text(name: str) -> bool:
+    """Whether it can be written down: names of files and labels of arrays may hold bytes that are no characters."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

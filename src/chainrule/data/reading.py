@@ -6,6 +6,10 @@ from typing import Any
 
 from chainrule._choices import choose, listed, near
 from chainrule.data.calendars import parse_rule
+from chainrule.data.checks import HIGHEST_RATE
+from chainrule.data.decoding import check_encoding
+from chainrule.data.groups import check_group
+from chainrule.data.unknown import UNKNOWN
 from chainrule.errors import ArgumentError
 
 __all__ = ["FILLS", "KINDS", "TRANSFORMS", "Reading"]
@@ -23,6 +27,7 @@ _KINDS_OF = {
     "encoding": ("text", "table"),
     "unit": ("text",),
     "documents": ("text",),
+    "unknown": ("text",),
     "columns": ("table",),
     "date": ("table",),
     "freq": ("table",),
@@ -31,6 +36,7 @@ _KINDS_OF = {
     "season": ("table",),
     "rate": ("sound",),
     "labels": ("sound", "images"),
+    "group": ("sound", "images"),
 }
 
 
@@ -59,6 +65,10 @@ class Reading:
         season: steps in a season; None finds it from the dates' frequency or the autocorrelation.
         rate: samples per second to resample sound to; None keeps the files' own.
         labels: read sound files as labelled sequences, to classify.
+        group: what is to be wholly on one side of the split of labelled examples, such as a speaker: a pattern that
+            the names of files match, as "*_{speaker}_*"; "folder", the one that a file lies in; or an array of an npz.
+        unknown: characters of new text that a model does not know: None refuses them, "skip" leaves them out, "replace"
+            reads them as a blank that is not scored.
 
     Raises:
         ArgumentError: a value that is not one of the choices.
@@ -82,6 +92,8 @@ Did you mean 'line'?
     season: int | None = None
     rate: int | None = None
     labels: bool = False
+    group: str | None = None
+    unknown: str | None = None
 
     def __post_init__(self) -> None:
         for option, choices in _CHOICES.items():
@@ -92,6 +104,12 @@ Did you mean 'line'?
             choose("fill", self.fill, FILLS)
         if self.freq is not None:
             parse_rule(self.freq)
+        if self.unknown is not None:
+            choose("unknown", self.unknown, UNKNOWN)
+            if self.unit == "bytes":
+                raise ArgumentError(f"unknown is {self.unknown}, but every byte is known. Leave it out.")
+        if self.group is not None:
+            check_group(self.group)
         if isinstance(self.columns, str):
             raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
         object.__setattr__(self, "columns", tuple(self.columns))
@@ -99,13 +117,9 @@ Did you mean 'line'?
             value = getattr(self, option)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least 1.")
-        try:
-            b"text".decode(self.encoding, errors="replace")
-        except LookupError as error:
-            raise ArgumentError(
-                f"encoding is {self.encoding!r}, which is no text encoding of Python's; expected one such as "
-                "utf-8, latin-1, cp1252 or utf-16."
-            ) from error
+        if self.rate is not None and self.rate > HIGHEST_RATE:
+            raise ArgumentError(f"rate is {self.rate}; expected at most {HIGHEST_RATE:,} samples a second.")
+        check_encoding(self.encoding)
 
     def refuse_foreign(self, kind: str, name: str) -> None:
         """Refuse options that say nothing about this kind of data, rather than ignore them."""

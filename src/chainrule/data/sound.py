@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.data.alphabet import Alphabet
+from chainrule.data.checks import HIGHEST_RATE
 from chainrule.data.containers import Labelled, Symbols
+from chainrule.data.foreign import decoding_of
+from chainrule.data.groups import groups_of_files
 from chainrule.data.labels import index_labels
 from chainrule.errors import ArgumentError, DataError, TooShortError
 
@@ -22,6 +26,10 @@ __all__ = [
     "sound_symbols",
     "write_wav",
 ]
+
+_BLOCK = 1 << 20
+_LONGEST_RATIO = 200_000
+_MOST_SAMPLES = 1 << 28  # of a file: a GiB as float32, and nine hours at 8 kHz
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,28 +48,60 @@ def read_waveform(path: Path, rate: int | None = None) -> Waveform:
         TooShortError: a file without samples.
     """
     soundfile = require("soundfile")
-    try:
-        samples, found = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"{path} cannot be read as sound: {error.error_string}") from error
-    if samples.shape[1] != 1:
-        raise DataError(
-            f"{path} has {samples.shape[1]} channels; expected one. Mix it down or choose a channel first, "
-            "for example: sox in.wav out.wav channels 1"
-        )
+    with decoding_of(path, "sound"), soundfile.SoundFile(path) as file:
+        _check_sound(file, path)
+        samples, found = _samples(file, path), file.samplerate
     if not len(samples):
         raise TooShortError(f"{path} has no samples; expected at least one.")
-    if not (np.abs(samples) <= 1).all():
-        raise DataError(f"{path} has samples that are not numbers from -1 to 1. Scale it down, or save it as 16-bit.")
-    return resample(Waveform(samples[:, 0], found), rate)
+    return resample(Waveform(samples, found), rate)
+
+
+def _samples(file: Any, path: Path) -> NDArray[np.float32]:
+    """All samples of a file; the number in its header is a promise, for which no memory is used before they come."""
+    room = np.empty(min(max(file.frames, 0), _MOST_SAMPLES), np.float32)
+    count = 0
+    while len(block := file.read(_BLOCK, dtype="float32")):
+        _check_length(count + len(block), path)
+        if not (np.abs(block) <= 1).all():  # NaN fails too
+            raise DataError(
+                f"{path} has samples that are not numbers from -1 to 1. Scale it down, or save it as 16-bit."
+            )
+        room[count : count + len(block)] = block
+        count += len(block)
+    return room if count == len(room) else room[:count].copy()
+
+
+def _check_sound(file: Any, path: Path) -> None:
+    """Refuse by its header what is not one channel of sound at a rate that sound has."""
+    if file.channels != 1:
+        raise DataError(
+            f"{path} has {file.channels} channels; expected one. Mix it down or choose a channel first, "
+            "for example: sox in.wav out.wav channels 1"
+        )
+    if not 1 <= file.samplerate <= HIGHEST_RATE:
+        raise DataError(
+            f"{path} has {file.samplerate:,} samples a second; expected 1 to {HIGHEST_RATE:,}. Its header is broken, "
+            "or the rate is to be corrected."
+        )
+
+
+def _check_length(samples: float, path: Path | str) -> None:
+    if samples > _MOST_SAMPLES:
+        raise DataError(f"{path} has more than {_MOST_SAMPLES:,} samples. Cut it in several files, or resample it.")
 
 
 def resample(waveform: Waveform, rate: int | None) -> Waveform:
     """The waveform at another rate, by a polyphase filter; what overshoots [-1, 1] is clipped."""
     if rate is None or rate == waveform.rate:
         return waveform
+    _check_length(len(waveform.samples) * rate / waveform.rate, f"the sound at {rate} samples a second")
     common = gcd(rate, waveform.rate)
     up, down = rate // common, waveform.rate // common
+    if max(up, down) > _LONGEST_RATIO:  # the filter is twenty times as long
+        raise DataError(
+            f"sound of {waveform.rate:,} samples a second cannot be resampled to {rate:,}: the two have too little in "
+            "common. Choose a rate that divides the file's, or a rounder one."
+        )
     samples = require("scipy.signal").resample_poly(waveform.samples.astype(np.float64), up, down)
     return Waveform(np.clip(samples, -1, 1).astype(np.float32), rate)
 
@@ -85,18 +125,26 @@ def sound_symbols(waveforms: dict[str, Waveform], name: str, alphabet: Alphabet 
 
 
 def read_labelled_sound(
-    root: Path, paths: list[Path], rate: int | None = None, classes: tuple[str, ...] | None = None
+    root: Path,
+    paths: list[Path],
+    rate: int | None = None,
+    classes: tuple[str, ...] | None = None,
+    group: str | None = None,
 ) -> Labelled:
     """Read files as labelled waveforms; the label is the sub-folder of ``root``, else the name up to "_".
+
+    ``group`` tells which files belong together, as of `Reading`.
 
     Raises:
         DataError: a name without a label, a label not among ``classes``, a single class.
     """
     names = [_label(root, path) for path in paths]
+    by, groups = groups_of_files(paths, root, group) if group else ("group", ())
     waveforms = _read_all(paths, rate)
     labels, classes = index_labels(names, root.name, classes)
     inputs = [waveform.samples for waveform in waveforms.values()]
-    return Labelled(inputs, labels, classes, "sound", root.name, _one_rate(waveforms))
+    rate = _one_rate(waveforms)
+    return Labelled(inputs, labels, classes, "sound", root.name, rate, groups=groups, grouped_by=by)
 
 
 def write_wav(path: str | Path, waveform: NDArray[np.floating], rate: int) -> None:

@@ -18,7 +18,7 @@ from chainrule.data.reading import KINDS, Reading
 from chainrule.data.series import table_series
 from chainrule.data.sound import read_labelled_sound, read_sound
 from chainrule.data.tables import load_table
-from chainrule.data.text import load_text, text_symbols
+from chainrule.data.text import text_symbols
 from chainrule.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ def read(
         return table_series(load_table(path, reading.encoding), reading)
     paths = _files(path, kind)
     if kind == "text":
-        return text_symbols(load_text(paths), reading, name, alphabet)
+        return text_symbols({str(file): file for file in paths}, reading, name, alphabet)
     if kind == "images":
-        return _read_images(path, paths, classes)
+        return _read_images(path, paths, classes, reading.group)
     if reading.labels:
-        return read_labelled_sound(path, paths, reading.rate, classes)
+        return read_labelled_sound(path, paths, reading.rate, classes, reading.group)
     return read_sound(paths, name, reading.rate, alphabet)
 
 
@@ -170,9 +170,18 @@ def _check_fits(
     kind: str, name: str, reading: Reading, alphabet: Alphabet | None, classes: tuple[str, ...] | None
 ) -> None:
     reading.refuse_foreign(kind, name)
+    if reading.unknown is not None and alphabet is None:
+        raise ArgumentError(
+            f"unknown is {reading.unknown}, but {name} is not read for a model, so that all its characters are known. "
+            "Leave it out."
+        )
     labelled = kind == "images" or (kind == "sound" and reading.labels)
     unlabelled = {"text": reading.unit, "sound": "mu-law", "table": "real values"}
     gives = f"labelled {kind}" if labelled else unlabelled[kind]
+    if reading.group is not None and not labelled:
+        raise ArgumentError(
+            f"group is {reading.group!r}, but {name} is read without labels. Leave it out, or --labels."
+        )
     takes = None if alphabet is None else alphabet.kind
     if takes not in (None, gives) or (classes is not None and not labelled):
         raise DataError(
@@ -181,16 +190,18 @@ def _check_fits(
         )
 
 
-def _read_images(path: Path, paths: list[Path], classes: tuple[str, ...] | None) -> Labelled:
+def _read_images(path: Path, paths: list[Path], classes: tuple[str, ...] | None, group: str | None) -> Labelled:
     idx = [file for file in paths if is_idx(file)]
     pictures = [file for file in paths if file.suffix.lower() in _PICTURES]
     if idx:
+        if group is not None:
+            raise ArgumentError(f"group is {group!r}, but idx files say nothing of groups. Leave it out.")
         return read_idx(path, idx, classes)
     if path.is_file():
-        return read_npz(path, classes)
+        return read_npz(path, classes, group)
     if not pictures:
         raise DataError(f"{path} holds no pictures but {listed(file.name for file in paths)}; name one of these files.")
-    return read_folder(path, pictures, classes)
+    return read_folder(path, pictures, classes, group)
 
 
 def _read_builtin(
@@ -198,6 +209,8 @@ def _read_builtin(
 ) -> Symbols | Series | Labelled:
     if reading.kind not in (None, builtin.kind):
         raise ArgumentError(f"kind is {reading.kind}, but the built-in {builtin.name} is {builtin.kind}.")
+    if reading.group is not None:
+        raise ArgumentError(f"group is {reading.group!r}, but the built-in {builtin.name} has no groups. Leave it out.")
     data = builtin.read(reading, alphabet)
     if isinstance(data, Labelled) and classes not in (None, data.classes):
         raise DataError(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule._optional import require
-from chainrule.data.text import decode
+from chainrule.data.decoding import decode
 from chainrule.errors import ColumnError, DataError, TooShortError
 
 if TYPE_CHECKING:

@@ -1,97 +1,175 @@
-"""Text: files and folders of them, as documents of characters or bytes."""
+"""Text: files and folders of them, as documents of characters or bytes.
 
-import codecs
-import re
+A file is read twice, a block at a time: once for its characters and their number, once for their indices. So reading
+takes little more memory than the indices, a byte each where there are up to 256 characters.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from chainrule.data.alphabet import Alphabet
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data import decoding
+from chainrule.data.alphabet import Alphabet, code_points
 from chainrule.data.containers import Symbols
+from chainrule.data.decoding import decoded, with_line_feeds
+from chainrule.data.documents import Documents, lines, paragraphs
 from chainrule.data.reading import Reading
-from chainrule.errors import DataError, TooShortError
+from chainrule.data.unknown import Unknown
+from chainrule.errors import DataError, TooShortError, UnseenSymbolError
 
-__all__ = ["decode", "load_text", "text_symbols"]
+__all__ = ["text_symbols"]
 
 _ENDS = {"one": "", "line": "\n", "blank-line": "\n\n"}
-_MARKS = {  # the longer first: utf-32 begins as utf-16 does
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+_WHITE = " \t\v\f\r"
+_SURROGATES = slice(0xD800, 0xE000)
+_POINTS = 0x110000
 
 
-def load_text(paths: list[Path]) -> dict[str, bytes]:
-    """The files' bytes, by name."""
-    return {str(path): path.read_bytes() for path in paths}
-
-
-def text_symbols(files: dict[str, bytes], reading: Reading, name: str, alphabet: Alphabet | None = None) -> Symbols:
-    r"""Documents of symbols from the bytes of files.
+def text_symbols(
+    files: Mapping[str, Path | bytes],
+    reading: Reading,
+    name: str,
+    alphabet: Alphabet | None = None,
+) -> Symbols:
+    r"""Documents of symbols from files, or from the bytes of files, by name.
 
     Characters are the text with "\r\n" read as "\n"; bytes are as in the file. A document of
-    ``documents="line"`` ends in "\n", one of "blank-line" in "\n\n": a model can so tell where one ends.
-    Empty documents are left out.
+    ``documents="line"`` ends in "\n", one of "blank-line" in "\n\n": a model can so tell where one ends. Lines of
+    nothing but white space part the documents of "blank-line". Empty documents are left out.
+
+    Characters that a given alphabet does not have are refused, or with ``unknown="skip"`` of the reading left
+    out, or with "replace" read as a blank, or where the alphabet has none as the commonest known character of the text.
 
     Raises:
         DataError: text that is not in the encoding.
         UnseenSymbolError: characters that a given alphabet does not have.
         TooShortError: no symbol at all.
     """
-    if reading.unit == "bytes":  # latin-1 is one character a byte, so that one splitter serves both units
-        texts = {file: raw.decode("latin-1") for file, raw in files.items()}
-    else:
-        texts = {file: _lines(decode(raw, reading.encoding, file)) for file, raw in files.items()}
-        if alphabet is not None:  # whole files first: an error then names the file's own line
-            for file, text in texts.items():
-                alphabet.encode(text, file)
-    documents = [document for text in texts.values() for document in _split(text, reading.documents)]
-    if not documents:
+    texts = [_Text(file, source, reading) for file, source in files.items()]
+    counts = np.zeros(_POINTS, np.int64)
+    lengths = [text.count(counts) for text in texts]
+    if not any(lengths):
         raise TooShortError(f"{name} is empty; expected at least one document of text.")
-    if reading.unit == "bytes":
-        alphabet = alphabet or Alphabet("bytes")
-        symbols = [alphabet.encode(text.encode("latin-1")) for text in documents]
-    else:
-        alphabet = alphabet or Alphabet.of(documents)
-        symbols = [alphabet.encode(text, name) for text in documents]
-    end = tuple(alphabet.encode(_ENDS[reading.documents]).tolist())
-    return Symbols(symbols, alphabet, name, end=end)
+    _check_characters(counts, name, reading.encoding)
+    end = _ENDS[reading.documents]
+    if alphabet is None:
+        alphabet = Alphabet("bytes") if reading.unit == "bytes" else _alphabet(counts, end)
+    found = _unknown(texts, counts, alphabet, name, reading.unknown)
+    dtype = alphabet.dtype if found is None else np.min_scalar_type(len(alphabet))  # which an unknown one's fits too
+    room = np.zeros(sum(lengths) + len(end) * len(texts), dtype)
+    documents = _documents(texts, alphabet, reading, room)
+    if not len(documents):
+        raise TooShortError(f"{name} is empty; expected at least one document of text that is not blank.")
+    ends = tuple(alphabet.encode(end).tolist())
+    if found is None:
+        return Symbols(documents, alphabet, name, end=ends)
+    if reading.unknown == "skip":
+        return Symbols(documents, alphabet, name, end=ends, unknown=replace(found, done="They are left out."))
+    unscored, stand_in = documents.positions(len(alphabet)), _stand_in(counts, alphabet)
+    room[room == len(alphabet)] = alphabet.index(code_points(stand_in))
+    found = replace(found, done=f"They are read as {stand_in!r}, and not scored.")
+    return Symbols(documents, alphabet, name, end=ends, unknown=found, unscored=unscored)
 
 
-def decode(raw: bytes, encoding: str, name: str) -> str:
-    """The text of a file's bytes, without a byte order mark.
+@dataclass(frozen=True)
+class _Text:
+    """A file of text, read anew by every pass."""
 
-    >>> decode(b"caf\\xe9", "utf-8", "menu.txt")
-    Traceback (most recent call last):
-    ...
-    chainrule.errors.DataError: menu.txt is not utf-8 text: byte 3 (line 1) is 0xe9, unexpected end of data. \
-Name its encoding, for example --encoding latin-1.
-    """
-    mark = next((mark for mark in _MARKS if raw.startswith(mark)), b"")
-    if mark and not codecs.lookup(encoding).name.startswith(_MARKS[mark]):
+    name: str
+    source: Path | bytes
+    reading: Reading
+
+    def blocks(self) -> Iterator[str]:
+        """The text, a block at a time; of bytes, each as the character of its number."""
+        with self.source.open("rb") if isinstance(self.source, Path) else io.BytesIO(self.source) as stream:
+            if self.reading.unit == "characters":
+                yield from with_line_feeds(decoded(stream, self.reading.encoding, self.name))
+                return
+            raw = (block.decode("latin-1") for block in iter(lambda: stream.read(decoding.BLOCK), b""))
+            yield from raw if self.reading.documents == "one" else with_line_feeds(raw)
+
+    def count(self, counts: NDArray[np.int64]) -> int:
+        """Add how often each code point occurs; how many there are in all."""
+        length = 0
+        for block in self.blocks():
+            found = np.bincount(code_points(block))
+            counts[: len(found)] += found
+            length += len(block)
+        return length
+
+    def indices(self, alphabet: Alphabet, room: NDArray[Any]) -> int:
+        """Put the index of every character into ``room``, of an unknown one len(alphabet) or none; how many."""
+        at = 0
+        for block in self.blocks():
+            index = alphabet.index(code_points(block))
+            index = index[index < len(alphabet)] if self.reading.unknown == "skip" else index
+            if at + len(index) > len(room):
+                raise DataError(f"{self.name} has grown while it was read. Read it when nothing writes to it.")
+            room[at : at + len(index)] = index
+            at += len(index)
+        return at
+
+
+def _documents(texts: Sequence[_Text], alphabet: Alphabet, reading: Reading, room: NDArray[Any]) -> Documents:
+    """The documents of all texts, in ``room``, which has as much more as each text may lack of its last end."""
+    end = alphabet.encode(_ENDS[reading.documents])
+    white = [index for index in alphabet.index(code_points(_WHITE)).tolist() if index < len(alphabet)]
+    starts, stops, at = [], [], 0
+    for text in texts:
+        length = text.indices(alphabet, room[at:])
+        indices = room[at : at + length]
+        if reading.documents == "one":
+            first, last = np.zeros(min(1, length), np.int64), np.full(min(1, length), length)
+        elif reading.documents == "line":
+            first, last = lines(indices, end[0])
+            kept = indices[first] != end[0]
+            first, last = first[kept], last[kept]
+        else:
+            first, last = paragraphs(indices, end[0], white)
+        # What is behind a last line is the end of the text, or of "blank-line" a blank one: there is room for the ends.
+        last = last + len(end) - (room[at + last - 1] == end[:1]) if len(end) else last
+        for back in range(len(end)):
+            room[at + last - 1 - back] = end[0]
+        starts.append(first + at)
+        stops.append(last + at)
+        at += length + len(end)
+    return Documents(room, np.concatenate(starts), np.concatenate(stops))
+
+
+def _check_characters(counts: NDArray[np.int64], name: str, encoding: str) -> None:
+    if counts[_SURROGATES].any():
         raise DataError(
-            f"{name} begins with {mark.hex(' ')}, the mark of {_MARKS[mark]}, but is read as {encoding}. "
-            f"Give --encoding {_MARKS[mark]}."
+            f"{name} has halves of surrogate pairs (U+D800 to U+DFFF) when read as {encoding}, and they are no "
+            "characters. Name its encoding, for example --encoding utf-8."
         )
-    has_mark = raw.startswith(codecs.BOM_UTF8) and codecs.lookup(encoding).name == "utf-8"
-    try:
-        return raw.decode(encoding).removeprefix("\ufeff" if has_mark else "")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{name} is not {encoding} text: byte {error.start} (line {line}) is 0x{raw[error.start]:02x}, "
-            f"{error.reason}. Name its encoding, for example --encoding latin-1."
-        ) from error
 
 
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n")
+def _alphabet(counts: NDArray[np.int64], end: str) -> Alphabet:
+    """The characters that occur, and those that documents end with."""
+    occurs = counts > 0
+    occurs[code_points(end)] = True
+    return Alphabet("characters", "".join(map(chr, np.flatnonzero(occurs))))
 
 
-def _split(text: str, documents: str) -> list[str]:
-    if documents == "one":
-        return [text] if text else []
-    text = _lines(text)
-    if documents == "line":
-        return [line + "\n" for line in text.split("\n") if line]
-    return [part.strip("\n") + "\n\n" for part in _BLANK_LINES.split(text) if part.strip()]
+def _unknown(
+    texts: Sequence[_Text], counts: NDArray[np.int64], alphabet: Alphabet, name: str, unknown: str | None
+) -> Unknown | None:
+    """What the alphabet does not have of the texts; None if nothing."""
+    if (alphabet.index(np.flatnonzero(counts)) < len(alphabet)).all():
+        return None
+    found = Unknown.among([(text.name, text.blocks()) for text in texts], alphabet.symbols, name)
+    if unknown is None:
+        raise UnseenSymbolError(f"{found} {found.REMEDY}")
+    return found
+
+
+def _stand_in(counts: NDArray[np.int64], alphabet: Alphabet) -> str:
+    """What unknown characters are read as: a blank, or where it is unknown too, the commonest known one of a line."""
+    if " " in alphabet.symbols:
+        return " "
+    return max(alphabet.symbols.replace("\n", "") or "\n", key=lambda symbol: counts[ord(symbol)])

@@ -13,7 +13,7 @@ __all__ = ["SymbolModel"]
 
 
 class SymbolModel(ConditionalModel):
-    """A conditional model of V symbols; x is int64 (B, T).
+    """A conditional model of V symbols; x is int64 (B, T), or whole numbers of a smaller type, as data keeps them.
 
     Before its first symbol a row has seen V, the start: it enters as a zero vector and nothing predicts it.
     ``end``, one or two symbols, is what every document ends with: after it, a sample starts another document.
@@ -57,11 +57,12 @@ class SymbolModel(ConditionalModel):
         return embedded.masked_fill(start[..., None], 0.0)
 
     def forward(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, Carry]:
+        x = _as_indices(x)
         features, carry = self._features(x, carry, resets)
         return self.head(features).log_prob(x), carry
 
     def advance(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
-        return self._features(x, carry, resets)[1]
+        return self._features(_as_indices(x), carry, resets)[1]
 
     def _features(self, x: Tensor, carry: Carry | None, resets: Tensor | None) -> tuple[Tensor, Carry]:
         """What the head predicts each x from."""
@@ -90,3 +91,8 @@ class SymbolModel(ConditionalModel):
         if len(self.end) == 2:
             ended &= carry.last == self.end[0]
         return drawn, Carry(drawn.masked_fill(ended, self.symbols), state)
+
+
+def _as_indices(x: Tensor) -> Tensor:
+    is_whole = not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
+    return x.long() if is_whole else x

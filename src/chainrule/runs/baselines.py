@@ -4,13 +4,14 @@ All are honest forecasters: probabilities sum to one for every past and use the 
 are in nats. Columns of a series are predicted together, as the models predict them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data.blocks import blocks
 from chainrule.errors import (
     ArgumentError,
     MissingValuesError,
@@ -24,6 +25,8 @@ __all__ = ["Bigram", "Iid", "RandomWalk", "SeasonalNaive", "Unigram"]
 
 _Floats = NDArray[np.float64]
 _Symbols = NDArray[np.integer[Any]]
+_BLOCK = 1 << 20  # symbols that are counted together
+_TABLE = 1 << 20  # entries of a table of counts; of more codes only those seen are counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +45,15 @@ class Unigram:
         """Count ``train``, documents of symbols 0..V-1; without any, all V symbols are equally likely."""
         _at_least("V", V, 1)
         counts = np.ones(V)
-        for document in train:
-            counts += np.bincount(_checked_symbols(document, V), minlength=V)
+        for block in blocks(train):
+            counts += np.bincount(_checked_symbols(block, V), minlength=V)
         return cls(counts / counts.sum())
 
     def log_prob(self, document: _Symbols) -> _Floats:
         """log p(x_t) of each of the document's T symbols: (T,)."""
-        return np.log(self.p[_checked_symbols(document, len(self.p))])
+        log_p = np.log(self.p)
+        parts = [log_p[_checked_symbols(block, len(self.p))] for block in blocks([document])]
+        return np.concatenate([np.empty(0), *parts])
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +86,9 @@ class Bigram:
     def fit(cls, train: Sequence[_Symbols], V: int) -> Self:
         """Count ``train``, documents of symbols 0..V-1; no pair is counted across two documents."""
         unigram = Unigram.fit(train, V)
-        codes = [_pair_codes(_checked_symbols(document, V), V) for document in train]
+        pairs, n_pairs = _counted(_all_pair_codes(train, V), V * V)
         end = V * V  # past every pair, so that each search lands on an entry
-        pairs, n_pairs = np.unique(np.concatenate([*codes, [end]]), return_counts=True)
+        pairs, n_pairs = np.append(pairs, end), np.append(n_pairs, 1)
         a = pairs[:-1] // V
         n, T = np.zeros(V), np.zeros(V)
         np.add.at(n, a, n_pairs[:-1])
@@ -94,12 +99,18 @@ class Bigram:
     def log_prob(self, document: _Symbols) -> _Floats:
         """log p(x_t | x_{t-1}) of each of the document's T symbols, the first log p(x_1): (T,)."""
         p = self.unigram.p
-        x = _checked_symbols(document, len(p))
-        a, codes = x[:-1], _pair_codes(x, len(p))
-        at = np.searchsorted(self.pairs, codes)
-        n_ab = np.where(self.pairs[at] == codes, self.n_pairs[at], 0)
-        conditional = (n_ab + self.T[a] * p[x[1:]]) / (self.n[a] + self.T[a])
-        return np.asarray(np.log(np.concatenate([p[x[:1]], conditional])), dtype=np.float64)
+        log_prob = np.empty(len(document))
+        log_prob[:1] = np.log(p[_checked_symbols(document[:1], len(p))])
+        first = 1
+        for part in _overlapping(document):
+            x = _checked_symbols(part, len(p))
+            a, codes = x[:-1], _pair_codes(x, len(p))
+            at = np.searchsorted(self.pairs, codes)
+            n_ab = np.where(self.pairs[at] == codes, self.n_pairs[at], 0)
+            conditional = (n_ab + self.T[a] * p[x[1:]]) / (self.n[a] + self.T[a])
+            log_prob[first : first + len(a)] = np.log(conditional)
+            first += len(a)
+        return log_prob
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +249,37 @@ def _checked_symbols(document: _Symbols, V: int) -> NDArray[np.int64]:
 
 def _pair_codes(x: NDArray[np.int64], V: int) -> NDArray[np.int64]:
     return x[:-1] * V + x[1:]
+
+
+def _all_pair_codes(train: Sequence[_Symbols], V: int) -> Iterator[NDArray[np.int64]]:
+    """The codes of all pairs, of none across two documents: a symbol V between them marks what is left out."""
+    border = np.array([V])
+    last = border
+    for block in blocks(part for document in train for part in (document, border)):
+        x = np.concatenate([last, block])
+        yield _pair_codes(x, V)[(x[:-1] < V) & (x[1:] < V)]
+        last = x[-1:]
+
+
+def _overlapping(document: _Symbols) -> Iterator[_Symbols]:
+    """The document in parts of a bounded size, each with the last symbol of the one before it: every pair once."""
+    for first in range(0, len(document) - 1, _BLOCK):
+        yield document[first : first + _BLOCK + 1]
+
+
+def _counted(codes: Iterable[NDArray[np.int64]], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct codes below ``size``, in order, and how often each occurs."""
+    if size <= _TABLE:
+        counts = np.zeros(size, np.int64)
+        for block in codes:
+            counts += np.bincount(block, minlength=size)
+        return np.flatnonzero(counts), counts[counts > 0]
+    found, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    for block in codes:
+        new, n = np.unique(block, return_counts=True)
+        found, both = np.unique(np.concatenate([found, new]), return_inverse=True)
+        counts = np.bincount(both, np.concatenate([counts, n]), len(found)).astype(np.int64)
+    return found, counts
 
 
 def _checked_series(name: str, values: _Floats, columns: int | None = None) -> _Floats:

@@ -1,6 +1,7 @@
 """What a run keeps of its data: enough to build and use a model without it, and to know it again."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,16 +31,19 @@ def digest_of(data: Data) -> str:
     """A fingerprint of data, by which it is known to have changed.
 
     >>> digest_of(Symbols([np.arange(3)], Alphabet("bytes"), "x"))
-    '129d7c8430eea69d'
+    'f85a16cb15ea56a8'
     """
+    arrays: Sequence[NDArray[Any]]
     if isinstance(data, Symbols):
-        arrays: list[NDArray[Any]] = [*data.documents]
+        arrays = data.documents
     else:
         arrays = [data.values] if isinstance(data, Series) else [*data.inputs, data.labels]
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
+    if isinstance(data, Labelled) and data.groups:
+        digest.update("\0".join(data.groups).encode())
     return digest.hexdigest()[:16]
 
 

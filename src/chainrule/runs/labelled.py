@@ -1,13 +1,14 @@
 """Fitting and using classifiers of images and of labelled sound."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chainrule.data import Labelled, split_labelled
+from chainrule.data import Labelled, split_labelled, split_note
 from chainrule.errors import ArgumentError
 from chainrule.runs.classifying import (
     BANDS,
@@ -41,6 +42,7 @@ class LabelledTask(Task):
         self.data, self._name = data, config.model.name
         train, valid, test = split_labelled(data, training.seed)
         self.parts = len(train), len(valid), len(test)
+        self.split = split_note(data, (train, valid, test))
         self._train, self._valid, self._test = (torch.from_numpy(part) for part in (train, valid, test))
         self._examples = _Examples(data)
         self.config, self._group = config, group
@@ -66,7 +68,8 @@ class LabelledTask(Task):
 
     def score(self, model: nn.Module) -> ClassScore:
         """The score of the test part, which no choice depended on."""
-        return _score(model, self.data, self._examples, self._test, f"{self.data.name}, test part", self._name)
+        score = _score(model, self.data, self._examples, self._test, f"{self.data.name}, test part", self._name)
+        return replace(score, split=self.split)
 
 
 class ClassifierRun(Run):
@@ -74,8 +77,10 @@ class ClassifierRun(Run):
 
     _can = "score or classify"
 
-    def score(self, data: Source | None = None, *, context: int | None = None) -> ClassScore:
-        self._refuse_context(context)
+    def score(
+        self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
+    ) -> ClassScore:
+        self._refuse_of_symbols(context, unknown)
         labelled = self._own() if data is None else self.read(data)
         assert isinstance(labelled, Labelled)
         if data is None:

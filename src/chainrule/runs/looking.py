@@ -45,7 +45,8 @@ def look_at(
     chosen = [places[int(k)] for k in np.unique(np.linspace(0, len(places) - 1, _ROWS).round())]
 
     def cut(back: int, on: int) -> Tensor:
-        return torch.stack([torch.from_numpy(document[start - back : start + on]) for document, start in chosen])
+        x = np.stack([document[start - back : start + on] for document, start in chosen])
+        return torch.from_numpy(x if x.dtype.kind == "f" else x.astype(np.int64))  # symbols are kept small
 
     x, state = cut(0, length), model.read(cut(context, 0)) if context else None
     return through_time(model, x, state=state, window=window)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule._optional import require
+from chainrule.data.unknown import Unknown
 from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
 from chainrule.runs.figures import confusion, losses_along
@@ -51,6 +52,7 @@ class Score(Shown):
         log_prob: log p(x_t | x_<t) in nats, one a scored unit; densities of real values are in the data's own units.
         baselines: the same for each baseline.
         unseen: how many of the scored symbols training never saw.
+        unknown: characters of new text that the model does not know, which were left out or not scored.
         cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
             transformer with a window of n is scored by.
         errors: one step ahead, of the "model" and the naive forecasts (real values only).
@@ -65,6 +67,7 @@ class Score(Shown):
     baselines: dict[str, _Floats] = field(default_factory=dict)
     errors: dict[str, Errors] = field(default_factory=dict)
     unseen: int = 0
+    unknown: Unknown | None = None
     cold: dict[int, _Floats] = field(default_factory=dict)
     ahead: "Backtest | None" = None
     free: "FreeRun | None" = None
@@ -174,6 +177,8 @@ class Score(Shown):
         notes = []
         if self.unseen:
             notes.append(f"Training never saw {self.unseen:,} of the scored {self.unit}s; their scores are a guess.")
+        if self.unknown is not None:
+            notes.append(str(self.unknown))
         if self.count < _FEW:
             notes.append(f"Only {units(self.count, self.unit)} scored; chance decides much of this.")
         return tuple(notes)
@@ -185,6 +190,7 @@ class Score(Shown):
             "unit": self.unit,
             "count": self.count,
             "unseen": self.unseen,
+            "unknown": self.unknown and self.unknown.counts,
             "log_likelihood": self.log_likelihood,
             "nats": self.nats,
             "bits": self.bits,
@@ -198,7 +204,10 @@ class Score(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClassScore(Shown):
-    """How well labels were predicted: the confusion matrix [true, predicted] and the mean -log p of the true label."""
+    """How well labels were predicted: the confusion matrix [true, predicted] and the mean -log p of the true label.
+
+    ``split`` says how the examples that were scored were parted from those trained on; empty for new data.
+    """
 
     of: str
     classes: tuple[str, ...]
@@ -206,6 +215,7 @@ class ClassScore(Shown):
     nats: float
     majority: float
     model: str = "model"
+    split: str = ""
 
     @property
     def count(self) -> int:
@@ -249,6 +259,7 @@ class ClassScore(Shown):
             "count": self.count,
             "accuracy": self.accuracy,
             "majority_accuracy": self.majority,
+            "split": self.split,
             "nats": self.nats,
             "bits": nats_to_bits(self.nats),
             "classes": list(self.classes),

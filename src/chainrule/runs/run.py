@@ -74,12 +74,18 @@ class Run(Fitted):
         return None if encoder is None else encoder.receptive_field
 
     @abstractmethod
-    def score(self, data: Source | None = None, *, context: int | None = None) -> Score | ClassScore:
+    def score(
+        self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
+    ) -> Score | ClassScore:
         """The exact log-likelihood of data, per symbol or step; of labelled examples, accuracy too.
 
         Without ``data``: the test part of the run's own data, which no choice depended on, beside baselines. With
         ``data``: all of it, each document from a cold start. With ``context``, of symbols: also their score in blocks
         of so many, each from a cold start, which compares with that of a transformer with such a window.
+
+        New text may have characters that the model does not know. They are refused, or with ``unknown="skip"`` left out
+        of it; with "replace" they are read as a blank (as the text's commonest known character where the model knows
+        none) and not scored. The score says which they were.
         """
 
     def sample(
@@ -166,9 +172,11 @@ class Run(Fitted):
         if prompt is not None and data is not None:
             raise ArgumentError("give a prompt or data to go on from, not both.")
 
-    def _refuse_context(self, context: int | None) -> None:
+    def _refuse_of_symbols(self, context: int | None, unknown: str | None) -> None:
         if context is not None:
             raise self._cannot(f"score by a context of {context}, which is for symbols")
+        if unknown is not None:
+            raise self._cannot(f"{unknown} what is unknown, which is for characters")
 
     def _cannot(self, asked: str) -> ArgumentError:
         data = self.config.data
@@ -177,8 +185,8 @@ class Run(Fitted):
             f"the {data.kind} {data.name}. It can {self._can}."
         )
 
-    def read(self, source: Source) -> Data:
-        """New data, read as the run's own was: the same columns, alphabet, classes.
+    def read(self, source: Source, unknown: str | None = None) -> Data:
+        """New data, read as the run's own was: the same columns, alphabet, classes; ``unknown`` as of ``score``.
 
         Raises:
             DataError: it cannot be read so, or is not of the kind that the model was fitted to.
@@ -189,8 +197,13 @@ class Run(Fitted):
         if isinstance(source, np.ndarray):
             reading = replace(reading, columns=())  # an array's have no names
         if isinstance(source, Symbols | Series | Labelled):
+            if unknown is not None:
+                raise ArgumentError(f"unknown is {unknown!r}, but {source.name} is read already. Leave it out.")
             data = source
         else:
+            # new data is not split, so that it needs no groups
+            group = reading.group if isinstance(source, str) and source == self.config.source else None
+            reading = replace(reading, unknown=unknown, group=group)
             data = read(source, reading, alphabet=own.alphabet, classes=own.classes or None)
         if (difference := own.difference(data)) is not None:
             raise DataError(f"{data.name} {difference}. Give {self.path} data of the kind that it was fitted to.")

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from chainrule._choices import whole
 from chainrule.data import Alphabet, Symbols
+from chainrule.data.blocks import blocks
+from chainrule.errors import ArgumentError, TooShortError, UnseenSymbolError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Carry, SymbolModel
 from chainrule.runs.baselines import Bigram, Unigram
@@ -62,8 +64,11 @@ class SymbolTask(Task):
     def score(self, model: SymbolModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
         test = self.test(model)
-        seen = np.bincount(np.concatenate(self._train), minlength=self.symbols) > 0
-        unseen = sum(int((~seen[piece.x[piece.context :]]).sum()) for piece in test)
+        seen = np.zeros(self.symbols, np.bool_)
+        for block in blocks(self._train):
+            seen[block] = True
+        scored = blocks(piece.x[piece.context :] for piece in test)
+        unseen = sum(int((~seen[block]).sum()) for block in scored)
         score = _score(model, test, f"{self.name}, last tenth (test)", self.unit)
         score = replace(score, unseen=unseen, model=self._model)
         for baseline in (Unigram.fit(self._train, self.symbols), Bigram.fit(self._train, self.symbols)):
@@ -91,21 +96,35 @@ class SymbolRun(Run):
     model: SymbolModel
     _can = "score, sample or be looked into"
 
-    def score(self, data: Source | None = None, *, context: int | None = None) -> Score:
+    def score(self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None) -> Score:
         context = None if context is None else whole("context", context)
-        symbols = self._own() if data is None else self.read(data)
-        assert isinstance(symbols, Symbols)
+        symbols = self._to_score(data, unknown)
         if data is None:
             task = SymbolTask(symbols, self.config)
             score, pieces = task.score(self.model), task.test(self.model)
         else:
             pieces = [Piece(document) for document in symbols.documents]
-            score = _score(self.model, pieces, f"{symbols.name}, all", self.config.data.unit)
+            score = _score(self.model, pieces, f"{symbols.name}, all", self.config.data.unit, symbols)
             score = replace(score, model=self.config.model.name)
         if context is None:
             return score
-        blocks = [block for piece in pieces for block in _blocks(piece, context)]
-        return replace(score, cold={context: np.concatenate(log_probs(self.model, blocks))})
+        cut = [block for piece in pieces for block in _blocks(piece, context)]
+        cold = np.concatenate(log_probs(self.model, cut))
+        return replace(score, cold={context: _known(cold, symbols)})
+
+    def _to_score(self, data: Source | None, unknown: str | None) -> Symbols:
+        if unknown is not None and self._alphabet.kind != "characters":
+            raise self._cannot(f"{unknown} what is unknown, which is for characters")
+        if unknown is not None and data is None:
+            raise ArgumentError(
+                f"unknown is {unknown!r}, and the run knows all of its own data. Give new data with it."
+            )
+        try:
+            symbols = self._own() if data is None else self.read(data, unknown)
+        except UnseenSymbolError as error:
+            raise UnseenSymbolError(f"{error} To score the rest: --unknown skip, or --unknown replace.") from error
+        assert isinstance(symbols, Symbols)
+        return symbols
 
     def sample(
         self,
@@ -126,9 +145,9 @@ class SymbolRun(Run):
         if data is not None:
             symbols = self.read(data)
             assert isinstance(symbols, Symbols)
-            context = symbols.documents[-1]
+            context = symbols.documents[-1].astype(np.int64)
         elif prompt is not None and len(prompt):
-            context = alphabet.encode(prompt, "the prompt")
+            context = alphabet.encode(prompt, "the prompt").astype(np.int64)
         else:
             context = np.empty(0, dtype=np.int64)
         carry = self._read(self._unfinished(context))
@@ -169,6 +188,17 @@ def _blocks(piece: Piece, context: int) -> Iterator[Piece]:
         yield Piece(piece.x[begin - reads : begin + context], reads)
 
 
-def _score(model: SymbolModel, pieces: Sequence[Piece], of: str, unit: str) -> Score:
-    """The exact log-likelihood of the pieces."""
-    return Score(of, unit, np.concatenate(log_probs(model, pieces)))
+def _score(model: SymbolModel, pieces: Sequence[Piece], of: str, unit: str, symbols: Symbols | None = None) -> Score:
+    """The exact log-likelihood of the pieces, which are all of ``symbols`` if they are given."""
+    log_prob = np.concatenate(log_probs(model, pieces))
+    if symbols is None:
+        return Score(of, unit, log_prob)
+    log_prob = _known(log_prob, symbols)
+    if not len(log_prob):
+        raise TooShortError(f"{symbols.name} has no character that the model knows, so that there is nothing to score.")
+    return Score(of, unit, log_prob, unknown=symbols.unknown)
+
+
+def _known(log_prob: NDArray[np.float64], symbols: Symbols) -> NDArray[np.float64]:
+    """Those of the symbols that stand for no unknown one."""
+    return log_prob if symbols.unscored is None else np.delete(log_prob, symbols.unscored)

@@ -1,7 +1,6 @@
 """Scores on held-out data: the whole of it, with carried state that training never touches."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,13 +36,16 @@ def split_documents(documents: Sequence[NDArray[Any]], bounds: Sequence[int], co
     """
     edges = [0, *bounds, sum(len(document) for document in documents)]
     parts: list[list[Piece]] = [[] for _ in edges[1:]]
-    first = 0
+    first = place = 0
     for document in documents:
-        for part, (low, high) in zip(parts, pairwise(edges), strict=True):
-            begin, end = max(low - first, 0), min(high - first, len(document))
-            if begin < end:
-                read_from = max(begin - context, 0)
-                part.append(Piece(document[read_from:end], begin - read_from))
+        begin = 0
+        while begin < len(document):
+            while edges[place + 1] <= first + begin:
+                place += 1
+            end = min(edges[place + 1] - first, len(document))
+            read_from = max(begin - context, 0)
+            parts[place].append(Piece(document[read_from:end], begin - read_from))
+            begin = end
         first += len(document)
     return parts
 
