@@ -236,7 +236,8 @@ class ClassScore(Shown):
         ]
         formats = {"accuracy": ".2%", "nats/example": ".4f"}
         title = f"{self.of}: {units(self.count, 'example')}"
-        return Table(title, ("", "accuracy", "nats/example"), rows, formats=formats, strong=[0])
+        notes = (f"Split {self.split}.",) if self.split else ()
+        return Table(title, ("", "accuracy", "nats/example"), rows, notes, formats=formats, strong=[0])
 
     def to_frame(self) -> "pd.DataFrame":
         """The confusion matrix: a row for each true class, a column for each predicted one."""
