@@ -494,3 +494,15 @@ def test_what_a_look_cannot_tell() -> None:
         large.term(79, 0)
     with pytest.raises(ArgumentError, match=r"Look at 76 steps or fewer"):
         large.step_gradients("weight_hh_l0")
+
+
+def test_a_summed_loss_loses_what_its_mean_does() -> None:
+    torch.manual_seed(0)
+    layer, x, y = torch.nn.GRU(2, 3, batch_first=True), torch.randn(2, 40, 2), torch.randn(2, 40, 3).double()
+    of_mean, of_sum = (
+        through_time(layer, x, lambda found, loss=torch.nn.MSELoss(reduction=reduction): loss(found[0], y))
+        for reduction in ("mean", "sum")
+    )
+    np.testing.assert_allclose(of_mean.truncation(4, 16).lost, of_sum.truncation(4, 16).lost)
+    np.testing.assert_allclose(of_mean.gradients["weight_hh_l0"] * y.numel(), of_sum.gradients["weight_hh_l0"])
+    assert of_mean.reach().verdict == of_sum.reach().verdict
