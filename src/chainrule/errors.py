@@ -45,6 +45,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__
+
+
 class ChainruleError(Exception):
     """The root: catches every error that chainrule raises on purpose."""
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from chainrule._choices import choose, finite, whole
 from chainrule.errors import ArgumentError
@@ -149,4 +149,7 @@ class Progress:
     window: int | None = None
 
 
-Report = Callable[[Progress], None]
+class Report(Protocol):
+    """What a loop calls with its progress after every step and every validation."""
+
+    def __call__(self, progress: Progress, /) -> None: ...

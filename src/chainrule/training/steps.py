@@ -3,8 +3,8 @@
 A model is called as ``output, state = model(x, state)``, x (B, T, ...) and output (B, T, ...), with ``state`` None at
 the start, and as ``model(x, state, resets=resets)`` where documents start inside. A loss is called as
 ``loss(output, y)`` with the steps that count laid end to end, (N, ...) each, and gives their mean or their sum: so do
-torch.nn.functional.cross_entropy and mse_loss, with either ``reduction``. Where losses of several parts are put together,
-:func:`is_sum` finds out which of the two it is.
+torch.nn.functional.cross_entropy and mse_loss, with either ``reduction``. Where losses of several parts are put
+together, :func:`is_sum` finds out which of the two it is.
 """
 
 from collections.abc import Callable
@@ -84,7 +84,7 @@ def is_sum(loss: Loss, output: Tensor, y: Tensor, mask: Tensor | None = None) ->
         return True
     raise ArgumentError(
         "the loss is neither the mean nor the sum over its steps, so that the losses of parts cannot be put together. "
-        "Leave out class weights and an ignore_index (say by mask which steps count), and let every step count by itself."
+        "Leave out class weights, and give a mask of the steps that count instead of an ignore_index."
     )
 
 
