@@ -150,6 +150,6 @@ class Progress:
 
 
 class Report(Protocol):
-    """What a loop calls with its progress after every step and every validation."""
+    """What a loop calls with its progress after every step."""
 
     def __call__(self, progress: Progress, /) -> None: ...
