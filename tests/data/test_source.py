@@ -25,7 +25,7 @@ def test_a_path_that_exists_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_an_unknown_suffix_says_what_is_known(tmp_path: Path) -> None:
     for name, said in (("a.foo", "the unknown suffix '.foo'"), ("README", "no suffix")):
         (tmp_path / name).write_text("text")
-        with pytest.raises(DataError, match=rf"has {said}; known are text: .txt .*--kind text, table"):
+        with pytest.raises(DataError, match=rf"has {said}; known are text: .txt .*Reading\(kind=...\): text, table"):
             read(tmp_path / name)
         assert isinstance(read(tmp_path / name, Reading(kind="text")), Symbols)
 
@@ -39,7 +39,7 @@ def test_a_kind_that_is_named_wins_over_the_suffix(tmp_path: Path) -> None:
 def test_a_folder_of_several_kinds_needs_its_kind_named(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", np.full(10, 0.5), 8000)
     (tmp_path / "README.md").write_text("some sound")
-    with pytest.raises(DataError, match=r"holds sound and text; expected one .*--kind sound"):
+    with pytest.raises(DataError, match=r'holds sound and text; expected one .*Reading\(kind="sound"\)'):
         read(tmp_path)
     sound = read(tmp_path, Reading(kind="sound"))
     assert isinstance(sound, Symbols)

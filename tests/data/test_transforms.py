@@ -155,5 +155,5 @@ def test_a_constant_column_is_named_and_only_what_can_work_recommended() -> None
         Transform.fit("standardise", np.array([[1.0, 7.0], [2.0, 7.0], [4.0, 7.0]]), ("a", "b"), "x.csv")
     with pytest.raises(TransformError, match=r"column 1 of the data .* changes .* all 0. Choose a column that varies"):
         Transform.fit("difference", np.full((5, 1), 7.0))
-    with pytest.raises(TransformError, match=r"changes .* all 2. Use --transform standardise"):
+    with pytest.raises(TransformError, match=r'changes .* all 2. Use Reading\(transform="standardise"\)'):
         Transform.fit("difference", np.arange(0, 10, 2.0)[:, None])

@@ -133,7 +133,7 @@ def test_a_fit_that_was_killed_before_its_first_checkpoint_begins_again(kept: li
 def test_resuming_with_other_options_or_data_is_refused_by_name(tmp_path: Path) -> None:
     run = fit(tmp_path / "run")
     before = (run.path / "config.json").read_bytes()
-    with pytest.raises(ArgumentError, match=r"hidden was 4 and is 5; .*dropout was 0.2 and is 0.5.*only --minutes and"):
+    with pytest.raises(ArgumentError, match=r"hidden was 4 and is 5; .*dropout was 0.2 and is 0.5.*only minutes= and"):
         fit(run.path, resume=True, hidden=5, dropout=0.5)
     with pytest.raises(ArgumentError, match="seed was 0 and is 1"):
         fit(run.path, resume=True, seed=1)
@@ -148,7 +148,7 @@ def test_resuming_with_other_options_or_data_is_refused_by_name(tmp_path: Path) 
 
 def test_what_exists_is_never_overwritten(tmp_path: Path) -> None:
     run = fit(tmp_path / "run")
-    with pytest.raises(RunExistsError, match="--resume"):
+    with pytest.raises(RunExistsError, match="resume=True"):
         fit(run.path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("words")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
+from chainrule._wording import as_flags
 from chainrule.cli.console import say, show
 from chainrule.cli.fitting import compare_command, data_command, fit_command
 from chainrule.cli.looking import look_command
@@ -40,7 +41,8 @@ class _Group(TyperGroup):
             except BrokenPipeError:
                 raise  # the reader of a pipe has seen enough: typer ends quietly
             except (ChainruleError, OSError) as error:
-                say(f"error: {error}", style="bold red")
+                message = as_flags(error.message) if isinstance(error, ChainruleError) else str(error)
+                say(f"error: {message}", style="bold red")
                 raise typer.Exit(_USER_ERROR) from None
 
 

@@ -107,5 +107,5 @@ def _check_values(table: Table, columns: tuple[str, ...], values: NDArray[np.flo
         got = listed((f"{value:g}" for value in values[low]), shown=5)
         raise TransformError(
             f"log-return needs positive values; {table.name} has {got} in {listed(columns)}, "
-            f"at {table.at(low)}. Use --transform difference or standardise."
+            f"at {table.at(low)}. Use --transform difference or --transform standardise."
         )

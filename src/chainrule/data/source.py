@@ -124,7 +124,7 @@ def _find_kind(path: Path) -> str:
         known = "; ".join(f"{kind}: {' '.join(suffixes)}" for kind, suffixes in _SUFFIXES.items())
         raise DataError(
             f"{path} has {f'the unknown suffix {path.suffix!r}' if path.suffix else 'no suffix'}; known are "
-            f"{known}, and idx files (-ubyte, -ubyte.gz). Name its kind with --kind {', '.join(KINDS)}."
+            f"{known}, and idx files (-ubyte, -ubyte.gz). Say how to read it with --kind: {', '.join(KINDS)}."
         )
     return kind
 

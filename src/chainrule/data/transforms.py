@@ -175,7 +175,7 @@ class Transform:
             steps = listed((bad.nonzero()[:, -2] + 1).tolist(), shown=5)
             raise TransformError(
                 f"log-return needs positive values; got {got} at step {steps}. "
-                "Use --transform difference or standardise."
+                "Use --transform difference or --transform standardise."
             )
         return x.log()
 

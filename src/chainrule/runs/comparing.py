@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from chainrule._wording import takes_options
 from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
@@ -77,6 +78,7 @@ class Comparison:
         return {**asdict(self), "rows": rows, "verdict": self.verdict()}
 
 
+@takes_options
 def compare(
     source: Source,
     models: Sequence[str] = MODELS,

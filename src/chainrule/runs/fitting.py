@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from chainrule._wording import takes_options
 from chainrule.data import Labelled, Reading, Series, Symbols, Transform, read
-from chainrule.errors import ArgumentError, RunFormatError
+from chainrule.errors import ArgumentError, ChainruleError, RunFormatError
 from chainrule.models import ModelConfig, choose_transform, path_order, select_order
 from chainrule.runs.config import CONFIG, RunConfig
 from chainrule.runs.dataset import Data, DataConfig
@@ -69,10 +70,12 @@ def load(path: str | Path) -> Run:
         load_weights(model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
         # A config that was changed by hand may ask for a model that cannot be built, in any of torch's own words.
-        raise RunFormatError(f"{folder / CONFIG} and {folder / BEST} do not fit together: {error}") from error
+        told = error.message if isinstance(error, ChainruleError) else error
+        raise RunFormatError(f"{folder / CONFIG} and {folder / BEST} do not fit together: {told}") from error
     return _RUNS[config.data.kind](folder, config, model)
 
 
+@takes_options
 def fit(
     source: Source,
     model: str | None = None,
@@ -179,12 +182,12 @@ def fit(
     if linear and (steps is not None or minutes is not None):
         raise ArgumentError("a linear ar of real values is solved exactly, at once. Leave out minutes and steps.")
     of_gradients = {
-        "tbptt": tbptt is not None,
-        "bptt": bptt != "truncated",
-        "random_windows": random_windows,
-        "accumulate": accumulate != 1,
-        "clip_value": clip_value is not None,
-        "average": average is not None,
+        "--tbptt": tbptt is not None,
+        "--bptt": bptt != "truncated",
+        "--random-windows": random_windows,
+        "--accumulate": accumulate != 1,
+        "--clip-value": clip_value is not None,
+        "--average": average is not None,
     }
     if linear and any(of_gradients.values()):
         asked = ", ".join(name for name, given in of_gradients.items() if given)

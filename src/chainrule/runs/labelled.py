@@ -35,8 +35,10 @@ class LabelledTask(Task):
         through_time = ("bptt", "k1", "k2", "random_windows", "shuffle", "state_dropout")
         asked = [name for name in through_time if getattr(training, name) != getattr(TrainingConfig, name)]
         if asked:
+            options = dict.fromkeys("tbptt" if name in ("k1", "k2") else name for name in asked)
             raise ArgumentError(
-                f"{', '.join(asked)}: labelled examples are whole, and have no stream to go back through. Leave it out."
+                f"{', '.join(options)}: labelled examples are whole, and have no stream to go back through. "
+                "Leave it out."
             )
         self.data = data
         train, valid, test = split_labelled(data, training.seed)

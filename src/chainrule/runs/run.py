@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Union
 from numpy.typing import NDArray
 from torch import nn
 
+from chainrule._wording import takes_options
 from chainrule.data import Labelled, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
@@ -60,6 +61,7 @@ class Run(ABC):
         encoder = getattr(self.model, "encoder", None)
         return None if encoder is None else encoder.receptive_field
 
+    @takes_options
     @abstractmethod
     def score(self, data: Source | None = None, *, context: int | None = None) -> Score | ClassScore:
         """The exact log-likelihood of data, per symbol or step; of labelled examples, accuracy too.
@@ -69,6 +71,7 @@ class Run(ABC):
         of so many, each from a cold start, which compares with that of a transformer with such a window.
         """
 
+    @takes_options
     def sample(
         self,
         length: int = 500,
@@ -81,6 +84,7 @@ class Run(ABC):
         """Draw what follows the prompt: text of a text model, a waveform of a sound model, values of a series."""
         raise self._cannot("sample")
 
+    @takes_options
     def forecast(
         self,
         horizon: int = 30,
@@ -92,6 +96,7 @@ class Run(ABC):
         """Quantiles of the steps after the end of the data, from sampled paths."""
         raise self._cannot("forecast")
 
+    @takes_options
     def backtest(
         self,
         data: Source | None = None,
@@ -109,6 +114,7 @@ class Run(ABC):
         """The label of each file, with the probability of every class."""
         raise self._cannot("classify")
 
+    @takes_options
     def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
         """How far gradients reach in the model, on ``data`` or the test part of the run's own, in float64.
 

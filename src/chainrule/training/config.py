@@ -89,7 +89,7 @@ class TrainingConfig:
         if self.bptt != "truncated" and (self.k1, self.k2, self.random_windows) != (None, None, False):
             raise ArgumentError(f"bptt is {self.bptt!r}, which has no windows to be given or drawn. Leave them out.")
         if self.bptt != "full" and self.memory is not None:
-            raise ArgumentError("a memory bound is for the full gradient: add bptt='full' (--bptt full).")
+            raise ArgumentError("a memory bound is for the full gradient: add --bptt full.")
         if self.bptt == "full" and self.state_dropout:
             raise ArgumentError(
                 "state dropout forgets the state before a window, and the full gradient has no windows. Leave it out."
