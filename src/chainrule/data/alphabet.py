@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._choices import choose, listed
-from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
+from chainrule.errors import ArgumentError, DataError, ShapeError, UnseenSymbolError
 
 __all__ = ["Alphabet"]
 
@@ -73,7 +73,8 @@ class Alphabet:
             return np.frombuffer(raw, dtype=np.uint8).astype(np.int64)
         if self.kind == "mu-law" and isinstance(document, np.ndarray):
             return _compress(document, name)
-        raise ArgumentError(f"an alphabet of {self.kind} cannot encode a {type(document).__name__}.")
+        takes = {"characters": "text (str)", "bytes": "bytes or text (str)", "mu-law": "a waveform (NumPy array)"}
+        raise ArgumentError(f"{name} is of type {type(document).__name__}; expected {takes[self.kind]}.")
 
     def decode(self, indices: ArrayLike) -> str | bytes | NDArray[np.float32]:
         """The text, the bytes, or the float32 waveform (the middle of each level) that indices stand for."""
@@ -124,7 +125,9 @@ def _code_points(text: str) -> NDArray[np.uint32]:
 
 
 def _compress(waveform: NDArray[Any], name: str) -> NDArray[np.int64]:
-    x = np.asarray(waveform, dtype=np.float64)
+    if waveform.ndim != 1 or waveform.dtype.kind not in "iuf":
+        raise ShapeError(f"{name} has shape {waveform.shape} of {waveform.dtype}; expected one row of samples.")
+    x = waveform.astype(np.float64)
     if not np.isfinite(x).all() or (np.abs(x) > 1).any():
         peak = np.abs(x).max()
         raise DataError(f"{name} peaks at {peak:g}; expected finite samples from -1 to 1. Scale it down.")

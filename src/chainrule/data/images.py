@@ -14,7 +14,7 @@ from chainrule.data.containers import Labelled
 from chainrule.data.labels import index_labels
 from chainrule.errors import DataError
 
-__all__ = ["is_idx", "labelled_images", "read_folder", "read_idx", "read_image", "read_npz"]
+__all__ = ["is_idx", "labelled_images", "pixels_of", "read_folder", "read_idx", "read_image", "read_npz"]
 
 _PAIRS = (("x", "y"), ("images", "labels"))
 _IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -50,7 +50,7 @@ def labelled_images(
             "expected one whole number or name an image."
         )
     index, classes = index_labels([str(label) for label in labels.tolist()], name, classes)
-    return Labelled(_pixels(images, name), index, classes, "images", name, test=test)
+    return Labelled(pixels_of(images, name), index, classes, "images", name, test=test)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -187,7 +187,12 @@ def _with_test(
     return labelled_images(images, labels, name, classes, member)
 
 
-def _pixels(images: NDArray[np.generic], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+def pixels_of(images: NDArray[np.generic], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Whole numbers from 0 to 255, of any type, as uint8; numbers from 0 to 1 as float32.
+
+    Raises:
+        DataError: other numbers, or none.
+    """
     if images.dtype.kind not in "iufb":
         raise DataError(f"{name} has images of type {images.dtype}; expected numbers.")
     if images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255:

@@ -1,8 +1,5 @@
 """Fitting and using classifiers of images and of labelled sound."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -13,14 +10,14 @@ from chainrule.runs.classifying import (
     BANDS,
     Classification,
     as_pixels,
-    classify_files,
+    classify_examples,
     pad_features,
     sound_features,
 )
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.results import ClassScore
-from chainrule.runs.run import Run, Source
+from chainrule.runs.run import Examples, Run, Source
 from chainrule.runs.task import Task
 from chainrule.training import ALONE, Group, LabelledFeed, TrainingConfig, confusion_and_loss
 
@@ -79,8 +76,8 @@ class ClassifierRun(Run):
         every = torch.arange(len(labelled.labels))
         return _score(self.model, labelled, _Examples(labelled), every, f"{labelled.name}, all")
 
-    def classify(self, files: Sequence[str | Path]) -> list[Classification]:
-        return classify_files(self.model, self.config.data, files)
+    def classify(self, files: Examples) -> list[Classification]:
+        return classify_examples(self.model, self.config.data, files)
 
 
 def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str) -> ClassScore:

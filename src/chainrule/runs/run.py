@@ -1,12 +1,12 @@
 """A run: a model fitted to data, in a folder, and everything that can be asked of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from chainrule._wording import takes_options
 from chainrule.data import Labelled, Series, Symbols, read
@@ -22,11 +22,13 @@ from chainrule.runs.results import ClassScore, Score
 
 if TYPE_CHECKING:
     import pandas as pd
+    from PIL.Image import Image
 
-__all__ = ["Run", "Source"]
+__all__ = ["Examples", "Run", "Source"]
 
 # A Union, since | does not take the names of types that are not imported.
 Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
+Examples = Union[str, Path, NDArray[Any], Tensor, "Image", Iterable[Union[str, Path, NDArray[Any], Tensor, "Image"]]]
 
 
 class Run(ABC):
@@ -110,8 +112,16 @@ class Run(ABC):
         """Errors of the forecasts that would have been made along the held-out data, beside naive ones."""
         raise self._cannot("backtest")
 
-    def classify(self, files: Sequence[str | Path]) -> list[Classification]:
-        """The label of each file, with the probability of every class."""
+    def classify(self, files: Examples) -> list[Classification]:
+        """The label of each example, with the probability of every class.
+
+        Args:
+            files: paths of images or sound files, or arrays: images as the run's own were (channels x height x width,
+                or channels last; of Pillow, L or RGB), samples from -1 to 1 at the run's own rate. One, or several.
+
+        Raises:
+            ArgumentError, DataError: something else, or an image of another size.
+        """
         raise self._cannot("classify")
 
     @takes_options

@@ -114,8 +114,8 @@ class SymbolRun(Run):
         """
         alphabet = self._alphabet
         context = None
-        if prompt is not None and len(prompt):
-            context = torch.from_numpy(self._unfinished(alphabet.encode(prompt, "the prompt")))
+        if prompt is not None and len(symbols := alphabet.encode(prompt, "the prompt")):
+            context = torch.from_numpy(self._unfinished(symbols))
         drawn = self.model.sample(length, context, temperature=temperature, top_k=top_k, seed=seed)
         return alphabet.decode(drawn.numpy())
 
