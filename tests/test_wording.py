@@ -71,6 +71,12 @@ def test_every_option_that_a_message_names_exists(path: Path, text: str) -> None
     assert named <= OPTIONS
 
 
+def test_every_option_that_the_readme_names_exists() -> None:
+    readme = Path(__file__).parent.parent / "README.md"
+    named = set(FLAG.findall(readme.read_text()))
+    assert named <= OPTIONS | OTHERS | {"quick"}, "--quick is the benchmarks'"
+
+
 @pytest.mark.parametrize(("path", "text"), [case for case in MESSAGES if case.values[0].parent.name != "cli"])  # type: ignore[union-attr]
 def test_a_user_of_the_library_is_told_the_argument(path: Path, text: str) -> None:
     told = as_arguments(text)

@@ -156,3 +156,13 @@ def test_arrays_are_classified_as_files_are(digits_run: Run, tmp_path: Path) -> 
         digits_run.classify(3)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="image 1 has the mode P"):
         digits_run.classify(Image.new("P", (8, 8)))
+
+
+def test_a_run_of_a_built_in_set_reads_it_whatever_lies_here_today(here: Path) -> None:
+    run = chainrule.fit("builtin:sunspots", "ar", window=2, out="run", quiet=True)
+    assert run.config.source == "sunspots"
+    (here / "sunspots").write_text("value\n1\n")
+    assert chainrule.load("run").score().nats == run.score().nats
+    digits = chainrule.fit("digits", hidden=2, steps=1, out="digits-run", quiet=True)
+    (here / "digits").mkdir()
+    assert digits.score().count == chainrule.load("digits-run").score().count

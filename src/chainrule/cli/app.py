@@ -89,27 +89,33 @@ def _add(name: str, command: Callable[..., None], *example: str) -> None:
     app.command(name, help=described, epilog=shown)(command)
 
 
-_SERIES = "chainrule fit sunspots --model ar --out runs/sunspots"
-_TEXT = "chainrule fit english --steps 300 --out runs/english"
+def _series(out: str) -> str:
+    return f"chainrule fit sunspots --model ar --out runs/{out}"
 
-_add("fit", fit_command, _TEXT, _SERIES)
-_add("score", score_command, _SERIES, "chainrule score runs/sunspots")
-_add("sample", sample_command, _TEXT, 'chainrule sample runs/english --prompt "The for statement"')
-_add("forecast", forecast_command, _SERIES, "chainrule forecast runs/sunspots --horizon 12 --plot fan.png")
-_add("backtest", backtest_command, _SERIES, "chainrule backtest runs/sunspots --horizon 5")
-_add("compare", compare_command, "chainrule compare sunspots --models ar,gru --steps 200")
+
+def _text(out: str) -> str:
+    return f"chainrule fit english --hidden 128 --steps 100 --out runs/{out}"
+
+
+# Each example has a folder of its own, so that all of them can be tried in one place.
+_add("fit", fit_command, _text("english"), _series("sunspots"))
+_add("score", score_command, _series("scored"), "chainrule score runs/scored")
+_add("sample", sample_command, _text("sampled"), 'chainrule sample runs/sampled --prompt "The for statement"')
+_add("forecast", forecast_command, _series("ahead"), "chainrule forecast runs/ahead --horizon 12 --plot fan.png")
+_add("backtest", backtest_command, _series("tested"), "chainrule backtest runs/tested --horizon 5")
+_add("compare", compare_command, "chainrule compare sunspots --models ar,gru --steps 200 --out runs/compared")
 _add(
     "classify",
     classify_command,
     "chainrule fit digits --steps 300 --out runs/digits",
-    "chainrule data digits --out digits",
-    "chainrule classify runs/digits digits/3/0003.png",
+    "chainrule data digits --out pictures",
+    "chainrule classify runs/digits pictures/3/0003.png",
 )
 _add(
     "look",
     look_command,
-    _SERIES.replace("--model ar", "--steps 200"),
-    "chainrule look runs/sunspots --at 40 --html look.html",
+    _series("looked").replace("--model ar", "--steps 200"),
+    "chainrule look runs/looked --at 40 --html look.html",
     "chainrule look conv --input 28x28 --kernel 3x3 --out-channels 8",
 )
 _add("data", data_command, "chainrule data", "chainrule data google --out google.csv")

@@ -155,7 +155,7 @@ def compare(
 def _warm_up() -> None:
     """One step on a small set: what only the first fit in a process pays is then in no model's figures."""
     with TemporaryDirectory() as folder:
-        fit("sunspots", "rnn", hidden=1, window=1, steps=1, out=Path(folder) / "run", quiet=True)
+        fit("builtin:sunspots", "rnn", hidden=1, window=1, steps=1, out=Path(folder) / "run", quiet=True)
 
 
 def _compared(score: Score, models: Sequence[str]) -> int:

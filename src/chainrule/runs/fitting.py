@@ -398,4 +398,4 @@ def _recurrent_on_text(data: Data, model: str | None) -> bool:
 def _stored(source: str) -> str:
     """The source as the config keeps it: a built-in name as it is, a path so that it is found from any folder."""
     path = Path(source)
-    return str(path.resolve()) if path.exists() else source
+    return str(path.resolve()) if path.exists() else source.removeprefix("builtin:")

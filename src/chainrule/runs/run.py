@@ -176,7 +176,8 @@ class Run(ABC):
             raise DataError(f"{self.path} was fitted to data in memory, which is not kept: give the data to score.")
         if Path(source).is_absolute() and not Path(source).exists():
             raise DataError(f"{source}, which {self.path} was fitted to, is no longer there: give the data to score.")
-        data = self.read(source)
+        # what lies in the folder of today by the name of a built-in set is not what the run was fitted to
+        data = self.read(source if Path(source).is_absolute() else f"builtin:{source}")
         if digest_of(data) != self.config.data.digest:
             raise DataError(
                 f"{source} has changed since {self.path} was fitted to it, so its last tenth may be what the model was "
