@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from chainrule._choices import counted
 from chainrule.cli import options as o
 from chainrule.cli.console import say, show
 from chainrule.cli.tables import (
@@ -129,9 +130,10 @@ def fit_command(
         return
     show_score(run, run.result)
     seen = run.receptive_field
-    sees = f", which sees the last {seen} steps" if seen else ""
+    sees = f", which sees the last {counted(seen, 'step')}" if seen else ""
     figures = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
-    say(f"{run.config.model.name} with {run.parameters:,} parameters{sees}. Run in {run.path}; figures: {figures}")
+    learned = counted(run.parameters, "parameter")
+    say(f"{run.config.model.name} with {learned}{sees}. Run in {run.path}; figures: {figures}")
 
 
 def show_score(run: Run, score: Score | ClassScore) -> None:
@@ -141,9 +143,9 @@ def show_score(run: Run, score: Score | ClassScore) -> None:
         return
     show(score_table(score, run.config.model.name))
     if score.unseen:
-        say(f"note: training never saw {score.unseen:,} of the scored {score.unit}s; their scores are a guess.")
+        say(f"note: training never saw {counted(score.unseen, score.unit)} that were scored; their scores are a guess.")
     if score.count < _FEW:
-        say(f"note: only {score.count} {score.unit}{'s' * (score.count > 1)} scored; chance decides much of this.")
+        say(f"note: only {counted(score.count, score.unit)} scored; chance decides much of this.")
     if score.errors:
         show(errors_table(score, run.config.model.name))
     if score.ahead is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich import box
 from rich.table import Table
 
+from chainrule._choices import counted
 from chainrule.data import builtins
 from chainrule.runs import Backtest, Classification, ClassScore, Comparison, Errors, Forecast, Score
 
@@ -38,7 +39,7 @@ def _table(title: str, *columns: str) -> Table:
 def score_table(score: Score, model: str) -> Table:
     """The model beside the baselines, best first."""
     unit = score.unit
-    table = _table(f"{score.of}: {score.count:,} {unit}s", "", f"nats/{unit}", f"bits/{unit}", "log-likelihood")
+    table = _table(f"{score.of}: {counted(score.count, unit)}", "", f"nats/{unit}", f"bits/{unit}", "log-likelihood")
     rows = {model: score.nats, **score.baseline_nats()}
     rows |= {f"{model}, cold every {n}": -float(nats.mean()) for n, nats in score.cold.items()}
     for name, nats in sorted(rows.items(), key=lambda row: row[1]):
@@ -71,7 +72,7 @@ def errors_table(score: Score, model: str) -> Table:
 
 def class_table(score: ClassScore) -> Table:
     """Accuracy, beside always answering the best single answer."""
-    table = _table(f"{score.of}: {score.count:,} examples", "", "accuracy", "nats/example")
+    table = _table(f"{score.of}: {counted(score.count, 'example')}", "", "accuracy", "nats/example")
     table.add_row("model", f"{score.accuracy:.2%}", f"{score.nats:.4f}", style="bold")
     table.add_row("best single answer", f"{score.majority:.2%}", "")
     return table
@@ -90,7 +91,7 @@ def forecast_tables(forecast: Forecast) -> Iterator[Table]:
 
 def backtest_table(backtest: Backtest, model: str) -> Table:
     """The model beside the naive forecasts."""
-    title = f"{backtest.of}: {backtest.origins} forecasts of {backtest.horizon} steps"
+    title = f"{backtest.of}: {counted(backtest.origins, 'forecast')} of {counted(backtest.horizon, 'step')}"
     table = _table(title, "", "MAE", "RMSE", "MASE", "CRPS", "in 80 %", "in 95 %")
     for name, row in backtest.rows.items():
         cells = (f"{row.mae:.5g}", f"{row.rmse:.5g}", f"{row.mase:.3f}", f"{row.crps:.5g}")
@@ -104,7 +105,7 @@ def comparison_table(comparison: Comparison) -> Table:
     """Models and baselines, likeliest first."""
     real = any(row.errors for row in comparison.rows)
     errors = ("MAE", "in 80 %") if real else ("bits",)
-    title = f"{comparison.of}: {comparison.count:,} {comparison.unit}s; nats and bits per {comparison.unit}"
+    title = f"{comparison.of}: {counted(comparison.count, comparison.unit)}; nats and bits per {comparison.unit}"
     table = _table(title, "", "nats", "gained ± 95 %", *errors, "params", "time", "MB")
     for row in sorted(comparison.rows, key=lambda row: row.nats):
         shown: Sequence[str] = (f"{row.nats / _NAT:.3f}",)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule._choices import choose, listed
+from chainrule._choices import choose, counted, listed
 from chainrule.errors import ArgumentError, DataError, ShapeError, UnseenSymbolError
 
 __all__ = ["Alphabet"]
@@ -112,7 +112,7 @@ class Alphabet:
             line_start = text.rfind("\n", 0, first) + 1
             symbols = sorted({text[i] for i in positions})
             raise UnseenSymbolError(
-                f"{len(positions)} of the {len(text)} characters of {name} are not among the {len(self)} "
+                f"{len(positions)} of the {counted(len(text), 'character')} of {name} are not among the {len(self)} "
                 f"that the model knows: {listed(map(repr, symbols), shown=5)}; the first is at line "
                 f"{text.count(chr(10), 0, first) + 1}, column {first - line_start + 1}. "
                 "Remove or replace them, or fit a model on text that has them (or on bytes, with --unit bytes)."

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.errors import ArgumentError, DataError, MissingValuesError, ShapeError
 
 __all__ = ["check_indices", "check_size", "checked_dates", "checked_values", "default_columns"]
@@ -58,7 +58,7 @@ def checked_dates(dates: NDArray[np.datetime64], steps: int, name: str) -> NDArr
     if given.dtype.kind != "M":
         raise ArgumentError(f"the dates of {name} are of type {given.dtype}; expected datetime64.")
     if given.shape != (steps,):
-        raise ShapeError(f"{name} has {steps} steps but dates of shape {given.shape}; expected one date a step.")
+        raise ShapeError(f"{name} has {counted(steps, 'step')} but dates of shape {given.shape}; expected one a step.")
     checked = given.astype("datetime64[ns]")
     if np.isnat(given).any() or (checked.astype(given.dtype) != given).any():
         raise DataError(f"the dates of {name} are missing in places, or not from 1678 to 2261. Correct them.")

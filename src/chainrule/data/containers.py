@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import choose, listed
+from chainrule._choices import choose, counted, listed
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import check_indices, checked_dates, checked_values, default_columns
@@ -96,7 +96,8 @@ class Series:
         values = checked_values(self.values, self.name)
         columns = tuple(self.columns) or default_columns(values.shape[1])
         if len(columns) != values.shape[1]:
-            raise ShapeError(f"{self.name} has {values.shape[1]} columns but {len(columns)} names: {listed(columns)}.")
+            has = f"{counted(values.shape[1], 'column')} but {counted(len(columns), 'name')}"
+            raise ShapeError(f"{self.name} has {has}: {listed(columns)}.")
         if len(set(columns)) < len(columns):
             raise ArgumentError(f"the columns of {self.name} are {listed(columns)}; expected distinct names.")
         if isinstance(self.season, bool) or not isinstance(self.season, int) or self.season < 1:
@@ -150,7 +151,7 @@ class Labelled:
         shapes = {"labels": self.labels.shape, "test": self.labels.shape if self.test is None else self.test.shape}
         for what, shape in shapes.items():
             if shape != (len(self.inputs),):
-                raise ShapeError(f"{self.name} has {len(self.inputs)} inputs but {what} of shape {shape}.")
+                raise ShapeError(f"{self.name} has {counted(len(self.inputs), 'input')} but {what} of shape {shape}.")
         if self.labels.dtype != np.int64:
             raise ArgumentError(f"{self.name} has labels of type {self.labels.dtype}; expected int64 indices.")
         check_indices(self.name, [self.labels], len(self.classes), "classes")

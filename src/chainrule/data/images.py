@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.containers import Labelled
 from chainrule.data.labels import index_labels
@@ -46,7 +46,7 @@ def labelled_images(
     labels = _plain_labels(labels)
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iuUb":
         raise DataError(
-            f"{name} has {len(images)} images but labels of shape {labels.shape} and type {labels.dtype}; "
+            f"{name} has {counted(len(images), 'image')} but labels of shape {labels.shape} and type {labels.dtype}; "
             "expected one whole number or name an image."
         )
     index, classes = index_labels([str(label) for label in labels.tolist()], name, classes)
@@ -170,7 +170,7 @@ def _idx_array(path: Path) -> NDArray[np.generic]:
     shape = tuple(np.frombuffer(raw[4:start], dtype=">i4").tolist())
     expected = start + dtype.itemsize * int(np.prod(shape))
     if len(raw) != expected:
-        raise DataError(f"{path} is broken: it has {len(raw)} bytes, its header promises {expected}.")
+        raise DataError(f"{path} is broken: it has {counted(len(raw), 'byte')}, its header promises {expected}.")
     return np.frombuffer(raw, dtype=dtype, offset=start).reshape(shape).copy()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.containers import Labelled, Symbols
@@ -46,7 +47,7 @@ def read_waveform(path: Path, rate: int | None = None) -> Waveform:
         raise DataError(f"{path} cannot be read as sound: {error.error_string}") from error
     if samples.shape[1] != 1:
         raise DataError(
-            f"{path} has {samples.shape[1]} channels; expected one. Mix it down or choose a channel first, "
+            f"{path} has {counted(samples.shape[1], 'channel')}; expected one. Mix it down or choose a channel first, "
             "for example: sox in.wav out.wav channels 1"
         )
     if not len(samples):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule._choices import choose, finite
+from chainrule._choices import choose, counted, finite
 from chainrule.display import BLUE, GREY, VERMILLION, Shown, Table, axes_on, logarithmic, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
@@ -127,8 +127,8 @@ class Reach(Shown):
     def _sampled(self) -> str:
         T = self.norms.shape[-1]
         rows = len(self.norms)
-        of = f"all {T}" if len(self.targets) == T else f"{len(self.targets)} of {T}"
-        return f"Mean over {of} steps t of {rows} sequence{'s' * (rows > 1)}."
+        among = "all" if len(self.targets) == T else f"{len(self.targets)} of"
+        return f"Mean over {among} {counted(T, 'step')} t of {counted(rows, 'sequence')}."
 
 
 def of_causal(norms: Floats, targets: tuple[int, ...], ahead: bool) -> Floats:

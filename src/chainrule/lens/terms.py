@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule._choices import counted
 from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, axes_on, title
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import Agreement
@@ -138,7 +139,7 @@ def _checked(scan: Scan, t: int, i: int | None) -> int:
     if abs(t - i) > most:
         raise ArgumentError(
             f"{abs(t - i)} Jacobians of {S} x {S} are too many to decompose. For a state of this size, t and i may be "
-            f"{most} steps apart."
+            f"{counted(most, 'step')} apart."
         )
     return i
 

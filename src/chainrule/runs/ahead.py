@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule.models import SeriesModel
 from chainrule.runs.backtest import Backtest, backtest_series, paths_from
 from chainrule.runs.metrics import crps_from_paths
@@ -101,7 +102,7 @@ class FreeRun:
         k = 0 if not self.leaves() else self.columns.index(self.leaves()[0])
         of = f" of {self.columns[k]}" if len(self.columns) > 1 else ""
         return (
-            f"free-running {self.horizon} steps: 95 % of the paths{of} stay within {self.low[k]:,.4g} and "
+            f"free-running {counted(self.horizon, 'step')}: 95 % of the paths{of} stay within {self.low[k]:,.4g} and "
             f"{self.high[k]:,.4g}; the data lie within {self.data_low[k]:,.4g} and {self.data_high[k]:,.4g}"
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, new_figure, title
 from chainrule.errors import ArgumentError, ShapeError
@@ -108,7 +109,7 @@ def forecast_fan(
         axes.set_ylabel(column, parse_math=False)
         _name_ends(axes, ends, height / len(columns))
     panels[-1].set_xlabel("steps after the last observation" if dates is None else "date")
-    ahead = f"Forecast, {H} step{'s' * (H > 1)} ahead"
+    ahead = f"Forecast, {counted(H, 'step')} ahead"
     title(panels[0], f"{ahead}: {_percent(level[0])} to {_percent(level[-1])}")
     return figure
 
@@ -159,7 +160,7 @@ def comparison(names: Sequence[str], values: ArrayLike, unit: str, baseline: str
     gained = np.asarray(values, dtype=np.float64)
     if gained.shape != (len(names),) or not len(names) or not np.isfinite(gained).all():
         raise ShapeError(
-            f"values must be {len(names)} finite numbers, one a name (at least one), got {gained.tolist()}"
+            f"values must be {counted(len(names), 'finite number')}, one a name (at least one), got {gained.tolist()}"
         )
     order = np.argsort(gained, kind="stable")
     colours = [BLUE if gained[i] >= 0 else VERMILLION for i in order]

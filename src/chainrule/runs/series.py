@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._choices import counted
 from chainrule.data import Series, Transform
 from chainrule.errors import ArgumentError, RunFormatError, ShapeError, TooShortError
 from chainrule.lens import ThroughTime, ThroughWindow
@@ -246,7 +247,7 @@ class SeriesRun(Run):
         assert isinstance(series, Series)
         if len(series.values) < own.season + 2:
             raise TooShortError(
-                f"{series.name} has {len(series.values)} steps; at least {own.season + 2} are needed: "
+                f"{series.name} has {counted(len(series.values), 'step')}; at least {own.season + 2} are needed: "
                 f"a season of {own.season} to read, and two to score."
             )
         fits = own.freq is not None and series.frequency is not None and series.frequency.fits(own.freq)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from chainrule._choices import whole
+from chainrule._choices import counted, whole
 from chainrule.errors import ArgumentError
 from chainrule.training.steps import Loss, Model, advance, check_steps, loss_of, run
 from chainrule.training.trees import detached
@@ -147,9 +147,9 @@ class TruncatedBPTT:
 
     def _check_chunk(self, steps: int, place: Place) -> None:
         if steps > self.k1 or place.short:
-            wrong = f"a chunk has {steps} steps" if steps > self.k1 else "a chunk follows a shorter one"
+            wrong = f"a chunk has {counted(steps, 'step')}" if steps > self.k1 else "a chunk follows a shorter one"
             raise ArgumentError(
-                f"{wrong}; expected k1 = {self.k1} steps a chunk, and only the last one of a stream shorter. "
+                f"{wrong}; expected k1 = {counted(self.k1, 'step')} a chunk, and only the last of a stream shorter. "
                 "The next stream starts from a state or None."
             )
 
