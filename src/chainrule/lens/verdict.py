@@ -59,10 +59,15 @@ def _of_window(curve: Floats, receptive_field: int) -> str:
     return f"{sees}; those older than {used} receive less than 1 % of the newest one's gradient."
 
 
+def _grown(ratio: float) -> str:
+    """A large ratio as people write it, up to millions."""
+    return f"{ratio:,.0f}" if 1e4 <= ratio < 1e9 else number(ratio)
+
+
 def _exploding(curve: Floats, steps: int, clip: Callable[[int], float] | None) -> str:
     lag = int(np.argmax(~(curve <= _EXPLODES * curve[0])))
     peak = int(np.argmax(np.where(np.isfinite(curve), curve, np.inf)))
-    times = f"{number(float(curve[peak] / curve[0]))} times" if np.isfinite(curve[peak]) else "beyond all numbers"
+    times = f"{_grown(float(curve[peak] / curve[0]))} times" if np.isfinite(curve[peak]) else "beyond all numbers"
     grows = f"exploding: from lag {lag} back the gradient is over {_EXPLODES:g} times its start, at lag {peak} {times}"
     if clip is None:
         return f"{grows}: clip its norm."

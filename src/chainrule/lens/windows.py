@@ -131,7 +131,7 @@ class ThroughWindow(Shown):
         return self.reach().plot(ax, "lags")
 
     def parts(self) -> Sequence[Shown]:
-        return (self, self.reach())
+        return (self.reach(),)  # which is all that there is to show of it
 
 
 @contextmanager

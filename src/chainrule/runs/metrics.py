@@ -52,9 +52,7 @@ def mase_scale(train: ArrayLike, season: int = 1) -> _Floats:
     if season < 1:
         raise ArgumentError(f"season must be at least 1 step, got {season}")
     if len(values) <= season:
-        raise TooShortError(
-            f"a season of {season} needs {counted(season + 1, 'training step')} or more, got {len(values)}"
-        )
+        raise TooShortError(f"a season of {season} needs {counted(season + 1, 'training step')}, got {len(values)}")
     return np.asarray(np.abs(values[season:] - values[:-season]).mean(axis=0), dtype=np.float64)
 
 

@@ -91,7 +91,7 @@ class Streams:
         if self.steps < 2 * rows:
             of = "" if ranks == 1 else f" ({batch} for each of {ranks} processes)"
             raise TooShortError(
-                f"{counted(rows, 'row')}{of} need at least two steps each, of {counted(self.steps, 'step')} in all; "
+                f"a batch of {rows:,}{of} needs at least two steps a row, and has {counted(self.steps, 'step')}; "
                 f"expected a batch of at most {self.steps // (2 * ranks)}, or more data."
             )
         self._shuffle, self.random_windows = shuffle, random_windows
