@@ -239,7 +239,7 @@ def test_look_tells_how_far_gradients_reach_and_writes_a_page(command: Command, 
     assert result.stderr.strip() == "written to page.html"
     assert (here / "page.html").read_text().count("<h2>") == 4
     (here / "new.txt").write_text("the cat ran after the dog")
-    assert "1 row(s) of 25 steps" in command(f"look {runs}/text new.txt").stdout
+    assert "1 row of 25 steps" in command(f"look {runs}/text new.txt").stdout
 
 
 def test_look_at_a_window_model_tells_what_it_sees(command: Command, runs: Path) -> None:

@@ -123,7 +123,7 @@ def test_an_unknown_name_is_refused() -> None:
 
 def test_columns_must_be_those_fitted() -> None:
     transform, _, _ = fitted("standardise", np.array([[1.0], [2.0], [7.0]]))
-    with pytest.raises(ShapeError, match="values have 2 columns; the transform was fitted to 1"):
+    with pytest.raises(ShapeError, match="values have 2 columns; the transform has 1"):
         transform.apply(torch.ones(3, 2, dtype=torch.float64))
 
 

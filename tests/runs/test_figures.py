@@ -202,7 +202,7 @@ BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
     ),
     (lambda: confusion([[1.0]], ["a"]), ShapeError, "must hold integers >= 0"),
     (lambda: confusion([[1, 0]], ["a"]), ShapeError, r"got shape \(1, 2\)"),
-    (lambda: comparison(["a"], [1.0, 2.0], "nats", "i.i.d."), ShapeError, "must be 1 finite numbers"),
+    (lambda: comparison(["a"], [1.0, 2.0], "nats", "i.i.d."), ShapeError, "must be 1 finite number,"),
 ]
 
 

@@ -143,9 +143,8 @@ def show_score(run: Run, score: Score | ClassScore) -> None:
         return
     show(score_table(score, run.config.model.name))
     if score.unseen:
-        say(
-            f"note: training never saw {score.unseen:,} of the {counted(score.count, score.unit)} scored; what these get is a guess."
-        )
+        scored = counted(score.count, score.unit)
+        say(f"note: training never saw {score.unseen:,} of the {scored} scored; what these get is a guess.")
     if score.count < _FEW:
         say(f"note: only {counted(score.count, score.unit)} scored; chance decides much of this.")
     if score.errors:

@@ -52,8 +52,9 @@ class Steps(Shown):
             columns["|dc|"] = _norm(self.dc)
         columns["|dW_hh|"] = self.dW[next(name for name in self.dW if name.startswith("weight_hh"))]
         rows = [(t, *(float(column[t]) for column in columns.values())) for t in range(len(self.h))]
+        means = f", means of the gates {', '.join(gates)}" if gates else ""
         notes = (
-            f"Norms{', means of the gates ' if gates else ''}{', '.join(gates)}; dh is dL/dh_t, dW_hh what the step adds to it.",
+            f"Norms{means}; dh is dL/dh_t, dW_hh what the step adds to it.",
             f"Every number behind it {self.agreement}.",
         )
         return Table(self.of, ("t", *columns), rows, notes)
