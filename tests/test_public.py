@@ -34,15 +34,34 @@ def in_order(names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: (0 if name.isupper() else 1 if name[0].isupper() else 2, name))
 
 
-@pytest.mark.parametrize(
-    "module", [chainrule, chainrule.data, chainrule.functional, chainrule.lens, chainrule.nn, errors]
-)
+PUBLIC = [chainrule, *filter(inspect.ismodule, (getattr(chainrule, name) for name in chainrule.__all__))]
+every_public = pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+
+
+@every_public
 def test_exports_are_sorted_real_and_documented(module: ModuleType) -> None:
     names: list[str] = module.__all__
     assert names == in_order(names)
     assert len(names) == len(set(names))
     for name in names:
         assert inspect.getdoc(getattr(module, name)), name
+
+
+@every_public
+def test_completion_shows_the_api_alone(module: ModuleType) -> None:
+    assert dir(module) == sorted(module.__all__)
+
+
+def test_the_public_modules_are_these_and_their_files_stay_in_reach() -> None:
+    names = {"data", "errors", "functional", "lens", "nn", "training"}
+    assert {module.__name__ for module in PUBLIC} == {"chainrule", *(f"chainrule.{name}" for name in names)}
+    from chainrule.data.reading import KINDS
+    from chainrule.lens import reach
+    from chainrule.models import MODELS
+
+    assert inspect.ismodule(reach)
+    assert KINDS
+    assert MODELS
 
 
 def test_the_main_job_is_in_reach() -> None:

@@ -4,7 +4,7 @@ The chain rule of probability, p(x_1..x_T) = prod_t p(x_t | x_<t), says what to 
 backwards through convolutions and through time, says how to learn it.
 """
 
-from chainrule import data, functional, lens, nn, training
+from chainrule import data, errors, functional, lens, nn, training
 from chainrule.data import Reading
 from chainrule.nn import explain, swap, unswap
 from chainrule.runs import Run, compare, fit, load
@@ -14,6 +14,7 @@ __all__ = [
     "Run",
     "compare",
     "data",
+    "errors",
     "explain",
     "fit",
     "functional",
@@ -24,3 +25,8 @@ __all__ = [
     "training",
     "unswap",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from chainrule.errors import ArgumentError
 
-__all__ = ["choose", "finite", "listed", "near", "whole"]
+__all__ = ["choose", "counted", "finite", "listed", "near", "whole"]
 
 
 def listed(names: Iterable[object], shown: int = 12) -> str:
@@ -19,6 +19,15 @@ def listed(names: Iterable[object], shown: int = 12) -> str:
     words = [str(name) for name in names]
     more = f" and {len(words) - shown} more" if len(words) > shown else ""
     return ", ".join(words[:shown]) + more
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A number of things, in words: with commas, and the plural of the noun where there is not one.
+
+    >>> counted(1, "step"), counted(53066, "step"), counted(0, "entry", "entries")
+    ('1 step', '53,066 steps', '0 entries')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def near(name: str, names: Iterable[str]) -> str:

@@ -20,8 +20,11 @@
     └── ProcessError (RuntimeError)       one of several processes that train together has ended
 
 Each message says what was wrong, what was got, what was expected, and how to mend it. The command
-line prints the message and exits with code 2; from Python they are ordinary exceptions.
+line prints the message and exits with code 2; from Python they are ordinary exceptions, and name
+options as arguments: Reading(fill="drop") goes to fit as reading=chainrule.Reading(fill="drop").
 """
+
+from chainrule._wording import as_arguments
 
 __all__ = [
     "ArgumentError",
@@ -45,8 +48,21 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__
+
+
 class ChainruleError(Exception):
     """The root: catches every error that chainrule raises on purpose."""
+
+    def __str__(self) -> str:
+        return as_arguments(self.message)
+
+    @property
+    def message(self) -> str:
+        """The message as it was written, which names options as the command line has them."""
+        return super().__str__()
 
 
 class ArgumentError(ChainruleError, ValueError):

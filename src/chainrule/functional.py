@@ -4,3 +4,8 @@ from chainrule.ops.convolution import causal_convolution, convolution
 from chainrule.ops.recurrence import Trace, gru, lstm, rnn
 
 __all__ = ["Trace", "causal_convolution", "convolution", "gru", "lstm", "rnn"]
+
+
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__

@@ -101,7 +101,7 @@ def test_a_waveform_outside_its_range_is_refused(waveform: list[float]) -> None:
     [(Alphabet.of(["a"]), b"a"), (Alphabet("bytes"), np.zeros(3)), (Alphabet("mu-law"), "a")],
 )
 def test_a_document_of_another_kind_is_refused(alphabet: Alphabet, document: str | bytes | np.ndarray) -> None:
-    with pytest.raises(ArgumentError, match=f"an alphabet of {alphabet.kind} cannot encode"):
+    with pytest.raises(ArgumentError, match=r"the text is of type .*; expected"):
         alphabet.encode(document)
 
 

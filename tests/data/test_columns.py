@@ -60,9 +60,9 @@ def test_the_row_numbers_that_pandas_writes_are_no_candidate(tmp_path: Path, fir
 
 
 def test_a_suggested_name_with_spaces_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(ColumnError, match='for example --columns "Adj Close"'):
+    with pytest.raises(ColumnError, match=r'for example Reading\(columns=\("Adj Close",\)\)'):
         read_raw(tmp_path, "Adj Close,v\n1,2\n3,4\n")
-    with pytest.raises(ColumnError, match="for example --columns v"):
+    with pytest.raises(ColumnError, match=r'for example Reading\(columns=\("v",\)\)'):
         read_raw(tmp_path, '"Price, USD",v\n1,2\n3,4\n')
 
 
@@ -78,7 +78,9 @@ BLANK_ROW = "date,v\n2024-01-01,1\n2024-01-02,2\n{}\n2024-01-04,4\n"
 def test_a_blank_row_of_a_dated_table_is_refused_or_dropped(tmp_path: Path, row: str) -> None:
     text = BLANK_ROW.format(row)
     for fill in (None, "forward", "linear"):
-        with pytest.raises(MissingValuesError, match=r"1 entirely blank row, at line 4. Give --fill drop .* no dates"):
+        with pytest.raises(
+            MissingValuesError, match=r'1 entirely blank row, at .* Give Reading\(fill="drop"\) .* not fill dates'
+        ):
             read_raw(tmp_path, text, fill=fill)
     series = read_raw(tmp_path, text, fill="drop")
     assert series.values.tolist() == [[1], [2], [4]]
@@ -111,7 +113,7 @@ def test_a_column_that_is_all_blank_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_utf_16_is_known_by_its_mark(tmp_path: Path) -> None:
     raw = "v\n1\n2\n".encode("utf-16")
     for encoding in ("utf-8", "latin-1"):
-        with pytest.raises(DataError, match=r"begins with ff fe, the mark of utf-16, .*--encoding utf-16"):
+        with pytest.raises(DataError, match=r'begins with ff fe, the mark of utf-16, .*Reading\(encoding="utf-16.*"\)'):
             read_raw(tmp_path, raw, encoding=encoding)
     assert read_raw(tmp_path, raw, encoding="utf-16").values.tolist() == [[1], [2]]
 

@@ -46,7 +46,7 @@ def test_dates_are_kept_in_nanoseconds() -> None:
         ({"values": np.array([1.0, np.nan])}, MissingValuesError, "missing or infinite values, at steps 2"),
         ({"values": np.array([np.inf, 1.0])}, DataError, "missing or infinite values, at steps 1"),
         ({"values": np.array([1e299, 1.0])}, DataError, "Scale the data down"),
-        ({"columns": ("a",)}, ShapeError, "has 2 columns but 1 names: a"),
+        ({"columns": ("a",)}, ShapeError, "has 2 columns but 1 name: a"),
         ({"columns": ("a", "a")}, ArgumentError, "expected distinct names"),
         ({"season": 0}, ArgumentError, "season is 0; expected a whole number"),
         ({"season": 1.5}, ArgumentError, "season is 1.5; expected a whole number"),

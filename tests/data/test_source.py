@@ -17,7 +17,8 @@ def test_an_unknown_name_suggests_a_built_in() -> None:
 def test_a_path_that_exists_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("english").write_text("mine")
-    symbols = read("english", Reading(kind="text"))
+    with pytest.warns(UserWarning, match="there is a file english here"):
+        symbols = read("english", Reading(kind="text"))
     assert isinstance(symbols, Symbols)
     assert symbols.length == 4
 
@@ -25,7 +26,7 @@ def test_a_path_that_exists_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_an_unknown_suffix_says_what_is_known(tmp_path: Path) -> None:
     for name, said in (("a.foo", "the unknown suffix '.foo'"), ("README", "no suffix")):
         (tmp_path / name).write_text("text")
-        with pytest.raises(DataError, match=rf"has {said}; known are text: .txt .*--kind text, table"):
+        with pytest.raises(DataError, match=rf"has {said}; known are text: .txt .*Reading\(kind=...\): text, table"):
             read(tmp_path / name)
         assert isinstance(read(tmp_path / name, Reading(kind="text")), Symbols)
 
@@ -39,7 +40,7 @@ def test_a_kind_that_is_named_wins_over_the_suffix(tmp_path: Path) -> None:
 def test_a_folder_of_several_kinds_needs_its_kind_named(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", np.full(10, 0.5), 8000)
     (tmp_path / "README.md").write_text("some sound")
-    with pytest.raises(DataError, match=r"holds sound and text; expected one .*--kind sound"):
+    with pytest.raises(DataError, match=r'holds sound and text; expected one .*Reading\(kind="sound"\)'):
         read(tmp_path)
     sound = read(tmp_path, Reading(kind="sound"))
     assert isinstance(sound, Symbols)
@@ -105,3 +106,24 @@ def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pyte
         (tmp_path / f"{i}.txt").write_text("x")
     with pytest.raises(DataError, match="holds more than 3 files; expected a folder of data alone"):
         read(tmp_path)
+
+
+def test_a_file_by_the_name_of_a_built_in_set_is_read_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sunspots").write_text("value\n1\n2\n4\n")
+    mine = Reading(kind="table", transform="difference")
+    said = "there is a file sunspots here, and a built-in set of this name: the file is read. For the set give builtin:"
+    with pytest.warns(UserWarning, match=said):
+        assert len(series_of(read("sunspots", mine)).values) == 3
+    for sure in ("./sunspots", Path("sunspots"), str(tmp_path / "sunspots")):
+        assert len(series_of(read(sure, mine)).values) == 3
+    assert len(series_of(read("builtin:sunspots")).values) == 309
+    with pytest.raises(ArgumentError, match=r"there is no file, folder or built-in data 'sunspot'.*Did you mean"):
+        read("builtin:sunspot")
+
+
+def series_of(data: object) -> Series:
+    assert isinstance(data, Series)
+    return data

@@ -123,7 +123,7 @@ def test_an_unknown_name_is_refused() -> None:
 
 def test_columns_must_be_those_fitted() -> None:
     transform, _, _ = fitted("standardise", np.array([[1.0], [2.0], [7.0]]))
-    with pytest.raises(ShapeError, match="values have 2 columns; the transform was fitted to 1"):
+    with pytest.raises(ShapeError, match="values have 2 columns; the transform has 1"):
         transform.apply(torch.ones(3, 2, dtype=torch.float64))
 
 
@@ -155,5 +155,5 @@ def test_a_constant_column_is_named_and_only_what_can_work_recommended() -> None
         Transform.fit("standardise", np.array([[1.0, 7.0], [2.0, 7.0], [4.0, 7.0]]), ("a", "b"), "x.csv")
     with pytest.raises(TransformError, match=r"column 1 of the data .* changes .* all 0. Choose a column that varies"):
         Transform.fit("difference", np.full((5, 1), 7.0))
-    with pytest.raises(TransformError, match=r"changes .* all 2. Use --transform standardise"):
+    with pytest.raises(TransformError, match=r'changes .* all 2. Use Reading\(transform="standardise"\)'):
         Transform.fit("difference", np.arange(0, 10, 2.0)[:, None])

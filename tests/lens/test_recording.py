@@ -223,3 +223,16 @@ def test_what_it_shows_and_refuses() -> None:
         Recorder(torch.nn.Linear(1, 1))
     with pytest.raises(ArgumentError, match="every is 0"):
         Recorder(layer, every=0)
+
+
+def test_a_summed_loss_has_the_horizon_of_its_mean() -> None:
+    records = []
+    for reduction in ("mean", "sum"):
+        torch.manual_seed(0)
+        net, x, y = Net().double(), torch.randn(3, 40, I).double(), torch.randn(3, 40, 1).double()
+        with Recorder(net, every=1) as recorder:
+            torch.nn.MSELoss(reduction=reduction)(net(x), y).backward()
+        records.append(recorder.records[0])
+    of_mean, of_sum = records
+    assert (of_mean.horizon, of_mean.half, of_mean.verdict) == (of_sum.horizon, of_sum.half, of_sum.verdict)
+    np.testing.assert_allclose(of_mean.by_lag * y.numel(), of_sum.by_lag)

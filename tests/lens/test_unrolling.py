@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from chainrule import nn
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError, DisagreementError, ShapeError
-from chainrule.lens import through_time
+from chainrule.lens import ThroughTime, through_time
 from chainrule.models import ModelConfig, build_sequence_classifier, build_series_model, build_symbol_model
 from chainrule.ops.recurrence import formula_cells
 from tests.lens.cases import LAYERS, B, H, I, T, close, inputs, layer_of, linear_rnn, look, weighing
@@ -494,3 +494,16 @@ def test_what_a_look_cannot_tell() -> None:
         large.term(79, 0)
     with pytest.raises(ArgumentError, match=r"Look at 76 steps or fewer"):
         large.step_gradients("weight_hh_l0")
+
+
+def test_a_summed_loss_loses_what_its_mean_does() -> None:
+    torch.manual_seed(0)
+    layer, x, y = torch.nn.GRU(2, 3, batch_first=True), torch.randn(2, 40, 2), torch.randn(2, 40, 3).double()
+    total = torch.nn.MSELoss(reduction="sum")
+    of_mean = through_time(layer, x, lambda found: torch.nn.functional.mse_loss(found[0], y))
+    of_sum = through_time(layer, x, lambda found: total(found[0], y))
+    assert isinstance(of_mean, ThroughTime)
+    assert isinstance(of_sum, ThroughTime)
+    np.testing.assert_allclose(of_mean.truncation(4, 16).lost, of_sum.truncation(4, 16).lost)
+    np.testing.assert_allclose(of_mean.gradients["weight_hh_l0"] * y.numel(), of_sum.gradients["weight_hh_l0"])
+    assert of_mean.reach().verdict == of_sum.reach().verdict

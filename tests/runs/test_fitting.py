@@ -151,7 +151,7 @@ def test_resuming_with_other_options_or_data_is_refused_by_name(tmp_path: Path) 
 
 def test_what_exists_is_never_overwritten(tmp_path: Path) -> None:
     run = fit(tmp_path / "run")
-    with pytest.raises(RunExistsError, match="--resume"):
+    with pytest.raises(RunExistsError, match="resume=True"):
         fit(run.path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("words")

@@ -82,7 +82,7 @@ BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: mae([]), ShapeError, r"errors is empty, got shape \(0,\)"),
     (lambda: rmse([1.0, np.nan]), MissingValuesError, "errors has 1 of 2 values that are NaN or infinite"),
     (lambda: mase_scale([1.0, 2.0]), ShapeError, r"\(time, columns\), got shape \(2,\)"),
-    (lambda: mase_scale([[1.0], [2.0]], 2), TooShortError, "at least 3 training steps, got 2"),
+    (lambda: mase_scale([[1.0], [2.0]], 2), TooShortError, "needs 3 training steps, got 2"),
     (lambda: mase_scale([[1.0], [2.0]], 0), ArgumentError, "season must be at least 1"),
     (lambda: mase([[1.0, 2.0]], [1.0]), ShapeError, r"got shapes \(1, 2\) and \(1,\)"),
     (lambda: mase([[1.0]], [0.0]), ArgumentError, "scale must be positive"),

@@ -177,7 +177,7 @@ def test_an_exactly_repeating_season_leaves_the_random_walk_as_the_only_naive_fo
     ("values", "options", "error", "message"),
     [
         (ar1(9), {}, TooShortError, "9 steps, and a window of 1 needs at least 10"),
-        (ar1(60), {"window": 64}, TooShortError, "60 steps, and a window of 64 needs at least 83.*smaller --window"),
+        (ar1(60), {"window": 64}, TooShortError, "60 steps, and a window of 64 needs at least 83.*smaller window="),
         (np.ones((50, 1)), {}, TransformError, "are all 1"),
         (np.arange(60.0)[:, None] - 20, {"reading": Reading(transform="log-return")}, TransformError, "positive"),
         (ar1(60), {"model": "ar", "window": 30, "steps": None}, TooShortError, "needs at least 62 steps"),

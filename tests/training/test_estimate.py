@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from chainrule.errors import ArgumentError
 from chainrule.training import estimate
 from tests.tolerances import close
 
@@ -62,3 +63,34 @@ def test_nothing_is_left_in_the_model() -> None:
     assert found[0].cosine < 1
     close(torch.tensor(found[1].lost), torch.tensor(0.0))
     close(torch.tensor(found[1].cosine), torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("windows", [[(3, 3), (4, 8), (5, 40), (64, 64)]])
+def test_a_summed_loss_loses_what_its_mean_does(windows: list[tuple[int, int]]) -> None:
+    torch.manual_seed(0)
+    model, x = nn.GRU(2, 3, batch_first=True).double(), torch.randn(2, 44, 2).double()
+    y = torch.randn(2, 44, 3).double()
+    of_mean = estimate(model, nn.functional.mse_loss, x, y, windows=windows)
+    for memory in (None, "30kB"):
+        of_sum = estimate(model, nn.MSELoss(reduction="sum"), x, y, windows=windows, memory=memory)
+        for one, other in zip(of_mean, of_sum, strict=True):
+            assert math.isclose(one.lost, other.lost, abs_tol=1e-9)
+            assert math.isclose(one.cosine, other.cosine, abs_tol=1e-9)
+    assert of_mean[0].lost > 0.01
+
+
+def test_the_first_steps_may_have_no_gradient() -> None:
+    """Hinges that are all met tell nothing; the steps after them do."""
+    x = torch.cat([torch.full((1, 64), 9.0), torch.full((1, 64), -9.0)], dim=1).double()
+    of_mean, of_sum = (
+        estimate(Scalar(0.5), loss, x, x, windows=[(8, 8)])[0].lost
+        for loss in (lambda h, y: (1 - h).relu().mean(), lambda h, y: (1 - h).relu().sum())
+    )
+    assert math.isclose(of_mean, of_sum, abs_tol=1e-12)
+
+
+def test_a_loss_that_is_neither_is_refused() -> None:
+    model, x = nn.GRU(2, 3, batch_first=True), torch.randn(2, 12, 2)
+    y = torch.tensor([0, 1, 2] * 8).view(2, 12)
+    with pytest.raises(ArgumentError, match="neither the mean nor the sum over its steps"):
+        estimate(model, nn.CrossEntropyLoss(torch.tensor([1.0, 5.0, 9.0])), x, y, windows=[(4, 4)])

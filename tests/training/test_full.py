@@ -89,6 +89,29 @@ def test_somebody_s_own_model_and_a_state_that_is_learned(monkeypatch: pytest.Mo
         close(one, other)
 
 
+@pytest.mark.parametrize("chosen", PLANS, ids=str)
+def test_a_loss_may_be_a_sum(chosen: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, total = Stacked().double(), nn.MSELoss(reduction="sum")
+    x, y = torch.randn(2, 11, 2, dtype=torch.float64), torch.randn(2, 11, 3, dtype=torch.float64)
+    mask = torch.arange(11) < torch.tensor([[9], [4]])
+    total(model(x, None)[0][mask], y[mask]).backward()
+    expected = collected(model)
+    loss, _ = planned(chosen, monkeypatch)(model, total, x, y, mask=mask)
+    close(collected(model), expected)
+    close(loss, total(model(x, None)[0][mask], y[mask]).detach())
+    mean, _ = planned(chosen, monkeypatch)(model, nn.functional.mse_loss, x, y, mask=mask)
+    close(mean * mask.sum() * 3, loss)
+
+
+def test_parts_of_a_loss_that_is_neither_mean_nor_sum_are_not_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = Stacked().double(), torch.randn(2, 11, 2, dtype=torch.float64)
+    weighted = nn.CrossEntropyLoss(torch.tensor([1.0, 5.0, 9.0]).double())
+    y = torch.tensor([0, 1, 2, 1, 2, 0, 1, 1, 2, 0, 0] * 2).view(2, 11)
+    FullBPTT()(model, weighted, x, y)  # whole, it may be anything
+    with pytest.raises(ArgumentError, match="neither the mean nor the sum"):
+        planned(Plan(4, 3, 2), monkeypatch)(model, weighted, x, y)
+
+
 def test_what_is_drawn_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dropout drops the same when segments are run again, and the generator is left where one pass leaves it."""
 

@@ -156,3 +156,13 @@ def test_a_chunk_without_a_step_that_counts_goes_by() -> None:
 def test_symbols_of_the_case_are_symbols() -> None:
     """So that the models above see every symbol."""
     assert set(symbols(2, 11).flatten().tolist()) == set(range(5))
+
+
+def test_of_a_summed_loss_the_gradient_is_the_sum_s() -> None:
+    model, x = nn.GRU(2, 3, batch_first=True).double(), torch.randn(2, 10, 2).double()
+    y, mask = torch.randn(2, 10, 3).double(), torch.arange(10) < torch.tensor([[10], [7]])
+    total = nn.MSELoss(reduction="sum")
+    agrees(model, total, x, y, 4, 8, mask=mask, learns=False)
+    of_sum, _ = TruncatedBPTT(10)(model, total, x, y, mask=mask)
+    of_mean, _ = TruncatedBPTT(10)(model, nn.functional.mse_loss, x, y, mask=mask)
+    close(of_sum, of_mean * mask.sum() * 3)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
+from chainrule._wording import as_flags
 from chainrule.cli.console import say, show
 from chainrule.cli.fitting import compare_command, data_command, fit_command
 from chainrule.cli.looking import look_command
@@ -41,7 +42,8 @@ class _Group(TyperGroup):
             except BrokenPipeError:
                 raise  # the reader of a pipe has seen enough: typer ends quietly
             except (ChainruleError, OSError) as error:
-                say(f"error: {error}", style="bold red")
+                message = as_flags(error.message) if isinstance(error, ChainruleError) else str(error)
+                say(f"error: {message}", style="bold red")
                 raise typer.Exit(_USER_ERROR) from None
 
 
@@ -88,8 +90,8 @@ def _add(name: str, command: Callable[..., None], *example: str) -> None:
     app.command(name, help=described, epilog=shown)(command)
 
 
-_SERIES = "chainrule fit sunspots --model ar --out runs/sunspots"
-_TEXT = "chainrule fit english --steps 300 --out runs/english"
+def _series(out: str) -> str:
+    return f"chainrule fit sunspots --model ar --out runs/{out}"
 
 _add("fit", fit_command, _TEXT, _SERIES)
 _add("score", score_command, _SERIES, "chainrule score runs/sunspots")
@@ -108,14 +110,14 @@ _add(
     "classify",
     classify_command,
     "chainrule fit digits --steps 300 --out runs/digits",
-    "chainrule data digits --out digits",
-    "chainrule classify runs/digits digits/3/0003.png",
+    "chainrule data digits --out pictures",
+    "chainrule classify runs/digits pictures/3/0003.png",
 )
 _add(
     "look",
     look_command,
-    _SERIES.replace("--model ar", "--steps 200"),
-    "chainrule look runs/sunspots --at 40 --html look.html",
+    _series("looked").replace("--model ar", "--steps 200"),
+    "chainrule look runs/looked --at 40 --html look.html",
     "chainrule look conv --input 28x28 --kernel 3x3 --out-channels 8",
 )
 _add("data", data_command, "chainrule data", "chainrule data google --out google.csv")

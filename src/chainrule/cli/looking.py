@@ -10,6 +10,7 @@ from chainrule.cli.console import check_out, emit, show
 from chainrule.display import Shown, page_of
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughTime, sizes
+from chainrule.lens.arrays import as_step
 from chainrule.runs import load
 
 __all__ = ["look_command"]
@@ -92,7 +93,9 @@ def _run(target: str, data: str | None, steps: int | None, at: int | None) -> Se
         if at is not None:
             raise ArgumentError(f"--at follows a state's gradient, and {target} has no state: its model sees a window.")
         return look.parts()
-    return [*look.parts(), *([] if at is None else [look.term(at)])]
+    if at is None:
+        return look.parts()
+    return [*look.parts(), look.term(as_step("--at", at, look.reach().norms.shape[-1]))]
 
 
 def _conv(asked: dict[str, Any]) -> Sequence[Shown]:

@@ -27,3 +27,8 @@ __all__ = [
     "split_steps",
     "write_wav",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__

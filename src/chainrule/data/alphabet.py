@@ -86,7 +86,8 @@ class Alphabet:
             return np.frombuffer(_utf_8(document, name) if isinstance(document, str) else document, np.uint8).copy()
         if self.kind == "mu-law" and isinstance(document, np.ndarray):
             return _compress(document, name)
-        raise ArgumentError(f"an alphabet of {self.kind} cannot encode a {type(document).__name__}.")
+        takes = {"characters": "text (str)", "bytes": "bytes or text (str)", "mu-law": "a waveform (NumPy array)"}
+        raise ArgumentError(f"{name} is of type {type(document).__name__}; expected {takes[self.kind]}.")
 
     def decode(self, indices: ArrayLike) -> str | bytes | NDArray[np.float32]:
         """The text, the bytes, or the float32 waveform (the middle of each level) that indices stand for."""

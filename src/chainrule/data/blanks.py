@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data.dates import Dates
 from chainrule.data.frequency import Frequency
 from chainrule.data.tables import Table
@@ -23,8 +23,8 @@ def without_blank_rows(table: Table, dates: Dates, how: str | None) -> tuple[Tab
     blank = table.frame.isna().all(axis=1).to_numpy()
     if blank.any() and how != "drop":
         raise MissingValuesError(
-            f"{table.name} has {blank.sum()} entirely blank row{'s' * int(blank.sum() > 1)}, at {table.at(blank)}. "
-            "Give --fill drop (leave rows out), or delete them; --fill forward and linear fill values, but no dates."
+            f"{table.name} has {counted(blank.sum(), 'entirely blank row')}, at {table.at(blank)}. "
+            "Give --fill drop (leave rows out), or delete them: --fill forward and --fill linear do not fill dates."
         )
     return table.where(~blank), dates[~blank]
 
@@ -40,8 +40,9 @@ def fill(
     blank = np.isnan(values)
     if how is None:
         raise MissingValuesError(
-            f"{table.name} has {blank.sum()} missing values in {listed(columns)}, at {table.at(blank)}. "
-            "Give --fill forward (repeat the value before), linear (interpolate) or drop (leave rows out)."
+            f"{table.name} has {counted(blank.sum(), 'missing value')} in {listed(columns)}, at {table.at(blank)}. "
+            "Give --fill forward (repeat the value before), "
+            "--fill linear (interpolate) or --fill drop (leave rows out)."
         )
     if how == "drop":
         whole = ~blank.any(axis=1)

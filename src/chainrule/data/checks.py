@@ -64,7 +64,7 @@ def checked_dates(dates: NDArray[np.datetime64], steps: int, name: str) -> NDArr
     if given.dtype.kind != "M":
         raise ArgumentError(f"the dates of {name} are of type {given.dtype}; expected datetime64.")
     if given.shape != (steps,):
-        raise ShapeError(f"{name} has {steps} steps but dates of shape {given.shape}; expected one date a step.")
+        raise ShapeError(f"{name} has {counted(steps, 'step')} but dates of shape {given.shape}; expected one a step.")
     checked = given.astype("datetime64[ns]")
     if np.isnat(given).any() or (checked.astype(given.dtype) != given).any():
         raise DataError(f"the dates of {name} are missing in places, or not from 1678 to 2261. Correct them.")

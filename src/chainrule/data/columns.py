@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed, near
+from chainrule._choices import counted, listed, near
 from chainrule._optional import require
 from chainrule.data.tables import Table
 from chainrule.errors import ColumnError
@@ -42,7 +42,7 @@ def choose_columns(table: Table, named: tuple[str, ...], date: str | None) -> tu
         example = min(numeric, key=lambda column: "," in column)  # a comma would part names on the command line
         example = example if _PLAIN_NAME.fullmatch(example) else f'"{example}"'
         raise ColumnError(
-            f"{table.name} has {len(numeric)} numeric columns: {listed(numeric)}. "
+            f"{table.name} has {counted(len(numeric), 'numeric column')}: {listed(numeric)}. "
             f"Choose with --columns, for example --columns {example}."
         )
     for column in others:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import choose, listed
+from chainrule._choices import choose, counted, listed
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import check_indices, checked_dates, checked_values, default_columns
@@ -112,7 +112,8 @@ class Series:
         values = checked_values(self.values, self.name)
         columns = tuple(self.columns) or default_columns(values.shape[1])
         if len(columns) != values.shape[1]:
-            raise ShapeError(f"{self.name} has {values.shape[1]} columns but {len(columns)} names: {listed(columns)}.")
+            has = f"{counted(values.shape[1], 'column')} but {counted(len(columns), 'name')}"
+            raise ShapeError(f"{self.name} has {has}: {listed(columns)}.")
         if len(set(columns)) < len(columns):
             raise ArgumentError(f"the columns of {self.name} are {listed(columns)}; expected distinct names.")
         if isinstance(self.season, bool) or not isinstance(self.season, int) or self.season < 1:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.archives import idx_array, npz_arrays
 from chainrule.data.containers import Labelled
@@ -17,7 +17,7 @@ from chainrule.data.groups import groups_of_files
 from chainrule.data.labels import index_labels
 from chainrule.errors import ColumnError, DataError
 
-__all__ = ["is_idx", "labelled_images", "read_folder", "read_idx", "read_image", "read_npz"]
+__all__ = ["is_idx", "labelled_images", "pixels_of", "read_folder", "read_idx", "read_image", "read_npz"]
 
 _PAIRS = (("x", "y"), ("images", "labels"))
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")

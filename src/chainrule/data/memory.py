@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.calendars import is_rule
 from chainrule.data.checks import default_columns
@@ -38,7 +39,14 @@ def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, readi
     """
     if isinstance(values, np.ndarray):
         frame = _frame_of_array(values)
+        if len(reading.columns) == frame.shape[1] and not set(reading.columns) & set(frame.columns):
+            frame.columns = list(reading.columns)  # an array has no names, so that these are its columns', in order
         reading = replace(reading, columns=reading.columns or tuple(frame.columns))
+        if not set(reading.columns) <= set(frame.columns):
+            raise ShapeError(
+                f"the array has {counted(frame.shape[1], 'column')}; expected as many as are named: "
+                f"{listed(reading.columns)}, in this order."
+            )
     else:
         frame, index = _frame_of_pandas(values)
         if index is not None and reading.date is None:
@@ -70,6 +78,8 @@ def _frame_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[pd.DataFram
 def _frame_of_array(values: NDArray[Any]) -> pd.DataFrame:
     if values.ndim not in (1, 2):
         raise ShapeError(f"an array of a series must be (steps,) or (steps, columns), got shape {values.shape}.")
+    if not values.size:
+        raise ShapeError(f"the array is empty, of shape {values.shape}; expected (steps,) or (steps, columns).")
     if values.dtype.kind not in "iufb":
         raise DataError(f"an array of a series must hold numbers, got {values.dtype}.")
     columns = values.reshape(len(values), -1)

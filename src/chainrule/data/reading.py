@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from chainrule._choices import choose, listed, near
+from chainrule._wording import takes_options
 from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import HIGHEST_RATE
 from chainrule.data.decoding import check_encoding
@@ -40,6 +41,7 @@ _KINDS_OF = {
 }
 
 
+@takes_options
 @dataclass(frozen=True)
 class Reading:
     """How a source is read; every field is JSON-able, every default is what most files need.

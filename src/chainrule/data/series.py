@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data.blanks import fill, with_missing_dates, without_blank_rows
 from chainrule.data.checks import check_size
 from chainrule.data.columns import check_exists, choose_columns, is_numeric, numbers_of
@@ -60,7 +60,7 @@ def table_series(table: Table, reading: Reading) -> Series:
 
 def _check_length(table: Table, steps: int) -> None:
     if steps < 2:
-        raise TooShortError(f"{table.name} has {steps} step{'s' * (steps != 1)}; a series needs at least 2.")
+        raise TooShortError(f"{table.name} has {counted(steps, 'step')}; a series needs at least 2.")
 
 
 def _find_dates(table: Table, named: str | None) -> tuple[str | None, Dates | None]:
@@ -107,5 +107,5 @@ def _check_values(table: Table, columns: tuple[str, ...], values: NDArray[np.flo
         got = listed((f"{value:g}" for value in values[low]), shown=5)
         raise TransformError(
             f"log-return needs positive values; {table.name} has {got} in {listed(columns)}, "
-            f"at {table.at(low)}. Use --transform difference or standardise."
+            f"at {table.at(low)}. Use --transform difference or --transform standardise."
         )

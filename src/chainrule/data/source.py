@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ _SUFFIXES = {
     "images": (".npz", *_PICTURES),
 }
 _MOST_FILES = 100_000
+_PREFIX = "builtin:"
 _AS_FOUND = Reading()
 
 
@@ -44,7 +46,9 @@ def read(
     alphabet: Alphabet | None = None,
     classes: tuple[str, ...] | None = None,
 ) -> Symbols | Series | Labelled:
-    """Read a file, a folder, a built-in data set, or values in memory. A path that exists wins over a name.
+    """Read a file, a folder, a built-in data set, or values in memory.
+
+    A path that exists wins over the name of a built-in set, with a warning; "builtin:NAME" is always the set.
 
     Args:
         source: text (.txt and the like, or a folder of them), a table (.csv, .tsv, .parquet), sound (.wav,
@@ -77,7 +81,7 @@ def read(
     if not str(source).strip():
         raise ArgumentError("the source is empty; expected a path or the name of a built-in set ('.' is this folder).")
     path = Path(source)
-    builtin = None if path.exists() else _find_builtin(str(source))
+    builtin = _builtin(source)
     kind = builtin.kind if builtin else reading.kind or _find_kind(path)
     name = builtin.name if builtin else path.name
     _check_fits(kind, name, reading, alphabet, classes)
@@ -95,6 +99,24 @@ def read(
     if reading.labels:
         return read_labelled_sound(path, paths, reading.rate, classes, reading.group)
     return read_sound(paths, name, reading.rate, alphabet)
+
+
+def _builtin(source: str | Path) -> Builtin | None:
+    """The built-in set that is meant; None for a path, which wins over a name, and is said to."""
+    name = str(source)
+    if name.startswith(_PREFIX):
+        return _find_builtin(name.removeprefix(_PREFIX))
+    if not Path(source).exists():
+        return _find_builtin(name)
+    if isinstance(source, str) and name in (entry.name for entry in builtins()):
+        what = "folder" if Path(source).is_dir() else "file"
+        warnings.warn(
+            f"there is a {what} {name} here, and a built-in set of this name: the {what} is read. For the set give "
+            f"{_PREFIX}{name}; give ./{name} for the {what} to leave no doubt.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return None
 
 
 def _find_builtin(name: str) -> Builtin:
@@ -124,7 +146,7 @@ def _find_kind(path: Path) -> str:
         known = "; ".join(f"{kind}: {' '.join(suffixes)}" for kind, suffixes in _SUFFIXES.items())
         raise DataError(
             f"{path} has {f'the unknown suffix {path.suffix!r}' if path.suffix else 'no suffix'}; known are "
-            f"{known}, and idx files (-ubyte, -ubyte.gz). Name its kind with --kind {', '.join(KINDS)}."
+            f"{known}, and idx files (-ubyte, -ubyte.gz). Say how to read it with --kind: {', '.join(KINDS)}."
         )
     return kind
 

@@ -60,7 +60,7 @@ def split_labelled(labelled: Labelled, seed: int = 0) -> tuple[_Indices, _Indice
         tenth = max(1, round(_HELD_OUT * len(rest)))
         if len(rest) <= tenth:
             raise TooShortError(
-                f"class {name!r} of {labelled.name} has {len(rest)} examples left to train and validate on "
+                f"class {name!r} of {labelled.name} has {counted(len(rest), 'example')} left to train and validate on "
                 f"after {len(test)} to test on; expected at least 2."
             )
         for part, chosen in zip(parts, (rest[tenth:], rest[:tenth], test), strict=True):

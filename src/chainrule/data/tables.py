@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.decoding import decode
 from chainrule.errors import ColumnError, DataError, TooShortError
@@ -113,7 +113,7 @@ def _what_is_ragged(text: str, delimiter: str) -> str:
     for cells in lines:
         if len(cells) > expected:
             return (
-                f"has {len(cells)} cells in line {lines.line_num}; expected {expected}, as many as its header has, "
+                f"has {counted(len(cells), 'cell')} in line {lines.line_num}; expected {expected}, as its header has, "
                 f"with {delimiter!r} between them. Correct the line (a cell that holds {delimiter!r} needs quotes "
                 "around it), or read the file as text with --kind text."
             )

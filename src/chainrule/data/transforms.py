@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule._choices import choose, listed
+from chainrule._choices import choose, counted, listed
 from chainrule.data.reading import TRANSFORMS
 from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
 
@@ -83,7 +83,7 @@ class Transform:
         if name == "none":
             return replace(unfitted, low=tuple(values.min(0).tolist()), high=tuple(values.max(0).tolist()))
         if len(values) < 2 + unfitted.lag:
-            raise TooShortError(f"{name} needs at least {2 + unfitted.lag} steps to fit; got {len(values)}.")
+            raise TooShortError(f"{name} needs at least {counted(2 + unfitted.lag, 'step')} to fit; got {len(values)}.")
         z = unfitted.apply(torch.from_numpy(values)).numpy()
         magnitude = np.abs(z if name == "log-return" else values).max(axis=0)
         constant = np.flatnonzero(np.ptp(z, axis=0) <= _CONSTANT * magnitude)
@@ -163,7 +163,7 @@ class Transform:
 
     def _affine(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if x.shape[-1] != len(self.mean):
-            raise ShapeError(f"values have {x.shape[-1]} columns; the transform was fitted to {len(self.mean)}.")
+            raise ShapeError(f"values have {counted(x.shape[-1], 'column')}; the transform has {len(self.mean)}.")
         return x.new_tensor(self.mean), x.new_tensor(self.scale)
 
     def _level(self, x: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ class Transform:
             steps = listed((bad.nonzero()[:, -2] + 1).tolist(), shown=5)
             raise TransformError(
                 f"log-return needs positive values; got {got} at step {steps}. "
-                "Use --transform difference or standardise."
+                "Use --transform difference or --transform standardise."
             )
         return x.log()
 

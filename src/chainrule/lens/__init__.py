@@ -33,3 +33,8 @@ __all__ = [
     "sizes",
     "through_time",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__

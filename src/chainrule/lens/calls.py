@@ -105,7 +105,7 @@ def chosen(model: nn.Module, name: str | None) -> nn.RNNBase:
             "a model around one, or a window model of chainrule."
         )
     if name is None and len(found) > 1:
-        raise ArgumentError(f"the model has {len(found)} recurrent layers: say which, with layer= one of {names}.")
+        raise ArgumentError(f"the model has several recurrent layers: say which, with layer= one of {names}.")
     layer = next(iter(found.values())) if name is None else found[name]
     if is_parametrized(layer):
         raise ArgumentError(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.arrays import as_float64
 from chainrule.lens.calls import Call, calls_of, chosen
@@ -95,7 +96,7 @@ def _limited(layer: nn.RNNBase) -> Iterator[None]:
         steps = data.numel() // max(layer.input_size, 1)
         if steps * width > _KEPT:
             raise ArgumentError(
-                f"{steps:,} steps over all rows are more than the lens keeps of a layer of this size: "
+                f"{counted(steps, 'step')} over all rows are more than the lens keeps of a layer of this size: "
                 f"{_KEPT // width:,} in all would do."
             )
 

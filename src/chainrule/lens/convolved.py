@@ -57,13 +57,13 @@ class Convolution(Shown):
             raise ShapeError(f"x has shape {tuple(x.shape)}: a batch without a row has nothing to look at.")
         if rows * self.sizes.products > _MOST:
             works = (
-                f"{_MOST // self.sizes.products} row(s) would do"
+                f"{counted(_MOST // self.sizes.products, 'row')} would do"
                 if rows > 1 and self.sizes.products <= _MOST
                 else (f"a crop of x to 1/{-(-self.sizes.products // _MOST)} of its size would do")
             )
             raise ArgumentError(
-                f"{rows} row(s) of {self.sizes.products:,} products are more than the {_MOST:,} that can be looked "
-                f"into: {works}."
+                f"{counted(rows, 'row')} of {counted(self.sizes.products, 'product')}: more than the {_MOST:,} that "
+                f"can be looked into; {works}."
             )
         shape = (*x.shape[: -dims - 1], len(weight), *self.sizes.output)
         dy = x.new_ones(shape) if dy is None else dy

@@ -21,7 +21,7 @@ _SQUASHED = {"n", "g"}  # tanh or relu, all others are sigmoids
 
 @dataclass(frozen=True)
 class GateUse:
-    """One gate over all rows and live steps. ``low`` and ``high`` are shares of its values.
+    """One gate, of an RNN the state h, over all rows and live steps. ``low`` and ``high`` are shares of its values.
 
     A sigmoid is low below 0.1 and high above 0.9, a tanh below -0.9 and above 0.9; a relu is low where it is 0 and
     has no high. ``dead`` is the share of units that are low at every step: of a relu, those that learn nothing.
@@ -60,7 +60,8 @@ class Gates(Shown):
             tenth, half, most = np.quantile(self.memory, (0.1, 0.5, 0.9), method="nearest")
             shares = f"a tenth of the units {tenth:.3g} or less, half {half:.3g}, nine tenths {most:.3g}"
             notes.insert(0, f"Memory by the gate, in steps: {shares}.")
-        return Table(f"Gates: {self.of}", ("gate", "mean", "low", "high", "always low"), rows, tuple(notes))
+        what = "state" if self.memory is None else "gate"
+        return Table(f"{what.title()}s: {self.of}", (what, "mean", "low", "high", "always low"), rows, tuple(notes))
 
     def to_dict(self) -> dict[str, Any]:
         use = {u.name: {"mean": u.mean, "low": u.low, "high": u.high, "dead": u.dead} for u in self.use}
@@ -103,5 +104,10 @@ def uses(cell: str, gates: dict[str, Floats]) -> tuple[GateUse, ...]:
         relu = cell == "rnn_relu"
         low = values <= 0 if relu else values < (-_HIGH if name in _SQUASHED else _LOW)
         high = np.zeros_like(low) if relu else values > _HIGH
-        found.append(GateUse(name, *(float(each.mean()) for each in (values, low, high, low.all(0)))))
+        found.append(
+            GateUse(
+                "h" if cell.startswith("rnn") else name,
+                *(float(each.mean()) for each in (values, low, high, low.all(0))),
+            )
+        )
     return tuple(found)

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, to_numpy
@@ -33,7 +34,7 @@ def targets_of(stack: Stack, steps: list[int] | None) -> tuple[int, ...]:
     if steps is not None:
         if len(steps) > max(1, _KEPT // maps):
             raise ArgumentError(
-                f"a map of {len(steps):,} targets has {maps * len(steps):,} numbers. "
+                f"a map of {len(steps):,} targets has {counted(maps * len(steps), 'number')}. "
                 f"Give {max(1, _KEPT // maps):,} of them."
             )
         return tuple(steps)
@@ -42,8 +43,9 @@ def targets_of(stack: Stack, steps: list[int] | None) -> tuple[int, ...]:
     if each > _WORK:
         works = max(1, int(_WORK / (T * products)))
         raise ArgumentError(
-            f"a map of {stack.rows} rows of {T} steps takes too long for a layer of this size. Give {works} row(s)"
-            + (f", or {int(_WORK / products):,} steps." if works == 1 else ".")
+            f"a map of {counted(stack.rows, 'row')} of {T} steps takes too long for a layer of this size. Give "
+            + counted(works, "row")
+            + (f", or {counted(int(_WORK / products), 'step')}." if works == 1 else ".")
         )
     R = max(1, min(T, int(_WORK / each), _KEPT // maps))
     return tuple(int(t) for t in np.unique(np.linspace(T - 1, 0, R).round()))

@@ -137,8 +137,8 @@ class Reach(Shown):
     def _sampled(self) -> str:
         T = self.norms.shape[-1]
         rows = len(self.norms)
-        of = f"all {T}" if len(self.targets) == T else f"{len(self.targets)} of {T}"
-        return f"Mean over {of} steps t of {rows} sequence{'s' * (rows > 1)}."
+        among = "all" if len(self.targets) == T else f"{len(self.targets)} of"
+        return f"Mean over {among} {counted(T, 'step')} t of {counted(rows, 'sequence')}."
 
 
 def of_causal(norms: Floats, targets: tuple[int, ...], ahead: bool) -> Floats:

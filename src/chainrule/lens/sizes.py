@@ -163,7 +163,7 @@ def sizes(
     if channels % groups:
         raise ShapeError(f"in_channels is {channels}; groups, which is {groups}, must divide it.")
     if channels * prod(size) > _MOST:
-        raise ShapeError(f"input is {channels} channel(s) of {size}: more than {_MOST:,} numbers.")
+        raise ShapeError(f"input is {counted(channels, 'channel')} of {size}: more than {_MOST:,} numbers.")
     shape = (whole("out_channels", out_channels), channels // groups, *spread)
     x, weight = (torch.empty(each, device="meta") for each in ((1, channels, *size), shape))
     geometry = geometry_of(x, weight, None, stride=stride, padding=padding, dilation=dilation, groups=groups)

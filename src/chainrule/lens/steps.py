@@ -48,14 +48,16 @@ class Steps(Shown):
         columns: dict[str, Floats] = {"|h|": _norm(self.h)}
         if self.c is not None:
             columns["|c|"] = _norm(self.c)
-        columns |= {name: values.mean(1) for name, values in self.gates.items()}
+        gates = self.gates if self.gates.keys() != {"n"} else {}  # the only one of an RNN is its state again
+        columns |= {name: values.mean(1) for name, values in gates.items()}
         columns["|dh|"] = _norm(self.dh)
         if self.dc is not None:
             columns["|dc|"] = _norm(self.dc)
         columns["|dW_hh|"] = self.dW[next(name for name in self.dW if name.startswith("weight_hh"))]
         rows = [(t, *(float(column[t]) for column in columns.values())) for t in range(len(self.h))]
+        means = f", means of the gates {', '.join(gates)}" if gates else ""
         notes = (
-            f"Norms, means of the gates {', '.join(self.gates)}; dh is dL/dh_t, dW_hh what the step adds to it.",
+            f"Norms{means}; dh is dL/dh_t, dW_hh what the step adds to it.",
             f"Every number behind it {self.agreement}.",
         )
         return Table(self.of, ("t", *columns), rows, notes)

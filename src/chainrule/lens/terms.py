@@ -139,7 +139,7 @@ def _checked(scan: Scan, t: int, i: int | None) -> int:
     if abs(t - i) > most:
         raise ArgumentError(
             f"{abs(t - i)} Jacobians of {S} x {S} are too many to decompose. For a state of this size, t and i may be "
-            f"{most} steps apart."
+            f"{counted(most, 'step')} apart."
         )
     return i
 

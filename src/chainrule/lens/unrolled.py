@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule._choices import choose, whole
+from chainrule._choices import choose, counted, whole
 from chainrule.display import Shown, Table, number
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import ALONG, Agreement, compare
@@ -107,8 +107,8 @@ class ThroughTime(Shown):
         T, size = self._stack.steps, self.gradients[name].size
         if T * size > _KEPT:
             raise ArgumentError(
-                f"{T} steps of {name} are {T * size:,} numbers. Look at {_KEPT // size} steps or fewer, or at the "
-                "norms, steps().dW."
+                f"{T} steps of {name} are {counted(T * size, 'number')}. "
+                f"Look at {counted(_KEPT // size, 'step')} or fewer, or at the norms, steps().dW."
             )
         scan, back, symbol = self._owners()[name]
         return np.stack([to_numpy(scan.gradients(back, t)[symbol]) for t in range(T)])
@@ -187,7 +187,7 @@ class ThroughTime(Shown):
         rows = [(n, "x".join(map(str, g.shape)), float(np.linalg.norm(g))) for n, g in self.gradients.items()]
         stack = self._stack
         notes = (
-            f"Loss {number(self.loss)}, over {stack.rows} row(s) of {stack.steps} steps.",
+            f"Loss {number(self.loss)}, over {counted(stack.rows, 'row')} of {counted(stack.steps, 'step')}.",
             self.reach().verdict,
             *self._cut_at_window(),
             f"Every step {self.agreement}; their sum agrees with the layer's own gradient to {self.fused.error:.0e}.",
@@ -220,8 +220,8 @@ class ThroughTime(Shown):
         cut = self.truncation(self.window)
         share, cosine = float(cut.lost[0]), float(cut.cosine[0])
         return (
-            f"With the state detached every {self.window} steps, as in training, the gradient loses {share:.0%} of its "
-            f"norm (cosine {cosine:.2f}).",
+            f"With the state detached every {counted(self.window, 'step')}, as in training, the gradient loses "
+            f"{share:.0%} of its norm (cosine {cosine:.2f}).",
         )
 
     @property
@@ -231,7 +231,7 @@ class ThroughTime(Shown):
     @cached_property
     def _of(self) -> str:
         layer = self._call.layer
-        layers = f", {layer.num_layers} layers" if layer.num_layers > 1 else ""
+        layers = f", {counted(layer.num_layers, 'layer')}" if layer.num_layers > 1 else ""
         return f"{layer.mode.replace('_', ' ')} {layer.input_size} -> {layer.hidden_size}{layers}"
 
     def _scan(self, layer: int, direction: int) -> tuple[Scan, Back, str]:

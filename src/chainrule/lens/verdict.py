@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from chainrule._choices import counted
 from chainrule.display import number
 from chainrule.lens.arrays import Floats
 from chainrule.lens.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval
@@ -42,7 +43,7 @@ def verdict(
 
 def _lasting(curve: Floats, window: int) -> str:
     seen = len(curve) - 1
-    left = f"lasting: {seen} steps back {curve[-1] / curve[0]:.2g} times the gradient's start is left"
+    left = f"lasting: {counted(seen, 'step')} back {curve[-1] / curve[0]:.2g} times the gradient's start is left"
     if seen + 1 < window:
         return f"{left}, and longer sequences would show where it ends; your window is {window}."
     if seen + 1 == window:
@@ -52,21 +53,27 @@ def _lasting(curve: Floats, window: int) -> str:
 
 def _of_window(curve: Floats, receptive_field: int) -> str:
     used = horizon(curve, ONE_PERCENT)
-    sees = f"window: the model sees the last {receptive_field} inputs and nothing before them"
+    sees = f"window: the model sees the last {counted(receptive_field, 'input')} and nothing before them"
     if used is None or used >= receptive_field:
         return f"{sees}; all of them receive 1 % of the newest one's gradient or more."
     return f"{sees}; those older than {used} receive less than 1 % of the newest one's gradient."
 
 
+def _grown(ratio: float) -> str:
+    """A large ratio as people write it, up to millions."""
+    return f"{ratio:,.0f}" if 1e4 <= ratio < 1e9 else number(ratio)
+
+
 def _exploding(curve: Floats, steps: int, clip: Callable[[int], float] | None) -> str:
     lag = int(np.argmax(~(curve <= _EXPLODES * curve[0])))
     peak = int(np.argmax(np.where(np.isfinite(curve), curve, np.inf)))
-    times = f"{number(float(curve[peak] / curve[0]))} times" if np.isfinite(curve[peak]) else "beyond all numbers"
+    times = f"{_grown(float(curve[peak] / curve[0]))} times" if np.isfinite(curve[peak]) else "beyond all numbers"
     grows = f"exploding: from lag {lag} back the gradient is over {_EXPLODES:g} times its start, at lag {peak} {times}"
     if clip is None:
         return f"{grows}: clip its norm."
     full, short = (number(clip(k)) for k in (steps, lag))
-    return f"{grows}; the norm over all weights is {full}: clip at {short}, which it has in chunks of {lag} steps."
+    chunks = f"chunks of {counted(lag, 'step')}"
+    return f"{grows}; the norm over all weights is {full}: clip at {short}, which it has in {chunks}."
 
 
 def _between(ends: Interval | None) -> str:

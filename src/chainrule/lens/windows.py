@@ -55,7 +55,8 @@ class ThroughWindow(Shown):
         rows, steps = self._x.shape[:2]
         if rows * steps > _MOST:
             raise ArgumentError(
-                f"x has {rows} row(s) of {steps:,} steps, more than can be looked into: {_MOST:,} in all would do."
+                f"x has {counted(rows, 'row')} of {counted(steps, 'step')}, more than can be looked into: "
+                f"{_MOST:,} in all would do."
             )
         with torch.no_grad():
             self.losses = -to_numpy(self._model(self._x, self._state, resets=resets)[0])
@@ -74,8 +75,8 @@ class ThroughWindow(Shown):
         first = 0 if self._state is None else self.receptive_field + 1
         if first >= T:
             raise ArgumentError(
-                f"x has {T} steps and continues a state, so that some of the {self.receptive_field} steps that the "
-                f"model sees lie outside of it. Give at least {first + 1} steps, or no state."
+                f"x has {T} steps and continues a state, so that some of the {counted(self.receptive_field, 'step')} "
+                f"that the model sees lie outside of it. Give at least {counted(first + 1, 'step')}, or no state."
             )
         most = max(1, _KEPT // (len(self._x) * T))
         if targets is None:
@@ -133,7 +134,7 @@ class ThroughWindow(Shown):
         self.reach().draw_on(ax, "lags")
 
     def parts(self) -> Sequence[Shown]:
-        return (self, self.reach())
+        return (self.reach(),)  # which is all that there is to show of it
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from chainrule._choices import choose, finite, whole
+from chainrule._choices import choose, counted, finite, whole
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
@@ -116,8 +116,9 @@ def _conv_encoder(config: ModelConfig, in_features: int) -> ConvEncoder:
     encoder = ConvEncoder(in_features, config.hidden, layers, dropout=config.dropout)
     if layers < needed:
         warnings.warn(
-            f"the receptive field of conv with {layers} layer(s) is {encoder.receptive_field} steps, shorter than "
-            f"the window of {config.window} asked for; it needs {needed} layers.",
+            f"the receptive field of conv with {counted(layers, 'layer')} is "
+            f"{counted(encoder.receptive_field or 0, 'step')}, shorter than the window of {config.window} asked for; "
+            f"it needs {counted(needed, 'layer')}.",
             UserWarning,
             stacklevel=4,
         )

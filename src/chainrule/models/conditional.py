@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.encoders import Encode, Encoder, State
 from chainrule.models.predictions import Prediction
@@ -100,7 +101,7 @@ class ConditionalModel(nn.Module, ABC):
         """Sample ``paths`` futures of one context (T, ...): (paths, horizon, ...). The same seed draws the same."""
         if context.dim() != self.context_dims:
             raise ShapeError(
-                f"forecast takes one context of {self.context_dims} dimensions, got shape "
+                f"forecast takes one context of {counted(self.context_dims, 'dimension')}, got shape "
                 f"{tuple(context.shape)}. Forecast the rows one by one."
             )
         if paths < 1:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, DataError, TooShortError
 from chainrule.models.encoders import AREncoder
 from chainrule.models.heads import GaussianHead
@@ -69,8 +70,9 @@ def regress(z: Tensor, tau: int) -> Regression:
     needed = tau + tau * channels + 1 + channels
     if len(z) < needed:
         raise TooShortError(
-            f"AR({tau}) of {channels} channel(s) has {tau * channels + 1} coefficients a channel and needs at least "
-            f"{needed} steps to fit them and what they leave, got {len(z)}. Use a smaller window or more data."
+            f"AR({tau}) of {counted(channels, 'channel')} has {counted(tau * channels + 1, 'coefficient')} a channel "
+            f"and needs at least {counted(needed, 'step')} to fit them and what they leave, got {len(z)}. "
+            "Use a smaller window or more data."
         )
     lags = [z[tau - k : len(z) - k] for k in range(1, tau + 1)]
     past = torch.cat([torch.ones(steps, 1, dtype=z.dtype), *lags], dim=1)

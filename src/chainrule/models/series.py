@@ -72,7 +72,7 @@ class SeriesModel(ConditionalModel):
         """As ``forward``, and also the distributions of z_t given the past that the scores come from."""
         if x.dim() != 3 or x.dtype != torch.float64 or x.shape[2] != self.channels or x.numel() == 0:
             raise ShapeError(
-                f"x must be float64 values (B, T, {self.channels}), none of them 0, got {x.dtype} {tuple(x.shape)}."
+                f"x must be float64 values (B, T, {self.channels}), B and T at least 1, got {x.dtype} {tuple(x.shape)}."
             )
         if resets is not None and resets.any():
             raise ArgumentError("a series is one sequence: resets are for many documents, and must be None here.")

@@ -24,3 +24,8 @@ __all__ = [
     "swap",
     "unswap",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__

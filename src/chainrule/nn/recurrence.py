@@ -39,6 +39,7 @@ from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from chainrule import functional
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import Trace
 from chainrule.nn.recurrence_options import Optioned
@@ -312,7 +313,7 @@ def _dropout_packed(p: float, lengths: Tensor, x: Tensor) -> Tensor:
 def _check_width(layer: torch.nn.RNNBase, input: Tensor) -> None:
     if input.shape[-1] != layer.input_size:
         raise ShapeError(
-            f"input has {input.shape[-1]} features (shape {tuple(input.shape)}, features last), "
+            f"input has {counted(input.shape[-1], 'feature')} (shape {tuple(input.shape)}, features last), "
             f"the layer was made for {layer.input_size} (input_size)."
         )
 

@@ -151,8 +151,8 @@ class _Naive:
         x = _checked_series("train", train)
         _at_least("season", season, 1)
         if len(x) <= season:
-            raise TooShortError(f"a season of {season} needs at least {season + 1} steps, got {len(x)}")
-        of = f"the training changes over {season} step{'s' * (season > 1)}"
+            raise TooShortError(f"a season of {season} needs at least {counted(season + 1, 'step')}, got {len(x)}")
+        of = f"the training changes over {counted(season, 'step')}"
         return cls(season, Law.fit(x[season:] - x[:-season], head, of, centred=True))
 
     def log_density(self, values: _Floats, start: int) -> _Floats:
@@ -160,7 +160,7 @@ class _Naive:
         x = _checked_series("values", values, len(self.change.loc))
         if not self.season <= start <= len(x):
             raise ArgumentError(
-                f"start must leave one season of past, {self.season} steps, and be at most the number of "
+                f"start must leave one season of past, {counted(self.season, 'step')}, and be at most the number of "
                 f"values, {len(x)}; got {start}"
             )
         return self.change.log_density(x[start:] - x[start - self.season : len(x) - self.season])
@@ -241,7 +241,7 @@ def _checked_symbols(document: _Symbols, V: int) -> NDArray[np.int64]:
     wrong = np.flatnonzero((document < 0) | (document >= V))
     if wrong.size:
         raise UnseenSymbolError(
-            f"{wrong.size} symbols lie outside the alphabet 0..{V - 1}; the first is {document[wrong[0]]}, "
+            f"{counted(wrong.size, 'symbol')} lie outside the alphabet 0..{V - 1}; the first is {document[wrong[0]]}, "
             f"at position {wrong[0]}"
         )
     return document.astype(np.int64, copy=False)
@@ -285,12 +285,12 @@ def _counted(codes: Iterable[NDArray[np.int64]], size: int) -> tuple[NDArray[np.
 def _checked_series(name: str, values: _Floats, columns: int | None = None) -> _Floats:
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 2 or x.shape[1] == 0 or (columns is not None and x.shape[1] != columns):
-        expected = "columns" if columns is None else f"{columns} columns, as in training"
+        expected = "columns" if columns is None else f"{counted(columns, 'column')}, as in training"
         raise ShapeError(f"{name} must be (time, {expected}), got shape {x.shape}")
     broken = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if broken.size:
         raise MissingValuesError(
-            f"{name} has NaN or infinite values in {broken.size} rows, the first row {broken[0]}; fill or "
+            f"{name} has NaN or infinite values in {counted(broken.size, 'row')}, the first row {broken[0]}; fill or "
             "drop them first"
         )
     return x

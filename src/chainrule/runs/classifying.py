@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -133,17 +134,74 @@ def classify_files(model: nn.Module, data: DataConfig, files: Sequence[str | Pat
     """Classify files one by one, in their order."""
     model.eval()
     results = []
-    for file in map(Path, files):
-        if not file.is_file():
-            what = "is a folder; name the files in it" if file.is_dir() else "does not exist"
-            raise DataError(f"{file} {what}. Expected {'images' if data.kind == 'images' else 'wav or flac files'}.")
-        probabilities = torch.softmax(model(*_arguments(data, file))[0], dim=0).tolist()
+    for place, example in enumerate(_each(data, examples), start=1):
+        if isinstance(example, str | Path):
+            name, arguments = str(example), _of_file(data, Path(example))
+        else:
+            name = f"{'image' if data.kind == 'images' else 'waveform'} {place}"
+            arguments = _of_array(data, example, name)
+        probabilities = torch.softmax(model(*arguments)[0], dim=0).tolist()
         ranked = sorted(zip(data.classes, probabilities, strict=True), key=lambda pair: -pair[1])
         results.append(Classification(str(file), ranked[0][0], dict(ranked)))
     return Classifications(results)
 
 
-def _arguments(data: DataConfig, file: Path) -> tuple[Tensor, ...]:
+def _each(data: DataConfig, examples: Any) -> Iterable[Any]:
+    """The examples of one, of an array of several, or of any iterable of them."""
+    if isinstance(examples, str | Path) or _is_picture(examples):
+        return [examples]
+    if isinstance(examples, Tensor | np.ndarray):
+        one = examples.shape in _layouts(data) if data.kind == "images" else examples.ndim == 1
+        return [examples] if one or examples.ndim == 0 else examples
+    if isinstance(examples, Iterable) and not isinstance(examples, bytes | Mapping):
+        return examples
+    return [examples]
+
+
+def _layouts(data: DataConfig) -> list[tuple[int, ...]]:
+    """The shapes that one image of the run's may have: channels first or last, and none where there is one."""
+    channels, *size = data.shape
+    return [(channels, *size), (*size, channels), *([tuple(size)] if channels == 1 else [])]
+
+
+def _of_array(data: DataConfig, example: Any, name: str) -> tuple[Tensor, ...]:
+    if _is_picture(example):
+        if example.mode not in ("L", "RGB"):
+            raise DataError(f"{name} has the mode {example.mode}; expected L or RGB: convert it first.")
+        example = np.asarray(example)
+    if isinstance(example, Tensor):
+        example = example.detach().cpu().numpy()
+    if not isinstance(example, np.ndarray):
+        expected = "images" if data.kind == "images" else "sound files"
+        raise ArgumentError(
+            f"cannot classify a {type(example).__name__}; expected paths of {expected}, or arrays of "
+            f"{'pixels' if data.kind == 'images' else f'samples, {data.rate} a second'}."
+        )
+    if data.kind == "sound":
+        if example.ndim != 1 or not example.size or example.dtype.kind not in "iuf" or not (np.abs(example) <= 1).all():
+            raise DataError(
+                f"{name} has shape {example.shape} of {example.dtype}; expected one row of samples from -1 to 1."
+            )
+        return pad_features(sound_features([example.astype(np.float32)], data.rate or 0))
+    if example.shape not in _layouts(data):
+        raise ShapeError(
+            f"{name} has the shape {example.shape}; the model was fitted to {data.shape}, channels, height and width. "
+            "Convert or resize it."
+        )
+    example = example if example.ndim == 3 else example[None]
+    example = example if example.shape == data.shape else np.moveaxis(example, -1, 0)
+    return (as_pixels(torch.from_numpy(pixels_of(example, name)))[None],)
+
+
+def _is_picture(example: object) -> bool:
+    """Whether this is an image of Pillow's, which is not imported to find out."""
+    return any(base.__module__ == "PIL.Image" for base in type(example).__mro__)
+
+
+def _of_file(data: DataConfig, file: Path) -> tuple[Tensor, ...]:
+    if not file.is_file():
+        what = "is a folder; name the files in it" if file.is_dir() else "does not exist"
+        raise DataError(f"{file} {what}. Expected {'images' if data.kind == 'images' else 'wav or flac files'}.")
     if data.kind == "sound":
         waveform = read_waveform(file)
         if waveform.rate != data.rate:

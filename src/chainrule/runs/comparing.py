@@ -127,6 +127,7 @@ class Comparison(Shown):
         return {**asdict(self), "rows": rows, "verdict": self.verdict()}
 
 
+@takes_options
 def compare(
     source: Source,
     models: Sequence[str] = MODELS,
@@ -223,7 +224,7 @@ def _refuse_existing(folder: Path, models: Sequence[str], *, overwrite: bool) ->
 def _warm_up() -> None:
     """One step on a small set: what only the first fit in a process pays is then in no model's figures."""
     with TemporaryDirectory() as folder:
-        fit("sunspots", "rnn", hidden=1, window=1, steps=1, out=Path(folder) / "run", quiet=True)
+        fit("builtin:sunspots", "rnn", hidden=1, window=1, steps=1, out=Path(folder) / "run", quiet=True)
 
 
 def _compared(score: Score, models: Sequence[str]) -> int:

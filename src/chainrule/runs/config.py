@@ -57,9 +57,7 @@ class RunConfig:
         if not path.is_file():
             what = "is a file, not a run's folder" if folder.is_file() else "does not exist"
             what = f"is not a run's folder: it has no {CONFIG}" if folder.is_dir() else what
-            raise RunFormatError(
-                f"{folder} {what}. Name the folder that a fit made, as in: chainrule fit DATA --out RUN"
-            )
+            raise RunFormatError(f"{folder} {what}. Name a folder that fit has made, by itself or as its --out.")
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values["format"] != _FORMAT:
@@ -77,7 +75,8 @@ class RunConfig:
             )
         except ArgumentError as error:
             raise RunFormatError(
-                f"{path} has a value that cannot be: {error} It was changed; restore it from a copy, or fit again."
+                f"{path} has a value that cannot be: {error.message} "
+                "It was changed; restore it from a copy, or fit again."
             ) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunFormatError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, name_ends, title
 from chainrule.errors import ArgumentError, ShapeError
@@ -120,7 +121,7 @@ def comparison(axes: "Axes", names: Sequence[str], values: ArrayLike, unit: str,
     gained = np.asarray(values, dtype=np.float64)
     if gained.shape != (len(names),) or not len(names) or not np.isfinite(gained).all():
         raise ShapeError(
-            f"values must be {len(names)} finite numbers, one a name (at least one), got {gained.tolist()}"
+            f"values must be {counted(len(names), 'finite number')}, one a name (at least one), got {gained.tolist()}"
         )
     order = np.argsort(gained, kind="stable")
     colours = [BLUE if gained[i] >= 0 else VERMILLION for i in order]

@@ -73,6 +73,7 @@ def load(path: str | Path) -> Run:
     return open_run(folder, config, model, refit=load_refit(folder, config))
 
 
+@takes_options
 def fit(
     source: Source,
     model: str | None = None,

@@ -14,14 +14,14 @@ from chainrule.runs.classifying import (
     BANDS,
     Classifications,
     as_pixels,
-    classify_files,
+    classify_examples,
     pad_features,
     sound_features,
 )
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import DataConfig, digest_of
 from chainrule.runs.results import ClassScore
-from chainrule.runs.run import Run, Source
+from chainrule.runs.run import Examples, Run, Source
 from chainrule.runs.task import Task
 from chainrule.training import ALONE, Group, LabelledFeed, TrainingConfig, confusion_and_loss
 
@@ -36,8 +36,10 @@ class LabelledTask(Task):
         through_time = ("bptt", "k1", "k2", "random_windows", "shuffle", "state_dropout")
         asked = [name for name in through_time if getattr(training, name) != getattr(TrainingConfig, name)]
         if asked:
+            options = dict.fromkeys("tbptt" if name in ("k1", "k2") else name for name in asked)
             raise ArgumentError(
-                f"{', '.join(asked)}: labelled examples are whole, and have no stream to go back through. Leave it out."
+                f"{', '.join(options)}: labelled examples are whole, and have no stream to go back through. "
+                "Leave it out."
             )
         self.data, self._name = data, config.model.name
         train, valid, test = split_labelled(data, training.seed)

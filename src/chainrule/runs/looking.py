@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chainrule._choices import whole
+from chainrule._choices import counted, whole
 from chainrule.errors import TooShortError
 from chainrule.lens import Recorder, ThroughTime, ThroughWindow, through_time
 from chainrule.models import ConditionalModel
@@ -35,7 +35,9 @@ def look_at(
     longest = sorted((len(document) for document in documents), reverse=True)
     needed, has = 2 if steps is None else wanted, longest[0] if longest else 0
     if has < needed:
-        raise TooShortError(f"a look needs {needed} steps on end, and the longest document has {has}. Give more data.")
+        raise TooShortError(
+            f"a look needs {counted(needed, 'step')} on end, and the longest document has {has}. Give more data."
+        )
     # rather shorter stretches of many documents than one of a single long one
     length = wanted if steps is not None else max(2, min(wanted, longest[min(_ROWS, len(longest)) - 1]))
     rooms = sorted((len(document) - length for document in documents if len(document) >= length), reverse=True)

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, MissingValuesError, ShapeError, TooShortError
 
 __all__ = ["coverage", "crps_from_paths", "mae", "mase", "mase_scale", "nats_to_bits", "rmse"]
@@ -51,7 +52,7 @@ def mase_scale(train: ArrayLike, season: int = 1) -> _Floats:
     if season < 1:
         raise ArgumentError(f"season must be at least 1 step, got {season}")
     if len(values) <= season:
-        raise TooShortError(f"a season of {season} needs at least {season + 1} training steps, got {len(values)}")
+        raise TooShortError(f"a season of {season} needs {counted(season + 1, 'training step')}, got {len(values)}")
     return np.asarray(np.abs(values[season:] - values[:-season]).mean(axis=0), dtype=np.float64)
 
 
@@ -129,7 +130,7 @@ def _finite(name: str, values: ArrayLike) -> _Floats:
     broken = int((~np.isfinite(array)).sum())
     if broken:
         raise MissingValuesError(
-            f"{name} has {broken} of {array.size} values that are NaN or infinite; drop or fill these first"
+            f"{name} has {broken} of {counted(array.size, 'value')} that are NaN or infinite; drop or fill these first"
         )
     return array
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
@@ -25,11 +25,13 @@ from chainrule.runs.results import ClassScore, Score
 
 if TYPE_CHECKING:
     import pandas as pd
+    from PIL.Image import Image
 
-__all__ = ["Run", "Source"]
+__all__ = ["Examples", "Run", "Source"]
 
 # A Union, since | does not take the names of types that are not imported.
 Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
+Examples = Union[str, Path, NDArray[Any], Tensor, "Image", Iterable[Union[str, Path, NDArray[Any], Tensor, "Image"]]]
 
 
 class Run(Fitted):
@@ -73,6 +75,7 @@ class Run(Fitted):
         encoder = getattr(self.model, "encoder", None)
         return None if encoder is None else encoder.receptive_field
 
+    @takes_options
     @abstractmethod
     def score(
         self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
@@ -88,6 +91,7 @@ class Run(Fitted):
         none) and not scored. The score says which they were.
         """
 
+    @takes_options
     def sample(
         self,
         length: int = 500,
@@ -104,6 +108,7 @@ class Run(Fitted):
         """
         raise self._cannot("sample")
 
+    @takes_options
     def forecast(
         self,
         horizon: int = 30,
@@ -150,6 +155,7 @@ class Run(Fitted):
         """The label of each file, with the probability of every class."""
         raise self._cannot("classify")
 
+    @takes_options
     def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
         """How far gradients reach in the model, on ``data`` or the test part of the run's own, in float64.
 
@@ -216,7 +222,8 @@ class Run(Fitted):
             raise DataError(f"{self.path} was fitted to data in memory, which is not kept: give the data to score.")
         if Path(source).is_absolute() and not Path(source).exists():
             raise DataError(f"{source}, which {self.path} was fitted to, is no longer there: give the data to score.")
-        data = self.read(source)
+        # what lies in the folder of today by the name of a built-in set is not what the run was fitted to
+        data = self.read(source if Path(source).is_absolute() else f"builtin:{source}")
         if digest_of(data) != self.config.data.digest:
             raise DataError(
                 f"{source} has changed since {self.path} was fitted to it, so its last tenth may be what the model was "

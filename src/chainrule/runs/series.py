@@ -223,14 +223,15 @@ class SeriesRun(Run):
 
     def _values(self, prompt: ArrayLike) -> NDArray[np.float64]:
         """A prompt as finite values (T, C), T at least 1."""
-        values = np.asarray(prompt, dtype=np.float64)
-        values = values[:, None] if values.ndim == 1 else values
-        channels = len(self.config.data.columns)
-        if values.ndim != 2 or not len(values) or values.shape[1] != channels or not np.isfinite(values).all():
+        given, channels = np.asarray(prompt), len(self.config.data.columns)
+        values = given[:, None] if given.ndim == 1 else given
+        numbers = values.dtype.kind in "iuf" and values.ndim == 2 and values.shape[1] == channels
+        if not numbers or not len(values) or not np.isfinite(values).all():
             raise ShapeError(
-                f"a prompt must be finite values (steps, {channels}), at least one step, got shape {np.shape(prompt)}."
+                f"a prompt must be finite values (steps, {channels}), at least one step, got "
+                f"{type(prompt).__name__} of shape {given.shape}."
             )
-        return values
+        return values.astype(np.float64)
 
     def draw(self) -> None:
         """Write forecast.png: the last steps of the test part as forecast from before them, beside what happened."""
@@ -328,7 +329,7 @@ class SeriesRun(Run):
         assert isinstance(series, Series)
         if len(series.values) < own.season + 2:
             raise TooShortError(
-                f"{series.name} has {len(series.values)} steps; at least {own.season + 2} are needed: "
+                f"{series.name} has {counted(len(series.values), 'step')}; at least {own.season + 2} are needed: "
                 f"a season of {own.season} to read, and two to score."
             )
         fits = own.freq is not None and series.frequency is not None and series.frequency.fits(own.freq)

@@ -2,6 +2,7 @@
 
 import math
 
+from chainrule._choices import counted
 from chainrule.data import split_steps
 from chainrule.errors import TooShortError
 
@@ -24,7 +25,7 @@ def split_in_time(steps: int, window: int, name: str, unit: str) -> tuple[int, i
     needed = max(10, math.ceil((window + 2) / _TRAIN))
     if steps < needed:
         raise TooShortError(
-            f"{name} has {steps} {unit}s, and a window of {window} needs at least {needed}: eight tenths train, "
+            f"{name} has {counted(steps, unit)}, and a window of {window} needs at least {needed}: eight tenths train, "
             f"one validates and one tests. Give more data{', or a smaller --window' if steps >= 10 else ''}."
         )
     train, valid, test = split_steps(steps)

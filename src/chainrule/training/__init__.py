@@ -51,3 +51,8 @@ __all__ = [
     "weights_of",
     "write_atomically",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__

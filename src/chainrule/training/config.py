@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from chainrule._choices import choose, finite, whole
 from chainrule.errors import ArgumentError
@@ -92,7 +92,7 @@ class TrainingConfig:
         if self.bptt != "truncated" and (self.k1, self.k2, self.random_windows) != (None, None, False):
             raise ArgumentError(f"bptt is {self.bptt!r}, which has no windows to be given or drawn. Leave them out.")
         if self.bptt != "full" and self.memory is not None:
-            raise ArgumentError("a memory bound is for the full gradient: add bptt='full' (--bptt full).")
+            raise ArgumentError("a memory bound is for the full gradient: add --bptt full.")
         if self.bptt == "full" and self.state_dropout:
             raise ArgumentError(
                 "state dropout forgets the state before a window, and the full gradient has no windows. Leave it out."
@@ -168,4 +168,7 @@ class Progress:
     unrecorded: tuple[float, int] = (0.0, 0)
 
 
-Report = Callable[[Progress], None]
+class Report(Protocol):
+    """What a loop calls with its progress after every step."""
+
+    def __call__(self, progress: Progress, /) -> None: ...

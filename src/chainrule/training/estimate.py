@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.training.full import FullBPTT
-from chainrule.training.steps import Loss
+from chainrule.training.steps import Loss, is_sum, run
 from chainrule.training.truncated import TruncatedBPTT
 
 __all__ = ["Lost", "estimate"]
+
+_FEW = 32  # steps that tell a sum from a mean
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ def estimate(
     """Measure what each window (k1, k2) loses of the gradient of all steps of x, with the weights as they are.
 
     The model is in evaluation mode meanwhile; its mode and its ``.grad`` are as before afterwards. The arguments are
-    those of :class:`TruncatedBPTT` and :class:`FullBPTT`; of x, several times the longest window is a fair sample.
+    those of :class:`TruncatedBPTT` and :class:`FullBPTT`; of x, several times the longest window is a fair sample. The
+    loss may be the mean over its steps or their sum: what is lost is the same.
 
     Raises:
-        ArgumentError, ShapeError: as these two do.
+        ArgumentError, ShapeError: as these two do; the loss is neither mean nor sum.
 
     >>> from chainrule.nn import GRU
     >>> _ = torch.manual_seed(0)
@@ -58,7 +61,7 @@ def estimate(
     model.eval()
     try:
         full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
-        found = []
+        summed, found = _is_sum(model, loss, x, y, state, resets), []
         for k1, k2 in windows:
             bptt = TruncatedBPTT(k1, k2)
 
@@ -67,7 +70,7 @@ def estimate(
                 for t in range(0, x.shape[1], bptt.k1):
                     part = slice(t, t + bptt.k1)
                     of_part = None if resets is None else resets[:, part]
-                    share = x[:, part].shape[1] / x.shape[1]
+                    share = 1.0 if summed else x[:, part].shape[1] / x.shape[1]
                     _, place = bptt(model, loss, x[:, part], y[:, part], place, resets=of_part, scale=share)
 
             truncated, norm = _gradient(parameters, chunks), full.norm()
@@ -79,6 +82,18 @@ def estimate(
             module.training = was_training
         for parameter, gradient in zip(parameters, before, strict=True):
             parameter.grad = gradient
+
+
+@torch.no_grad()
+def _is_sum(model: nn.Module, loss: Loss, x: Tensor, y: Tensor, state: Any, resets: Tensor | None) -> bool:
+    """As the first steps tell that have a gradient."""
+    for t in range(0, x.shape[1], _FEW):
+        part = slice(t, t + _FEW)
+        output, state = run(model, x[:, part], state, None if resets is None else resets[:, part])
+        summed = is_sum(loss, output, y[:, part])
+        if summed is not None:
+            return summed
+    return False
 
 
 def _gradient(parameters: list[nn.Parameter], send_back: Callable[[], object]) -> Tensor:

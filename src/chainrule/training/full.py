@@ -9,7 +9,7 @@ from chainrule.errors import ArgumentError
 from chainrule.ops import blocks
 from chainrule.training.memory import bytes_of
 from chainrule.training.recomputation import Plan, plan, split
-from chainrule.training.steps import Loss, Model, advance, check_steps, mean_loss, run
+from chainrule.training.steps import Loss, Model, advance, check_steps, is_sum, loss_of, run
 from chainrule.training.trees import detached, differentiable, leaves_of
 
 __all__ = ["FullBPTT"]
@@ -69,14 +69,15 @@ class FullBPTT:
         mask: Tensor | None = None,
         scale: float = 1.0,
     ) -> tuple[Tensor, Any]:
-        """Run all steps and send their mean loss back; the loss, and the state after the last step.
+        """Run all steps and send their loss back, mean or sum; the loss, and the state after the last step.
 
         The arguments are those of :class:`TruncatedBPTT`, of any number of steps. ``state``, if its tensors ask for
         gradients, gets them. What is drawn, as in dropout, is drawn once for each segment and is the same each time.
 
         Raises:
             ShapeError: x, y, resets and mask do not go together.
-            ArgumentError: the memory is too small for one step, or not the CPU's; model or loss give something else.
+            ArgumentError: the memory is too small for one step, or not the CPU's; model or loss give something else, or
+                parts of a loss that is neither mean nor sum are to be put together.
         """
         check_steps(x, y, resets, mask)
         if mask is not None and not mask.any():
@@ -121,6 +122,7 @@ class _Sequence:
         self.model, self.loss, self.scale = model, loss, scale
         self.x, self.y, self.resets, self.mask = x, y, resets, mask
         self.count = x.shape[0] * x.shape[1] if mask is None else int(mask.sum())
+        self.summed: bool | None = None  # whether the loss is a sum, as the first segment with losses tells
 
     def back(self, chosen: Plan, state: Any) -> tuple[Tensor, Any]:
         """All segments, from the last to the first."""
@@ -164,11 +166,11 @@ class _Sequence:
         output, after = run(self.model, self.x[:, part], start, _within(self.resets, part))
         mask = None if self.mask is None else self.mask[:, part]
         count = output.shape[0] * output.shape[1] if mask is None else int(mask.sum())
-        share = count / self.count
+        share = self.share(count, output, part, mask) if count else 0.0
         roots: list[Tensor] = []
         gradients: list[Tensor] = []
         if count:
-            roots.append(mean_loss(self.loss, output, self.y[:, part], mask))
+            roots.append(loss_of(self.loss, output, self.y[:, part], mask))
             gradients.append(torch.full_like(roots[0], share * self.scale))
         for leaf, gradient in zip(leaves_of(after), cotangents or (), strict=cotangents is not None):
             if gradient is not None and leaf.requires_grad:
@@ -177,6 +179,14 @@ class _Sequence:
         torch.autograd.backward(roots, gradients)
         found = [leaf.grad for leaf in leaves_of(start)] if kept.at else None
         return share * roots[0].item() if count else 0.0, after, found
+
+    def share(self, count: int, output: Tensor, part: slice, mask: Tensor | None) -> float:
+        """What the loss of a segment with so many steps that count is multiplied by in the loss of all."""
+        if count == self.count:
+            return 1.0
+        if self.summed is None:
+            self.summed = is_sum(self.loss, output, self.y[:, part], mask)
+        return 1.0 if self.summed else count / self.count
 
 
 def _within(resets: Tensor | None, part: slice) -> Tensor | None:
@@ -195,6 +205,6 @@ def _graph_bytes(model: Model, loss: Loss, x: Tensor, y: Tensor, state: Any, res
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         output, after = run(model, x, state, resets)
-        value = mean_loss(loss, output, y, None)
+        value = loss_of(loss, output, y, None)
     del value
     return sum(sizes.values()), detached(after)

@@ -10,6 +10,7 @@ al. (2016), section 3.
 import math
 from dataclasses import dataclass
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError
 
 __all__ = ["Plan", "plan", "split"]
@@ -31,7 +32,7 @@ class Plan:
     def __str__(self) -> str:
         times = self.forward_segments / self.segments
         return (
-            f"{self.segments:,} segments of {self.length:,} steps, {self.places:,} states kept between them; "
+            f"{self.segments:,} segments of {counted(self.length, 'step')}, {self.places:,} states kept between them; "
             f"every step is run forward {times:.2f} times"
         )
 
@@ -55,8 +56,8 @@ def plan(steps: int, memory: int, step_bytes: float, state_bytes: int, always: i
     least = math.ceil(step_bytes + 2 * state_bytes) + always
     if memory < least:
         raise ArgumentError(
-            f"a memory of {memory:,} bytes is too small for one step of this model and batch: that takes about "
-            f"{least:,}. Expected more memory, or fewer rows."
+            f"a memory of {counted(memory, 'byte')} is too small for one step of this model and batch: that takes "
+            f"about {least:,}. Expected more memory, or fewer rows."
         )
     memory -= always
     if steps * step_bytes <= memory:

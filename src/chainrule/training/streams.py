@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule._choices import whole
+from chainrule._choices import counted, whole
 from chainrule.errors import ArgumentError, ShapeError, TooShortError
 
 __all__ = ["Chunk", "Streams"]
@@ -91,7 +91,7 @@ class Streams:
         if self.steps < 2 * rows:
             of = "" if ranks == 1 else f" ({batch} for each of {ranks} processes)"
             raise TooShortError(
-                f"{rows} rows{of} need at least two steps each, and there are {self.steps} steps; "
+                f"a batch of {rows:,}{of} needs at least two steps a row, and has {counted(self.steps, 'step')}; "
                 f"expected a batch of at most {self.steps // (2 * ranks)}, or more data."
             )
         self._shuffle, self.random_windows = shuffle, random_windows

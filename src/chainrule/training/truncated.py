@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from chainrule._choices import whole
+from chainrule._choices import counted, whole
 from chainrule.errors import ArgumentError
-from chainrule.training.steps import Loss, Model, advance, check_steps, mean_loss, run
+from chainrule.training.steps import Loss, Model, advance, check_steps, loss_of, run
 from chainrule.training.trees import detached
 
 __all__ = ["Place", "TruncatedBPTT"]
@@ -102,7 +102,7 @@ class TruncatedBPTT:
 
         Args:
             model: ``output, state = model(x, state)``; see :mod:`chainrule.training.steps`.
-            loss: the mean over the steps it is given.
+            loss: the mean over the steps it is given, or their sum.
             x, y: (B, T, ...), T at most k1.
             state: the place that the last call returned; or a state of the model, None for its own, to start from.
             resets: bool, (B, T), at the first steps of documents, for models that take it.
@@ -133,7 +133,7 @@ class TruncatedBPTT:
         after = Place(detached(end), self._kept(place.past + pieces), self.k2 > self.k1 > x.shape[1])
         if mask is not None and not mask.any():
             return output.new_zeros(()), after
-        value = mean_loss(loss, output, y, mask)
+        value = loss_of(loss, output, y, mask)
         (value if scale == 1 else value * scale).backward()
         return value.detach(), after
 
@@ -147,9 +147,9 @@ class TruncatedBPTT:
 
     def _check_chunk(self, steps: int, place: Place) -> None:
         if steps > self.k1 or place.short:
-            wrong = f"a chunk has {steps} steps" if steps > self.k1 else "a chunk follows a shorter one"
+            wrong = f"a chunk has {counted(steps, 'step')}" if steps > self.k1 else "a chunk follows a shorter one"
             raise ArgumentError(
-                f"{wrong}; expected k1 = {self.k1} steps a chunk, and only the last one of a stream shorter. "
+                f"{wrong}; expected k1 = {counted(self.k1, 'step')} a chunk, and only the last of a stream shorter. "
                 "The next stream starts from a state or None."
             )
 

@@ -6,6 +6,7 @@ from math import prod
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
+from chainrule._choices import counted
 from chainrule.ops.convolution import kernels
 from chainrule.ops.convolution.geometry import Geometry
 
@@ -36,7 +37,7 @@ def why_faster(x: Sequence[int], y: Sequence[int], weight: Sequence[int], geomet
     if depthwise and x[-1] == y[-1] and max(geometry.stride) == 1 and prod(y[2:]) > 2 * lanes:
         return None  # the kernels run over the ends of lines
     if channels >= _WIDE[dims]:
-        return f"torch's own takes less time with {channels} channels and more"
+        return f"torch's own takes less time with {counted(channels, 'channel')} and more"
     if dims > 1 and y[-1] < lanes:
         return f"torch's own takes less time with lines of {y[-1]} outputs, which fill no vector of {lanes}"
     filled = y[-1] / (-(-y[-1] // lanes) * lanes)

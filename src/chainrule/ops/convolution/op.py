@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int, as_lengths, check_tensors, occurs
 from chainrule.ops.convolution import dispatch
@@ -208,16 +209,16 @@ def _check_channels(x: _Sizes, weight: _Sizes, groups: int) -> None:
     if len(x) not in (dims + 1, dims + 2):
         raise ShapeError(
             f"x has shape {tuple(x)}; with a weight of shape {tuple(weight)} it must have "
-            f"{dims + 2} dimensions (batch, channels, {dims} spatial), or {dims + 1} without the batch"
+            f"{counted(dims + 2, 'dimension')} (batch, channels, {dims} spatial), or {dims + 1} without the batch"
         )
     if 0 in weight:
         raise ShapeError(f"weight has shape {tuple(weight)}; no size may be zero")
     C_in, C_out = x[-dims - 1], weight[0]
     if C_out % groups:
-        raise ArgumentError(f"groups is {groups}; it must divide the {C_out} output channels of weight")
+        raise ArgumentError(f"groups is {groups}; it must divide the {counted(C_out, 'output channel')} of weight")
     if groups * weight[1] != C_in:
         raise ShapeError(
-            f"x has {C_in} channels (shape {tuple(x)}); a weight of shape {tuple(weight)}, which is "
+            f"x has {counted(C_in, 'channel')} (shape {tuple(x)}); a weight of shape {tuple(weight)}, which is "
             f"(C_out, C_in / groups, *kernel), with groups {groups} takes {groups * weight[1]}"
         )
 

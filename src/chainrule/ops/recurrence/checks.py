@@ -6,6 +6,7 @@ from numbers import Real
 import torch
 from torch import Tensor
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops import arguments
 from chainrule.ops.arguments import as_lengths, occurs
@@ -40,7 +41,7 @@ def checked_state(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     P = H if weights.W_hr is None else weights.W_hr.shape[0]
     if x.shape[2] != I:
         raise ShapeError(
-            f"x has {x.shape[2]} features, weight_ih {tuple(W_ih.shape)} is made for {I}: "
+            f"x has {counted(x.shape[2], 'feature')}, weight_ih {tuple(W_ih.shape)} is made for {I}: "
             f"x must be (batch, time, {I}), got {_described(x)}."
         )
     _expect("x", x, (B, T, I), W_ih)

@@ -1,0 +1,52 @@
+"""No message says "1 steps": numbers of things are written by ``counted``."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import chainrule
+from chainrule._choices import counted
+
+SOURCE = Path(chainrule.__file__).parent
+NOUNS = (
+    "steps rows values columns documents layers windows files examples symbols characters channels samples origins "
+    "sequences bytes images labels numbers forecasts dates products parameters coefficients arrays inputs "
+    "modules dimensions features units models cells lines paths"
+)
+WHAT = "numeric|finite|output|training|recurrent"
+PLURAL = re.compile(rf"^ (?:(?:{WHAT}) )?(?:{NOUNS.replace(' ', '|')})\b(?! a second| are too few)")
+EITHER = re.compile(rf"\b(?:{NOUNS.replace('s ', '|')[:-1]})\(s\)")
+
+
+def is_fixed(value: ast.expr) -> bool:
+    """A constant of the code, which is more than one."""
+    return bool(re.fullmatch(r"_?[A-Z_]+", ast.unparse(value)))
+
+
+def sightings(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and EITHER.search(node.value):
+            found.append(f"{path.name}:{node.lineno} {node.value}")
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        if re.search(r"'s' \* |\} \{(\w+\.)*unit\}s", ast.unparse(node)):
+            found.append(f"{path.name}:{node.lineno} {ast.unparse(node)}")
+        for before, after in zip(node.values, node.values[1:], strict=False):
+            is_number = isinstance(before, ast.FormattedValue) and not is_fixed(before.value)
+            if is_number and isinstance(after, ast.Constant) and PLURAL.match(str(after.value)):
+                found.append(f"{path.name}:{node.lineno} {ast.unparse(before)}{after.value!r}")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_numbers_of_things_are_counted(path: Path) -> None:
+    assert not sightings(path)
+
+
+def test_one_is_not_several() -> None:
+    assert [counted(n, "step") for n in (0, 1, 2, 12345)] == ["0 steps", "1 step", "2 steps", "12,345 steps"]
+    assert counted(1, "entry", "entries") == "1 entry"
+    assert counted(2, "entry", "entries") == "2 entries"
