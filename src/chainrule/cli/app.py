@@ -93,10 +93,16 @@ def _add(name: str, command: Callable[..., None], *example: str) -> None:
 def _series(out: str) -> str:
     return f"chainrule fit sunspots --model ar --out runs/{out}"
 
-_add("fit", fit_command, _TEXT, _SERIES)
-_add("score", score_command, _SERIES, "chainrule score runs/sunspots")
-_add("sample", sample_command, _TEXT, 'chainrule sample runs/english --prompt "The for statement"')
-_add("forecast", forecast_command, _SERIES, "chainrule forecast runs/sunspots --horizon 12 --plot fan.png")
+
+def _text(out: str) -> str:
+    return f"chainrule fit english --hidden 128 --steps 100 --out runs/{out}"
+
+
+# Each example has a folder of its own, so that all of them can be tried in one place.
+_add("fit", fit_command, _text("english"), _series("sunspots"))
+_add("score", score_command, _series("scored"), "chainrule score runs/scored")
+_add("sample", sample_command, _text("sampled"), 'chainrule sample runs/sampled --prompt "The for statement"')
+_add("forecast", forecast_command, _series("ahead"), "chainrule forecast runs/ahead --horizon 12 --plot fan.png")
 _add(
     "update",
     update_command,
@@ -104,8 +110,8 @@ _add(
     "chainrule data sunspots --out sunspots.csv",
     "chainrule update runs/updated sunspots.csv",
 )
-_add("backtest", backtest_command, _SERIES, "chainrule backtest runs/sunspots --horizon 5")
-_add("compare", compare_command, "chainrule compare sunspots --models ar,gru --steps 200")
+_add("backtest", backtest_command, _series("tested"), "chainrule backtest runs/tested --horizon 5")
+_add("compare", compare_command, "chainrule compare sunspots --models ar,gru --steps 200 --out runs/compared")
 _add(
     "classify",
     classify_command,

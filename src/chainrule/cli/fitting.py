@@ -5,7 +5,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from chainrule._choices import counted
 from chainrule.cli import options as o
 from chainrule.cli.console import say, show
 from chainrule.data import builtins, export

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data.blocks import blocks
 from chainrule.errors import ArgumentError, DataError, MissingValuesError, ShapeError
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import counted, listed
+from chainrule._choices import listed
 from chainrule._optional import require
 from chainrule.data.archives import idx_array, npz_arrays
 from chainrule.data.containers import Labelled
@@ -43,7 +43,7 @@ def labelled_images(
     images, labels = _pair(images, labels, name)
     names = _names(labels, f"the labels of {name}")
     index, classes = index_labels(names, name, classes)
-    pixels = _pixels(images, name)
+    pixels = pixels_of(images, name)
     return Labelled(pixels, index, classes, "images", name, test=test, groups=groups, grouped_by=grouped_by)
 
 
@@ -222,7 +222,7 @@ def _names(labels: NDArray[Any], what: str) -> list[str]:
         return [str(label) for label in labels.tolist()]
 
 
-def _pixels(images: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+def pixels_of(images: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
     if images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255:
         return np.ascontiguousarray(images, dtype=np.uint8)
     low, high = images.min(), images.max()

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.checks import HIGHEST_RATE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data.containers import Labelled
 from chainrule.errors import ArgumentError, TooShortError
 

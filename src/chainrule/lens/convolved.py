@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import Shown, Table, signed, title
 from chainrule.errors import ArgumentError, ShapeError

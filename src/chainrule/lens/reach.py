@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule._choices import choose, finite
+from chainrule._choices import choose, counted, finite
 from chainrule._optional import require
 from chainrule.display import BLUE, GREY, VERMILLION, Shown, Table, logarithmic, title
 from chainrule.lens.agreement import Agreement

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule._choices import whole
+from chainrule._choices import counted, whole
 from chainrule._optional import require
 from chainrule.display import Shown, Table, number, title
 from chainrule.errors import ArgumentError, ShapeError

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule._choices import counted
 from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, title
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import Agreement

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chainrule._choices import whole
+from chainrule._choices import counted, whole
 from chainrule.display import Shown, Table, number
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.agreement import Agreement, compare

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule.data.blocks import blocks
 from chainrule.errors import (
     ArgumentError,

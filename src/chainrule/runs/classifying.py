@@ -1,6 +1,6 @@
 """What a classifier sees of images and sound, and labels for files that have none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from chainrule._optional import require
-from chainrule.data.images import read_image
+from chainrule.data.images import pixels_of, read_image
 from chainrule.data.sound import read_waveform
 from chainrule.display import BLUE, GREY, Shown, Table, title
-from chainrule.errors import DataError
+from chainrule.errors import ArgumentError, DataError, ShapeError
 from chainrule.models import log_spectrogram
 from chainrule.runs.dataset import DataConfig
 from chainrule.runs.figures import bars, bars_height
@@ -30,7 +30,7 @@ __all__ = [
     "Classification",
     "Classifications",
     "as_pixels",
-    "classify_files",
+    "classify_examples",
     "pad_features",
     "sound_features",
 ]
@@ -130,8 +130,8 @@ def _draw_shares(ax: "Axes", names: Sequence[str], shares: Sequence[float], labe
 
 
 @torch.no_grad()
-def classify_files(model: nn.Module, data: DataConfig, files: Sequence[str | Path]) -> Classifications:
-    """Classify files one by one, in their order."""
+def classify_examples(model: nn.Module, data: DataConfig, examples: Any) -> Classifications:
+    """Classify files and arrays one by one, in their order."""
     model.eval()
     results = []
     for place, example in enumerate(_each(data, examples), start=1):
@@ -142,7 +142,7 @@ def classify_files(model: nn.Module, data: DataConfig, files: Sequence[str | Pat
             arguments = _of_array(data, example, name)
         probabilities = torch.softmax(model(*arguments)[0], dim=0).tolist()
         ranked = sorted(zip(data.classes, probabilities, strict=True), key=lambda pair: -pair[1])
-        results.append(Classification(str(file), ranked[0][0], dict(ranked)))
+        results.append(Classification(name, ranked[0][0], dict(ranked)))
     return Classifications(results)
 
 

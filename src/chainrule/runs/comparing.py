@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from chainrule._optional import require
+from chainrule._wording import takes_options
 from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError, RunExistsError

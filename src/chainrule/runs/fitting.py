@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from chainrule._wording import takes_options
 from chainrule.data import Reading, Series
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.config import CONFIG, RunConfig

@@ -1,8 +1,6 @@
 """Fitting and using classifiers of images and of labelled sound."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -90,8 +88,8 @@ class ClassifierRun(Run):
         every = torch.arange(len(labelled.labels))
         return _score(self.model, labelled, _Examples(labelled), every, f"{labelled.name}, all", self.config.model.name)
 
-    def classify(self, files: Sequence[str | Path]) -> Classifications:
-        return classify_files(self._newest, self.config.data, files)
+    def classify(self, files: Examples) -> Classifications:
+        return classify_examples(self._newest, self.config.data, files)
 
 
 def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str, name: str) -> ClassScore:

@@ -1,7 +1,7 @@
 """A run: a model fitted to data, in a folder, and everything that can be asked of it."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from chainrule._wording import takes_options
 from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
@@ -151,8 +152,16 @@ class Run(Fitted):
         """Errors of the forecasts that would have been made along the held-out data, beside naive ones."""
         raise self._cannot("backtest")
 
-    def classify(self, files: Sequence[str | Path]) -> Classifications:
-        """The label of each file, with the probability of every class."""
+    def classify(self, files: Examples) -> Classifications:
+        """The label of each example, with the probability of every class.
+
+        Args:
+            files: paths of images or sound files, or arrays: images as the run's own were (channels x height x width,
+                or channels last; of Pillow, L or RGB), samples from -1 to 1 at the run's own rate. One, or several.
+
+        Raises:
+            ArgumentError, DataError: something else, or an image of another size.
+        """
         raise self._cannot("classify")
 
     @takes_options
@@ -208,7 +217,8 @@ class Run(Fitted):
             data = source
         else:
             # new data is not split, so that it needs no groups
-            group = reading.group if isinstance(source, str) and source == self.config.source else None
+            own_source = isinstance(source, str) and source.removeprefix("builtin:") == self.config.source
+            group = reading.group if own_source else None
             reading = replace(reading, unknown=unknown, group=group)
             data = read(source, reading, alphabet=own.alphabet, classes=own.classes or None)
         if (difference := own.difference(data)) is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data import Series, Transform
 from chainrule.errors import (
     ArgumentError,
@@ -262,9 +262,9 @@ class SeriesRun(Run):
         _save(self._until_now(data), self.path / UPDATED)
         return self
 
-    def read(self, source: Source) -> Series:
+    def read(self, source: Source, unknown: str | None = None) -> Series:
         """As of every run, and refused where the run's transform cannot take its values."""
-        series = super().read(source)
+        series = super().read(source, unknown)
         assert isinstance(series, Series)
         bad = series.values <= 0
         if self._newest.transform.name == "log-return" and bad.any():
