@@ -49,12 +49,29 @@ def test_a_folder_of_several_kinds_needs_its_kind_named(tmp_path: Path) -> None:
 
 def test_folders_that_hold_nothing_to_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("v\n1\n2\n")
-    with pytest.raises(DataError, match="holds no text, sound or images"):
-        read(tmp_path)
-    with pytest.raises(DataError, match="is a folder; a table is one file"):
-        read(tmp_path, Reading(kind="table"))
+    for kind in (None, "table"):
+        with pytest.raises(DataError, match=r"holds tables: a.csv. A table is read from one file: name it, .*/a.csv\."):
+            read(tmp_path, Reading(kind=kind))
     with pytest.raises(DataError, match=r"holds no sound; expected files ending in .wav .flac"):
         read(tmp_path, Reading(kind="sound"))
+
+
+def test_a_readme_beside_tables_is_not_taken_for_the_data(tmp_path: Path) -> None:
+    for name in ("README.md", "notes/b.parquet", "a.csv.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("some text")
+    with pytest.raises(DataError, match=r"holds tables: a.csv.gz, notes/b.parquet\..* as in --kind text"):
+        read(tmp_path)
+    text = read(tmp_path, Reading(kind="text"))
+    assert isinstance(text, Symbols)
+    assert text.length == len("some text")
+
+
+def test_folders_without_data_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no text, tables, sound or images"):
+        read(tmp_path)
+    with pytest.raises(DataError, match="is a folder without tables; a table is one file"):
+        read(tmp_path, Reading(kind="table"))
 
 
 def test_one_image_is_no_data_set(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.dates import parse_dates
+from chainrule.data.table.dates import parse_dates
 from chainrule.data.timezones import check_zone, local_times, utc_times, write_dates, zone_of
 from chainrule.errors import ArgumentError
 

@@ -74,6 +74,13 @@ def fit_command(
     columns: o.Columns = None,
     date: o.Date = None,
     freq: o.Freq = None,
+    date_format: o.DateFormat = None,
+    id: o.Id = None,
+    series: o.OneSeries = None,
+    header: o.Header = None,
+    sheet: o.Sheet = None,
+    thousands: o.Thousands = None,
+    decimal: o.Decimal = None,
     transform: o.Transform = "auto",
     fill: o.Fill = None,
     season: o.Season = None,
@@ -87,7 +94,26 @@ def fit_command(
     checkpoint, the rest trains.
     """
     reading = o.reading_of(
-        kind, encoding, unit, documents, columns, date, freq, transform, fill, season, rate, labels, group
+        kind=kind,
+        encoding=encoding,
+        unit=unit,
+        documents=documents,
+        columns=columns,
+        date=date,
+        date_format=date_format,
+        id=id,
+        series=series,
+        header=header,
+        sheet=sheet,
+        thousands=thousands,
+        decimal=decimal,
+        freq=freq,
+        transform=transform,
+        fill=fill,
+        season=season,
+        rate=rate,
+        labels=labels,
+        group=group,
     )
     run = fit(
         data,
@@ -158,6 +184,13 @@ def compare_command(
     columns: o.Columns = None,
     date: o.Date = None,
     freq: o.Freq = None,
+    date_format: o.DateFormat = None,
+    id: o.Id = None,
+    series: o.OneSeries = None,
+    header: o.Header = None,
+    sheet: o.Sheet = None,
+    thousands: o.Thousands = None,
+    decimal: o.Decimal = None,
     transform: o.Transform = "auto",
     fill: o.Fill = None,
     season: o.Season = None,
@@ -167,7 +200,27 @@ def compare_command(
 
     The budget is for each model. Nats gained over an i.i.d. baseline tell whether order matters in DATA.
     """
-    reading = o.reading_of(kind, encoding, unit, documents, columns, date, freq, transform, fill, season, rate, False)
+    reading = o.reading_of(
+        kind=kind,
+        encoding=encoding,
+        unit=unit,
+        documents=documents,
+        columns=columns,
+        date=date,
+        date_format=date_format,
+        id=id,
+        series=series,
+        header=header,
+        sheet=sheet,
+        thousands=thousands,
+        decimal=decimal,
+        freq=freq,
+        transform=transform,
+        fill=fill,
+        season=season,
+        rate=rate,
+        labels=False,
+    )
     comparison = compare(
         data,
         [name.strip() for name in models.split(",") if name.strip()],

@@ -1,5 +1,6 @@
 """The options that commands share, each defined once."""
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -160,12 +161,64 @@ Columns = Annotated[
     Option(
         "--columns",
         "--column",
-        help="Of a table: names, with commas between them or the option repeated.",
+        help="Of a table: names, with commas between them or the option repeated; '\"Price, USD\"' is one name.",
         rich_help_panel=_READING,
         show_default=False,
     ),
 ]
-Date = Annotated[str | None, Option(help="The date column; found if not named.", rich_help_panel=_READING)]
+Date = Annotated[
+    str | None,
+    Option(
+        help="The date column, or several that make a date, as Date,Time; found if not named.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+DateFormat = Annotated[
+    str | None,
+    Option(
+        help="Of dates, as %d.%m.%Y; or the unit of numbers since 1970: s, ms, us, ns.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+Id = Annotated[
+    str | None,
+    Option(
+        help="Of series one below the other: the column that tells them apart; found if not named.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+OneSeries = Annotated[
+    str | None, Option("--series", help="The id of the series to take.", rich_help_panel=_READING, show_default=False)
+]
+Header = Annotated[
+    bool | None,
+    Option(
+        "--header/--no-header",
+        help="Whether a CSV file or a sheet has a header; found if not said.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+Sheet = Annotated[
+    str | None, Option(help="Of an Excel file with several.", rich_help_panel=_READING, show_default=False)
+]
+Thousands = Annotated[
+    str | None,
+    Option(
+        help="The mark between thousands in a table: , . ' _ or a blank.", rich_help_panel=_READING, show_default=False
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    Option(
+        help="The mark before decimals: . or ,; a comma is taken where it can be nothing else.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
 Freq = Annotated[
     str | None,
     Option(
@@ -207,6 +260,13 @@ def reading_of(
     documents: str,
     columns: list[str] | None,
     date: str | None,
+    date_format: str | None,
+    id: str | None,
+    series: str | None,
+    header: bool | None,
+    sheet: str | None,
+    thousands: str | None,
+    decimal: str | None,
     freq: str | None,
     transform: str,
     fill: str | None,
@@ -221,8 +281,15 @@ def reading_of(
         encoding=encoding,
         unit=unit,
         documents=documents,
-        columns=tuple(name.strip() for names in columns or () for name in names.split(",")),
-        date=date,
+        columns=tuple(name for names in columns or () for name in names_in(names)),
+        date=None if date is None else names_in(date),
+        date_format=date_format,
+        id=None if id is None else names_in(id),
+        series=series,
+        header=header,
+        sheet=sheet,
+        thousands=thousands,
+        decimal=decimal,
         freq=freq,
         transform=transform,
         fill=fill,
@@ -231,3 +298,16 @@ def reading_of(
         labels=labels,
         group=group,
     )
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Names with commas between them; one that has commas itself stands in quotes.
+
+    >>> names_in('a, b,"Price, USD"')
+    ('a', 'b', 'Price, USD')
+    """
+    try:
+        rows = list(csv.reader([text], skipinitialspace=True))
+    except csv.Error as error:
+        raise ArgumentError(f"the names {text[:60]!r} cannot be told apart: {error}.") from error
+    return tuple(name.strip() for row in rows for name in row)

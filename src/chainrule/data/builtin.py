@@ -13,7 +13,7 @@ from chainrule.data.images import labelled_images
 from chainrule.data.reading import Reading
 from chainrule.data.series import table_series
 from chainrule.data.sound import Waveform, resample, sound_symbols
-from chainrule.data.tables import Table
+from chainrule.data.table.table import Table
 from chainrule.data.text import text_symbols
 from chainrule.errors import ArgumentError
 

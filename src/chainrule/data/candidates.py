@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.data.calendars import DAY, MONTHS, WEEKDAYS
-from chainrule.data.dates import Dates
+from chainrule.data.table.dates import Dates
 from chainrule.data.timezones import local_times
 
 if TYPE_CHECKING:

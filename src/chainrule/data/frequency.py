@@ -8,8 +8,8 @@ import numpy as np
 
 from chainrule.data.calendars import DAY, Rule, parse_rule
 from chainrule.data.candidates import candidates
-from chainrule.data.dates import Dates
 from chainrule.data.grids import Grid, lay
+from chainrule.data.table.dates import Dates
 from chainrule.data.timezones import write_dates
 from chainrule.errors import DataError
 

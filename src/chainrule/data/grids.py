@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.data.calendars import Rule
-from chainrule.data.dates import Dates
+from chainrule.data.table.dates import Dates
 from chainrule.data.timezones import local_times, utc_times
 from chainrule.errors import ArgumentError
 

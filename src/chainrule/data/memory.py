@@ -12,15 +12,16 @@ from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.calendars import is_rule
 from chainrule.data.checks import default_columns
+from chainrule.data.reading import Reading
 from chainrule.data.series import table_series
-from chainrule.data.tables import Table
-from chainrule.errors import ColumnError, DataError, ShapeError
+from chainrule.data.table.table import Table, named
+from chainrule.data.table.types import plain
+from chainrule.errors import ArgumentError, DataError, ShapeError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from chainrule.data.containers import Series
-    from chainrule.data.reading import Reading
 
 __all__ = ["is_in_memory", "series_in_memory"]
 
@@ -47,32 +48,36 @@ def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, readi
                 f"the array has {counted(frame.shape[1], 'column')}; expected as many as are named: "
                 f"{listed(reading.columns)}, in this order."
             )
+        table = Table(frame, "the data")
     else:
-        frame, index = _frame_of_pandas(values)
-        if index is not None and reading.date is None:
-            freq = index.freqstr if is_rule(index.freqstr) else None
-            reading = replace(reading, date=str(frame.columns[0]), freq=reading.freq or freq)
-    return table_series(Table(frame, "the data"), reading)
+        table, freq = _table_of_pandas(values)
+        if reading.date is None:
+            reading = replace(reading, freq=reading.freq or freq)
+    for option in ("encoding", "header", "sheet"):
+        if getattr(reading, option) != getattr(Reading, option):
+            raise ArgumentError(f"{option} is given, but data in memory has none. Leave it out.")
+    return table_series(table, reading)
 
 
-def _frame_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[pd.DataFrame, pd.DatetimeIndex | None]:
-    """The columns, under names that are text, with dates in the index as the first; and that index, if it has any."""
+def _table_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[Table, str | None]:
+    """The columns, under names that are text, and before them the index, unless it only counts rows; and its freq."""
     pandas = require("pandas")
     frame: pd.DataFrame = pandas.DataFrame(values)
     if values.ndim == 1 and values.name is None:
         frame.columns = ["value"]
-    frame.columns = [str(column) for column in frame.columns]
-    index: Any = frame.index
-    if isinstance(index, pandas.PeriodIndex):
-        index = index.to_timestamp()
-    frame = frame.reset_index(drop=True)
-    dated = isinstance(index, pandas.DatetimeIndex)
-    if dated:
-        frame.insert(0, str(index.name or "date"), index, allow_duplicates=True)
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise ColumnError(f"the data has two columns called {twice[0]!r} (an index of dates is one). Rename one.")
-    return frame, index if dated else None
+    names = [" ".join(map(str, name)) if isinstance(name, tuple) else name for name in frame.columns]
+    levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
+    periods = pandas.PeriodIndex
+    levels = [level.to_timestamp() if isinstance(level, periods) else level for level in levels]
+    freq = next((level.freqstr for level in levels if isinstance(level, pandas.DatetimeIndex)), None)
+    levels = [level for level in levels if level.name is not None or not pandas.api.types.is_numeric_dtype(level)]
+    default = "date" if len(levels) == 1 else "index"
+    columns = [level.to_series().reset_index(drop=True) for level in levels]
+    columns += [frame.iloc[:, i].reset_index(drop=True) for i in range(len(names))]
+    together: pd.DataFrame = pandas.DataFrame({i: plain(column) for i, column in enumerate(columns)})
+    together.columns = named([*(default if level.name is None else level.name for level in levels), *names])
+    table = Table(together, "the data", index=tuple(together.columns[: len(levels)]))
+    return table, freq if len(levels) == 1 and is_rule(freq) else None
 
 
 def _frame_of_array(values: NDArray[Any]) -> pd.DataFrame:

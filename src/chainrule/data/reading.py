@@ -18,6 +18,8 @@ __all__ = ["FILLS", "KINDS", "TRANSFORMS", "Reading"]
 KINDS = ("text", "table", "sound", "images")
 TRANSFORMS = ("standardise", "none", "difference", "log-return")
 FILLS = ("forward", "linear", "drop")
+_THOUSANDS = (",", ".", " ", "'", "_")
+_DECIMALS = (".", ",")
 
 _CHOICES = {
     "unit": ("characters", "bytes"),
@@ -31,6 +33,13 @@ _KINDS_OF = {
     "unknown": ("text",),
     "columns": ("table",),
     "date": ("table",),
+    "date_format": ("table",),
+    "id": ("table",),
+    "series": ("table",),
+    "header": ("table",),
+    "sheet": ("table",),
+    "thousands": ("table",),
+    "decimal": ("table",),
     "freq": ("table",),
     "transform": ("table",),
     "fill": ("table",),
@@ -53,11 +62,20 @@ class Reading:
         documents: what one document is: "one" (the whole file), "blank-line" or "line". Of a folder,
             each file is split on its own.
         columns: the columns of a table to model; empty takes the only numeric one.
-        date: the table's date column; None finds it.
+        date: the table's date column, or the columns whose parts make a date; None finds them.
+        date_format: the format of the dates, as of strptime ("%d.%m.%Y"), or the unit of numbers that count from 1970
+            ("s", "ms", "us", "ns"); None finds it, and refuses dates that read in several ways.
         freq: the frequency of the dates, a pandas alias such as "B", "ME" or "15min"; None finds it. Dates that
             contradict it are refused. Or "M-15" for the 15th of months (29 to 31: the last day of shorter ones),
             "C-SunMonTueWedThu" for days of such weeks, "5min B" for every five minutes of business days, at the
             times of day that the data has. With a ``fill`` of "forward" or "linear", missing dates are filled in.
+        id: of a table of several series one below the other: the column, or columns, that tell them apart; None
+            finds them where dates repeat.
+        series: the id of the series to take; of several columns, their cells with commas between them.
+        header: whether a CSV file or a sheet has a header; None finds it. Columns without are "column 1" and so on.
+        sheet: of an Excel file with several.
+        thousands: the mark between thousands: "," or "." or " " or "'" or "_".
+        decimal: the mark before decimals, "." or ","; None takes commas where they can be nothing else.
         transform: "standardise", "none", "difference" or "log-return"; see `chainrule.data.Transform`. "auto" chooses
             among them by evidence from the training part.
         fill: what to do with blanks: None refuses them, "forward" repeats the value before, "linear"
@@ -87,8 +105,15 @@ Did you mean 'line'?
     unit: str = "characters"
     documents: str = "one"
     columns: tuple[str, ...] = ()
-    date: str | None = None
+    date: str | tuple[str, ...] | None = None
+    date_format: str | None = None
     freq: str | None = None
+    id: str | tuple[str, ...] | None = None
+    series: str | None = None
+    header: bool | None = None
+    sheet: str | None = None
+    thousands: str | None = None
+    decimal: str | None = None
     transform: str = "auto"
     fill: str | None = None
     season: int | None = None
@@ -115,6 +140,11 @@ Did you mean 'line'?
         if isinstance(self.columns, str):
             raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
         object.__setattr__(self, "columns", tuple(self.columns))
+        for option in ("date", "id"):
+            value = getattr(self, option)
+            if value is not None and not isinstance(value, str):
+                object.__setattr__(self, option, tuple(value))
+        self._check_marks()
         for option in ("season", "rate"):
             value = getattr(self, option)
             if value is not None and (not isinstance(value, int) or value < 1):
@@ -122,6 +152,23 @@ Did you mean 'line'?
         if self.rate is not None and self.rate > HIGHEST_RATE:
             raise ArgumentError(f"rate is {self.rate}; expected at most {HIGHEST_RATE:,} samples a second.")
         check_encoding(self.encoding)
+
+    def _check_marks(self) -> None:
+        for option, choices in (("thousands", _THOUSANDS), ("decimal", _DECIMALS)):
+            if getattr(self, option) is not None:
+                choose(option, getattr(self, option), choices)
+        if self.thousands is not None and self.thousands == self.decimal:
+            raise ArgumentError(f"thousands and decimal are both {self.decimal!r}; expected two marks.")
+
+    @property
+    def date_columns(self) -> tuple[str, ...]:
+        """The columns named as the date, none if it is to be found."""
+        return _names(self.date)
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """The columns named as the id of series, none if they are to be found."""
+        return _names(self.id)
 
     def refuse_foreign(self, kind: str, name: str) -> None:
         """Refuse options that say nothing about this kind of data, rather than ignore them."""
@@ -154,6 +201,12 @@ Did you mean 'line'?
             if key not in known:
                 raise ArgumentError(f"a reading has no {key!r}; it has {listed(known)}.{near(key, known)}")
         return cls(**values)
+
+
+def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
 
 
 def _spelt(value: object) -> str:

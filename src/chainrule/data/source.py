@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ from chainrule.data.memory import is_in_memory, series_in_memory
 from chainrule.data.reading import KINDS, Reading
 from chainrule.data.series import table_series
 from chainrule.data.sound import read_labelled_sound, read_sound
-from chainrule.data.tables import load_table
+from chainrule.data.table.load import TABLE_SUFFIXES, is_table, load_table
+from chainrule.data.table.options import TableOptions
 from chainrule.data.text import text_symbols
 from chainrule.errors import ArgumentError, DataError
 
@@ -30,7 +32,7 @@ __all__ = ["read"]
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 _SUFFIXES = {
     "text": (".txt", ".md", ".rst", ".tex", ".log", ".html", ".xml", ".json", ".py", ".c", ".cpp"),
-    "table": (".csv", ".tsv", ".parquet"),
+    "table": TABLE_SUFFIXES,
     "sound": (".wav", ".flac"),
     "images": (".npz", *_PICTURES),
 }
@@ -51,10 +53,10 @@ def read(
     A path that exists wins over the name of a built-in set, with a warning; "builtin:NAME" is always the set.
 
     Args:
-        source: text (.txt and the like, or a folder of them), a table (.csv, .tsv, .parquet), sound (.wav,
-            .flac, or a folder of them), images (.npz, idx, or a folder a class), a built-in name, or
-            the values of a series as a NumPy array, a pandas Series or a DataFrame. A folder's hidden files,
-            and links that lead out of it, are left out.
+        source: text (.txt and the like, or a folder of them), a table (.csv and .tsv, also packed as .csv.gz and the
+            like, .parquet, .feather, .xlsx), sound (.wav, .flac, or a folder of them), images (.npz, idx, or a folder
+            a class), a built-in name, or the values of a series as a NumPy array, a pandas Series or a DataFrame. A
+            folder's hidden files, and links that lead out of it, are left out.
         reading: how to read it.
         alphabet: of a model, that new text or sound is to be read with.
         classes: of a model, that new labelled data is to be read with.
@@ -89,8 +91,8 @@ def read(
         return _read_builtin(builtin, reading, alphabet, classes)
     if kind == "table":
         if path.is_dir():
-            raise DataError(f"{path} is a folder; a table is one file, .csv or .parquet.")
-        return table_series(load_table(path, reading.encoding), reading)
+            raise _tables_in(path, [file for file in _visible(path) if is_table(file)])
+        return table_series(load_table(path, _options(reading)), reading)
     paths = _files(path, kind)
     if kind == "text":
         return text_symbols({str(file): file for file in paths}, reading, name, alphabet)
@@ -130,11 +132,13 @@ def _find_builtin(name: str) -> Builtin:
 
 def _find_kind(path: Path) -> str:
     if path.is_dir():
-        kinds = {kind for file in _visible(path) if (kind := _kind_of_file(file))}
-        kinds.discard("table")
+        files = _visible(path)
+        if tables := [file for file in files if is_table(file)]:
+            raise _tables_in(path, tables)
+        kinds = {kind for file in files if (kind := _kind_of_file(file))}
         if len(kinds) == 1:
             return kinds.pop()
-        found = " and ".join(sorted(kinds)) or "no text, sound or images"
+        found = " and ".join(sorted(kinds)) or "no text, tables, sound or images"
         raise DataError(
             f"the folder {path} holds {found}; expected one of these kinds. "
             "If it has several, name the one to read, for example --kind sound."
@@ -151,9 +155,32 @@ def _find_kind(path: Path) -> str:
     return kind
 
 
+def _tables_in(folder: Path, tables: list[Path]) -> DataError:
+    """The words that refuse a folder as a table, and name the tables in it."""
+    if not tables:
+        return DataError(f"{folder} is a folder without tables; a table is one file, such as .csv or .parquet.")
+    names = listed(table.relative_to(folder) for table in tables)
+    return DataError(
+        f"the folder {folder} holds tables: {names}. A table is read from one file: name it, for example "
+        f"{shlex.quote(str(tables[0]))}. Text, sound or images beside them are read with --kind, as in --kind text."
+    )
+
+
+def _options(reading: Reading) -> TableOptions:
+    return TableOptions(
+        encoding=reading.encoding,
+        header=reading.header,
+        sheet=reading.sheet,
+        text=reading.date_columns if reading.date_format else (),
+        marked=reading.thousands is not None or reading.decimal is not None,
+    )
+
+
 def _kind_of_file(path: Path) -> str | None:
     if is_idx(path):
         return "images"
+    if is_table(path):
+        return "table"
     return next((kind for kind, suffixes in _SUFFIXES.items() if path.suffix.lower() in suffixes), None)
 
 

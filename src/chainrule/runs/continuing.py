@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule.data import Series
-from chainrule.data.dates import Dates
+from chainrule.data.table.dates import Dates
 from chainrule.data.timezones import write_dates
 from chainrule.errors import ChainruleError, DataError
 from chainrule.runs.config import RunConfig

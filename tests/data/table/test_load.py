@@ -135,7 +135,13 @@ CASES: list[tuple[str, str, dict[str, object], type[ChainruleError], str]] = [
     ("words", "name,colour\nx,red\ny,blue\n", {}, ColumnError, "no numeric column; it has name, colour"),
     ("truths", "v\nTrue\nFalse\n", {"columns": ["v"]}, ColumnError, "lines 2, 3 hold True, False"),
     ("infinity", "v\n1\n-inf\n2\n", {}, DataError, "infinite values, at line 3"),
-    ("no header", "2024-01-01,1.5\n2024-01-02,2.5\n", {}, DataError, "no header: its first line is '2024-01-01,1.5'"),
+    (
+        "no header",
+        "2024-01-01,1.5\n2024-01-02,2.5\n",
+        {},
+        DataError,
+        "no header: its first line is '2024-01-01, 1.5'. Give --no-header",
+    ),
     (
         "ragged",
         "a,b\n1,2\n1,2,3,4\n",
@@ -152,7 +158,7 @@ CASES: list[tuple[str, str, dict[str, object], type[ChainruleError], str]] = [
         r'has -37.63, 0 in v, at lines 3, 4. Use Reading\(transform="difference"\)',
     ),
     ("not sorted", "date,v\n2024-01-02,1\n2024-01-01,2\n", {}, ColumnError, "earlier than the row before, at line 3"),
-    ("repeated", "date,v\n2024-01-01,1\n2024-01-01,2\n", {}, ColumnError, "repeat the date before, at line 3"),
+    ("repeated", "date,v\n2024-01-01,1\n2024-01-01,2\n", {}, ColumnError, "repeat an earlier one, at line 3"),
     ("a bad date", "date,v\n2024-01-01,1\nsoon,2\n", {}, ColumnError, "'date' .* not dates .*at line 3: 'soon'"),
     ("no dates", "date,v\nsoon,1\nlater,2\n", {}, ColumnError, "not dates .* at lines 2, 3: 'soon', 'later'"),
     (

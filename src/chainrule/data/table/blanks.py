@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
-from chainrule.data.dates import Dates
 from chainrule.data.frequency import Frequency
-from chainrule.data.tables import Table
+from chainrule.data.table.dates import Dates
+from chainrule.data.table.table import Table
 from chainrule.errors import MissingValuesError
 
 __all__ = ["fill", "with_missing_dates", "without_blank_rows"]
@@ -20,7 +20,7 @@ def without_blank_rows(table: Table, dates: Dates, how: str | None) -> tuple[Tab
     Raises:
         MissingValuesError: such rows, under any other ``how``: a date is not filled.
     """
-    blank = table.frame.isna().all(axis=1).to_numpy()
+    blank = table.blank
     if blank.any() and how != "drop":
         raise MissingValuesError(
             f"{table.name} has {counted(blank.sum(), 'entirely blank row')}, at {table.at(blank)}. "

@@ -32,14 +32,14 @@ def test_decimal_commas_are_read_where_commas_part_nothing(tmp_path: Path, delim
 
 
 def test_commas_that_may_part_thousands_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ColumnError, match=r"'v' of table.csv has commas that may part .*'1,500'. Write decimals"):
+    with pytest.raises(ColumnError, match=r"'v' of table.csv has commas that may part .*'1,500'. Give --decimal , or"):
         read_raw(tmp_path, "n;v\na;1,500\nb;12,000\n")
 
 
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ('"1,5"', "'v' of table.csv is not numeric: lines 2, 3 hold '1,5', '1,5'. Write decimals with a point"),
+        ("1.234.5", "lines 2, 3 hold '1.234.5', '1.234.5'. Name the marks with --thousands and --decimal"),
         ("51%", "hold '51%', '51%'. Strip the sign or unit, for example 51 for '51%'"),
         ("$-51.2", "for example -51.2 for "),
         ("51 kg", "for example 51 for '51 kg'"),
@@ -60,9 +60,9 @@ def test_the_row_numbers_that_pandas_writes_are_no_candidate(tmp_path: Path, fir
 
 
 def test_a_suggested_name_with_spaces_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(ColumnError, match=r'for example Reading\(columns=\("Adj Close",\)\)'):
+    with pytest.raises(ColumnError, match="for example .*Adj Close"):
         read_raw(tmp_path, "Adj Close,v\n1,2\n3,4\n")
-    with pytest.raises(ColumnError, match=r'for example Reading\(columns=\("v",\)\)'):
+    with pytest.raises(ColumnError, match="for example .*Price, USD"):
         read_raw(tmp_path, '"Price, USD",v\n1,2\n3,4\n')
 
 

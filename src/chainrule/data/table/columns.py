@@ -1,0 +1,123 @@
+"""The columns of a table to model: chosen, and their cells read as numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import listed
+from chainrule._optional import require
+from chainrule.data.table.marks import Marks, is_ambiguous, to_numbers
+from chainrule.data.table.table import Table, as_option
+from chainrule.errors import ColumnError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["choose_columns", "is_numeric", "numbers_of"]
+
+_MARKED_NUMBER = re.compile(r"[-+]?([$€£¥]|[A-Z]{3} )?\s?[-+]?\d[\d,.' ]*\s?([$€£¥%]|[A-Za-z]{1,3})?")  # $51, 12 kg
+_NO_MARKS = Marks()
+
+
+def choose_columns(
+    table: Table, named: tuple[str, ...], others: Collection[str], marks: Marks = _NO_MARKS
+) -> tuple[str, ...]:
+    """The named columns, else the only numeric one beside ``others`` and the row numbers that pandas writes.
+
+    Raises:
+        ColumnError: a column missing or named twice, none that is numeric, or several to choose from.
+    """
+    for i, column in enumerate(named):
+        table.check_has(column)
+        if column in named[:i]:
+            raise ColumnError(f"the column {column!r} is chosen twice in --columns; name each column once.")
+    if named:
+        return named
+    free = [column for column in table.frame.columns if column not in others]
+    numeric = [c for c in free if is_numeric(table.frame[c], marks) and not _counts_rows(table.frame[c])]
+    filled = [column for column in numeric if table.frame[column].notna().any()] or numeric
+    if len(filled) == 1:
+        return (filled[0],)
+    if filled:
+        raise ColumnError(
+            f"{table.name} has {len(filled)} numeric columns: {listed(filled)}. "
+            f"Choose with --columns, for example --columns {as_option(filled[0])}."
+        )
+    for column in free:
+        if _nearly_numeric(table.frame[column], marks):
+            numbers_of(table, column, marks)
+    raise ColumnError(
+        f"{table.name} has no numeric column; it has {listed(table.frame.columns)}. "
+        "Add a column of numbers, or read it as text with --kind text."
+    )
+
+
+def is_numeric(column: pd.Series, marks: Marks = _NO_MARKS) -> bool:
+    """Whether the column holds numbers and blanks alone; truths are none."""
+    types = require("pandas").api.types
+    if types.is_numeric_dtype(column):
+        return not (types.is_bool_dtype(column) or types.is_complex_dtype(column))
+    known = column.dropna()
+    if not len(known) or to_numbers(known.head(20), marks).isna().any():
+        return False
+    return bool(to_numbers(known, marks).notna().all())
+
+
+def numbers_of(table: Table, column: str, marks: Marks = _NO_MARKS) -> NDArray[np.float64]:
+    """The column as float64, NaN where it is blank.
+
+    Raises:
+        ColumnError: cells that are not numbers.
+    """
+    cells = table.frame[column]
+    numbers = to_numbers(cells, marks)
+    if not marks and is_ambiguous(cells):
+        raise ColumnError(
+            f"column {column!r} of {table.name} has commas that may part decimals or thousands, for example "
+            f"{cells.dropna().iloc[0]!r}. Give --decimal , or --thousands , to say which."
+        )
+    bad = (cells.notna() & numbers.isna()).to_numpy()
+    if bad.any():
+        raise ColumnError(
+            f"column {column!r} of {table.name} is not numeric: {table.at(bad)} "
+            f"hold{'s' if bad.sum() == 1 else ''} {table.cells(column, bad)}. {_remedy(cells[bad])}"
+        )
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _counts_rows(column: pd.Series) -> bool:
+    """Whether this is the index that pandas writes under no name: 0 to n - 1, or 1 to n."""
+    if not re.fullmatch(r"Unnamed: \d+", str(column.name)):
+        return False
+    numbers = column.dropna().to_numpy()
+    return any(np.array_equal(numbers, np.arange(first, first + len(numbers))) for first in (0, 1))
+
+
+def _nearly_numeric(cells: pd.Series, marks: Marks) -> bool:
+    """Whether some cells are numbers, or all are numbers with a sign, a unit or a mark."""
+    text = [str(cell).strip() for cell in cells.dropna()]
+    return bool(to_numbers(cells, marks).notna().any()) or (bool(text) and all(map(_MARKED_NUMBER.fullmatch, text)))
+
+
+def _remedy(bad: pd.Series) -> str:
+    types = require("pandas").api.types
+    if types.is_bool_dtype(bad):
+        return "Write truths as 1 and 0."
+    if types.is_timedelta64_dtype(bad):
+        return "Write durations as numbers of one unit, as pandas' column.dt.total_seconds() does."
+    cell = "" if types.is_datetime64_any_dtype(bad) else str(bad.iloc[0]).strip()
+    if _MARKED_NUMBER.fullmatch(cell):
+        if (
+            any(mark in cell for mark in ",.' ")
+            and cell[-1].isdigit()
+            and cell[0] not in "$€£¥"
+            and not cell[0].isalpha()
+        ):
+            return "Name the marks with --thousands and --decimal: --thousands . --decimal , for 1.234,5."
+        return f"Strip the sign or unit, for example {re.sub(r'[^-+.0-9]', '', cell)} for {cell!r}."
+    return "Correct these cells, leave them blank, or choose another column with --columns."

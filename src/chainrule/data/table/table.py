@@ -1,0 +1,132 @@
+"""A table as loaded, with the words to tell its rows, columns and cells by."""
+
+from __future__ import annotations
+
+import csv
+import io
+import reprlib
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import listed, near
+from chainrule.errors import ColumnError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MOST_COLUMNS", "Table", "as_option", "check_cells", "check_columns", "named"]
+
+MOST_COLUMNS = 5_000
+_MOST_CELLS = 30_000_000
+_SHORTENED = reprlib.Repr()
+_SHORTENED.maxstring = _SHORTENED.maxother = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table as loaded; messages count its rows from ``first`` and call each a ``row``.
+
+    The frame's index holds the numbers that rows had in the source, from 0; its columns have distinct names that
+    are text. ``index`` names the columns that were the index of pandas data: dates or ids, but no values to model.
+    """
+
+    frame: pd.DataFrame
+    name: str
+    row: str = "row"
+    first: int = 1
+    index: tuple[str, ...] = ()
+
+    @cached_property
+    def blank(self) -> NDArray[np.bool_]:
+        """Which rows are blank throughout."""
+        return self.frame.isna().all(axis=1).to_numpy()
+
+    def at(self, bad: NDArray[np.bool_]) -> str:
+        """Which rows are bad, in words, as "line 7" or "rows 2, 3, 9"; of bad cells, the rows they are in."""
+        rows = self.frame.index.to_numpy()[np.unique(np.nonzero(bad)[0])] + self.first
+        return f"{self.row}{'s' if len(rows) > 1 else ''} {listed(rows, shown=5)}"
+
+    def cells(self, column: str, bad: NDArray[np.bool_]) -> str:
+        """The first of a column's bad cells, long ones shortened."""
+        cells = self.frame[column][bad]
+        if getattr(cells.dtype, "tz", None) is not None:
+            cells = cells.dt.tz_convert(None)
+        if cells.dtype.kind in "mM":  # pandas has dates that Python has not
+            cells = cells.astype("str")
+        more = f" and {len(cells) - 5} more" if len(cells) > 5 else ""
+        return ", ".join(_SHORTENED.repr(cell) for cell in cells.head(5)) + more
+
+    def where(self, kept: NDArray[np.bool_]) -> Table:
+        """The table of the rows kept, which messages still call by their numbers in the source."""
+        return replace(self, frame=self.frame[kept])
+
+    def check_has(self, column: str) -> None:
+        """Refuse the name of a column that the table does not have."""
+        names = list(self.frame.columns)
+        if column in names:
+            return
+        with_comma = next((name for name in names if column in _parts(name)), None)
+        hint = near(column, names)
+        if with_comma is not None:
+            hint = f" A name with a comma in it goes in quotes, as in --columns {as_option(with_comma)}."
+        raise ColumnError(f"{self.name} has no column {column!r}; it has {listed(names)}.{hint}")
+
+
+def _parts(name: str) -> list[str]:
+    """What the command line takes a name with commas for, when it stands without quotes."""
+    return [part.strip() for part in name.split(",")] if "," in name else []
+
+
+def as_option(*names: str) -> str:
+    """Names as the value of an option at the command line.
+
+    >>> print(as_option("Close"), as_option("Adj Close"), as_option("Price, USD"), as_option("Date", "Time"))
+    Close 'Adj Close' '"Price, USD"' Date,Time
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return shlex.quote(text.getvalue())
+
+
+def check_columns(count: int, name: str) -> None:
+    """Refuse more columns than a series can sensibly have, before work is done for each."""
+    if count > MOST_COLUMNS:
+        raise DataError(
+            f"{name} has {count:,} columns; expected at most {MOST_COLUMNS:,}: a line is a step and a column a "
+            "variable. If the steps run across, turn the table round, for example with pandas: frame.T."
+        )
+
+
+def check_cells(rows: int, columns: int, name: str) -> None:
+    """Refuse what would not fit into memory: a small file can promise any number of rows."""
+    check_columns(columns, name)
+    if rows * columns > _MOST_CELLS:
+        raise DataError(
+            f"{name} has {rows:,} rows of {columns} columns; expected at most {_MOST_CELLS:,} cells. "
+            "Write the columns to model, or fewer rows, to a file of their own."
+        )
+
+
+def named(names: Iterable[object]) -> list[str]:
+    """Distinct names of columns: blanks around them cut, those without one called as pandas does, copies numbered.
+
+    >>> named([" Date", "", "Change", "Change"])
+    ['Date', 'Unnamed: 1', 'Change 1', 'Change 2']
+    """
+    texts = [str(name).strip() or f"Unnamed: {i}" for i, name in enumerate(names)]
+    copies = Counter(texts)
+    taken, seen = set(texts), Counter[str]()
+    for i, text in enumerate(texts):
+        if copies[text] > 1:
+            while texts[i] in taken:
+                seen[text] += 1
+                texts[i] = f"{text} {seen[text]}"
+            taken.add(texts[i])
+    return texts

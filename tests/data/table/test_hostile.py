@@ -1,0 +1,222 @@
+"""Broken and hostile files of every kind end in a series or in an error of our own, in bounded time and memory."""
+
+import gzip
+import io
+import random
+import zipfile
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+
+from chainrule.data import Reading, Series, read
+from chainrule.errors import ChainruleError, ColumnError, DataError, TooShortError
+
+N = 20
+DAYS = pd.date_range("2024-01-01", periods=N)
+VALUES = np.arange(N) + 0.25
+FRAMES = [
+    pd.DataFrame({"date": DAYS.strftime("%d.%m.%Y"), "v": VALUES, "note": "x"}),
+    pd.DataFrame({"date": [*DAYS[:10], *DAYS[:10]], "id": ["a"] * 10 + ["b"] * 10, "v": VALUES}),
+    pd.DataFrame({"Year": 2001, "Month": np.arange(N) % 12 + 1, "v": [f"{x:,.2f}" for x in VALUES * 1000]}),
+    pd.DataFrame({"time": range(1_700_000_000, 1_700_000_000 + N), "v": VALUES, "w": -VALUES}),
+]
+WRITE: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "csv": lambda frame: frame.to_csv(index=False).encode(),
+    "csv.gz": lambda frame: gzip.compress(frame.to_csv(index=False).encode(), mtime=0),
+    "csv.zip": lambda frame: _zipped({"a.csv": frame.to_csv(index=False).encode()}),
+    "parquet": lambda frame: _written(frame, "to_parquet"),
+    "feather": lambda frame: _written(frame, "to_feather"),
+    "xlsx": lambda frame: _written(frame, "to_excel", index=False),
+}
+PIECES = [b"nan", b"inf", b"9" * 400, b"\0", b"\xff", b'"', b"\n", b"\r", b",", b";", b"#", b"1e999", b"2024-02-30",
+          b"9223372036854775808", b"\xff\xff\xff\x7f", b"Q5 1990", b"2020-W60", b"12/13/2014", b"<", b"{}"]  # fmt: skip
+READINGS: list[dict[str, Any]] = [
+    {},
+    {"columns": ("v",)},
+    {"columns": ("v",), "fill": "drop"},
+    {"series": "a"},
+    {"thousands": ","},
+    {"date_format": "s"},
+    {"date": ("Year", "Month")},
+]
+
+
+def _zipped(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def _written(frame: pd.DataFrame, how: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    getattr(frame, how)(file, **options)
+    return file.getvalue()
+
+
+def mutated(good: bytes, rng: random.Random) -> bytes:
+    bad = bytearray(good)
+    for _ in range(rng.choice([1, 1, 2, 4])):
+        i = rng.randrange(len(bad) + 1)
+        how = rng.randrange(4)
+        if how == 0:
+            bad[i : i + 1] = bytes([rng.randrange(256)])
+        elif how == 1:
+            del bad[i : i + rng.choice([1, 4, 50, len(bad)])]
+        elif how == 2:
+            bad[i:i] = rng.choice(PIECES)
+        else:
+            piece = rng.choice(PIECES)
+            bad[i : i + len(piece)] = piece
+    return bytes(bad)
+
+
+def mutated_inside(good: bytes, rng: random.Random) -> bytes:
+    """A zip archive, which an .xlsx file is, with one of its files mutated."""
+    with zipfile.ZipFile(io.BytesIO(good)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    name = rng.choice(sorted(files))
+    return _zipped({**files, name: mutated(files[name], rng)})
+
+
+@pytest.mark.parametrize("suffix", WRITE)
+def test_mutated_files_end_in_words(suffix: str, tmp_path: Path) -> None:
+    rng = random.Random(0)
+    path = tmp_path / f"a.{suffix}"
+    goods = [WRITE[suffix](frame) for frame in FRAMES]
+    too_long = []
+    for _ in range(120):
+        inside = suffix in ("xlsx", "csv.zip") and rng.random() < 0.7
+        path.write_bytes((mutated_inside if inside else mutated)(rng.choice(goods), rng))
+        try:
+            series = read(path, Reading.from_dict(rng.choice(READINGS)))
+        except ChainruleError as error:
+            too_long += [str(error)] if len(str(error)) > 2000 else []
+        else:
+            assert isinstance(series, Series)
+    assert not too_long
+
+
+ODD = {
+    "int8": pa.array([1, None, 3], pa.int8()),
+    "uint64": pa.array([2**64 - 1, 0, None], pa.uint64()),
+    "half": pa.array(np.array([1, 2, 3], np.float16)),
+    "null": pa.nulls(3),
+    "bool": pa.array([True, None, False]),
+    "binary": pa.array([b"\xff", b"", None]),
+    "date": pa.array([0, -(10**6), None], pa.int32()).cast(pa.date32()),
+    "far": pa.array([2**62, 1, None], pa.int64()).cast(pa.timestamp("s", "Europe/Berlin")),
+    "time": pa.array([1, 2, None], pa.int64()).cast(pa.time64("us")),
+    "duration": pa.array([1, 2, None], pa.int64()).cast(pa.duration("s")),
+    "decimal": pa.array([Decimal("1.5"), None, Decimal("-1e40")], pa.decimal256(60, 5)),
+    "list": pa.array([[1], None, []]),
+    "struct": pa.array([{"a": 1}, None, {"a": 2}]),
+    "map": pa.array([[("a", 1)], None, []], pa.map_(pa.string(), pa.int64())),
+    "words": pa.array(["a", None, "b"]).dictionary_encode(),
+    "levels": pa.array([1.5, None, 2.5]).dictionary_encode(),
+    "uuid": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16)] * 3, pa.binary(16))),
+    "interval": pa.array([(1, 2, 3)] * 3, pa.month_day_nano_interval()),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_columns_of_every_type_are_read_or_refused_by_name(kind: str, suffix: str, tmp_path: Path) -> None:
+    if (kind, suffix) in {("interval", "parquet"), ("far", "parquet")}:
+        pytest.skip("Parquet cannot hold it")
+    table = pa.table({"odd": ODD[kind], "v": [1.0, 2.0, 3.0]})
+    path = tmp_path / f"a.{suffix}"
+    pq.write_table(table, path) if suffix == "parquet" else pa.feather.write_feather(table, path)
+    series = read(path, Reading(columns=("v",)))
+    assert isinstance(series, Series)
+    assert series.values[:, 0].tolist() == [1, 2, 3]
+    if kind == "half":
+        assert read(path, Reading(columns=("odd",))).values[:, 0].tolist() == [1, 2, 3]  # type: ignore[union-attr]
+        return
+    numeric = kind in ("int8", "uint64", "null", "decimal", "levels")
+    with pytest.raises(DataError, match="missing values in odd" if numeric else r"'odd' of a.* is not numeric: row"):
+        read(path, Reading(columns=("odd",)))
+
+
+@pytest.mark.parametrize(
+    "note",
+    [b"", b"{", b"\xff", b"[]", b'{"index_columns": 3}', b'{"index_columns": [null, "no", {"kind": "range"}]}'],
+)
+def test_what_pandas_notes_may_be_broken(note: bytes, tmp_path: Path) -> None:
+    table = pa.table({"date": DAYS.strftime("%Y-%m-%d").tolist(), "v": VALUES})
+    pq.write_table(table.replace_schema_metadata({b"pandas": note}), tmp_path / "a.parquet")
+    series = read(tmp_path / "a.parquet")
+    assert isinstance(series, Series)
+    np.testing.assert_array_equal(series.values[:, 0], VALUES)
+
+
+def test_names_that_are_alike_are_told_apart(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(VALUES + i) for i in range(5)], names=["v", "V", " v ", "", "v"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    frame = pd.DataFrame(np.stack([VALUES + i for i in range(5)], axis=1))
+    frame.to_csv(tmp_path / "a.csv", index=False, header=["v", "V", " v ", "", "v"])
+    for path in (tmp_path / "a.parquet", tmp_path / "a.csv"):
+        with pytest.raises(ColumnError, match=r"5 numeric columns: v 1, V, v 2, Unnamed: 3, v 3\."):
+            read(path)
+        for i, name in enumerate(["v 1", "V", "v 2", "Unnamed: 3", "v 3"]):
+            series = read(path, Reading(columns=(name,)))
+            assert isinstance(series, Series)
+            np.testing.assert_array_equal(series.values[:, 0], VALUES + i)
+
+
+ZEROS = np.zeros(31_000_000, np.int8)
+LARGE: list[tuple[str, Callable[[Path], Any], type[ChainruleError], str]] = [
+    ("a.csv.gz", lambda path: path.write_bytes(gzip.compress(bytes(300 << 20), 1)), DataError, "more than 256 MB"),
+    ("a.csv", lambda path: path.write_bytes(b"1" * 5_000_000), DataError, "a line of 5,000,000 characters"),
+    ("a.csv", lambda path: path.write_bytes(b",".join([b"1"] * 100_000)), DataError, "100,000 columns|field limit"),
+    ("a.csv", lambda path: path.write_bytes(b"v\n" + b"\n" * 31_000_000 + b"1"), DataError, "at most 30,000,000 cells"),
+    ("a.csv", lambda path: path.write_bytes(b"a,b\n" + b"#\n" * 1_100_000 + b"1,2"), DataError, "1,000,000 comment"),
+    ("a.csv", lambda path: path.write_bytes(b",,,\n" * 1000), TooShortError, "no cell that is not blank"),
+    ("a.csv", lambda path: path.write_bytes(b'a,b\n1,"' + b"x,y\n" * 100_000), DataError, "opened and not closed"),
+    ("a.csv", lambda path: path.write_bytes(b"v\n" + b"9" * 400 + b"\n1\n"), DataError, "infinite values, at line 2"),
+    ("a.parquet", lambda path: pq.write_table(pa.table({"v": ZEROS}), path), DataError, "at most"),
+    ("a.feather", lambda path: pa.feather.write_feather(pa.table({"v": ZEROS}), path), DataError,
+     "at most"),
+    ("a.parquet", lambda path: pq.write_table(_repeated_text(), path, store_schema=False), DataError, "Leave it out"),
+    ("a.xlsx", lambda path: _far_cell().save(path), DataError, "more than 3,000,000 cells. Save it as CSV"),
+]  # fmt: skip
+
+
+def _repeated_text() -> pa.Table:
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100_000, np.int32)), pa.array(["x" * 10_000]))
+    return pa.table({"v": np.arange(100_000.0), "t": words})
+
+
+def _far_cell() -> openpyxl.Workbook:
+    book = openpyxl.Workbook()
+    book.active.cell(1, 1, "v")
+    book.active.cell(1_048_576, 16_384, 1.0)
+    return book
+
+
+@pytest.mark.parametrize(("name", "write", "error", "message"), LARGE, ids=[f"{i} {c[0]}" for i, c in enumerate(LARGE)])
+def test_what_is_too_large_is_refused_before_it_is_unpacked(
+    name: str, write: Callable[[Path], Any], error: type[ChainruleError], message: str, tmp_path: Path
+) -> None:
+    write(tmp_path / name)
+    with pytest.raises(error, match=message):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("options", [{"sheet": "a"}, {"header": True}, {"encoding": "latin-1"}])
+def test_options_that_a_file_does_not_have_are_refused(options: dict[str, Any], tmp_path: Path) -> None:
+    frame = FRAMES[0]
+    frame.to_parquet(tmp_path / "a.parquet")
+    for source in (tmp_path / "a.parquet", frame):
+        with pytest.raises(ChainruleError, match=rf"{next(iter(options))} is given, but .* has none. Leave"):
+            read(source, Reading.from_dict(options))
