@@ -3,6 +3,7 @@
 import gzip
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,7 +123,7 @@ def run_folders(folder: Path) -> None:
     quick = {"steps": 3, "batch": 4, "quiet": True}
     small = {"hidden": 4, **quick}
     prices = Reading(columns=("price", "b"))
-    plans: dict[str, tuple[str, str, dict[str, object]]] = {
+    plans: dict[str, tuple[str, str, Any]] = {
         "text-gru": ("words.txt", "gru", {"window": 8, **small}),
         "text-conv": ("words.txt", "conv", {"window": 8, **small, "tied": True}),
         "text-full": ("words.txt", "lstm", {**small, "bptt": "full", "memory": "8MB"}),
@@ -135,4 +136,4 @@ def run_folders(folder: Path) -> None:
     }
     for name, (source, model, options) in plans.items():
         given = source if source == "digits" else data / source
-        chainrule.fit(given, model, out=folder / name, **options)  # type: ignore[arg-type]
+        chainrule.fit(given, model, out=folder / name, **options)

@@ -52,7 +52,7 @@ def _sparse(t: Tensor) -> Tensor:
 
 
 def _rows(t: Tensor) -> Tensor:
-    return t.detach().reshape(len(t), -1).to_sparse_csr() if t.dim() > 1 else t.detach().to_sparse()
+    return t.detach().reshape(len(t), -1).to_sparse_csr() if t.dim() > 1 and t.numel() else t.detach().to_sparse()
 
 
 def _wide(t: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Calls of ops, layers, streams, the lens and training, with values in the place of arguments that should not be there."""
+"""Calls of ops, layers, streams, the lens and training, with arguments that should not be there."""
 
 from collections.abc import Callable
 from functools import partial

@@ -73,15 +73,19 @@ def causal_convolution(
 
 def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tuple[str, str]:
     """Which rung runs this call, and why, as a sentence."""
-    if backend not in _BACKENDS:
+    if not isinstance(backend, str) or backend not in _BACKENDS:
         raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
-    obstacle = fft.obstacle(x.dtype, geometry) if backend == "fft" else kernels.obstacle(x)
+    if backend == "torch":
+        obstacle = library.obstacle(x.shape)
+    else:
+        obstacle = fft.obstacle(x.dtype, geometry) if backend == "fft" else kernels.obstacle(x)
     if backend != "auto":
-        if obstacle and backend in ("kernels", "fft"):
+        if obstacle and backend in ("kernels", "fft", "torch"):
             raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
         return backend, f"backend={backend!r} asks for it"
     if obstacle:
-        return ("formula" if kernels.is_transformed() else "torch"), obstacle
+        plain = kernels.is_transformed() or library.obstacle(x.shape)
+        return ("formula" if plain else "torch"), obstacle
     return once(_fastest, x.shape, weight.shape, geometry, x.dtype)
 
 

@@ -37,7 +37,7 @@ def checked_state(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     _check_company(weights, "c_0" in states)
     B, T, I = *x.shape[:2], W_ih.shape[1]  # noqa: E741
     H = rows // gates
-    P = H if weights.W_hr is None else weights.W_hr.shape[0]
+    P = H if weights.W_hr is None or weights.W_hr.dim() == 0 else weights.W_hr.shape[0]
     if x.shape[2] != I:
         raise ShapeError(
             f"x has {x.shape[2]} features, weight_ih {tuple(W_ih.shape)} is made for {I}: "
