@@ -350,6 +350,7 @@ def test_a_run_whose_fit_did_not_end_says_so(command: Command, here: Path) -> No
         assert result.exit_code == 0
         assert "warning: the fit of r did not end: its weights are the best so far, and not scored." in result.stderr
 
+
 @pytest.mark.parametrize(("how", "done"), [("skip", "They are left out"), ("replace", "They are read as ' '")])
 def test_unknown_characters_are_said_and_the_rest_is_scored(
     how: str, done: str, command: Command, runs: Path, here: Path

@@ -112,7 +112,12 @@ class Streams:
         return self._epoch, self._at, self._index
 
     def seek(self, epoch: int, at: int = 0, index: int = 0) -> None:
-        """Go on from a ``position``."""
+        """Go on from a ``position``.
+
+        Raises:
+            ArgumentError: these streams have no such position.
+        """
+        epoch, at, index = whole("epoch", epoch, 0), whole("at", at, 0, self.row_length - 1), whole("index", index, 0)
         self._epoch, self._at, self._index = epoch, at, index
         count = len(self._documents)
         self._order = self._drawn(epoch).permutation(count).tolist() if self._shuffle else list(range(count))

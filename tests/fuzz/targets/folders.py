@@ -160,8 +160,7 @@ def resumed(folder: Path) -> Try:
         shutil.copytree(good, run)
         what = random.choice(("metrics", "metrics", "bytes", "tensors", "tensors", "config"))
         how = _BREAK[what](random, run)
-        if random.random() < 0.1:
-            config = RunConfig.load(good)
+        config = RunConfig.load(good)
         return Case(lambda: _resume(run, config), f"resume {good.name}, {what}: {how}")
 
     return draw

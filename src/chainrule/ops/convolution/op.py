@@ -1,7 +1,6 @@
 """The entrance: checks the arguments, pads, and chooses the rung that computes."""
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any, cast
 
 import torch
@@ -10,14 +9,13 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import FOREIGN, as_flag, as_int, as_lengths, check_tensors, explain_failure, occurs
 from chainrule.ops.convolution import dispatch
-from chainrule.ops.convolution.geometry import Geometry, output_shape
+from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import once
 
 __all__ = ["causal_convolution", "convolution", "geometry_of"]
 
 _Sizes = tuple[int, ...]
 
-_NUMBERS = 2**40  # of an output: the reference would sooner count to it than torch refuse to allocate it
 _MOST = 2**31 - 1  # of a stride, a dilation, a padding: torch's own convolutions go no further either
 
 
@@ -216,9 +214,7 @@ def _geometry(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: An
     pads = _pads(padding, weight[2:], strides, dilations)
     _check_size(x[-dims:], weight[2:], dilations, pads)
     before, after = zip(*pads, strict=True)
-    geometry = Geometry(strides, before, after, dilations, groups)
-    _check_output(output_shape((1, *x) if len(x) < len(weight) else x, weight, geometry))
-    return geometry
+    return Geometry(strides, before, after, dilations, groups)
 
 
 def _causal_sizes(x: _Sizes, weight: _Sizes, dilation: Any, groups: Any) -> tuple[int, int, _Sizes]:
@@ -228,7 +224,6 @@ def _causal_sizes(x: _Sizes, weight: _Sizes, dilation: Any, groups: Any) -> tupl
     groups = _count("groups", groups)
     _check_channels(x, weight, groups)
     (dilation,) = _per_dim("dilation", dilation, 1)
-    _check_output((*x[:-2], weight[0], x[-1] + dilation * (weight[-1] - 1)))
     return dilation, groups, (*x[:-1], dilation * (weight[-1] - 1))
 
 
@@ -333,11 +328,6 @@ def _check_size(size: _Sizes, kernel: _Sizes, dilation: _Sizes, pads: list[tuple
             f"(kernel {tuple(kernel)}, dilation {dilation}), the input {padded} "
             f"({tuple(size)} padded by {pads}). Pad more, or use a smaller kernel or dilation"
         )
-
-
-def _check_output(shape: _Sizes) -> None:
-    if not torch.compiler.is_compiling() and prod(shape) >= _NUMBERS:
-        raise ShapeError(f"the output would have shape {shape}: {prod(shape):,} numbers, more than any memory holds.")
 
 
 def _ends(ends: Tensor, rows: _Sizes, T: int) -> Tensor:
