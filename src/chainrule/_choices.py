@@ -78,7 +78,8 @@ def finite(option: str, value: object, low: float, high: float = math.inf, *, op
     chainrule.errors.ArgumentError: dropout is 1.0; expected a number of at least 0 and below 1.
     """
     try:
-        number = math.nan if isinstance(value, bool | str) else float(value)  # type: ignore[arg-type]
+        learned = getattr(value, "requires_grad", False)  # which torch warns of
+        number = math.nan if learned or isinstance(value, bool | str) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, RuntimeError):  # the last of tensors
         number = math.nan
     if (low < number if open_low else low <= number) and number < high:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from chainrule.errors import ArgumentError
@@ -17,10 +18,8 @@ def memory() -> int:
     found = [2**63]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    try:
+    with suppress(OSError, ValueError):
         found.append(int(_LIMIT.read_text()))
-    except (OSError, ValueError):
-        pass
     return min(size for size in found if size > 0)
 
 
@@ -64,7 +63,8 @@ def _largest(fits: Callable[[int], bool], beyond: int) -> int:
         middle = (low + high) // 2 if high < 4 * low else low * 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     digits = max(len(str(low)) - 2, 0)
-    return low // 10**digits * 10**digits
+    unit = int(10**digits)
+    return low // unit * unit
 
 
 def _spelt(size: float) -> str:

@@ -4,18 +4,26 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from chainrule.errors import ArgumentError
 
-__all__ = ["check_record", "check_words", "parse", "structured", "value_as"]
+__all__ = ["check_fields", "check_record", "parse", "structured", "value_as"]
 
 _T = TypeVar("_T")
 _LARGEST = 2**63
 _NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a finite number", NoneType: "null"}
-_hints = cache(get_type_hints)
+
+
+_known: dict[Any, dict[str, Any]] = {}
+
+
+def _hints(cls: Any) -> dict[str, Any]:
+    """The type hints of a class; to find them takes long, beside all else that settings are made with."""
+    if cls not in _known:
+        _known[cls] = get_type_hints(cls)
+    return _known[cls]
 
 
 def parse(text: str | bytes) -> Any:
@@ -114,7 +122,7 @@ def _could_be(kind: Any, value: object) -> bool:
         return _is_number(value)
     if is_dataclass(kind) or is_typeddict(kind):
         return isinstance(value, Mapping)
-    container = {tuple: list, list: list, dict: Mapping}.get(get_origin(kind))  # type: ignore[arg-type]
+    container = {tuple: list, list: list, dict: Mapping}.get(get_origin(kind))
     return kind is Any or (isinstance(value, container) if container else type(value) is kind)
 
 
@@ -154,8 +162,8 @@ def _brief(value: object) -> str:
     return ascii(value) if len(ascii(value)) <= 60 else f"{ascii(value)[:60]}..."
 
 
-def check_words(settings: object) -> None:
-    """Refuse, in settings made in Python, a field that is to be text, or True or False, and is something else.
+def check_fields(made: object, but: tuple[str, ...] = ()) -> None:
+    """Refuse, in a dataclass made in Python, a field of another kind than it is hinted; numbers are for who uses them.
 
     >>> from chainrule.data import Reading
     >>> Reading(labels="yes")
@@ -163,9 +171,31 @@ def check_words(settings: object) -> None:
     ...
     chainrule.errors.ArgumentError: labels is 'yes'; expected True or False.
     """
-    words = {str: "text", bool: "True or False", NoneType: "None"}
-    for name, hint in _hints(type(settings)).items():
-        kinds, value = get_args(hint) or (hint,), getattr(settings, name)
-        if all(kind in words for kind in kinds) and type(value) not in kinds:
-            expected = " or ".join(words[kind] for kind in kinds)
-            raise ArgumentError(f"{name} is {_brief(value)}; expected {expected}.")
+    for name, hint in _hints(type(made)).items():
+        value = getattr(made, name)
+        if name not in but and not _is(hint, value):
+            raise ArgumentError(f"{name} is {_brief(value)}; expected {_called(hint)}.")
+
+
+def _is(hint: Any, value: object) -> bool:
+    kinds, origin = get_args(hint), get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(_is(kind, value) for kind in kinds)
+    if hint in (int, float, Any):
+        return True
+    if origin in (tuple, list):
+        return isinstance(value, tuple | list) and all(_is(kinds[0], each) for each in value)
+    kind = origin or hint
+    return type(value) is kind if kind in (str, bool, NoneType) else isinstance(value, kind)
+
+
+def _called(hint: Any) -> str:
+    """A type as Python's users call it."""
+    kinds, origin = get_args(hint), get_origin(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(_called(kind) for kind in kinds)
+    if origin in (tuple, list):
+        return f"a {origin.__name__} of {_called(kinds[0])}"
+    words = {str: "text", bool: "True or False", NoneType: "None", int: "whole numbers", float: "numbers"}
+    kind = origin or hint
+    return words.get(kind, f"a {kind.__name__}")

@@ -33,7 +33,8 @@ __all__ = [
 
 SECONDS, MEMORY = 10.0, 2 * 10**9
 _OURS = str(Path(chainrule.__file__).parent)
-_NOISE = ("__array__ implementation doesn't accept a copy",)  # NumPy's wish for torch, whichever way it is called
+# What torch.nn's layers say of such arguments as well.
+_NOISE = ("dropout option adds dropout after all but last", "Initializing zero-element tensors is a no-op")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from chainrule._choices import choose, listed, near, whole
-from chainrule._schema import check_words
+from chainrule._schema import check_fields
 from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import HIGHEST_RATE
 from chainrule.data.decoding import check_encoding
@@ -97,7 +97,7 @@ Did you mean 'line'?
     unknown: str | None = None
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self, but=("columns",))
         for option, choices in _CHOICES.items():
             choose(option, getattr(self, option), choices)
         if self.kind is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from chainrule._choices import choose, finite, whole
-from chainrule._schema import check_words
+from chainrule._schema import check_fields
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
@@ -71,7 +71,7 @@ class ModelConfig:
     stable: bool = False
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         choose("model", self.name, MODELS)
         choose("head", self.head, tuple(_HEADS))
         for option, most in (("hidden", _WIDEST), ("window", _WIDEST), ("layers", _DEEPEST)):

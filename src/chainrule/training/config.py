@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chainrule._choices import choose, finite, whole
-from chainrule._schema import check_words
+from chainrule._schema import check_fields
 from chainrule.errors import ArgumentError
 
 __all__ = ["Progress", "Report", "TrainingConfig", "Validation"]
@@ -72,7 +72,7 @@ class TrainingConfig:
     patience: int = 0
 
     def __post_init__(self) -> None:
-        check_words(self)
+        check_fields(self)
         choose("bptt", self.bptt, ("truncated", "full", "auto"))
         checked: dict[str, float | None] = {
             "steps": None if self.steps is None else whole("steps", self.steps),

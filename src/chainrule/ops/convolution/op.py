@@ -7,7 +7,16 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.ops.arguments import FOREIGN, as_flag, as_int, as_lengths, check_tensors, explain_failure, occurs
+from chainrule.ops.arguments import (
+    FOREIGN,
+    as_flag,
+    as_int,
+    as_lengths,
+    check_plain,
+    check_tensors,
+    explain_failure,
+    occurs,
+)
 from chainrule.ops.convolution import dispatch
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import once
@@ -176,6 +185,8 @@ def _causal(
     rows, T = x.shape[:-2], x.shape[-1]
     if state is not None:
         _check_like(x, "state", state, memory)
+        if state.layout != torch.strided:  # an empty one trips nothing below
+            check_plain("state", state)
     if resets is not None and (resets.shape != (*rows, T) or resets.dtype != torch.bool):
         raise ShapeError(
             f"resets is {resets.dtype} of shape {tuple(resets.shape)}; "

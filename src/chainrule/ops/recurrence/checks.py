@@ -53,6 +53,8 @@ def checked_state(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     for name, part in states.items():
         if part is not None:
             _expect(name, part, (B, widths[name]), W_ih, f" and x {tuple(x.shape)}")
+            if part.layout != torch.strided:  # an empty one trips nothing below
+                arguments.check_plain(name, part)
     return tuple(x.new_zeros(B, widths[name]) if s is None else s for name, s in states.items())
 
 
