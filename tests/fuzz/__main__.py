@@ -11,7 +11,7 @@ import torch
 
 from tests.fuzz import seeds
 from tests.fuzz.run import Tally, one, tries
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import NEED_RUNS, TARGETS
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
         folder = Path(place)
-        if any(name in _NEED_RUNS for name in asked.target):
+        if any(name in NEED_RUNS for name in asked.target):
             # in a process of its own: threads and locks of what has run do not survive a fork
             process = get_context("fork").Process(target=seeds.run_folders, args=(folder / "runs",))
             process.start()
@@ -33,9 +33,6 @@ def main() -> int:
         if asked.case is not None:
             return _again(folder, asked.target[0], asked.seed, asked.case)
         return _all(folder, asked.target, 60 * asked.minutes, asked.most, asked.seed)
-
-
-_NEED_RUNS = ("config", "folders", "resume", "commands")
 
 
 def _again(folder: Path, name: str, seed: int, k: int) -> int:

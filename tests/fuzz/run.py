@@ -6,6 +6,7 @@ import random as standard
 import signal
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -39,7 +40,10 @@ def one(draw: Try, name: str, seed: int, k: int) -> Failure | None:
     random = standard.Random(f"{name} {seed} {k}")
     torch.manual_seed(random.getrandbits(31))
     np.random.seed(random.getrandbits(31))
-    return judge(draw(random))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of making what is hostile
+        case = draw(random)
+    return judge(case)
 
 
 def tries(target: Target, name: str, seed: int, folder: Path, *, seconds: float, most: int, first: int = 0) -> Tally:

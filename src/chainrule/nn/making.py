@@ -8,11 +8,12 @@ import numpy as np
 from torch import Tensor
 from torch.nn import RNNBase
 
-from chainrule.errors import ArgumentError, ChainruleError
+from chainrule.errors import ArgumentError, ArgumentTypeError, ChainruleError
 from chainrule.ops.arguments import FOREIGN, as_int
 
 __all__ = ["make"]
 
+_OF_THE_CALL = ("unexpected keyword argument", "required positional argument", "positional arguments but")
 _LARGEST = 2**31 - 1  # torch computes with some larger ones, wrongly
 _DEEPEST = 100_000  # torch would build more one by one until memory ends
 
@@ -35,13 +36,14 @@ def make(layer: object, init: Callable[..., None], *args: Any, **kwargs: Any) ->
     try:
         init(*args, **kwargs)
     except (*FOREIGN, ZeroDivisionError) as error:
-        if isinstance(error, ChainruleError):
+        if isinstance(error, ChainruleError) or any(words in str(error) for words in _OF_THE_CALL):
             raise
         given = inspect.signature(init).bind(*args, **kwargs).arguments
         named = ", ".join(f"{name}={_brief(value)}" for name, value in given.items() if name not in ("args", "kwargs"))
         named = named or ", ".join([*map(_brief, args), *(f"{name}={_brief(value)}" for name, value in kwargs.items())])
         words = str(error).split("\n")[0][:200]
-        raise ArgumentError(f"{type(layer).__name__}({named}) cannot be made: {words}") from error
+        kind = ArgumentTypeError if isinstance(error, TypeError) else ArgumentError
+        raise kind(f"{type(layer).__name__}({named}) cannot be made: {words}") from error
 
 
 def _brief(value: object) -> str:

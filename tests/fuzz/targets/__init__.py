@@ -9,6 +9,7 @@ from tests.fuzz.targets.folders import FOLDERS
 from tests.fuzz.targets.ops import OPS
 from tests.fuzz.targets.readers import READERS
 
-__all__ = ["TARGETS"]
+__all__ = ["NEED_RUNS", "TARGETS"]
 
 TARGETS: dict[str, Callable[[Path], Try]] = {**READERS, **FOLDERS, **COMMANDS, **OPS}
+NEED_RUNS = ("config", "folders", "resume", "commands")
