@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check sanitize
+.PHONY: demo test check fuzz sanitize
 
 # torch is pinned and installed alone: an open range would bring the GPU build, several gigabytes of it.
 $(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
@@ -26,6 +26,12 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Broken and hostile input to every reader, run folder, command and op, for MINUTES in all: own errors or right answers.
+MINUTES ?= 30
+SEED ?= 0
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --minutes $(MINUTES) --seed $(SEED)
 
 # The kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, by g++, in a build beside the ordinary one.
 # python itself is not instrumented: the libraries have to be there before it starts, and it leaks by design.

@@ -9,6 +9,8 @@ from chainrule.errors import ArgumentError
 
 __all__ = ["choose", "counted", "finite", "listed", "near", "whole"]
 
+_LARGEST = 2**63 - 1
+
 
 def listed(names: Iterable[object], shown: int = 12) -> str:
     """The names with commas between them, the first ``shown`` of them when there are many.
@@ -51,12 +53,12 @@ def choose(option: str, value: object, choices: tuple[str, ...]) -> None:
     ...
     chainrule.errors.ArgumentError: unit is 'byte'; expected one of characters, bytes. Did you mean 'bytes'?
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ArgumentError(f"{option} is {value!r}; expected one of {listed(choices)}.{near(str(value), choices)}")
 
 
-def whole(option: str, value: object, least: int = 1) -> int:
-    """The whole number that a value is, of Python or NumPy; anything else is refused.
+def whole(option: str, value: object, least: int = 1, most: int = _LARGEST) -> int:
+    """The whole number that a value is, of Python or NumPy, from ``least`` to ``most``; anything else is refused.
 
     >>> whole("steps", 2.5)
     Traceback (most recent call last):
@@ -66,11 +68,14 @@ def whole(option: str, value: object, least: int = 1) -> int:
     if not isinstance(value, bool):
         try:
             number = operator.index(value)  # type: ignore[arg-type]
-        except TypeError:
+        except (TypeError, ValueError, RuntimeError):  # the last of tensors
             number = least - 1
-        if number >= least:
+        if least <= number <= most:
             return number
-    raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least {least}.")
+        if number > most == _LARGEST:
+            raise ArgumentError(f"{option} is {value!r}; expected a whole number below 2^63.")
+    above = f" and at most {most:,}" if most < _LARGEST else ""
+    raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least {least}{above}.")
 
 
 def finite(option: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> float:
@@ -82,8 +87,9 @@ def finite(option: str, value: object, low: float, high: float = math.inf, *, op
     chainrule.errors.ArgumentError: dropout is 1.0; expected a number of at least 0 and below 1.
     """
     try:
-        number = math.nan if isinstance(value, bool | str) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        learned = getattr(value, "requires_grad", False)  # which torch warns of
+        number = math.nan if learned or isinstance(value, bool | str) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last of tensors
         number = math.nan
     if (low < number if open_low else low <= number) and number < high:
         return number

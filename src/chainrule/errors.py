@@ -2,6 +2,7 @@
 
     ChainruleError
     ├── ArgumentError (ValueError)        an argument or option has a value that cannot work
+    │   ├── ArgumentTypeError (TypeError) a layer of torch.nn's arguments got one of a type that it cannot be
     │   └── ShapeError (RuntimeError)     a tensor has the wrong shape, dtype or device
     ├── BackendError (RuntimeError)       a rung asked for by name cannot run this call
     ├── TraceError (RuntimeError)         gradients are asked for before a backward pass
@@ -28,6 +29,7 @@ from chainrule._wording import as_arguments
 
 __all__ = [
     "ArgumentError",
+    "ArgumentTypeError",
     "BackendError",
     "ChainruleError",
     "ColumnError",
@@ -67,6 +69,10 @@ class ChainruleError(Exception):
 
 class ArgumentError(ChainruleError, ValueError):
     """An argument or option has a value that cannot work."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of a layer has a type that it cannot have (torch raises TypeError for these)."""
 
 
 class ShapeError(ArgumentError, RuntimeError):

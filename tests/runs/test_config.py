@@ -40,7 +40,8 @@ def copy(text_run: Run, tmp_path: Path) -> Path:
         ("", "not a config that chainrule wrote"),
         ('{"format": 1', "not a config that chainrule wrote"),
         ("[]", "not a config that chainrule wrote"),
-        ("{}", "KeyError"),
+        ("{}", "it names no format"),
+        ('{"format": 1}', "it lacks 'source', 'reading', 'model', 'training', 'data'"),
         ('{"format": 99}', "has format 99; this version of chainrule reads 1"),
     ],
 )

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._choices import choose
+from chainrule._schema import check_fields
 from chainrule.data.blocks import blocks
 from chainrule.data.unknown import Unknown
 from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
@@ -47,6 +48,7 @@ class Alphabet:
     symbols: str = ""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         choose("an alphabet's kind", self.kind, _KINDS)
         in_order = "".join(sorted(set(self.symbols)))
         if self.kind == "characters" and (not self.symbols or self.symbols != in_order):

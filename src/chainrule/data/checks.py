@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
+from chainrule._room import memory
 from chainrule.data.blocks import blocks
 from chainrule.errors import ArgumentError, DataError, MissingValuesError, ShapeError
 
@@ -41,13 +42,23 @@ def check_indices(name: str, indices: Iterable[NDArray[Any]], size: int, of: str
         raise ArgumentError(f"{name} has indices from {low} to {high}; {has}.")
 
 
+def _as_array(what: str, values: object) -> NDArray[Any]:
+    """The values as NumPy takes them; of tensors, dense ones on the CPU without a graph."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(f"{what} are a {type(values).__name__} that is no array: {error}") from error
+
+
 def checked_values(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     """The values as float64, steps x columns, in memory that may be written to (as torch wants it)."""
-    given = np.asarray(values)
+    given = _as_array(f"the values of {name}", values)
     if given.dtype.kind not in "iuf":
         raise ArgumentError(f"the values of {name} are of type {given.dtype}; expected numbers, such as float64.")
     if given.ndim not in (1, 2) or not given.size:
         raise ShapeError(f"the values of {name} have shape {given.shape}; expected (steps, columns).")
+    if given.nbytes > memory():
+        raise ShapeError(f"the values of {name} have shape {given.shape}, more than memory holds.")
     checked = np.require(given.reshape(len(given), -1), np.float64, "W")
     finite = np.isfinite(checked).all(axis=1)
     if not finite.all():
@@ -60,7 +71,7 @@ def checked_values(values: NDArray[np.float64], name: str) -> NDArray[np.float64
 
 def checked_dates(dates: NDArray[np.datetime64], steps: int, name: str) -> NDArray[np.datetime64]:
     """The dates in nanoseconds: one a step, strictly increasing."""
-    given = np.asarray(dates)
+    given = _as_array(f"the dates of {name}", dates)
     if given.dtype.kind != "M":
         raise ArgumentError(f"the dates of {name} are of type {given.dtype}; expected datetime64.")
     if given.shape != (steps,):

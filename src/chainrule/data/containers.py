@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import choose, counted, listed
+from chainrule._choices import choose, counted, listed, whole
+from chainrule._schema import check_fields
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import check_indices, checked_dates, checked_values, default_columns
@@ -56,8 +57,14 @@ class Symbols:
     unscored: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        object.__setattr__(self, "end", tuple(whole("end", symbol, 0) for symbol in self.end))
+        if self.rate is not None:
+            whole("rate", self.rate)
         arrays = [self.documents.whole] if isinstance(self.documents, Documents) else self.documents
         for array in arrays:
+            if not isinstance(array, np.ndarray):
+                raise ShapeError(f"a document of {self.name} is a {type(array).__name__}; expected an array.")
             if array.ndim != 1 or array.dtype.kind not in "iu":
                 raise ShapeError(
                     f"a document of {self.name} has shape {array.shape} and type {array.dtype}; "
@@ -109,6 +116,7 @@ class Series:
     timezone: str | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self, but=("values", "dates"))
         values = checked_values(self.values, self.name)
         columns = tuple(self.columns) or default_columns(values.shape[1])
         if len(columns) != values.shape[1]:
@@ -116,8 +124,7 @@ class Series:
             raise ShapeError(f"{self.name} has {has}: {listed(columns)}.")
         if len(set(columns)) < len(columns):
             raise ArgumentError(f"the columns of {self.name} are {listed(columns)}; expected distinct names.")
-        if isinstance(self.season, bool) or not isinstance(self.season, int) or self.season < 1:
-            raise ArgumentError(f"season is {self.season!r}; expected a whole number of at least 1.")
+        object.__setattr__(self, "season", whole("season", self.season))
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "columns", columns)
         if self.dates is not None:
@@ -167,6 +174,7 @@ class Labelled:
     grouped_by: str = "group"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         choose("the kind of labelled data", self.kind, ("sound", "images"))
         shapes = {"labels": self.labels.shape, "test": self.labels.shape if self.test is None else self.test.shape}
         for what, shape in shapes.items():

@@ -1,10 +1,11 @@
 """How a source is read. A run keeps it in its config, so that new data is read the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from chainrule._choices import choose, listed, near
+from chainrule._choices import choose, listed, near, whole
+from chainrule._schema import check_fields
 from chainrule._wording import takes_options
 from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import HIGHEST_RATE
@@ -123,6 +124,7 @@ Did you mean 'line'?
     unknown: str | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self, but=("columns",))
         for option, choices in _CHOICES.items():
             choose(option, getattr(self, option), choices)
         if self.kind is not None:
@@ -139,6 +141,8 @@ Did you mean 'line'?
             check_group(self.group)
         if isinstance(self.columns, str):
             raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
+        if not isinstance(self.columns, Sequence) or not all(isinstance(name, str) for name in self.columns):
+            raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names, such as ('Close',).")
         object.__setattr__(self, "columns", tuple(self.columns))
         for option in ("date", "id"):
             value = getattr(self, option)
@@ -146,9 +150,8 @@ Did you mean 'line'?
                 object.__setattr__(self, option, tuple(value))
         self._check_marks()
         for option in ("season", "rate"):
-            value = getattr(self, option)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least 1.")
+            if (value := getattr(self, option)) is not None:
+                object.__setattr__(self, option, whole(option, value))
         if self.rate is not None and self.rate > HIGHEST_RATE:
             raise ArgumentError(f"rate is {self.rate}; expected at most {HIGHEST_RATE:,} samples a second.")
         check_encoding(self.encoding)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule._choices import choose, counted, listed
+from chainrule._schema import check_fields
 from chainrule.data.reading import TRANSFORMS
 from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
 
@@ -58,7 +59,12 @@ class Transform:
     high: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         choose("transform", self.name, TRANSFORMS)
+        if len(self.mean) != len(self.scale) or not all(scale > 0 for scale in self.scale):
+            raise ArgumentError("a transform needs a mean and a scale above 0 for each column.")
+        if not len(self.low) == len(self.high) in (0, len(self.mean)):
+            raise ArgumentError("a transform needs the least and the largest z of each column, or of none.")
 
     @property
     def lag(self) -> int:
@@ -77,6 +83,9 @@ class Transform:
             TransformError: a column without variation, not positive under log-return, or too large or too
                 small to compute with.
         """
+        if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype != np.float64 or not values.size:
+            got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+            raise ShapeError(f"values of a transform must be a float64 array, steps x columns, got {got}.")
         unfitted = cls(name, (0.0,) * values.shape[1], (1.0,) * values.shape[1])
         names = [repr(column) for column in columns] or [str(i + 1) for i in range(values.shape[1])]
         _check_size(name, values, names, source)

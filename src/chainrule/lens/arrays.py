@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.ops.arguments import as_int
+from chainrule.ops.arguments import as_int, check_dense
 
 __all__ = ["Floats", "as_float64", "as_step", "as_targets", "checked_index", "listed", "to_numpy"]
 
@@ -21,6 +21,7 @@ def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
     if isinstance(values, Tensor):
         if values.is_complex():
             raise ShapeError(f"{name} is {values.dtype}; expected real numbers.")
+        check_dense(name, values)
         return values.detach().to("cpu", torch.float64, copy=True)
     try:
         if values is None:  # of which NumPy makes NaN

@@ -97,7 +97,7 @@ def chosen(model: nn.Module, name: str | None) -> nn.RNNBase:
     """The recurrent layer of this name, or the only one."""
     found = _recurrent_layers(model)
     names = ", ".join(repr(each) for each in found)
-    if name is not None and name not in found:
+    if name is not None and (not isinstance(name, str) or name not in found):
         raise ArgumentError(f"layer is {name!r}; the recurrent layers of this model are {names or 'none'}.")
     if not found:
         raise ArgumentError(

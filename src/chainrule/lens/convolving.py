@@ -75,7 +75,7 @@ def convolution(
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     inputs, cotangent = as_float64("x", x), None if dy is None else as_float64("dy", dy)
     if isinstance(layer_or_kernel, nn.Module):
-        if bias is not None or flip or options != _PLAIN:
+        if bias is not None or flip is not False or any(not _is_plain(name, options[name]) for name in options):
             raise ArgumentError("a layer has its bias and options: leave them out, or give its weight as the kernel.")
         weight, offset, options = _of_layer(layer_or_kernel)
     else:
@@ -84,6 +84,11 @@ def convolution(
             weight, inputs = weight[None, None], inputs[None]
             cotangent = None if cotangent is None else cotangent[None]
     return Convolution(weight, offset, inputs, cotangent, options, flip)
+
+
+def _is_plain(name: str, value: object) -> bool:
+    """Whether an option was left as it is; what it is compared with may be an array."""
+    return type(value) is int and value == _PLAIN[name]
 
 
 def _of_layer(layer: nn.Module) -> tuple[Tensor, Tensor | None, dict[str, Any]]:

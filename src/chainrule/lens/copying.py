@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.errors import ArgumentError
+from chainrule.ops.arguments import check_dense
 
 __all__ = ["as_double", "double"]
 
@@ -35,6 +36,7 @@ def as_double(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value = torch.from_numpy(value)
     if isinstance(value, Tensor):
+        check_dense("a tensor", value)
         dtype = torch.float64 if value.is_floating_point() else value.dtype
         return value.detach().to("cpu", dtype, copy=True)
     if isinstance(value, tuple | list):

@@ -165,6 +165,8 @@ def sizes(
     if channels * prod(size) > _MOST:
         raise ShapeError(f"input is {counted(channels, 'channel')} of {size}: more than {_MOST:,} numbers.")
     shape = (whole("out_channels", out_channels), channels // groups, *spread)
+    if prod(shape) > _MOST:
+        raise ShapeError(f"a weight of shape {shape} has more than {_MOST:,} numbers.")
     x, weight = (torch.empty(each, device="meta") for each in ((1, channels, *size), shape))
     geometry = geometry_of(x, weight, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
     return ConvolutionSizes(size, shape, geometry, bias)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from chainrule._choices import choose, counted, finite, whole
+from chainrule._schema import check_fields
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
@@ -29,6 +30,7 @@ LATENT = ("rnn", "gru", "lstm")
 MODELS = ("ar", "mlp", "conv", *LATENT)
 _HEADS: dict[str, type[GaussianHead] | type[StudentTHead]] = {"gaussian": GaussianHead, "student": StudentTHead}
 _EMBEDDING = 64
+_WIDEST, _DEEPEST = 10**8, 1000  # what is below may still be too large for the machine, and then is said to be
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ class ModelConfig:
     stable: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         choose("model", self.name, MODELS)
         choose("head", self.head, tuple(_HEADS))
-        for option in ("hidden", "window", "layers"):
+        for option, most in (("hidden", _WIDEST), ("window", _WIDEST), ("layers", _DEEPEST)):
             value = getattr(self, option)
             if value is not None or option != "layers":
-                object.__setattr__(self, option, whole(option, value))
-        object.__setattr__(self, "skip", whole("skip", self.skip, least=0))
+                object.__setattr__(self, option, whole(option, value, most=most))
+        object.__setattr__(self, "skip", whole("skip", self.skip, 0, _WIDEST))
         object.__setattr__(self, "dropout", finite("dropout", self.dropout, 0, 1))
         if self.name == "ar" and (self.tied or self.dropout or self.layers not in (None, 1)):
             raise ArgumentError("ar is one linear layer: it takes no layers, dropout or tied embedding. Try mlp.")

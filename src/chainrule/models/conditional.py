@@ -4,6 +4,7 @@ Every way of using a model goes through ``forward``, which scores a chunk and ca
 sequence in pieces is scoring it whole, and sampling is the same step taken on the model's own symbols.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chainrule._choices import counted
+from chainrule._choices import counted, whole
+from chainrule._room import check_room
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.encoders import Encode, Encoder, State
 from chainrule.models.predictions import Prediction
 
 __all__ = ["Carry", "ConditionalModel"]
+
+_TENSOR = 200  # bytes of a tensor without its numbers
 
 
 class Carry(NamedTuple):
@@ -106,7 +110,11 @@ class ConditionalModel(nn.Module, ABC):
             )
         if paths < 1:
             raise ArgumentError(f"the number of paths must be at least 1, got {paths}.")
-        carry = self.read(context[None]).rows(torch.zeros(paths, dtype=torch.int64))
+        if horizon < 1:
+            raise ArgumentError(f"the number of steps must be at least 1, got {horizon}.")
+        carry = self.read(context[None])
+        self._check_room(carry, paths=paths, horizon=horizon)
+        carry = carry.rows(torch.zeros(paths, dtype=torch.int64))
         return self.continue_from(carry, horizon, seed=seed)
 
     @torch.no_grad()
@@ -134,15 +142,26 @@ class ConditionalModel(nn.Module, ABC):
         """Draw n steps for every row of ``carry``: (B, n, ...); the options are those of ``sample``."""
         if n < 1:
             raise ArgumentError(f"the number of steps must be at least 1, got {n}.")
+        self._check_room(carry, paths=len(carry.last), length=n)
         drawn: list[Tensor] = []
         with self.evaluating(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(whole("seed", seed, 0))
             encode = self.encoder.streamed(carry.encoder, len(carry.last))
             for _ in range(n):
                 prediction, state = self.step(carry, encode)
                 x, carry = self.observe(prediction.sample(temperature, top_k), carry, state)
                 drawn.append(x)
         return torch.stack(drawn, dim=1)
+
+    def _check_room(self, carry: Carry, paths: int, **steps: int) -> None:
+        """Refuse more paths, or longer ones, than memory holds: their states, and every step twice when stacked."""
+        of_state = sum(part[0].nbytes for part in (carry.last, *(carry.encoder or ())))
+        of_step = carry.last[0, 0].nbytes if carry.last.dim() > 1 else carry.last[0].nbytes
+
+        def needs(paths: int, **steps: int) -> int:
+            return paths * (of_state + 2 * math.prod(steps.values()) * of_step) + math.prod(steps.values()) * _TENSOR
+
+        check_room("the paths", needs, paths=paths, **steps)
 
     @abstractmethod
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:

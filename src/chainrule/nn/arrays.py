@@ -1,6 +1,6 @@
 """What streams share: tensors and NumPy arrays handled alike, by their addresses and fast; the rows of a batch."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -8,11 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.errors import ArgumentError
-from chainrule.ops.arguments import as_int
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.arguments import FOREIGN, as_int, check_plain
 from chainrule.ops.recurrence.kernels import address
 
-__all__ = ["Array", "Kind", "arrays_like", "checked_batch", "clear_rows", "described", "tensors_like"]
+__all__ = [
+    *("Array", "Kind", "arrays_like", "check_states", "checked_batch", "clear_rows", "described"),
+    *("tensors_like", "zeros"),
+]
 
 Array = TypeVar("Array", Tensor, NDArray[Any])
 
@@ -66,6 +69,19 @@ def described(x: object) -> str:
     return type(x).__name__
 
 
+def check_states(states: object, names: Iterable[str]) -> None:
+    """Refuse what is no mapping from these names to dense tensors that hold data."""
+    if not isinstance(states, Mapping) or set(states) != set(names):
+        got = list(states) if isinstance(states, Mapping) else f"a {type(states).__name__}"
+        raise ArgumentError(f"the state of this stream is {list(names)} by name, got {got}.")
+    for name, state in states.items():
+        if not isinstance(state, Tensor):
+            raise ShapeError(f"{name} of a stream's state must be a tensor, got {described(state)}.")
+        if state.is_meta:
+            raise ShapeError(f"{name} of a stream's state is on the device meta, where tensors hold no data.")
+        check_plain(name, state)
+
+
 def checked_batch(batch: object) -> int:
     """How many sequences are streamed side by side."""
     rows = as_int(batch)
@@ -74,15 +90,25 @@ def checked_batch(batch: object) -> int:
     return rows
 
 
+def zeros(*shape: int) -> Tensor:
+    """Room for a state, or an ArgumentError where there is not so much."""
+    try:
+        return torch.zeros(shape)
+    except FOREIGN as error:
+        raise ArgumentError(f"a state of shape {shape} does not fit into memory: stream fewer sequences.") from error
+
+
 def clear_rows(states: Iterable[Tensor], batch: int, rows: int | Sequence[int] | Tensor | None) -> None:
     """Make ``rows`` of states (·, batch, ·) zero: indices or a bool mask (batch,); all where it is None."""
     for state in states:
-        index = slice(None) if rows is None else torch.as_tensor(rows, device=state.device)
-        if isinstance(index, Tensor) and index.numel() == 0:
-            return
+        if isinstance(rows, Tensor) and rows.numel() > 0:
+            check_plain("rows", rows)
         try:
+            index = slice(None) if rows is None else torch.as_tensor(rows, device=state.device)
+            if isinstance(index, Tensor) and index.numel() == 0:
+                return
             state[:, index] = 0
-        except IndexError as error:
+        except FOREIGN as error:
             raise ArgumentError(
                 f"rows must be integers from 0 to {batch - 1} or a bool mask ({batch},), got {rows}."
             ) from error

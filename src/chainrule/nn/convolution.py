@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.modules.conv import _ConvNd
 
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.convolution_streaming import ConvolutionStream
-from chainrule.ops.arguments import as_int
+from chainrule.nn.making import make
+from chainrule.ops.arguments import FOREIGN, as_int, check_tensors, explain_failure
 from chainrule.ops.convolution import causal_convolution, convolution
 
 __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
@@ -18,11 +19,27 @@ __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
 class _Convolution(_ConvNd):
     """Replaces torch's computation, adds no state: a torch layer may be given one of these as its class."""
 
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | str | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
+        make(self, super().__init__, *sizes, bias, padding_mode, device, dtype)
+
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding: int | str | tuple[int, ...] = self.padding
         if self.padding_mode != "zeros":
-            x = pad(x, self._reversed_padding_repeated_twice, mode=self.padding_mode)
-            padding = 0
+            x, padding = self._padded(x), 0
         return convolution(
             x,
             weight,
@@ -32,6 +49,17 @@ class _Convolution(_ConvNd):
             dilation=self.dilation,
             groups=self.groups,
         )
+
+    def _padded(self, x: Tensor) -> Tensor:
+        check_tensors({"x": x}, {})
+        try:
+            return pad(x, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+        except FOREIGN as error:
+            explain_failure(error, {"x": x})
+            raise ShapeError(
+                f"x of shape {tuple(x.shape)} cannot be padded by {self.padding} in the mode {self.padding_mode!r}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
 
 
 class Conv1d(_Convolution, nn.Conv1d):
@@ -125,7 +153,9 @@ class CausalConv1d(nn.Conv1d):
             dilation=dilation,
             groups=groups,
         )
-        super().__init__(
+        make(
+            self,
+            super().__init__,
             in_channels,
             out_channels,
             kernel_size,

@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from chainrule.errors import ArgumentError, ShapeError
-from chainrule.nn.arrays import Array, arrays_like, checked_batch, clear_rows, described, tensors_like
+from chainrule.errors import ShapeError
+from chainrule.nn.arrays import (
+    Array,
+    arrays_like,
+    check_states,
+    checked_batch,
+    clear_rows,
+    described,
+    tensors_like,
+    zeros,
+)
+from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.convolution import causal_convolution, kernels
 from chainrule.ops.convolution.kernels import Steps
 
@@ -54,7 +64,7 @@ class ConvolutionStream:
         self._layer = layer
         self._reach = layer.dilation[0] * (layer.kernel_size[0] - 1)
         self._steps: Steps | None = None
-        self._ring = torch.zeros(self._reach + 1, self.batch, layer.in_channels)  # the last inputs
+        self._ring = zeros(self._reach + 1, self.batch, layer.in_channels)  # the last inputs
         self._at = self._reach  # where the next one goes; the oldest follows it
         self.refresh()
 
@@ -75,24 +85,28 @@ class ConvolutionStream:
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:
         """The outputs for a step or a chunk of steps x, and the state moves on."""
-        kind = self._tensors if isinstance(x, Tensor) else self._arrays
-        if not kind.takes(x):
-            raise self._refusal(x)
-        shape = self._result(x)
-        if out is not None and not (kind.takes(out) and out.shape == shape and kind.writable(out)):
-            raise ShapeError(f"out must be {shape} of {kind.name}, dense and writable, got {described(out)}.")
-        if self._steps is None or len(shape) == 3:
-            result = self._run_op(x).reshape(shape)
-            y: Array = result if isinstance(x, Tensor) else result.numpy(force=True)
-            if out is None:
-                return y
-            out[...] = y
-            return out
-        y = kind.empty(*shape) if out is None else out
-        x = kind.dense(x)
-        self._steps.run(self._at, kind.address(x), kind.address(y))
-        self._at = self._at + 1 if self._at < self._reach else 0
-        return y
+        try:
+            kind = self._tensors if isinstance(x, Tensor) else self._arrays
+            if not kind.takes(x):
+                raise self._refusal(x)
+            shape = self._result(x)
+            if out is not None and not (kind.takes(out) and out.shape == shape and kind.writable(out)):
+                raise ShapeError(f"out must be {shape} of {kind.name}, dense and writable, got {described(out)}.")
+            if self._steps is None or len(shape) == 3:
+                result = self._run_op(x).reshape(shape)
+                y: Array = result if isinstance(x, Tensor) else result.numpy(force=True)
+                if out is None:
+                    return y
+                out[...] = y
+                return out
+            y = kind.empty(*shape) if out is None else out
+            x = kind.dense(x)
+            self._steps.run(self._at, kind.address(x), kind.address(y))
+            self._at = self._at + 1 if self._at < self._reach else 0
+            return y
+        except FOREIGN as error:
+            explain_failure(error, {"x": x, "out": out})
+            raise
 
     def _result(self, x: Array) -> tuple[int, ...]:
         """The shape of y."""
@@ -147,8 +161,7 @@ class ConvolutionStream:
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
         """Go on from what ``state_dict`` gave, in this stream or another of the same sizes and dtype."""
-        if set(state_dict) != {"x"}:
-            raise ArgumentError(f"the state of this stream is ['x'] by name, got {list(state_dict)}.")
+        check_states(state_dict, ["x"])
         self.state = state_dict["x"]
 
     def __repr__(self) -> str:

@@ -42,8 +42,9 @@ from chainrule import functional
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import Trace
+from chainrule.nn.making import make
 from chainrule.nn.recurrence_options import Optioned
-from chainrule.ops.arguments import as_lengths, check_tensors
+from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
 
 if TYPE_CHECKING:
     from chainrule.nn.streaming import Stream
@@ -70,7 +71,7 @@ class RNN(Optioned, torch.nn.RNN):
     """
 
     def __init__(self, *args: Any, layer_norm: bool = False, zoneout: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        make(self, super().__init__, *args, **kwargs)
         self.add_options(layer_norm, zoneout)
 
     def forward(  # type: ignore[override]
@@ -112,7 +113,7 @@ class GRU(Optioned, torch.nn.GRU):
     """
 
     def __init__(self, *args: Any, layer_norm: bool = False, zoneout: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        make(self, super().__init__, *args, **kwargs)
         self.add_options(layer_norm, zoneout)
 
     def forward(  # type: ignore[override]
@@ -159,7 +160,7 @@ class LSTM(Optioned, torch.nn.LSTM):
         peepholes: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        make(self, super().__init__, *args, **kwargs)
         self.add_options(layer_norm, zoneout, peepholes)
 
     def forward(  # type: ignore[override]
@@ -199,6 +200,23 @@ def _run(
     if isinstance(input, PackedSequence):
         return _packed(layer, op, input, hx, resets, lengths, return_all)
     check_tensors({"input": input}, {"resets": resets})
+    try:
+        return _padded(layer, op, input, hx, resets, lengths, return_all)
+    except FOREIGN as error:
+        states = hx if isinstance(hx, tuple | list) else (hx,)
+        explain_failure(error, {"input": input, **dict(zip(("h_0", "c_0"), states, strict=False)), "resets": resets})
+        raise
+
+
+def _padded(
+    layer: Optioned,
+    op: Callable[..., Any],
+    input: Tensor,
+    hx: _States | None,
+    resets: Tensor | None,
+    lengths: _Lengths,
+    return_all: bool,
+) -> tuple[Any, _States, _Traces]:
     if input.dim() not in (2, 3):
         raise ShapeError(f"input must have 3 dimensions, or 2 without a batch, got shape {tuple(input.shape)}.")
     unbatched = input.dim() == 2

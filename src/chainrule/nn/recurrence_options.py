@@ -29,6 +29,8 @@ class Optioned(torch.nn.RNNBase):
             if not isinstance(value, bool):
                 raise ArgumentError(f"{name} must be True or False, got {value!r}.")
         self.layer_norm, self.peepholes = layer_norm, peepholes
+        if isinstance(zoneout, Tensor):  # which would become a buffer
+            raise ArgumentError("zoneout must be a rate from 0 to below 1, got a tensor.")
         self.zoneout = zoneout
         for rate in self._rates():
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:

@@ -8,9 +8,19 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.nn.arrays import Array, arrays_like, checked_batch, clear_rows, described, tensors_like
+from chainrule.nn.arrays import (
+    Array,
+    arrays_like,
+    check_states,
+    checked_batch,
+    clear_rows,
+    described,
+    tensors_like,
+    zeros,
+)
 from chainrule.nn.recurrence import GRU, LSTM, RNN
 from chainrule.nn.recurrence_options import Optioned
+from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.recurrence import kernels
 from chainrule.ops.recurrence.reference import Weights
 
@@ -66,7 +76,7 @@ class Stream:
             self._widths["c"] = layer.hidden_size
         self._steps: kernels.Steps | None = None
         self._step, self._result = (rows, layer.input_size), (rows, self._widths["h"])
-        self._state = tuple(torch.zeros(layer.num_layers, rows, width) for width in self._widths.values())
+        self._state = tuple(zeros(layer.num_layers, rows, width) for width in self._widths.values())
         self.refresh()
 
     def refresh(self) -> None:
@@ -88,22 +98,26 @@ class Stream:
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:
         """The outputs for a step or a chunk of steps x, and the state moves on."""
-        kind = self._tensors if isinstance(x, Tensor) else self._arrays
-        if not kind.takes(x):
-            raise self._refusal(x)
-        T, row, step, shape = (1, 1, 1, self._result) if x.shape == self._step else self._measured(x)
-        if out is None:
-            y: Array = kind.empty(*shape)
-        elif kind.takes(out) and out.shape == shape and kind.writable(out):
-            y = out
-        else:
-            raise ShapeError(f"out must be {shape} of {kind.name}, dense and writable, got {described(out)}.")
-        if self._steps is not None:
-            x = kind.dense(x)
-            self._steps.run(T, row, step, kind.address(x), kind.address(y))
-        elif T > 0:
-            self._run_layer(x, y)
-        return y
+        try:
+            kind = self._tensors if isinstance(x, Tensor) else self._arrays
+            if not kind.takes(x):
+                raise self._refusal(x)
+            T, row, step, shape = (1, 1, 1, self._result) if x.shape == self._step else self._measured(x)
+            if out is None:
+                y: Array = kind.empty(*shape)
+            elif kind.takes(out) and out.shape == shape and kind.writable(out):
+                y = out
+            else:
+                raise ShapeError(f"out must be {shape} of {kind.name}, dense and writable, got {described(out)}.")
+            if self._steps is not None:
+                x = kind.dense(x)
+                self._steps.run(T, row, step, kind.address(x), kind.address(y))
+            elif T > 0:
+                self._run_layer(x, y)
+            return y
+        except FOREIGN as error:
+            explain_failure(error, {"x": x, "out": out})
+            raise
 
     def _measured(self, x: Array) -> tuple[int, int, int, tuple[int, ...]]:
         """How many steps x has, how far apart in memory rows and steps lie, and the shape of y."""
@@ -143,7 +157,7 @@ class Stream:
 
     @state.setter
     def state(self, state: Tensor | Sequence[Tensor]) -> None:
-        given = (state,) if isinstance(state, Tensor) else tuple(state)
+        given = tuple(state) if isinstance(state, Sequence) else (state,)
         if [_size(s) for s in given] != [_size(s) for s in self._state]:
             expected, got = (", ".join(map(described, states)) for states in (self._state, given))
             raise ShapeError(f"the state ({', '.join(self._widths)}) must be {expected}, got {got or 'nothing'}.")
@@ -161,8 +175,7 @@ class Stream:
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
         """Go on from what ``state_dict`` gave, in this stream or another of the same sizes and dtype."""
-        if set(state_dict) != set(self._widths):
-            raise ArgumentError(f"the state of this stream is {list(self._widths)} by name, got {list(state_dict)}.")
+        check_states(state_dict, self._widths)
         self.state = [state_dict[name] for name in self._widths]
 
     def __repr__(self) -> str:

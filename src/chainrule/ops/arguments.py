@@ -6,9 +6,19 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from chainrule.errors import ArgumentError, BackendError
+from chainrule.errors import ArgumentError, BackendError, ChainruleError, ShapeError
 
-__all__ = ["as_int", "as_lengths", "check_tensors", "occurs"]
+__all__ = [
+    *("FOREIGN", "as_flag", "as_int", "as_lengths", "check_dense", "check_plain", "check_tensors"),
+    *("explain_failure", "occurs"),
+]
+
+FOREIGN = (RuntimeError, TypeError, ValueError, IndexError, OverflowError, MemoryError)
+"""What torch raises where it cannot do what it is asked for."""
+
+_PLAIN = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool, torch.int64, torch.int32)
+_NUMBERS = 2**40
+_TOO_LARGE = ("allocate memory", "calculation overflowed", "Overflow when unpacking", "is too large", "exceeds")
 
 
 def check_tensors(required: Mapping[str, object], optional: Mapping[str, object]) -> None:
@@ -19,6 +29,67 @@ def check_tensors(required: Mapping[str, object], optional: Mapping[str, object]
             raise ArgumentError(
                 f"{name} is {_kind(value)}; expected a torch.Tensor: make one of it, for example with torch.as_tensor"
             )
+
+
+def explain_failure(error: Exception, arguments: Mapping[str, object]) -> None:
+    """Raise a ShapeError that names the tensor that made torch fail; return where all are ordinary ones.
+
+    Ordinary calls pay nothing for it, and what torch does take, such as a layout of its own, is never refused.
+    """
+    if isinstance(error, ChainruleError):
+        return
+    tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        if (odd := _oddity(tensor)) is not None:
+            raise ShapeError(f"{name} is {odd}.") from error
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _TOO_LARGE):
+        sizes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
+        raise ShapeError(
+            f"this call asks for more memory than there is, with {sizes}. Give it smaller sizes, or fewer rows at once."
+        ) from error
+
+
+def check_plain(name: str, tensor: Tensor) -> None:
+    """Refuse a tensor that is not dense, or of no dtype that is computed with; one on the device meta passes."""
+    if not tensor.is_meta and (odd := _oddity(tensor)) is not None:
+        raise ShapeError(f"{name} is {odd}.")
+
+
+def check_dense(name: str, tensor: Tensor) -> None:
+    """Refuse a tensor whose numbers cannot be copied: sparse, nested, quantised, without data, or too large."""
+    if (odd := _form(tensor)) is not None:
+        raise ShapeError(f"{name} is {odd}.")
+
+
+def _oddity(tensor: Tensor) -> str | None:
+    """What keeps a tensor from being computed with, and what to do about it."""
+    if (odd := _form(tensor)) is not None or tensor.dtype in _PLAIN:
+        return odd
+    return f"{tensor.dtype}, which torch cannot compute this with; convert it, for example with .float()"
+
+
+def _form(tensor: Tensor) -> str | None:
+    """What is odd in a tensor besides its dtype."""
+    if tensor.is_nested:
+        return "a nested tensor; expected a dense one, padded, with lengths"
+    if tensor.layout != torch.strided:
+        return f"sparse ({tensor.layout}); expected a dense tensor: convert it with .to_dense()"
+    if tensor.is_quantized:
+        return "quantised; expected a tensor of floats: convert it with .dequantize()"
+    if tensor.numel() >= _NUMBERS:
+        return f"of {tensor.numel():,} numbers, more than any memory holds"
+    if tensor.is_meta:
+        return "on the device meta, where tensors hold no data; expected it where the others are"
+    return None
+
+
+def as_flag(name: str, value: object) -> bool:
+    """A bool as it is, of Python or NumPy; anything else is refused."""
+    if value is True or value is False:
+        return value
+    if type(value).__name__ in ("bool", "bool_"):  # NumPy's, without importing it
+        return bool(value)
+    raise ArgumentError(f"{name} is {_kind(value)}; expected True or False")
 
 
 def as_int(value: object) -> int | None:
@@ -41,7 +112,10 @@ def as_lengths(lengths: object) -> Tensor:
     if None in integers or not (several or isinstance(lengths, int)):
         got = f"holds {values[integers.index(None)]!r}" if several else f"is {_kind(lengths)}"
         raise ArgumentError(f"lengths {got}; expected an integer tensor or a sequence of ints, one a row")
-    return torch.tensor(integers if several else integers[0], dtype=torch.int64)
+    try:
+        return torch.tensor(integers if several else integers[0], dtype=torch.int64)
+    except ValueError as error:
+        raise ArgumentError(f"lengths hold {max(integers, key=abs)}; expected at most the steps of x") from error  # type: ignore[arg-type]
 
 
 def occurs(condition: Tensor, name: str) -> bool:

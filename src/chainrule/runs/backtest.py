@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule._optional import require
+from chainrule._room import check_room
 from chainrule.display import BLUE, GREY, Cell, Shown, Table, title
 from chainrule.errors import ArgumentError, TooShortError
 from chainrule.models import Carry, SeriesModel
@@ -26,6 +27,7 @@ __all__ = ["Backtest", "BacktestRow", "backtest_series", "paths_from"]
 _Floats = NDArray[np.float64]
 
 _ORIGINS = 100  # at most, unless a stride is given
+_COPIES = 4  # of paths, at once
 _ROWS = 16_384  # paths computed side by side
 
 
@@ -127,6 +129,9 @@ def backtest_series(
         )
     stride = stride or max(1, -(-(last - begin + 1) // _ORIGINS))
     origins = list(range(begin, last + 1, stride))
+    # paths of the model, of the naive forecasts, and copies of them in what scores them
+    held = len(origins) * horizon * values.shape[1] * 8 * _COPIES
+    check_room(f"the paths from {len(origins)} origins", lambda paths: paths * held, paths=paths)
     actual = np.stack([values[t : t + horizon] for t in origins])
     drawn = paths_from(model, values, origins, horizon, paths=paths, seed=seed, advance=advance)
     rows = {"model": _row(drawn, actual, baselines.scale)}

@@ -1,15 +1,15 @@
 """What a run is, as JSON: where its data came from, what the model is made of, how it was trained."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule._schema import structured
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import ModelConfig
 from chainrule.runs.dataset import DataConfig
-from chainrule.runs.files import write_json
+from chainrule.runs.files import read_json, write_json
 from chainrule.training import TrainingConfig
 
 __all__ = ["CONFIG", "RunConfig"]
@@ -59,27 +59,17 @@ class RunConfig:
             what = f"is not a run's folder: it has no {CONFIG}" if folder.is_dir() else what
             raise RunFormatError(f"{folder} {what}. Name a folder that fit has made, by itself or as its --out.")
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
+            if not isinstance(values, dict) or "format" not in values:
+                raise ValueError("it names no format")
             if values["format"] != _FORMAT:
                 raise RunFormatError(
-                    f"{path} has format {values['format']!r}; this version of chainrule reads {_FORMAT}. "
+                    f"{path} has format {str(values['format'])[:20]}; this version of chainrule reads {_FORMAT}. "
                     "Use the version that wrote it, or fit again."
                 )
-            return cls(
-                values["source"],
-                Reading.from_dict(values["reading"]),
-                ModelConfig(**values["model"]),
-                TrainingConfig(**values["training"]),
-                DataConfig.from_dict(values["data"]),
-                values["refit"],
-            )
-        except ArgumentError as error:
+            return structured(cls, {name: value for name, value in values.items() if name != "format"}, "it")
+        except (ArgumentError, ValueError, OSError) as error:
             raise RunFormatError(
-                f"{path} has a value that cannot be: {error.message} "
-                "It was changed; restore it from a copy, or fit again."
-            ) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RunFormatError(
-                f"{path} is not a config that chainrule wrote ({type(error).__name__}: {error}). "
-                "It was cut short or changed; restore it from a copy, or fit again."
+                f"{path} is not a config that chainrule wrote: {error} It was cut short or changed; restore it from a "
+                "copy, or fit again."
             ) from error

@@ -1,18 +1,20 @@
 """What a run keeps of its data: enough to build and use a model without it, and to know it again."""
 
 import hashlib
+import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from chainrule._choices import choose, listed
+from chainrule._choices import choose, listed, whole
 from chainrule.data import Alphabet, Labelled, Series, Symbols, Transform
 from chainrule.data.calendars import parse_rule
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import (
     ModelConfig,
     build_image_classifier,
@@ -20,9 +22,12 @@ from chainrule.models import (
     build_series_model,
     build_symbol_model,
 )
+from chainrule.training import check_weights, load_weights
 
 __all__ = ["Data", "DataConfig", "digest_of"]
 
+_LARGEST = 10**7  # of a picture's sides, and samples a second
+_LAYERS = 3  # of which the weights are counted
 _KINDS = ("symbols", "series", "images", "sound")
 Data = Symbols | Series | Labelled
 
@@ -77,6 +82,15 @@ class DataConfig:
         }
         if not complete.get(self.kind, bool(self.shape and self.classes)):
             raise ArgumentError(f"what a model of {self.kind} has to know of its data is incomplete.")
+        whole("season", self.season)
+        for name, sizes in (("shape", self.shape), ("rate", () if self.rate is None else (self.rate,))):
+            for size in sizes:
+                whole(name, size, most=_LARGEST)
+        if self.kind == "images" and len(self.shape) != 3:
+            raise ArgumentError(f"shape is {self.shape}; expected the channels, height and width of images.")
+        symbols = 0 if self.alphabet is None else len(self.alphabet)
+        if any(not 0 <= symbol < symbols for symbol in self.end):
+            raise ArgumentError(f"end is {self.end}; expected symbols of the alphabet, 0 to {symbols - 1}.")
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -84,14 +98,6 @@ class DataConfig:
             "alphabet": self.alphabet and self.alphabet.to_dict(),
             "transform": self.transform and self.transform.to_dict(),
         }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "DataConfig":
-        tuples = {name: tuple(values[name]) for name in ("columns", "classes", "shape", "end")}
-        alphabet, transform = values["alphabet"], values["transform"]
-        alphabet = None if alphabet is None else Alphabet.from_dict(alphabet)
-        transform = None if transform is None else Transform.from_dict(transform)
-        return cls(**{**values, **tuples, "alphabet": alphabet, "transform": transform})
 
     def difference(self, data: Data) -> str | None:
         """What keeps ``data`` from being used with a model of this data, in words; None if nothing does."""
@@ -131,3 +137,33 @@ class DataConfig:
             channels, height, width = self.shape
             return build_image_classifier(model, channels, (height, width), len(self.classes))
         return build_sequence_classifier(model, self.shape[0], len(self.classes))
+
+    def build_with(self, model: ModelConfig, weights: dict[str, Tensor]) -> nn.Module:
+        """A model with these weights; one of other sizes is refused before any memory is taken for it.
+
+        Raises:
+            RunFormatError: the weights are not those of such a model.
+        """
+        if (model.layers or 1) > len(weights):  # each has some, and to build them takes time even without memory
+            raise RunFormatError(f"{model.layers} layers have more weights than the {len(weights)} that there are.")
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they come again below
+            check_weights(self.build(model), weights)
+        built = self.build(model)
+        load_weights(built, weights)
+        return built
+
+    def weights_in(self, model: ModelConfig) -> int:
+        """The bytes of the weights that ``build`` would make, found without making them."""
+        if (layers := model.layers or 0) > _LAYERS:  # each after the first has as many as the next
+            few, more = (self.weights_in(replace(model, layers=n)) for n in (_LAYERS - 1, _LAYERS))
+            return few + (layers - _LAYERS + 1) * (more - few)
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they come again when it is built
+            try:
+                built = self.build(model)
+            except RuntimeError as error:
+                if "overflow" not in str(error):
+                    raise
+                return 2**63
+        return sum(t.numel() * t.element_size() for t in [*built.parameters(), *built.buffers()])

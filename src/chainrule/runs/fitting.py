@@ -28,6 +28,7 @@ from chainrule.runs.looking import recorder_of
 from chainrule.runs.progress import METRICS, keep_until, reporting
 from chainrule.runs.refitting import load_refit, refit_everything
 from chainrule.runs.report import write_report
+from chainrule.runs.room import check_room
 from chainrule.runs.run import Run, Source
 from chainrule.runs.summary import summary
 from chainrule.runs.task import Task
@@ -39,7 +40,6 @@ from chainrule.training import (
     StreamFeed,
     TrainingConfig,
     load_tensors,
-    load_weights,
     processes,
     save_tensors,
     saved_progress,
@@ -64,9 +64,8 @@ def load(path: str | Path) -> Run:
     config = RunConfig.load(folder)
     weights, about = load_tensors(folder / BEST)
     try:
-        model = config.data.build(config.model)
-        load_weights(model, weights)
-    except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        model = config.data.build_with(config.model, weights)
+    except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         # A config that was changed by hand may ask for a model that cannot be built, in any of torch's own words.
         raise RunFormatError(f"{folder / CONFIG} and {folder / BEST} do not fit together: {error}") from error
     if (why := unfinished(folder, config, about)) is not None:
@@ -246,6 +245,7 @@ def _fit(
     overwrite: bool,
     quiet: bool,
 ) -> Run:
+    check_room(data, config)
     task = task_of(data, config, group)
     model = config.data.build(config.model)
     if group.rank:

@@ -4,12 +4,14 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from chainrule._optional import require
+from chainrule._schema import check_record, parse
 from chainrule.lens import Record, Recorder
 from chainrule.training import Progress, Report, write_atomically
 
@@ -184,11 +186,37 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{seconds:02d}"
 
 
+class _Looked(TypedDict):
+    """What a record says of the gradients."""
+
+    horizon: int | None
+    gradient_by_lag: list[float | None]
+
+
+class _Record(TypedDict):
+    """What is read of a line of metrics.jsonl; what else it has is left as it is."""
+
+    step: int
+    loss: float | None
+    validation: NotRequired[float]
+    reach: NotRequired[_Looked]
+
+
 def read_metrics(folder: Path, name: str = METRICS) -> list[dict[str, Any]]:
-    """The records of metrics.jsonl; a last line that a kill cut short is left out."""
-    path = folder / name
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    """The records of metrics.jsonl; a last line that a kill cut short is left out, and so is, with a warning, any other
+    that is no record.
+    """
+    path, records = folder / name, list[dict[str, Any]]()
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = parse(line)
+            check_record(_Record, record, "it")
+            records.append(record)
+        except ValueError as error:
+            message = f"line {number} of {path} is left out, as it is no record of training: {error}"
+            warnings.warn(message, UserWarning, stacklevel=2)
+    return records
 
 
 def keep_until(folder: Path, step: int, name: str = METRICS) -> None:

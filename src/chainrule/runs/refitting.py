@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from chainrule._schema import structured
 from chainrule.data import Transform
 from chainrule.errors import RunFormatError
 from chainrule.runs.config import RunConfig
@@ -19,7 +20,6 @@ from chainrule.training import (
     Group,
     Progress,
     load_tensors,
-    load_weights,
     save_tensors,
     saved_progress,
     train,
@@ -42,6 +42,15 @@ class Refit:
         return f"weights refitted on all {self.count:,} {self.unit}s"
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the file of a refit tells besides its weights."""
+
+    count: int
+    steps: int | None
+    transform: Transform | None
+
+
 def load_refit(folder: Path, config: RunConfig) -> Refit | None:
     """The refit in a run's folder; None if there is none.
 
@@ -53,17 +62,15 @@ def load_refit(folder: Path, config: RunConfig) -> Refit | None:
         return None
     weights, about = load_tensors(path)
     try:
-        data, count, steps = config.data, int(about["count"]), about["steps"]
-        if about["transform"] is not None:
-            data = replace(data, transform=Transform.from_dict(about["transform"]))
-        model = data.build(config.model)
-        load_weights(model, weights)
-    except (RunFormatError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as error:
+        told = structured(_Told, about, "it")
+        data = config.data if told.transform is None else replace(config.data, transform=told.transform)
+        model = data.build_with(config.model, weights)
+    except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         raise RunFormatError(
             f"{path} is not the refit of this run ({error}). The run's files were mixed up; restore them from a copy, "
             "or fit again."
         ) from error
-    return Refit(model.eval(), count, config.data.unit, steps)
+    return Refit(model.eval(), told.count, config.data.unit, told.steps)
 
 
 def refit_everything(task: Task, config: RunConfig, folder: Path, group: Group, *, quiet: bool) -> Refit:

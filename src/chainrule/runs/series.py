@@ -140,20 +140,21 @@ def _save(series: Series, path: Path) -> None:
 
 def _load(path: Path, name: str) -> Series:
     tensors, about = load_tensors(path)
-    if "values" not in tensors or not {"columns", "season"} <= about.keys():
-        raise RunFormatError(
-            f"{path} holds no series. The run's files were mixed up; restore them from a copy, or fit again."
+    try:
+        return Series(
+            tensors["values"].numpy(),
+            tuple(about["columns"]),
+            tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None,
+            name,
+            about["season"],
+            about.get("freq"),
+            about.get("timezone"),
         )
-    dates = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
-    return Series(
-        tensors["values"].numpy(),
-        tuple(about["columns"]),
-        dates,
-        name,
-        about["season"],
-        about.get("freq"),
-        about.get("timezone"),
-    )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFormatError(
+            f"{path} holds no series ({error!r}). The run's files were mixed up; restore them from a copy, "
+            "or fit again."
+        ) from error
 
 
 class SeriesRun(Run):

@@ -1,6 +1,7 @@
 """Streams, backpropagation through time, the training loop and its checkpoints."""
 
 from chainrule.training.checkpoint import (
+    check_weights,
     load_tensors,
     load_weights,
     save_tensors,
@@ -38,6 +39,7 @@ __all__ = [
     "TruncatedBPTT",
     "Validation",
     "bytes_of",
+    "check_weights",
     "confusion_and_loss",
     "estimate",
     "load_tensors",

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from chainrule._choices import whole
 from chainrule.training.checkpoint import load_weights, weights_of
 
 __all__ = ["Average"]
@@ -39,8 +40,12 @@ class Average:
         return {**dict(zip(self._names, self._average, strict=True)), "updates": torch.tensor(self._updates)}
 
     def load(self, weights: dict[str, Tensor]) -> None:
-        self._updates = int(weights["updates"])
-        self._average = [weights[name] for name in self._names]
+        """Go on from what ``weights`` were; a ValueError if they are of another model."""
+        self._updates = whole("updates", int(weights["updates"]), 0)
+        average = [weights[name] for name in self._names]
+        if [(t.shape, t.dtype) for t in average] != [(t.shape, t.dtype) for t in self._average]:
+            raise ValueError("the averaged weights are not of the model's shapes")
+        self._average = average
 
     @torch.no_grad()
     def update(self) -> None:

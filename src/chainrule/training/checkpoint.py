@@ -10,9 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._optional import require
+from chainrule._schema import parse
 from chainrule.errors import RunFormatError
 
-__all__ = ["load_tensors", "load_weights", "pack", "save_tensors", "unpack", "weights_of", "write_atomically"]
+__all__ = [
+    "check_weights",
+    "load_tensors",
+    "load_weights",
+    "pack",
+    "save_tensors",
+    "unpack",
+    "weights_of",
+    "write_atomically",
+]
 
 _KEY, _DIGEST = "chainrule", "blake2b"
 
@@ -77,10 +87,13 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise RunFormatError(
                 f"{path} has other bytes than were written to it. Restore it from a copy, or fit again."
             )
-        return tensors, json.loads(metadata[_KEY])
+        about = parse(metadata[_KEY])
+        if not isinstance(about, dict):
+            raise RunFormatError(f"{path} does not say what it holds. Restore it from a copy, or fit again.")
+        return tensors, about
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing: the folder is not a complete run. Fit it again.") from error
-    except (error_type, OSError, ValueError) as error:
+    except (error_type, OSError, ValueError, TypeError, RuntimeError) as error:  # the last two of odd dtypes
         raise RunFormatError(
             f"{path} cannot be read as a checkpoint of chainrule ({error}). It was cut short or changed; "
             "restore it from a copy, or fit again."
@@ -116,21 +129,31 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
     """Set the parameters and buffers that ``weights_of`` names.
 
     Raises:
-        RunFormatError: names, shapes or dtypes are not the model's.
+        RunFormatError: names, shapes or dtypes are not the model's, or numbers are not finite.
 
     >>> first, second = nn.Linear(2, 3), nn.Linear(2, 3)
     >>> load_weights(second, weights_of(first))
     >>> torch.equal(first.weight, second.weight)
     True
     """
-    own = weights_of(model)
+    check_weights(model, weights)
+    for name, tensor in weights_of(model).items():
+        tensor.copy_(weights[name])
+
+
+def check_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Refuse weights that are not ``model``'s, which may be on the device meta: then nothing of its size is needed."""
+    expected = {name: (t.shape, t.dtype) for name, t in weights_of(model).items()}
     given = {name: (t.shape, t.dtype) for name, t in weights.items()}
-    expected = {name: (t.shape, t.dtype) for name, t in own.items()}
     if given != expected:
         names = sorted(name for name in given.keys() | expected.keys() if given.get(name) != expected.get(name))
         raise RunFormatError(
             f"the weights do not fit the model's configuration: {', '.join(names[:5])} differ. "
             "The run's files were mixed up; restore them from a copy, or fit again."
         )
-    for name, tensor in own.items():
-        tensor.copy_(weights[name])
+    broken = [name for name, t in weights.items() if t.is_floating_point() and not bool(t.isfinite().all())]
+    if broken:
+        raise RunFormatError(
+            f"the weights {', '.join(broken[:5])} are not finite, which training never leaves. "
+            "Restore the run's files from a copy, or fit again."
+        )

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from chainrule._choices import choose, finite, whole
+from chainrule._schema import check_fields
 from chainrule.errors import ArgumentError
 
 __all__ = ["Progress", "Report", "TrainingConfig", "Validation"]
 
 _WARM_UP = 50  # steps,
 _WARM_UP_SHARE = 0.1  # or of the budget, where that is sooner
+# Beyond these, a step leaves float32 or has no end.
+_RATES, _GRADIENTS, _BATCHES = 1e12, 1e30, 10**6
 _FINAL_RATE = 0.05  # of the peak
 
 
@@ -69,17 +72,18 @@ class TrainingConfig:
     patience: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         choose("bptt", self.bptt, ("truncated", "full", "auto"))
         checked: dict[str, float | None] = {
             "steps": None if self.steps is None else whole("steps", self.steps),
             "minutes": finite("minutes", self.minutes, 0, open_low=True),
             "batch": whole("batch", self.batch),
-            "learning_rate": finite("learning rate", self.learning_rate, 0, open_low=True),
-            "weight_decay": finite("weight decay", self.weight_decay, 0),
-            "clip": finite("clip", self.clip, 0, open_low=True),
+            "learning_rate": finite("learning rate", self.learning_rate, 0, _RATES, open_low=True),
+            "weight_decay": finite("weight decay", self.weight_decay, 0, _RATES),
+            "clip": finite("clip", self.clip, 0, _GRADIENTS, open_low=True),
             "seed": whole("seed", self.seed, least=0),
-            "clip_value": _optional(finite, "clip value", self.clip_value, 0, open_low=True),
-            "accumulate": whole("accumulate", self.accumulate),
+            "clip_value": _optional(finite, "clip value", self.clip_value, 0, _GRADIENTS, open_low=True),
+            "accumulate": whole("accumulate", self.accumulate, most=_BATCHES),
             "average": _optional(finite, "average", self.average, 0, 1),
             "k1": _optional(whole, "k1", self.k1),
             "k2": _optional(whole, "k2", self.k2),

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.errors import ArgumentError
 from chainrule.training.full import FullBPTT
-from chainrule.training.steps import Loss, is_sum, run
+from chainrule.training.steps import Loss, check_steps, is_sum, run
 from chainrule.training.truncated import TruncatedBPTT
 
 __all__ = ["Lost", "estimate"]
@@ -56,14 +57,19 @@ def estimate(
     4 16 0.002
     256 256 0.000
     """
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(f"the model is a {type(model).__name__}; expected a torch.nn.Module.")
+    check_steps(x, y, resets, None)
+    plans = [TruncatedBPTT(*_pair(pair)) for pair in windows] if isinstance(windows, Sequence) else None
+    if not plans:
+        raise ArgumentError(f"windows is {windows!r}; expected pairs (k1, k2), such as [(16, 64)].")
     parameters = [p for p in model.parameters() if p.requires_grad]
     before, modes = [p.grad for p in parameters], [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
         summed, found = _is_sum(model, loss, x, y, state, resets), []
-        for k1, k2 in windows:
-            bptt = TruncatedBPTT(k1, k2)
+        for bptt in plans:
 
             def chunks(bptt: TruncatedBPTT = bptt) -> None:
                 place = state
@@ -75,7 +81,9 @@ def estimate(
 
             truncated, norm = _gradient(parameters, chunks), full.norm()
             cosine = torch.nn.functional.cosine_similarity(full, truncated, dim=0)
-            found.append(Lost(k1, k2, float((full - truncated).norm() / norm) if norm else 0.0, float(cosine)))
+            found.append(
+                Lost(bptt.k1, bptt.k2, float((full - truncated).norm() / norm) if norm else 0.0, float(cosine))
+            )
         return found
     finally:
         for module, was_training in modes:
@@ -94,6 +102,12 @@ def _is_sum(model: nn.Module, loss: Loss, x: Tensor, y: Tensor, state: Any, rese
         if summed is not None:
             return summed
     return False
+
+
+def _pair(window: object) -> tuple[int, int]:
+    if isinstance(window, Sequence) and not isinstance(window, str) and len(window) == 2:
+        return window[0], window[1]
+    raise ArgumentError(f"a window is {window!r}; expected a pair (k1, k2), such as (16, 64).")
 
 
 def _gradient(parameters: list[nn.Parameter], send_back: Callable[[], object]) -> Tensor:

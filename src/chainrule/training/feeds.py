@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from chainrule._choices import finite
+from chainrule._choices import finite, whole
 from chainrule.models import Carry
 from chainrule.training.estimate import estimate
 from chainrule.training.full import FullBPTT
@@ -232,4 +232,5 @@ class LabelledFeed:
         return {"epoch": torch.tensor(self._epoch), "next": torch.tensor(self._next)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        self._epoch, self._next = int(state["epoch"]), int(state["next"])
+        self._epoch = whole("epoch", int(state["epoch"]), 0, 2**62)
+        self._next = whole("next", int(state["next"]), 0, self.examples - 1)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from chainrule._choices import finite
 from chainrule.errors import ArgumentError
 from chainrule.ops import blocks
 from chainrule.training.memory import bytes_of
@@ -13,6 +14,8 @@ from chainrule.training.steps import Loss, Model, advance, check_steps, is_sum, 
 from chainrule.training.trees import detached, differentiable, leaves_of
 
 __all__ = ["FullBPTT"]
+
+_LARGEST = 1e30  # scale of a loss: float32 has room for gradients of its size
 
 _OF_WEIGHTS = 2  # a segment's gradient of the weights, before it is added to the others, and packed weights
 _TRIAL = 2  # steps that are run to see what one takes
@@ -80,6 +83,7 @@ class FullBPTT:
                 parts of a loss that is neither mean nor sum are to be put together.
         """
         check_steps(x, y, resets, mask)
+        scale = finite("scale", scale, -_LARGEST, _LARGEST)
         if mask is not None and not mask.any():
             raise ArgumentError("the mask has no step whose loss counts; expected at least one.")
         if self.memory is not None and x.device.type != "cpu":

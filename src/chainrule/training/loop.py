@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import ArgumentError, DivergedError, RunFormatError
+from chainrule._schema import structured
+from chainrule.errors import ArgumentError, ChainruleError, DivergedError, RunFormatError
 from chainrule.training.averaging import Average
 from chainrule.training.checkpoint import load_tensors, load_weights, pack, save_tensors, unpack, weights_of
 from chainrule.training.config import Progress, Report, TrainingConfig, Validation
@@ -23,6 +24,7 @@ from chainrule.training.interrupts import interrupts
 __all__ = ["BEST", "LAST", "saved_progress", "train"]
 
 BEST, LAST = "best.safetensors", "last.safetensors"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 _VALIDATIONS = 20  # in a budget
 
 
@@ -104,13 +106,9 @@ def saved_progress(path: Path) -> Progress:
     """
     _, about = load_tensors(path)
     try:
-        progress = Progress(**about)
-        finite = math.isfinite(progress.spent) and math.isfinite(progress.seconds)
-    except TypeError as error:
+        return structured(Progress, about, "progress")
+    except ArgumentError as error:
         raise _mixed_up(path, error) from error
-    if not isinstance(progress.step, int) or not finite:
-        raise _mixed_up(path, f"its step is {progress.step!r}")
-    return progress
 
 
 def _mixed_up(path: Path, what: object) -> RunFormatError:
@@ -283,42 +281,54 @@ class _Trainer:
 
     def restore(self) -> None:
         """Continue from what ``save`` left."""
-        tensors, about = load_tensors(self.folder / self.last)
+        path = self.folder / self.last
+        tensors, about = load_tensors(path)
+        count = sum(name.startswith("rank.") for name in tensors)
+        if count not in (0, self.group.size):
+            raise ArgumentError(
+                f"{path} was left by {count} processes that trained together, and this is "
+                f"one of {self.group.size}. Start as many as before."
+            )
         try:
             self._restore(tensors, about)
-        except (KeyError, TypeError, ValueError) as error:
-            raise _mixed_up(self.folder / self.last, repr(error)) from error
+        except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+            raise _mixed_up(path, error if isinstance(error, ChainruleError) else repr(error)) from error
 
     def _restore(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}, "rank": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
-        if len(parts["rank"]) not in (0, self.group.size):
-            raise ArgumentError(
-                f"{self.folder / self.last} was left by {len(parts['rank'])} processes that trained together, and this "
-                f"is one of {self.group.size}. Start as many as before."
-            )
         own = unpack(parts["rank"][str(self.group.rank)])
         load_weights(self.model, parts["model"])
         if self.average is not None:
             self.average.load(parts["average"])
         torch.set_rng_state(own.pop("random"))
         self.feed.restore(own)
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimiser"].items():
-            i, _, moment = name.partition(".")
-            state.setdefault(int(i), {})[moment] = tensor
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
-        self.progress = progress = Progress(**about)
+        state = {**self.optimiser.state_dict(), "state": self._moments(parts["optimiser"])}
+        self.optimiser.load_state_dict(state)
+        self.progress = progress = structured(Progress, about, "progress")
         spent = self.config.spent(progress.step, progress.seconds)
         if progress.recorded == progress.spent:
             progress.recorded = spent
         elif progress.recorded > 0:  # a share of another budget, maybe
             progress.recorded *= spent / progress.spent
         progress.spent = spent
-        progress.unrecorded = (float(about["unrecorded"][0]), int(about["unrecorded"][1]))
         progress.stopped = self.config.lost_patience(progress)
+
+    def _moments(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+        """What the optimiser keeps of each parameter, of the parameter's own shape."""
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            i, _, moment = name.partition(".")
+            shape = () if moment == "step" else parameters[int(i)].shape
+            if moment not in _MOMENTS or tensor.shape != shape or not tensor.is_floating_point():
+                raise ValueError(f"optimiser.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
+            state.setdefault(int(i), {})[moment] = tensor
+        if any(len(moments) < len(_MOMENTS) for moments in state.values()):
+            raise ValueError(f"the optimiser's state lacks some of {', '.join(_MOMENTS)}")
+        return state
 
     def note_gradient(self) -> None:
         """Remember the largest gradient so far, and the parameter with the largest share of it."""

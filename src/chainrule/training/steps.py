@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.ops.arguments import check_dense
 
-__all__ = ["Loss", "Model", "advance", "check_steps", "is_sum", "loss_of", "run"]
+__all__ = ["Loss", "Model", "advance", "check_callable", "check_steps", "is_sum", "loss_of", "run"]
 
 Model = Callable[..., Any]
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -23,6 +24,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def run(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> tuple[Any, Any]:
     """The outputs of steps x, and the state after them."""
+    check_callable("the model", model)
     try:
         found = model(x, state) if resets is None else model(x, state, resets=resets)
     except TypeError as error:
@@ -49,6 +51,7 @@ def advance(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> Any:
 
 def loss_of(loss: Loss, output: Tensor, y: Tensor, mask: Tensor | None) -> Tensor:
     """The loss of the steps that the mask has."""
+    check_callable("the loss", loss)
     value = loss(*_end_to_end(output, y, mask))
     if not isinstance(value, Tensor) or value.dim() != 0:
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
@@ -102,11 +105,20 @@ def _end_to_end(output: Tensor, y: Tensor, mask: Tensor | None) -> tuple[Tensor,
     return output[mask], y[mask]
 
 
+def check_callable(what: str, given: object) -> None:
+    if not callable(given):
+        raise ArgumentError(f"{what} is a {type(given).__name__}; expected a function or a module that can be called.")
+
+
 def check_steps(x: Tensor, y: Tensor, resets: Tensor | None, mask: Tensor | None) -> None:
     """Refuse what does not have the batch and the steps of x."""
+    if not isinstance(x, Tensor):
+        raise ShapeError(f"x must be a tensor (batch, time, ...), got {type(x).__name__}.")
     for name, tensor in (("x", x), ("y", y), ("resets", resets), ("mask", mask)):
-        if tensor is None:
+        if tensor is None and name in ("resets", "mask"):
             continue
+        if isinstance(tensor, Tensor):
+            check_dense(name, tensor)
         if not isinstance(tensor, Tensor) or tensor.dim() < 2 or tensor.shape[:2] != x.shape[:2] or x.shape[1] == 0:
             got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
             raise ShapeError(

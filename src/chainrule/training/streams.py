@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule._choices import counted, whole
+from chainrule._room import check_room
 from chainrule.errors import ArgumentError, ShapeError, TooShortError
+from chainrule.ops.arguments import as_flag
 
 __all__ = ["Chunk", "Streams"]
 
@@ -94,9 +96,12 @@ class Streams:
                 f"a batch of {rows:,}{of} needs at least two steps a row, and has {counted(self.steps, 'step')}; "
                 f"expected a batch of at most {self.steps // (2 * ranks)}, or more data."
             )
-        self._shuffle, self.random_windows = shuffle, random_windows
+        self._shuffle, self.random_windows = as_flag("shuffle", shuffle), as_flag("random_windows", random_windows)
         bounds = np.arange(rows + 1) * self.steps // rows
         self.row_length = int(np.diff(bounds).max())
+        of_step = self._documents[0][0].nbytes
+        width = min(self.window, self.row_length)
+        check_room("a chunk", lambda batch: 2 * batch * width * of_step, batch=batch)
         self._first = bounds[rank * batch : (rank + 1) * batch].tolist()
         self._last = bounds[rank * batch + 1 : (rank + 1) * batch + 1].tolist()
         self.seek(0)
@@ -112,7 +117,12 @@ class Streams:
         return self._epoch, self._at, self._index
 
     def seek(self, epoch: int, at: int = 0, index: int = 0) -> None:
-        """Go on from a ``position``."""
+        """Go on from a ``position``.
+
+        Raises:
+            ArgumentError: these streams have no such position.
+        """
+        epoch, at, index = whole("epoch", epoch, 0), whole("at", at, 0, self.row_length - 1), whole("index", index, 0)
         self._epoch, self._at, self._index = epoch, at, index
         count = len(self._documents)
         self._order = self._drawn(epoch).permutation(count).tolist() if self._shuffle else list(range(count))
@@ -194,7 +204,12 @@ class Streams:
 
 def _arrays(documents: Sequence[NDArray[Any] | Tensor]) -> list[NDArray[Any]]:
     """The documents that have steps, as arrays; refused are those that are no numbers, or not like the first one."""
-    arrays = [document if isinstance(document, np.ndarray) else np.asarray(document) for document in documents]
+    if not isinstance(documents, Sequence) or isinstance(documents, str | bytes):
+        raise ShapeError(f"documents are a {type(documents).__name__}; expected an array or tensor, or a list of them.")
+    try:
+        arrays = [document if isinstance(document, np.ndarray) else np.asarray(document) for document in documents]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ShapeError(f"documents are no arrays of numbers: {error}") from error
     first = next((array for array in arrays if array.size), None)
     for n, array in enumerate(arrays):
         if array.ndim == 0 or array.dtype.kind not in "buif":

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from chainrule._choices import counted, whole
+from chainrule._choices import counted, finite, whole
 from chainrule.errors import ArgumentError
 from chainrule.training.steps import Loss, Model, advance, check_steps, loss_of, run
 from chainrule.training.trees import detached
 
 __all__ = ["Place", "TruncatedBPTT"]
+
+_LARGEST = 1e30  # scale of a loss: float32 has room for gradients of its size
 
 
 class Piece(NamedTuple):
@@ -114,6 +116,7 @@ class TruncatedBPTT:
             ArgumentError: a chunk is longer than k1, or follows a shorter one; model or loss give something else.
         """
         check_steps(x, y, resets, mask)
+        scale = finite("scale", scale, -_LARGEST, _LARGEST)
         place = state if isinstance(state, Place) else Place(state)
         self._check_chunk(x.shape[1], place)
         start = place.state if not place.past else _again(model, place.past)

@@ -60,9 +60,9 @@ def test_the_row_numbers_that_pandas_writes_are_no_candidate(tmp_path: Path, fir
 
 
 def test_a_suggested_name_with_spaces_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(ColumnError, match="for example .*Adj Close"):
+    with pytest.raises(ColumnError, match=r"for example .*Adj Close"):
         read_raw(tmp_path, "Adj Close,v\n1,2\n3,4\n")
-    with pytest.raises(ColumnError, match="for example .*Price, USD"):
+    with pytest.raises(ColumnError, match=r"for example .*Price, USD"):
         read_raw(tmp_path, '"Price, USD",v\n1,2\n3,4\n')
 
 

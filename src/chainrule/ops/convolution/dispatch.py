@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from chainrule.errors import ArgumentError, BackendError
+from chainrule.errors import ArgumentError, BackendError, ShapeError
 from chainrule.ops.choices import Choice, listener
 from chainrule.ops.convolution import fft, formula, kernels, library, reference
 from chainrule.ops.convolution.geometry import Geometry, output_shape
@@ -14,6 +14,7 @@ from chainrule.ops.once import once
 
 __all__ = ["causal_convolution", "convolution"]
 
+_NUMBERS = 2**40
 _BACKENDS = ("auto", "kernels", "fft", "torch", "formula", "reference")
 
 
@@ -32,6 +33,7 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geomet
     stride, dilation = tuple(geometry.stride), tuple(geometry.dilation)
     if rung == "formula":
         return formula.convolution(x, weight, bias, stride, dilation, geometry.groups)
+    _check_countable(x, weight)
     return reference.convolution(x, weight, bias, stride, dilation, geometry.groups)
 
 
@@ -68,20 +70,31 @@ def causal_convolution(
         return fft.convolution(past, weight, bias, groups), last
     if rung == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
+    _check_countable(x, weight)
     return reference.causal_convolution(x, weight, bias, state, *rest)
+
+
+def _check_countable(x: Tensor, weight: Tensor) -> None:
+    """Refuse what the reference would sooner try to count to than torch to allocate."""
+    if x.numel() * len(weight) >= _NUMBERS:
+        raise ShapeError(f"x of shape {tuple(x.shape)} and {len(weight)} output channels are more than memory holds.")
 
 
 def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tuple[str, str]:
     """Which rung runs this call, and why, as a sentence."""
-    if backend not in _BACKENDS:
+    if not isinstance(backend, str) or backend not in _BACKENDS:
         raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
-    obstacle = fft.obstacle(x.dtype, geometry) if backend == "fft" else kernels.obstacle(x)
+    if backend == "torch":
+        obstacle = library.obstacle(x.shape)
+    else:
+        obstacle = fft.obstacle(x.dtype, geometry) if backend == "fft" else kernels.obstacle(x)
     if backend != "auto":
-        if obstacle and backend in ("kernels", "fft"):
+        if obstacle and backend in ("kernels", "fft", "torch"):
             raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
         return backend, f"backend={backend!r} asks for it"
     if obstacle:
-        return ("formula" if kernels.is_transformed() else "torch"), obstacle
+        plain = kernels.is_transformed() or library.obstacle(x.shape)
+        return ("formula" if plain else "torch"), obstacle
     return once(_fastest, x.shape, weight.shape, geometry, x.dtype)
 
 

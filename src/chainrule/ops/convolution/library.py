@@ -10,7 +10,7 @@ from chainrule._choices import counted
 from chainrule.ops.convolution import kernels
 from chainrule.ops.convolution.geometry import Geometry
 
-__all__ = ["convolution", "why_faster"]
+__all__ = ["convolution", "obstacle", "why_faster"]
 
 # Channels of a group, of both sides. Measured forward and backward, as all below, in one and two dimensions; three are
 # taken to be as two.
@@ -29,8 +29,15 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geomet
     return y.contiguous()
 
 
+def obstacle(x: Sequence[int]) -> str | None:
+    """Why torch's own cannot run on an x of this shape; None if it can."""
+    return "torch's own takes no input without positions" if 0 in x[2:] else None
+
+
 def why_faster(x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry) -> str | None:
     """Why torch's own takes less time than the kernels for x, y and weight of these shapes, in float32; None if not."""
+    if 0 in x or 0 in y:
+        return None
     dims, lanes = len(y) - 2, kernels.lanes()
     channels = min(weight[1], weight[0] // geometry.groups)
     depthwise = dims == 2 and weight[:2] == (geometry.groups, 1)

@@ -8,7 +8,16 @@ from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.ops.arguments import as_int, as_lengths, check_tensors, occurs
+from chainrule.ops.arguments import (
+    FOREIGN,
+    as_flag,
+    as_int,
+    as_lengths,
+    check_plain,
+    check_tensors,
+    explain_failure,
+    occurs,
+)
 from chainrule.ops.convolution import dispatch
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import once
@@ -16,6 +25,8 @@ from chainrule.ops.once import once
 __all__ = ["causal_convolution", "convolution", "geometry_of"]
 
 _Sizes = tuple[int, ...]
+
+_MOST = 2**31 - 1  # of a stride, a dilation, a padding: torch's own convolutions go no further either
 
 
 def convolution(
@@ -71,12 +82,16 @@ def convolution(
     tensor([[1., 2., 2., 2., 2.]])
     """
     check_tensors({"x": x, "weight": weight}, {"bias": bias})
-    x, weight, bias = _cast(x, weight, bias)
-    geometry = geometry_of(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    kernel = weight.flip(list(range(2, weight.ndim))) if flip else weight
-    if x.ndim == weight.ndim:
-        return dispatch.convolution(x, kernel, bias, geometry, backend)
-    return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
+    try:
+        x, weight, bias = _cast(x, weight, bias)
+        geometry = geometry_of(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        kernel = weight.flip(list(range(2, weight.ndim))) if as_flag("flip", flip) else weight
+        if x.ndim == weight.ndim:
+            return dispatch.convolution(x, kernel, bias, geometry, backend)
+        return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
+    except FOREIGN as error:
+        explain_failure(error, {"x": x, "weight": weight, "bias": bias})
+        raise
 
 
 def geometry_of(
@@ -146,12 +161,33 @@ def causal_convolution(
     (tensor([[[ 9., 11.]]]), tensor([[[6.]]]))
     """
     check_tensors({"x": x, "weight": weight}, {"bias": bias, "state": state, "resets": resets})
+    try:
+        return _causal(x, weight, bias, state, resets, lengths, dilation, groups, backend)
+    except FOREIGN as error:
+        given = {"x": x, "weight": weight, "bias": bias, "state": state, "resets": resets, "lengths": lengths}
+        explain_failure(error, given)
+        raise
+
+
+def _causal(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    state: Tensor | None,
+    resets: Tensor | None,
+    lengths: Tensor | Sequence[int] | None,
+    dilation: int,
+    groups: int,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
     x, weight, bias, state = _cast(x, weight, bias, state)
     dilation, groups, memory = once(_causal_sizes, x.shape, weight.shape, dilation, groups)
     _check_alike(x, weight, bias)
     rows, T = x.shape[:-2], x.shape[-1]
     if state is not None:
         _check_like(x, "state", state, memory)
+        if state.layout != torch.strided:  # an empty one trips nothing below
+            check_plain("state", state)
     if resets is not None and (resets.shape != (*rows, T) or resets.dtype != torch.bool):
         raise ShapeError(
             f"resets is {resets.dtype} of shape {tuple(resets.shape)}; "
@@ -246,15 +282,15 @@ def _check_like(x: Tensor, name: str, tensor: Tensor, shape: _Sizes) -> None:
 
 def _count(name: str, value: int) -> int:
     count = as_int(value) or 0
-    if count < 1:
-        raise ArgumentError(f"{name} is {value!r}; expected a positive int")
+    if not 1 <= count <= _MOST:
+        raise ArgumentError(f"{name} is {value!r}; expected a positive int, below 2^31")
     return count
 
 
 def _per_dim(name: str, value: int | Sequence[int], dims: int) -> _Sizes:
     values = [as_int(each) or 0 for each in (value if isinstance(value, Sequence) else (value,) * dims)]
-    if len(values) != dims or min(values) < 1:
-        raise ArgumentError(f"{name} is {value!r}; expected a positive int, or {dims} of them")
+    if len(values) != dims or min(values) < 1 or max(values) > _MOST:
+        raise ArgumentError(f"{name} is {value!r}; expected a positive int, or {dims} of them, below 2^31")
     return tuple(values)
 
 
@@ -274,13 +310,13 @@ def _pads(
     if len(pairs) != len(reach) or any(not _is_pair(pair) for pair in pairs):
         raise ArgumentError(
             f"padding is {padding!r}; expected 'valid', 'same', 'causal', a non-negative int, "
-            f"{len(reach)} of them, or {len(reach)} pairs (before, after) of them"
+            f"{len(reach)} of them, or {len(reach)} pairs (before, after) of them, below 2^31"
         )
     return cast(list[tuple[int, int]], pairs)
 
 
 def _is_pair(pair: tuple[int | None, ...]) -> bool:
-    return len(pair) == 2 and all(each is not None and each >= 0 for each in pair)
+    return len(pair) == 2 and all(each is not None and 0 <= each <= _MOST for each in pair)
 
 
 def _named_pads(padding: str, reach: list[int], stride: _Sizes) -> list[tuple[int, int]]:

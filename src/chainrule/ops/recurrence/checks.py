@@ -38,7 +38,7 @@ def checked_state(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     _check_company(weights, "c_0" in states)
     B, T, I = *x.shape[:2], W_ih.shape[1]  # noqa: E741
     H = rows // gates
-    P = H if weights.W_hr is None else weights.W_hr.shape[0]
+    P = H if weights.W_hr is None or weights.W_hr.dim() == 0 else weights.W_hr.shape[0]
     if x.shape[2] != I:
         raise ShapeError(
             f"x has {counted(x.shape[2], 'feature')}, weight_ih {tuple(W_ih.shape)} is made for {I}: "
@@ -54,6 +54,8 @@ def checked_state(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     for name, part in states.items():
         if part is not None:
             _expect(name, part, (B, widths[name]), W_ih, f" and x {tuple(x.shape)}")
+            if part.layout != torch.strided:  # an empty one trips nothing below
+                arguments.check_plain(name, part)
     return tuple(x.new_zeros(B, widths[name]) if s is None else s for name, s in states.items())
 
 

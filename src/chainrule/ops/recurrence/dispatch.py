@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, BackendError
+from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failure
 from chainrule.ops.choices import Choice, listener
 from chainrule.ops.recurrence import checks, formula, kernels, reference
-from chainrule.ops.recurrence.reference import State, Weights, Zoneout
+from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
 from chainrule.ops.recurrence.trace import GATES, Trace
 
 __all__ = ["choose", "run"]
@@ -28,8 +29,7 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto") -> tup
     >>> choose("rnn_tanh", one.unsqueeze(0), Weights(one, one))
     ('formula', 'the kernels are compiled for float32 and float64, and x is torch.float16')
     """
-    if backend not in ("auto", *_RUNGS):
-        raise ArgumentError(f"unknown backend {backend!r}: expected one of {', '.join(['auto', *_RUNGS])}.")
+    _check_backend(backend)
     obstacle = kernels.obstacle(x, weights)
     if backend == "kernels" and obstacle is not None:
         raise BackendError(f"backend 'kernels' cannot run this {cell}: {obstacle}. Use backend='auto'.")
@@ -40,6 +40,11 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto") -> tup
     if x.shape[1] == 1 and x.shape[0] <= _FEW_ROWS:
         return "formula", f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
     return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+
+
+def _check_backend(backend: str) -> None:
+    if not isinstance(backend, str) or backend not in ("auto", *_RUNGS):
+        raise ArgumentError(f"unknown backend {backend!r}: expected one of {', '.join(['auto', *_RUNGS])}.")
 
 
 def run(
@@ -56,20 +61,46 @@ def run(
     return_all: bool,
 ) -> tuple[Tensor, State, Trace | None]:
     """Check everything, and run the rung that `choose` names: y, the last state, and the trace if asked for."""
-    if save not in _SAVES:
+    if not isinstance(save, str) or save not in _SAVES:
         raise ArgumentError(f"unknown save {save!r}: expected 'gates' or 'states'.")
+    _check_backend(backend)
+    reverse, return_all = as_flag("reverse", reverse), as_flag("return_all", return_all)
     checks.check_tensors(x, states, weights, resets)
-    if torch.is_autocast_enabled(x.device.type):
+    try:
+        return _run(cell, x, states, weights, resets, lengths, reverse, zoneout, save, backend, return_all)
+    except FOREIGN as error:
+        given = {"x": x, **dict(zip(WEIGHTS.values(), weights, strict=True)), **states}
+        masks = dict(zip(("zoneout of h", "zoneout of c"), zoneout, strict=False))
+        explain_failure(error, {**given, "resets": resets, "lengths": lengths, **masks})
+        raise
+
+
+def _run(
+    cell: str,
+    x: Tensor,
+    states: dict[str, Tensor | None],
+    weights: Weights,
+    resets: Tensor | None,
+    lengths: Tensor | Sequence[int] | None,
+    reverse: bool,
+    zoneout: Zoneout,
+    save: str,
+    backend: str,
+    return_all: bool,
+) -> tuple[Tensor, State, Trace | None]:
+    autocast = not x.is_meta and torch.is_autocast_enabled(x.device.type)
+    if autocast:
         dtype = weights.W_ih.dtype
         x = x.to(dtype)
         states = {name: s if s is None else s.to(dtype) for name, s in states.items()}
-    rung, reason = choose(cell, x, weights, backend)
     state = checks.checked_state(x, states, weights, len(GATES[cell]))
+    rung, reason = choose(cell, x, weights, backend)
     resets = None if resets is None else checks.checked_resets(resets, x)
     row_lengths = None if lengths is None else checks.checked_lengths(lengths, x)
     zoneout = checks.checked_zoneout(zoneout, x, state)
     trace = _new_trace(cell, x, row_lengths) if return_all else None
     if x.shape[1] == 0:
+        check_plain("x", x)  # nothing below would trip over it
         empty = tuple(x.new_empty(x.shape[0], 0, part.shape[1]) for part in state)
         if trace is not None:
             trace.keep(empty, x.new_empty(x.shape[0], 0, weights.W_ih.shape[0]))
@@ -80,7 +111,7 @@ def run(
         tell(Choice(cell, tuple(x.shape), reverse, rung, reason, kernels.LEVELS[0] if compiled else None, threads))
     options = {"save": save} if rung == "kernels" else {}
     scan = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, zoneout, trace, **options)
-    if not torch.is_autocast_enabled(x.device.type):
+    if not autocast:
         return *scan(), trace
     with torch.autocast(x.device.type, enabled=False):
         return *scan(), trace

@@ -132,7 +132,7 @@ def rnn(
     >>> y.flatten().tolist(), h_n.tolist()
     ([1.0, 2.0, 1.0], [[1.0]])
     """
-    if nonlinearity not in ("tanh", "relu"):
+    if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
         raise ArgumentError(f"unknown nonlinearity {nonlinearity!r}: expected 'tanh' or 'relu'.")
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, g_ih=weight_ln_ih, g_hh=weight_ln_hh)
     options = (resets, lengths, reverse, (zoneout,), save, backend, return_all)

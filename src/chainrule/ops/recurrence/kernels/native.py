@@ -102,6 +102,8 @@ def _kept_sizes(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> t
 
 def kept_parts(cell: str, T: int, B: int, H: int, kept: Tensor, normal: bool) -> Kept:
     """The parts of what a forward pass kept, as views."""
+    if T * B == 0:
+        return Kept(*(kept.new_empty(T, B, width) for width in _kept_sizes(cell, 1, 1, H, "gates", normal)))
     parts = kept.split_with_sizes(_sizes_of(cell, T, B, H, kept, normal))
     return Kept(*(part.view(T, B, -1) if len(part) else part for part in parts))
 
