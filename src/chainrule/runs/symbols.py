@@ -122,7 +122,7 @@ class SymbolRun(Run):
         try:
             symbols = self._own() if data is None else self.read(data, unknown)
         except UnseenSymbolError as error:
-            raise UnseenSymbolError(f"{error} To score the rest: --unknown skip, or --unknown replace.") from error
+            raise UnseenSymbolError(f"{error.message} To score the rest: --unknown skip, or --unknown replace.") from error
         assert isinstance(symbols, Symbols)
         return symbols
 
@@ -146,7 +146,7 @@ class SymbolRun(Run):
             symbols = self.read(data)
             assert isinstance(symbols, Symbols)
             context = symbols.documents[-1].astype(np.int64)
-        elif prompt is not None and len(prompt):
+        elif prompt is not None:
             context = alphabet.encode(prompt, "the prompt").astype(np.int64)
         else:
             context = np.empty(0, dtype=np.int64)

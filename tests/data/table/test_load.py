@@ -147,7 +147,7 @@ CASES: list[tuple[str, str, dict[str, object], type[ChainruleError], str]] = [
         "a,b\n1,2\n1,2,3,4\n",
         {},
         DataError,
-        "has 4 cells in line 3; expected 2, as its header has, with ','",
+        "has 4 cells in line 3; expected 2, as many as its header has, with ','",
     ),
     ("cells cut off", "a,b\n1,2,3\n1,2,3\n", {}, DataError, "has 3 cells in line 2; expected 2"),
     (
