@@ -122,7 +122,9 @@ class SymbolRun(Run):
         try:
             symbols = self._own() if data is None else self.read(data, unknown)
         except UnseenSymbolError as error:
-            raise UnseenSymbolError(f"{error.message} To score the rest: --unknown skip, or --unknown replace.") from error
+            raise UnseenSymbolError(
+                f"{error.message} To score the rest: --unknown skip, or --unknown replace."
+            ) from error
         assert isinstance(symbols, Symbols)
         return symbols
 

@@ -219,7 +219,7 @@ def test_numbers_of_every_type_are_numbers(kind: str, tmp_path: Path) -> None:
 def test_blanks_of_every_type_are_blanks() -> None:
     for kind in ("Float64", "double[pyarrow]", "Int64", "object"):
         frame = dated(v=pd.Series([None, *range(1, N)], dtype=kind))
-        with pytest.raises(ChainruleError, match="1 missing values in v, at row 1"):
+        with pytest.raises(ChainruleError, match="1 missing value in v, at row 1"):
             read(frame)
         series = read(frame, Reading(fill="drop"))
         assert isinstance(series, Series)
