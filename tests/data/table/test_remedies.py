@@ -61,6 +61,10 @@ BY_FLAGS: dict[str, tuple[pd.DataFrame | str, str]] = {
     "a name with quotes": (dated(**{'the "price"': VALUES, "b": VALUES}), r"for example (.*)\.$"),
     "day or month first": (dated(v=VALUES).assign(date=MONTHS.strftime("%d/%m/%Y")), r"Give (--.*) or --.*, or write"),
     "month or day first": (dated(v=VALUES).assign(date=MONTHS.strftime("%d/%m/%Y")), r"Give --.* or (--.*), or write"),
+    "day or month first under another name": (
+        pd.DataFrame({"x": "a", "when": MONTHS.strftime("%d/%m/%Y"), "v": VALUES}),
+        r"Give (--.*) or --.*, or write",
+    ),
     "short years": (dated(v=VALUES).assign(date=DAYS.strftime("%d.%m.%y")), r"Give (--\S+ \S+)"),
     "short years of months": (dated(v=VALUES).assign(date=MONTHS.strftime("%b-%y")), r"Give (--\S+ \S+)"),
     "no header": (dated(v=VALUES).to_csv(index=False, header=False), r"Give (--\S+)"),
@@ -203,6 +207,15 @@ TYPES = {
     "Python's": np.array(VALUES, dtype=object),
     "small floats": VALUES.astype(np.float32),
 }  # fmt: skip
+
+
+def test_a_format_that_no_dates_have_is_refused() -> None:
+    with pytest.raises(ChainruleError, match=r"no column of the data holds dates of the format %H. Correct"):
+        read(dated(v=VALUES).astype({"date": str}).rename(columns={"date": "when"}), Reading(date_format="%H"))
+    with pytest.raises(ChainruleError, match=r"'date' are dates already. Leave --date-format out"):
+        read(dated(v=VALUES), Reading(date_format="%H"))
+    with pytest.raises(ChainruleError, match=r"date_format is '%Q': .* as of Python's strptime"):
+        read(dated(v=VALUES).astype({"date": str}), Reading(date_format="%Q"))
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -53,6 +53,8 @@ def parse_dates(column: pd.Series, numbers: bool, form: str | None = None) -> Da
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     if pd.api.types.is_datetime64_any_dtype(column):
+        if form is not None:
+            raise ColumnError(f"the cells of column {column.name!r} are dates already. Leave --date-format out.")
         return _nanoseconds(column)
     if form is not None:
         return _in_named_format(column, form)

@@ -31,7 +31,8 @@ def find_dates(table: Table, named: tuple[str, ...], form: str | None) -> tuple[
     """The names of the date's columns and the dates, NaT in rows that are blank throughout; no names if undated.
 
     Raises:
-        ColumnError: a column that is missing or holds cells that are no dates, or dates that read in two ways.
+        ColumnError: a column that is missing or holds cells that are no dates, dates that read in two ways, or none in
+            the format that is given.
     """
     for column in named:
         table.check_has(column)
@@ -50,13 +51,19 @@ def find_dates(table: Table, named: tuple[str, ...], form: str | None) -> tuple[
     others = [column for column in columns if column not in like_date][:_MOST_TRIED]
     for column in named or [*dated, *like_date, *others]:
         numbers = column in like_date or column in named
-        dates = parse_dates(table.frame[column], numbers, form if numbers else None)
+        cells = table.frame[column]
+        dates = parse_dates(cells, numbers, form if numbers or not is_numeric(cells) else None)
         bad = _bad(table, dates)
         if not bad.any():
             return ((column,), dates) if named else _with_time(table, column, dates, form)
         should_be = column in named or (column in like_date and not is_numeric(table.frame[column]))
         if should_be or bad.mean() < 0.5:
             _check(table, (column,), dates)
+    if form is not None:
+        raise ColumnError(
+            f"no column of {table.name} holds dates of the format {form}. Correct --date-format, or name the column of "
+            "the dates with --date."
+        )
     return (), None
 
 
