@@ -220,3 +220,15 @@ def test_options_that_a_file_does_not_have_are_refused(options: dict[str, Any], 
     for source in (tmp_path / "a.parquet", frame):
         with pytest.raises(ChainruleError, match=rf"{next(iter(options))} is given, but .* has none. Leave"):
             read(source, Reading.from_dict(options))
+
+
+def test_offsets_that_lead_anywhere_are_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "a.feather"
+    pa.feather.write_feather(pa.table({"v": VALUES, "t": ["some words"] * N}), path, compression="uncompressed")
+    good = path.read_bytes()
+    for i in range(0, len(good) - 4, 8):
+        path.write_bytes(good[:i] + b"\xff\xff\xff\x7f" + good[i + 4 :])
+        try:
+            read(path)
+        except ChainruleError:
+            continue

@@ -58,8 +58,9 @@ def _together(parts: Iterator[Any], schema: Any, name: str) -> Any:
     for part in parts:
         taken.append(part)
         rows += part.num_rows
-        size += part.nbytes
         check_cells(rows, part.num_columns, name)
+        part.validate(full=True)  # before anything follows its offsets, which a broken file has lead anywhere
+        size += part.nbytes
         if size > _MOST_BYTES:
             raise DataError(f"{name} unpacks to more than {_MOST_BYTES >> 20} MB. Write the columns to model alone.")
     return require("pyarrow").concat_tables(taken)
@@ -69,7 +70,6 @@ def _load(path: Path, kind: str, read: Callable[[], Any], options: TableOptions)
     options.refuse(f"a {kind} file", "sheet", "header", "encoding")
     try:
         table = read()
-        table.validate(full=True)
         frame = require("pandas").DataFrame({i: from_arrow(column) for i, column in enumerate(table.columns)})
         names = list(table.column_names)
         index = _index_columns(table.schema.metadata)
