@@ -60,7 +60,7 @@ def test_a_readme_beside_tables_is_not_taken_for_the_data(tmp_path: Path) -> Non
     for name in ("README.md", "notes/b.parquet", "a.csv.gz"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("some text")
-    with pytest.raises(DataError, match=r"holds tables: a.csv.gz, notes/b.parquet\..* as in --kind text"):
+    with pytest.raises(DataError, match=r"holds tables: a.csv.gz, notes/b.parquet\..* as in Reading\(kind=.text.\)"):
         read(tmp_path)
     text = read(tmp_path, Reading(kind="text"))
     assert isinstance(text, Symbols)

@@ -148,7 +148,7 @@ Did you mean 'line'?
             value = getattr(self, option)
             if isinstance(value, list):
                 object.__setattr__(self, option, tuple(value))
-        self._check_table()
+        self._check_marks()
         for option in ("season", "rate"):
             if (value := getattr(self, option)) is not None:
                 object.__setattr__(self, option, whole(option, value))
@@ -156,14 +156,7 @@ Did you mean 'line'?
             raise ArgumentError(f"rate is {self.rate}; expected at most {HIGHEST_RATE:,} samples a second.")
         check_encoding(self.encoding)
 
-    def _check_table(self) -> None:
-        for option in ("series", "sheet", "date_format", "date", "id"):
-            value = getattr(self, option)
-            several = option in ("date", "id") and isinstance(value, tuple) and bool(value)
-            if value is not None and not all(isinstance(name, str) for name in (value if several else (value,))):
-                raise ArgumentError(f"{option} is {value!r}; expected text{' or a tuple of names' * several}.")
-        if self.header is not None and not isinstance(self.header, bool):
-            raise ArgumentError(f"header is {self.header!r}; expected True, False or None.")
+    def _check_marks(self) -> None:
         for option, choices in (("thousands", _THOUSANDS), ("decimal", _DECIMALS)):
             if getattr(self, option) is not None:
                 choose(option, getattr(self, option), choices)
