@@ -15,7 +15,7 @@ from tests.fuzz.judge import Case, Try, bounded_memory, judge
 from tests.fuzz.run import one, tries
 
 
-def _raise(error: Exception) -> None:
+def _raise(error: BaseException) -> None:
     raise error
 
 

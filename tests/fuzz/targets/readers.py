@@ -44,7 +44,7 @@ def _read(path: Path, options: dict[str, Any]) -> None:
 def _check(data: Symbols | Series | Labelled) -> None:
     """What was read is of the form that it promises."""
     if isinstance(data, Symbols):
-        good = all(d.dtype == np.int64 and (d >= 0).all() and (d < len(data.alphabet)).all() for d in data.documents)
+        good = all(d.dtype.kind in "iu" and (d >= 0).all() and (d < len(data.alphabet)).all() for d in data.documents)
     elif isinstance(data, Series):
         good = data.values.dtype == np.float64 and bool(np.isfinite(data.values).all()) and len(data.columns) > 0
     else:
