@@ -122,7 +122,7 @@ def sounds() -> dict[str, list[bytes]]:
 
 
 def run_folders(folder: Path, only: Sequence[str] = ()) -> None:
-    """Runs of every kind of data, or ``only`` some, under ``folder``, a few steps old; their data in ``folder/data``."""
+    """Runs of every kind of data, or ``only`` some, a few steps old, with their data in ``folder/data``."""
     data = folder / "data"
     data.mkdir(parents=True)
     (data / "words.txt").write_text(text(700))
