@@ -2,12 +2,13 @@
 
 import math
 import operator
+import reprlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 from chainrule.errors import ArgumentError
 
-__all__ = ["choose", "counted", "finite", "listed", "near", "whole"]
+__all__ = ["choose", "counted", "finite", "listed", "near", "spelt", "whole"]
 
 _LARGEST = 2**63 - 1
 
@@ -45,6 +46,15 @@ def near(name: str, names: Iterable[str]) -> str:
     return f" Did you mean {spellings[found[0]]!r}?" if found else ""
 
 
+def spelt(value: object) -> str:
+    """The value for a message: all of what is plain, the outside of what is long or deep.
+
+    >>> spelt("a"), spelt([[[[[[[[]]]]]]]])
+    ("'a'", '[[[[[[[...]]]]]]]')
+    """
+    return repr(value) if value is None or isinstance(value, str | int | float) else reprlib.repr(value)
+
+
 def choose(option: str, value: object, choices: tuple[str, ...]) -> None:
     """Refuse a value that is not one of the choices.
 
@@ -54,7 +64,9 @@ def choose(option: str, value: object, choices: tuple[str, ...]) -> None:
     chainrule.errors.ArgumentError: unit is 'byte'; expected one of characters, bytes. Did you mean 'bytes'?
     """
     if not isinstance(value, str) or value not in choices:
-        raise ArgumentError(f"{option} is {value!r}; expected one of {listed(choices)}.{near(str(value), choices)}")
+        raise ArgumentError(
+            f"{option} is {spelt(value)}; expected one of {listed(choices)}.{near(str(value), choices)}"
+        )
 
 
 def whole(option: str, value: object, least: int = 1, most: int = _LARGEST) -> int:
@@ -73,9 +85,9 @@ def whole(option: str, value: object, least: int = 1, most: int = _LARGEST) -> i
         if least <= number <= most:
             return number
         if number > most == _LARGEST:
-            raise ArgumentError(f"{option} is {value!r}; expected a whole number below 2^63.")
+            raise ArgumentError(f"{option} is {spelt(value)}; expected a whole number below 2^63.")
     above = f" and at most {most:,}" if most < _LARGEST else ""
-    raise ArgumentError(f"{option} is {value!r}; expected a whole number of at least {least}{above}.")
+    raise ArgumentError(f"{option} is {spelt(value)}; expected a whole number of at least {least}{above}.")
 
 
 def finite(option: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> float:
@@ -95,5 +107,5 @@ def finite(option: str, value: object, low: float, high: float = math.inf, *, op
         return number
     end = "finite" if high == math.inf else f"below {high:g}"
     raise ArgumentError(
-        f"{option} is {value!r}; expected a number {'above' if open_low else 'of at least'} {low:g} and {end}."
+        f"{option} is {spelt(value)}; expected a number {'above' if open_low else 'of at least'} {low:g} and {end}."
     )

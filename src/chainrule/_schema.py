@@ -37,7 +37,7 @@ def parse(text: str | bytes) -> Any:
     ValueError: NaN is no number of JSON
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text.decode() if isinstance(text, bytes) else text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

@@ -1,6 +1,8 @@
 """Good inputs of every kind, small, made anew by code."""
 
 import gzip
+import lzma
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -48,8 +50,17 @@ def tables() -> dict[str, list[bytes]]:
         ".csv": [*encoded, plain.encode("utf-16")],
         ".tsv": [frame.to_csv(index=False, sep="\t").encode()],
         ".csv.gz": [gzip.compress(part) for part in encoded[:3]],
+        ".csv.xz": [lzma.compress(encoded[0])],
         ".parquet": parquet,
+        ".feather": [_written(frame, "to_feather"), _written(months, "to_feather")],
+        ".xlsx": [_written(frame, "to_excel", index=False), _written(months, "to_excel", index=False)],
     }
+
+
+def _written(frame: pd.DataFrame, how: str, **options: Any) -> bytes:
+    raw = BytesIO()
+    getattr(frame, how)(raw, **options)
+    return raw.getvalue()
 
 
 def npz_files() -> list[bytes]:
@@ -110,8 +121,8 @@ def sounds() -> dict[str, list[bytes]]:
     return found
 
 
-def run_folders(folder: Path) -> None:
-    """Runs of every kind of data under ``folder``, a few steps old, with their data in ``folder/data``."""
+def run_folders(folder: Path, only: Sequence[str] = ()) -> None:
+    """Runs of every kind of data, or ``only`` some, a few steps old, with their data in ``folder/data``."""
     data = folder / "data"
     data.mkdir(parents=True)
     (data / "words.txt").write_text(text(700))
@@ -134,6 +145,7 @@ def run_folders(folder: Path) -> None:
         "spoken-gru": ("spoken", "gru", {**small, "reading": Reading(labels=True)}),
         "digits": ("digits", "conv", small),
     }
-    for name, (source, model, options) in plans.items():
+    for name in only or plans:
+        source, model, options = plans[name]
         given = source if source == "digits" else data / source
         chainrule.fit(given, model, out=folder / name, **options)

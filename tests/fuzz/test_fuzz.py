@@ -9,13 +9,20 @@ from tests.fuzz.judge import bounded_memory
 from tests.fuzz.run import one
 from tests.fuzz.targets import NEED_RUNS, TARGETS
 
-_TRIES = dict.fromkeys(TARGETS, 150) | {"folders": 15, "resume": 5, "commands": 20, "pictures": 40}
+_TRIES = dict.fromkeys(TARGETS, 150) | {
+    "folders": 15,
+    "resume": 5,
+    "commands": 20,
+    "pictures": 40,
+    "xlsx": 25,
+    "arrow": 75,
+}
 
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fuzz") / "runs"
-    seeds.run_folders(folder)
+    seeds.run_folders(folder, only=("text-gru", "series-ar", "series-average", "spoken-gru"))
     return folder
 
 

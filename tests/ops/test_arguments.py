@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from chainrule.errors import ArgumentError, BackendError
+from chainrule import functional
+from chainrule.errors import ArgumentError, BackendError, ShapeError
 from chainrule.functional import causal_convolution, convolution, gru, lstm
 from chainrule.ops.arguments import as_int, as_lengths, occurs
 
@@ -84,3 +86,75 @@ def test_an_error_that_has_nothing_to_do_with_vmap_passes_as_it_is() -> None:
     with pytest.raises(RuntimeError, match="meta") as raised:
         occurs(torch.ones(2, device="meta"), "lengths")
     assert not isinstance(raised.value, BackendError)
+
+
+_ODD: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "sparse": (lambda t: t.to_sparse(), "sparse .*to_dense"),
+    "rows": (lambda t: t.flatten(1).to_sparse_csr() if t.dim() > 1 else t.to_sparse(), "sparse|must|takes|expected"),
+    "quantised": (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), "qint8|quantised"),
+    "meta": (lambda t: t.to("meta"), "meta"),
+    "complex": (lambda t: t.to(torch.complex64), "complex64"),
+    "nested": (lambda t: torch.nested.nested_tensor([t.flatten(), t.flatten()[:1]]), "nested|must"),
+    "large": (lambda t: t.sum().expand(*t.shape[:-1], 2**42), "numbers, more than|must|takes|memory|larger"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", _ODD)
+@pytest.mark.parametrize("name", ["x", "weight", "bias"])
+def test_a_convolution_names_the_tensor_it_cannot_compute_with(name: str, kind: str) -> None:
+    arguments: dict[str, Any] = {"x": torch.ones(2, 3, 8), "weight": torch.ones(4, 3, 2), "bias": torch.ones(4)}
+    odd, message = _ODD[kind]
+    arguments[name] = odd(arguments[name])
+    with pytest.raises(ShapeError, match=message):
+        functional.convolution(**arguments)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", _ODD)
+@pytest.mark.parametrize("name", ["x", "h_0", "weight_ih", "weight_hh", "bias_ih"])
+def test_a_recurrence_names_the_tensor_it_cannot_compute_with(name: str, kind: str) -> None:
+    arguments: dict[str, Any] = {
+        "x": torch.ones(2, 5, 3),
+        "h_0": torch.ones(2, 4),
+        "weight_ih": torch.ones(12, 3),
+        "weight_hh": torch.ones(12, 4),
+        "bias_ih": torch.ones(12),
+        "bias_hh": torch.ones(12),
+    }
+    odd, message = _ODD[kind]
+    arguments[name] = odd(arguments[name])
+    with pytest.raises(ShapeError, match=message):
+        functional.gru(**arguments)
+
+
+def test_all_on_the_device_meta_is_computed_there() -> None:
+    x, w, v = (torch.ones(*shape, device="meta") for shape in ((2, 5, 3), (12, 3), (12, 4)))
+    assert functional.gru(x, None, w, v)[0].shape == (2, 5, 4)
+    assert functional.convolution(x, torch.ones(4, 5, 2, device="meta")).shape == (2, 4, 2)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("backend", ["auto", "kernels", "formula", "reference"])
+def test_no_rows_have_a_trace_too(cell: str, backend: str) -> None:
+    G = {"rnn": 1, "gru": 3, "lstm": 4}[cell]
+    op = getattr(functional, cell)
+    weights = torch.ones(4 * G, 2), torch.ones(4 * G, 4)
+    y, _, trace = op(torch.ones(0, 3, 2), None, *weights, backend=backend, return_all=True)
+    assert y.shape == trace.h.shape == (0, 3, 4)
+
+
+@pytest.mark.parametrize("backend", ["auto", "kernels", "formula", "reference"])
+def test_no_steps_are_convolved(backend: str) -> None:
+    x, wide = torch.ones(2, 256, 0), torch.ones(256, 256, 1)
+    assert functional.causal_convolution(x, wide, backend=backend)[0].shape == (2, 256, 0)
+    padded = functional.convolution(torch.ones(2, 4, 6, 0), torch.ones(3, 4, 1, 1), padding=1, backend=backend)
+    assert padded.shape == (2, 3, 8, 2)
+
+
+@pytest.mark.parametrize("flag", [1, "yes", torch.ones(2), None])
+def test_flags_are_true_or_false(flag: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"reverse is .*expected True or False"):
+        functional.rnn(torch.ones(1, 2, 1), None, torch.ones(1, 1), torch.ones(1, 1), reverse=flag)
+    with pytest.raises(ArgumentError, match=r"flip is .*expected True or False"):
+        functional.convolution(torch.ones(1, 1, 3), torch.ones(1, 1, 1), flip=flag)

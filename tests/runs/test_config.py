@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ import chainrule
 from chainrule import Run
 from chainrule.errors import RunFormatError
 from chainrule.runs.config import RunConfig
+from chainrule.training import load_tensors, save_tensors
+from tests.fuzz.judge import bounded_memory
 from tests.runs.cases import symbols
 
 
@@ -90,6 +93,35 @@ def test_any_changed_value_is_a_run_format_error_or_harmless(
         chainrule.load(copy)
     except RunFormatError as error:
         assert str(copy) in str(error)  # noqa: PT017 (not raising is right too)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("model", "hidden", 10**8),
+        ("model", "hidden", 10**5),
+        ("model", "layers", 1000),
+        ("data", "end", [0, 10**6]),
+        ("data", "season", 0),
+        ("model", "layers", 10**18),
+    ],
+)
+def test_sizes_that_are_not_the_weights_are_refused_before_memory_is_taken(
+    copy: Path, part: str, name: str, value: object
+) -> None:
+    values = json.loads((copy / "config.json").read_text())
+    values[part][name] = value
+    (copy / "config.json").write_text(json.dumps(values))
+    with bounded_memory(5 * 10**8), pytest.raises(RunFormatError, match=str(copy)):
+        chainrule.load(copy)
+
+
+def test_weights_that_are_not_finite_are_named(copy: Path) -> None:
+    weights, about = load_tensors(copy / "best.safetensors")
+    name = next(iter(weights))
+    save_tensors(copy / "best.safetensors", weights | {name: torch.full_like(weights[name], torch.nan)}, about)
+    with pytest.raises(RunFormatError, match=f"the weights {name} are not finite"):
+        chainrule.load(copy)
 
 
 def test_broken_weights_are_named(copy: Path) -> None:

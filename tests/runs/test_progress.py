@@ -157,3 +157,29 @@ def test_on_a_terminal_the_title_gives_way_to_the_bar_and_the_numbers(
 
 def test_a_run_without_metrics_has_no_records(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) == []
+
+
+BROKEN = {
+    b'{"step": 2, "loss": [1]}': "it.loss is a list of 1; expected a finite number or null",
+    b'{"loss": 1.0}': "it lacks step",
+    b'{"step": "2", "loss": 1.0}': "it.step is '2'; expected a whole number",
+    b'{"step": 2, "loss": 1.0, "reach": {"horizon": "far", "gradient_by_lag": []}}': "it.reach.horizon is 'far'",
+    b'{"step": 2, "loss": NaN}': "NaN is no number of JSON",
+    b'{"step": 2,': "line 1 column",
+    b"[" * 9999: "nested too deeply",
+    b"\xff\xfe": "can't decode byte 0xff",
+    b"7": "it is 7; expected an object",
+}
+
+
+@pytest.mark.parametrize("line", BROKEN, ids=lambda line: repr(line[:40]))
+def test_a_line_that_is_no_record_is_left_out_and_told(line: bytes, tmp_path: Path) -> None:
+    path = tmp_path / METRICS
+    good = [b'{"step": 1, "loss": 2.0, "colour": "any"}', b'{"step": 3, "loss": null, "validation": 1.5}']
+    path.write_bytes(b"\n".join([good[0], line, good[1], b'{"step": 4, "lo']))
+    with pytest.warns(UserWarning, match=f"line 2 of .*{METRICS} is left out, as it is no record.*({BROKEN[line]})"):
+        records = read_metrics(tmp_path)
+    assert [record["step"] for record in records] == [1, 3]
+    with pytest.warns(UserWarning, match="line 2"):
+        keep_until(tmp_path, 3)
+    assert [record["step"] for record in read_metrics(tmp_path)] == [1, 3]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from chainrule._choices import choose, listed, near, whole
+from chainrule._choices import choose, listed, near, spelt, whole
 from chainrule._schema import check_fields
 from chainrule._wording import takes_options
 from chainrule.data.calendars import parse_rule
@@ -142,7 +142,7 @@ Did you mean 'line'?
         if isinstance(self.columns, str):
             raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
         if not isinstance(self.columns, Sequence) or not all(isinstance(name, str) for name in self.columns):
-            raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names, such as ('Close',).")
+            raise ArgumentError(f"columns is {spelt(self.columns)}; expected a tuple of names, such as ('Close',).")
         object.__setattr__(self, "columns", tuple(self.columns))
         for option in ("date", "id"):
             value = getattr(self, option)

@@ -22,7 +22,17 @@ _CHOICES: dict[str, Sequence[Any]] = {
     "unit": ("characters", "bytes"),
     "documents": ("one", "blank-line", "line"),
     "columns": (("price",), ("price", "b"), ("x",), ("volume",), ("no",)),
-    "date": ("date", "price", "month", "when"),
+    "date": ("date", "price", "month", "when", ("date", "b")),
+    "date_format": ("%Y-%m-%d", "%d.%m.%Y", "%q", "s", "ms"),
+    "freq": ("D", "B", "MS", "QE", "W-SUN", "15min", "0D", "-1D"),
+    "id": ("b", "volume", "date"),
+    "series": ("1", "a", "0.5"),
+    "header": (True, False),
+    "sheet": ("Sheet1", "prices", "0"),
+    "thousands": (",", ".", "'", "_"),
+    "decimal": (",", "."),
+    "group": ("folder", "{speaker}_*", "*_{speaker}_*", "{", "**"),
+    "unknown": ("skip", "replace"),
     "transform": ("standardise", "none", "difference", "log-return"),
     "fill": ("forward", "linear", "drop"),
     "season": (1, 2, 7, 10**9),
@@ -33,7 +43,7 @@ _CHOICES: dict[str, Sequence[Any]] = {
 
 def _reading(random: Random, names: Sequence[str]) -> dict[str, Any]:
     known = {field.name for field in fields(Reading)}
-    chosen = [name for name in names if name in known and random.random() < 0.2]
+    chosen = [name for name in names if name in known and random.random() < 0.12]
     return {name: random.choice(_CHOICES[name]) if random.random() < 0.9 else odd_value(random) for name in chosen}
 
 
@@ -44,7 +54,7 @@ def _read(path: Path, options: dict[str, Any]) -> None:
 def _check(data: Symbols | Series | Labelled) -> None:
     """What was read is of the form that it promises."""
     if isinstance(data, Symbols):
-        good = all(d.dtype == np.int64 and (d >= 0).all() and (d < len(data.alphabet)).all() for d in data.documents)
+        good = all(d.dtype.kind in "iu" and (d >= 0).all() and (d < len(data.alphabet)).all() for d in data.documents)
     elif isinstance(data, Series):
         good = data.values.dtype == np.float64 and bool(np.isfinite(data.values).all()) and len(data.columns) > 0
     else:
@@ -59,11 +69,13 @@ def _case(random: Random, path: Path, raw: bytes, names: Sequence[str]) -> Case:
     return Case(lambda: _read(path, options), f"read {path.name} of {len(raw)} bytes with {shown(options)}")
 
 
-_TABLE = ("encoding", "columns", "date", "transform", "fill", "season")
+_PLAIN = (".csv", ".tsv", ".csv.gz", ".csv.xz")
+_NOT_OF_TABLES = ("kind", "unit", "documents", "rate", "labels", "group", "unknown")
+_TABLE = tuple(name for name in _CHOICES if name not in _NOT_OF_TABLES)
 
 
 def tables(folder: Path) -> Try:
-    found = [(suffix, raw) for suffix, files in seeds.tables().items() for raw in files if suffix != ".parquet"]
+    found = [(suffix, raw) for suffix, files in seeds.tables().items() for raw in files if suffix in _PLAIN]
 
     def draw(random: Random) -> Case:
         suffix, raw = random.choice(found)
@@ -72,11 +84,21 @@ def tables(folder: Path) -> Try:
     return draw
 
 
-def parquet(folder: Path) -> Try:
-    found = seeds.tables()[".parquet"]
+def arrow(folder: Path) -> Try:
+    found = [(suffix, raw) for suffix in (".parquet", ".feather") for raw in seeds.tables()[suffix]]
 
     def draw(random: Random) -> Case:
-        return _case(random, folder / "table.parquet", mutate_bytes(random, random.choice(found), found), _TABLE)
+        suffix, raw = random.choice(found)
+        return _case(random, folder / f"table{suffix}", mutate_bytes(random, raw, [r for _, r in found]), _TABLE)
+
+    return draw
+
+
+def sheets(folder: Path) -> Try:
+    found = seeds.tables()[".xlsx"]
+
+    def draw(random: Random) -> Case:
+        return _case(random, folder / "table.xlsx", mutate_zip(random, random.choice(found)), _TABLE)
 
     return draw
 
@@ -86,7 +108,7 @@ def texts(folder: Path) -> Try:
 
     def draw(random: Random) -> Case:
         raw = mutate_bytes(random, random.choice(found), found)
-        return _case(random, folder / "a.txt", raw, ("encoding", "unit", "documents", "kind"))
+        return _case(random, folder / "a.txt", raw, ("encoding", "unit", "documents", "kind", "unknown"))
 
     return draw
 
@@ -143,7 +165,8 @@ def sounds(folder: Path) -> Try:
 
 READERS = {
     "csv": tables,
-    "parquet": parquet,
+    "arrow": arrow,
+    "xlsx": sheets,
     "text": texts,
     "npz": npz,
     "idx": idx,

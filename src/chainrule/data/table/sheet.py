@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shlex
+import warnings
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time
@@ -29,14 +30,12 @@ def load_sheet(path: Path, options: TableOptions) -> Table:
     options.refuse("an Excel file", "encoding")
     openpyxl = require("openpyxl")
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-        if size > _MOST_UNPACKED:
-            raise DataError(f"{path} unpacks to more than {_MOST_UNPACKED >> 20} MB. Save the sheet as CSV.")
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl's, of parts that it does without
+            if sum(part.file_size for part in archive.infolist()) > _MOST_UNPACKED:
+                raise DataError(f"{path} unpacks to more than {_MOST_UNPACKED >> 20} MB. Save the sheet as CSV.")
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             text = _as_csv(_choose(book.worksheets, path.name, options.sheet), path.name)
-        finally:
             book.close()
     except ChainruleError:
         raise

@@ -184,6 +184,8 @@ def _causal(
     dilation, groups, memory = once(_causal_sizes, x.shape, weight.shape, dilation, groups)
     _check_alike(x, weight, bias)
     rows, T = x.shape[:-2], x.shape[-1]
+    if T == 0:
+        check_plain("x", x)  # nothing below would trip over it
     if state is not None:
         _check_like(x, "state", state, memory)
         if state.layout != torch.strided:  # an empty one trips nothing below
