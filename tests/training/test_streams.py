@@ -149,7 +149,7 @@ def test_a_position_is_gone_back_to(random_windows: bool) -> None:
 
 @pytest.mark.parametrize("lengths", [[], [0], [1], [0, 1, 0]])
 def test_one_step_has_nothing_to_learn_from(lengths: list[int]) -> None:
-    with pytest.raises(TooShortError, match=f"two steps each, and there are {sum(lengths)} steps"):
+    with pytest.raises(TooShortError, match=f"two steps a row, and has {sum(lengths)} step"):
         Streams([np.arange(length) for length in lengths], 1, 1)
 
 
