@@ -156,7 +156,7 @@ def test_one_step_has_nothing_to_learn_from(lengths: list[int]) -> None:
 def test_a_batch_larger_than_the_data_is_told_what_would_fit() -> None:
     with pytest.raises(TooShortError, match=r"a batch of 10 needs .* has 9 steps; expected a batch of at most 4"):
         Streams(np.arange(9), 10, 4)
-    with pytest.raises(TooShortError, match=r"6 rows \(3 for each of 2 processes\) .* a batch of at most 2"):
+    with pytest.raises(TooShortError, match=r"a batch of 6 \(3 for each of 2 processes\) .* a batch of at most 2"):
         Streams(np.arange(9), 3, 4, ranks=2)
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chainrule._choices import choose, counted, listed, whole
+from chainrule._choices import choose, listed, whole
 from chainrule.data import Alphabet, Labelled, Series, Symbols, Transform
 from chainrule.data.calendars import parse_rule
 from chainrule.errors import ArgumentError, RunFormatError
@@ -145,9 +145,7 @@ class DataConfig:
             RunFormatError: the weights are not those of such a model.
         """
         if (model.layers or 1) > len(weights):  # each has some, and to build them takes time even without memory
-            raise RunFormatError(
-                f"{counted(model.layers, 'layer')} have more weights than the {len(weights)} that there are."
-            )
+            raise RunFormatError(f"{model.layers} are more layers than the weights that there are: {len(weights)}.")
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they come again below
             check_weights(self.build(model), weights)
