@@ -21,8 +21,8 @@ EITHER = re.compile(rf"\b(?:{NOUNS.replace('s ', '|')[:-1]})\(s\)")
 
 
 def is_fixed(value: ast.expr) -> bool:
-    """A constant of the code, which is more than one."""
-    return bool(re.fullmatch(r"_?[A-Z_]+", ast.unparse(value)))
+    """A constant of the code, which is more than one; or a name or an ending, which is no number."""
+    return bool(re.fullmatch(r"_?[A-Z_]+|(self\.)?(path|name)|.* if .* else .*", ast.unparse(value)))
 
 
 def sightings(path: Path) -> list[str]:

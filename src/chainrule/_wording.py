@@ -19,9 +19,9 @@ __all__ = ["as_arguments", "as_flags", "takes_options"]
 
 T = TypeVar("T", bound=Callable[..., Any])
 
-_PROSE = ("and", "or", "is", "are", "may", "to", "so", "for", "if", "of", "in", "as", "added", "where", "needs", "with")
+_PROSE = "and|or|is|are|may|to|so|for|if|of|in|as|added|where|needs|with|out"
 _COMMAND = r"\b(?:chainrule (?:\w+ )|torchrun ).*?(?=\.?$|\.? \(|\. |, |[;)])"
-_VALUE = rf"""'[^'\n]*' | "[^"\n]*" | (?!(?:{"|".join(_PROSE)})\b)(?!-)[^\s'"(]*[^\s'"(.,;:)?!]"""
+_VALUE = rf"""'[^'\n]*' | "[^"\n]*" | (?!(?:{_PROSE})\b)(?!-)[^\s'"(]*[^\s'"(.,;:)?!]"""
 _FLAG = re.compile(
     rf"(?P<command>{_COMMAND.replace(' ', '[ ]')})|(?<![\w-])--(?P<name>[a-z][a-z-]*)(?:[ ](?P<value>{_VALUE}))?",
     re.MULTILINE | re.VERBOSE,
@@ -95,7 +95,7 @@ def _owned(option: _Option, argument: str) -> str:
 def _literal(value: str, annotation: str) -> str:
     """The value of an option as Python has it."""
     text = value[1:-1] if value[0] in "'\"" else value
-    if "tuple[str" in annotation:
+    if annotation.startswith("tuple[str") or ("tuple[str" in annotation and "," in text):
         names = [f'"{name}"' for name in text.split(",")]
         return f"({', '.join(names)}{',' * (len(names) == 1)})"
     if "Sequence[float]" in annotation:

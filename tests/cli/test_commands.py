@@ -343,8 +343,9 @@ def test_unknown_characters_are_said_and_the_rest_is_scored(
     result = command(f"score {runs}/text new.txt --unknown {how}")
     assert result.exit_code == 0
     assert "new.txt, all: 15 characters" in result.stdout
-    assert "2 of the 17 characters of new.txt are not among" in result.stderr
-    assert f"'Ä' (2); the first is at line 1, column 6. {done}" in result.stderr
+    said = re.sub(r"\s+", " ", result.stdout)
+    assert "2 of the 17 characters of new.txt are not among" in said
+    assert f"'Ä' (2); the first is at line 1, column 6. {done}" in said
 
 
 def test_a_fit_says_how_labelled_files_were_split(command: Command, here: Path) -> None:

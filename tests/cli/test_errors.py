@@ -75,7 +75,7 @@ FIT = [
     ("fit sunspots --group folder", "group is folder, but sunspots is read as table"),
     ("fit digits --group 2", "no name in braces. Expected folder, or a pattern"),
     ("fit english --encoding punycode", "'punycode', which is no encoding of text files"),
-    ("fit digits --tbptt 4", "k1, k2: labelled examples are whole"),
+    ("fit digits --tbptt 4", "tbptt: labelled examples are whole"),
     ("fit blanks.csv --fill forward --state-dropout 0.1", "state dropout begins a document anew; a series is one"),
     ("fit blanks.csv --fill forward --model ar --tbptt 4", "solved exactly, without gradients"),
     (

@@ -15,7 +15,7 @@ from chainrule import nn
 from chainrule.cli.app import app
 
 README = Path(__file__).parents[2] / "README.md"
-COMMANDS = ("fit", "score", "sample", "forecast", "backtest", "compare", "classify", "look", "data")
+COMMANDS = ("fit", "score", "sample", "forecast", "update", "backtest", "compare", "classify", "look", "data")
 # What takes minutes in the README is given less here, and nothing else is changed.
 SHORTER = {"--minutes 3": "--steps 5", "--minutes 0.15": "--steps 5"}
 # Commands of a shell that are not chainrule's, or start several processes: other tests run them.

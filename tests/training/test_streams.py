@@ -149,14 +149,14 @@ def test_a_position_is_gone_back_to(random_windows: bool) -> None:
 
 @pytest.mark.parametrize("lengths", [[], [0], [1], [0, 1, 0]])
 def test_one_step_has_nothing_to_learn_from(lengths: list[int]) -> None:
-    with pytest.raises(TooShortError, match=f"two steps each, and there are {sum(lengths)} steps"):
+    with pytest.raises(TooShortError, match=f"two steps a row, and has {sum(lengths)} step"):
         Streams([np.arange(length) for length in lengths], 1, 1)
 
 
 def test_a_batch_larger_than_the_data_is_told_what_would_fit() -> None:
     with pytest.raises(TooShortError, match=r"a batch of 10 needs .* has 9 steps; expected a batch of at most 4"):
         Streams(np.arange(9), 10, 4)
-    with pytest.raises(TooShortError, match=r"6 rows \(3 for each of 2 processes\) .* a batch of at most 2"):
+    with pytest.raises(TooShortError, match=r"a batch of 6 \(3 for each of 2 processes\) .* a batch of at most 2"):
         Streams(np.arange(9), 3, 4, ranks=2)
 
 

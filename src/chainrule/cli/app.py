@@ -106,7 +106,7 @@ _add("forecast", forecast_command, _series("ahead"), "chainrule forecast runs/ah
 _add(
     "update",
     update_command,
-    "chainrule fit sunspots --model ar --out runs/updated",
+    _series("updated"),
     "chainrule data sunspots --out sunspots.csv",
     "chainrule update runs/updated sunspots.csv",
 )

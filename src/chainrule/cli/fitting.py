@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from chainrule._choices import counted
 from chainrule.cli import options as o
 from chainrule.cli.console import say, show
 from chainrule.data import builtins, export
@@ -12,7 +13,6 @@ from chainrule.display import Table
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
 from chainrule.runs import compare, fit
-from chainrule.runs.results import units
 
 __all__ = ["compare_command", "data_command", "fit_command"]
 
@@ -156,11 +156,12 @@ def fit_command(
         return
     show(run.result)
     seen = run.receptive_field
-    sees = f", which sees the last {units(seen, 'step')}" if seen else ""
+    sees = f", which sees the last {counted(seen, 'step')}" if seen else ""
     figures = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
     if run.refit is not None:
         say(f"forecasts and the like come from {run.refit}; the score is of weights that have not seen what is scored")
-    say(f"{run.config.model.name} with {run.parameters:,} parameters{sees}. Run in {run.path}; figures: {figures}")
+    learned = counted(run.parameters, "parameter")
+    say(f"{run.config.model.name} with {learned}{sees}. Run in {run.path}; figures: {figures}")
 
 
 def compare_command(

@@ -9,6 +9,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule.data.foreign import decoding_of
 from chainrule.errors import DataError
 
@@ -46,7 +47,7 @@ def _array(file: IO[bytes], size: int) -> NDArray[Any]:
         raise ValueError("an array holds pickled objects")
     promised, held = math.prod(shape) * dtype.itemsize, size - file.tell()
     if promised != held or min(shape, default=0) < 0:
-        raise ValueError(f"an array of {shape} {dtype} takes {promised} bytes, and the file holds {held}")
+        raise ValueError(f"an array of {shape} {dtype} takes {counted(promised, 'byte')}, and the file holds {held}")
     array = np.empty(shape, dtype, order="F" if in_columns else "C")
     _fill(array.T if in_columns else array, file)
     return array
@@ -72,11 +73,15 @@ def idx_array(path: Path) -> NDArray[Any]:
         if path.suffix == ".gz":
             _check_unpacked(path, promised)
         elif promised != (held := path.stat().st_size - file.tell()):
-            raise DataError(f"{path} is broken: behind its header it has {held} bytes, the header promises {promised}.")
+            raise DataError(
+                f"{path} is broken: behind its header it has {counted(held, 'byte')}, the header promises {promised}."
+            )
         array = np.empty(dimensions, dtype)
         _fill(array, file)
         if file.read(1):
-            raise DataError(f"{path} is broken: its header promises {promised} bytes of values, and it holds more.")
+            raise DataError(
+                f"{path} is broken: its header promises {counted(promised, 'byte')} of values, and it holds more."
+            )
     return array
 
 
@@ -86,13 +91,13 @@ def _fill(array: NDArray[Any], file: IO[bytes]) -> None:
     while len(view) and (read := file.readinto(view)):  # type: ignore[attr-defined]
         view = view[read:]
     if len(view):
-        raise EOFError(f"it ends {len(view)} bytes early")
+        raise EOFError(f"it ends {counted(len(view), 'byte')} early")
 
 
 def _check_unpacked(path: Path, promised: int) -> None:
     most = max(_UNPACKED, _TIMES * path.stat().st_size)
     if promised > most:
         raise DataError(
-            f"{path} of {path.stat().st_size:,} bytes promises {promised:,} when unpacked; expected at most {most:,}. "
-            "It is broken, or was made to fill memory; unpack it first if it is neither."
+            f"{path} of {counted(path.stat().st_size, 'byte')} promises {promised:,} when unpacked; expected "
+            f"at most {most:,}. It is broken, or was made to fill memory; unpack it first if it is neither."
         )

@@ -86,7 +86,8 @@ class Rule:
     @property
     def step(self) -> str:
         """What a step is, wherever it lies: months are months, at their start or end."""
-        return f"{self.unit}s" if self.n == 1 else f"every {self.n} {self.unit}s"
+        several = f"{self.unit}s"
+        return several if self.n == 1 else f"every {self.n} {several}"
 
     def __str__(self) -> str:
         return f"{self.step}, {self.where}" if self.where else self.step

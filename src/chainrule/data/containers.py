@@ -179,9 +179,9 @@ class Labelled:
         shapes = {"labels": self.labels.shape, "test": self.labels.shape if self.test is None else self.test.shape}
         for what, shape in shapes.items():
             if shape != (len(self.inputs),):
-                raise ShapeError(f"{self.name} has {len(self.inputs)} inputs but {what} of shape {shape}.")
+                raise ShapeError(f"{self.name} has {counted(len(self.inputs), 'input')} but {what} of shape {shape}.")
         if self.groups and len(self.groups) != len(self.inputs):
-            raise ShapeError(f"{self.name} has {len(self.inputs)} inputs but {len(self.groups)} groups.")
+            raise ShapeError(f"{self.name} has {counted(len(self.inputs), 'input')} but {len(self.groups)} groups.")
         if self.labels.dtype != np.int64:
             raise ArgumentError(f"{self.name} has labels of type {self.labels.dtype}; expected int64 indices.")
         check_indices(self.name, [self.labels], len(self.classes), "classes")

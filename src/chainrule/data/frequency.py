@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule._choices import counted
 from chainrule.data.calendars import DAY, Rule, parse_rule
 from chainrule.data.candidates import candidates
 from chainrule.data.grids import Grid, lay
@@ -164,7 +165,7 @@ def _contradiction(frequency: Frequency) -> str | None:
     beside = frequency.beside
     if len(beside) > _BESIDE * len(frequency.dates):
         first = write_dates(beside[:_SHOWN], frequency.timezone)
-        return f"{len(beside):,} of {len(frequency.dates):,} dates are not such: {_first(first, len(beside))}"
+        return f"{len(beside):,} of {counted(len(frequency.dates), 'date')} are not such: {_first(first, len(beside))}"
     if len(frequency.dates) > _FEW and frequency.grid is not None and not frequency.grid.explained:
         return "no two dates are one step apart"
     return None
@@ -188,7 +189,8 @@ def _apart(dates: Dates) -> str:
         return "a single date"
     unit, size = next((unit, size) for unit, size in _NANOSECONDS if size <= np.median(apart))
     low, high = (f"{step / size:.3g}" for step in (apart.min(), apart.max()))
-    return f"{low} {unit}s apart" if low == high else f"{low} to {high} {unit}s apart"
+    units = unit if (low, high) == ("1", "1") else unit + "s"
+    return f"{low} {units} apart" if low == high else f"{low} to {high} {units} apart"
 
 
 def _first(first: list[str], count: int) -> str:
@@ -197,4 +199,4 @@ def _first(first: list[str], count: int) -> str:
 
 
 def _dates(count: int) -> str:
-    return "1 date" if count == 1 else f"{count:,} dates"
+    return "1 date" if count == 1 else f"{counted(count, 'date')}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.errors import ArgumentError, DataError
 
 __all__ = ["Groups", "check_group", "groups_of_files"]
@@ -61,7 +61,7 @@ def groups_of_files(paths: Sequence[Path], root: Path, group: str) -> Groups:
     missed = [name for name, match in zip(names, found, strict=True) if match is None]
     if missed:
         raise DataError(
-            f"group is {group!r}, and {len(missed):,} of {len(names):,} files do not match it: "
+            f"group is {group!r}, and {len(missed):,} of {counted(len(names), 'file')} do not match it: "
             f"{listed(missed, shown=3)}. {_EXAMPLE}"
         )
     return _several(field[1], group, [match[1] for match in found if match is not None])
@@ -80,7 +80,7 @@ def _expression(group: str) -> re.Pattern[str]:
 def _several(by: str, group: str, names: Sequence[str]) -> Groups:
     if len(set(names)) < 2:
         raise DataError(
-            f"group is {group!r}, and all {len(names):,} files are of one {by}, {names[0]}; to keep some of them for a "
-            f"test takes three or more. {_EXAMPLE}"
+            f"group is {group!r}, and all {counted(len(names), 'file')} are of one {by}, {names[0]}; to keep "
+            f"some of them for a test takes three or more. {_EXAMPLE}"
         )
     return by, tuple(names)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.archives import idx_array, npz_arrays
 from chainrule.data.containers import Labelled
@@ -190,7 +190,7 @@ def _together(
     images, labels = (np.concatenate(both) if len(pairs) > 1 else both[0] for both in zip(*pairs, strict=True))
     sizes = [len(pair[1]) for pair in pairs]
     if groups and len(groups) != sum(sizes):
-        raise DataError(f"{name} has {sum(sizes)} images but {len(groups)} groups; expected one an image.")
+        raise DataError(f"{name} has {counted(sum(sizes), 'image')} but {len(groups)} groups; expected one an image.")
     test = np.repeat([False, True], sizes) if len(pairs) > 1 else None
     return labelled_images(images, labels, name, classes, test, groups, grouped_by)
 
@@ -211,7 +211,7 @@ def _pair(images: NDArray[Any], labels: NDArray[Any], name: str) -> tuple[NDArra
     labels = _plain_labels(labels)
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iuUb":
         raise DataError(
-            f"{name} has {len(images)} images but labels of shape {labels.shape} and type {labels.dtype}; "
+            f"{name} has {counted(len(images), 'image')} but labels of shape {labels.shape} and type {labels.dtype}; "
             "expected one whole number or name an image."
         )
     return images, labels

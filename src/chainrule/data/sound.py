@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.alphabet import Alphabet
 from chainrule.data.checks import HIGHEST_RATE
@@ -75,7 +76,7 @@ def _check_sound(file: Any, path: Path) -> None:
     """Refuse by its header what is not one channel of sound at a rate that sound has."""
     if file.channels != 1:
         raise DataError(
-            f"{path} has {file.channels} channels; expected one. Mix it down or choose a channel first, "
+            f"{path} has {counted(file.channels, 'channel')}; expected one. Mix it down or choose a channel first, "
             "for example: sox in.wav out.wav channels 1"
         )
     if not 1 <= file.samplerate <= HIGHEST_RATE:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 
 __all__ = ["UNKNOWN", "Unknown"]
 
@@ -63,8 +63,8 @@ class Unknown:
     def __str__(self) -> str:
         shown = listed((f"{symbol!r} ({n:,})" for symbol, n in self.counts.items()), shown=5)
         text = (
-            f"{self.count:,} of the {self.length:,} characters of {self.name} are not among the {self.symbols:,} that "
-            f"the model knows: {shown}; the first is at {self.place}."
+            f"{self.count:,} of the {counted(self.length, 'character')} of {self.name} are not among the "
+            f"{self.symbols:,} that the model knows: {shown}; the first is at {self.place}."
         )
         return f"{text} {self.done}" if self.done else text
 

@@ -80,7 +80,8 @@ class Reach(Shown):
         return self.verdict.partition(":")[0]
 
     def summary(self) -> str:
-        return f"of {self.of}: {self.norms.shape[-1]} steps, {len(self.targets)} targets, {len(self.norms)} sequence(s)"
+        sizes = (counted(len(self.targets), "target"), counted(len(self.norms), "sequence"))
+        return f"of {self.of}: {counted(self.norms.shape[-1], 'step')}, {', '.join(sizes)}"
 
     def table(self) -> Table:
         """The mean norm at lags that grow by doubling, and as a share of the start."""

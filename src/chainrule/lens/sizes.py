@@ -50,7 +50,7 @@ class ConvolutionSizes(Shown):
         self.dense_parameters = outputs * self.in_channels * prod(size) + bias * outputs
 
     def summary(self) -> str:
-        return f"of {self._arrow()}: {self.parameters:,} parameters"
+        return f"of {self._arrow()}: {counted(self.parameters, 'parameter')}"
 
     def table(self) -> Table:
         g, rows = self.geometry, list[tuple[str, str]]()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule._choices import choose
+from chainrule._choices import choose, counted
 from chainrule.display import Shown, Table, signed, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
@@ -41,7 +41,7 @@ class Steps(Shown):
     agreement: Agreement
 
     def summary(self) -> str:
-        return f"of {self.of}: {len(self.h)} steps of {self.h.shape[1]} units"
+        return f"of {self.of}: {counted(len(self.h), 'step')} of {counted(self.h.shape[1], 'unit')}"
 
     def table(self) -> Table:
         """Norms of the states and their gradients, the gates' means, and what each step adds to dL/dW_hh."""

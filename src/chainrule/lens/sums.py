@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import ON_MAP, Shown, Table, signed, title
 from chainrule.lens.agreement import Agreement
@@ -86,7 +87,7 @@ class Sum(Shown):
         return float(self.running[-1]) if len(self.left) else self.offset
 
     def summary(self) -> str:
-        return f"{self.name} = {self.value:.6g}: {len(self.left)} products"
+        return f"{self.name} = {self.value:.6g}: {counted(len(self.left), 'product')}"
 
     def table(self) -> Table:
         rows: list[tuple[str | float, ...]] = [("bias", "", self.offset, self.offset)] if self.offset else []

@@ -59,7 +59,7 @@ class Term(Shown):
     agreement: Agreement
 
     def summary(self) -> str:
-        return f"of {self.of}: {len(self.steps)} steps"
+        return f"of {self.of}: {counted(len(self.steps), 'step')}"
 
     def table(self) -> Table:
         rows: list[tuple[int | float | None, ...]] = []

@@ -46,7 +46,7 @@ class Truncation(Shown):
     agreement: Agreement
 
     def summary(self) -> str:
-        return f"of {self.of}: every {', '.join(map(str, self.chunks))} steps"
+        return f"of {self.of}: chunks of {', '.join(map(str, self.chunks))}"
 
     def table(self) -> Table:
         arrays = (self.lost, self.cosine, self.norms)

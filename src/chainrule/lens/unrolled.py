@@ -180,7 +180,7 @@ class ThroughTime(Shown):
         return Reach(of, norms, used, self.window, agreement, ahead=direction == 1, clip=clip)
 
     def summary(self) -> str:
-        return f"of {self._of}: loss {number(self.loss)} over {self._stack.rows} x {self._stack.steps} steps"
+        return f"of {self._of}: loss {number(self.loss)} over {self._stack.rows} x {counted(self._stack.steps, 'step')}"
 
     def table(self) -> Table:
         """The layer's gradients, and the verdict on their reach."""

@@ -121,7 +121,7 @@ class ThroughWindow(Shown):
         return to_numpy(torch.linalg.vector_norm(found, dim=-1))
 
     def summary(self) -> str:
-        return f"of {self._of}: loss {number(self.loss)} over {len(self._x)} x {self._x.shape[1]} steps"
+        return f"of {self._of}: loss {number(self.loss)} over {len(self._x)} x {counted(self._x.shape[1], 'step')}"
 
     def table(self) -> Table:
         return self.reach().table()

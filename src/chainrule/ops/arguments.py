@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, BackendError, ChainruleError, ShapeError
 
 __all__ = [
@@ -77,7 +78,7 @@ def _form(tensor: Tensor) -> str | None:
     if tensor.is_quantized:
         return "quantised; expected a tensor of floats: convert it with .dequantize()"
     if tensor.numel() >= _NUMBERS:
-        return f"of {tensor.numel():,} numbers, more than any memory holds"
+        return f"of {counted(tensor.numel(), 'number')}, more than any memory holds"
     if tensor.is_meta:
         return "on the device meta, where tensors hold no data; expected it where the others are"
     return None

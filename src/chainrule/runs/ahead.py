@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule.display import number
 from chainrule.models import SeriesModel
 from chainrule.runs.backtest import Backtest, backtest_series, paths_from
@@ -102,8 +103,9 @@ class FreeRun:
         k = 0 if not self.leaves() else self.columns.index(self.leaves()[0])
         of = f" of {self.columns[k]}" if len(self.columns) > 1 else ""
         return (
-            f"free-running {self.horizon} steps: 95 % of the paths{of} stay within {number(self.low[k])} and "
-            f"{number(self.high[k])}; the data lie within {number(self.data_low[k])} and {number(self.data_high[k])}"
+            f"free-running {counted(self.horizon, 'step')}: 95 % of the paths{of} stay within {number(self.low[k])} "
+            f"and {number(self.high[k])}; the data lie within {number(self.data_low[k])} "
+            f"and {number(self.data_high[k])}"
         )
 
     def to_dict(self) -> dict[str, Any]:

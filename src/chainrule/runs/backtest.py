@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule._room import check_room
 from chainrule.display import BLUE, GREY, Cell, Shown, Table, title
@@ -15,7 +16,7 @@ from chainrule.errors import ArgumentError, TooShortError
 from chainrule.models import Carry, SeriesModel
 from chainrule.runs.figures import bars, bars_height
 from chainrule.runs.metrics import coverage, crps_from_paths, mae, mase, rmse
-from chainrule.runs.results import ERROR_FORMATS, units
+from chainrule.runs.results import ERROR_FORMATS
 from chainrule.runs.series_score import Baselines
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Backtest(Shown):
         return bars_height(len(self.rows))
 
     def _heading(self) -> str:
-        return f"{self.of}: {units(self.origins, 'forecast')} of {units(self.horizon, 'step')}"
+        return f"{self.of}: {counted(self.origins, 'forecast')} of {counted(self.horizon, 'step')}"
 
     def _named(self) -> dict[str, BacktestRow]:
         return {self.model if name == "model" else name: row for name, row in self.rows.items()}
@@ -131,7 +132,7 @@ def backtest_series(
     origins = list(range(begin, last + 1, stride))
     # paths of the model, of the naive forecasts, and copies of them in what scores them
     held = len(origins) * horizon * values.shape[1] * 8 * _COPIES
-    check_room(f"the paths from {len(origins)} origins", lambda paths: paths * held, paths=paths)
+    check_room(f"the paths from {counted(len(origins), 'origin')}", lambda paths: paths * held, paths=paths)
     actual = np.stack([values[t : t + horizon] for t in origins])
     drawn = paths_from(model, values, origins, horizon, paths=paths, seed=seed, advance=advance)
     rows = {"model": _row(drawn, actual, baselines.scale)}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.images import pixels_of, read_image
 from chainrule.data.sound import read_waveform
@@ -19,7 +20,6 @@ from chainrule.errors import ArgumentError, DataError, ShapeError
 from chainrule.models import log_spectrogram
 from chainrule.runs.dataset import DataConfig
 from chainrule.runs.figures import bars, bars_height
-from chainrule.runs.results import units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ class Classifications(Shown, Sequence[Classification]):
 
     def summary(self) -> str:
         labels = list(dict.fromkeys(result.label for result in self))
-        return f"of {units(len(self), 'file')}: {', '.join(labels)}"
+        return f"of {counted(len(self), 'file')}: {', '.join(labels)}"
 
     def table(self) -> Table:
         """Each file's label with its probability, and the next likeliest classes."""
@@ -96,7 +96,7 @@ class Classifications(Shown, Sequence[Classification]):
         for result in self:
             first, *others = list(result.probabilities.items())[:_RANKED]
             rows.append((result.file, result.label, first[1], ", ".join(f"{name} {p:.1%}" for name, p in others)))
-        heading = f"{units(len(self), 'file')} classified"
+        heading = f"{counted(len(self), 'file')} classified"
         return Table(heading, ("file", "label", "probability", "then"), rows, formats={"probability": ".1%"})
 
     def to_frame(self) -> "pd.DataFrame":
@@ -115,7 +115,7 @@ class Classifications(Shown, Sequence[Classification]):
         names = [f"{Path(result.file).name}: {result.label}" for result in drawn]
         _draw_shares(ax, names, [result.probabilities[result.label] for result in drawn])
         more = "" if len(self) <= _DRAWN else f", the first {_DRAWN}"
-        title(ax, f"{units(len(self), 'file')} classified{more}")
+        title(ax, f"{counted(len(self), 'file')} classified{more}")
 
     @property
     def figure_height(self) -> float:

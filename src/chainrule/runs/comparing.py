@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule._wording import takes_options
 from chainrule.data import Labelled, Reading, Series, Symbols, read
@@ -21,7 +22,7 @@ from chainrule.runs.fitting import fit
 from chainrule.runs.folder import is_run, refuse_existing
 from chainrule.runs.memory import peak_memory
 from chainrule.runs.metrics import nats_to_bits
-from chainrule.runs.results import ERROR_FORMATS, Errors, Score, units
+from chainrule.runs.results import ERROR_FORMATS, Errors, Score
 from chainrule.runs.run import Source
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Comparison(Shown):
         columns = ("", "nats", "gained", "± 95 %", *(("MAE", "in 80 %") if real else ("bits",)))
         formats = {**ERROR_FORMATS, **dict.fromkeys(("nats", "gained", "± 95 %", "bits"), ".3f")}
         return Table(
-            f"{self.of}: {units(self.count, self.unit)}; nats and bits per {self.unit}",
+            f"{self.of}: {counted(self.count, self.unit)}; nats and bits per {self.unit}",
             (*columns, "params", "seconds", "MB"),
             [row.cells(real) for row in ranked],
             (self.verdict(),),

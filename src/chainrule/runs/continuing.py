@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data import Series
 from chainrule.data.table.dates import Dates
 from chainrule.data.timezones import write_dates
@@ -75,7 +75,7 @@ def with_growth(known: Series, config: RunConfig, read: Callable[[Path], Series]
     source = Path(config.source or "")
     if not source.is_absolute() or not source.exists():
         return known
-    goes_on = f"this goes on after the {len(known.values)} steps that the run knows"
+    goes_on = f"this goes on after the {counted(len(known.values), 'step')} that the run knows"
     try:
         file = read(source)
         if digest_of(file) == config.data.digest:
@@ -89,7 +89,7 @@ def with_growth(known: Series, config: RunConfig, read: Callable[[Path], Series]
         return known
     if now.steps:
         end = "" if now.series.dates is None else f", {said(now.series.dates[-1:], now.series.timezone)}"
-        _warn(f"{source.name} has grown by {now.steps} steps since the fit; this goes on from its end{end}.")
+        _warn(f"{source.name} has grown by {counted(now.steps, 'step')} since the fit; this goes on from its end{end}.")
     return now.series
 
 

@@ -145,7 +145,7 @@ class DataConfig:
             RunFormatError: the weights are not those of such a model.
         """
         if (model.layers or 1) > len(weights):  # each has some, and to build them takes time even without memory
-            raise RunFormatError(f"{model.layers} layers have more weights than the {len(weights)} that there are.")
+            raise RunFormatError(f"{model.layers} are more layers than the weights that there are: {len(weights)}.")
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they come again below
             check_weights(self.build(model), weights)

@@ -125,7 +125,7 @@ def choose_training(
             **{name: getattr(training, name) != getattr(TrainingConfig, name) for name in _OF_GRADIENTS},
         }
         if any(asked.values()):
-            names = ", ".join(name for name, given in asked.items() if given)
+            names = ", ".join("--" + name.replace("_", "-") for name, given in asked.items() if given)
             raise ArgumentError(f"a linear ar of real values is solved exactly, without gradients. Leave out {names}.")
     return training
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._choices import counted
 from chainrule.display import BLACK, BLUE, VERMILLION, name_ends, title
 from chainrule.errors import ArgumentError, ShapeError
 
@@ -55,7 +56,7 @@ def forecast_fan(
         axes.set_ylabel(column, parse_math=False)
         name_ends(axes, ends)
     panels[-1].set_xlabel("steps after the last observation" if dates is None else "date")
-    ahead = f"Forecast, {H} step{'s' * (H > 1)} ahead"
+    ahead = f"Forecast, {counted(H, 'step')} ahead"
     title(panels[0], f"{ahead}: {percent(level[0])} to {percent(level[-1])}")
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chainrule._choices import counted
 from chainrule._schema import parse
 from chainrule.training import write_atomically
 
@@ -21,5 +22,5 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 def read_json(path: Path) -> Any:
     """What ``write_json`` wrote; a ValueError says what is wrong with it."""
     if path.stat().st_size > _MOST:
-        raise ValueError(f"it has {path.stat().st_size:,} bytes, and at most {_MOST:,} can be a run's")
+        raise ValueError(f"it has {counted(path.stat().st_size, 'byte')}, and at most {_MOST:,} can be a run's")
     return parse(path.read_bytes())

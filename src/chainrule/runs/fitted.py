@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
 from chainrule.runs.config import RunConfig
 from chainrule.runs.figures import loss_curve
 from chainrule.runs.progress import read_metrics
-from chainrule.runs.results import ClassScore, Score, units
+from chainrule.runs.results import ClassScore, Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ class Fitted(Shown):
 
     def summary(self) -> str:
         fitted = f"{self.config.model.name} of {self.config.data.name}"
-        return f"{fitted}: {units(self.parameters, 'parameter')}, in {self.path}"
+        return f"{fitted}: {counted(self.parameters, 'parameter')}, in {self.path}"
 
     def table(self) -> Table:
         """What it is."""
@@ -48,7 +49,7 @@ class Fitted(Shown):
             ("model", self.config.model.name),
             ("data", f"{data.name} ({data.kind}), one {data.unit} at a time"),
             ("parameters", f"{self.parameters:,}"),
-            ("sees", "all of the past" if seen is None else f"the last {units(seen, data.unit)}"),
+            ("sees", "all of the past" if seen is None else f"the last {counted(seen, data.unit)}"),
             ("folder", str(self.path)),
         ]
         if data.classes:

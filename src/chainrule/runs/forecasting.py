@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule._choices import choose, finite, whole
+from chainrule._choices import choose, counted, finite, whole
 from chainrule._optional import require
 from chainrule.data import Series
 from chainrule.data.timezones import local_times, write_dates
@@ -19,7 +19,6 @@ from chainrule.errors import ArgumentError
 from chainrule.lens.arrays import listed
 from chainrule.models import SeriesModel
 from chainrule.runs.fan import forecast_fan, percent
-from chainrule.runs.results import units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +67,7 @@ class Forecast(Shown):
         return text.getvalue()
 
     def summary(self) -> str:
-        sizes = f"{units(self.quantiles.shape[1], 'step')}, {units(len(self.columns), 'column')}"
+        sizes = f"{counted(self.quantiles.shape[1], 'step')}, {counted(len(self.columns), 'column')}"
         return f"of {self.of}: {sizes}, quantiles {', '.join(map(percent, self.levels))}"
 
     def table(self) -> Table:

@@ -71,4 +71,4 @@ def kind_of(data: Data) -> str:
 def stored(source: str) -> str:
     """The source as the config keeps it: a built-in name as it is, a path so that it is found from any folder."""
     path = Path(source)
-    return str(path.resolve()) if path.exists() else source
+    return str(path.resolve()) if path.exists() else source.removeprefix("builtin:")

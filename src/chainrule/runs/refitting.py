@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from chainrule._choices import counted
 from chainrule._schema import structured
 from chainrule.data import Transform
 from chainrule.errors import RunFormatError
@@ -39,7 +40,7 @@ class Refit:
     steps: int | None
 
     def __str__(self) -> str:
-        return f"weights refitted on all {self.count:,} {self.unit}s"
+        return f"weights refitted on all {counted(self.count, self.unit)}"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.unknown import Unknown
 from chainrule.display import Cell, Shown, Table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chainrule.runs.ahead import FreeRun
     from chainrule.runs.backtest import Backtest
 
-__all__ = ["ERROR_FORMATS", "ClassScore", "Errors", "Score", "units"]
+__all__ = ["ERROR_FORMATS", "ClassScore", "Errors", "Score"]
 
 _FEW = 30  # scored units below which a score is mostly chance
 ERROR_FORMATS = {"MAE": "fixed", "RMSE": "fixed", "CRPS": "fixed", "MASE": ".3f", "in 80 %": ".0%", "in 95 %": ".0%"}
@@ -118,7 +118,7 @@ class Score(Shown):
         return float(difference.mean()), float(quantile * means.std(ddof=1) / math.sqrt(blocks))
 
     def summary(self) -> str:
-        return f"of {self.of}: {self.model} {self.nats:.4f} nats/{self.unit} over {units(self.count, self.unit)}"
+        return f"of {self.of}: {self.model} {self.nats:.4f} nats/{self.unit} over {counted(self.count, self.unit)}"
 
     def table(self) -> Table:
         """The model beside the baselines, likeliest first."""
@@ -126,7 +126,7 @@ class Score(Shown):
         cells = [(name, nats, nats_to_bits(nats), -nats * self.count) for name, nats in rows]
         columns = ("", f"nats/{self.unit}", f"bits/{self.unit}", "log-likelihood")
         return Table(
-            f"{self.of}: {units(self.count, self.unit)}",
+            f"{self.of}: {counted(self.count, self.unit)}",
             columns,
             cells,
             self._notes(),
@@ -180,7 +180,7 @@ class Score(Shown):
         if self.unknown is not None:
             notes.append(str(self.unknown))
         if self.count < _FEW:
-            notes.append(f"Only {units(self.count, self.unit)} scored; chance decides much of this.")
+            notes.append(f"Only {counted(self.count, self.unit)} scored; chance decides much of this.")
         return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -226,7 +226,7 @@ class ClassScore(Shown):
         return float(np.trace(self.confusion) / self.confusion.sum())
 
     def summary(self) -> str:
-        return f"of {self.of}: {self.model} {self.accuracy:.2%} of {units(self.count, 'example')}"
+        return f"of {self.of}: {self.model} {self.accuracy:.2%} of {counted(self.count, 'example')}"
 
     def table(self) -> Table:
         """Accuracy, beside always giving the best single answer."""
@@ -235,7 +235,7 @@ class ClassScore(Shown):
             ("best single answer", self.majority, None),
         ]
         formats = {"accuracy": ".2%", "nats/example": ".4f"}
-        title = f"{self.of}: {units(self.count, 'example')}"
+        title = f"{self.of}: {counted(self.count, 'example')}"
         notes = (f"Split {self.split}.",) if self.split else ()
         return Table(title, ("", "accuracy", "nats/example"), rows, notes, formats=formats, strong=[0])
 
@@ -266,12 +266,3 @@ class ClassScore(Shown):
             "classes": list(self.classes),
             "confusion": self.confusion.tolist(),
         }
-
-
-def units(count: int, unit: str) -> str:
-    """A count in words.
-
-    >>> units(1, "step"), units(46497, "character")
-    ('1 step', '46,497 characters')
-    """
-    return f"{count:,} {unit}{'s' * (count != 1)}"

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -209,8 +208,6 @@ class Run(Fitted):
         own = self.config.data
         # The transform is the run's own, whatever the new data would take.
         reading = replace(self.config.reading, transform=Reading.transform)
-        if isinstance(source, np.ndarray):
-            reading = replace(reading, columns=())  # an array's have no names
         if isinstance(source, Symbols | Series | Labelled):
             if unknown is not None:
                 raise ArgumentError(f"unknown is {unknown!r}, but {source.name} is read already. Leave it out.")

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data import Labelled, Series, Symbols
 from chainrule.data.timezones import write_dates
 from chainrule.runs.config import RunConfig
@@ -25,8 +25,8 @@ def _read(data: Data) -> str:
         if data.dates is not None:
             first, last = write_dates(data.dates[[0, -1]], data.timezone)
             when = f"{first} to {last}" + ("" if data.frequency is None else f", {data.frequency.words}")
-        season = f"a season of {data.season} steps" if data.season > 1 else "no season"
-        return f"{data.name}: {len(data.values):,} steps of {listed(data.columns, shown=5)}, {when}, {season}."
+        season = f"a season of {counted(data.season, 'step')}" if data.season > 1 else "no season"
+        return f"{data.name}: {counted(len(data.values), 'step')} of {listed(data.columns, shown=5)}, {when}, {season}."
     if isinstance(data, Labelled):
         what = f"{data.kind} of {'x'.join(map(str, np.shape(data.inputs[0])))}" if data.kind == "images" else "sounds"
         return f"{data.name}: {len(data.labels):,} {what} in {len(data.classes)} classes."
@@ -38,12 +38,12 @@ def _read(data: Data) -> str:
 
 
 def _held_out(data: Data, config: RunConfig, parts: tuple[int, int, int]) -> str:
-    train, choose, test = (f"{count:,}" for count in parts)
+    train, (choose, test) = counted(parts[0], config.data.unit), (f"{count:,}" for count in parts[1:])
     how = "by class" if isinstance(data, Labelled) else "in time order"
     again = f" Then the weights are fitted again to all {sum(parts):,}." if config.refit else ""
     if solved_exactly(data, config.model.name, config.model.head):
-        return f"Split {how}: {train} {config.data.unit}s are fitted, the last {test} are scored.{again}"
-    return f"Split {how}: {train} {config.data.unit}s train, {choose} choose the checkpoint, {test} are scored.{again}"
+        return f"Split {how}: {train} are fitted, the last {test} are scored.{again}"
+    return f"Split {how}: {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
 
 
 def _chosen(data: Data, config: RunConfig, unasked: Collection[str]) -> str:
@@ -74,7 +74,7 @@ def _chosen(data: Data, config: RunConfig, unasked: Collection[str]) -> str:
 def _budget(config: RunConfig, unasked: Collection[str]) -> str:
     training = config.training
     if training.steps is not None:
-        budget = f"{training.steps:,} steps"
+        budget = f"{counted(training.steps, 'step')}"
     else:
         budget = f"{training.minutes:g} minutes" + (" (the default)" if "budget" in unasked else "")
         budget += ", half of them to fit again" if config.refit else ""

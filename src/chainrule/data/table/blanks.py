@@ -79,8 +79,9 @@ def with_missing_dates(
         return values, dates
     if frequency.missing > _MOST_MISSING * len(dates):
         raise MissingValuesError(
-            f"--fill {how} would add {frequency.missing:,} dates to {len(dates):,} by --freq {frequency.alias}. "
-            "Name a frequency that more of the dates follow, or leave --fill out: a step is then a row."
+            f"--fill {how} would add {counted(frequency.missing, 'date')} to {len(dates):,} by "
+            f"--freq {frequency.alias}. Name a frequency that more of the dates follow, or leave --fill out: a step is "
+            "then a row."
         )
     every = np.concatenate([dates, frequency.missing_dates().astype(dates.dtype)])
     blank = np.full((frequency.missing, values.shape[1]), np.nan)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.table.marks import Marks, is_ambiguous, to_numbers
 from chainrule.data.table.table import Table, as_option
@@ -45,7 +45,7 @@ def choose_columns(
         return (filled[0],)
     if filled:
         raise ColumnError(
-            f"{table.name} has {len(filled)} numeric columns: {listed(filled)}. "
+            f"{table.name} has {counted(len(filled), 'numeric column')}: {listed(filled)}. "
             f"Choose with --columns, for example --columns {as_option(filled[0])}."
         )
     for column in free:

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.decoding import decode
 from chainrule.data.table.header import Layout, find_layout, is_comment
@@ -112,9 +113,9 @@ def _what_is_ragged(body: str, layout: Layout) -> str:
         for cells in lines:
             if len(cells) > expected:
                 return (
-                    f"has {len(cells)} cells in line {layout.start + lines.line_num}; expected {expected}, as many as "
-                    f"its header has, with {layout.delimiter!r} between them. Correct the line (a cell that holds "
-                    f"{layout.delimiter!r} needs quotes around it), or read the file as text with --kind text."
+                    f"has {counted(len(cells), 'cell')} in line {layout.start + lines.line_num}; expected {expected}, "
+                    f"as many as its header has, with {layout.delimiter!r} between them. Correct the line (a cell that "
+                    f"holds {layout.delimiter!r} needs quotes around it), or read the file as text with --kind text."
                 )
     except csv.Error:
         pass  # a cell that is too long: said below

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import takewhile
 
+from chainrule._choices import counted
 from chainrule.data.table.table import MOST_COLUMNS, check_columns, named
 from chainrule.errors import DataError, TooShortError
 
@@ -74,12 +75,16 @@ def find_layout(text: str, name: str, header: bool | None, delimiter: str | None
     before = text.count("\n", 0, begin)
     lines = text[begin:].split("\n", _SAMPLE)[:_SAMPLE]
     if (longest := max(map(len, lines))) > _LONGEST:
-        raise DataError(f"{name} has a line of {longest:,} characters, which is no row of a table. Part the lines.")
+        raise DataError(
+            f"{name} has a line of {counted(longest, 'character')}, which is no row of a table. Part the lines."
+        )
     rows_by = {mark: _rows(lines, mark, before, name) for mark in delimiter or DELIMITERS}
     delimiter, width = max(((mark, _width(rows)) for mark, rows in rows_by.items()), key=lambda found: found[1])
     rows, columns = rows_by[delimiter], width[1]
     if not rows:
-        raise TooShortError(f"{name} has no cell that is not blank in its first {len(lines)} lines; expected a header.")
+        raise TooShortError(
+            f"{name} has no cell that is not blank in its first {counted(len(lines), 'line')}; expected a header."
+        )
     check_columns(columns, name)
     of_width = [i for i, row in enumerate(rows) if len(row.cells) == columns and not _leads(rows, i)]
     first = of_width[0]
@@ -148,8 +153,8 @@ def _check_header(rows: list[_Row], first: int, of_width: list[int], name: str) 
     if all(row.values):
         if above and len(above[-1].cells) > 1:
             raise DataError(
-                f"{name} has {len(row.cells)} cells in line {row.end}; expected {len(above[-1].cells)}, as many as "
-                "its header has. Correct the line, or the header."
+                f"{name} has {counted(len(row.cells), 'cell')} in line {row.end}; expected "
+                f"{len(above[-1].cells)}, as many as its header has. Correct the line, or the header."
             )
         raise DataError(
             f"{name} has no header: its first line is {row}. Give --no-header to call the columns 'column 1', "

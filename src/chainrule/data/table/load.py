@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
+from chainrule._choices import counted
 from chainrule.data.table.arrow import load_feather, load_parquet
 from chainrule.data.table.delimited import load_delimited
 from chainrule.data.table.options import TableOptions
@@ -89,5 +90,7 @@ def _open(path: Path, suffix: str) -> IO[bytes]:
     archive = zipfile.ZipFile(path)
     names = [name for name in archive.namelist() if not name.endswith("/")]
     if len(names) != 1:
-        raise DataError(f"{path} holds {len(names)} files; expected one. Unpack it, and name the table inside it.")
+        raise DataError(
+            f"{path} holds {counted(len(names), 'file')}; expected one. Unpack it, and name the table inside it."
+        )
     return archive.open(names[0])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import listed, near
+from chainrule._choices import counted, listed, near
 from chainrule.errors import ColumnError, DataError
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def check_columns(count: int, name: str) -> None:
     """Refuse more columns than a series can sensibly have, before work is done for each."""
     if count > MOST_COLUMNS:
         raise DataError(
-            f"{name} has {count:,} columns; expected at most {MOST_COLUMNS:,}: a line is a step and a column a "
-            "variable. If the steps run across, turn the table round, for example with pandas: frame.T."
+            f"{name} has {counted(count, 'column')}; expected at most {MOST_COLUMNS:,}: a line is a step and a column "
+            "a variable. If the steps run across, turn the table round, for example with pandas: frame.T."
         )
 
 
@@ -109,8 +109,8 @@ def check_cells(rows: int, columns: int, name: str) -> None:
     check_columns(columns, name)
     if rows * columns > _MOST_CELLS:
         raise DataError(
-            f"{name} has {rows:,} rows of {columns} columns; expected at most {_MOST_CELLS:,} cells. "
-            "Write the columns to model, or fewer rows, to a file of their own."
+            f"{name} has {counted(rows, 'row')} of {counted(columns, 'column')}; expected at most {_MOST_CELLS:,} "
+            "cells. Write the columns to model, or fewer rows, to a file of their own."
         )
 
 

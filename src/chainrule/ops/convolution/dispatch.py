@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from chainrule._choices import counted
 from chainrule.errors import ArgumentError, BackendError, ShapeError
 from chainrule.ops.choices import Choice, listener
 from chainrule.ops.convolution import fft, formula, kernels, library, reference
@@ -77,7 +78,9 @@ def causal_convolution(
 def _check_countable(x: Tensor, weight: Tensor) -> None:
     """Refuse what the reference would sooner try to count to than torch to allocate."""
     if x.numel() * len(weight) >= _NUMBERS:
-        raise ShapeError(f"x of shape {tuple(x.shape)} and {len(weight)} output channels are more than memory holds.")
+        raise ShapeError(
+            f"x of shape {tuple(x.shape)} and {counted(len(weight), 'output channel')} are more than memory holds."
+        )
 
 
 def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tuple[str, str]:
