@@ -151,7 +151,7 @@ def test_an_archive_whose_header_promises_more_than_it_holds(tmp_path: Path) -> 
     header = b"\x93NUMPY\x01\x00v\x00" + b"{'descr':'<f8', 'fortran_order': False, 'shape': (6442450944,), }".ljust(118)
     path = tmp_path / "a.npz"
     path.write_bytes(archived(lambda _: header + bytes(80)))
-    with pytest.raises(DataError, match=r"takes 51539607552 bytes, and the file holds 80"):
+    with pytest.raises(DataError, match=r"takes 51,539,607,552 bytes, and the file holds 80"):
         read(path)
 
 

@@ -30,14 +30,14 @@ def test_what_a_pattern_takes(tmp_path: Path, group: str, names: list[str], expe
     assert group == "folder" or f"{{{by}}}" in group
 
 
-@pytest.mark.parametrize("group", ["", " ", "2", "*_*", "{a}_{b}", "{", "}{", "{1}", "a}b{c}", "{}", 3])
-def test_what_is_no_pattern_is_refused_with_one(group: object) -> None:
+@pytest.mark.parametrize("group", ["", " ", "2", "*_*", "{a}_{b}", "{", "}{", "{1}", "a}b{c}", "{}"])
+def test_what_is_no_pattern_is_refused_with_one(group: str) -> None:
     with pytest.raises(ArgumentError, match=r"'\*_\{speaker\}_\*' takes the speaker ann out of yes_ann_3.wav"):
-        Reading(group=group)  # type: ignore[arg-type]
+        Reading(group=group)
 
 
 def test_a_pattern_never_takes_long() -> None:
-    with pytest.raises(DataError, match="1 of 1 files do not match"):
+    with pytest.raises(DataError, match="does not match 1 of 1 file"):
         groups_of_files([Path("a" * 250)], Path(), "*a*a*a*a*a*a*a*a*a*a*a*a*{x}a*a*a*a*a*b")
 
 
@@ -56,7 +56,7 @@ def test_labelled_sound_is_grouped_by_its_names(clips: Path) -> None:
 
 
 def test_files_that_do_not_match_or_are_all_alike_are_named(clips: Path) -> None:
-    with pytest.raises(DataError, match=r"6 of 6 files do not match it: 0_ann_0.wav, 0_bob_0.wav, 0_cem_0.wav and 3"):
+    with pytest.raises(DataError, match=r"does not match 6 of 6 files: 0_ann_0.wav, 0_bob_0.wav, 0_cem_0.wav and 3"):
         read(clips, Reading(labels=True, group="{x}-*"))
     with pytest.raises(DataError, match=r"all 6 files are of one take, 0"):
         read(clips, Reading(labels=True, group="*_*_{take}.wav"))

@@ -72,7 +72,7 @@ def test_a_given_test_set_is_kept() -> None:
 
 
 def test_a_class_too_small_to_split_is_named() -> None:
-    with pytest.raises(TooShortError, match=r"class '1' of toy has 1 examples left .* after 1 to test on"):
+    with pytest.raises(TooShortError, match=r"class '1' of toy has 1 example left .* after 1 to test on"):
         split_labelled(labelled([0] * 9 + [1] * 2), 0)
 
 

@@ -195,7 +195,7 @@ REFUSED: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     (np.ones((1, 1, 2)), np.ones((0, 1, 4)), {}, ShapeError, "a batch without a row"),
     ([1.0, 2.0], "abc", {}, ArgumentError, "x is str; expected a tensor or an array"),
     ([1.0, 2.0], torch.ones(4, dtype=torch.complex64), {}, ShapeError, "x is torch.complex64"),
-    (np.ones((64, 64, 9)), np.ones((9, 64, 5000)), {}, ArgumentError, r"5 row\(s\) would do"),
+    (np.ones((64, 64, 9)), np.ones((9, 64, 5000)), {}, ArgumentError, r"5 rows would do"),
     (np.ones((512, 512, 9)), np.ones((512, 5000)), {}, ArgumentError, "a crop of x to 1/12 of its size would do"),
 ]
 

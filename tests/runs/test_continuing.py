@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import chainrule
 from chainrule import Reading, Run
 from chainrule.data import Series
-from chainrule.errors import ArgumentError, ColumnError, DataError, TransformError
+from chainrule.errors import ArgumentError, ColumnError, DataError, ShapeError, TransformError
 from chainrule.runs.continuing import go_on
 from chainrule.runs.series import SeriesRun
 from tests.runs.cases import ar1, daily, write_csv
@@ -182,7 +182,7 @@ def test_what_the_transform_cannot_take_is_refused_in_the_runs_words(tmp_path: P
 def test_columns_of_new_data_are_the_runs(run: SeriesRun) -> None:
     with pytest.raises(ColumnError, match="no column 'a'"):
         run.forecast(data=pd.DataFrame({"b": [1.0, 2.0]}))
-    with pytest.raises(DataError, match="the model was fitted to the columns a"):
+    with pytest.raises(ShapeError, match="the array has 2 columns; expected as many as are named: a"):
         run.forecast(data=np.ones((5, 2)))
     assert run.score(ar1(50, seed=1)).count == 50 - run.config.data.season, "an array has no names to differ"
 

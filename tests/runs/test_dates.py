@@ -122,14 +122,16 @@ def test_a_fill_inserts_the_dates_that_a_named_frequency_misses(tmp_path: Path) 
     pd.DataFrame({"date": days, "x": [0.0, 1.0, 4.0, 5.0]}).assign(
         date=["2024-01-01", "2024-01-02", "2024-01-03", "2024-09-01"]
     ).to_csv(path, index=False)
-    with pytest.raises(MissingValuesError, match="would add 241 dates to 4 by --freq D"):
+    with pytest.raises(MissingValuesError, match=r'would add 241 dates to 4 by Reading\(freq="D"\)'):
         read(path, Reading(freq="D", fill="linear"))
 
 
 def test_a_frequency_without_dates_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     pd.DataFrame({"x": np.arange(9.0)}).to_csv(path, index=False)
-    with pytest.raises(ArgumentError, match=r"--freq is D, but x\.csv has no column of dates\. Name it with --date"):
+    with pytest.raises(
+        ArgumentError, match=r"is D, but x\.csv has no column of dates\. Name it with Reading\(date=\.\.\.\)"
+    ):
         read(path, Reading(freq="D"))
 
 

@@ -214,7 +214,7 @@ BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
     ),
     (lambda: drawn(confusion, [[1.0]], ["a"]), ShapeError, "must hold integers >= 0"),
     (lambda: drawn(confusion, [[1, 0]], ["a"]), ShapeError, r"got shape \(1, 2\)"),
-    (lambda: drawn(comparison, ["a"], [1.0, 2.0], "nats", "i.i.d."), ShapeError, "must be 1 finite numbers"),
+    (lambda: drawn(comparison, ["a"], [1.0, 2.0], "nats", "i.i.d."), ShapeError, "must be 1 finite number"),
 ]
 
 

@@ -28,7 +28,7 @@ def test_a_run_is_replaced_and_what_else_is_in_its_folder_stays(tmp_path: Path) 
     run.update(series(ar1(220)))
     (run.path / "notes.txt").write_text("mine")
     (run.path / "deeper").mkdir()
-    with pytest.raises(RunExistsError, match="--resume, or replace it with --overwrite"):
+    with pytest.raises(RunExistsError, match="resume=True, or replace it with overwrite=True"):
         fit(run.path, model="ar")
     new = fit(run.path, model="ar", overwrite=True)
     other = fit(tmp_path / "other", model="ar")
@@ -79,7 +79,7 @@ def test_a_comparison_is_replaced(tmp_path: Path) -> None:
 
     first = compare(False)
     (tmp_path / "c" / "notes.txt").write_text("mine")
-    with pytest.raises(RunExistsError, match=r"a comparison overwrites nothing.*--overwrite"):
+    with pytest.raises(RunExistsError, match=r"a comparison overwrites nothing.*overwrite=True"):
         compare(False)
     assert compare(True).rows[0] == first.rows[0]
     assert (tmp_path / "c" / "notes.txt").read_text() == "mine"
@@ -112,7 +112,7 @@ def test_weights_that_have_learned_nothing_are_refused(tmp_path: Path, monkeypat
         patch.setattr(StreamFeed, "backward", fails)
         with pytest.raises(MemoryError):
             fit(tmp_path / "run")
-    with pytest.raises(RunFormatError, match=r"have not learned anything.*--resume"):
+    with pytest.raises(RunFormatError, match=r"have not learned anything.*resume=True"):
         chainrule.load(tmp_path / "run")
     whole, resumed = fit(tmp_path / "whole"), fit(tmp_path / "run", resume=True)
     np.testing.assert_array_equal(resumed.forecast(2, paths=3).paths, whole.forecast(2, paths=3).paths)

@@ -52,7 +52,7 @@ def decode(raw: bytes, encoding: str, name: str) -> str:
     Traceback (most recent call last):
     ...
     chainrule.errors.DataError: menu.txt is not utf-8 text: byte 3 (line 1) is 0xe9, unexpected end of data. \
-Name its encoding, for example --encoding latin-1.
+Name its encoding, for example Reading(encoding="latin-1").
     """
     return "".join(decoded(io.BytesIO(raw), encoding, name))
 

@@ -61,7 +61,7 @@ def groups_of_files(paths: Sequence[Path], root: Path, group: str) -> Groups:
     missed = [name for name, match in zip(names, found, strict=True) if match is None]
     if missed:
         raise DataError(
-            f"group is {group!r}, and {len(missed):,} of {counted(len(names), 'file')} do not match it: "
+            f"group is {group!r}, which does not match {len(missed):,} of {counted(len(names), 'file')}: "
             f"{listed(missed, shown=3)}. {_EXAMPLE}"
         )
     return _several(field[1], group, [match[1] for match in found if match is not None])
