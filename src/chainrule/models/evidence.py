@@ -43,19 +43,21 @@ class Evidence:
     horizon: int
     stays: bool = True
 
-    def __str__(self) -> str:
+    @property
+    def why(self) -> str:
+        """What spoke for it, in words."""
         if not self.nats:
-            return f"{self.transform}: too few steps to choose by evidence"
+            return "too few steps to choose by evidence"
         others = {name: nats for name, nats in self.nats.items() if name != self.transform}
         if not others:
-            return f"{self.transform}: no other can be used"
+            return "no other can be used"
         second = max(others, key=others.__getitem__)
         gained = self.nats[self.transform] - others[second]
         likelier = f"{gained:.2f} nats a value likelier than under {second}"
         if gained < 0:
             levels = "stay within those known before" if self.stays else "leave those known before"
             likelier = f"nearly as likely as under {second}, and levels {levels}"
-        return f"{self.transform}: {self.horizon}-step forecasts within the training part are {likelier}"
+        return f"{self.horizon}-step forecasts within the training part are {likelier}"
 
 
 def choose_transform(train: NDArray[np.float64], season: int, *, positive: bool) -> Evidence:

@@ -6,7 +6,7 @@ import torch
 
 from chainrule.data import Labelled, Series, Symbols, Transform
 from chainrule.errors import ArgumentError
-from chainrule.models import ModelConfig, choose_transform, path_order, select_order
+from chainrule.models import Evidence, ModelConfig, choose_transform, path_order, select_order
 from chainrule.runs.dataset import Data
 from chainrule.runs.splits import split_in_time
 from chainrule.training import TrainingConfig, TruncatedBPTT, bytes_of
@@ -32,12 +32,12 @@ def refits(data: Data, asked: bool | None) -> bool:
     return isinstance(data, Series) if asked is None else asked
 
 
-def transform_of(data: Data, asked: str, window: int | None) -> str:
-    """The transform of a series: the one asked for, or the one that the training part speaks for."""
+def transform_of(data: Data, asked: str, window: int | None) -> Evidence:
+    """The transform of a series: the one asked for, or the one that the training part speaks for, and how."""
     if asked != "auto" or not isinstance(data, Series):
-        return asked
+        return Evidence(asked, {}, 0)
     train = split_in_time(len(data.values), window or 1, data.name, "step")[0]
-    return choose_transform(data.values[:train], data.season, positive=bool((data.values > 0).all())).transform
+    return choose_transform(data.values[:train], data.season, positive=bool((data.values > 0).all()))
 
 
 def choose_model(

@@ -180,7 +180,7 @@ def fit(
     data = data_of(source, reading)
     # New data is to be read as the same kind, and for the same columns.
     reading = replace(reading, kind=kind_of(data), columns=data.columns if isinstance(data, Series) else ())
-    transform = transform_of(data, reading.transform, window)
+    transform = transform_of(data, reading.transform, window).transform
     chosen = choose_model(
         data,
         transform,

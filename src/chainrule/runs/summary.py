@@ -9,7 +9,7 @@ from chainrule.data import Labelled, Series, Symbols
 from chainrule.data.timezones import write_dates
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import Data
-from chainrule.runs.defaults import solved_exactly
+from chainrule.runs.defaults import solved_exactly, transform_of
 
 __all__ = ["summary"]
 
@@ -60,8 +60,8 @@ def _chosen(data: Data, config: RunConfig, unasked: Collection[str]) -> str:
     if config.data.kind != "images":
         said.append(f"window {model.window}" + because("window", _why_window(data, model.window, linear)))
     if config.data.transform is not None:
-        chosen = " (by evidence from the training part)" if config.reading.transform == "auto" else ""
-        said.append(f"transform {config.data.transform.name}{chosen}")
+        why = transform_of(data, config.reading.transform, None).why if config.reading.transform == "auto" else ""
+        said.append(f"transform {config.data.transform.name}{f' ({why})' * bool(why)}")
     if model.layer_norm:
         said.append("layer norm" + because("layer_norm", f"for {kind}"))
     if model.dropout:
