@@ -76,7 +76,7 @@ def _budget(config: RunConfig, unasked: Collection[str]) -> str:
     if training.steps is not None:
         budget = f"{counted(training.steps, 'step')}"
     else:
-        budget = f"{training.minutes:g} minute{'s' * (training.minutes != 1)}" + (" (the default)" if "budget" in unasked else "")
+        budget = f"{training.minutes:g} min" + (" (the default)" if "budget" in unasked else "")
         budget += ", half of them to fit again" if config.refit else ""
     if training.patience:
         budget += f", fewer if {training.patience} validations on end are no better"
