@@ -66,5 +66,5 @@ def test_a_budget_of_minutes_says_what_it_is_for(tmp_path: Path, capsys: pytest.
     chainrule.fit("sunspots", "mlp", hidden=2, minutes=0.01, out=tmp_path / "run")
     third = capsys.readouterr().err.splitlines()[2]
     patient = "fewer if 8 validations on end are no better"
-    assert third.endswith(f"; 0.01 minutes, half of them to fit again, {patient}.")
+    assert third.endswith(f"; 0.01 min, half of them to fit again, {patient}.")
     assert TrainingConfig().patience == 0
