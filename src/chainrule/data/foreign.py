@@ -1,5 +1,6 @@
 """What other libraries raise while they read a file, as errors of our own."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ def decoding_of(path: Path | str, what: str) -> Iterator[None]:
     """Around a library that decodes a file: whatever it raises becomes a DataError that names the file.
 
     A broken file makes decoders fail in any class (Pillow: SyntaxError, struct.error, KeyError, ...), so that no list
-    of them would hold. Only the library's call belongs inside.
+    of them would hold. Only the library's call belongs inside, whose warnings are its own affair.
 
     >>> with decoding_of("a.png", "an image"):
     ...     raise SyntaxError("broken PNG file")
@@ -26,7 +27,9 @@ def decoding_of(path: Path | str, what: str) -> Iterator[None]:
 another format.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a decoder only warns of, it has read all the same
+            yield
     except ChainruleError:
         raise
     except Exception as error:

@@ -15,7 +15,9 @@ from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.config import CONFIG, RunConfig
 from chainrule.runs.dataset import Data
 from chainrule.runs.defaults import choose_model, choose_training, refits, transform_of
+from chainrule.runs.files import write_json
 from chainrule.runs.folder import (
+    SCORE,
     SERIES,
     check_resumable,
     forget_results,
@@ -276,6 +278,9 @@ def _fit(
         write_report(run, score)
     if config.refit:
         run.refit = refit_everything(task, config, folder, group, quiet=quiet)
+    if score is not None:
+        run.result = run.watched(score)
+        write_json(folder / SCORE, run.result.to_dict())
     return run
 
 

@@ -56,8 +56,8 @@ class Score(Shown):
         cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
             transformer with a window of n is scored by.
         errors: one step ahead, of the "model" and the naive forecasts (real values only).
-        ahead: a backtest several steps ahead, and free: where paths go that feed on themselves; of a run's own test
-            part, real values only.
+        ahead: a backtest several steps ahead of a run's own test part, and free: where the run's forecasts go when they
+            feed on themselves (real values only).
         model: what was scored by, as its row is named.
     """
 

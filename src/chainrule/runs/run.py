@@ -176,6 +176,10 @@ class Run(Fitted):
         """The exact fit of a linear AR: coefficients, intercept, residual variance and log-likelihood."""
         raise self._cannot("give a regression")
 
+    def watched(self, score: Score | ClassScore) -> Score | ClassScore:
+        """The score, and where the forecasts go that feed on themselves, of a kind of run that has any."""
+        return score
+
     def draw(self) -> None:
         """Write the figures that this kind of run has besides its losses: none, unless a kind says so."""
         return

@@ -116,7 +116,6 @@ class SeriesTask(Task):
         return replace(
             score_series(model, data.values, self.baselines, begin, self.of),
             ahead=None if ahead is None else replace(ahead, model=self._name),
-            free=free_run(model, data.values, data.season, data.columns),
             model=self._name,
         )
 
@@ -198,10 +197,14 @@ class SeriesRun(Run):
         self._refuse_of_symbols(context, unknown)
         task = SeriesTask(self.series, self.config)
         if data is None:
-            return task.score(self.model)
+            return self.watched(task.score(self.model))
         new = self._new(data)
         score = score_series(self.model, new.values, task.baselines, new.season, _after_first_season(new))
         return replace(score, model=self.config.model.name)
+
+    def watched(self, score: Score) -> Score:  # type: ignore[override]
+        series = self.series
+        return replace(score, free=free_run(self._newest, series.values, series.season, series.columns))
 
     def sample(
         self,
