@@ -39,7 +39,7 @@ class Optioned(torch.nn.RNNBase):
         like = next(self.parameters())
         for suffix in self._suffixes():
             for name, size in self._own_sizes().items():
-                self.register_parameter(name + suffix, Parameter(like.new_empty(size)))
+                self.register_parameter(name + suffix, Parameter(like.new_empty(int(size))))
         self._reset_options()
 
     def reset_parameters(self) -> None:
