@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.modules.conv import _ConvNd
 
-from chainrule._choices import whole
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.convolution_streaming import ConvolutionStream
 from chainrule.nn.making import make
@@ -34,8 +33,7 @@ class _Convolution(_ConvNd):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        in_channels, out_channels = whole("in_channels", in_channels, 0), whole("out_channels", out_channels, 0)
-        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation, whole("groups", groups))
+        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         make(self, super().__init__, *sizes, bias, padding_mode, device, dtype)
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -34,7 +34,8 @@ def make(layer: object, init: Callable[..., None], *args: Any, **kwargs: Any) ->
     if (as_int(kwargs.get("num_layers", args[2:3] and args[2])) or 0) > _DEEPEST and isinstance(layer, RNNBase):
         raise ArgumentError(f"num_layers is larger than {_DEEPEST:,}, which no machine builds; use fewer layers")
     try:
-        init(*args, **kwargs)
+        with np.errstate(all="ignore"):  # numbers of NumPy's among the sizes, which torch then refuses
+            init(*args, **kwargs)
     except (*FOREIGN, ZeroDivisionError) as error:
         if isinstance(error, ChainruleError) or any(words in str(error) for words in _OF_THE_CALL):
             raise
