@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -183,3 +184,38 @@ def test_a_line_that_is_no_record_is_left_out_and_told(line: bytes, tmp_path: Pa
     with pytest.warns(UserWarning, match="line 2"):
         keep_until(tmp_path, 3)
     assert [record["step"] for record in read_metrics(tmp_path)] == [1, 3]
+
+
+class Page:
+    """What IPython.display.display gives for an output that can be updated."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def display(self, data: dict[str, str], *, raw: bool, display_id: bool) -> "Page":
+        assert raw
+        assert display_id
+        self.shown.append(data["text/plain"])
+        return self
+
+    def update(self, data: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.shown.append(data["text/plain"])
+
+
+def test_in_a_notebook_one_line_is_updated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import IPython
+    import IPython.display
+
+    page = Page()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=None))
+    monkeypatch.setattr(IPython.display, "display", page.display)
+    with reporting(tmp_path / "metrics.jsonl", "gru of words", "character", quiet=False) as report:
+        for step in (1, 2):
+            report(Progress(step=step, spent=step / 2, seconds=1.0, loss=1.5))
+    assert page.shown[0] == "gru of words"
+    assert page.shown[1].startswith("gru of words  50%  loss 1.500")
+    assert len(page.shown) == 3
+    assert capsys.readouterr().err == ""

@@ -1,27 +1,24 @@
-"""Showing and recording how a fit goes: a bar on a terminal, plain lines elsewhere, metrics.jsonl always."""
+"""Recording how a fit goes, in metrics.jsonl, while it is shown."""
 
 import json
 import math
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from chainrule._optional import require
 from chainrule._schema import check_record, parse
 from chainrule.lens import Record, Recorder
+from chainrule.runs.progress_line import showing
 from chainrule.training import Progress, Report, write_atomically
 
 __all__ = ["METRICS", "keep_until", "read_metrics", "reporting"]
 
 METRICS = "metrics.jsonl"
-_Show = Callable[[Progress, str], None]  # and how far gradients reach, in words
 _RECORDS = 200  # in a budget
-_LINES = 10
-_WIDTH = 10  # of a bar, in columns
 
 
 class _Recorder:
@@ -83,7 +80,7 @@ def reporting(metrics: Path, title: str, unit: str, *, quiet: bool, reach: Recor
             if quiet:
                 yield recorder
                 return
-            with _bar(title, unit) if sys.stderr.isatty() else _lines(title, unit) as show:
+            with showing(title, unit) as show:
                 stopped = ""
 
                 def report(progress: Progress) -> None:
@@ -122,68 +119,6 @@ def _horizon(reach: Recorder | None) -> str:
     if last.verdict.startswith("exploding"):
         return f", {last.verdict.partition(':')[0]}"
     return f", horizon {last.horizon}" if last.horizon is not None else f", horizon >{len(last.by_lag) - 1}"
-
-
-@contextmanager
-def _bar(title: str, unit: str) -> Iterator[_Show]:
-    rich, console = require("rich.progress"), require("rich.console").Console(stderr=True)
-    whole = require("rich.table").Column(no_wrap=True, overflow="crop")
-    columns = [
-        rich.TextColumn("{task.description}", markup=False, table_column=whole),
-        rich.BarColumn(bar_width=_WIDTH, table_column=whole),
-        rich.TaskProgressColumn(),
-        rich.TextColumn("{task.fields[numbers]}", markup=False, table_column=whole),
-    ]
-    with rich.Progress(*columns, console=console) as bar:
-        task = bar.add_task(_cut(title, console.width), total=1.0, numbers="")
-
-        def show(progress: Progress, horizon: str) -> None:
-            numbers = _numbers(progress, unit, horizon)
-            room = console.width - len(numbers)
-            bar.update(task, description=_cut(title, room), completed=min(progress.spent, 1.0), numbers=numbers)
-
-        yield show
-
-
-def _cut(title: str, room: int) -> str:
-    """What of the title fits beside the bar, its percentage and the gaps: it alone gives way to the numbers."""
-    room = max(room - _WIDTH - len(" 100%  "), 0)
-    return title if len(title) <= room else title[: room - 1] + "…" if room else ""
-
-
-@contextmanager
-def _lines(title: str, unit: str) -> Iterator[_Show]:
-    shown = 0.0
-
-    def show(progress: Progress, horizon: str) -> None:
-        nonlocal shown
-        if progress.spent - shown >= 1 / _LINES or progress.spent >= 1 or progress.stopped:
-            shown = progress.spent
-            sys.stderr.write(f"{title} {min(progress.spent, 1):4.0%}  {_numbers(progress, unit, horizon)}\n")
-            sys.stderr.flush()
-
-    yield show
-
-
-def _numbers(progress: Progress, unit: str, horizon: str) -> str:
-    left = progress.seconds * (1 / progress.spent - 1) if 0 < progress.spent < 1 else 0.0
-    held_out = f" held out {progress.validation:.3f}" if progress.validation is not None else ""
-    loss = f"loss {progress.loss:.3f}" if progress.loss is not None else ""
-    window = f" window {progress.window}" if progress.window is not None else ""
-    of = f" {unit}s" if not horizon else ""  # which takes its place, so that a bar stays in 80 columns
-    return f"{loss}{held_out}{window}{horizon}, {_si(progress.per_second)}{of}/s, {_clock(left)} left"
-
-
-def _si(number: float) -> str:
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}"
-    return f"{number:.3g}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02d}"
 
 
 class _Looked(TypedDict):
