@@ -1,6 +1,7 @@
 """swap and unswap: what changes is the class, and nothing else."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -18,6 +19,21 @@ class Own(torch.nn.GRU):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         y, h_n = super().forward(input, hx)
         return -y, h_n
+
+
+class Marked(torch.nn.Conv1d):
+    """A user's subclass that computes as torch's layer does."""
+
+    def mark(self) -> str:
+        return f"{self.in_channels} channels"
+
+
+class MarkedGRU(torch.nn.GRU):
+    """Another."""
+
+    def reset_parameters(self) -> None:
+        for parameter in self.parameters():
+            torch.nn.init.constant_(parameter, 0.1)
 
 
 class Model(torch.nn.Module):
@@ -97,6 +113,35 @@ def test_hooks_buffers_and_the_optimiser_stay() -> None:
     assert calls == ["before", "after"]
     assert "mark" in layer.state_dict()
     assert not torch.equal(weight, before)
+
+
+@pytest.mark.parametrize(
+    ("layer", "x"), [(Marked(2, 3, 2), torch.randn(1, 2, 5)), (MarkedGRU(2, 3), torch.randn(5, 1, 2))]
+)
+@pytest.mark.parametrize("parametrized", [False, True])
+def test_a_subclass_that_computes_as_torch_does_stays_one(
+    layer: torch.nn.Module, x: Tensor, parametrized: bool
+) -> None:
+    layer, x = copy.deepcopy(layer).double(), x.double()
+    own, ours = type(layer), getattr(nn, type(layer).__bases__[0].__name__)
+    if parametrized:
+        parametrize.register_parametrization(layer, next(name for name, _ in layer.named_parameters()), Double())
+    before = [each.detach() for each in _gradients(layer, x)]
+    report = nn.swap(layer)
+    assert report.left == {}
+    assert list(report.swapped) == [""]
+    assert isinstance(layer, own)
+    assert isinstance(layer, ours)
+    copies = [] if parametrized else [copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]  # noqa: S301
+    for copied in (layer, *copies):
+        assert isinstance(copied, own)
+        assert isinstance(copied, ours)
+        for actual, expected in zip(_gradients(copied, x), before, strict=True):
+            close(actual, expected)
+        assert "already" in nn.swap(copied).left[""]
+    nn.unswap(layer)
+    assert not isinstance(layer, ours)
+    assert all(torch.equal(a, b) for a, b in zip(_gradients(layer, x), before, strict=True))
 
 
 def _with_replaced_forward() -> torch.nn.Module:
@@ -211,7 +256,7 @@ def test_the_report_reads_as_a_table_of_80_columns() -> None:
         "swapped  front.0  torch.nn.Conv1d -> chainrule.nn.Conv1d",
         "swapped  shared   torch.nn.GRU -> chainrule.nn.GRU",
         "swapped  back     torch.nn.LSTM -> chainrule.nn.LSTM",
-        "left     own      subclass of torch.nn.GRU: its forward may be its own",
+        "left     own      subclass of torch.nn.GRU with a computation of its own",
         "5 other modules have nothing to swap.",
     ]
     assert max(map(len, report.splitlines())) <= 80

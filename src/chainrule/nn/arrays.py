@@ -7,13 +7,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import Parameter
 
-from chainrule.errors import ArgumentError, ShapeError
+from chainrule.errors import ArgumentError, BackendError, ShapeError
 from chainrule.ops.arguments import FOREIGN, as_int, check_plain
+from chainrule.ops.plain import recorder
+from chainrule.ops.pointers import dense, held
 from chainrule.ops.recurrence.kernels import address
 
 __all__ = [
-    *("Array", "Kind", "arrays_like", "check_states", "checked_batch", "clear_rows", "described"),
+    *("Array", "Kind", "arrays_like", "check_runs", "check_states", "checked_batch", "clear_rows", "described"),
     *("tensors_like", "zeros"),
 ]
 
@@ -24,7 +27,7 @@ class Kind(NamedTuple):
     """One kind of array, of one dtype and device."""
 
     name: str
-    takes: Callable[[object], bool]  # whether it is of this kind
+    takes: Callable[[Any], bool]  # whether it is of this kind
     dense: Callable[[Any], Any]  # the array, or a copy of it where it is not dense
     writable: Callable[[Any], bool]  # whether it is dense and may be written to
     empty: Callable[..., Any]  # a new one of a shape; torch reads it faster from arguments than from a tuple
@@ -36,9 +39,9 @@ def tensors_like(like: Tensor) -> Kind:
     dtype, device = like.dtype, like.device
     return Kind(
         f"{dtype} on {device}",
-        takes=lambda x: isinstance(x, Tensor) and x.dtype is dtype and x.device == device,
-        dense=Tensor.contiguous,
-        writable=lambda x: x.is_contiguous() and not x.requires_grad,
+        takes=lambda x: type(x) in (Tensor, Parameter) and x.dtype is dtype and x.device == device,
+        dense=dense,
+        writable=lambda x: x.is_contiguous() and not x.requires_grad and held(x) is x,
         empty=like.new_empty,
         address=Tensor.data_ptr,
     )
@@ -80,6 +83,15 @@ def check_states(states: object, names: Iterable[str]) -> None:
         if state.is_meta:
             raise ShapeError(f"{name} of a stream's state is on the device meta, where tensors hold no data.")
         check_plain(name, state)
+
+
+def check_runs() -> None:
+    """Refuse to stream where calls are recorded or transformed: the state lies in memory that they do not see."""
+    if (who := recorder()) is not None:
+        raise BackendError(
+            f"a stream keeps its state itself, which {who} cannot follow: call the layer, "
+            "with the state as an argument and a result, in its place"
+        )
 
 
 def checked_batch(batch: object) -> int:

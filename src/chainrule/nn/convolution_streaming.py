@@ -10,6 +10,7 @@ from chainrule.errors import ShapeError
 from chainrule.nn.arrays import (
     Array,
     arrays_like,
+    check_runs,
     check_states,
     checked_batch,
     clear_rows,
@@ -86,6 +87,7 @@ class ConvolutionStream:
     def __call__(self, x: Array, out: Array | None = None) -> Array:
         """The outputs for a step or a chunk of steps x, and the state moves on."""
         try:
+            check_runs()
             kind = self._tensors if isinstance(x, Tensor) else self._arrays
             if not kind.takes(x):
                 raise self._refusal(x)

@@ -45,6 +45,9 @@ from chainrule.functional import Trace
 from chainrule.nn.making import make
 from chainrule.nn.recurrence_options import Optioned
 from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
+from chainrule.ops.choices import listener
+from chainrule.ops.plain import is_plain, is_traced, is_transformed, needs_grad
+from chainrule.ops.recurrence.dispatch import is_single_step
 
 if TYPE_CHECKING:
     from chainrule.nn.streaming import Stream
@@ -197,6 +200,11 @@ def _run(
     return_all: bool,
 ) -> tuple[_Input, _States, _Traces]:
     """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
+    plain = resets is None and lengths is None and not return_all and not layer.used_options()
+    if plain and _is_torchs(layer, input, hx):
+        given = hx if hx is None or len(hx) == 2 else hx[0]
+        output, last = _TORCHS[layer.mode](layer, input, given)
+        return output, last if isinstance(last, tuple) else (last,), ()
     if isinstance(input, PackedSequence):
         return _packed(layer, op, input, hx, resets, lengths, return_all)
     check_tensors({"input": input}, {"resets": resets})
@@ -206,6 +214,30 @@ def _run(
         states = hx if isinstance(hx, tuple | list) else (hx,)
         explain_failure(error, {"input": input, **dict(zip(("h_0", "c_0"), states, strict=False)), "resets": resets})
         raise
+
+
+def _is_torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> bool:
+    """Whether torch's own layer computes the call: it is recorded, or a step that takes less time there."""
+    if is_traced():
+        return True
+    if not isinstance(input, Tensor) or input.dim() != 3 or is_transformed() or listener() is not None:
+        return False
+    if not is_single_step(input if layer.batch_first else input.transpose(0, 1)):
+        return False
+    tensors = (input, *layer.all_weights[0], *(hx or ()))
+    if not is_plain(tensors) or any(not isinstance(t, Tensor) or t.dtype != input.dtype for t in tensors):
+        return False
+    _check_width(layer, input)
+    _check_hx(layer, hx, (input.shape[0 if layer.batch_first else 1],))
+    return not needs_grad(tensors)
+
+
+_TORCHS: dict[str, Callable[..., Any]] = {
+    "RNN_TANH": torch.nn.RNN.forward,
+    "RNN_RELU": torch.nn.RNN.forward,
+    "GRU": torch.nn.GRU.forward,
+    "LSTM": torch.nn.LSTM.forward,
+}
 
 
 def _padded(

@@ -3,7 +3,8 @@
 A layer changes its class and nothing else: its parameters, buffers, hooks, its place in the model and in the
 optimiser stay what they are. That is sound because each of chainrule's layers overrides the forward pass of
 its torch.nn namesake and adds no state. A parametrized layer has a class of its own, made by torch, that
-computes the parametrized weights; it is derived from the other class then, and is the same in all else.
+computes the parametrized weights; it is derived from the other class then, and is the same in all else. So is a
+subclass of a user's that leaves the computation as torch has it.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from chainrule.errors import ArgumentError
 from chainrule.nn.convolution import CausalConv1d, Conv1d, Conv2d, Conv3d
 from chainrule.nn.recurrence import GRU, LSTM, RNN
 from chainrule.nn.recurrence_options import Optioned
+from chainrule.nn.subclasses import computes_as, joined, original
 
 __all__ = ["SwapReport", "swap", "unswap"]
 
@@ -60,7 +62,8 @@ class SwapReport:
 def swap(module: Module) -> SwapReport:
     """Turn every supported torch.nn layer inside ``module``, itself included, into chainrule's, in place.
 
-    Supported are exactly torch.nn's Conv1d, Conv2d, Conv3d, RNN, GRU and LSTM. No parameter is copied.
+    Supported are torch.nn's Conv1d, Conv2d, Conv3d, RNN, GRU and LSTM, and subclasses of them that compute as they do:
+    these stay subclasses of what they were. No parameter is copied.
 
     Raises:
         ArgumentError: ``module`` is not a torch.nn.Module.
@@ -105,8 +108,8 @@ def _reclass(
         why = reason(module)
         if why is not None:
             left[name] = why
-        elif _plain(module) in table:
-            swapped[name] = _change(module, table)
+        elif (new := _target(module, table)) is not None:
+            swapped[name] = _change(module, new)
         else:
             others += 1
     return SwapReport(swapped, left, others)
@@ -118,16 +121,32 @@ def _plain(module: Module) -> type[Module]:
     return cls.__bases__[0] if is_parametrized(module) else cls
 
 
-def _change(module: Module, table: dict[type[Module], type[Module]]) -> str:
+def _change(module: Module, new: type[Module]) -> str:
     """Change the class; a parametrized module's own class, which computes the weights, is derived anew."""
     old, own = _plain(module), type(module)
-    new = table[old]
     module.__class__ = new if own is old else type(own.__name__, (new,), dict(vars(own)))
     return f"{_name(old)} -> {_name(new)}"
 
 
-def _name(cls: type) -> str:
-    return f"{'torch' if cls.__module__.startswith('torch') else 'chainrule'}.nn.{cls.__name__}"
+def _target(module: Module, table: dict[type[Module], type[Module]]) -> type[Module] | None:
+    """The class to take the place of the module's own, or of the one that it was parametrized from; or None."""
+    own = _plain(module)
+    if table is _THEIRS and (before := original(own)) is not None:
+        return before
+    if own in table:
+        return table[own]
+    base = _base(module, table)
+    return joined(own, table[base]) if base is not None and table is _OURS and computes_as(own, base) else None
+
+
+def _base(module: Module, table: dict[type[Module], type[Module]]) -> type[Module] | None:
+    return next((cls for cls in type(module).__mro__ if cls in table), None)
+
+
+def _name(cls: type[Module]) -> str:
+    if cls in _OURS or cls in _THEIRS:
+        return f"{'torch' if cls in _OURS else 'chainrule'}.nn.{cls.__name__}"
+    return f"{cls.__module__}.{cls.__qualname__}{'' if original(cls) is None else ' with chainrule.nn'}"
 
 
 def _why_left(module: Module) -> str | None:
@@ -155,13 +174,13 @@ def _why_kept(module: Module) -> str | None:
 
 def _why_unsafe(module: Module, table: dict[type[Module], type[Module]]) -> str | None:
     """Why a layer of, or derived from, a class in the table cannot change its class without changing more."""
-    base = next((cls for cls in type(module).__mro__ if cls in table), None)
-    if base is None:
+    base = _base(module, table)
+    if base is None or original(_plain(module)) is not None:
         return None
     if isinstance(module, LazyModuleMixin):
         return "lazy: run the model once, then swap"
-    if _plain(module) is not base:
-        return f"subclass of {_name(base)}: its forward may be its own"
-    if "forward" in vars(module):
+    if _target(module, table) is None:
+        return f"subclass of {_name(base)} with a computation of its own"
+    if not vars(module).keys().isdisjoint(("forward", "_conv_forward")):
         return "its forward was replaced on this object"
     return None

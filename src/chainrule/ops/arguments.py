@@ -10,8 +10,15 @@ from chainrule._choices import counted
 from chainrule.errors import ArgumentError, BackendError, ChainruleError, ShapeError
 
 __all__ = [
-    *("FOREIGN", "as_flag", "as_int", "as_lengths", "check_dense", "check_plain", "check_tensors"),
-    *("explain_failure", "occurs"),
+    "FOREIGN",
+    "as_flag",
+    "as_int",
+    "as_lengths",
+    "check_dense",
+    "check_plain",
+    "check_tensors",
+    "explain_failure",
+    "occurs",
 ]
 
 FOREIGN = (RuntimeError, TypeError, ValueError, IndexError, OverflowError, MemoryError)
@@ -138,11 +145,7 @@ def occurs(condition: Tensor, name: str) -> bool:
 
 
 def _kind(value: object) -> str:
+    if value is None:
+        return "None"
     cls = type(value)
-    return (
-        "None"
-        if value is None
-        else cls.__name__
-        if cls.__module__ == "builtins"
-        else f"{cls.__module__}.{cls.__name__}"
-    )
+    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"

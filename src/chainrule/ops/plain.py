@@ -1,20 +1,73 @@
-"""When a compiled op can be called as the plain function that it is, without torch's dispatcher."""
+"""Who looks on while an op is called: compiled code must not run behind the back of what records or maps calls."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch._C import _are_functorch_transforms_active, _len_torch_dispatch_stack
+from torch._C import _get_tracing_state as _tracing_state
+from torch.autograd import forward_ad
 
-__all__ = ["is_plain", "needs_grad"]
+__all__ = ["is_batched", "is_plain", "is_traced", "is_transformed", "needs_grad", "recorder", "untraced"]
 
 _PLAIN = {Tensor, torch.nn.Parameter}
 
 
 def is_plain(call: Sequence[object]) -> bool:
-    """Whether nothing looks on that needs the registered op: it runs the same code, some 7 us later."""
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
+    """Whether a compiled op can be called as the plain function that it is, without torch's dispatcher.
+
+    Else the registered op is called, which is recorded as itself, has fake results and runs the same code 7 us later.
+    """
+    if torch.compiler.is_compiling() or _len_torch_dispatch_stack() > 0:
         return False
     return not [value for value in call if type(value) not in _PLAIN and isinstance(value, Tensor)]
+
+
+def is_traced() -> bool:
+    """Whether torch.jit.trace, or the ONNX exporter made of it, records what torch's own operations compute."""
+    return _tracing_state() is not None
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Let checks look at sizes and values meanwhile, which are no part of what is recorded."""
+    state = _tracing_state()
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
+
+
+def is_transformed() -> bool:
+    """Whether one of torch.func's transforms, or forward mode, is at work."""
+    return _are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+def recorder() -> str | None:
+    """Who records or transforms the calls that are made now, or gives them no numbers; None if they just run."""
+    if _tracing_state() is not None:
+        return "torch.jit.trace"
+    if _are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return "torch.func's transforms and forward-mode derivatives"
+    if _len_torch_dispatch_stack() > 0:
+        for key, name in _MODES.items():
+            if torch._C._get_dispatch_mode(key) is not None:
+                return name
+    return None
+
+
+_MODES = {
+    torch._C._TorchDispatchModeKey.FAKE: "FakeTensorMode",
+    torch._C._TorchDispatchModeKey.PROXY: "make_fx",
+    torch._C._TorchDispatchModeKey.FUNCTIONAL: "functionalisation",
+}
+
+
+def is_batched(tensors: Iterable[Tensor | None]) -> bool:
+    """Whether a tensor stands for many, as a gradient does with ``is_grads_batched`` and ``vectorize``."""
+    return any(t is not None and torch._C._functorch.is_legacy_batchedtensor(t) for t in tensors)
 
 
 def needs_grad(inputs: Iterable[Tensor | None]) -> bool:

@@ -12,6 +12,8 @@ from chainrule.ops.choices import Choice, listener
 from chainrule.ops.convolution import fft, formula, kernels, library, reference
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.once import once
+from chainrule.ops.plain import is_traced, is_transformed
+from chainrule.ops.pointers import check_held
 
 __all__ = ["causal_convolution", "convolution"]
 
@@ -25,6 +27,7 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geomet
     _tell("convolution", x, weight, geometry, rung, reason)
     if rung == "kernels":
         return kernels.convolution(x, weight, bias, geometry)
+    check_held(x, weight, bias)
     if rung == "torch":
         return library.convolution(x, weight, bias, geometry)
     if any(geometry.pads):
@@ -45,30 +48,32 @@ def causal_convolution(
     state: Tensor | None,
     resets: Tensor | None,
     lengths: Tensor | None,
-    dilation: int,
-    groups: int,
+    geometry: Geometry,
     backend: str,
 ) -> tuple[Tensor, Tensor]:
-    """Convolve the state, zeros where it is None, followed by x: y (B, G*O, T), and the last inputs."""
-    P = dilation * (weight.shape[-1] - 1)
-    geometry = Geometry((1,), (P,), (0,), (dilation,), groups)
+    """Convolve the state, zeros where it is None, followed by x: y (B, G*O, T), and the last inputs.
+
+    geometry: with as many zeros before x as the state has inputs.
+    """
     rung, reason = _choose(x, weight, geometry, backend)
     if rung in ("fft", "torch") and (resets is not None or lengths is not None):
         if backend != "auto":
             raise BackendError(f"backend {rung!r} has neither resets nor lengths. Use backend='auto'.")
-        obstacle = kernels.obstacle(x)
+        obstacle = _obstacle(x, weight, geometry)
         rung, reason = ("formula", obstacle) if obstacle else ("kernels", "others have neither resets nor lengths")
     _tell("causal_convolution", x, weight, geometry, rung, reason)
-    rest = (resets, lengths, dilation, groups)
+    rest = (resets, lengths, geometry.dilation[0], geometry.groups)
     if rung == "kernels":
         return kernels.causal_convolution(x, weight, bias, state, *rest)
+    check_held(x, weight, bias, state, resets, lengths)
     if state is None:
-        state = x.new_zeros(*x.shape[:2], P)
+        state = x.new_zeros(*x.shape[:2], geometry.before[0])
     if rung in ("fft", "torch"):
-        past, _, last = formula.remember(x, state, None, None)
+        past = torch.cat([state, x], dim=-1)
+        last = past[..., past.shape[-1] - geometry.before[0] :]
         if rung == "torch":
-            return library.convolution(past, weight, bias, geometry._replace(before=(0,))), last
-        return fft.convolution(past, weight, bias, groups), last
+            return library.convolution(past, weight, bias, geometry._replace(before=(0,))), last.clone()
+        return fft.convolution(past, weight, bias, geometry.groups), last.clone()
     if rung == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
     _check_countable(x, weight)
@@ -87,18 +92,27 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
     """Which rung runs this call, and why, as a sentence."""
     if not isinstance(backend, str) or backend not in _BACKENDS:
         raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
+    if backend == "auto":
+        if (obstacle := _obstacle(x, weight, geometry)) is None:
+            if library.keeps_format(x, weight):
+                return "torch", "torch's own keeps channels last"
+            return once(_fastest, x.shape, weight.shape, geometry, x.dtype)
+        by_torch = is_traced() or not (is_transformed() or library.obstacle(x.shape)) or not x.is_floating_point()
+        return ("torch" if by_torch else "formula"), obstacle
     if backend == "torch":
-        obstacle = library.obstacle(x.shape)
+        obstacle = None if is_traced() else library.obstacle(x.shape)
+    elif backend in ("formula", "reference"):
+        obstacle = None if x.is_floating_point() else f"its numbers are real, and x is {x.dtype}"
     else:
-        obstacle = fft.obstacle(x.dtype, geometry) if backend == "fft" else kernels.obstacle(x)
-    if backend != "auto":
-        if obstacle and backend in ("kernels", "fft", "torch"):
-            raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
-        return backend, f"backend={backend!r} asks for it"
+        obstacle = fft.obstacle(x.dtype, geometry) if backend == "fft" else _obstacle(x, weight, geometry)
     if obstacle:
-        plain = kernels.is_transformed() or library.obstacle(x.shape)
-        return ("formula" if plain else "torch"), obstacle
-    return once(_fastest, x.shape, weight.shape, geometry, x.dtype)
+        raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
+    return backend, f"backend={backend!r} asks for it"
+
+
+def _obstacle(x: Tensor, weight: Tensor, geometry: Geometry) -> str | None:
+    """Why the kernels can't run this call; None if they can."""
+    return kernels.obstacle(x) or once(kernels.excess, x.shape, weight.shape, geometry)
 
 
 def _fastest(x: Sequence[int], weight: Sequence[int], geometry: Geometry, dtype: torch.dtype) -> tuple[str, str]:

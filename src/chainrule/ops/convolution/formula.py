@@ -25,7 +25,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import conv1d, conv2d, conv3d, pad
+
+from chainrule.ops.plain import is_batched, is_traced
 
 __all__ = ["causal_convolution", "convolution", "remember"]
 
@@ -105,6 +107,8 @@ def _convolve_within(
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
+    if is_traced() or not x.is_floating_point() or is_batched((x, weight, bias)):
+        return _by_torch(x, weight, bias, stride, dilation)
     # torch.compile traces no function that has a jvp
     function = _Convolution if torch.compiler.is_compiling() else _ConvolutionBothModes
     y: Tensor = function.apply(x, weight, bias, stride, dilation)  # type: ignore[no-untyped-call]
@@ -128,6 +132,8 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         needs_dx, needs_dw, needs_dbias, *_ = ctx.needs_input_grad
+        if is_batched((dy, x, weight)):
+            return *_gradients_by_torch(dy, x, weight, ctx.stride, ctx.dilation, ctx.needs_input_grad[:3]), None, None
         dx = _input_gradient(dy, weight, x.shape[3:], ctx.stride, ctx.dilation) if needs_dx else None
         dw = _kernel_gradient(x, dy, weight.shape[3:], ctx.stride, ctx.dilation) if needs_dw else None
         dbias = dy.flatten(3).sum((0, 3)) if needs_dbias else None
@@ -174,6 +180,36 @@ class _ConvolutionBothModes(_Convolution):
 def _mapped(t: Tensor, dim: int | None, V: int) -> Tensor:
     """The dimension that vmap maps, brought or made to be the first."""
     return t.expand(V, *t.shape) if dim is None else t.movedim(dim, 0)
+
+
+def _by_torch(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
+    """The same by torch's own convolution, which maps over tensors that stand for many."""
+    op = {1: conv1d, 2: conv2d, 3: conv3d}[len(stride)]
+    groups = x.shape[1]
+    flat = None if bias is None else bias.reshape(-1)
+    y: Tensor = op(_together(x, 1), _together(weight, 0), flat, tuple(stride), 0, tuple(dilation), groups)
+    return _apart(y, 1, groups)
+
+
+def _gradients_by_torch(
+    dy: Tensor, x: Tensor, weight: Tensor, stride: _Sizes, dilation: _Sizes, needs: Sequence[bool]
+) -> tuple[Tensor | None, ...]:
+    """Its gradients, towards x, weight and bias."""
+    groups, out_channels, *_ = weight.shape
+    zeros = [0] * len(stride)
+    call = (_together(dy, 1), _together(x, 1), _together(weight, 0), [groups * out_channels], stride, zeros, dilation)
+    grads = torch.ops.aten.convolution_backward(*call, False, zeros, groups, needs)
+    pairs = zip(grads, (1, 0, 0), needs, strict=True)
+    return tuple(_apart(grad, dim, groups) if need else None for grad, dim, need in pairs)
+
+
+def _together(t: Tensor, dim: int) -> Tensor:
+    """The groups beside their channels, by an operation that maps."""
+    return t.reshape(*t.shape[:dim], -1, *t.shape[dim + 2 :])
+
+
+def _apart(t: Tensor, dim: int, groups: int) -> Tensor:
+    return t.reshape(*t.shape[:dim], groups, -1, *t.shape[dim + 1 :])
 
 
 def _input_gradient(dy: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes) -> Tensor:

@@ -10,7 +10,7 @@ from chainrule._choices import counted
 from chainrule.ops.convolution import kernels
 from chainrule.ops.convolution.geometry import Geometry
 
-__all__ = ["convolution", "obstacle", "why_faster"]
+__all__ = ["convolution", "keeps_format", "obstacle", "why_faster"]
 
 # Channels of a group, of both sides. Measured forward and backward, as all below, in one and two dimensions; three are
 # taken to be as two.
@@ -26,12 +26,21 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geomet
         x, padding = pad(x, geometry.pads), (0,) * len(padding)
     op = {1: conv1d, 2: conv2d, 3: conv3d}[len(padding)]
     y: Tensor = op(x, weight, bias, tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups)
-    return y.contiguous()
+    return y
 
 
 def obstacle(x: Sequence[int]) -> str | None:
     """Why torch's own cannot run on an x of this shape; None if it can."""
     return "torch's own takes no input without positions" if 0 in x[2:] else None
+
+
+def keeps_format(x: Tensor, weight: Tensor) -> bool:
+    """Whether images or kernels lie in memory with their channels last, as torch's own then returns y too."""
+    return x.ndim > 3 and (_has_channels_last(x) or _has_channels_last(weight))
+
+
+def _has_channels_last(t: Tensor) -> bool:
+    return t.stride(1) == 1 and t.shape[1] > 1 and prod(t.shape[2:]) > 1
 
 
 def why_faster(x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry) -> str | None:

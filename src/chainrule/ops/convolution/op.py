@@ -21,6 +21,7 @@ from chainrule.ops.arguments import (
 from chainrule.ops.convolution import dispatch
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import once
+from chainrule.ops.plain import is_traced, untraced
 
 __all__ = ["causal_convolution", "convolution", "geometry_of"]
 
@@ -81,11 +82,21 @@ def convolution(
     >>> convolution(x, w, padding="causal", flip=True)
     tensor([[1., 2., 2., 2., 2.]])
     """
-    check_tensors({"x": x, "weight": weight}, {"bias": bias})
+    if not (isinstance(x, Tensor) and isinstance(weight, Tensor) and (bias is None or isinstance(bias, Tensor))):
+        check_tensors({"x": x, "weight": weight}, {"bias": bias})
     try:
-        x, weight, bias = _cast(x, weight, bias)
-        geometry = geometry_of(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
-        kernel = weight.flip(list(range(2, weight.ndim))) if as_flag("flip", flip) else weight
+        if torch._C._is_any_autocast_enabled():
+            x, weight, bias = _cast(x, weight, bias)
+        sizes: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        if is_traced():
+            with untraced():
+                geometry = geometry_of(x, weight, bias, **sizes)
+        else:
+            geometry = geometry_of(x, weight, bias, **sizes)
+        if flip is False:
+            kernel = weight
+        else:
+            kernel = weight.flip(list(range(2, weight.ndim))) if as_flag("flip", flip) else weight
         if x.ndim == weight.ndim:
             return dispatch.convolution(x, kernel, bias, geometry, backend)
         return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
@@ -181,13 +192,36 @@ def _causal(
     backend: str,
 ) -> tuple[Tensor, Tensor]:
     x, weight, bias, state = _cast(x, weight, bias, state)
-    dilation, groups, memory = once(_causal_sizes, x.shape, weight.shape, dilation, groups)
+    if is_traced():
+        with untraced():
+            geometry, ends = _checked_causal(x, weight, bias, state, resets, lengths, dilation, groups)
+    else:
+        geometry, ends = _checked_causal(x, weight, bias, state, resets, lengths, dilation, groups)
+    if x.ndim == 3:
+        return dispatch.causal_convolution(x, weight, bias, state, resets, ends, geometry, backend)
+    state, resets, ends = (None if each is None else each[None] for each in (state, resets, ends))
+    y, state = dispatch.causal_convolution(x[None], weight, bias, state, resets, ends, geometry, backend)
+    return y[0], state[0]
+
+
+def _checked_causal(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    state: Tensor | None,
+    resets: Tensor | None,
+    lengths: Tensor | Sequence[int] | None,
+    dilation: int,
+    groups: int,
+) -> tuple[Geometry, Tensor | None]:
+    """Check the arguments of :func:`causal_convolution`: the geometry, and the lengths as a tensor."""
+    geometry = once(_causal_geometry, x.shape, weight.shape, dilation, groups)
     _check_alike(x, weight, bias)
     rows, T = x.shape[:-2], x.shape[-1]
     if T == 0:
         check_plain("x", x)  # nothing below would trip over it
     if state is not None:
-        _check_like(x, "state", state, memory)
+        _check_like(x, "state", state, (*x.shape[:-1], geometry.before[0]))
         if state.layout != torch.strided:  # an empty one trips nothing below
             check_plain("state", state)
     if resets is not None and (resets.shape != (*rows, T) or resets.dtype != torch.bool):
@@ -195,12 +229,7 @@ def _causal(
             f"resets is {resets.dtype} of shape {tuple(resets.shape)}; "
             f"with this x it must be torch.bool of shape {(*rows, T)}"
         )
-    ends = None if lengths is None else _ends(as_lengths(lengths).to(x.device), rows, T)
-    if x.ndim == 3:
-        return dispatch.causal_convolution(x, weight, bias, state, resets, ends, dilation, groups, backend)
-    state, resets, ends = (None if each is None else each[None] for each in (state, resets, ends))
-    y, state = dispatch.causal_convolution(x[None], weight, bias, state, resets, ends, dilation, groups, backend)
-    return y[0], state[0]
+    return geometry, None if lengths is None else _ends(as_lengths(lengths).to(x.device), rows, T)
 
 
 def _cast(x: Tensor, *others: Any) -> Any:
@@ -231,14 +260,14 @@ def _geometry(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: An
     return Geometry(strides, before, after, dilations, groups)
 
 
-def _causal_sizes(x: _Sizes, weight: _Sizes, dilation: Any, groups: Any) -> tuple[int, int, _Sizes]:
-    """The dilation, the groups and the shape of the state."""
+def _causal_geometry(x: _Sizes, weight: _Sizes, dilation: Any, groups: Any) -> Geometry:
+    """With as many zeros before x as the state has inputs."""
     if len(weight) != 3:
         raise ShapeError(f"weight has shape {tuple(weight)}; expected (C_out, C_in / groups, K)")
     groups = _count("groups", groups)
     _check_channels(x, weight, groups)
     (dilation,) = _per_dim("dilation", dilation, 1)
-    return dilation, groups, (*x[:-1], dilation * (weight[-1] - 1))
+    return Geometry((1,), (dilation * (weight[-1] - 1),), (0,), (dilation,), groups)
 
 
 def _check_channels(x: _Sizes, weight: _Sizes, groups: int) -> None:
@@ -263,8 +292,6 @@ def _check_channels(x: _Sizes, weight: _Sizes, groups: int) -> None:
 
 def _check_alike(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     """Dtypes and devices fit together, and the bias."""
-    if not x.is_floating_point():
-        raise ShapeError(f"x is {x.dtype}; expected a float dtype: convert it, for example with x.float()")
     if x.dtype != weight.dtype or x.device != weight.device:
         raise ShapeError(
             f"x is {x.dtype} on {x.device} and weight {weight.dtype} on {weight.device}; "
@@ -290,10 +317,16 @@ def _count(name: str, value: int) -> int:
 
 
 def _per_dim(name: str, value: int | Sequence[int], dims: int) -> _Sizes:
-    values = [as_int(each) or 0 for each in (value if isinstance(value, Sequence) else (value,) * dims)]
+    values = [as_int(each) or 0 for each in _spread(value, dims)]
     if len(values) != dims or min(values) < 1 or max(values) > _MOST:
         raise ArgumentError(f"{name} is {value!r}; expected a positive int, or {dims} of them, below 2^31")
     return tuple(values)
+
+
+def _spread(value: Any, dims: int) -> Sequence[Any]:
+    """One for each dimension: of one alone, given as such or in a sequence, as many, as torch does."""
+    values = value if isinstance(value, Sequence) else (value,)
+    return tuple(values) * dims if len(values) == 1 else values
 
 
 def _pads(
@@ -306,8 +339,7 @@ def _pads(
     reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     if isinstance(padding, str) and padding in ("valid", "same", "causal"):
         return _named_pads(padding, reach, stride)
-    amounts: Sequence[Any] = padding if isinstance(padding, Sequence) else (padding,) * len(reach)
-    given = [tuple(each) if isinstance(each, Sequence) else (each, each) for each in amounts]
+    given = [tuple(each) if isinstance(each, Sequence) else (each, each) for each in _spread(padding, len(reach))]
     pairs = [tuple(as_int(each) for each in pair) for pair in given]
     if len(pairs) != len(reach) or any(not _is_pair(pair) for pair in pairs):
         raise ArgumentError(

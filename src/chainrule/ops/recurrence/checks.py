@@ -1,6 +1,6 @@
 """What the rungs rely on: the shape, dtype and device of every tensor, and the range of every option."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
 
 import torch
@@ -10,9 +10,9 @@ from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops import arguments
 from chainrule.ops.arguments import as_lengths, occurs
-from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
+from chainrule.ops.recurrence.reference import WEIGHTS, Weights, Zoneout
 
-__all__ = ["check_tensors", "checked_lengths", "checked_resets", "checked_state", "checked_zoneout"]
+__all__ = ["check_tensors", "checked_lengths", "checked_resets", "checked_widths", "checked_zoneout"]
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
@@ -27,8 +27,8 @@ def check_tensors(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     arguments.check_tensors({"x": x, **required}, {**named, "resets": resets, **states})
 
 
-def checked_state(x: Tensor, states: dict[str, Tensor | None], weights: Weights, gates: int) -> State:
-    """Check every tensor against weight_ih and the rows of x; return the state, made of zeros where None."""
+def checked_widths(x: Tensor, states: dict[str, Tensor | None], weights: Weights, gates: int) -> dict[str, int]:
+    """Check every tensor against weight_ih and the rows of x; return how wide each part of the state is."""
     if x.dim() != 3 or not x.is_floating_point():
         raise ShapeError(f"x must be (batch, time, input) of a floating dtype, got {_described(x)}.")
     W_ih = weights.W_ih
@@ -50,13 +50,13 @@ def checked_state(x: Tensor, states: dict[str, Tensor | None], weights: Weights,
     for name, tensor, shape in zip(WEIGHTS.values(), weights, shapes, strict=True):
         if tensor is not None:
             _expect(name, tensor, shape, W_ih)
-    widths = {"h_0": P, "c_0": H}
+    widths = dict(zip(states, (P, H), strict=False))
     for name, part in states.items():
         if part is not None:
             _expect(name, part, (B, widths[name]), W_ih, f" and x {tuple(x.shape)}")
             if part.layout != torch.strided:  # an empty one trips nothing below
                 arguments.check_plain(name, part)
-    return tuple(x.new_zeros(B, widths[name]) if s is None else s for name, s in states.items())
+    return widths
 
 
 def _check_company(weights: Weights, has_c: bool) -> None:
@@ -93,14 +93,14 @@ def checked_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
     return lengths.to(x.device)
 
 
-def checked_zoneout(zoneout: Zoneout, x: Tensor, state: State) -> Zoneout:
+def checked_zoneout(zoneout: Zoneout, x: Tensor, widths: Iterable[int]) -> Zoneout:
     """A mask or a rate above 0 for each part of the state, None for what is not zoned out."""
-    return tuple(_checked_zoneout(keep, x, part) for keep, part in zip(zoneout, state, strict=True))
+    return tuple(_checked_zoneout(keep, x, width) for keep, width in zip(zoneout, widths, strict=True))
 
 
-def _checked_zoneout(keep: Tensor | float | None, x: Tensor, part: Tensor) -> Tensor | float | None:
+def _checked_zoneout(keep: Tensor | float | None, x: Tensor, width: int) -> Tensor | float | None:
     if isinstance(keep, Tensor):
-        shape = (*x.shape[:2], part.shape[1])
+        shape = (*x.shape[:2], width)
         if keep.dtype != torch.bool or keep.shape != shape or keep.device != x.device:
             raise ShapeError(
                 f"a mask of zoneout must be bool, (batch, time, hidden) = {shape}, on {x.device}, "

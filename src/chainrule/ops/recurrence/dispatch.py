@@ -1,7 +1,8 @@
 """One checked call: which rung runs it, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,42 +10,56 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, BackendError
 from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failure
 from chainrule.ops.choices import Choice, listener
-from chainrule.ops.recurrence import checks, formula, kernels, reference
+from chainrule.ops.plain import is_traced, is_transformed, untraced
+from chainrule.ops.pointers import check_held
+from chainrule.ops.recurrence import checks, formula, kernels, library, reference
 from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
 from chainrule.ops.recurrence.trace import GATES, Trace
 
-__all__ = ["choose", "run"]
+__all__ = ["choose", "is_single_step", "run"]
 
+_RUNGS: dict[str, Callable[..., tuple[Tensor, State]]]
 _RUNGS = {"kernels": kernels.scan, "formula": formula.scan, "reference": reference.scan}
+_BACKENDS = ("auto", "kernels", "torch", "formula", "reference")
 _FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
 _SAVES = ("gates", "states")
 
 
-def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto") -> tuple[str, str]:
+def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **options: Any) -> tuple[str, str]:
     """Which rung runs this call, and why, as a sentence: ("formula", "...").
 
-    cell is "rnn_tanh", "rnn_relu", "gru" or "lstm".
+    cell is "rnn_tanh", "rnn_relu", "gru" or "lstm"; options are those that :func:`library.obstacle` knows.
 
     >>> one = torch.ones(1, 1, dtype=torch.float16)
     >>> choose("rnn_tanh", one.unsqueeze(0), Weights(one, one))
-    ('formula', 'the kernels are compiled for float32 and float64, and x is torch.float16')
+    ('torch', 'the kernels are compiled for float32 and float64, and x is torch.float16')
     """
     _check_backend(backend)
     obstacle = kernels.obstacle(x, weights)
-    if backend == "kernels" and obstacle is not None:
-        raise BackendError(f"backend 'kernels' cannot run this {cell}: {obstacle}. Use backend='auto'.")
+    not_torch = library.obstacle(cell, weights, **options)
     if backend != "auto":
+        why = {"kernels": obstacle, "torch": not_torch}.get(backend)
+        if why is not None:
+            raise BackendError(f"backend {backend!r} cannot run this {cell}: {why}. Use backend='auto'.")
         return backend, f"backend={backend!r} asks for it"
     if obstacle is not None:
-        return "formula", obstacle
-    if x.shape[1] == 1 and x.shape[0] <= _FEW_ROWS:
-        return "formula", f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
+        by_torch = not_torch is None and not is_transformed()
+        return ("torch" if by_torch else "formula"), obstacle
+    if is_single_step(x):
+        reason = f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
+        return ("torch" if not_torch is None else "formula"), reason
     return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
 
 
+def is_single_step(x: Tensor) -> bool:
+    """Whether x (B, T, I) is so little that packing the weights for the kernels takes longer than the step."""
+    B, T, _ = x.shape
+    return type(T) is int and T == 1 and type(B) is int and B <= _FEW_ROWS and not torch.compiler.is_compiling()
+
+
 def _check_backend(backend: str) -> None:
-    if not isinstance(backend, str) or backend not in ("auto", *_RUNGS):
-        raise ArgumentError(f"unknown backend {backend!r}: expected one of {', '.join(['auto', *_RUNGS])}.")
+    if not isinstance(backend, str) or backend not in _BACKENDS:
+        raise ArgumentError(f"unknown backend {backend!r}: expected one of {', '.join(_BACKENDS)}.")
 
 
 def run(
@@ -93,11 +108,13 @@ def _run(
         dtype = weights.W_ih.dtype
         x = x.to(dtype)
         states = {name: s if s is None else s.to(dtype) for name, s in states.items()}
-    state = checks.checked_state(x, states, weights, len(GATES[cell]))
-    rung, reason = choose(cell, x, weights, backend)
-    resets = None if resets is None else checks.checked_resets(resets, x)
-    row_lengths = None if lengths is None else checks.checked_lengths(lengths, x)
-    zoneout = checks.checked_zoneout(zoneout, x, state)
+    call = (x, states, weights, resets, lengths, zoneout, backend, return_all)
+    if is_traced():
+        with untraced():
+            widths, resets, row_lengths, zoneout, (rung, reason) = _checked(cell, *call)
+    else:
+        widths, resets, row_lengths, zoneout, (rung, reason) = _checked(cell, *call)
+    state = tuple(x.new_zeros(x.shape[0], widths[name]) if s is None else s for name, s in states.items())
     trace = _new_trace(cell, x, row_lengths) if return_all else None
     if x.shape[1] == 0:
         check_plain("x", x)  # nothing below would trip over it
@@ -109,12 +126,36 @@ def _run(
         compiled = rung == "kernels"
         threads = kernels.threads(cell, x, weights.W_hh.shape[1]) if compiled else torch.get_num_threads()
         tell(Choice(cell, tuple(x.shape), reverse, rung, reason, kernels.LEVELS[0] if compiled else None, threads))
+    if rung != "kernels":
+        check_held(x, *state, *weights, resets, row_lengths, *zoneout)
+    if rung == "torch":
+        return *library.scan(cell, x, state, weights, reverse), None
     options = {"save": save} if rung == "kernels" else {}
     scan = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, zoneout, trace, **options)
     if not autocast:
         return *scan(), trace
     with torch.autocast(x.device.type, enabled=False):
         return *scan(), trace
+
+
+def _checked(
+    cell: str,
+    x: Tensor,
+    states: dict[str, Tensor | None],
+    weights: Weights,
+    resets: Tensor | None,
+    lengths: Tensor | Sequence[int] | None,
+    zoneout: Zoneout,
+    backend: str,
+    return_all: bool,
+) -> tuple[dict[str, int], Tensor | None, Tensor | None, Zoneout, tuple[str, str]]:
+    """How wide each part of the state is, the masks, and what `choose` says."""
+    widths = checks.checked_widths(x, states, weights, len(GATES[cell]))
+    resets = None if resets is None else checks.checked_resets(resets, x)
+    row_lengths = None if lengths is None else checks.checked_lengths(lengths, x)
+    zoneout = checks.checked_zoneout(zoneout, x, widths.values())
+    masks = {"resets": resets, "lengths": row_lengths, "zoneout": zoneout, "return_all": return_all}
+    return widths, resets, row_lengths, zoneout, choose(cell, x, weights, backend, **masks)
 
 
 def _new_trace(cell: str, x: Tensor, lengths: Tensor | None) -> Trace:

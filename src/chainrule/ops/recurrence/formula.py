@@ -9,13 +9,14 @@ Three stages each way (Werbos 1990; Williams & Peng 1990):
 Tensors are time-major, (T, B, ·). Stage 2 is in formula_scan.py, the cells in formula_cells.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from chainrule.ops.plain import is_batched, is_traced
 from chainrule.ops.recurrence.formula_cells import Cell, make_cell
 from chainrule.ops.recurrence.formula_product import Product, Saved
 from chainrule.ops.recurrence.formula_scan import Schedule, Steps, previous, stack
@@ -52,8 +53,9 @@ def scan(
     """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
     X, schedule = prepared(x, resets, lengths, reverse, zoneout)
     padding = schedule.padding
-    # torch.func's transforms differentiate and map the scan itself, which consists of ordinary operations
-    by_autograd = torch._C._are_functorch_transforms_active() or not torch.is_grad_enabled()
+    # torch.func's transforms differentiate and map the scan itself, which consists of ordinary operations, and
+    # torch.jit.trace records them
+    by_autograd = torch._C._are_functorch_transforms_active() or is_traced() or not torch.is_grad_enabled()
     if not by_autograd and any(t is not None and t.requires_grad for t in (X, *weights, *state)):
         Y, *last = _Recurrence.apply(cell, schedule, trace, X, *weights, *state)  # type: ignore[no-untyped-call]
     else:
@@ -168,6 +170,8 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, dY: Tensor, *dstate: Tensor) -> tuple[Tensor | None, ...]:
         (X, *rest), normal, states, made, saved = _split(ctx.saved_tensors, ctx.counts)
         (weights, first), schedule = _parts(tuple(rest)), ctx.schedule
+        if is_batched((dY, *dstate)):
+            return None, None, None, *_by_autograd(ctx, (X, *rest), (dY, *dstate))
         with torch.autocast(X.device.type, enabled=False):
             cell = make_cell(ctx.name, weights)
             if torch.is_grad_enabled():  # create_graph: what was kept has no graph, so scan again with one
@@ -190,6 +194,23 @@ class _Recurrence(torch.autograd.Function):
                 *(dweights.get(name) for name in Weights._fields),
                 *dfirst,
             )
+
+
+def _by_autograd(ctx: Any, inputs: Sequence[Tensor | None], cotangents: State) -> list[Tensor | None]:
+    """The gradients of the scan's single operations, which torch maps over cotangents that stand for many."""
+    create_graph = torch.is_grad_enabled()
+    needs = ctx.needs_input_grad[3:]
+    with torch.enable_grad(), torch.autocast(inputs[0].device.type, enabled=False):  # type: ignore[union-attr]
+        # aliases: the gradient towards the state must not contain what reaches it through an X computed from it
+        X, *rest = (None if t is None else t.view_as(t) for t in inputs)
+        weights, first = _parts(tuple(rest))
+        cell = make_cell(ctx.name, weights)
+        gx, _ = _inputs(cell, X, weights)  # type: ignore[arg-type]
+        states = _scan(cell, gx, first, ctx.schedule, save=False).states
+        outputs = (stack(states)[0], *states[ctx.schedule.order[-1]])
+        wanted = [t for t, need in zip((X, *rest), needs, strict=True) if need and t is not None]
+        found = iter(torch.autograd.grad(outputs, wanted, cotangents, create_graph=create_graph, allow_unused=True))
+    return [next(found) if need else None for need in needs]
 
 
 def _fill_gradients(

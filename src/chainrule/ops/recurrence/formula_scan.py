@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from chainrule.ops.plain import is_traced
 from chainrule.ops.recurrence.formula_cells import Cell
 from chainrule.ops.recurrence.formula_product import Saved
 from chainrule.ops.recurrence.reference import State, Zoneout
@@ -112,7 +113,8 @@ def stack(by_time: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
 def _rows(mask: Tensor | None, T: int) -> list[Tensor | None]:
     if mask is None:
         return [None] * T
-    if torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling():  # no values to look at
+    if torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling() or is_traced():
+        # there are no values to look at, or they are those of one call
         return list(mask.unbind(0))
     occurs = mask.flatten(1).any(1).tolist()
     return [rows if any_ else None for rows, any_ in zip(mask.unbind(0), occurs, strict=True)]

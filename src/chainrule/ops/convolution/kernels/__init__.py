@@ -9,8 +9,8 @@
 The README of the folder above has a section on them.
 """
 
-from chainrule.ops.convolution.kernels.autograd import causal_convolution, convolution, is_transformed, obstacle
-from chainrule.ops.convolution.kernels.native import LEVELS, lanes, threads
+from chainrule.ops.convolution.kernels.autograd import causal_convolution, convolution, obstacle
+from chainrule.ops.convolution.kernels.native import LEVELS, excess, lanes, threads
 from chainrule.ops.convolution.kernels.streaming import Steps
 
-__all__ = ["LEVELS", "Steps", "causal_convolution", "convolution", "is_transformed", "lanes", "obstacle", "threads"]
+__all__ = ["LEVELS", "Steps", "causal_convolution", "convolution", "excess", "lanes", "obstacle", "threads"]

@@ -1,21 +1,21 @@
 """The compiled rung as the other rungs are called, and its gradient.
 
-The backward op has no derivative of its own: with create_graph=True the backward pass is the formula's.
+The backward op has no derivative of its own: with create_graph=True the backward pass is the formula's, and for
+gradients that stand for many (is_grads_batched).
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.nn.functional import pad
 
 from chainrule.ops.convolution import formula
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.convolution.kernels import ops
-from chainrule.ops.plain import is_plain, needs_grad
+from chainrule.ops.plain import is_batched, is_plain, is_traced, is_transformed, needs_grad
 
-__all__ = ["causal_convolution", "convolution", "is_transformed", "obstacle"]
+__all__ = ["causal_convolution", "convolution", "obstacle"]
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -26,14 +26,11 @@ def obstacle(x: Tensor) -> str | None:
         return f"the kernels run on the CPU, and x is on {x.device}"
     if x.dtype not in _DTYPES:
         return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
+    if is_traced():
+        return "what torch.jit.trace records has to be torch's own"
     if is_transformed():
         return "torch.func and forward-mode derivatives go through the formula"
     return None
-
-
-def is_transformed() -> bool:
-    """Whether one of torch.func's transforms, or forward mode, is at work."""
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -54,8 +51,6 @@ def causal_convolution(
     """Convolve the state followed by x, hiding from each step what lies before its last reset."""
     P = dilation * (weight.shape[-1] - 1)
     past, before = (x, P) if state is None else (torch.cat([state, x], dim=-1), 0)
-    resets = None if resets is None else resets.contiguous()
-    lengths = None if lengths is None else lengths.contiguous()
     y = _convolve(past, weight, bias, (1,), (before,), (0,), (dilation,), groups, resets, lengths)
     if resets is None and lengths is None and past.shape[-1] >= P:
         return y, past.narrow(-1, past.shape[-1] - P, P).clone()
@@ -100,19 +95,24 @@ class _Convolution(torch.autograd.Function):
         needs = list(ctx.needs_input_grad[:3])
         call = (dy, x, weight, *ctx.rest, needs)
         grads: tuple[Tensor | None, ...]
-        if not torch.is_grad_enabled() and is_plain(call):
+        create_graph = torch.is_grad_enabled()
+        if create_graph or is_batched((dy, x, weight)):
+            with torch.autocast("cpu", enabled=False):
+                grads = _by_formula(dy, (x, weight, bias), ctx.rest, needs, create_graph)
+        elif is_plain(call):
             grads = ops.gradients(*call)
         else:
-            with torch.autocast("cpu", enabled=False):
-                if torch.is_grad_enabled():  # create_graph: the formula's backward pass is differentiable
-                    grads = _by_formula(dy, (x, weight, bias), ctx.rest, needs)
-                else:
-                    grads = torch.ops.chainrule.convolution_backward(*call)
+            grads = torch.ops.chainrule.convolution_backward(*call)
         return *(g if need else None for g, need in zip(grads, needs, strict=True)), *(None for _ in ctx.rest)
 
 
+@torch.enable_grad()
 def _by_formula(
-    dy: Tensor, inputs: tuple[Tensor, Tensor, Tensor | None], rest: tuple[Any, ...], needs: list[bool]
+    dy: Tensor,
+    inputs: tuple[Tensor, Tensor, Tensor | None],
+    rest: tuple[Any, ...],
+    needs: list[bool],
+    create_graph: bool,
 ) -> tuple[Tensor | None, ...]:
     # aliases: the gradient towards the kernel must not contain what reaches it through an x computed from it
     x, weight = (t.view_as(t) for t in inputs[:2])
@@ -128,7 +128,7 @@ def _by_formula(
         rows = (past[..., :P], resets, lengths)
         y, _ = formula.causal_convolution(past[..., P:], weight, bias, *rows, geometry.dilation[0], geometry.groups)
     wanted = [t for t, need in zip((x, weight, bias), needs, strict=True) if need and t is not None]
-    found = iter(torch.autograd.grad(y, wanted, dy, create_graph=True, allow_unused=True))
+    found = iter(torch.autograd.grad(y, wanted, dy, create_graph=create_graph, allow_unused=True))
     return tuple(next(found) if need else None for need in needs)
 
 

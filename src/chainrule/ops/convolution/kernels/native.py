@@ -10,14 +10,17 @@ from torch import Tensor
 from chainrule.ops import blocks
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.convolution.kernels import _convolution
+from chainrule.ops.pointers import dense, dense_lines
 
-__all__ = ["LEVELS", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
+__all__ = ["LEVELS", "excess", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
 
 LEVELS: list[str] = _convolution.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
 
 _level = 0
 _output_shape = lru_cache(maxsize=1024)(output_shape)
+_MOST_LANES = 16
+_ROOM = 1 << 18  # numbers of a channel that are laid out whatever the size of x
 _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
 
 
@@ -38,8 +41,8 @@ def forward(
     segments = _segments(y, weight, geometry, resets, lengths)
     if _is_empty(y, segments):
         return y
-    x, weight = _dense_lines(x), weight.contiguous()
-    bias = None if bias is None else bias.contiguous()
+    x, weight = dense_lines(x), dense(weight)
+    bias = None if bias is None else dense(bias)
     _run("forward", x.shape, x.stride(), weight, y, geometry, segments, x, weight, bias, y)
     return y
 
@@ -57,7 +60,7 @@ def input_gradient(
     dx = _result(dy, shape, resets, lengths)
     if _is_empty(dx, segments):
         return dx
-    dy, weight = dy.contiguous(), weight.contiguous()
+    dy, weight = dense(dy), dense(weight)
     _run("input_gradient", shape, None, weight, dy, geometry, segments, dy, weight, dx)
     return dx
 
@@ -76,7 +79,7 @@ def kernel_gradient(
     dw, dbias = x.new_empty(*weight.shape), x.new_empty(len(weight) if has_bias else 0)
     if _is_empty(dy, segments):
         return dw.zero_(), dbias.zero_()
-    x, dy = _dense_lines(x), dy.contiguous()
+    x, dy = dense_lines(x), dense(dy)
     _run("kernel_gradient", x.shape, x.stride(), weight, dy, geometry, segments, x, dy, dw, dbias if has_bias else None)
     return dw, dbias
 
@@ -115,6 +118,19 @@ def _segments(
 def threads(y: Sequence[int], weight: Sequence[int]) -> int:
     """How many threads run a pass: torch's number of them, or one where others would help little."""
     return torch.get_num_threads() if prod(y) * prod(weight[1:]) > _WORTH_A_THREAD else 1
+
+
+def excess(x: Sequence[int], weight: Sequence[int], geometry: Geometry) -> str | None:
+    """Why the kernels would need far more memory than the tensors to lay out what is read; None if they do not.
+
+    They lay it out as it lies, with what strides and dilations step over.
+    """
+    widths = [d * (k - 1) for d, k in zip(geometry.dilation, weight[2:], strict=True)]
+    lines = prod([width + 1 for width in widths[:-1]])
+    laid_out = lines * (geometry.stride[-1] * _MOST_LANES + widths[-1])
+    if laid_out > _ROOM and laid_out > _ROOM + 8 * prod(x[2:]):
+        return "the kernels would lay out far more than there is: the stride or the dilation is much larger than x"
+    return None
 
 
 def lanes() -> int:
@@ -165,8 +181,3 @@ def _prepared(
     G = geometry.groups
     call = _convolution.Call(x[0], G, weight[1], weight[0] // G, threads, axes, strides)
     return call, getattr(_convolution, f"{name}_workspace")(level, is_double, call, 0, 0)
-
-
-def _dense_lines(x: Tensor) -> Tensor:
-    """x with the numbers of the last dimension side by side: a copy only where they are not."""
-    return x if x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()

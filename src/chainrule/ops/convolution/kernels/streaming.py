@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from chainrule.ops.convolution.kernels import _convolution, native
+from chainrule.ops.pointers import held
 
 __all__ = ["Steps"]
 
@@ -28,9 +29,9 @@ class Steps:
         depthwise = C == 1 and out == groups and groups >= lanes
         parts = 1 if depthwise else groups  # whose outputs lie side by side
         beside = -(out // parts) % lanes
-        by_outputs = weight.detach().unflatten(0, (parts, -1)).permute(0, 3, 2, 1)  # (parts, K, C, outputs)
+        by_outputs = held(weight.detach()).unflatten(0, (parts, -1)).permute(0, 3, 2, 1)  # (parts, K, C, outputs)
         self._weight = pad(by_outputs, (0, beside)).contiguous()
-        self._bias = None if bias is None else pad(bias.detach().view(parts, -1), (0, beside))
+        self._bias = None if bias is None else pad(held(bias.detach()).view(parts, -1), (0, beside))
         self._ring = ring
         self._stream = _convolution.Stream(
             *(native._level, weight.dtype == torch.float64),

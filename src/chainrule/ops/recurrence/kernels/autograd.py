@@ -1,6 +1,7 @@
 """The compiled rung as the other rungs are called, and its gradient.
 
-The backward op has no derivative of its own: with create_graph=True the backward pass is the formula's.
+The backward op has no derivative of its own: with create_graph=True the backward pass is the formula's, and for
+gradients that stand for many (is_grads_batched).
 """
 
 from collections.abc import Sequence
@@ -8,9 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from chainrule.ops.plain import is_plain, needs_grad
+from chainrule.ops.plain import is_batched, is_plain, is_traced, is_transformed, needs_grad
 from chainrule.ops.recurrence import formula
 from chainrule.ops.recurrence.kernels import native, ops
 from chainrule.ops.recurrence.kernels.native import Masks, Parameters
@@ -31,7 +31,9 @@ def obstacle(x: Tensor, weights: Weights) -> str | None:
         return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
     if weights.W_hr is not None:
         return "the kernels have no projection, and weight_hr is given"
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if is_traced():
+        return "what torch.jit.trace records has to be torch's own"
+    if is_transformed():
         return "torch.func and forward-mode derivatives go through the formula"
     return None
 
@@ -50,8 +52,7 @@ def scan(
 ) -> tuple[Tensor, State]:
     """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
     h_0, c_0 = state if len(state) == 2 else (state[0], None)
-    resets = None if resets is None else resets.contiguous()
-    lengths = None if lengths is None else lengths.long().contiguous()
+    lengths = None if lengths is None else lengths.long()
     masks = (resets, lengths, reverse, *_kept_units(zoneout))
     tensors = (x, h_0, c_0, *weights[:4], *weights[5:])
     learns = needs_grad(tensors)
@@ -68,7 +69,7 @@ def scan(
 def _kept_units(zoneout: Zoneout) -> tuple[Tensor | None, Tensor | None, float, float]:
     """A mask and a rate for h and for c, as Masks has them."""
     parts = [*zoneout, None][:2]
-    masks = [part.contiguous() if isinstance(part, Tensor) else None for part in parts]
+    masks = [part if isinstance(part, Tensor) else None for part in parts]
     rates = [0.0 if part is None or isinstance(part, Tensor) else part for part in parts]
     return masks[0], masks[1], rates[0], rates[1]
 
@@ -120,10 +121,11 @@ class _Recurrence(torch.autograd.Function):
         needs = ctx.needs_input_grad[2 : _WEIGHTS_END + 1]
         trace: Trace | None = ctx.trace
         with torch.autocast("cpu", enabled=False):
-            if torch.is_grad_enabled():  # create_graph: the formula's backward pass is differentiable
-                grads: Sequence[Tensor | None]
-                cotangents = (dy, dh_n) if dc_n is None else (dy, dh_n, dc_n)
-                grads = _by_formula(ctx.cell, inputs, ctx.masks, cotangents, needs, trace)
+            grads: Sequence[Tensor | None]
+            cotangents = (dy, dh_n) if dc_n is None else (dy, dh_n, dc_n)
+            create_graph = torch.is_grad_enabled()
+            if create_graph or is_batched(cotangents):
+                grads = _by_formula(ctx.cell, inputs, ctx.masks, cotangents, needs, trace, create_graph)
             else:
                 given = (x, *weights, *ctx.masks, kept, [needs[0], *needs[3:7]], trace is not None)
                 call = (ctx.cell, dy, dh_n, dc_n, *given)
@@ -140,6 +142,7 @@ class _Recurrence(torch.autograd.Function):
 _WEIGHTS_END = 4 + len(Parameters._fields)  # of the arguments of chainrule::recurrence
 
 
+@torch.enable_grad()
 def _by_formula(
     cell: str,
     inputs: Sequence[Any],
@@ -147,6 +150,7 @@ def _by_formula(
     cotangents: Tensors,
     needs: tuple[bool, ...],
     trace: Trace | None,
+    create_graph: bool,
 ) -> list[Tensor | None]:
     # aliases: the gradient towards h_0 must not contain what reaches it through an x computed from it
     alias: list[Any] = [None if t is None else t.view_as(t) for t in inputs]
@@ -157,7 +161,7 @@ def _by_formula(
     zoneout = tuple((rate or None) if keep is None else keep for keep, rate in kept_units)
     y, last = formula.scan(cell, x, state, weights, masks.resets, masks.lengths, masks.reverse, zoneout, trace)
     wanted = [t for t, need in zip(alias, needs, strict=True) if need]
-    found = iter(torch.autograd.grad((y, *last), wanted, cotangents, create_graph=True, allow_unused=True))
+    found = iter(torch.autograd.grad((y, *last), wanted, cotangents, create_graph=create_graph, allow_unused=True))
     return [next(found) if need else None for need in needs]
 
 

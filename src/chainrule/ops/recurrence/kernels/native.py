@@ -1,11 +1,13 @@
 """The calls into the extension module: checked tensors in, pointers out. All memory is torch's, scratch included."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from chainrule.ops import blocks
+from chainrule.ops.pointers import dense, dense_lines, held
 from chainrule.ops.recurrence.kernels import _scan
 
 __all__ = [
@@ -52,10 +54,10 @@ class Kept(NamedTuple):
 class Masks(NamedTuple):
     """Where rows are treated apart."""
 
-    resets: Tensor | None  # bool, (B, T), dense
-    lengths: Tensor | None  # int64, (B,), dense
+    resets: Tensor | None  # bool, (B, T)
+    lengths: Tensor | None  # int64, (B,)
     reverse: bool
-    keep_h: Tensor | None = None  # bool, (B, T, H), dense: the units that zoneout keeps
+    keep_h: Tensor | None = None  # bool, (B, T, H): the units that zoneout keeps
     keep_c: Tensor | None = None
     rate_h: float = 0.0  # or the part to which it keeps all
     rate_c: float = 0.0
@@ -128,8 +130,8 @@ def forward(
     """y (B, T, H), the last h and c, and what is kept, None where save is "nothing"."""
     B, T, _ = x.shape
     H = h_0.shape[1]
-    x, weights = _dense(x, weights)
-    h_0, c_0 = h_0.contiguous(), None if c_0 is None else c_0.contiguous()
+    x, weights, masks = dense_lines(x), Parameters(*_dense(weights)), Masks(*_dense(masks))
+    h_0, c_0 = _dense((h_0, c_0))
     y, h_n = empty_as(x, H), torch.empty_like(h_0)
     c_n = None if c_0 is None else torch.empty_like(c_0)
     kept = None
@@ -160,9 +162,9 @@ def backward(
 
     needs: of x, W_ih, W_hh, b_ih, b_hh.
     """
-    x, weights = _dense(x, weights)
-    dy = _dense_steps(dy)
-    dh_n, dc_n = dh_n.contiguous(), None if dc_n is None else dc_n.contiguous()
+    x, weights, masks = dense_lines(x), Parameters(*_dense(weights)), Masks(*_dense(masks))
+    dy, kept = dense_lines(dy), held(kept)
+    dh_n, dc_n = _dense((dh_n, dc_n))
     grads, steps = empty_gradients(dh_n, dc_n, x, weights, needs, each_step)
     call, key = _call(cell, x, weights, masks, kept, backward=True)
     call.optioned |= each_step
@@ -241,15 +243,9 @@ def _call(
     return call, (_level, x.dtype == torch.float64, CELLS[cell])
 
 
-def _dense(x: Tensor, weights: Parameters) -> tuple[Tensor, Parameters]:
-    if not all(w is None or w.is_contiguous() for w in weights):
-        weights = Parameters(*(None if w is None else w.contiguous() for w in weights))  # type: ignore[arg-type]
-    return _dense_steps(x), weights
-
-
-def _dense_steps(x: Tensor) -> Tensor:
-    """x (B, T, I) with the numbers of each step side by side: a copy only where they are not."""
-    return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
+def _dense(values: Iterable[Any]) -> list[Any]:
+    """The tensors among the values dense, all else as it is."""
+    return [dense(value) if isinstance(value, Tensor) else value for value in values]
 
 
 def _strided(x: Tensor) -> tuple[int, int, int]:

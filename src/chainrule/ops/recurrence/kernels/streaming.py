@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
+from chainrule.ops.pointers import dense
 from chainrule.ops.recurrence.kernels import _scan, native
 from chainrule.ops.recurrence.kernels._scan import address
 from chainrule.ops.recurrence.reference import State, Weights
@@ -28,8 +29,8 @@ class Steps:
         sizes = [_scan.packed_layer_size(*key, width, H) for width in widths]
         self._packed = W_ih.new_empty(sum(sizes))
         for weights, width, packed in zip(layers, widths, self._packed.split(sizes), strict=True):
-            dense = [None if w is None else w.detach().contiguous() for w in weights[:4]]
-            _scan.pack_layer(*key, width, H, *map(native._pointer, dense), packed.data_ptr())
+            read = [None if w is None else dense(w.detach()) for w in weights[:4]]
+            _scan.pack_layer(*key, width, H, *map(native._pointer, read), packed.data_ptr())
         self._workspace = W_ih.new_empty(_scan.stream_workspace_size(*key, B, H))
         self._state = state
         pointers = [t.data_ptr() for t in (self._packed, state[0], state[-1], self._workspace)]

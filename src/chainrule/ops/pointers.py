@@ -1,0 +1,67 @@
+"""Tensors as compiled code reads them, by their addresses: every pointer is checked against its storage."""
+
+import torch
+from torch import Tensor
+
+from chainrule.errors import ShapeError
+from chainrule.ops.plain import is_plain, is_transformed
+
+__all__ = ["check_held", "dense", "dense_lines", "held"]
+
+
+def held(tensor: Tensor) -> Tensor:
+    """The tensor with its numbers as they lie in memory: a negation that torch put off is done.
+
+    Raises:
+        ShapeError: its storage does not hold it (any more), as after ``untyped_storage().resize_(0)``.
+    """
+    if tensor._is_zerotensor():  # which has no memory at all
+        return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+    if tensor.is_neg():
+        tensor = tensor.resolve_neg()
+    if not _is_held(tensor):
+        raise _refusal(tensor)
+    return tensor
+
+
+def check_held(*tensors: object) -> None:
+    """Refuse tensors that their storages do not hold, before torch's own operations read beyond them."""
+    if not is_plain(tensors) or is_transformed():
+        return  # there may be no storage at all
+    for tensor in tensors:
+        if isinstance(tensor, Tensor) and not _is_held(tensor):
+            raise _refusal(tensor)
+
+
+def _refusal(tensor: Tensor) -> ShapeError:
+    return ShapeError(
+        f"the memory of a tensor of shape {tuple(tensor.shape)} has been freed: its storage holds "
+        f"{tensor.untyped_storage().nbytes():,} bytes, and {_end(tensor) * tensor.itemsize:,} are needed. "
+        "Compute with it before its storage is resized"
+    )
+
+
+def _is_held(tensor: Tensor) -> bool:
+    """Whether its storage is as large as its shape and strides need it to be."""
+    size = tensor.untyped_storage().nbytes()
+    at_most = (tensor.storage_offset() + tensor.numel()) * tensor.itemsize
+    return size >= at_most or size >= _end(tensor) * tensor.itemsize
+
+
+def dense(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy of it that is contiguous."""
+    return held(tensor).contiguous()
+
+
+def dense_lines(tensor: Tensor) -> Tensor:
+    """The tensor with the numbers of the last dimension side by side: a copy only where they are not."""
+    tensor = held(tensor)
+    return tensor if tensor.stride(-1) == 1 or tensor.shape[-1] == 1 else tensor.contiguous()
+
+
+def _end(tensor: Tensor) -> int:
+    """How many numbers its storage has to hold."""
+    if tensor.numel() == 0:
+        return 0
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return int(tensor.storage_offset()) + sum((size - 1) * stride for size, stride in steps) + 1
