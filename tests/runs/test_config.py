@@ -41,11 +41,12 @@ def copy(text_run: Run, tmp_path: Path) -> Path:
     ("content", "message"),
     [
         ("", "not a config that chainrule wrote"),
-        ('{"format": 1', "not a config that chainrule wrote"),
+        ('{"format": 2', "not a config that chainrule wrote"),
         ("[]", "not a config that chainrule wrote"),
         ("{}", "it names no format"),
-        ('{"format": 1}', "it lacks 'source', 'reading', 'model', 'training', 'data'"),
-        ('{"format": 99}', "has format 99; this version of chainrule reads 1"),
+        ('{"format": 2}', "it lacks 'source', 'reading', 'model', 'training', 'data'"),
+        ('{"format": 1}', "has format 1; this version of chainrule reads 2. Use the version that wrote it"),
+        ('{"format": 99}', "has format 99; this version of chainrule reads 2"),
     ],
 )
 def test_a_broken_config_is_named(copy: Path, content: str, message: str) -> None:

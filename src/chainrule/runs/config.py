@@ -15,7 +15,7 @@ from chainrule.training import TrainingConfig
 __all__ = ["CONFIG", "RunConfig"]
 
 CONFIG = "config.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
