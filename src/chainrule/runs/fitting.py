@@ -262,7 +262,7 @@ def _fit(
     if group.leads:
         make_folder(folder)
         if not quiet:
-            sys.stderr.write(summary(data, config, task.parts, unasked))
+            sys.stderr.write(summary(data, task, unasked))
         if not resume:
             forget_results(folder)
         config.save(folder)

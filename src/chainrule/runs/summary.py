@@ -10,13 +10,14 @@ from chainrule.data.timezones import write_dates
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import Data
 from chainrule.runs.defaults import solved_exactly, transform_of
+from chainrule.runs.task import Task
 
 __all__ = ["summary"]
 
 
-def summary(data: Data, config: RunConfig, parts: tuple[int, int, int], unasked: Collection[str]) -> str:
-    """Three lines; ``parts`` are how many train, choose and are scored, ``unasked`` the options that were not given."""
-    return f"{_read(data)}\n{_held_out(data, config, parts)}\n{_chosen(data, config, unasked)}\n"
+def summary(data: Data, task: Task, unasked: Collection[str]) -> str:
+    """Three lines about a fit of the data; ``unasked`` are the options that were not given."""
+    return f"{_read(data)}\n{_held_out(data, task)}\n{_chosen(data, task.config, unasked)}\n"
 
 
 def _read(data: Data) -> str:
@@ -32,18 +33,18 @@ def _read(data: Data) -> str:
         return f"{data.name}: {len(data.labels):,} {what} in {len(data.classes)} classes."
     if data.rate is not None:
         return f"{data.name}: sound of {data.length / data.rate:,.1f} s, {data.rate:,} samples a second."
-    documents = f"{len(data.documents):,} document{'s' if len(data.documents) > 1 else ''}"
+    documents = counted(len(data.documents), "document")
     unit = "bytes" if data.alphabet.kind == "bytes" else "characters"
     return f"{data.name}: text of {data.length:,} {unit} in {documents}, {len(data.alphabet)} different."
 
 
-def _held_out(data: Data, config: RunConfig, parts: tuple[int, int, int]) -> str:
-    train, (choose, test) = counted(parts[0], config.data.unit), (f"{count:,}" for count in parts[1:])
-    how = "by class" if isinstance(data, Labelled) else "in time order"
-    again = f" Then the weights are fitted again to all {sum(parts):,}." if config.refit else ""
+def _held_out(data: Data, task: Task) -> str:
+    config = task.config
+    train, (choose, test) = counted(task.parts[0], config.data.unit), (f"{count:,}" for count in task.parts[1:])
+    again = f" Then the weights are fitted again to all {sum(task.parts):,}." if config.refit else ""
     if solved_exactly(data, config.model.name, config.model.head):
-        return f"Split {how}: {train} are fitted, the last {test} are scored.{again}"
-    return f"Split {how}: {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
+        return f"Split {task.split}. {train} are fitted, the last {test} are scored.{again}"
+    return f"Split {task.split}. {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
 
 
 def _chosen(data: Data, config: RunConfig, unasked: Collection[str]) -> str:
