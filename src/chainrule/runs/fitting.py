@@ -2,7 +2,6 @@
 
 import sys
 import warnings
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +37,6 @@ from chainrule.training import (
     BEST,
     LAST,
     Group,
-    Progress,
     StreamFeed,
     TrainingConfig,
     load_tensors,
@@ -297,8 +295,7 @@ def _train(
     group.wait()
     title = f"{config.model.name} of {config.data.name}"
     reach = recorder_of(model, config)
-    of_rank_0 = reporting(folder / METRICS, title, config.data.unit, quiet=quiet, reach=reach)
-    shown = of_rank_0 if group.leads else nullcontext(_silent)
+    shown = reporting(folder / METRICS, title, config.data.unit, quiet=quiet, reach=reach, leads=group.leads)
     with shown as report:
         train(
             model,
@@ -318,7 +315,3 @@ def _first(config: RunConfig) -> TrainingConfig:
     if not config.refit or training.steps is not None:
         return training
     return replace(training, minutes=training.minutes / 2)
-
-
-def _silent(progress: Progress) -> None:
-    """What the processes report that rank 0 reports for."""
