@@ -1,6 +1,5 @@
 """Labelled images: a folder a class, NumPy's npz, and the idx files of MNIST."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,15 +55,13 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         DataError: a file that is not one image of 8 bits, or one of more pixels than there is memory for.
     """
     pillow = require("PIL.Image")
-    with warnings.catch_warnings(), decoding_of(path, "an image"):
-        warnings.simplefilter("ignore")  # of what Pillow mends or leaves out, such as what a camera noted
-        with pillow.open(path, formats=_FORMATS) as image:
-            _check_image(image, path)
-            grey = image.mode in ("1", "L", "LA")
-            if image.has_transparency_data:
-                white = pillow.new("RGBA", image.size, "white")
-                image = pillow.alpha_composite(white, image.convert("RGBA"))
-            pixels = np.asarray(image.convert("L" if grey else "RGB"))
+    with decoding_of(path, "an image"), pillow.open(path, formats=_FORMATS) as image:
+        _check_image(image, path)
+        grey = image.mode in ("1", "L", "LA")
+        if image.has_transparency_data:
+            white = pillow.new("RGBA", image.size, "white")
+            image = pillow.alpha_composite(white, image.convert("RGBA"))
+        pixels = np.asarray(image.convert("L" if grey else "RGB"))
     return np.array(pixels[None] if grey else np.moveaxis(pixels, -1, 0))
 
 
