@@ -68,7 +68,9 @@ def test_groups_are_what_a_split_is_said_to_keep(tmp_path: Path, capsys: pytest.
     groups = tuple("abcd"[i % 4] for i in range(len(data.labels)))
     chainrule.fit(replace(data, groups=groups, grouped_by="writer"), steps=1, hidden=2, out=tmp_path / "run")
     second = capsys.readouterr().err.splitlines()[1]
-    assert re.match(r"Split by writer: 2 train, 1 validation, 1 test \([a-d]\)\. [\d,]+ examples train, ", second), second
+    assert re.match(r"Split by writer: 2 train, 1 validation, 1 test \([a-d]\)\. [\d,]+ examples train, ", second), (
+        second
+    )
 
 
 def test_a_budget_of_minutes_says_what_it_is_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
