@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-__all__ = ["as_arguments", "as_flags", "takes_options"]
+__all__ = ["as_arguments", "as_flags", "as_written", "takes_options"]
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -69,6 +69,17 @@ def as_flags(message: str) -> str:
         return "--" + found[0].replace("_", "-") if found[0] in _OPTIONS else found[0]
 
     return re.sub(r"""(?<![\w'"/.-])[a-z]+(?:_[a-z]+)+(?![\w'"/.(-])""", flag, message)
+
+
+def as_written(error: Exception) -> str:
+    """What an error says, for a message around it: one of our own with its options still as flags.
+
+    >>> from chainrule.errors import ArgumentError
+    >>> error = ArgumentError("a memory bound is for the full gradient: add --bptt full.")
+    >>> str(error), as_written(error)[-16:]
+    ('a memory bound is for the full gradient: add bptt="full".', 'add --bptt full.')
+    """
+    return str(getattr(error, "message", error))
 
 
 def _argument(found: re.Match[str]) -> str:

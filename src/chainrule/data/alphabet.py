@@ -20,7 +20,7 @@ from chainrule._choices import choose
 from chainrule._schema import check_fields
 from chainrule.data.blocks import blocks
 from chainrule.data.unknown import Unknown
-from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
+from chainrule.errors import ArgumentError, DataError, ShapeError, UnseenSymbolError
 
 __all__ = ["Alphabet", "code_points"]
 
@@ -81,6 +81,7 @@ class Alphabet:
         Raises:
             UnseenSymbolError: characters that the alphabet does not have; ``name`` says of what.
             DataError: a waveform that leaves [-1, 1].
+            ShapeError: one that is not one row of real numbers.
         """
         if self.kind == "characters" and isinstance(document, str):
             return self._encode_characters(document, name)
@@ -161,6 +162,8 @@ def _utf_8(text: str, name: str) -> bytes:
 
 
 def _compress(waveform: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    if waveform.ndim != 1 or waveform.dtype.kind not in "iuf":
+        raise ShapeError(f"{name} has shape {waveform.shape} of {waveform.dtype}; expected one row of samples.")
     levels = np.empty(len(waveform), np.uint8)
     first = 0
     for block in blocks([waveform]):

@@ -203,8 +203,6 @@ def _pair(images: NDArray[Any], labels: NDArray[Any], name: str) -> tuple[NDArra
             f"{name} has images of shape {images.shape}; expected N x height x width, or that with "
             "1 or 3 channels before or after."
         )
-    if images.dtype.kind not in "iufb":
-        raise DataError(f"{name} has images of type {images.dtype}; expected numbers.")
     labels = _plain_labels(labels)
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iuUb":
         raise DataError(
@@ -220,6 +218,13 @@ def _names(labels: NDArray[Any], what: str) -> list[str]:
 
 
 def pixels_of(images: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Whole numbers from 0 to 255, of any type, as uint8; numbers from 0 to 1 as float32.
+
+    Raises:
+        DataError: other numbers, or none.
+    """
+    if images.dtype.kind not in "iufb":
+        raise DataError(f"{name} has images of type {images.dtype}; expected numbers.")
     if images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255:
         return np.ascontiguousarray(images, dtype=np.uint8)
     low, high = images.min(), images.max()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from chainrule._wording import takes_options
+from chainrule._wording import as_written, takes_options
 from chainrule.data import Reading, Series
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.config import CONFIG, RunConfig
@@ -67,7 +67,9 @@ def load(path: str | Path) -> Run:
         model = config.data.build_with(config.model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         # A config that was changed by hand may ask for a model that cannot be built, in any of torch's own words.
-        raise RunFormatError(f"{folder / CONFIG} and {folder / BEST} do not fit together: {error}") from error
+        raise RunFormatError(
+            f"{folder / CONFIG} and {folder / BEST} do not fit together: {as_written(error)}"
+        ) from error
     if (why := unfinished(folder, config, about)) is not None:
         warnings.warn(why, stacklevel=2)
     return open_run(folder, config, model, refit=load_refit(folder, config))

@@ -8,6 +8,7 @@ from torch import nn
 
 from chainrule._choices import counted
 from chainrule._schema import structured
+from chainrule._wording import as_written
 from chainrule.data import Transform
 from chainrule.errors import RunFormatError
 from chainrule.runs.config import RunConfig
@@ -66,7 +67,7 @@ def load_refit(folder: Path, config: RunConfig) -> Refit | None:
         model = data.build_with(config.model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         raise RunFormatError(
-            f"{path} is not the refit of this run ({error}). The run's files were mixed up; restore them from a copy, "
+            f"{path} is not the refit of this run ({as_written(error)}). The run's files were mixed up; restore them from a copy, "
             "or fit again."
         ) from error
     return Refit(model.eval(), told.count, config.data.unit, told.steps)
