@@ -157,7 +157,7 @@ def test_arrays_are_classified_as_files_are(digits_run: Run, tmp_path: Path) -> 
     with pytest.raises(DataError, match="image 1 has the mode P"):
         digits_run.classify(Image.new("P", (8, 8)))
     for other in (np.full((8, 8), "a"), np.zeros((8, 8), complex)):
-        with pytest.raises(DataError, match="image 1 has images of type .*; expected numbers"):
+        with pytest.raises(DataError, match=r"image 1 has images of type .*; expected numbers"):
             digits_run.classify([other])
 
 

@@ -65,6 +65,7 @@ def test_three_lines_say_what_was_read_held_out_and_chosen(
 
 def test_groups_are_what_a_split_is_said_to_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = chainrule.data.read("digits")
+    assert isinstance(data, chainrule.data.Labelled)
     groups = tuple("abcd"[i % 4] for i in range(len(data.labels)))
     chainrule.fit(replace(data, groups=groups, grouped_by="writer"), steps=1, hidden=2, out=tmp_path / "run")
     second = capsys.readouterr().err.splitlines()[1]

@@ -71,6 +71,6 @@ class RunConfig:
             return structured(cls, {name: value for name, value in values.items() if name != "format"}, "it")
         except (ArgumentError, ValueError, OSError) as error:
             raise RunFormatError(
-                f"{path} is not a config that chainrule wrote: {as_written(error)} It was cut short or changed; restore it from a "
-                "copy, or fit again."
+                f"{path} is not a config that chainrule wrote: {as_written(error)} It was cut short or changed; "
+                "restore it from a copy, or fit again."
             ) from error

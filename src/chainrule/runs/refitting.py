@@ -67,8 +67,8 @@ def load_refit(folder: Path, config: RunConfig) -> Refit | None:
         model = data.build_with(config.model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         raise RunFormatError(
-            f"{path} is not the refit of this run ({as_written(error)}). The run's files were mixed up; restore them from a copy, "
-            "or fit again."
+            f"{path} is not the refit of this run ({as_written(error)}). The run's files were mixed up; "
+            "restore them from a copy, or fit again."
         ) from error
     return Refit(model.eval(), told.count, config.data.unit, told.steps)
 
