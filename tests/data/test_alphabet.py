@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainrule._schema import structured
 from chainrule.data import Alphabet
 from chainrule.errors import ArgumentError, DataError, ShapeError, UnseenSymbolError
 
@@ -74,7 +75,7 @@ def test_mu_law_reaches_both_ends() -> None:
 @settings(deadline=None)
 def test_an_alphabet_survives_json(text: str) -> None:
     for alphabet in (Alphabet.of([text]), Alphabet("bytes"), Alphabet("mu-law")):
-        assert Alphabet.from_dict(json.loads(json.dumps(alphabet.to_dict()))) == alphabet
+        assert structured(Alphabet, json.loads(json.dumps(alphabet.to_dict())), "it") == alphabet
 
 
 def test_unseen_symbols_are_counted_named_and_located() -> None:

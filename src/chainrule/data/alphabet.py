@@ -8,7 +8,7 @@ so that quiet sound, where the ear and most samples are, gets the fine ones. Its
 sign(y) ((1 + mu)^|y| - 1) / mu. G.711 itself approximates F by line segments; this is F.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -108,15 +108,6 @@ class Alphabet:
     def to_dict(self) -> dict[str, str]:
         """The alphabet as JSON-able values."""
         return {"kind": self.kind, "symbols": self.symbols}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, str]) -> "Alphabet":
-        """The alphabet that `to_dict` wrote.
-
-        >>> Alphabet.from_dict(Alphabet("mu-law").to_dict())
-        Alphabet(kind='mu-law', symbols='')
-        """
-        return cls(**values)
 
     def index(self, points: NDArray[Any]) -> NDArray[Any]:
         """The index of each code point, of bytes the byte; len(self) for what is no symbol of this alphabet.
