@@ -56,7 +56,7 @@ def as_arguments(message: str) -> str:
     'Choose another folder with out=, or go on with resume=True.'
     >>> as_arguments("Use --transform standardise, or --columns 'Adj Close'.")
     'Use Reading(transform="standardise"), or Reading(columns=("Adj Close",)).'
-    >>> print(as_arguments("Give --decimal ',', or --columns '\"Price, USD\"'."))
+    >>> print(as_arguments('''Give --decimal ',', or --columns '"Price, USD"'.'''))
     Give Reading(decimal=","), or Reading(columns=("Price, USD",)).
     >>> as_arguments("Start them with torchrun --nproc-per-node 2 -m chainrule.")
     'Start them with torchrun --nproc-per-node 2 -m chainrule.'

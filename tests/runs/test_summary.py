@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import chainrule
@@ -72,6 +74,27 @@ def test_groups_are_what_a_split_is_said_to_keep(tmp_path: Path, capsys: pytest.
     assert re.match(r"Split by writer: 2 train, 1 validation, 1 test \([a-d]\)\. [\d,]+ examples train, ", second), (
         second
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"fill": "forward"}, "24 steps of v, .*, no season, 2 values put in for blanks."),
+        ({"fill": "linear", "freq": "D"}, "25 steps of v, .*, no season, 3 values put in for blanks."),
+        ({"fill": "drop"}, "22 steps of v, .*, no season, 2 rows with blanks left out."),
+        ({"fill": "forward", "columns": ("w",)}, "24 steps of w, .*, no season."),
+    ],
+)
+def test_what_was_put_in_or_left_out_for_blanks_is_said(
+    options: dict[str, Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.random.default_rng(0).normal(size=(25, 2))
+    frame = pd.DataFrame(values, pd.date_range("2024-01-01", periods=25, freq="D"), ["v", "w"])
+    frame.iloc[[3, 4], 0] = np.nan
+    options = {"columns": ("v",), "season": 1} | options
+    reading = chainrule.Reading(**options)
+    chainrule.fit(frame.drop(frame.index[9]), "ar", window=1, reading=reading, out=tmp_path / "run")
+    assert re.fullmatch(f"the data: {said}", capsys.readouterr().err.splitlines()[0])
 
 
 def test_a_budget_of_minutes_says_what_it_is_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

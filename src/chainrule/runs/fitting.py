@@ -1,6 +1,5 @@
 """Fitting: from a source of data and a choice of model to a run."""
 
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from chainrule.runs.refitting import load_refit, refit_everything
 from chainrule.runs.report import write_report
 from chainrule.runs.room import check_room
 from chainrule.runs.run import Run, Source
-from chainrule.runs.summary import summary
+from chainrule.runs.summary import say_summary
 from chainrule.runs.task import Task
 from chainrule.training import (
     BEST,
@@ -262,7 +261,7 @@ def _fit(
     if group.leads:
         make_folder(folder)
         if not quiet:
-            sys.stderr.write(summary(data, task, unasked))
+            say_summary(data, task, unasked)
         if not resume:
             forget_results(folder)
         config.save(folder)

@@ -1,6 +1,9 @@
 """What a fit says before it trains: what was read, what is held out, and what was chosen where nothing was asked."""
 
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -12,12 +15,29 @@ from chainrule.runs.dataset import Data
 from chainrule.runs.defaults import solved_exactly, transform_of
 from chainrule.runs.task import Task
 
-__all__ = ["summary"]
+__all__ = ["say_summary", "saying_once"]
+
+_said: ContextVar[set[str] | None] = ContextVar("_said", default=None)
 
 
-def summary(data: Data, task: Task, unasked: Collection[str]) -> str:
-    """Three lines about a fit of the data; ``unasked`` are the options that were not given."""
-    return f"{_read(data)}\n{_held_out(data, task)}\n{_chosen(data, task.config, unasked)}\n"
+def say_summary(data: Data, task: Task, unasked: Collection[str]) -> None:
+    """Three lines about a fit of the data, on standard error; ``unasked`` are the options that were not given."""
+    said = _said.get()
+    for line in (_read(data), _held_out(data, task), _chosen(data, task.config, unasked)):
+        if said is None or line not in said:
+            sys.stderr.write(f"{line}\n")
+        if said is not None:
+            said.add(line)
+
+
+@contextmanager
+def saying_once() -> Iterator[None]:
+    """Within it, lines that the summaries of several fits have in common are said by the first alone."""
+    before = _said.set(set())
+    try:
+        yield
+    finally:
+        _said.reset(before)
 
 
 def _read(data: Data) -> str:
@@ -27,7 +47,8 @@ def _read(data: Data) -> str:
             first, last = write_dates(data.dates[[0, -1]], data.timezone)
             when = f"{first} to {last}" + ("" if data.frequency is None else f", {data.frequency.words}")
         season = f"a season of {counted(data.season, 'step')}" if data.season > 1 else "no season"
-        return f"{data.name}: {counted(len(data.values), 'step')} of {listed(data.columns, shown=5)}, {when}, {season}."
+        steps = f"{data.name}: {counted(len(data.values), 'step')} of {listed(data.columns, shown=5)}"
+        return f"{steps}, {when}, {season}{_blanks(data)}."
     if isinstance(data, Labelled):
         what = f"{data.kind} of {'x'.join(map(str, np.shape(data.inputs[0])))}" if data.kind == "images" else "sounds"
         return f"{data.name}: {len(data.labels):,} {what} in {len(data.classes)} classes."
@@ -36,6 +57,12 @@ def _read(data: Data) -> str:
     documents = counted(len(data.documents), "document")
     unit = "bytes" if data.alphabet.kind == "bytes" else "characters"
     return f"{data.name}: text of {data.length:,} {unit} in {documents}, {len(data.alphabet)} different."
+
+
+def _blanks(data: Series) -> str:
+    """What was done about the blanks of the source, if it had any."""
+    filled = f", {counted(data.filled, 'value')} put in for blanks" if data.filled else ""
+    return filled + (f", {counted(data.left_out, 'row')} with blanks left out" if data.left_out else "")
 
 
 def _held_out(data: Data, task: Task) -> str:

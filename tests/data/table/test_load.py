@@ -82,6 +82,7 @@ def test_blanks_are_filled_as_asked(tmp_path: Path, fill: str, v: list[float], w
     np.testing.assert_allclose(series.values, np.array([v, w]).T, rtol=1e-15)
     assert series.dates is not None
     assert len(series.dates) == len(v)
+    assert (series.filled, series.left_out) == ((0, 2) if fill == "drop" else (3, 0))
 
 
 CASES: list[tuple[str, str, dict[str, Any], type[ChainruleError], str]] = [
