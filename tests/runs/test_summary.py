@@ -91,8 +91,8 @@ def test_what_was_put_in_or_left_out_for_blanks_is_said(
     values = np.random.default_rng(0).normal(size=(25, 2))
     frame = pd.DataFrame(values, pd.date_range("2024-01-01", periods=25, freq="D"), ["v", "w"])
     frame.iloc[[3, 4], 0] = np.nan
-    options = {"columns": ("v",), "season": 1} | options
-    reading = chainrule.Reading(**options)
+    given: dict[str, Any] = {"columns": ("v",), "season": 1} | options
+    reading = chainrule.Reading(**given)
     chainrule.fit(frame.drop(frame.index[9]), "ar", window=1, reading=reading, out=tmp_path / "run")
     assert re.fullmatch(f"the data: {said}", capsys.readouterr().err.splitlines()[0])
 
