@@ -157,7 +157,7 @@ def compare(
         out: a folder for the runs, one inside it for each model; None takes runs/compare-SOURCE.
         overwrite: replace the comparison in ``out``: its table and figure, and the runs of these models.
 
-    The other arguments are those of ``fit``.
+    The other arguments are those of ``fit``, for the models that have a use for them.
     """
     unknown = [name for name in models if name not in MODELS]
     if unknown or not models or len(set(models)) < len(models):
