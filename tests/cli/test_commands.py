@@ -262,7 +262,7 @@ def test_fit_says_what_it_read_and_which_weights_forecast(command: Command, here
     write_csv(here / "noise.csv", ar1(400), daily(400))
     said = command("fit noise.csv --hidden 4 --steps 8 --out r").stderr.splitlines()
     assert said[0] == "noise.csv: 400 steps of a, 2020-01-01 to 2021-02-03, days (D), a season of 7 steps."
-    assert said[1].startswith("Split in time order: 320 steps train, 40 choose the checkpoint, 40 are scored. Then")
+    assert said[1].startswith("Split in time order. 320 steps train, 40 choose the checkpoint, 40 are scored. Then")
     assert said[2].startswith("gru (the default), 4 wide, window 40 (a tenth of the steps), transform ")
     assert any("come from weights refitted on all 400 steps; the score is of weights that have not" in x for x in said)
     assert "gru, weights refitted on all 400 steps" in command("forecast r --horizon 2").stderr

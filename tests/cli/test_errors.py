@@ -200,7 +200,7 @@ def broken(folder: Path, name: str, content: bytes | None) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("config.json", b'{"format": 1', "config.json is not a config that chainrule wrote.*restore it from a copy"),
+        ("config.json", b'{"format": 2', "config.json is not a config that chainrule wrote.*restore it from a copy"),
         ("config.json", None, "has no config.json"),
         ("best.safetensors", b"\x08\0\0\0\0\0\0\0{", "best.safetensors cannot be read as a checkpoint"),
         ("best.safetensors", None, "best.safetensors is missing"),

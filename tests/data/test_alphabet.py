@@ -1,14 +1,16 @@
 """Alphabets: encoding and decoding are inverse, and what cannot be encoded is named."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainrule._schema import structured
 from chainrule.data import Alphabet
-from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
+from chainrule.errors import ArgumentError, DataError, ShapeError, UnseenSymbolError
 
 TEXTS = st.text(min_size=1)
 
@@ -73,7 +75,7 @@ def test_mu_law_reaches_both_ends() -> None:
 @settings(deadline=None)
 def test_an_alphabet_survives_json(text: str) -> None:
     for alphabet in (Alphabet.of([text]), Alphabet("bytes"), Alphabet("mu-law")):
-        assert Alphabet.from_dict(json.loads(json.dumps(alphabet.to_dict()))) == alphabet
+        assert structured(Alphabet, json.loads(json.dumps(alphabet.to_dict())), "it") == alphabet
 
 
 def test_unseen_symbols_are_counted_named_and_located() -> None:
@@ -94,6 +96,17 @@ def test_at_most_five_unseen_symbols_are_shown() -> None:
 def test_a_waveform_outside_its_range_is_refused(waveform: list[float]) -> None:
     with pytest.raises(DataError, match=r"loud.wav has samples up to .*; expected finite ones from -1 to 1"):
         Alphabet("mu-law").encode(np.array(waveform), "loud.wav")
+
+
+NO_ROWS = [np.zeros((2, 9)), np.zeros(()), np.zeros(9, complex), np.full(9, "a"), np.ones(9, bool)]
+
+
+@pytest.mark.parametrize("waveform", NO_ROWS)
+def test_what_is_not_one_row_of_samples_is_refused(waveform: np.ndarray) -> None:
+    with pytest.raises(
+        ShapeError, match=rf"loud.wav has shape .* of {re.escape(str(waveform.dtype))}; expected one row of samples"
+    ):
+        Alphabet("mu-law").encode(waveform, "loud.wav")
 
 
 @pytest.mark.parametrize(

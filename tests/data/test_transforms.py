@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from chainrule._schema import structured
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
 from tests.tolerances import close
@@ -90,7 +91,7 @@ def test_the_dtype_of_the_values_is_kept(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_transform_survives_json(name: str) -> None:
     transform, _, _ = fitted(name, np.random.default_rng(0).uniform(1, 2, (6, 2)))
-    assert Transform.from_dict(json.loads(json.dumps(transform.to_dict()))) == transform
+    assert structured(Transform, json.loads(json.dumps(transform.to_dict())), "it") == transform
 
 
 @pytest.mark.parametrize(

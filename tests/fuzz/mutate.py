@@ -132,11 +132,17 @@ def _places(values: Any) -> Any:
     stack = [(values, 0)]
     while stack:
         holder, depth = stack.pop()
-        pairs = holder.items() if isinstance(holder, dict) else enumerate(holder) if isinstance(holder, list) else ()
-        for key, value in list(pairs)[:50]:
+        for key, value in list(_pairs(holder))[:50]:
             yield holder, key
             if depth < 6:
                 stack.append((value, depth + 1))
+
+
+def _pairs(holder: Any) -> Any:
+    """What a dict or a list holds, by key or place; nothing of any other value."""
+    if isinstance(holder, dict):
+        return holder.items()
+    return enumerate(holder) if isinstance(holder, list) else ()
 
 
 def mutate_zip(random: Random, data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,6 +86,29 @@ def test_symbols_are_compared_with_counts(tmp_path: Path) -> None:
     assert [r.name for r in result.rows] == ["unigram", "bigram", "ar"]
     assert result.unit == "character"
     assert all(r.errors is None for r in result.rows)
+
+
+def test_what_models_have_in_common_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options: dict[str, Any] = {"hidden": 2, "window": 4, "steps": 1, "batch": 4, "learning_rate": 0.01}
+    chainrule.compare(series(ar1(60)), ["ar", "gru", "rnn"], out=tmp_path / "out", **options)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in said].count("noise") == 1
+    assert [line for line in said if line.startswith("Split")] == [
+        "Split in time order. 48 steps are fitted, the last 6 are scored.",
+        "Split in time order. 48 steps train, 6 choose the checkpoint, 6 are scored.",
+    ]
+    assert [line.split(",")[0] for line in said if "window 4" in line] == ["ar", "gru", "rnn"]
+    chainrule.fit(series(ar1(60)), "ar", window=4, out=tmp_path / "run")
+    assert capsys.readouterr().err.startswith("noise: 60 steps"), "what a fit by itself says is not held back"
+
+
+@pytest.mark.parametrize(
+    "option", [{"steps": 2}, {"minutes": 1.0}, {"batch": 4}, {"learning_rate": 0.01}, {"hidden": 4}]
+)
+def test_what_no_model_has_a_use_for_is_refused(option: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=f"solved exactly.*Leave out .*{next(iter(option))}|has no hidden features"):
+        chainrule.compare(series(ar1(60)), ["ar"], out=tmp_path / "out", quiet=True, **option)
+    assert not (tmp_path / "out").exists()
 
 
 def test_one_held_out_step_gives_no_interval_and_still_valid_json(tmp_path: Path) -> None:

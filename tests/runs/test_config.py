@@ -41,11 +41,12 @@ def copy(text_run: Run, tmp_path: Path) -> Path:
     ("content", "message"),
     [
         ("", "not a config that chainrule wrote"),
-        ('{"format": 1', "not a config that chainrule wrote"),
+        ('{"format": 2', "not a config that chainrule wrote"),
         ("[]", "not a config that chainrule wrote"),
         ("{}", "it names no format"),
-        ('{"format": 1}', "it lacks 'source', 'reading', 'model', 'training', 'data'"),
-        ('{"format": 99}', "has format 99; this version of chainrule reads 1"),
+        ('{"format": 2}', "it lacks 'source', 'reading', 'model', 'training', 'data'"),
+        ('{"format": 1}', "has format 1; this version of chainrule reads 2. Use the version that wrote it"),
+        ('{"format": 99}', "has format 99; this version of chainrule reads 2"),
     ],
 )
 def test_a_broken_config_is_named(copy: Path, content: str, message: str) -> None:
@@ -53,6 +54,16 @@ def test_a_broken_config_is_named(copy: Path, content: str, message: str) -> Non
     with pytest.raises(RunFormatError, match=message) as caught:
         chainrule.load(copy)
     assert "config.json" in str(caught.value)
+
+
+def test_what_a_config_is_refused_for_names_options_once_as_they_were_written(copy: Path) -> None:
+    """An error inside another's message is told as flags or as arguments with the whole of it, not by itself."""
+    values = json.loads((copy / "config.json").read_text())
+    values["training"]["memory"] = 1
+    (copy / "config.json").write_text(json.dumps(values))
+    with pytest.raises(RunFormatError, match=r'full gradient: add bptt="full"\. It was cut short') as caught:
+        chainrule.load(copy)
+    assert "add --bptt full. It was cut short" in caught.value.message
 
 
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,19 +25,18 @@ CASES = [
 
 def fitted(out: Path, transform: str, name: str, head: str, columns: int, steps: int, resume: bool = False) -> Run:
     values = ar1(131, columns=columns)  # 105 steps to train on: rows of 26 and 27, which end in the middle of windows
-    exact = name == "ar" and head == "gaussian"
+    training: dict[str, Any] = {} if name == "ar" and head == "gaussian" else {"steps": steps, "batch": 4}
     return chainrule.fit(
         values,
         name,
         hidden=None if name == "ar" else 4,
         window=6,
         head=head,
-        steps=None if exact else steps,
-        batch=4,
         reading=Reading(transform=transform),
         out=out,
         quiet=True,
         resume=resume,
+        **training,
     )
 
 

@@ -182,6 +182,15 @@ def test_an_exactly_repeating_season_leaves_the_random_walk_as_the_only_naive_fo
         (np.arange(60.0)[:, None] - 20, {"reading": Reading(transform="log-return")}, TransformError, "positive"),
         (ar1(60), {"model": "ar", "window": 30, "steps": None}, TooShortError, "needs at least 62 steps"),
         (ar1(60), {"model": "ar"}, ArgumentError, "solved exactly.*Leave out minutes and steps"),
+        *(
+            (
+                ar1(60),
+                {"model": "ar", "steps": None, name: value},
+                ArgumentError,
+                f"without gradients. Leave out {name}=",
+            )
+            for name, value in {"learning_rate": 0.005, "weight_decay": 0.01, "batch": 4, "clip": 2.0}.items()
+        ),
         (np.arange(60.0)[:, None], {"model": "ar", "steps": None}, DataError, "without any error"),
         (ar1(60), {"tied": True}, ArgumentError, "tied"),
         (ar1(60), {"model": "ar", "hidden": 8}, ArgumentError, "ar has no hidden features"),

@@ -156,6 +156,9 @@ def test_arrays_are_classified_as_files_are(digits_run: Run, tmp_path: Path) -> 
         digits_run.classify(3)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="image 1 has the mode P"):
         digits_run.classify(Image.new("P", (8, 8)))
+    for other in (np.full((8, 8), "a"), np.zeros((8, 8), complex)):
+        with pytest.raises(DataError, match=r"image 1 has images of type .*; expected numbers"):
+            digits_run.classify([other])
 
 
 def test_a_run_of_a_built_in_set_reads_it_whatever_lies_here_today(here: Path) -> None:

@@ -1,9 +1,12 @@
 """What a fit says before it trains, of every kind of data."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import chainrule
@@ -21,7 +24,7 @@ SUNSPOTS = f"sunspots: 309 steps of SUNACTIVITY, 1700-01-01 to 2008-01-01, {YEAR
             {"model": "ar"},
             (
                 SUNSPOTS,
-                "Split in time order: 247 steps are fitted, the last 31 are scored. "
+                "Split in time order. 247 steps are fitted, the last 31 are scored. "
                 "Then the weights are fitted again to all 309.",
                 r"ar, window \d+ \(of least BIC\), transform [\w-]+ \(.*within the training part.*\); solved exactly\.",
             ),
@@ -31,7 +34,7 @@ SUNSPOTS = f"sunspots: 309 steps of SUNACTIVITY, 1700-01-01 to 2008-01-01, {YEAR
             {"hidden": 4, "steps": 2, "refit": False, "reading": chainrule.Reading(transform="standardise")},
             (
                 SUNSPOTS,
-                "Split in time order: 247 steps train, 31 choose the checkpoint, 31 are scored.",
+                "Split in time order. 247 steps train, 31 choose the checkpoint, 31 are scored.",
                 r"gru \(the default\), 4 wide, window 30 \(a tenth of the steps\), transform standardise, "
                 r"learning rate 0\.005; 2 steps\.",
             ),
@@ -41,7 +44,7 @@ SUNSPOTS = f"sunspots: 309 steps of SUNACTIVITY, 1700-01-01 to 2008-01-01, {YEAR
             {"steps": 1},
             (
                 "digits: 1,797 images of 1x8x8 in 10 classes.",
-                "Split by class: 1,458 examples train, 160 choose the checkpoint, 179 are scored.",
+                "Split at random, class by class. 1,458 examples train, 160 choose the checkpoint, 179 are scored.",
                 r"conv \(the default\), 32 wide \(for labelled data\), learning rate 0\.005; 1 steps?\.",
             ),
         ),
@@ -60,6 +63,38 @@ def test_three_lines_say_what_was_read_held_out_and_chosen(
     assert re.fullmatch(lines[2], said[2]), said[2]
     chainrule.fit(source, out=tmp_path / "quiet", quiet=True, **options)
     assert capsys.readouterr().err == ""
+
+
+def test_groups_are_what_a_split_is_said_to_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = chainrule.data.read("digits")
+    assert isinstance(data, chainrule.data.Labelled)
+    groups = tuple("abcd"[i % 4] for i in range(len(data.labels)))
+    chainrule.fit(replace(data, groups=groups, grouped_by="writer"), steps=1, hidden=2, out=tmp_path / "run")
+    second = capsys.readouterr().err.splitlines()[1]
+    assert re.match(r"Split by writer: 2 train, 1 validation, 1 test \([a-d]\)\. [\d,]+ examples train, ", second), (
+        second
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"fill": "forward"}, "24 steps of v, .*, no season, 2 values put in for blanks."),
+        ({"fill": "linear", "freq": "D"}, "25 steps of v, .*, no season, 3 values put in for blanks."),
+        ({"fill": "drop"}, "22 steps of v, .*, no season, 2 rows with blanks left out."),
+        ({"fill": "forward", "columns": ("w",)}, "24 steps of w, .*, no season."),
+    ],
+)
+def test_what_was_put_in_or_left_out_for_blanks_is_said(
+    options: dict[str, Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.random.default_rng(0).normal(size=(25, 2))
+    frame = pd.DataFrame(values, pd.date_range("2024-01-01", periods=25, freq="D"), ["v", "w"])
+    frame.iloc[[3, 4], 0] = np.nan
+    given: dict[str, Any] = {"columns": ("v",), "season": 1} | options
+    reading = chainrule.Reading(**given)
+    chainrule.fit(frame.drop(frame.index[9]), "ar", window=1, reading=reading, out=tmp_path / "run")
+    assert re.fullmatch(f"the data: {said}", capsys.readouterr().err.splitlines()[0])
 
 
 def test_a_budget_of_minutes_says_what_it_is_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

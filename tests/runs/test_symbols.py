@@ -9,7 +9,7 @@ import torch
 import chainrule
 from chainrule import Run
 from chainrule.data import Alphabet, Reading, Symbols, read
-from chainrule.errors import ArgumentError, DataError, TooShortError, UnseenSymbolError
+from chainrule.errors import ArgumentError, DataError, ShapeError, TooShortError, UnseenSymbolError
 from chainrule.models import ModelConfig, SymbolModel, build_symbol_model
 from chainrule.runs import Score
 from chainrule.runs.baselines import Bigram, Unigram
@@ -231,6 +231,8 @@ def test_sound_is_scored_by_the_sample_and_sampled_as_a_waveform(tmp_path: Path)
     assert wave.shape == (50,)
     assert wave.dtype == np.float32
     assert np.abs(wave).max() <= 1
+    with pytest.raises(ShapeError, match=r"the prompt has shape \(5, 1\) of float32; expected one row of samples"):
+        run.sample(50, prompt=np.zeros((5, 1), np.float32))
     faster = Symbols(short.documents, short.alphabet, "faster", 16000)
     with pytest.raises(DataError, match="faster has 16000 samples a second; the model was fitted to 8000"):
         run.score(faster)

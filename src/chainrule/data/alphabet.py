@@ -8,7 +8,7 @@ so that quiet sound, where the ear and most samples are, gets the fine ones. Its
 sign(y) ((1 + mu)^|y| - 1) / mu. G.711 itself approximates F by line segments; this is F.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from chainrule._choices import choose
 from chainrule._schema import check_fields
 from chainrule.data.blocks import blocks
 from chainrule.data.unknown import Unknown
-from chainrule.errors import ArgumentError, DataError, UnseenSymbolError
+from chainrule.errors import ArgumentError, DataError, ShapeError, UnseenSymbolError
 
 __all__ = ["Alphabet", "code_points"]
 
@@ -81,6 +81,7 @@ class Alphabet:
         Raises:
             UnseenSymbolError: characters that the alphabet does not have; ``name`` says of what.
             DataError: a waveform that leaves [-1, 1].
+            ShapeError: one that is not one row of real numbers.
         """
         if self.kind == "characters" and isinstance(document, str):
             return self._encode_characters(document, name)
@@ -107,15 +108,6 @@ class Alphabet:
     def to_dict(self) -> dict[str, str]:
         """The alphabet as JSON-able values."""
         return {"kind": self.kind, "symbols": self.symbols}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, str]) -> "Alphabet":
-        """The alphabet that `to_dict` wrote.
-
-        >>> Alphabet.from_dict(Alphabet("mu-law").to_dict())
-        Alphabet(kind='mu-law', symbols='')
-        """
-        return cls(**values)
 
     def index(self, points: NDArray[Any]) -> NDArray[Any]:
         """The index of each code point, of bytes the byte; len(self) for what is no symbol of this alphabet.
@@ -161,6 +153,8 @@ def _utf_8(text: str, name: str) -> bytes:
 
 
 def _compress(waveform: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    if waveform.ndim != 1 or waveform.dtype.kind not in "iuf":
+        raise ShapeError(f"{name} has shape {waveform.shape} of {waveform.dtype}; expected one row of samples.")
     levels = np.empty(len(waveform), np.uint8)
     first = 0
     for block in blocks([waveform]):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.data.calendars import DAY, MONTHS, WEEKDAYS
+from chainrule.data.grids import most_common
 from chainrule.data.table.dates import Dates
 from chainrule.data.timezones import local_times
 
@@ -38,13 +39,13 @@ def candidates(dates: Dates, timezone: str | None) -> Iterator[str]:
         if _breaks_daily(apart > 1.5 * step, local, len(np.unique(day))):
             yield f"{_time(step)} {_week(np.unique(day)) or 'D'}"
         return
-    days = int(_most_common(np.diff(day)))
+    days = int(most_common(np.diff(day)))
     if days <= 1:
         yield "D"
     if week := _week(day):
         yield week
     if days % 7 == 0:
-        yield f"{max(days // 7, 1)}W-{WEEKDAYS[_most_common(_weekday(day))].upper()}"
+        yield f"{max(days // 7, 1)}W-{WEEKDAYS[most_common(_weekday(day))].upper()}"
     if 13 <= days <= 17:
         yield from ("SMS", "SME")
     months = np.asarray(local.year * 12 + local.month, dtype=np.int64)
@@ -58,7 +59,7 @@ def candidates(dates: Dates, timezone: str | None) -> Iterator[str]:
 
 def _months(between: int, months: _Ints, day: _Ints, day_of_month: _Ints) -> Iterator[str]:
     """Rules for dates so many months apart."""
-    in_year = (int(_most_common(months % 12)) - 1) % 12  # 0 is January
+    in_year = (int(most_common(months % 12)) - 1) % 12  # 0 is January
     for place in ("S", "E", "BS", "BE"):
         business, edge = "B" * (len(place) - 1), place[-1]
         if between % 12 == 0:
@@ -70,16 +71,16 @@ def _months(between: int, months: _Ints, day: _Ints, day_of_month: _Ints) -> Ite
         else:
             yield f"{between if between > 1 else ''}{business}M{edge}"
     count = between if between > 1 else ""
-    weekday = WEEKDAYS[_most_common(_weekday(day))].upper()
-    yield f"{count}M-{_most_common(day_of_month)}"
-    yield f"{count}WOM-{min(int(_most_common((day_of_month - 1) // 7)) + 1, 4)}{weekday}"
+    weekday = WEEKDAYS[most_common(_weekday(day))].upper()
+    yield f"{count}M-{most_common(day_of_month)}"
+    yield f"{count}WOM-{min(int(most_common((day_of_month - 1) // 7)) + 1, 4)}{weekday}"
     yield f"{count}LWOM-{weekday}"
 
 
 def _breaks_daily(broken: NDArray[np.bool_], local: pd.DatetimeIndex, days: int) -> bool:
     """Whether most days have a break that begins at the same time, as trading has."""
     before = local.to_numpy()[:-1][broken].astype(np.int64) % (DAY // 1000)
-    return days > 2 and len(before) > 1 and 2 * int((before == _most_common(before)).sum()) >= days - 1
+    return days > 2 and len(before) > 1 and 2 * int((before == most_common(before)).sum()) >= days - 1
 
 
 def _usual(apart: _Ints) -> tuple[int, float]:
@@ -118,9 +119,3 @@ def _week(day: _Ints) -> str | None:
 
 def _weekday(day: _Ints) -> _Ints:
     return (day + 3) % 7  # 1970-01-01 was a Thursday
-
-
-def _most_common(numbers: _Ints) -> np.int64:
-    values, counts = np.unique(numbers, return_counts=True)
-    common: np.int64 = values[np.argmax(counts)]
-    return common

@@ -94,6 +94,8 @@ class Series:
         season: steps in a season, 1 where none is known.
         freq: the alias of what the dates follow, as `Reading.freq` has it; None finds it, see ``frequency``.
         timezone: that the dates, then in UTC, are shown and counted in; None for dates of no zone.
+        filled: how many of the values were put in for blanks of the source.
+        left_out: how many rows of the source were left out for their blanks.
 
     Raises:
         ShapeError: values of other dimensions, or as many columns or dates as there are not.
@@ -114,6 +116,8 @@ class Series:
     season: int = 1
     freq: str | None = None
     timezone: str | None = None
+    filled: int = 0
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         check_fields(self, but=("values", "dates"))
@@ -124,7 +128,8 @@ class Series:
             raise ShapeError(f"{self.name} has {has}: {listed(columns)}.")
         if len(set(columns)) < len(columns):
             raise ArgumentError(f"the columns of {self.name} are {listed(columns)}; expected distinct names.")
-        object.__setattr__(self, "season", whole("season", self.season))
+        for option, least in (("season", 1), ("filled", 0), ("left_out", 0)):
+            object.__setattr__(self, option, whole(option, getattr(self, option), least))
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "columns", columns)
         if self.dates is not None:

@@ -106,11 +106,13 @@ class Frequency:
         broken = [self.words]
         if self.missing:
             first = write_dates(self.missing_dates(_SHOWN), self.timezone)
-            broken.append(f"{_dates(self.missing)} missing: {_first(first, self.missing)}")
+            broken.append(f"{counted(self.missing, 'date')} missing: {_first(first, self.missing)}")
         if len(self.beside):
             first = write_dates(self.beside[:_SHOWN], self.timezone)
             not_on = "lies" if len(self.beside) == 1 else "lie"
-            broken.append(f"{_dates(len(self.beside))} that {not_on} beside: {_first(first, len(self.beside))}")
+            broken.append(
+                f"{counted(len(self.beside), 'date')} that {not_on} beside: {_first(first, len(self.beside))}"
+            )
         return "; ".join(broken)
 
 
@@ -175,7 +177,7 @@ def _without_rule(frequency: Frequency) -> str:
     """Why there is no rule, and the frequency that would do if it were named."""
     dates = frequency.dates
     if len(dates) < 3:
-        return f"{_dates(len(dates))}, too few to tell a frequency; name it with --freq, for example --freq D"
+        return f"{counted(len(dates), 'date')}, too few to tell a frequency; name it with --freq, for example --freq D"
     text = f"dates that come {_apart(dates)}, and no frequency fits"
     for alias in ("D", "h", "min", "s"):
         if frequency.fits(alias):
@@ -196,7 +198,3 @@ def _apart(dates: Dates) -> str:
 def _first(first: list[str], count: int) -> str:
     more = f" and {count - len(first):,} more" if count > len(first) else ""
     return ", ".join(first) + more
-
-
-def _dates(count: int) -> str:
-    return "1 date" if count == 1 else f"{counted(count, 'date')}"

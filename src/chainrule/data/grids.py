@@ -15,7 +15,7 @@ from chainrule.data.table.dates import Dates
 from chainrule.data.timezones import local_times, utc_times
 from chainrule.errors import ArgumentError
 
-__all__ = ["Grid", "lay"]
+__all__ = ["Grid", "lay", "most_common"]
 
 _DAY = 86_400_000_000  # microseconds
 _TOLERANCE = 0.1  # of a step below a day that a date may lie beside its place
@@ -86,7 +86,7 @@ class _Ticks(Grid):
         assert rule.ticks is not None
         time = dates.astype("datetime64[ns]").astype(np.int64)
         if absolute:
-            beside = _most_common(time % rule.ticks)
+            beside = most_common(time % rule.ticks)
             places = (time - beside + rule.ticks // 2) // rule.ticks
             far = np.abs(time - beside - places * rule.ticks)
         else:
@@ -124,7 +124,7 @@ class _Calendar(Grid):
         nearest = _nearest(days, day)
         on = days[nearest] == day
         n = 1 if rule.ticks is not None else rule.n  # where ticks are, n counts them
-        phase = int(_most_common(nearest[on] % n)) if on.any() else 0
+        phase = int(most_common(nearest[on] % n)) if on.any() else 0
         place = (nearest - phase + n // 2) // n
         on &= place * n + phase == nearest
         time = np.searchsorted(times - times[0], rest, side="right") - 1
@@ -171,7 +171,12 @@ def _times_of_day(local: _Ints, several: bool) -> _Ints:
     return times[counts >= _RARE * counts.max()] if several else times[[np.argmax(counts)]]
 
 
-def _most_common(numbers: _Ints) -> np.int64:
+def most_common(numbers: _Ints) -> np.int64:
+    """The number that occurs most often, the smallest of several.
+
+    >>> int(most_common(np.array([3, 2, 3, 2, 1])))
+    2
+    """
     values, counts = np.unique(numbers, return_counts=True)
     common: np.int64 = values[np.argmax(counts)]
     return common

@@ -1,6 +1,5 @@
 """Labelled images: a folder a class, NumPy's npz, and the idx files of MNIST."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,15 +55,13 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         DataError: a file that is not one image of 8 bits, or one of more pixels than there is memory for.
     """
     pillow = require("PIL.Image")
-    with warnings.catch_warnings(), decoding_of(path, "an image"):
-        warnings.simplefilter("ignore")  # of what Pillow mends or leaves out, such as what a camera noted
-        with pillow.open(path, formats=_FORMATS) as image:
-            _check_image(image, path)
-            grey = image.mode in ("1", "L", "LA")
-            if image.has_transparency_data:
-                white = pillow.new("RGBA", image.size, "white")
-                image = pillow.alpha_composite(white, image.convert("RGBA"))
-            pixels = np.asarray(image.convert("L" if grey else "RGB"))
+    with decoding_of(path, "an image"), pillow.open(path, formats=_FORMATS) as image:
+        _check_image(image, path)
+        grey = image.mode in ("1", "L", "LA")
+        if image.has_transparency_data:
+            white = pillow.new("RGBA", image.size, "white")
+            image = pillow.alpha_composite(white, image.convert("RGBA"))
+        pixels = np.asarray(image.convert("L" if grey else "RGB"))
     return np.array(pixels[None] if grey else np.moveaxis(pixels, -1, 0))
 
 
@@ -206,8 +203,6 @@ def _pair(images: NDArray[Any], labels: NDArray[Any], name: str) -> tuple[NDArra
             f"{name} has images of shape {images.shape}; expected N x height x width, or that with "
             "1 or 3 channels before or after."
         )
-    if images.dtype.kind not in "iufb":
-        raise DataError(f"{name} has images of type {images.dtype}; expected numbers.")
     labels = _plain_labels(labels)
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iuUb":
         raise DataError(
@@ -223,6 +218,13 @@ def _names(labels: NDArray[Any], what: str) -> list[str]:
 
 
 def pixels_of(images: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Whole numbers from 0 to 255, of any type, as uint8; numbers from 0 to 1 as float32.
+
+    Raises:
+        DataError: other numbers, or none.
+    """
+    if images.dtype.kind not in "iufb":
+        raise DataError(f"{name} has images of type {images.dtype}; expected numbers.")
     if images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255:
         return np.ascontiguousarray(images, dtype=np.uint8)
     low, high = images.min(), images.max()

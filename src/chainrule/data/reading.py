@@ -1,10 +1,10 @@
 """How a source is read. A run keeps it in its config, so that new data is read the same way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from chainrule._choices import choose, listed, near, spelt, whole
+from chainrule._choices import choose, spelt, whole
 from chainrule._schema import check_fields
 from chainrule._wording import takes_options
 from chainrule.data.calendars import parse_rule
@@ -191,19 +191,6 @@ Did you mean 'line'?
         ['Price']
         """
         return {**asdict(self), "columns": list(self.columns)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Reading":
-        """The reading that `to_dict` wrote.
-
-        >>> Reading.from_dict(Reading(season=12).to_dict()) == Reading(season=12)
-        True
-        """
-        known = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise ArgumentError(f"a reading has no {key!r}; it has {listed(known)}.{near(key, known)}")
-        return cls(**values)
 
 
 def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ def table_series(table: Table, reading: Reading) -> Series:
     marks = Marks(reading.thousands, reading.decimal)
     columns = choose_columns(table, reading.columns, {*date, *ids, *table.index}, marks)
     zone = None if dates is None else zone_of(table.frame[date[-1]], dates)
+    rows = len(table.frame)
     if dates is not None:
         table, dates = without_blank_rows(table, dates, reading.fill)
         _check_order(table, dates)
@@ -57,10 +58,13 @@ def table_series(table: Table, reading: Reading) -> Series:
         frequency = find_frequency(dates, zone, reading.freq)
         check_frequency(frequency, table.name)
         values, dates = with_missing_dates(values, frequency, reading.fill)
-    if np.isnan(values).any():
+    blanks = int(np.isnan(values).sum())
+    if blanks:
         values, dates = fill(table, columns, values, dates, reading.fill)
     _check_length(table, len(values))
-    series = Series(values, columns, dates, table.name, 1, reading.freq, zone)
+    drop = reading.fill == "drop"
+    filled, left_out = (0, rows - len(values)) if drop else (blanks, 0)
+    series = Series(values, columns, dates, table.name, 1, reading.freq, zone, filled, left_out)
     return replace(series, season=reading.season or find_season(series.frequency, values[:, 0]))
 
 

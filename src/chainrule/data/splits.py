@@ -85,7 +85,7 @@ def split_note(labelled: Labelled, parts: Sequence[_Indices]) -> str:
         counts[2] += f" ({listed(names[2], shown=3)})"
         return f"by {labelled.grouped_by}: {', '.join(counts)}"
     if labelled.test is not None:
-        return "the source's own test part; validation at random, class by class"
+        return "by the source's own test part; validation at random, class by class"
     if labelled.kind == "sound":
         return "at random, class by class: one speaker may be on both sides, unless --group keeps speakers apart"
     return "at random, class by class"

@@ -13,7 +13,6 @@ different transforms can so be compared. The affine step after a difference chan
 only the scale that networks are trained on.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -164,11 +163,6 @@ class Transform:
         {'name': 'standardise', 'mean': [1.5], 'scale': [2.0], 'low': [], 'high': []}
         """
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Transform":
-        """The transform that `to_dict` wrote."""
-        return cls(values["name"], *(tuple(values[name]) for name in ("mean", "scale", "low", "high")))
 
     def _affine(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if x.shape[-1] != len(self.mean):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule._choices import counted
+from chainrule._choices import counted, listed
 from chainrule.display import number
 from chainrule.models import SeriesModel
 from chainrule.runs.backtest import Backtest, backtest_series, paths_from
@@ -22,6 +22,7 @@ _HORIZON = (8, 48)  # steps: a season within these
 _ORIGINS, _PATHS = 16, 64  # of a validation, of which a fit makes twenty
 _LOST = 1e9
 _FREE = (60, 300)  # steps of a free run: five seasons within these
+_FAR = np.finfo(np.float64).max / 2  # the difference of any two such is a float too, as quantiles need
 
 
 def horizon_of(season: int, held_out: int) -> int | None:
@@ -105,18 +106,24 @@ class FreeRun:
         return (
             f"free-running {counted(self.horizon, 'step')}: 95 % of the paths{of} stay within {number(self.low[k])} "
             f"and {number(self.high[k])}; the data lie within {number(self.data_low[k])} "
-            f"and {number(self.data_high[k])}"
+            f"and {number(self.data_high[k])}{self._beyond()}"
         )
+
+    def _beyond(self) -> str:
+        leaves = self.leaves()
+        of = f", in {listed(leaves)}" if leaves and len(self.columns) > 1 else ""
+        return f". That is beyond the data's range by more than its own width{of}." if leaves else ""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def free_run(model: SeriesModel, values: _Floats, season: int, columns: tuple[str, ...]) -> FreeRun:
-    """Sample paths from the end of values (T, C), far enough to see whether they drift off."""
+    """Sample paths from the end of values (T, C), far enough to see whether they drift off; NaN is far above."""
     low, high = _FREE
     horizon = min(max(5 * season, low), high)
     paths = model.forecast(torch.from_numpy(values), horizon, paths=200).numpy()
-    band = np.quantile(np.nan_to_num(paths), (0.025, 0.975), axis=0)
+    within = np.clip(np.nan_to_num(paths, nan=np.inf, posinf=np.inf, neginf=-np.inf), -_FAR, _FAR)
+    band = np.quantile(within, (0.025, 0.975), axis=0)
     extremes = band[0].min(axis=0), band[1].max(axis=0), values.min(axis=0), values.max(axis=0)
     return FreeRun(horizon, columns, *(tuple(part.tolist()) for part in extremes))

@@ -24,6 +24,7 @@ from chainrule.runs.memory import peak_memory
 from chainrule.runs.metrics import nats_to_bits
 from chainrule.runs.results import ERROR_FORMATS, Errors, Score
 from chainrule.runs.run import Source
+from chainrule.runs.summary import saying_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +157,7 @@ def compare(
         out: a folder for the runs, one inside it for each model; None takes runs/compare-SOURCE.
         overwrite: replace the comparison in ``out``: its table and figure, and the runs of these models.
 
-    The other arguments are those of ``fit``.
+    The other arguments are those of ``fit``, for the models that have a use for them.
     """
     unknown = [name for name in models if name not in MODELS]
     if unknown or not models or len(set(models)) < len(models):
@@ -166,38 +167,37 @@ def compare(
         raise ArgumentError("compare is for sequences; fit and score classifiers one by one.")
     folder = Path(out) if out is not None else Path("runs") / f"compare-{Path(data.name).stem}"
     _refuse_existing(folder, models, overwrite=overwrite)
-    budget = 1.0 if minutes is None and steps is None else minutes
-    if any(not solved_exactly(data, name, head) for name in models):
+    training: dict[str, Any] = {"minutes": minutes, "steps": steps, "batch": batch, "learning_rate": learning_rate}
+    trained = [name for name in models if not solved_exactly(data, name, head)]
+    if trained:
+        training["minutes"] = 1.0 if minutes is None and steps is None else minutes
         _warm_up()
     rows: list[ComparisonRow] = []
     score: Score | None = None
-    for name in models:
-        solved = solved_exactly(data, name, head)
-        began = time.monotonic()
-        with peak_memory() as peak:
-            run = fit(
-                source,
-                name,
-                hidden=None if name == "ar" else hidden,
-                window=window,
-                head=head,
-                minutes=None if solved else budget,
-                steps=None if solved else steps,
-                batch=batch,
-                learning_rate=learning_rate,
-                seed=seed,
-                refit=False,
-                reading=reading,
-                out=folder / name,
-                overwrite=overwrite,
-                quiet=quiet,
-            )
-        assert isinstance(run.result, Score)
-        score = run.result
-        gained, gained_95 = score.gain(next(iter(score.baselines)), _compared(score, models))
-        seconds = time.monotonic() - began
-        errors = score.errors.get("model")
-        rows.append(ComparisonRow(name, score.nats, gained, gained_95, errors, run.parameters, seconds, peak.bytes))
+    with saying_once():
+        for name in models:
+            began = time.monotonic()
+            with peak_memory() as peak:
+                run = fit(
+                    source,
+                    name,
+                    hidden=None if name == "ar" and len(models) > 1 else hidden,
+                    window=window,
+                    head=head,
+                    seed=seed,
+                    refit=False,
+                    reading=reading,
+                    out=folder / name,
+                    overwrite=overwrite,
+                    quiet=quiet,
+                    **(training if name in trained or not trained else {}),  # which ar by itself refuses
+                )
+            assert isinstance(run.result, Score)
+            score = run.result
+            gained, gained_95 = score.gain(next(iter(score.baselines)), _compared(score, models))
+            seconds = time.monotonic() - began
+            errors = score.errors.get("model")
+            rows.append(ComparisonRow(name, score.nats, gained, gained_95, errors, run.parameters, seconds, peak.bytes))
     assert score is not None
     result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, models)), *rows))
     write_json(folder / _TABLE, result.to_dict())

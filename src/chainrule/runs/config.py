@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule._schema import structured
+from chainrule._wording import as_written
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import ModelConfig
@@ -15,7 +16,7 @@ from chainrule.training import TrainingConfig
 __all__ = ["CONFIG", "RunConfig"]
 
 CONFIG = "config.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,6 @@ class RunConfig:
             return structured(cls, {name: value for name, value in values.items() if name != "format"}, "it")
         except (ArgumentError, ValueError, OSError) as error:
             raise RunFormatError(
-                f"{path} is not a config that chainrule wrote: {error} It was cut short or changed; restore it from a "
-                "copy, or fit again."
+                f"{path} is not a config that chainrule wrote: {as_written(error)} It was cut short or changed; "
+                "restore it from a copy, or fit again."
             ) from error

@@ -17,7 +17,7 @@ _WINDOW = 64
 _MINUTES = 3.0
 # What layer norm keeps in bounds learns at a higher rate, and so fast that it is to be kept from learning by heart.
 _NORMALISED_RATE, _NORMALISED_DECAY = 2e-2, 0.1
-_OF_GRADIENTS = ("random_windows", "accumulate", "clip_value", "average")
+_OF_GRADIENTS = ("batch", "clip", "random_windows", "accumulate", "clip_value", "average")
 _PATIENCE = 8  # of twenty validations
 _MANY_STEPS = 400  # of which a validation is twenty: fewer say little about whether a fit still learns
 
@@ -119,6 +119,8 @@ def choose_training(
         if steps is not None or minutes is not None:
             raise ArgumentError("a linear ar of real values is solved exactly, at once. Leave out minutes and steps.")
         asked = {
+            "learning_rate": learning_rate is not None,
+            "weight_decay": weight_decay is not None,
             "patience": bool(patience),
             "tbptt": tbptt is not None,
             "bptt": bptt != TrainingConfig.bptt,

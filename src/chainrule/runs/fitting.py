@@ -1,15 +1,13 @@
 """Fitting: from a source of data and a choice of model to a run."""
 
-import sys
 import warnings
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from chainrule._wording import takes_options
+from chainrule._wording import as_written, takes_options
 from chainrule.data import Reading, Series
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.config import CONFIG, RunConfig
@@ -32,13 +30,12 @@ from chainrule.runs.refitting import load_refit, refit_everything
 from chainrule.runs.report import write_report
 from chainrule.runs.room import check_room
 from chainrule.runs.run import Run, Source
-from chainrule.runs.summary import summary
+from chainrule.runs.summary import say_summary
 from chainrule.runs.task import Task
 from chainrule.training import (
     BEST,
     LAST,
     Group,
-    Progress,
     StreamFeed,
     TrainingConfig,
     load_tensors,
@@ -69,7 +66,9 @@ def load(path: str | Path) -> Run:
         model = config.data.build_with(config.model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         # A config that was changed by hand may ask for a model that cannot be built, in any of torch's own words.
-        raise RunFormatError(f"{folder / CONFIG} and {folder / BEST} do not fit together: {error}") from error
+        raise RunFormatError(
+            f"{folder / CONFIG} and {folder / BEST} do not fit together: {as_written(error)}"
+        ) from error
     if (why := unfinished(folder, config, about)) is not None:
         warnings.warn(why, stacklevel=2)
     return open_run(folder, config, model, refit=load_refit(folder, config))
@@ -262,7 +261,7 @@ def _fit(
     if group.leads:
         make_folder(folder)
         if not quiet:
-            sys.stderr.write(summary(data, config, task.parts, unasked))
+            say_summary(data, task, unasked)
         if not resume:
             forget_results(folder)
         config.save(folder)
@@ -297,8 +296,7 @@ def _train(
     group.wait()
     title = f"{config.model.name} of {config.data.name}"
     reach = recorder_of(model, config)
-    of_rank_0 = reporting(folder / METRICS, title, config.data.unit, quiet=quiet, reach=reach)
-    shown = of_rank_0 if group.leads else nullcontext(_silent)
+    shown = reporting(folder / METRICS, title, config.data.unit, quiet=quiet, reach=reach, leads=group.leads)
     with shown as report:
         train(
             model,
@@ -318,7 +316,3 @@ def _first(config: RunConfig) -> TrainingConfig:
     if not config.refit or training.steps is not None:
         return training
     return replace(training, minutes=training.minutes / 2)
-
-
-def _silent(progress: Progress) -> None:
-    """What the processes report that rank 0 reports for."""

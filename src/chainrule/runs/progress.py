@@ -69,11 +69,17 @@ class _Recorder:
 
 
 @contextmanager
-def reporting(metrics: Path, title: str, unit: str, *, quiet: bool, reach: Recorder | None = None) -> Iterator[Report]:
+def reporting(
+    metrics: Path, title: str, unit: str, *, quiet: bool, reach: Recorder | None = None, leads: bool = True
+) -> Iterator[Report]:
     """A report for the training loop that records into the file ``metrics`` and, unless quiet, shows on standard error.
 
-    ``reach`` looks at the gradients meanwhile, and what it finds is recorded and shown too.
+    ``reach`` looks at the gradients meanwhile, and what it finds is recorded and shown too. Of several processes the
+    one that ``leads`` reports for all.
     """
+    if not leads:
+        yield lambda progress: None
+        return
     recorder = _Recorder(metrics, reach)
     try:
         with nullcontext() if reach is None else reach:

@@ -63,7 +63,9 @@ def _bar(title: str, unit: str) -> Iterator[_Show]:
 def _cut(title: str, room: int) -> str:
     """What of the title fits beside the bar, its percentage and the gaps: it alone gives way to the numbers."""
     room = max(room - _WIDTH - len(" 100%  "), 0)
-    return title if len(title) <= room else title[: room - 1] + "…" if room else ""
+    if len(title) <= room:
+        return title
+    return title[: room - 1] + "…" if room else ""
 
 
 @contextmanager

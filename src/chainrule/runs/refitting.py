@@ -1,6 +1,5 @@
 """Refits: once a fit is scored, the weights are fitted again to all of the data, its end included."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from torch import nn
 
 from chainrule._choices import counted
 from chainrule._schema import structured
+from chainrule._wording import as_written
 from chainrule.data import Transform
 from chainrule.errors import RunFormatError
 from chainrule.runs.config import RunConfig
@@ -19,7 +19,6 @@ from chainrule.runs.task import Task
 from chainrule.training import (
     BEST,
     Group,
-    Progress,
     load_tensors,
     save_tensors,
     saved_progress,
@@ -68,8 +67,8 @@ def load_refit(folder: Path, config: RunConfig) -> Refit | None:
         model = data.build_with(config.model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         raise RunFormatError(
-            f"{path} is not the refit of this run ({error}). The run's files were mixed up; restore them from a copy, "
-            "or fit again."
+            f"{path} is not the refit of this run ({as_written(error)}). The run's files were mixed up; "
+            "restore them from a copy, or fit again."
         ) from error
     return Refit(model.eval(), told.count, config.data.unit, told.steps)
 
@@ -104,8 +103,7 @@ def _train(task: Task, model: nn.Module, config: RunConfig, folder: Path, group:
     if resume and group.leads:
         keep_until(folder, saved_progress(folder / REFIT_LAST).step, REFIT_METRICS)
     title = f"refit of {config.model.name}"
-    of_rank_0 = reporting(folder / REFIT_METRICS, title, config.data.unit, quiet=quiet)
-    with of_rank_0 if group.leads else nullcontext(_silent) as report:
+    with reporting(folder / REFIT_METRICS, title, config.data.unit, quiet=quiet, leads=group.leads) as report:
         train(
             model,
             task.feed_everything(),
@@ -125,7 +123,3 @@ def _save(model: nn.Module, data: DataConfig, count: int, steps: int | None, fol
     transform = None if data.transform is None else data.transform.to_dict()
     save_tensors(folder / REFIT, weights_of(model), {"count": count, "steps": steps, "transform": transform})
     (folder / REFIT_LAST).unlink(missing_ok=True)
-
-
-def _silent(progress: Progress) -> None:
-    """What the processes report that rank 0 reports for."""

@@ -28,7 +28,7 @@ def check_room(data: Data, config: RunConfig) -> None:
     model, training = config.model, config.training
     sizes = {name: getattr(model, name) for name in _SIZES[model.name]} | {"batch": training.batch}
     sizes = {name: size for name, size in sizes.items() if size is not None}
-    steps = None if isinstance(data, Labelled) else data.length if isinstance(data, Symbols) else len(data.values)
+    steps = _steps(data)
     back = training.k2 or model.window
 
     def needs(batch: int, **asked: Any) -> int:
@@ -38,3 +38,10 @@ def check_room(data: Data, config: RunConfig) -> None:
         return _COPIES * config.data.weights_in(shape) + seen * features * _KEPT
 
     _room.check_room(f"a {model.name} of {config.data.name} in training", needs, **sizes)
+
+
+def _steps(data: Data) -> int | None:
+    """How many there are to go back through; None for labelled examples."""
+    if isinstance(data, Labelled):
+        return None
+    return data.length if isinstance(data, Symbols) else len(data.values)

@@ -1,6 +1,9 @@
 """What a fit says before it trains: what was read, what is held out, and what was chosen where nothing was asked."""
 
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -10,13 +13,31 @@ from chainrule.data.timezones import write_dates
 from chainrule.runs.config import RunConfig
 from chainrule.runs.dataset import Data
 from chainrule.runs.defaults import solved_exactly, transform_of
+from chainrule.runs.task import Task
 
-__all__ = ["summary"]
+__all__ = ["say_summary", "saying_once"]
+
+_said: ContextVar[set[str] | None] = ContextVar("_said", default=None)
 
 
-def summary(data: Data, config: RunConfig, parts: tuple[int, int, int], unasked: Collection[str]) -> str:
-    """Three lines; ``parts`` are how many train, choose and are scored, ``unasked`` the options that were not given."""
-    return f"{_read(data)}\n{_held_out(data, config, parts)}\n{_chosen(data, config, unasked)}\n"
+def say_summary(data: Data, task: Task, unasked: Collection[str]) -> None:
+    """Three lines about a fit of the data, on standard error; ``unasked`` are the options that were not given."""
+    said = _said.get()
+    for line in (_read(data), _held_out(data, task), _chosen(data, task.config, unasked)):
+        if said is None or line not in said:
+            sys.stderr.write(f"{line}\n")
+        if said is not None:
+            said.add(line)
+
+
+@contextmanager
+def saying_once() -> Iterator[None]:
+    """Within it, lines that the summaries of several fits have in common are said by the first alone."""
+    before = _said.set(set())
+    try:
+        yield
+    finally:
+        _said.reset(before)
 
 
 def _read(data: Data) -> str:
@@ -26,24 +47,31 @@ def _read(data: Data) -> str:
             first, last = write_dates(data.dates[[0, -1]], data.timezone)
             when = f"{first} to {last}" + ("" if data.frequency is None else f", {data.frequency.words}")
         season = f"a season of {counted(data.season, 'step')}" if data.season > 1 else "no season"
-        return f"{data.name}: {counted(len(data.values), 'step')} of {listed(data.columns, shown=5)}, {when}, {season}."
+        steps = f"{data.name}: {counted(len(data.values), 'step')} of {listed(data.columns, shown=5)}"
+        return f"{steps}, {when}, {season}{_blanks(data)}."
     if isinstance(data, Labelled):
         what = f"{data.kind} of {'x'.join(map(str, np.shape(data.inputs[0])))}" if data.kind == "images" else "sounds"
         return f"{data.name}: {len(data.labels):,} {what} in {len(data.classes)} classes."
     if data.rate is not None:
         return f"{data.name}: sound of {data.length / data.rate:,.1f} s, {data.rate:,} samples a second."
-    documents = f"{len(data.documents):,} document{'s' if len(data.documents) > 1 else ''}"
+    documents = counted(len(data.documents), "document")
     unit = "bytes" if data.alphabet.kind == "bytes" else "characters"
     return f"{data.name}: text of {data.length:,} {unit} in {documents}, {len(data.alphabet)} different."
 
 
-def _held_out(data: Data, config: RunConfig, parts: tuple[int, int, int]) -> str:
-    train, (choose, test) = counted(parts[0], config.data.unit), (f"{count:,}" for count in parts[1:])
-    how = "by class" if isinstance(data, Labelled) else "in time order"
-    again = f" Then the weights are fitted again to all {sum(parts):,}." if config.refit else ""
+def _blanks(data: Series) -> str:
+    """What was done about the blanks of the source, if it had any."""
+    filled = f", {counted(data.filled, 'value')} put in for blanks" if data.filled else ""
+    return filled + (f", {counted(data.left_out, 'row')} with blanks left out" if data.left_out else "")
+
+
+def _held_out(data: Data, task: Task) -> str:
+    config = task.config
+    train, (choose, test) = counted(task.parts[0], config.data.unit), (f"{count:,}" for count in task.parts[1:])
+    again = f" Then the weights are fitted again to all {sum(task.parts):,}." if config.refit else ""
     if solved_exactly(data, config.model.name, config.model.head):
-        return f"Split {how}: {train} are fitted, the last {test} are scored.{again}"
-    return f"Split {how}: {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
+        return f"Split {task.split}. {train} are fitted, the last {test} are scored.{again}"
+    return f"Split {task.split}. {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
 
 
 def _chosen(data: Data, config: RunConfig, unasked: Collection[str]) -> str:

@@ -18,6 +18,7 @@ class Task(ABC):
     feed: Feed
     config: RunConfig
     parts: tuple[int, int, int]  # how many units train, choose the checkpoint and are scored
+    split: str = "in time order"  # how they were told apart
 
     @abstractmethod
     def validate(self, model: Any) -> float | Validation:

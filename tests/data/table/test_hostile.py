@@ -99,7 +99,7 @@ def test_mutated_files_end_in_words(suffix: str, tmp_path: Path) -> None:
         inside = suffix in ("xlsx", "csv.zip") and rng.random() < 0.7
         path.write_bytes((mutated_inside if inside else mutated)(rng.choice(goods), rng))
         try:
-            series = read(path, Reading.from_dict(rng.choice(READINGS)))
+            series = read(path, Reading(**rng.choice(READINGS)))
         except ChainruleError as error:
             too_long += [str(error)] if len(str(error)) > 2000 else []
         else:
@@ -219,7 +219,7 @@ def test_options_that_a_file_does_not_have_are_refused(options: dict[str, Any], 
     frame.to_parquet(tmp_path / "a.parquet")
     for source in (tmp_path / "a.parquet", frame):
         with pytest.raises(ChainruleError, match=rf"{next(iter(options))} is given, but .* has none. Leave"):
-            read(source, Reading.from_dict(options))
+            read(source, Reading(**options))
 
 
 def test_offsets_that_lead_anywhere_are_not_followed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Tables: columns, dates and blanks as they are in files, and an error for each way they can be wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,10 @@ from chainrule.errors import (
 )
 
 
-def read_csv(folder: Path, text: str, **options: object) -> Series:
+def read_csv(folder: Path, text: str, **options: Any) -> Series:
     path = folder / "table.csv"
     path.write_text(text, encoding="utf-8")
-    series = read(path, Reading.from_dict(options))
+    series = read(path, Reading(**options))
     assert isinstance(series, Series)
     return series
 
@@ -81,9 +82,10 @@ def test_blanks_are_filled_as_asked(tmp_path: Path, fill: str, v: list[float], w
     np.testing.assert_allclose(series.values, np.array([v, w]).T, rtol=1e-15)
     assert series.dates is not None
     assert len(series.dates) == len(v)
+    assert (series.filled, series.left_out) == ((0, 2) if fill == "drop" else (3, 0))
 
 
-CASES: list[tuple[str, str, dict[str, object], type[ChainruleError], str]] = [
+CASES: list[tuple[str, str, dict[str, Any], type[ChainruleError], str]] = [
     (
         "blanks",
         GAPS,
@@ -140,7 +142,7 @@ CASES: list[tuple[str, str, dict[str, object], type[ChainruleError], str]] = [
         "2024-01-01,1.5\n2024-01-02,2.5\n",
         {},
         DataError,
-        "no header: its first line is '2024-01-01, 1.5'. Give --no-header",
+        "no header: its first line is '2024-01-01, 1.5'. Give Reading.header=False.",
     ),
     (
         "ragged",
@@ -174,7 +176,7 @@ CASES: list[tuple[str, str, dict[str, object], type[ChainruleError], str]] = [
 
 @pytest.mark.parametrize(("text", "options", "error", "message"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_what_cannot_be_read_is_named(
-    tmp_path: Path, text: str, options: dict[str, object], error: type[ChainruleError], message: str
+    tmp_path: Path, text: str, options: dict[str, Any], error: type[ChainruleError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         read_csv(tmp_path, text, **options)

@@ -105,7 +105,7 @@ def refusal_of(path: Path, reading: dict[str, Any]) -> str | None:
     try:
         read(path, Reading(**reading))
     except ChainruleError as error:
-        return str(error)
+        return error.message  # the flags that it was written with
     return None
 
 
@@ -186,8 +186,9 @@ def test_what_a_remedy_asks_to_be_done_works(case: str, kind: str, tmp_path: Pat
         return tmp_path / "a.parquet"
 
     reading = Reading(columns=("v",))
-    with pytest.raises(ChainruleError, match=remedy):
+    with pytest.raises(ChainruleError) as refused:
         read(source(frame), reading)
+    assert re.search(remedy, refused.value.message)
     changed = change(frame)
     if isinstance(changed, tuple):
         changed, reading = changed
@@ -212,7 +213,7 @@ TYPES = {
 def test_a_format_that_no_dates_have_is_refused() -> None:
     with pytest.raises(ChainruleError, match=r"no column of the data holds dates of the format %H. Correct"):
         read(dated(v=VALUES).astype({"date": str}).rename(columns={"date": "when"}), Reading(date_format="%H"))
-    with pytest.raises(ChainruleError, match=r"'date' are dates already. Leave --date-format out"):
+    with pytest.raises(ChainruleError, match=r"'date' are dates already. Leave Reading\(date_format=\.\.\.\) out"):
         read(dated(v=VALUES), Reading(date_format="%H"))
     with pytest.raises(ChainruleError, match=r"date_format is '%Q': .* as of Python's strptime"):
         read(dated(v=VALUES).astype({"date": str}), Reading(date_format="%Q"))

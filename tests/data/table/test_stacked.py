@@ -1,6 +1,7 @@
 """Tables of several series: one is chosen by its id, in files and by the levels of a MultiIndex."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,11 @@ N = 10
 DAYS = pd.date_range("2024-01-01", periods=N, freq="D")
 OF = {"AAPL": np.arange(N) + 0.5, "MSFT": np.arange(N) * 2.5}
 LONG = pd.concat([pd.DataFrame({"ticker": name, "date": DAYS, "close": x}) for name, x in OF.items()])
-REFUSED = r"holds 2 series, told apart by ticker: AAPL, MSFT. Choose one with --series, for example --series AAPL"
+REFUSED = r'holds 2 series, told apart by ticker: AAPL, MSFT. Choose .*, for example Reading\(series="AAPL"\)\.'
 
 
-def series_of(source: Path | pd.DataFrame, **options: object) -> Series:
-    series = read(source, Reading.from_dict(options))
+def series_of(source: Path | pd.DataFrame, **options: Any) -> Series:
+    series = read(source, Reading(**options))
     assert isinstance(series, Series)
     return series
 
@@ -73,10 +74,12 @@ def test_ids_that_are_numbers_are_named_as_they_look() -> None:
 
 
 def test_a_series_that_no_column_holds() -> None:
-    with pytest.raises(ColumnError, match=r"no column of the data holds the series 'x'. Leave --series out"):
+    with pytest.raises(
+        ColumnError, match=r"no column of the data holds the series 'x'. Leave Reading\(series=\.\.\.\) out"
+    ):
         series_of(pd.DataFrame({"v": np.arange(N)}), series="x")
     frame = pd.DataFrame({"v": np.arange(N), "a": ["x", "y"] * 5, "b": ["y", "x"] * 5})
-    with pytest.raises(ColumnError, match=r"a, b of the data hold 'x'. Name .* for example --id a"):
+    with pytest.raises(ColumnError, match=r"a, b of the data hold 'x'. Name .* for example Reading\(id=\"a\"\)"):
         series_of(frame, series="x")
 
 
@@ -84,7 +87,7 @@ def test_columns_of_two_levels_are_named_by_both() -> None:
     frame = pd.DataFrame(
         np.stack(list(OF.values()), axis=1), index=DAYS, columns=pd.MultiIndex.from_product([["Close"], OF])
     )
-    with pytest.raises(ColumnError, match=r"2 numeric columns: Close AAPL, Close MSFT.*--columns 'Close AAPL'"):
+    with pytest.raises(ColumnError, match=r'2 numeric columns: Close AAPL, Close MSFT.*columns=\("Close AAPL",\)'):
         series_of(frame)
     np.testing.assert_array_equal(series_of(frame, columns=["Close MSFT"]).values[:, 0], OF["MSFT"])
 

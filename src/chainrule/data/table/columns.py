@@ -79,7 +79,7 @@ def numbers_of(table: Table, column: str, marks: Marks = _NO_MARKS) -> NDArray[n
     if not marks and is_ambiguous(cells):
         raise ColumnError(
             f"column {column!r} of {table.name} has commas that may part decimals or thousands, for example "
-            f"{cells.dropna().iloc[0]!r}. Give --decimal , or --thousands , to say which."
+            f"{cells.dropna().iloc[0]!r}. Give --decimal ',' or --thousands ',' to say which."
         )
     bad = (cells.notna() & numbers.isna()).to_numpy()
     if bad.any():
@@ -118,6 +118,6 @@ def _remedy(bad: pd.Series) -> str:
             and cell[0] not in "$€£¥"
             and not cell[0].isalpha()
         ):
-            return "Name the marks with --thousands and --decimal: --thousands . --decimal , for 1.234,5."
+            return "Name the marks with --thousands and --decimal: --thousands '.' --decimal ',' for 1.234,5."
         return f"Strip the sign or unit, for example {re.sub(r'[^-+.0-9]', '', cell)} for {cell!r}."
     return "Correct these cells, leave them blank, or choose another column with --columns."

@@ -111,7 +111,8 @@ def _from_text(name: object, text: pd.Series) -> Dates:
 
 def _swapped(form: str) -> str:
     """The format with day and month in the other order; behind a year the month always comes first."""
-    return form if form.startswith("%Y") else re.sub("%[dm]", lambda part: "%m" if part[0] == "%d" else "%d", form)
+    other = {"%d": "%m", "%m": "%d"}
+    return form if form.startswith("%Y") else re.sub("%[dm]", lambda part: other[part[0]], form)
 
 
 def _one_of(forms: list[str]) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import warnings
+from contextlib import suppress
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def _what_is_ragged(body: str, layout: Layout) -> str:
     """Which line has more cells than the header, in words."""
     lines = csv.reader(io.StringIO(body), delimiter=layout.delimiter, skipinitialspace=True)
     expected = len(layout.names)
-    try:
+    with suppress(csv.Error):  # a cell that is too long: said below
         for cells in lines:
             if len(cells) > expected:
                 return (
@@ -117,6 +118,4 @@ def _what_is_ragged(body: str, layout: Layout) -> str:
                     f"as many as its header has, with {layout.delimiter!r} between them. Correct the line (a cell that "
                     f"holds {layout.delimiter!r} needs quotes around it), or read the file as text with --kind text."
                 )
-    except csv.Error:
-        pass  # a cell that is too long: said below
     return "cannot be parsed: a quotation mark is opened and not closed. Correct it, or read it with --kind text."
