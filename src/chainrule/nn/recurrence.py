@@ -47,6 +47,7 @@ from chainrule.nn.recurrence_options import Optioned
 from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
 from chainrule.ops.choices import listener
 from chainrule.ops.plain import is_plain, is_traced, is_transformed, needs_grad
+from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence.dispatch import is_single_step
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def _run(
     return_all: bool,
 ) -> tuple[_Input, _States, _Traces]:
     """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
-    plain = resets is None and lengths is None and not return_all and not layer.used_options()
+    plain = resets is None and lengths is None and not return_all and not layer.has_options
     if plain and _is_torchs(layer, input, hx):
         given = hx if hx is None or len(hx) == 2 else hx[0]
         output, last = _TORCHS[layer.mode](layer, input, given)
@@ -222,14 +223,17 @@ def _is_torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | No
         return True
     if not isinstance(input, Tensor) or input.dim() != 3 or is_transformed() or listener() is not None:
         return False
-    if not is_single_step(input if layer.batch_first else input.transpose(0, 1)):
+    B, T = input.shape[:2] if layer.batch_first else input.shape[1::-1]
+    if not is_single_step(B, T):
         return False
-    tensors = (input, *layer.all_weights[0], *(hx or ()))
+    tensors = (input, *layer._flat_weights, *(hx or ()))
     if not is_plain(tensors) or any(not isinstance(t, Tensor) or t.dtype != input.dtype for t in tensors):
         return False
     _check_width(layer, input)
-    _check_hx(layer, hx, (input.shape[0 if layer.batch_first else 1],))
-    return not needs_grad(tensors)
+    _check_hx(layer, hx, (B,))
+    check_held(*tensors)
+    # of its LSTM there are no second derivatives
+    return layer.mode != "LSTM" or not needs_grad(tensors)
 
 
 _TORCHS: dict[str, Callable[..., Any]] = {

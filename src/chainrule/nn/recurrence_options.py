@@ -84,7 +84,7 @@ class Optioned(torch.nn.RNNBase):
 
         While training, whether a unit keeps its value is drawn for each unit and step; else it is the rate.
         """
-        if not (self.layer_norm or self.peepholes or self.zoneout):
+        if not self.has_options:
             return {}
         suffix = self._suffixes()[k]
         options: dict[str, Any] = {name: getattr(self, name + suffix) for name in self._own_sizes()}
@@ -100,6 +100,11 @@ class Optioned(torch.nn.RNNBase):
                 for shape, rate in zip(shapes, rates, strict=False)
             )
         return options | {"zoneout": keep if len(keep) == 2 else keep[0]}
+
+    @property
+    def has_options(self) -> bool:
+        """Whether any option was given, if only a rate of 0."""
+        return bool(self.layer_norm or self.peepholes or self.zoneout)
 
     def used_options(self) -> dict[str, Any]:
         """The options that make the layer differ from torch.nn's."""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError, BackendError, ChainruleError, ShapeError
+from chainrule.ops.pointers import loss
 
 __all__ = [
     "FOREIGN",
@@ -88,7 +89,7 @@ def _form(tensor: Tensor) -> str | None:
         return f"of {counted(tensor.numel(), 'number')}, more than any memory holds"
     if tensor.is_meta:
         return "on the device meta, where tensors hold no data; expected it where the others are"
-    return None
+    return loss(tensor)
 
 
 def as_flag(name: str, value: object) -> bool:

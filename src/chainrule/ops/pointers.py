@@ -6,7 +6,7 @@ from torch import Tensor
 from chainrule.errors import ShapeError
 from chainrule.ops.plain import is_plain, is_transformed
 
-__all__ = ["check_held", "dense", "dense_lines", "held"]
+__all__ = ["check_held", "dense", "dense_lines", "held", "loss"]
 
 
 def held(tensor: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def held(tensor: Tensor) -> Tensor:
     if tensor.is_neg():
         tensor = tensor.resolve_neg()
     if not _is_held(tensor):
-        raise _refusal(tensor)
+        raise ShapeError(f"a tensor of shape {tuple(tensor.shape)} is {loss(tensor)}")
     return tensor
 
 
@@ -29,15 +29,17 @@ def check_held(*tensors: object) -> None:
     if not is_plain(tensors) or is_transformed():
         return  # there may be no storage at all
     for tensor in tensors:
-        if isinstance(tensor, Tensor) and not _is_held(tensor):
-            raise _refusal(tensor)
+        if isinstance(tensor, Tensor):
+            held(tensor)
 
 
-def _refusal(tensor: Tensor) -> ShapeError:
-    return ShapeError(
-        f"the memory of a tensor of shape {tuple(tensor.shape)} has been freed: its storage holds "
-        f"{tensor.untyped_storage().nbytes():,} bytes, and {_end(tensor) * tensor.itemsize:,} are needed. "
-        "Compute with it before its storage is resized"
+def loss(tensor: Tensor) -> str | None:
+    """How much memory a tensor has lost, as "without its memory: ..."; None if it has all of it."""
+    if not is_plain([tensor]) or is_transformed() or _is_held(tensor):
+        return None
+    return (
+        f"without its memory: its storage holds {tensor.untyped_storage().nbytes():,} bytes of the "
+        f"{_end(tensor) * tensor.itemsize:,} that it needs. Compute with it before its storage is resized or freed"
     )
 
 

@@ -45,15 +45,14 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **opti
     if obstacle is not None:
         by_torch = not_torch is None and not is_transformed()
         return ("torch" if by_torch else "formula"), obstacle
-    if is_single_step(x):
+    if is_single_step(*x.shape[:2]):
         reason = f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
         return ("torch" if not_torch is None else "formula"), reason
     return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
 
 
-def is_single_step(x: Tensor) -> bool:
-    """Whether x (B, T, I) is so little that packing the weights for the kernels takes longer than the step."""
-    B, T, _ = x.shape
+def is_single_step(B: int, T: int) -> bool:
+    """Whether x (B, T, ·) is so little that packing the weights for the kernels takes longer than the step."""
     return type(T) is int and T == 1 and type(B) is int and B <= _FEW_ROWS and not torch.compiler.is_compiling()
 
 
