@@ -84,3 +84,10 @@ def test_confusion_and_loss_are_those_of_all_examples_in_evaluation_mode() -> No
             assert matrix[true, guess] == int(both.sum())
     expected = nn.functional.cross_entropy(logits[examples], labels[examples])
     close(torch.tensor(loss, dtype=torch.float32), expected)
+
+
+def test_a_layer_that_is_frozen_stays_frozen() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout().eval())
+    x, labels = torch.randn(6, 2), torch.tensor([0, 1, 0, 1, 1, 0])
+    confusion_and_loss(model, torch.arange(6), lambda i: ((x[i],), labels[i]), classes=2)
+    assert [module.training for module in model.modules()] == [True, True, False]

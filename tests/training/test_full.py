@@ -103,15 +103,6 @@ def test_a_loss_may_be_a_sum(chosen: Plan, monkeypatch: pytest.MonkeyPatch) -> N
     close(mean * mask.sum() * 3, loss)
 
 
-def test_parts_of_a_loss_that_is_neither_mean_nor_sum_are_not_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, x = Stacked().double(), torch.randn(2, 11, 2, dtype=torch.float64)
-    weighted = nn.CrossEntropyLoss(torch.tensor([1.0, 5.0, 9.0]).double())
-    y = torch.tensor([0, 1, 2, 1, 2, 0, 1, 1, 2, 0, 0] * 2).view(2, 11)
-    FullBPTT()(model, weighted, x, y)  # whole, it may be anything
-    with pytest.raises(ArgumentError, match="neither the mean nor the sum"):
-        planned(Plan(4, 3, 2), monkeypatch)(model, weighted, x, y)
-
-
 def test_what_is_drawn_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dropout drops the same when segments are run again, and the generator is left where one pass leaves it."""
 

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.errors import ArgumentError
+from chainrule.training.aside import evaluating
 from chainrule.training.full import FullBPTT
-from chainrule.training.steps import Loss, check_steps, is_sum, run
+from chainrule.training.losses import Loss, end_to_end, shares
+from chainrule.training.steps import check_steps, run
 from chainrule.training.truncated import TruncatedBPTT
 
 __all__ = ["Lost", "estimate"]
@@ -64,44 +66,45 @@ def estimate(
     if not plans:
         raise ArgumentError(f"windows is {windows!r}; expected pairs (k1, k2), such as [(16, 64)].")
     parameters = [p for p in model.parameters() if p.requires_grad]
-    before, modes = [p.grad for p in parameters], [(module, module.training) for module in model.modules()]
-    model.eval()
+    before = [p.grad for p in parameters]
     try:
-        full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
-        summed, found = _is_sum(model, loss, x, y, state, resets), []
-        for bptt in plans:
+        with evaluating(model.modules()):
+            full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
+            of_parts, found = _shares(model, loss, x, y, state, resets, plans), []
+            for bptt, of_part in zip(plans, of_parts, strict=True):
 
-            def chunks(bptt: TruncatedBPTT = bptt) -> None:
-                place = state
-                for t in range(0, x.shape[1], bptt.k1):
-                    part = slice(t, t + bptt.k1)
-                    of_part = None if resets is None else resets[:, part]
-                    share = 1.0 if summed else x[:, part].shape[1] / x.shape[1]
-                    _, place = bptt(model, loss, x[:, part], y[:, part], place, resets=of_part, scale=share)
+                def chunks(bptt: TruncatedBPTT = bptt, of_part: list[float] = of_part) -> None:
+                    place = state
+                    for n, share in enumerate(of_part):
+                        part = slice(n * bptt.k1, (n + 1) * bptt.k1)
+                        starts = None if resets is None else resets[:, part]
+                        _, place = bptt(model, loss, x[:, part], y[:, part], place, resets=starts, scale=share)
 
-            truncated, norm = _gradient(parameters, chunks), full.norm()
-            cosine = torch.nn.functional.cosine_similarity(full, truncated, dim=0)
-            found.append(
-                Lost(bptt.k1, bptt.k2, float((full - truncated).norm() / norm) if norm else 0.0, float(cosine))
-            )
-        return found
+                truncated, norm = _gradient(parameters, chunks), full.norm()
+                cosine = torch.nn.functional.cosine_similarity(full, truncated, dim=0)
+                found.append(
+                    Lost(bptt.k1, bptt.k2, float((full - truncated).norm() / norm) if norm else 0.0, float(cosine))
+                )
+            return found
     finally:
-        for module, was_training in modes:
-            module.training = was_training
         for parameter, gradient in zip(parameters, before, strict=True):
             parameter.grad = gradient
 
 
 @torch.no_grad()
-def _is_sum(model: nn.Module, loss: Loss, x: Tensor, y: Tensor, state: Any, resets: Tensor | None) -> bool:
-    """As the first steps tell that have a gradient."""
+def _shares(
+    model: nn.Module, loss: Loss, x: Tensor, y: Tensor, state: Any, resets: Tensor | None, plans: list[TruncatedBPTT]
+) -> list[list[float]]:
+    """Of each window's chunks in the loss of all, as the first steps tell that have a gradient."""
+    chunks = [[part.flatten(0, 1) for part in y.split(bptt.k1, dim=1)] for bptt in plans]
     for t in range(0, x.shape[1], _FEW):
         part = slice(t, t + _FEW)
         output, state = run(model, x[:, part], state, None if resets is None else resets[:, part])
-        summed = is_sum(loss, output, y[:, part])
-        if summed is not None:
-            return summed
-    return False
+        steps, targets = end_to_end(output, y[:, part], None)
+        found = [shares(loss, steps, targets, parts) for parts in chunks]
+        if all(found):
+            return [share for share in found if share is not None]
+    return [[len(part) / (y.shape[0] * y.shape[1]) for part in parts] for parts in chunks]
 
 
 def _pair(window: object) -> tuple[int, int]:

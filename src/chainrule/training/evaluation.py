@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from chainrule.models import Carry, ConditionalModel
+from chainrule.training.aside import evaluating
 from chainrule.training.feeds import Batch
 
 __all__ = ["Piece", "confusion_and_loss", "log_probs", "split_documents"]
@@ -98,12 +99,10 @@ def confusion_and_loss(
     """
     matrix = np.zeros((classes, classes), dtype=np.int64)
     loss = 0.0
-    was_training = model.training
-    model.eval()
-    for index in examples.split(256):
-        arguments, labels = batch_of(index)
-        logits = model(*arguments)
-        loss += float(F.cross_entropy(logits, labels, reduction="sum"))
-        np.add.at(matrix, (labels.numpy(), logits.argmax(1).numpy()), 1)
-    model.train(was_training)
+    with evaluating(model.modules()):
+        for index in examples.split(256):
+            arguments, labels = batch_of(index)
+            logits = model(*arguments)
+            loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+            np.add.at(matrix, (labels.numpy(), logits.argmax(1).numpy()), 1)
     return matrix, loss / len(examples)

@@ -8,10 +8,13 @@ from torch import Tensor, nn
 from chainrule._choices import finite
 from chainrule.errors import ArgumentError
 from chainrule.ops import blocks
+from chainrule.training.aside import Buffers, aside
+from chainrule.training.cutting import check_cut
+from chainrule.training.losses import Loss, end_to_end, evaluate, shares
 from chainrule.training.memory import bytes_of
 from chainrule.training.recomputation import Plan, plan, split
-from chainrule.training.steps import Loss, Model, advance, check_steps, is_sum, loss_of, run
-from chainrule.training.trees import detached, differentiable, leaves_of
+from chainrule.training.steps import Model, advance, check_steps, run
+from chainrule.training.trees import copied, detached, differentiable, kept, leaves_of
 
 __all__ = ["FullBPTT"]
 
@@ -75,12 +78,14 @@ class FullBPTT:
         """Run all steps and send their loss back, mean or sum; the loss, and the state after the last step.
 
         The arguments are those of :class:`TruncatedBPTT`, of any number of steps. ``state``, if its tensors ask for
-        gradients, gets them. What is drawn, as in dropout, is drawn once for each segment and is the same each time.
+        gradients, gets them. What is drawn, as in dropout, is drawn once for each segment and is the same each time;
+        buffers are as one call leaves them. Hooks are called as often as segments are run.
 
         Raises:
             ShapeError: x, y, resets and mask do not go together.
-            ArgumentError: the memory is too small for one step, or not the CPU's; model or loss give something else, or
-                parts of a loss that is neither mean nor sum are to be put together.
+            ArgumentError: the memory is too small for one step, or not the CPU's; model or loss give something else;
+                or, where the memory is bounded, the model is not the same in parts as whole, or the loss of all is
+                neither mean nor sum of those of parts.
         """
         check_steps(x, y, resets, mask)
         scale = finite("scale", scale, -_LARGEST, _LARGEST)
@@ -91,9 +96,16 @@ class FullBPTT:
         sequence = _Sequence(model, loss, x, y, resets, mask, scale)
         chosen = Plan(x.shape[1], 1, 0) if self.memory is None else self.plan(model, loss, x, y, state, resets=resets)
         if self.memory is None:
-            return sequence.back(chosen, state)
+            return sequence.back(chosen, state, Buffers())
+        in_parts = chosen.segments > 1
+        buffers = check_cut(model, x, state, again=True, most=2 * chosen.length) if in_parts else Buffers()
         with blocks.idle_at_most(self.memory // _IDLE):
-            return sequence.back(chosen, state)
+            try:
+                found = sequence.back(chosen, state, buffers)
+                buffers.settle()
+            finally:
+                buffers.restore()
+        return found
 
     def plan(
         self, model: Model, loss: Loss, x: Tensor, y: Tensor, state: Any = None, *, resets: Tensor | None = None
@@ -103,17 +115,16 @@ class FullBPTT:
         if self.memory is None:
             return Plan(steps, 1, 0)
         blocks.release()  # memory that is kept for later calls counts as well
-        random = torch.get_rng_state()
         few = max(1, min(_TRIAL, steps // 2))
-        (some, after), (more, _) = (
-            _graph_bytes(model, loss, x[:, :n], y[:, :n], state, None if resets is None else resets[:, :n])
-            for n in (few, min(2 * few, steps))
-        )
-        torch.set_rng_state(random)
+        with aside(model, x.device):
+            (some, after), (more, _) = (
+                _graph_bytes(model, loss, x[:, :n], y[:, :n], state, None if resets is None else resets[:, :n])
+                for n in (few, min(2 * few, steps))
+            )
         a_step = (more - some) / few if steps > 1 else some
         learned = sum(p.nbytes for p in model.parameters()) if isinstance(model, nn.Module) else 0
         always = max(0, some - int(few * a_step)) + _OF_WEIGHTS * learned
-        kept = sum(leaf.nbytes for leaf in leaves_of(after)) + random.nbytes
+        kept = sum(leaf.nbytes for leaf in leaves_of(after)) + torch.get_rng_state().nbytes
         return plan(steps, self.memory, _GRAPHS * a_step, kept, always)
 
 
@@ -125,72 +136,106 @@ class _Sequence:
     ) -> None:
         self.model, self.loss, self.scale = model, loss, scale
         self.x, self.y, self.resets, self.mask = x, y, resets, mask
-        self.count = x.shape[0] * x.shape[1] if mask is None else int(mask.sum())
-        self.summed: bool | None = None  # whether the loss is a sum, as the first segment with losses tells
+        self.buffers = Buffers()
+        self.parts: list[slice] = []
+        self.shares: list[float] | None = None  # of each segment's loss, as the first one with gradients tells
+        self.losses: dict[int, float] = {}  # of the segments in which a step counts
 
-    def back(self, chosen: Plan, state: Any) -> tuple[Tensor, Any]:
-        """All segments, from the last to the first."""
-        kept = [_Kept(0, state, torch.get_rng_state())]
-        parts = [slice(n * chosen.length, (n + 1) * chosen.length) for n in range(chosen.segments)]
-        total, last, cotangents = 0.0, None, None
+    def back(self, chosen: Plan, state: Any, buffers: Buffers) -> tuple[Tensor, Any]:
+        """All segments, from the last to the first; each begins with the same buffers, as one call has one."""
+        self.buffers = buffers
+        self.parts = [slice(n * chosen.length, (n + 1) * chosen.length) for n in range(chosen.segments)]
+        places = [_Kept(0, state, torch.get_rng_state())]
+        last, cotangents = None, None
         for segment in reversed(range(chosen.segments)):
-            while (at := kept[-1].at) < segment:
-                free = chosen.places + 1 - len(kept)
+            while (at := places[-1].at) < segment:
+                free = chosen.places + 1 - len(places)
                 until = at + split(segment + 1 - at, free) if free else segment
-                kept.append(self.on(kept[-1], parts[at:until]))
-            torch.set_rng_state(kept[-1].random)
-            value, after, cotangents = self.send_back(parts[segment], kept.pop(), cotangents)
-            total += value
+                places.append(self.on(places[-1], until))
+            torch.set_rng_state(places[-1].random)
+            after, cotangents = self.send_back(places.pop(), cotangents)
             if last is None:
                 last = (detached(after), torch.get_rng_state())
                 blocks.release()  # of the last segment, which is shorter, no block will serve another
             del after
         assert last is not None
         torch.set_rng_state(last[1])
-        return torch.tensor(total, dtype=self.x.dtype if self.x.is_floating_point() else None), last[0]
+        return torch.tensor(self.total(), dtype=self.x.dtype if self.x.is_floating_point() else None), last[0]
 
     @torch.no_grad()
-    def on(self, kept: _Kept, parts: list[slice]) -> _Kept:
-        """What is kept after some more segments."""
-        torch.set_rng_state(kept.random)
-        state = kept.state
-        for part in parts:
+    def on(self, place: _Kept, until: int) -> _Kept:
+        """What is kept before segment ``until``."""
+        torch.set_rng_state(place.random)
+        state = copied(place.state)
+        for part in self.parts[place.at : until]:
+            self.buffers.fresh()
             state = advance(self.model, self.x[:, part], state, _within(self.resets, part))
         random = torch.get_rng_state()
-        return _Kept(kept.at + len(parts), detached(state), kept.random if random.equal(kept.random) else random)
+        return _Kept(until, kept(state), place.random if random.equal(place.random) else random)
 
-    def send_back(
-        self, part: slice, kept: _Kept, cotangents: list[Tensor | None] | None
-    ) -> tuple[float, Any, list[Tensor | None] | None]:
-        """One segment: its share of the loss, the state after it, and the gradient of all losses towards that before.
+    def send_back(self, place: _Kept, cotangents: list[Tensor | None] | None) -> tuple[Any, list[Tensor | None] | None]:
+        """One segment: the state after it, and the gradient of all losses towards that before.
 
         cotangents: the gradient of the losses after the segment towards the state after it.
         """
-        start = kept.state if kept.at == 0 else differentiable(kept.state)
-        output, after = run(self.model, self.x[:, part], start, _within(self.resets, part))
-        mask = None if self.mask is None else self.mask[:, part]
-        count = output.shape[0] * output.shape[1] if mask is None else int(mask.sum())
-        share = self.share(count, output, part, mask) if count else 0.0
-        roots: list[Tensor] = []
-        gradients: list[Tensor] = []
-        if count:
-            roots.append(loss_of(self.loss, output, self.y[:, part], mask))
-            gradients.append(torch.full_like(roots[0], share * self.scale))
-        for leaf, gradient in zip(leaves_of(after), cotangents or (), strict=cotangents is not None):
+        part = self.parts[place.at]
+        start = place.state if place.at == 0 else differentiable(place.state)
+        self.buffers.fresh()
+        output, after = run(self.model, self.x[:, part], copied(start), _within(self.resets, part))
+        roots, gradients = self.root(place.at, output)
+        leaves = leaves_of(after)
+        if cotangents is not None and len(leaves) != len(cotangents):
+            raise ArgumentError(
+                f"the state after step {part.stop:,} has {len(leaves)} tensors, and had {len(cotangents)} when the "
+                "step was run before. Expected the same state of the same steps, also from the model's own advance."
+            )
+        for leaf, gradient in zip(leaves, cotangents or [None] * len(leaves), strict=True):
             if gradient is not None and leaf.requires_grad:
                 roots.append(leaf)
                 gradients.append(gradient)
-        torch.autograd.backward(roots, gradients)
-        found = [leaf.grad for leaf in leaves_of(start)] if kept.at else None
-        return share * roots[0].item() if count else 0.0, after, found
+        if roots:
+            torch.autograd.backward(roots, gradients)
+        found = [leaf.grad for leaf in leaves_of(start)] if place.at else None
+        return after, found
 
-    def share(self, count: int, output: Tensor, part: slice, mask: Tensor | None) -> float:
-        """What the loss of a segment with so many steps that count is multiplied by in the loss of all."""
-        if count == self.count:
-            return 1.0
-        if self.summed is None:
-            self.summed = is_sum(self.loss, output, self.y[:, part], mask)
-        return 1.0 if self.summed else count / self.count
+    def root(self, segment: int, output: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The loss of a segment, and its share of the loss of all as its gradient; none if nothing counts."""
+        steps, targets = self.counted(segment, output)
+        value = evaluate(self.loss, steps, targets)
+        if value is None:
+            return [], []
+        self.losses[segment] = value.item()
+        share = 1.0
+        if len(self.parts) > 1:
+            if self.shares is None:
+                self.shares = shares(self.loss, steps, targets, [self.targets(n) for n in range(len(self.parts))])
+            share = self.share(segment)
+        return [value], [torch.full_like(value, share * self.scale)]
+
+    def counted(self, segment: int, output: Tensor) -> tuple[Tensor, Tensor]:
+        """The steps of a segment that the mask has, and their targets."""
+        part = self.parts[segment]
+        return end_to_end(output, self.y[:, part], None if self.mask is None else self.mask[:, part])
+
+    def targets(self, segment: int) -> Tensor:
+        """Those that the mask has."""
+        y = self.y[:, self.parts[segment]]
+        return self.counted(segment, y)[1]
+
+    def share(self, segment: int) -> float:
+        """Of the loss of all; by the number of steps where no gradient tells, and nothing is sent back."""
+        if self.shares is not None:
+            return self.shares[segment]
+        counts = self.x.new_ones(self.x.shape[:2]) if self.mask is None else self.mask
+        return float(counts[:, self.parts[segment]].sum() / counts.sum())
+
+    def total(self) -> float:
+        """The loss of all."""
+        if not self.losses:
+            raise ArgumentError("no target counts, in any of the steps; expected at least one.")
+        if len(self.parts) == 1:
+            return self.losses[0]
+        return sum(self.share(segment) * value for segment, value in self.losses.items())
 
 
 def _within(resets: Tensor | None, part: slice) -> Tensor | None:
@@ -209,6 +254,6 @@ def _graph_bytes(model: Model, loss: Loss, x: Tensor, y: Tensor, state: Any, res
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         output, after = run(model, x, state, resets)
-        value = loss_of(loss, output, y, None)
+        value = evaluate(loss, *end_to_end(output, y, None))
     del value
     return sum(sizes.values()), detached(after)

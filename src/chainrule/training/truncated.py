@@ -15,8 +15,10 @@ from torch import Tensor
 
 from chainrule._choices import counted, finite, whole
 from chainrule.errors import ArgumentError
-from chainrule.training.steps import Loss, Model, advance, check_steps, loss_of, run
-from chainrule.training.trees import detached
+from chainrule.training.cutting import check_cut_once
+from chainrule.training.losses import Loss, loss_of
+from chainrule.training.steps import Model, advance, check_steps, run
+from chainrule.training.trees import copied, detached, kept
 
 __all__ = ["Place", "TruncatedBPTT"]
 
@@ -100,11 +102,11 @@ class TruncatedBPTT:
         mask: Tensor | None = None,
         scale: float = 1.0,
     ) -> tuple[Tensor, Place]:
-        """Run the next chunk and send its loss back.
+        """Run the next chunk and send its loss back. A chunk in which no step or target counts has the loss 0.
 
         Args:
             model: ``output, state = model(x, state)``; see :mod:`chainrule.training.steps`.
-            loss: the mean over the steps it is given, or their sum.
+            loss: the mean over the steps it is given, or their sum; see :mod:`chainrule.training.losses`.
             x, y: (B, T, ...), T at most k1.
             state: the place that the last call returned; or a state of the model, None for its own, to start from.
             resets: bool, (B, T), at the first steps of documents, for models that take it.
@@ -113,30 +115,32 @@ class TruncatedBPTT:
 
         Raises:
             ShapeError: x, y, resets and mask do not go together.
-            ArgumentError: a chunk is longer than k1, or follows a shorter one; model or loss give something else.
+            ArgumentError: a chunk is longer than k1, or follows a shorter one; model or loss give something else, or
+                the model is not the same in chunks as whole, as its first steps tell.
         """
         check_steps(x, y, resets, mask)
         scale = finite("scale", scale, -_LARGEST, _LARGEST)
         place = state if isinstance(state, Place) else Place(state)
         self._check_chunk(x.shape[1], place)
+        if place is not state:
+            check_cut_once(model, x, place.state, again=self.k1 < self.k2)
         start = place.state if not place.past else _again(model, place.past)
         # the state that a later chunk starts from again lies inside this one where k1 does not divide k2
         inner = x.shape[1] - (self.k2 - self.k1) % self.k1
         if inner <= 0 or inner == x.shape[1]:
+            pieces: tuple[Piece, ...] = (_piece(x, resets, place.state),) if self.k1 < self.k2 else ()
             output, end = run(model, x, start, resets)
-            pieces: tuple[Piece, ...] = (Piece(x, resets, detached(place.state)),) if self.k1 < self.k2 else ()
         else:
-            first, middle = run(model, x[:, :inner], start, _cut(resets, None, inner))
-            second, end = run(model, x[:, inner:], middle, _cut(resets, inner, None))
+            early, late = slice(inner), slice(inner, None)
+            before = _piece(x[:, early], _cut(resets, early), place.state)
+            first, middle = run(model, x[:, early], start, _cut(resets, early))
+            pieces = (before, _piece(x[:, late], _cut(resets, late), middle))
+            second, end = run(model, x[:, late], copied(middle), _cut(resets, late))
             output = torch.cat([first, second], dim=1)
-            pieces = (
-                Piece(x[:, :inner], _cut(resets, None, inner), detached(place.state)),
-                Piece(x[:, inner:], _cut(resets, inner, None), detached(middle)),
-            )
         after = Place(detached(end), self._kept(place.past + pieces), self.k2 > self.k1 > x.shape[1])
-        if mask is not None and not mask.any():
-            return output.new_zeros(()), after
         value = loss_of(loss, output, y, mask)
+        if value is None:
+            return output.new_zeros(()), after
         (value if scale == 1 else value * scale).backward()
         return value.detach(), after
 
@@ -161,8 +165,13 @@ def _steps(pieces: tuple[Piece, ...]) -> int:
     return sum(piece.x.shape[1] for piece in pieces)
 
 
-def _cut(resets: Tensor | None, begin: int | None, end: int | None) -> Tensor | None:
-    return None if resets is None else resets[:, begin:end]
+def _cut(resets: Tensor | None, part: slice) -> Tensor | None:
+    return None if resets is None else resets[:, part]
+
+
+def _piece(x: Tensor, resets: Tensor | None, state: Any) -> Piece:
+    """These steps in memory of their own: the next chunk may be read into that of this one."""
+    return Piece(x.clone(), None if resets is None else resets.clone(), kept(state))
 
 
 def _again(model: Model, past: tuple[Piece, ...]) -> Any:
@@ -171,4 +180,4 @@ def _again(model: Model, past: tuple[Piece, ...]) -> Any:
     if any(piece.resets is not None for piece in past):
         none = (torch.zeros(piece.x.shape[:2], dtype=torch.bool, device=x.device) for piece in past)
         resets = torch.cat([zeros if p.resets is None else p.resets for p, zeros in zip(past, none, strict=True)], 1)
-    return advance(model, x, past[0].state, resets)
+    return advance(model, x, copied(past[0].state), resets)
