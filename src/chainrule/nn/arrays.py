@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import Parameter
 
 from chainrule.errors import ArgumentError, BackendError, ShapeError
 from chainrule.ops.arguments import FOREIGN, as_int, check_plain
-from chainrule.ops.plain import recorder
+from chainrule.ops.plain import PLAIN, recorder
 from chainrule.ops.pointers import dense, held
 from chainrule.ops.recurrence.kernels import address
 
@@ -39,7 +38,7 @@ def tensors_like(like: Tensor) -> Kind:
     dtype, device = like.dtype, like.device
     return Kind(
         f"{dtype} on {device}",
-        takes=lambda x: type(x) in (Tensor, Parameter) and x.dtype is dtype and x.device == device,
+        takes=lambda x: type(x) in PLAIN and x.dtype is dtype and x.device == device,
         dense=dense,
         writable=lambda x: x.is_contiguous() and not x.requires_grad and held(x) is x,
         empty=like.new_empty,

@@ -1,6 +1,6 @@
 """Answers that shapes and options alone decide, worked out once: a small call takes less time than its checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -23,9 +23,16 @@ def _known(function: Callable[..., object], *arguments: Any) -> object:
     return function(*arguments)
 
 
-def _are_exact(values: tuple[object, ...]) -> bool:
+def _are_exact(values: Iterable[object]) -> bool:
     """Whether only the same equals the values: True and 1.0 equal 1, and a size may be a symbol."""
-    return all(type(v) in _EXACT or (isinstance(v, tuple) and _are_exact(v)) for v in values)
+    for value in values:
+        if type(value) in _EXACT:
+            continue
+        if not isinstance(value, tuple):
+            return False
+        if not _EXACT.issuperset(map(type, value)) and not _are_exact(value):
+            return False
+    return True
 
 
-_EXACT = (int, str, type(None), torch.dtype)
+_EXACT = frozenset({int, str, type(None), torch.dtype})

@@ -1,7 +1,7 @@
 """Who looks on while an op is called: compiled code must not run behind the back of what records or maps calls."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -9,9 +9,10 @@ from torch._C import _are_functorch_transforms_active, _len_torch_dispatch_stack
 from torch._C import _get_tracing_state as _tracing_state
 from torch.autograd import forward_ad
 
-__all__ = ["is_batched", "is_plain", "is_traced", "is_transformed", "needs_grad", "recorder", "untraced"]
+__all__ = ["PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed", "needs_grad", "recorder", "untraced"]
 
-_PLAIN = {Tensor, torch.nn.Parameter}
+PLAIN = frozenset({Tensor, torch.nn.Parameter})
+"""The classes of tensors that nobody has derived from."""
 
 
 def is_plain(call: Sequence[object]) -> bool:
@@ -21,7 +22,7 @@ def is_plain(call: Sequence[object]) -> bool:
     """
     if torch.compiler.is_compiling() or _len_torch_dispatch_stack() > 0:
         return False
-    return not [value for value in call if type(value) not in _PLAIN and isinstance(value, Tensor)]
+    return not [value for value in call if type(value) not in PLAIN and isinstance(value, Tensor)]
 
 
 def is_traced() -> bool:
@@ -29,9 +30,16 @@ def is_traced() -> bool:
     return _tracing_state() is not None
 
 
+def untraced() -> AbstractContextManager[None]:
+    """Let checks look at sizes and values meanwhile, which are no part of what torch.jit.trace records."""
+    return _NOTHING if _tracing_state() is None else _without_tracing()
+
+
+_NOTHING = nullcontext()
+
+
 @contextmanager
-def untraced() -> Iterator[None]:
-    """Let checks look at sizes and values meanwhile, which are no part of what is recorded."""
+def _without_tracing() -> Iterator[None]:
     state = _tracing_state()
     torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
     try:

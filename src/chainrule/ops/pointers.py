@@ -1,10 +1,12 @@
 """Tensors as compiled code reads them, by their addresses: every pointer is checked against its storage."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from chainrule.errors import ShapeError
-from chainrule.ops.plain import is_plain, is_transformed
+from chainrule.ops.plain import PLAIN, is_plain, is_transformed
 
 __all__ = ["check_held", "dense", "dense_lines", "held", "loss"]
 
@@ -26,11 +28,11 @@ def held(tensor: Tensor) -> Tensor:
 
 def check_held(*tensors: object) -> None:
     """Refuse tensors that their storages do not hold, before torch's own operations read beyond them."""
-    if not is_plain(tensors) or is_transformed():
+    if torch.compiler.is_compiling() or is_transformed():
         return  # there may be no storage at all
     for tensor in tensors:
-        if isinstance(tensor, Tensor):
-            held(tensor)
+        if type(tensor) in PLAIN:
+            held(cast(Tensor, tensor))
 
 
 def loss(tensor: Tensor) -> str | None:
@@ -45,9 +47,8 @@ def loss(tensor: Tensor) -> str | None:
 
 def _is_held(tensor: Tensor) -> bool:
     """Whether its storage is as large as its shape and strides need it to be."""
-    size = tensor.untyped_storage().nbytes()
-    at_most = (tensor.storage_offset() + tensor.numel()) * tensor.itemsize
-    return size >= at_most or size >= _end(tensor) * tensor.itemsize
+    end = tensor.storage_offset() + tensor.numel() if tensor.is_contiguous() else _end(tensor)
+    return bool(tensor.untyped_storage().nbytes() >= end * tensor.itemsize) or tensor.numel() == 0
 
 
 def dense(tensor: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
-from chainrule.errors import ArgumentError, ShapeError
+from chainrule.errors import ArgumentError, BackendError, ShapeError
 from chainrule.ops.convolution import convolution, fft, formula, kernels, library, reference
 from tests.ops.convolution.cases import TORCH, Case, cases, random
 from tests.tolerances import close
@@ -20,7 +20,7 @@ from tests.tolerances import close
 def agree(case: Case, backend: str) -> None:
     y, expected = case.chainrule(backend), case.torch()
     close(y, expected)
-    assert y.is_contiguous()
+    assert y.stride() == expected.stride() if backend == "torch" else y.is_contiguous()
     dy = torch.randn_like(expected)
     grads = torch.autograd.grad(y, case.leaves, dy)
     for actual, wanted in zip(grads, torch.autograd.grad(expected, case.leaves, dy), strict=True):
@@ -148,6 +148,62 @@ def test_inputs_that_the_stride_leaves_unused_receive_nothing(length: int, unuse
     x, weight = random(1, 1, length), random(1, 1, 2)
     (dx,) = torch.autograd.grad(convolution(x, weight, stride=3).sum(), x)
     assert (dx[0, 0] == 0).nonzero().flatten().tolist() == unused
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("one", [(2,), [2]])
+def test_one_number_in_a_sequence_is_for_every_dimension_as_in_torch(dims: int, one: Sequence[int]) -> None:
+    x, weight = random(2, 3, *[9] * dims), random(4, 3, *[2] * dims)
+    for name in ("stride", "padding", "dilation"):
+        close(convolution(x, weight, **{name: one}), TORCH[dims](x, weight, **{name: one}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128, torch.int64, torch.int32])
+@pytest.mark.parametrize("dims", [1, 2])
+def test_what_torch_convolves_besides_floats_is_convolved(dtype: torch.dtype, dims: int) -> None:
+    x = (3 * torch.randn(2, 4, *[7] * dims, dtype=torch.complex128)).to(torch.complex128)
+    w = (3 * torch.randn(6, 2, *[3] * dims, dtype=torch.complex128)).to(torch.complex128)
+    x, w = (t.to(dtype) if dtype.is_complex else t.real.to(dtype) for t in (x, w))
+    options: dict[str, Any] = {"padding": 1, "groups": 2}
+    if not dtype.is_complex:
+        assert torch.equal(convolution(x, w, **options), TORCH[dims](x, w, **options))
+        return
+    x.requires_grad_(), w.requires_grad_()
+    outcomes = []
+    for op in (convolution, TORCH[dims]):
+        y = op(x, w, **options)
+        outcomes.append([y, *torch.autograd.grad(y.abs().square().sum(), (x, w))])
+    assert all(torch.equal(actual, expected) for actual, expected in zip(*outcomes, strict=True))
+
+
+@pytest.mark.parametrize("backend", ["formula", "reference", "kernels", "fft"])
+def test_what_only_torch_convolves_is_refused_elsewhere(backend: str) -> None:
+    x = torch.randn(1, 1, 5, dtype=torch.complex64)
+    with pytest.raises(BackendError, match=r"x is torch\.complex64"):
+        convolution(x, x[..., :2], backend=backend)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "options"),
+    [
+        ((20,), (2,), {"stride": 2**30, "dilation": 2**30, "padding": 2**30}),
+        ((20,), (1,), {"stride": 2**31 - 1}),
+        ((20,), (3,), {"dilation": 2**20, "padding": 2**20, "stride": 2**20}),
+        ((20, 20), (3, 3), {"dilation": 2**20, "padding": 2**20, "stride": 2**20}),
+        ((20, 20), (2, 2), {"dilation": (1, 2**20), "padding": (0, 2**20), "stride": (1, 2**21)}),
+        ((2**19,), (2,), {"stride": 2**18}),
+    ],
+)
+def test_no_memory_is_taken_for_what_strides_and_dilations_step_over(
+    size: tuple[int, ...], kernel: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    x, weight = random(1, 1, *size, dtype=torch.float32), random(1, 1, *kernel, dtype=torch.float32)
+    outcomes = []
+    for op in (convolution, TORCH[len(size)]):
+        y = op(x, weight, **options)
+        outcomes.append([y, *torch.autograd.grad(y.sum(), (x, weight))])
+    for actual, expected in zip(*outcomes, strict=True):
+        close(actual, expected)
 
 
 def test_an_empty_batch_gives_an_empty_batch() -> None:

@@ -93,7 +93,7 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
     if not isinstance(backend, str) or backend not in _BACKENDS:
         raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
     if backend == "auto":
-        if (obstacle := _obstacle(x, weight, geometry)) is None:
+        if (obstacle := kernels.obstacle(x)) is None:
             if library.keeps_format(x, weight):
                 return "torch", "torch's own keeps channels last"
             return once(_fastest, x.shape, weight.shape, geometry, x.dtype)
@@ -117,6 +117,8 @@ def _obstacle(x: Tensor, weight: Tensor, geometry: Geometry) -> str | None:
 
 def _fastest(x: Sequence[int], weight: Sequence[int], geometry: Geometry, dtype: torch.dtype) -> tuple[str, str]:
     """What takes the least time of all that can run the call, and why."""
+    if reason := kernels.excess(x, weight, geometry):
+        return ("formula" if library.obstacle(x) else "torch"), reason
     y = output_shape(x, weight, geometry)
     if fft.obstacle(dtype, geometry) is None and fft.is_faster(y, weight):
         return "fft", f"transforms take less time with a kernel of {' x '.join(map(str, weight[2:]))}"

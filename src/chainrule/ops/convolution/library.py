@@ -1,6 +1,6 @@
 """torch's own convolution, for the shapes where it is the faster one: wide ones, and images of short lines."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 from torch import Tensor
@@ -19,13 +19,17 @@ _SOME = 16
 _WASTE = 0.85  # of the lanes of the vectors that a line of outputs fills
 
 
+_OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
+
+
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
     padding = tuple(geometry.before)
     if padding != tuple(geometry.after):
         x, padding = pad(x, geometry.pads), (0,) * len(padding)
-    op = {1: conv1d, 2: conv2d, 3: conv3d}[len(padding)]
-    y: Tensor = op(x, weight, bias, tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups)
+    y: Tensor = _OPS[len(padding)](
+        x, weight, bias, tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups
+    )
     return y
 
 

@@ -21,7 +21,7 @@ from chainrule.ops.arguments import (
 from chainrule.ops.convolution import dispatch
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import once
-from chainrule.ops.plain import is_traced, untraced
+from chainrule.ops.plain import untraced
 
 __all__ = ["causal_convolution", "convolution", "geometry_of"]
 
@@ -88,10 +88,7 @@ def convolution(
         if torch._C._is_any_autocast_enabled():
             x, weight, bias = _cast(x, weight, bias)
         sizes: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        if is_traced():
-            with untraced():
-                geometry = geometry_of(x, weight, bias, **sizes)
-        else:
+        with untraced():
             geometry = geometry_of(x, weight, bias, **sizes)
         if flip is False:
             kernel = weight
@@ -192,10 +189,7 @@ def _causal(
     backend: str,
 ) -> tuple[Tensor, Tensor]:
     x, weight, bias, state = _cast(x, weight, bias, state)
-    if is_traced():
-        with untraced():
-            geometry, ends = _checked_causal(x, weight, bias, state, resets, lengths, dilation, groups)
-    else:
+    with untraced():
         geometry, ends = _checked_causal(x, weight, bias, state, resets, lengths, dilation, groups)
     if x.ndim == 3:
         return dispatch.causal_convolution(x, weight, bias, state, resets, ends, geometry, backend)

@@ -10,7 +10,7 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, BackendError
 from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failure
 from chainrule.ops.choices import Choice, listener
-from chainrule.ops.plain import is_traced, is_transformed, untraced
+from chainrule.ops.plain import is_transformed, untraced
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence import checks, formula, kernels, library, reference
 from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
@@ -108,10 +108,7 @@ def _run(
         x = x.to(dtype)
         states = {name: s if s is None else s.to(dtype) for name, s in states.items()}
     call = (x, states, weights, resets, lengths, zoneout, backend, return_all)
-    if is_traced():
-        with untraced():
-            widths, resets, row_lengths, zoneout, (rung, reason) = _checked(cell, *call)
-    else:
+    with untraced():
         widths, resets, row_lengths, zoneout, (rung, reason) = _checked(cell, *call)
     state = tuple(x.new_zeros(x.shape[0], widths[name]) if s is None else s for name, s in states.items())
     trace = _new_trace(cell, x, row_lengths) if return_all else None

@@ -25,7 +25,7 @@ _DTYPES = (torch.float32, torch.float64)
 
 def obstacle(x: Tensor, weights: Weights) -> str | None:
     """Why the kernels can't run this call; None if they can."""
-    if x.device.type != "cpu":
+    if not x.is_cpu:
         return f"the kernels run on the CPU, and x is on {x.device}"
     if x.dtype not in _DTYPES:
         return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
