@@ -123,3 +123,22 @@ def test_a_compiled_graph_takes_the_kernels() -> None:
     x, weight = random(1, 1, 60_000, dtype=torch.float32), random(1, 1, 800, dtype=torch.float32)
     compiled = torch.compile(convolution, backend="aot_eager", fullgraph=True)
     close(compiled(x, weight), convolution(x, weight, backend="kernels"))
+
+
+def test_batched_gradients_and_hessians() -> None:
+    x, weight = random(1, 2, 900), random(2, 1, 800)
+
+    def loss(weight: Tensor, backend: str) -> Tensor:
+        return convolution(x.detach(), weight, padding=1, groups=2, backend=backend).square().sum()
+
+    rows = [convolution(x, weight, padding=1, groups=2, backend=backend) for backend in ("fft", "formula")]
+    dys = torch.randn(3, *rows[0].shape, dtype=torch.float64)
+    grads = [torch.autograd.grad(y, (x, weight), dys, is_grads_batched=True) for y in rows]
+    for actual, wanted in zip(*grads, strict=True):
+        close(actual, wanted)
+    vector = torch.randn_like(weight)
+    products = [
+        torch.autograd.functional.hvp(lambda w, b=backend: loss(w, b), weight, vector)[1]
+        for backend in ("fft", "formula")
+    ]
+    close(*products)

@@ -31,9 +31,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from chainrule.ops.convolution import kernels
+from chainrule.ops.convolution import formula, kernels
 from chainrule.ops.convolution.geometry import Geometry
-from chainrule.ops.plain import is_plain
+from chainrule.ops.plain import is_batched, is_plain
 
 __all__ = ["convolution", "is_faster", "obstacle"]
 
@@ -74,21 +74,27 @@ _LARGE = 30_000_000
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """Correlate x (B, G*C, H) with weight (G*O, C, K): y (B, G*O, J)."""
     G = geometry.groups
-    y: Tensor = _Convolution.apply(  # type: ignore[no-untyped-call]
-        x.unflatten(1, (G, -1)), weight.unflatten(0, (G, -1)), geometry.before[0], geometry.after[0]
-    )
-    y = y.flatten(1, 2)
+    pads = geometry.before[0], geometry.after[0]
+    y = _convolve(x.unflatten(1, (G, -1)), weight.unflatten(0, (G, -1)), pads).flatten(1, 2)
     return y if bias is None else y + bias[:, None]
 
 
+def _convolve(x: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
+    """y (B, G, O, J) of x (B, G, C, H), with so many zeros before and after it, and weight (G, O, C, K)."""
+    if is_batched((x, weight)):  # they have no numbers to look at
+        return formula.convolve(pad(x, pads), weight, None, (1,), (1,))
+    y: Tensor = _Convolution.apply(x, weight, pads)  # type: ignore[no-untyped-call]
+    return y
+
+
 class _Convolution(torch.autograd.Function):
-    """x (B, G, C, H), weight (G, O, C, K), the zeros before and after x -> y (B, G, O, J)."""
+    """The arguments and the result of :func:`_convolve`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, before: int, after: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.pads = before, after
-        x = pad(x, ctx.pads)
+        ctx.pads = pads
+        x = pad(x, pads)
         y = _correlate(x, weight)
         return y if y.sum().isfinite() else torch.where(y.isfinite(), y, _direct(x, weight))
 
@@ -99,12 +105,10 @@ class _Convolution(torch.autograd.Function):
         reach = weight.shape[-1] - 1
         dx = dw = None
         if ctx.needs_input_grad[0]:
-            flipped = weight.transpose(1, 2).flip(-1)
-            dx = _Convolution.apply(dy, flipped, reach - before, reach - after)  # type: ignore[no-untyped-call]
+            dx = _convolve(dy, weight.transpose(1, 2).flip(-1), (reach - before, reach - after))
         if ctx.needs_input_grad[1]:
-            rows = x.transpose(0, 2), dy.movedim(0, 2)
-            dw = _Convolution.apply(*rows, before, after).movedim(0, 2)  # type: ignore[no-untyped-call]
-        return dx, dw, None, None
+            dw = _convolve(x.transpose(0, 2), dy.movedim(0, 2), ctx.pads).movedim(0, 2)
+        return dx, dw, None
 
 
 def _correlate(x: Tensor, weight: Tensor) -> Tensor:
