@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import torch
@@ -106,16 +107,11 @@ def test_a_number_that_is_not_finite_reaches_what_reads_it(
         at_x[data.draw(st.integers(0, len(at_x) - 1))] = True
         at_y[data.draw(st.integers(0, len(at_y) - 1))] = True
         at_x, at_y = at_x.view(case.x.shape), at_y.view(dy.shape)
-        poisoned = Case(
-            case.x.detach().masked_fill(at_x, filler).requires_grad_(),
-            case.weight,
-            case.bias,
-            case.pairs,
-            case.options,
-        )
+        # clones, as they keep the order in memory, which auto goes by
+        poisoned = replace(case, x=case.x.detach().clone().masked_fill_(at_x, filler).requires_grad_())
         bad = poisoned.chainrule(backend)
         _, bad_dw = torch.autograd.grad(bad, (poisoned.x, case.weight), dy)
-        bad_dx = torch.autograd.grad(case.chainrule(backend), case.x, dy.masked_fill(at_y, filler))[0]
+        bad_dx = torch.autograd.grad(case.chainrule(backend), case.x, dy.clone().masked_fill_(at_y, filler))[0]
     reads = readers(case, dy, of_x=at_x)
     for found, clean, marks in (
         (bad, y, reads[0]),
