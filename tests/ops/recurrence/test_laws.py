@@ -194,3 +194,45 @@ def test_backward_under_autocast_keeps_the_dtype_too(cell: str) -> None:
         outputs = problem.run(low_x, low_state, weights)
         found = gradients(outputs, towards)
     assert all(torch.equal(a, b) for a, b in zip([*outputs, *found], [*plain, *expected], strict=True))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    posed(T=st.integers(2, 8)),
+    *(st.booleans() for _ in range(3)),
+    st.sampled_from([torch.nan, torch.inf, 1e30, 1e5]),
+    st.data(),
+)
+def test_outputs_depend_on_no_later_input(
+    case: tuple[Problem, str], reverse: bool, ragged: bool, reset: bool, filler: float, data: st.DataObject
+) -> None:
+    """The same bits before t whatever comes from t on, and after t in reverse; gradients the other way round."""
+    problem, backend = case
+    t = data.draw(st.integers(1, problem.T - 1), label="t")
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    options = {"backend": backend, "reverse": reverse}
+    options |= {"lengths": problem.lengths()} if ragged else {}
+    options |= {"resets": problem.resets()} if reset else {}
+    future = torch.arange(problem.T) < t if reverse else torch.arange(problem.T) >= t
+    y, *_ = problem.run(x, state, weights, **options)
+    changed, *_ = problem.run(x.detach().masked_fill(future[:, None], filler), state, weights, **options)
+    assert torch.equal(changed[:, ~future], y[:, ~future])
+    dy = problem.draw(*y.shape, offset=40)
+    dx, changed_dx = (
+        torch.autograd.grad(problem.run(x, state, weights, **options)[0], x, each)[0]
+        for each in (dy, dy.masked_fill(~future[:, None], filler))
+    )
+    assert torch.equal(changed_dx[:, future], dx[:, future])
+
+
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_large_layers_see_no_future_either(cell: str, backend: str, reverse: bool) -> None:
+    problem = Problem(cell, B=9, T=24, I=19, H=37, dtype=torch.float32)
+    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    future = torch.arange(24) < 11 if reverse else torch.arange(24) >= 11
+    y, *_ = problem.run(x, state, weights, backend=backend, reverse=reverse)
+    for filler in (torch.nan, 1e30):
+        filled = x.detach().masked_fill(future[:, None], filler)
+        changed, *_ = problem.run(filled, state, weights, backend=backend, reverse=reverse)
+        assert torch.equal(changed[:, ~future], y[:, ~future])

@@ -30,10 +30,10 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geomet
     check_held(x, weight, bias)
     if rung == "torch":
         return library.convolution(x, weight, bias, geometry)
+    if rung == "fft":
+        return fft.convolution(x, weight, bias, geometry)
     if any(geometry.pads):
         x = pad(x, geometry.pads)
-    if rung == "fft":
-        return fft.convolution(x, weight, bias, geometry.groups)
     stride, dilation = tuple(geometry.stride), tuple(geometry.dilation)
     if rung == "formula":
         return formula.convolution(x, weight, bias, stride, dilation, geometry.groups)
@@ -71,9 +71,8 @@ def causal_convolution(
     if rung in ("fft", "torch"):
         past = torch.cat([state, x], dim=-1)
         last = past[..., past.shape[-1] - geometry.before[0] :]
-        if rung == "torch":
-            return library.convolution(past, weight, bias, geometry._replace(before=(0,))), last.clone()
-        return fft.convolution(past, weight, bias, geometry.groups), last.clone()
+        run = library.convolution if rung == "torch" else fft.convolution
+        return run(past, weight, bias, geometry._replace(before=(0,))), last.clone()
     if rung == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
     _check_countable(x, weight)
@@ -96,7 +95,10 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
         if (obstacle := kernels.obstacle(x)) is None:
             if library.keeps_format(x, weight):
                 return "torch", "torch's own keeps channels last"
-            return once(_fastest, x.shape, weight.shape, geometry, x.dtype)
+            fastest = once(_fastest, x.shape, weight.shape, geometry, x.dtype, True)
+            if fastest[0] == "fft" and fft.obstacle(x, weight, geometry):
+                return once(_fastest, x.shape, weight.shape, geometry, x.dtype, False)
+            return fastest
         by_torch = is_traced() or not (is_transformed() or library.obstacle(x.shape)) or not x.is_floating_point()
         return ("torch" if by_torch else "formula"), obstacle
     if backend == "torch":
@@ -104,7 +106,9 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
     elif backend in ("formula", "reference"):
         obstacle = None if x.is_floating_point() else f"its numbers are real, and x is {x.dtype}"
     else:
-        obstacle = fft.obstacle(x.dtype, geometry) if backend == "fft" else _obstacle(x, weight, geometry)
+        obstacle = _obstacle(x, weight, geometry)
+        if backend == "fft":
+            obstacle = fft.obstacle(x, weight, geometry) or obstacle
     if obstacle:
         raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
     return backend, f"backend={backend!r} asks for it"
@@ -115,13 +119,15 @@ def _obstacle(x: Tensor, weight: Tensor, geometry: Geometry) -> str | None:
     return kernels.obstacle(x) or once(kernels.excess, x.shape, weight.shape, geometry)
 
 
-def _fastest(x: Sequence[int], weight: Sequence[int], geometry: Geometry, dtype: torch.dtype) -> tuple[str, str]:
+def _fastest(
+    x: Sequence[int], weight: Sequence[int], geometry: Geometry, dtype: torch.dtype, transforms: bool
+) -> tuple[str, str]:
     """What takes the least time of all that can run the call, and why."""
     if reason := kernels.excess(x, weight, geometry):
         return ("formula" if library.obstacle(x) else "torch"), reason
     y = output_shape(x, weight, geometry)
-    if fft.obstacle(dtype, geometry) is None and fft.is_faster(y, weight):
-        return "fft", f"transforms take less time with a kernel of {' x '.join(map(str, weight[2:]))}"
+    if transforms and fft.is_faster(y, weight, geometry):
+        return "fft", f"transforms take less time with a kernel of {weight[-1]}"
     if dtype == torch.float32 and (reason := library.why_faster(x, y, weight, geometry)):
         return "torch", reason
     return "kernels", f"{dtype} on the CPU, instructions {kernels.LEVELS[0]}"

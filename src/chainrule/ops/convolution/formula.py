@@ -29,7 +29,7 @@ from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule.ops.plain import is_batched, is_traced
 
-__all__ = ["causal_convolution", "convolution", "remember"]
+__all__ = ["causal_convolution", "convolution", "convolve", "remember"]
 
 _Sizes = Sequence[int]
 
@@ -38,7 +38,7 @@ def convolution(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes, groups: int
 ) -> Tensor:
     """Correlate x (B, G*C, *H) with weight (G*O, C, *K), without padding: y (B, G*O, *J)."""
-    y = _convolve(
+    y = convolve(
         torch.unflatten(x, 1, (groups, -1)),
         torch.unflatten(weight, 0, (groups, -1)),
         None if bias is None else torch.unflatten(bias, 0, (groups, -1)),
@@ -106,9 +106,10 @@ def _convolve_within(
     return convolution(beside, weight.flatten(1)[..., None], bias, (1,), (1,), groups)
 
 
-def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
     if is_traced() or not x.is_floating_point() or is_batched((x, weight, bias)):
         return _by_torch(x, weight, bias, stride, dilation)
+    """Correlate x (B, G, C, *H) with weight (G, O, C, *K), without padding: y (B, G, O, *J)."""
     # torch.compile traces no function that has a jvp
     function = _Convolution if torch.compiler.is_compiling() else _ConvolutionBothModes
     y: Tensor = function.apply(x, weight, bias, stride, dilation)  # type: ignore[no-untyped-call]
@@ -153,11 +154,11 @@ class _Convolution(torch.autograd.Function):
         V = info.batch_size
         if in_dims[1] is None and in_dims[2] is None:
             rows = x.movedim(in_dims[0] or 0, 0)
-            y = _convolve(rows.flatten(0, 1), weight, bias, stride, dilation)
+            y = convolve(rows.flatten(0, 1), weight, bias, stride, dilation)
             return torch.unflatten(y, 0, (V, -1)), 0
         x, weight = (_mapped(t, d, V) for t, d in zip((x, weight), in_dims, strict=False))
         bias = None if bias is None else _mapped(bias, in_dims[2], V).flatten(0, 1)
-        y = _convolve(x.movedim(0, 1).flatten(1, 2), weight.flatten(0, 1), bias, stride, dilation)
+        y = convolve(x.movedim(0, 1).flatten(1, 2), weight.flatten(0, 1), bias, stride, dilation)
         return torch.unflatten(y, 1, (V, -1)), 1
 
 
@@ -173,8 +174,8 @@ class _ConvolutionBothModes(_Convolution):
     def jvp(ctx: Any, dx: Tensor | None, dw: Tensor | None, dbias: Tensor | None, *_: None) -> Tensor:
         """The tangent of y; here alone d is the direction moved in, not the gradient."""
         x, weight = ctx.saved_tensors
-        dy = _convolve(torch.zeros_like(x) if dx is None else dx, weight, dbias, ctx.stride, ctx.dilation)
-        return dy if dw is None else dy + _convolve(x, dw, None, ctx.stride, ctx.dilation)
+        dy = convolve(torch.zeros_like(x) if dx is None else dx, weight, dbias, ctx.stride, ctx.dilation)
+        return dy if dw is None else dy + convolve(x, dw, None, ctx.stride, ctx.dilation)
 
 
 def _mapped(t: Tensor, dim: int | None, V: int) -> Tensor:
@@ -218,7 +219,7 @@ def _input_gradient(dy: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, di
     spread = dy.new_zeros(*dy.shape[:3], *(h + r for h, r in zip(size, reach, strict=True)))
     spread[_grid(reach, stride, dy.shape[3:])] = dy
     flipped = weight.transpose(1, 2).flip(list(range(3, weight.ndim)))
-    return _convolve(spread, flipped, None, [1 for _ in stride], dilation)
+    return convolve(spread, flipped, None, [1 for _ in stride], dilation)
 
 
 def _kernel_gradient(x: Tensor, dy: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes) -> Tensor:
@@ -226,7 +227,7 @@ def _kernel_gradient(x: Tensor, dy: Tensor, size: _Sizes, stride: _Sizes, dilati
     places = zip(stride, dy.shape[3:], dilation, size, strict=True)
     used = [s * (j - 1) + d * (k - 1) + 1 for s, j, d, k in places]
     x = x[_grid([0 for _ in used], [1 for _ in used], used)]
-    return _convolve(x.transpose(0, 2), dy.movedim(0, 2), None, dilation, stride).movedim(0, 2)
+    return convolve(x.transpose(0, 2), dy.movedim(0, 2), None, dilation, stride).movedim(0, 2)
 
 
 def _correlate(x: Tensor, weight: Tensor, stride: _Sizes, dilation: _Sizes) -> Tensor:
