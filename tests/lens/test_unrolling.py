@@ -17,7 +17,7 @@ from chainrule.data import Transform
 from chainrule.errors import ArgumentError, DisagreementError, ShapeError
 from chainrule.lens import ThroughTime, through_time
 from chainrule.models import ModelConfig, build_sequence_classifier, build_series_model, build_symbol_model
-from chainrule.ops.recurrence import formula_cells
+from chainrule.ops.recurrence import formula_gru
 from tests.lens.cases import LAYERS, B, H, I, T, close, inputs, layer_of, linear_rnn, look, weighing
 
 
@@ -364,9 +364,9 @@ def test_nothing_keeps_a_graph_or_the_model() -> None:
 
 
 def test_a_backward_step_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = formula_cells.GRU.step_backward
+    right = formula_gru.GRU.step_backward
     monkeypatch.setattr(
-        formula_cells.GRU, "step_backward", lambda self, *args: tuple(d * (1 + 1e-7) for d in right(self, *args))
+        formula_gru.GRU, "step_backward", lambda self, *args: tuple(d * (1 + 1e-7) for d in right(self, *args))
     )
     with pytest.raises(DisagreementError, match="the gradient of the state of step"):
         look(layer_of("torch's gru"), inputs())

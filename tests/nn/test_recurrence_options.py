@@ -152,7 +152,7 @@ def test_unswap_leaves_what_torch_does_not_have(kind: str) -> None:
     assert list(report.swapped) == ["1"]
     assert "torch.nn has no layer_norm" in report.left["0"]
     close(model[0](before)[0], y)
-    assert nn.unswap(_layer(kind, zoneout=0.1)).left == {"": "torch.nn has no zoneout"}
+    assert nn.unswap(_layer(kind, zoneout=0.1)).left == {"": "torch.nn has no zoneout=0.1"}
 
 
 @KINDS

@@ -20,7 +20,7 @@ from chainrule.nn.arrays import (
     zeros,
 )
 from chainrule.nn.recurrence import GRU, LSTM, RNN
-from chainrule.nn.recurrence_options import Optioned
+from chainrule.nn.recurrence_options import Optioned, cell_of
 from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.recurrence import kernels
 from chainrule.ops.recurrence.reference import Weights
@@ -94,7 +94,7 @@ class Stream:
                 self._steps, self._frozen = None, copy.deepcopy(layer).eval()
             else:
                 weights = [Weights(*w) for w in layer.all_weights]
-                self._steps = kernels.Steps(layer.mode.lower(), weights, self._state)
+                self._steps = kernels.Steps(cell_of(layer), weights, self._state)
         self._tensors, self._arrays = tensors_like(like), arrays_like(like)
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:

@@ -28,7 +28,8 @@ _SAVES = ("gates", "states")
 def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **options: Any) -> tuple[str, str]:
     """Which rung runs this call, and why, as a sentence: ("formula", "...").
 
-    cell is "rnn_tanh", "rnn_relu", "gru" or "lstm"; options are those that :func:`library.obstacle` knows.
+    cell is "rnn_tanh", "rnn_relu", "gru", "gru_reset_before" or "lstm"; options are those that :func:`library.obstacle`
+    knows.
 
     >>> one = torch.ones(1, 1, dtype=torch.float16)
     >>> choose("rnn_tanh", one.unsqueeze(0), Weights(one, one))
@@ -36,6 +37,8 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **opti
     """
     _check_backend(backend)
     obstacle = kernels.obstacle(x, weights)
+    if cell == "gru_reset_before":
+        obstacle = "the kernels have no GRU with the reset before the product"
     not_torch = library.obstacle(cell, weights, **options)
     if backend != "auto":
         why = {"kernels": obstacle, "torch": not_torch}.get(backend)
