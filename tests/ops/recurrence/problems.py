@@ -156,7 +156,7 @@ def problems(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Problem]:
 
 def rungs(cell: str) -> tuple[str, ...]:
     """The backends that can run this cell in these dtypes on the CPU."""
-    return RUNGS[1:] if cell.startswith(("lstm_projected", "gru_reset_before")) else RUNGS
+    return RUNGS[1:] if cell.startswith("lstm_projected") else RUNGS
 
 
 def posed(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Problem, str]]:

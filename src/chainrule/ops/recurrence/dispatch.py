@@ -37,8 +37,6 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **opti
     """
     _check_backend(backend)
     obstacle = kernels.obstacle(x, weights)
-    if cell == "gru_reset_before":
-        obstacle = "the kernels have no GRU with the reset before the product"
     not_torch = library.obstacle(cell, weights, **options)
     if backend != "auto":
         why = {"kernels": obstacle, "torch": not_torch}.get(backend)
