@@ -190,7 +190,8 @@ def _obstacle(layer: torch.nn.RNNBase) -> str | None:
         return "the layer has a forward of its own"
     if layer._forward_hooks or layer._forward_pre_hooks:
         return "the layer has forward hooks"
-    if isinstance(layer, Optioned) and (options := layer.used_options()):
+    options = [name for name in layer.used_options() if name != "reset_after"] if isinstance(layer, Optioned) else []
+    if options:
         return f"the kernels stream without options, and the layer has {', '.join(options)}"
     W_ih, W_hh, *_ = layer.all_weights[0]
     return kernels.obstacle(W_ih, Weights(W_ih, W_hh, W_hr=layer.all_weights[0][-1] if layer.proj_size else None))
