@@ -114,42 +114,24 @@ template <class C, class S> struct Backward : Pass<C, S> {
             const int64_t n = share.begin + r;
             return Row<S>{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
         };
-        const S* multiplied = h_start;
+        S* const s = reset + share.begin * H;
         if constexpr (optioned<C>) {
             const OptionedRow<C, S> options(call);
             S *v = chunk.of.v_h + share.begin * G * H, *inverse = chunk.of.inverse_h + share.begin * products;
-            if constexpr (early > 0) {
-                S* const to = reset + share.begin * H;
-                multiplied = to;
-                options.template multiply_into<early, way>(v, h_start, H, share.size(), W_forward);
-                for (int64_t r = 0; r < share.size(); ++r)
-                    options.reset(row(r), v + r * G * H, inverse + r * products, h_start + r * H, to + r * H);
-            }
-            options.template multiply_into<late, way>(v + early * H, multiplied, H, share.size(),
-                                                      this->last_panels(W_forward));
+            options.template hidden<way>(W_forward, h_start, H, share.size(), s, H, row, v, inverse);
             for (int64_t r = 0; r < share.size(); ++r)
                 options.forward(0, 0, row(r), v + r * G * H, inverse + r * products, h_start + r * H,
                                 this->numbers(c_start, r * H), nullptr, nullptr, nullptr);
-            return;
-        }
-        if constexpr (early > 0) {
-            S* const to = reset + share.begin * H;
-            multiplied = to;
-            multiply<S, early, way>(h_start, H, share.size(), W_forward, H, H,
-                                    [&](int64_t r, int64_t u, const Vector<S>* gh) {
+        } else {
+            const auto use = [&](int64_t r, int64_t u, const Vector<S>* gh) {
                 visit_units<S>(u, H, [&](auto at) {
-                    at.put(to + r * H, C::reset(at, gh, at.get(h_start + r * H), row(r)));
+                    State<S> state{at.get(h_start + r * H), {}};
+                    if constexpr (C::has_c) state.c = at.get(c_start + r * H);
+                    C::step(at, gh, state, row(r));
                 });
-            });
+            };
+            this->template hidden<way>(W_forward, h_start, H, share.size(), s, H, row, use);
         }
-        multiply<S, late, way>(multiplied, H, share.size(), this->last_panels(W_forward), H, H,
-                               [&](int64_t r, int64_t u, const Vector<S>* gh) {
-            visit_units<S>(u, H, [&](auto at) {
-                State<S> state{at.get(h_start + r * H), {}};
-                if constexpr (C::has_c) state.c = at.get(c_start + r * H);
-                C::step(at, gh, state, row(r));
-            });
-        });
     }
 
     void scan(const Chunk<S>& chunk, const Operands& operands, int64_t b0, int64_t rows) const {

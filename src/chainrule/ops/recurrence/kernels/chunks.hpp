@@ -91,6 +91,23 @@ template <class C, class S> struct Pass {
     }
     const S* last_panels(const S* W) const { return W + panels_size<S>(H, H, early); }
 
+    // W_hh's product with `rows` rows of h, for use(row, panel, sums). Where it is two, row(r) has the gates of the first
+    // one, null in padding, s takes what `reset` makes of it, and `use` gets the second.
+    template <Way way, class RowOf, class Use>
+    void hidden(const S* W, const S* h, int64_t ldh, int64_t rows, S* s, int64_t lds, RowOf row, Use use) const {
+        if constexpr (early > 0) {
+            multiply<S, early, way>(h, ldh, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+                visit_units<S>(u, H, [&](auto at) {
+                    const Row<S> of = row(r);
+                    at.put(s + r * lds, of.gates ? C::reset(at, gh, at.get(h + r * ldh), of) : Vector<S>{});
+                });
+            });
+            multiply<S, late, way>(s, lds, rows, last_panels(W), H, H, use);
+        } else {
+            multiply<S, late, way>(h, ldh, rows, W, H, H, use);
+        }
+    }
+
     const S* input(int64_t b, int64_t t) const { return call.live(b, t) ? at(call.x, b, t) : nullptr; }
     const S* input(const Chunk<S>& chunk, int64_t n) const { return input(n % B, chunk.begin + n / B); }
 

@@ -7,7 +7,7 @@ namespace chainrule::LEVEL {
 
 template <class C, class S> struct Forward : Pass<C, S> {
     using P = Pass<C, S>;
-    using P::call, P::B, P::H, P::G, P::early, P::late, P::products, P::stride;
+    using P::call, P::B, P::H, P::G, P::early, P::products, P::stride;
 
     Arena<S> arena;
     const Inputs<C, S> inputs;
@@ -89,19 +89,7 @@ template <class C, class S> struct Forward : Pass<C, S> {
             }
         }
         if constexpr (optioned<C>) return step_with_options<way>(chunk, at_row, t, b0, rows, from, to);
-        const S* multiplied = from;
-        if constexpr (early > 0) {
-            multiplied = reset;
-            multiply<S, early, way>(from + b0 * stride, stride, rows, W, H, H,
-                                    [&](int64_t r, int64_t u, const Vector<S>* gh) {
-                visit_units<S>(u, H, [&](auto at) {
-                    const Vector<S> h = at.get(from + (b0 + r) * stride);
-                    at.put(reset + (b0 + r) * stride, at_row[r].live ? C::reset(at, gh, h, at_row[r].row) : Vector<S>{});
-                });
-            });
-        }
-        multiply<S, late, way>(multiplied + b0 * stride, stride, rows, this->last_panels(W), H, H,
-                               [&](int64_t r, int64_t u, const Vector<S>* gh) {
+        const auto use = [&](int64_t r, int64_t u, const Vector<S>* gh) {
             const auto& of = at_row[r];
             visit_units<S>(u, H, [&](auto at) {
                 State<S> state{at.get(from + (b0 + r) * stride), {}};
@@ -115,7 +103,9 @@ template <class C, class S> struct Forward : Pass<C, S> {
                 at.put(to + (b0 + r) * stride, state.h);
                 if constexpr (C::has_c) at.put(c + (b0 + r) * stride, state.c);
             });
-        });
+        };
+        const auto row = [&](int64_t r) { return at_row[r].live ? at_row[r].row : Row<S>{}; };
+        this->template hidden<way>(W, from + b0 * stride, stride, rows, reset + b0 * stride, stride, row, use);
     }
 
     // The same of a cell with options: first the product of all rows, then each row by itself.
@@ -125,18 +115,8 @@ template <class C, class S> struct Forward : Pass<C, S> {
         const int64_t n0 = (t - chunk.begin) * B + b0;
         S *v = chunk.of.v_h + n0 * G * H, *inverse = chunk.of.inverse_h + n0 * products;
         const OptionedRow<C, S> options(call);
-        const S* multiplied = from;
-        if constexpr (early > 0) {
-            multiplied = reset;
-            options.template multiply_into<early, way>(v, from + b0 * stride, stride, rows, W);
-            for (int64_t r = 0; r < rows; ++r) {
-                S *h_row = from + (b0 + r) * stride, *to_row = reset + (b0 + r) * stride;
-                if (at_row[r].live) options.reset(at_row[r].row, v + r * G * H, inverse + r * products, h_row, to_row);
-                else clear(to_row, H);
-            }
-        }
-        options.template multiply_into<late, way>(v + early * H, multiplied + b0 * stride, stride, rows,
-                                                  this->last_panels(W));
+        const auto live_row = [&](int64_t r) { return at_row[r].live ? at_row[r].row : Row<S>{}; };
+        options.template hidden<way>(W, from + b0 * stride, stride, rows, reset + b0 * stride, stride, live_row, v, inverse);
         for (int64_t r = 0; r < rows; ++r) {
             const auto& [row, h_start, c_start, y, live] = at_row[r];
             const int64_t b = b0 + r;

@@ -62,6 +62,21 @@ template <class C, class S> struct OptionedRow : Pass<C, S> {
         });
     }
 
+    // As Pass::hidden: the products of all rows go to v, those of the early gates normalised, and their 1 / s to `inverse`.
+    template <Way way, class RowOf>
+    void hidden(const S* W, const S* h, int64_t ldh, int64_t rows, S* s, int64_t lds, RowOf row, S* v, S* inverse) const {
+        if constexpr (early > 0) {
+            multiply_into<early, way>(v, h, ldh, rows, W);
+            for (int64_t r = 0; r < rows; ++r) {
+                if (row(r).gates) reset(row(r), v + r * G * H, inverse + r * products, h + r * ldh, s + r * lds);
+                else clear(s + r * lds, H);
+            }
+            multiply_into<late, way>(v + early * H, s, lds, rows, this->last_panels(W));
+        } else {
+            multiply_into<late, way>(v, h, ldh, rows, W);
+        }
+    }
+
     // The early gates of a cell that has such, and what the last product multiplies.
     void reset(const Row<S>& row, S* product, S* inverse, const S* h, S* to) const {
         if (g_hh) *inverse = normalise(product, early * H);
