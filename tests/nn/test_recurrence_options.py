@@ -177,6 +177,10 @@ def test_a_gru_with_its_reset_before_the_product(options: dict[str, Any]) -> Non
         layers = torch.cat(halves, -1)
     close(y.transpose(0, 1), layers)
     close(h_n, torch.stack(last))
+    with torch.no_grad():
+        step, _ = before(x[:1], h_n)
+    close(step, before(x[:1], h_n)[0])
+    assert not torch.allclose(step, after(x[:1], h_n)[0])
     after.load_state_dict(before.state_dict())
     assert not torch.allclose(after(x)[0], y)
     again = copy.deepcopy(before)
@@ -223,6 +227,18 @@ def test_copies_and_state_dicts(kind: str) -> None:
     y, _ = layer(_x(T, B, I))
     assert torch.equal(twin(_x(T, B, I))[0], y)
     assert torch.equal(other(_x(T, B, I))[0], y)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [*((kind, {"layer_norm": True}) for kind in LAYERS), ("GRU", {"reset_after": False}), ("LSTM", {"zoneout": 0.1})],
+)
+def test_what_jit_records_are_torchs_own_operations(kind: str, options: dict[str, Any]) -> None:
+    layer, x = _layer(kind, num_layers=2, **options).eval(), _x(T, B, I)
+    with torch.no_grad():
+        traced = torch.jit.trace(layer, x, check_trace=False)
+        close(traced(2 * x)[0], layer(2 * x)[0])
 
 
 @KINDS

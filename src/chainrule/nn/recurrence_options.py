@@ -105,7 +105,7 @@ class Optioned(torch.nn.RNNBase):
     @property
     def has_options(self) -> bool:
         """Whether any option was given, if only a rate of 0."""
-        return bool(self.layer_norm or self.peepholes or self.zoneout)
+        return bool(self.layer_norm or self.peepholes or self.zoneout or not self.reset_after)
 
     def used_options(self) -> dict[str, Any]:
         """The options that make the layer differ from torch.nn's."""
