@@ -19,6 +19,10 @@ LAYERS: dict[str, Callable[[], torch.nn.RNNBase]] = {
     "torch's gru": lambda: torch.nn.GRU(I, H, batch_first=True),
     "gru of two layers": lambda: nn.GRU(I, H, 2, batch_first=True, dropout=0.5),
     "gru in both directions": lambda: torch.nn.GRU(I, H, 2, batch_first=True, bidirectional=True),
+    "gru with the reset before": lambda: nn.GRU(I, H, 2, batch_first=True, bidirectional=True, reset_after=False),
+    "gru with the reset before, normalised": lambda: nn.GRU(
+        I, H, batch_first=True, reset_after=False, layer_norm=True, zoneout=0.2
+    ),
     "lstm": lambda: nn.LSTM(I, H, batch_first=True),
     "lstm projected": lambda: torch.nn.LSTM(I, H, 2, batch_first=True, proj_size=3),
     "rnn normalised and zoned out": lambda: nn.RNN(I, H, batch_first=True, layer_norm=True, zoneout=0.3),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from chainrule import nn
 from tests.lens.cases import look
 
 
@@ -21,7 +22,8 @@ def biased(layer: torch.nn.RNNBase, gate: int, value: float) -> torch.nn.RNNBase
 
 @pytest.mark.parametrize(("bias", "low", "high"), [(-5.0, 1.0, 0.0), (0.0, 0.0, 0.0), (5.0, 0.0, 1.0)])
 def test_a_gate_with_a_large_bias_is_saturated_and_sets_the_memory(bias: float, low: float, high: float) -> None:
-    for layer, gate, name in ((torch.nn.GRU(2, 3), 1, "z"), (torch.nn.LSTM(2, 3), 1, "f")):
+    before = nn.GRU(2, 3, reset_after=False)
+    for layer, gate, name in ((torch.nn.GRU(2, 3), 1, "z"), (before, 1, "z"), (torch.nn.LSTM(2, 3), 1, "f")):
         found = look(biased(layer, gate, bias), torch.randn(6, 2, 2)).gates()
         use = {each.name: each for each in found.use}[name]
         value = 1 / (1 + math.exp(-bias))

@@ -17,7 +17,8 @@ from chainrule.data import Transform
 from chainrule.errors import ArgumentError, DisagreementError, ShapeError
 from chainrule.lens import ThroughTime, through_time
 from chainrule.models import ModelConfig, build_sequence_classifier, build_series_model, build_symbol_model
-from chainrule.ops.recurrence import formula_cells
+from chainrule.nn.recurrence_options import Optioned
+from chainrule.ops.recurrence import formula_gru
 from tests.lens.cases import LAYERS, B, H, I, T, close, inputs, layer_of, linear_rnn, look, weighing
 
 
@@ -113,9 +114,8 @@ def _copied(layer: torch.nn.RNNBase, features: int, bidirectional: bool, suffixe
         options["nonlinearity"] = layer.mode.removeprefix("RNN_").lower()
     if layer.mode == "LSTM":
         options["proj_size"] = layer.proj_size
-    if hasattr(layer, "layer_norm"):
-        options |= {"layer_norm": layer.layer_norm, "zoneout": layer.zoneout}
-        options |= {"peepholes": layer.peepholes} if layer.mode == "LSTM" else {}
+    if isinstance(layer, Optioned):
+        options |= layer.used_options()
     kind: Any = type(layer)
     single: torch.nn.RNNBase = kind(features, layer.hidden_size, **options).double().eval()
     with torch.no_grad():
@@ -364,9 +364,9 @@ def test_nothing_keeps_a_graph_or_the_model() -> None:
 
 
 def test_a_backward_step_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = formula_cells.GRU.step_backward
+    right = formula_gru.GRU.step_backward
     monkeypatch.setattr(
-        formula_cells.GRU, "step_backward", lambda self, *args: tuple(d * (1 + 1e-7) for d in right(self, *args))
+        formula_gru.GRU, "step_backward", lambda self, *args: tuple(d * (1 + 1e-7) for d in right(self, *args))
     )
     with pytest.raises(DisagreementError, match="the gradient of the state of step"):
         look(layer_of("torch's gru"), inputs())

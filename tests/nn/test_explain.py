@@ -98,6 +98,8 @@ def test_what_decides_is_what_holds_at_the_call(two_threads: None) -> None:
     (half,) = _calls(layer.bfloat16(), torch.randn(1, 2, 64).bfloat16())
     (mapped,) = _calls(torch.func.vmap(nn.GRU(3, 4)), torch.randn(2, 5, 1, 3))
     assert large.threads == 2
+    (before,) = _calls(nn.GRU(3, 4, reset_after=False), torch.randn(5, 2, 3))
+    assert (before.op, before.rung) == ("gru_reset_before", "kernels")
     assert (
         str(large)
         == f"gru layer 0, x (4, 64, 64): kernels, 2 threads; torch.float32 on the CPU, instructions {LEVELS[0]}"

@@ -131,6 +131,10 @@ def test_rates_out_of_range(kind: str, wrong: Any) -> None:
 def test_options_that_are_none() -> None:
     with pytest.raises(ArgumentError, match="layer_norm must be True or False, got 1"):
         nn.GRU(I, H, layer_norm=1)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="reset_after must be True or False, got None"):
+        nn.GRU(I, H, reset_after=None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="reset_after"):
+        nn.LSTM(I, H, reset_after=False)
     with pytest.raises(ArgumentError, match="zoneout must be a rate from 0 to below 1, got"):
         nn.GRU(I, H, zoneout=(0.1, 0.1))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="peepholes"):
@@ -141,6 +145,53 @@ def test_a_layer_prints_its_options() -> None:
     assert repr(nn.GRU(4, 5, layer_norm=True)) == "GRU(4, 5, layer_norm=True)"
     assert repr(nn.LSTM(4, 5, zoneout=(0.1, 0), peepholes=True)) == "LSTM(4, 5, zoneout=(0.1, 0), peepholes=True)"
     assert repr(nn.RNN(4, 5, zoneout=0.0)) == "RNN(4, 5)"
+    assert repr(nn.GRU(4, 5, reset_after=False)) == "GRU(4, 5, reset_after=False)"
+    assert repr(nn.GRU(4, 5, reset_after=True)) == "GRU(4, 5)"
+
+
+@pytest.mark.parametrize("options", [{}, {"layer_norm": True}])
+def test_a_gru_with_its_reset_before_the_product(options: dict[str, Any]) -> None:
+    """The op's reset_after in every layer and direction; the parameters are the other GRU's, and load both ways."""
+    before, after = (
+        _layer("GRU", num_layers=2, bidirectional=True, reset_after=reset_after, **options)
+        for reset_after in (False, True)
+    )
+    assert {name: p.shape for name, p in before.state_dict().items()} == {
+        name: p.shape for name, p in after.state_dict().items()
+    }
+    with torch.no_grad():
+        for parameter in before.parameters():
+            parameter.copy_(0.5 * _x(*parameter.shape))
+    x = _x(T, B, I)
+    y, h_n = before(x)
+    layers = x.transpose(0, 1)
+    last = []
+    for suffixes in (("_l0", "_l0_reverse"), ("_l1", "_l1_reverse")):
+        halves = []
+        for suffix in suffixes:
+            named = {name.removesuffix(suffix): p for name, p in before.named_parameters() if name.endswith(suffix)}
+            reverse = suffix.endswith("reverse")
+            half, h = functional.gru(layers, None, **named, reset_after=False, reverse=reverse)
+            halves.append(half)
+            last.append(h)
+        layers = torch.cat(halves, -1)
+    close(y.transpose(0, 1), layers)
+    close(h_n, torch.stack(last))
+    with torch.no_grad():
+        step, _ = before(x[:1], h_n)
+    close(step, before(x[:1], h_n)[0])
+    assert not torch.allclose(step, after(x[:1], h_n)[0])
+    after.load_state_dict(before.state_dict())
+    assert not torch.allclose(after(x)[0], y)
+    again = copy.deepcopy(before)
+    again.load_state_dict(after.state_dict())
+    assert torch.equal(again(x)[0], y)
+
+
+def test_unswap_leaves_a_gru_with_its_reset_before_the_product() -> None:
+    layer = nn.GRU(I, H, reset_after=False)
+    assert nn.unswap(layer).left == {"": "torch.nn has no reset_after=False"}
+    assert type(layer) is nn.GRU
 
 
 @KINDS
@@ -152,7 +203,7 @@ def test_unswap_leaves_what_torch_does_not_have(kind: str) -> None:
     assert list(report.swapped) == ["1"]
     assert "torch.nn has no layer_norm" in report.left["0"]
     close(model[0](before)[0], y)
-    assert nn.unswap(_layer(kind, zoneout=0.1)).left == {"": "torch.nn has no zoneout"}
+    assert nn.unswap(_layer(kind, zoneout=0.1)).left == {"": "torch.nn has no zoneout=0.1"}
 
 
 @KINDS
@@ -176,6 +227,18 @@ def test_copies_and_state_dicts(kind: str) -> None:
     y, _ = layer(_x(T, B, I))
     assert torch.equal(twin(_x(T, B, I))[0], y)
     assert torch.equal(other(_x(T, B, I))[0], y)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [*((kind, {"layer_norm": True}) for kind in LAYERS), ("GRU", {"reset_after": False}), ("LSTM", {"zoneout": 0.1})],
+)
+def test_what_jit_records_are_torchs_own_operations(kind: str, options: dict[str, Any]) -> None:
+    layer, x = _layer(kind, num_layers=2, **options).eval(), _x(T, B, I)
+    with torch.no_grad():
+        traced = torch.jit.trace(layer, x, check_trace=False)
+        close(traced(2 * x)[0], layer(2 * x)[0])
 
 
 @KINDS

@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[type[torch.nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {}),
     "rnn_relu": (nn.RNN, {"nonlinearity": "relu"}),
     "gru": (nn.GRU, {}),
+    "gru_reset_before": (nn.GRU, {"reset_after": False}),
     "lstm": (nn.LSTM, {}),
     "projected": (nn.LSTM, {"proj_size": 2}),
 }

@@ -134,13 +134,14 @@ def test_all_on_the_device_meta_is_computed_there() -> None:
     assert functional.convolution(x, torch.ones(4, 5, 2, device="meta")).shape == (2, 4, 2)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize(
+    ("op", "G", "options"),
+    [(functional.rnn, 1, {}), (gru_, 3, {}), (gru_, 3, {"reset_after": False}), (functional.lstm, 4, {})],
+)
 @pytest.mark.parametrize("backend", ["auto", "kernels", "formula", "reference"])
-def test_no_rows_have_a_trace_too(cell: str, backend: str) -> None:
-    G = {"rnn": 1, "gru": 3, "lstm": 4}[cell]
-    op = getattr(functional, cell)
+def test_no_rows_have_a_trace_too(op: Any, G: int, options: dict[str, bool], backend: str) -> None:
     weights = torch.ones(4 * G, 2), torch.ones(4 * G, 4)
-    y, _, trace = op(torch.ones(0, 3, 2), None, *weights, backend=backend, return_all=True)
+    y, _, trace = op(torch.ones(0, 3, 2), None, *weights, backend=backend, return_all=True, **options)
     assert y.shape == trace.h.shape == (0, 3, 4)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["GateUse", "Gates", "use_of", "uses"]
 
 _LOW, _HIGH = 0.1, 0.9  # a sigmoid beyond these passes less than 0.09 of its 0.25 (Karpathy et al. 2015, section 4.2)
-_MEMORY = {"gru": "z", "lstm": "f"}
+_MEMORY = {"gru": "z", "gru_reset_before": "z", "lstm": "f"}
 _SQUASHED = {"n", "g"}  # tanh or relu, all others are sigmoids
 
 

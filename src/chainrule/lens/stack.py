@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.scans import ALL, Back, Scan
-from chainrule.nn.recurrence_options import Optioned
+from chainrule.nn.recurrence_options import Optioned, cell_of
 from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights
 
 __all__ = ["Backs", "Stack", "stack_of", "summed"]
@@ -97,7 +97,7 @@ def stack_of(
             )
             rates = tuple(rate or None for rate in zoneout)
             scans.append(
-                Scan.run(layer.mode.lower(), Weights(**held), x, first, resets, lengths, k % directions == 1, rates)
+                Scan.run(cell_of(layer), Weights(**held), x, first, resets, lengths, k % directions == 1, rates)
             )
         found.append(tuple(scans))
         x = torch.cat([scan.output for scan in scans], dim=-1).transpose(0, 1)

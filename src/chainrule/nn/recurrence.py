@@ -26,6 +26,8 @@ The constructor takes more too; without these a layer has exactly the parameters
   the LSTM also a pair, for h and c. Drawn for each unit and step while training; in evaluation every state is
   the mean, rate h_{t-1} + (1 - rate) h~_t.
 - ``peepholes``: of the LSTM, weight_peep lets the gates see c (Gers & Schmidhuber 2000).
+- ``reset_after``: of the GRU, False applies the reset r before the product with W_hn, as Cho et al. (2014) and Keras
+  (``reset_after=False``) do and ONNX by default (``linear_before_reset=0``). The parameters are the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -106,6 +108,8 @@ class GRU(Optioned, torch.nn.GRU):
     n_t = tanh(W_in x_t + b_in + r_t (W_hn h_{t-1} + b_hn))
     h_t = (1 - z_t) n_t + z_t h_{t-1}
 
+    With ``reset_after=False``, n_t = tanh(W_in x_t + b_in + W_hn (r_t h_{t-1}) + b_hn), as in the paper.
+
     weight_ih stacks W_ir, W_iz, W_in, and weight_hh likewise. Constructor, input and output are torch's;
     the module's docstring describes what each takes beyond them.
 
@@ -114,11 +118,15 @@ class GRU(Optioned, torch.nn.GRU):
     >>> y, _ = layer(x, resets=boundary)
     >>> torch.allclose(y[:, 2:], layer(x[:, 2:])[0], atol=1e-6)
     True
+    >>> GRU(3, 4, reset_after=False)  # as Keras' GRU(4, reset_after=False)
+    GRU(3, 4, reset_after=False)
     """
 
-    def __init__(self, *args: Any, layer_norm: bool = False, zoneout: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, layer_norm: bool = False, zoneout: float = 0.0, reset_after: bool = True, **kwargs: Any
+    ) -> None:
         make(self, super().__init__, *args, **kwargs)
-        self.add_options(layer_norm, zoneout)
+        self.add_options(layer_norm, zoneout, reset_after=reset_after)
 
     def forward(  # type: ignore[override]
         self,
@@ -130,8 +138,9 @@ class GRU(Optioned, torch.nn.GRU):
         return_all: bool = False,
     ) -> tuple[_Input, Tensor] | tuple[_Input, Tensor, _Traces]:
         """Return the last layer's outputs and every layer's last state, laid out as torch does; traces if asked for."""
+        op = partial(functional.gru, reset_after=self.reset_after)
         hidden = None if hx is None else (hx,)
-        output, (h_n,), traces = _run(self, functional.gru, input, hidden, resets, lengths, return_all)
+        output, (h_n,), traces = _run(self, op, input, hidden, resets, lengths, return_all)
         return (output, h_n, traces) if return_all else (output, h_n)
 
     def stream(self, batch: int = 1) -> "Stream":

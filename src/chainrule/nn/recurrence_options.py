@@ -1,4 +1,4 @@
-"""What chainrule's recurrent layers have beyond torch.nn's: layer normalisation, peepholes and zoneout."""
+"""What chainrule's recurrent layers have beyond torch.nn's: layer normalisation, peepholes, zoneout, reset_after."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from torch.nn import Parameter, init
 
 from chainrule.errors import ArgumentError
 
-__all__ = ["Optioned"]
+__all__ = ["Optioned", "cell_of"]
 
 _Rates = float | tuple[float, float]
 
@@ -23,12 +23,13 @@ class Optioned(torch.nn.RNNBase):
     layer_norm: bool = False
     peepholes: bool = False
     zoneout: _Rates = 0.0
+    reset_after: bool = True
 
-    def add_options(self, layer_norm: bool, zoneout: _Rates, peepholes: bool = False) -> None:
-        for name, value in (("layer_norm", layer_norm), ("peepholes", peepholes)):
+    def add_options(self, layer_norm: bool, zoneout: _Rates, peepholes: bool = False, reset_after: bool = True) -> None:
+        for name, value in (("layer_norm", layer_norm), ("peepholes", peepholes), ("reset_after", reset_after)):
             if not isinstance(value, bool):
                 raise ArgumentError(f"{name} must be True or False, got {value!r}.")
-        self.layer_norm, self.peepholes = layer_norm, peepholes
+        self.layer_norm, self.peepholes, self.reset_after = layer_norm, peepholes, reset_after
         if isinstance(zoneout, Tensor):  # which would become a buffer
             raise ArgumentError("zoneout must be a rate from 0 to below 1, got a tensor.")
         self.zoneout = zoneout
@@ -104,13 +105,23 @@ class Optioned(torch.nn.RNNBase):
     @property
     def has_options(self) -> bool:
         """Whether any option was given, if only a rate of 0."""
-        return bool(self.layer_norm or self.peepholes or self.zoneout)
+        return bool(self.layer_norm or self.peepholes or self.zoneout or not self.reset_after)
 
     def used_options(self) -> dict[str, Any]:
         """The options that make the layer differ from torch.nn's."""
-        options = {"layer_norm": self.layer_norm, "zoneout": self.zoneout, "peepholes": self.peepholes}
-        return {name: value for name, value in options.items() if value and (name != "zoneout" or any(self._rates()))}
+        options: dict[str, Any] = {"layer_norm": self.layer_norm} if self.layer_norm else {}
+        if any(self._rates()):
+            options["zoneout"] = self.zoneout
+        if self.peepholes:
+            options["peepholes"] = True
+        return options if self.reset_after else options | {"reset_after": False}
 
     def extra_repr(self) -> str:
         """torch's, and the options that are used."""
         return super().extra_repr() + "".join(f", {name}={value}" for name, value in self.used_options().items())
+
+
+def cell_of(layer: torch.nn.RNNBase) -> str:
+    """The cell of torch's or chainrule's layer, by its name in chainrule.ops.recurrence."""
+    reset_before = isinstance(layer, Optioned) and not layer.reset_after
+    return layer.mode.lower() + ("_reset_before" if reset_before else "")

@@ -20,7 +20,7 @@ from chainrule.nn.arrays import (
     zeros,
 )
 from chainrule.nn.recurrence import GRU, LSTM, RNN
-from chainrule.nn.recurrence_options import Optioned
+from chainrule.nn.recurrence_options import Optioned, cell_of
 from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.recurrence import kernels
 from chainrule.ops.recurrence.reference import Weights
@@ -94,7 +94,7 @@ class Stream:
                 self._steps, self._frozen = None, copy.deepcopy(layer).eval()
             else:
                 weights = [Weights(*w) for w in layer.all_weights]
-                self._steps = kernels.Steps(layer.mode.lower(), weights, self._state)
+                self._steps = kernels.Steps(cell_of(layer), weights, self._state)
         self._tensors, self._arrays = tensors_like(like), arrays_like(like)
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:
@@ -190,7 +190,8 @@ def _obstacle(layer: torch.nn.RNNBase) -> str | None:
         return "the layer has a forward of its own"
     if layer._forward_hooks or layer._forward_pre_hooks:
         return "the layer has forward hooks"
-    if isinstance(layer, Optioned) and (options := layer.used_options()):
+    options = [name for name in layer.used_options() if name != "reset_after"] if isinstance(layer, Optioned) else []
+    if options:
         return f"the kernels stream without options, and the layer has {', '.join(options)}"
     W_ih, W_hh, *_ = layer.all_weights[0]
     return kernels.obstacle(W_ih, Weights(W_ih, W_hh, W_hr=layer.all_weights[0][-1] if layer.proj_size else None))

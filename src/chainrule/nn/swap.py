@@ -81,7 +81,7 @@ def unswap(module: Module) -> SwapReport:
     """Undo :func:`swap`: turn chainrule's layers inside ``module`` into torch.nn's, in place.
 
     Layers that were made as chainrule's become torch.nn's too. CausalConv1d stays, and so do recurrent layers with
-    layer_norm, zoneout or peepholes: torch has no equal.
+    layer_norm, zoneout, peepholes or reset_after=False: torch has no equal.
 
     Raises:
         ArgumentError: ``module`` is not a torch.nn.Module.
@@ -168,7 +168,7 @@ def _why_kept(module: Module) -> str | None:
     if isinstance(module, CausalConv1d):
         return "torch.nn has no causal convolution"
     if isinstance(module, Optioned) and (options := module.used_options()):
-        return f"torch.nn has no {', '.join(options)}"
+        return f"torch.nn has no {', '.join(f'{name}={value}' for name, value in options.items())}"
     return _why_unsafe(module, _THEIRS)
 
 

@@ -145,6 +145,7 @@ def _recurrence(random: Random) -> tuple[Callable[..., Any], _Arguments]:
         "bias_ih": biases[0],
         "bias_hh": biases[1],
         **({"weight_peep": _maybe(random, _like(x, 3 * H), 0.2)} if cell == "lstm" else {}),
+        **({"reset_after": random.choice((True, False))} if cell == "gru" else {}),
         "weight_ln_ih": gains and gains[0],
         "weight_ln_hh": gains and gains[1],
         "zoneout": _maybe(random, 0.1, 0.2),
@@ -219,6 +220,7 @@ def _recurrent_layer(random: Random) -> tuple[Callable[..., Any], _Arguments]:
         "bidirectional": both,
         "layer_norm": random.choice((False, False, True)),
         "zoneout": random.choice((0.0, 0.0, 0.1)),
+        **({"reset_after": random.choice((True, False))} if cls is nn.GRU else {}),
         "call_input": torch.randn(2, 5, 3) if first else torch.randn(5, 2, 3),
         "call_hx": _maybe(random, hx),
         "call_resets": _maybe(random, torch.rand(2, 5) < 0.3),
@@ -234,6 +236,7 @@ def _stream(random: Random) -> tuple[Callable[..., Any], _Arguments]:
     else:
         cls = random.choice((nn.RNN, nn.GRU, nn.LSTM))
         sizes = {"input_size": 2, "hidden_size": 3}
+        sizes |= {"reset_after": random.choice((True, False))} if cls is nn.GRU else {}
         step, result, states = torch.randn(2, 2), torch.empty(2, 3), {"h": torch.randn(1, 2, 3)}
         states |= {"c": torch.randn(1, 2, 3)} if cls is nn.LSTM else {}
     return partial(_made, cls, "stream"), {

@@ -10,12 +10,15 @@ from torch import Tensor
 
 from chainrule.functional import gru, lstm, rnn
 
-CELLS = ("rnn_tanh", "rnn_relu", "gru", "lstm", "lstm_projected")
-OPTIONED = ("rnn_relu+norm+mask", "gru+norm+rate", "lstm+norm+peep+mask", "lstm_projected+norm+peep+rate")
+CELLS = ("rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm", "lstm_projected")
+OPTIONED = (
+    *("rnn_relu+norm+mask", "gru+norm+rate", "gru_reset_before+norm+mask"),
+    *("lstm+norm+peep+mask", "lstm_projected+norm+peep+rate"),
+)
 """Cells with options: norm (layer normalisation), peep (peepholes), mask or rate (zoneout)."""
 RUNGS = ("kernels", "formula", "reference")
 ALL = slice(None)
-_GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4, "lstm_projected": 4}
+_GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "gru_reset_before": 3, "lstm": 4, "lstm_projected": 4}
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,8 @@ class Problem:
             found: tuple[Any, ...] = lstm(x, state, *every[:n], **options)  # type: ignore[arg-type]
             return found[0], *found[1], *found[2:]
         h_0 = None if state is None else state[0]
-        if self.kind == "gru":
-            return gru(x, h_0, *every[:n], **options)  # type: ignore[arg-type]
+        if self.kind.startswith("gru"):
+            return gru(x, h_0, *every[:n], reset_after=self.kind == "gru", **options)  # type: ignore[arg-type]
         nonlinearity = self.kind.removeprefix("rnn_")
         return rnn(x, h_0, *every[:n], nonlinearity=nonlinearity, **options)  # type: ignore[arg-type]
 

@@ -58,7 +58,7 @@ def _torch_layer(problem: Problem) -> torch.nn.RNNBase:
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections")
 @settings(deadline=None, max_examples=50)
-@given(posed(H=st.integers(2, 7), cell=st.sampled_from(CELLS)), st.booleans())
+@given(posed(H=st.integers(2, 7), cell=st.sampled_from([c for c in CELLS if c != "gru_reset_before"])), st.booleans())
 def test_equals_torch(case: tuple[Problem, str], reverse: bool) -> None:
     problem, backend = case
     ours = _outcome(problem, problem.inputs(), backend=backend, reverse=reverse)

@@ -9,13 +9,13 @@ from torch import Tensor
 from torch._dynamo import mark_dynamic
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from tests.ops.recurrence.problems import CELLS, Problem, gradients, present
+from tests.ops.recurrence.problems import CELLS, Problem, gradients, present, rungs
 from tests.tolerances import close
 
 # the compiler instantiates functions and uses torch.jit, and torch deprecates both
 pytestmark = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning", "ignore:.*torch.jit")
 
-KERNELS = [cell for cell in CELLS if cell != "lstm_projected"]
+KERNELS = [cell for cell in CELLS if "kernels" in rungs(cell)]
 _Run = Callable[..., tuple[Tensor, ...]]
 
 

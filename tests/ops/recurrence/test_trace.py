@@ -82,7 +82,14 @@ def test_gradients_of_the_gates_by_their_bias(cell: str, backend: str) -> None:
 
 
 def test_what_the_gates_are_called() -> None:
-    names = {"rnn_tanh": "n", "rnn_relu": "n", "gru": "rzn", "lstm": "ifgo", "lstm_projected": "ifgo"}
+    names = {
+        "rnn_tanh": "n",
+        "rnn_relu": "n",
+        "gru": "rzn",
+        "gru_reset_before": "rzn",
+        "lstm": "ifgo",
+        "lstm_projected": "ifgo",
+    }
     for cell in CELLS:
         problem = Problem(cell)
         *_, trace = problem.run(problem.inputs(), None, problem.weights(), return_all=True)

@@ -28,7 +28,8 @@ _SAVES = ("gates", "states")
 def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **options: Any) -> tuple[str, str]:
     """Which rung runs this call, and why, as a sentence: ("formula", "...").
 
-    cell is "rnn_tanh", "rnn_relu", "gru" or "lstm"; options are those that :func:`library.obstacle` knows.
+    cell is "rnn_tanh", "rnn_relu", "gru", "gru_reset_before" or "lstm"; options are those that :func:`library.obstacle`
+    knows.
 
     >>> one = torch.ones(1, 1, dtype=torch.float16)
     >>> choose("rnn_tanh", one.unsqueeze(0), Weights(one, one))
@@ -107,9 +108,10 @@ def _run(
         dtype = weights.W_ih.dtype
         x = x.to(dtype)
         states = {name: s if s is None else s.to(dtype) for name, s in states.items()}
-    call = (x, states, weights, resets, lengths, zoneout, backend, return_all)
     with untraced():
-        widths, resets, row_lengths, zoneout, (rung, reason) = _checked(cell, *call)
+        widths, resets, row_lengths, zoneout = _checked(cell, x, states, weights, resets, lengths, zoneout)
+    masks = {"resets": resets, "lengths": row_lengths, "zoneout": zoneout, "return_all": return_all}
+    rung, reason = choose(cell, x, weights, backend, **masks)  # outside of `untraced`: it asks who records the call
     state = tuple(x.new_zeros(x.shape[0], widths[name]) if s is None else s for name, s in states.items())
     trace = _new_trace(cell, x, row_lengths) if return_all else None
     if x.shape[1] == 0:
@@ -142,16 +144,13 @@ def _checked(
     resets: Tensor | None,
     lengths: Tensor | Sequence[int] | None,
     zoneout: Zoneout,
-    backend: str,
-    return_all: bool,
-) -> tuple[dict[str, int], Tensor | None, Tensor | None, Zoneout, tuple[str, str]]:
-    """How wide each part of the state is, the masks, and what `choose` says."""
+) -> tuple[dict[str, int], Tensor | None, Tensor | None, Zoneout]:
+    """How wide each part of the state is, and the masks."""
     widths = checks.checked_widths(x, states, weights, len(GATES[cell]))
     resets = None if resets is None else checks.checked_resets(resets, x)
     row_lengths = None if lengths is None else checks.checked_lengths(lengths, x)
     zoneout = checks.checked_zoneout(zoneout, x, widths.values())
-    masks = {"resets": resets, "lengths": row_lengths, "zoneout": zoneout, "return_all": return_all}
-    return widths, resets, row_lengths, zoneout, choose(cell, x, weights, backend, **masks)
+    return widths, resets, row_lengths, zoneout
 
 
 def _new_trace(cell: str, x: Tensor, lengths: Tensor | None) -> Trace:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from chainrule.ops.plain import is_batched, is_traced
 from chainrule.ops.recurrence.formula_cells import Cell, make_cell
-from chainrule.ops.recurrence.formula_product import Product, Saved
+from chainrule.ops.recurrence.formula_product import Product, Saved, outer
 from chainrule.ops.recurrence.formula_scan import Schedule, Steps, previous, stack
 from chainrule.ops.recurrence.formula_scan import scan as _scan
 from chainrule.ops.recurrence.formula_scan import scan_backward as _scan_backward
@@ -124,8 +124,10 @@ def gradients(
     dgh, dgx, dproduct = entered
     inputs, hidden, normal_hh = Product(weights.W_ih, weights.g_ih), cell.hidden, slopes[-2:]
     return {
-        "W_ih": _outer(dproduct, kept.X) if need["W_ih"] else None,
-        "W_hh": _outer(hidden.backward(dgh, normal_hh), kept.before[0]) if need["W_hh"] else None,
+        "W_ih": outer(dproduct, kept.X) if need["W_ih"] else None,
+        "W_hh": cell.weight_gradient(hidden.backward(dgh, normal_hh), kept.before, kept.saved)
+        if need["W_hh"]
+        else None,
         "b_ih": dgx.sum((0, 1)) if need["b_ih"] else None,
         "b_hh": dgh.sum((0, 1)) if need["b_hh"] else None,
         "g_ih": inputs.dgain(dgx, kept.normal),
@@ -231,8 +233,3 @@ def _split(tensors: tuple[Tensor, ...], counts: tuple[int, ...]) -> list[tuple[T
 def _parts(weights_and_state: tuple[Any, ...]) -> tuple[Weights, State]:
     n = len(Weights._fields)
     return Weights(*weights_and_state[:n]), weights_and_state[n:]
-
-
-def _outer(dG: Tensor, X: Tensor) -> Tensor:
-    """The sum over t and b of the outer products dG[t, b] X[t, b]^T."""
-    return dG.flatten(0, 1).t() @ X.flatten(0, 1)

@@ -13,8 +13,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from chainrule.ops.recurrence.formula_gru import GRU, GRUResetBefore
 from chainrule.ops.recurrence.formula_lstm import LSTM
-from chainrule.ops.recurrence.formula_product import Product, Saved, total_bias
+from chainrule.ops.recurrence.formula_product import Product, Products, Saved, outer, total_bias
 from chainrule.ops.recurrence.reference import State, Weights
 
 __all__ = ["Cell", "make_cell"]
@@ -25,8 +26,10 @@ class Cell(Protocol):
 
     bias: Tensor | None
     """What is added to all gx at once: b_ih, and b_hh too where no gate stands between gh and gx."""
-    hidden: Product
-    """The product W_hh h. What it needs for its backward step ends what a step saves, and the slopes."""
+
+    @property
+    def hidden(self) -> Product | Products:
+        """The product W_hh h. What it needs for its backward step ends what a step saves, and the slopes."""
 
     def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
         """One step: the next state, and what `slopes` will need of it."""
@@ -48,6 +51,9 @@ class Cell(Protocol):
 
     def gates(self, state: State, saved: Saved) -> Tensor:
         """The values of all gates, (..., G), from the states after the steps and what each saved."""
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        """The gradient of W_hh over all steps, from that of the product."""
 
     def own_gradients(
         self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
@@ -89,62 +95,8 @@ class RNN:
     def gates(self, state: State, saved: Saved) -> Tensor:
         return state[0]
 
-    def own_gradients(
-        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
-    ) -> dict[str, Tensor]:
-        return {}
-
-
-class GRU:
-    """r, z = sigmoid(gx_rz + gh_rz), q = gh_n, n = tanh(gx_n + r q), h_t = n + z (h_{t-1} - n).
-
-    J_r, J_z, J_n, J_q: the derivative of h_t by what enters r, z and n, and by q.
-    """
-
-    def __init__(self, w: Weights) -> None:
-        self.hidden, self.b_hh = Product(w.W_hh, w.g_hh), w.b_hh
-        self.bias = w.b_ih
-        H = w.W_hh.shape[1]
-        self.split = (2 * H, H)
-
-    def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
-        (h,) = state
-        gh, normal = self.hidden(h, self.b_hh)
-        gx_rz, gx_n = gx.split_with_sizes(self.split, -1)
-        gh_rz, q = gh.split_with_sizes(self.split, -1)
-        rz = torch.sigmoid(gx_rz + gh_rz)
-        r, z = rz.chunk(2, -1)
-        n = torch.tanh(torch.addcmul(gx_n, r, q))
-        return (torch.lerp(n, h, z),), (rz, n, q, *normal)
-
-    def slopes(self, previous: State, state: State, saved: Saved) -> Saved:
-        (h,), (rz, n, q, *normal) = previous, saved
-        r, z = rz.chunk(2, -1)
-        J_n = (1 - z) * (1 - n * n)
-        J_q = J_n * r
-        J_r = J_n * q * r * (1 - r)
-        J_z = (h - n) * z * (1 - z)
-        return torch.stack((J_r, J_z, J_q), -2), J_n, z, *normal
-
-    def dgh(self, dstate: State, slopes: Saved) -> Tensor:
-        (dh,), J_rzq = dstate, slopes[0]
-        return (dh.unsqueeze(-2) * J_rzq).flatten(-2)
-
-    def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
-        (dh,), J_n = dstate, slopes[1]
-        drz, _ = dgh.split_with_sizes(self.split, -1)
-        return torch.cat((drz, dh * J_n), -1)
-
-    def step_backward(self, dstate: State, slopes: Saved) -> State:
-        (dh,), (_, _, z, *normal) = dstate, slopes
-        dproduct = self.hidden.backward(self.dgh(dstate, slopes), tuple(normal))
-        return (torch.addmm(dh * z, dproduct, self.hidden.W),)
-
-    def total(self, dstate: State, slopes: Saved) -> State:
-        return dstate
-
-    def gates(self, state: State, saved: Saved) -> Tensor:
-        return torch.cat(saved[:2], -1)
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        return outer(dproduct, previous[0])
 
     def own_gradients(
         self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
@@ -153,9 +105,11 @@ class GRU:
 
 
 def make_cell(name: str, weights: Weights) -> Cell:
-    """The cell of this name ("rnn_tanh", "rnn_relu", "gru", "lstm") with these weights."""
+    """The cell of this name ("rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm") with these weights."""
     if name == "gru":
         return GRU(weights)
+    if name == "gru_reset_before":
+        return GRUResetBefore(weights)
     if name == "lstm":
         return LSTM(weights)
     return RNN(weights, relu=name == "rnn_relu")

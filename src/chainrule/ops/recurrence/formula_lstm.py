@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from chainrule.ops.recurrence.formula_product import Product, Saved, normalise, normalise_backward, total_bias
+from chainrule.ops.recurrence.formula_product import Product, Saved, normalise, normalise_backward, outer, total_bias
 from chainrule.ops.recurrence.reference import State, Weights
 
 __all__ = ["LSTM"]
@@ -74,6 +74,9 @@ class LSTM:
 
     def gates(self, state: State, saved: Saved) -> Tensor:
         return torch.cat(saved[:3], -1)
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        return outer(dproduct, previous[0])
 
     def own_gradients(
         self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved

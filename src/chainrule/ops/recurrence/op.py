@@ -6,6 +6,7 @@ from typing import Literal, TypedDict, Unpack, overload
 from torch import Tensor
 
 from chainrule.errors import ArgumentError
+from chainrule.ops.arguments import as_flag
 from chainrule.ops.recurrence.dispatch import run
 from chainrule.ops.recurrence.reference import Weights, Zoneout
 from chainrule.ops.recurrence.trace import Trace
@@ -29,6 +30,7 @@ class _RNNOptions(_Options, total=False):
 
 
 class _GRUOptions(_Options, total=False):
+    reset_after: bool
     zoneout: Tensor | float | None
 
 
@@ -176,6 +178,7 @@ def gru(
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
     *,
+    reset_after: bool = True,
     weight_ln_ih: Tensor | None = None,
     weight_ln_hh: Tensor | None = None,
     zoneout: Tensor | float | None = None,
@@ -195,6 +198,12 @@ def gru(
 
     weight_ih (3H, I), weight_hh (3H, H), bias_ih and bias_hh (3H,) hold the rows of r, z, n in this order, and so do
     weight_ln_ih and weight_ln_hh.
+
+    reset_after: whether r_t multiplies after the product with W_hn, as above and in torch and cuDNN. With False it
+    multiplies before it, as in the paper: n_t = tanh(W_in x_t + b_in + W_hn (r_t h_{t-1}) + b_hn). The name is Keras';
+    ONNX has linear_before_reset=1 for True and 0, its default, for False. With layer normalisation False normalises
+    W_hn (r_t h_{t-1}) apart from the product of r and z; True normalises one product for all three.
+
     Everything else, what is returned and what is raised are as in :func:`rnn`.
 
     >>> import torch
@@ -203,9 +212,10 @@ def gru(
     >>> y.shape, torch.equal(h_n[1], y[1, 1]), y[1, 2:].any().item()
     (torch.Size([2, 5, 4]), True, False)
     """
+    cell = "gru" if as_flag("reset_after", reset_after) else "gru_reset_before"
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, g_ih=weight_ln_ih, g_hh=weight_ln_hh)
     options = (resets, lengths, reverse, (zoneout,), save, backend, return_all)
-    y, (h_n,), trace = run("gru", x, {"h_0": h_0}, weights, *options)
+    y, (h_n,), trace = run(cell, x, {"h_0": h_0}, weights, *options)
     return (y, h_n) if trace is None else (y, h_n, trace)
 
 

@@ -10,7 +10,10 @@ from torch.nn.functional import linear
 
 from chainrule.ops.recurrence.trace import Trace
 
-__all__ = ["CELLS", "EPSILON", "WEIGHTS", "State", "Weights", "Zoneout", "gru", "lstm", "rnn_relu", "rnn_tanh", "scan"]
+__all__ = [
+    *("CELLS", "EPSILON", "WEIGHTS", "State", "Weights", "Zoneout", "scan"),
+    *("gru", "gru_reset_before", "lstm", "rnn_relu", "rnn_tanh"),
+]
 
 EPSILON = 1e-5  # in the layer normalisation, as in torch.nn.LayerNorm
 
@@ -92,6 +95,22 @@ def gru(x: Tensor, state: State, w: Weights) -> tuple[State, Gates]:
     return ((1 - z) * n + z * h,), {"r": (a_r, r), "z": (a_z, z), "n": (a_n, n)}
 
 
+def gru_reset_before(x: Tensor, state: State, w: Weights) -> tuple[State, Gates]:
+    """One step of Cho et al. (2014) as they have it: r applied to the state, before the product."""
+    (h,) = state
+    H = h.shape[-1]
+    W_rz, W_n = w.W_hh.tensor_split([2 * H])
+    b_rz, b_n = (None, None) if w.b_hh is None else w.b_hh.tensor_split([2 * H])
+    g_rz, g_n = (None, None) if w.g_hh is None else w.g_hh.tensor_split([2 * H])
+    x_r, x_z, x_n = product(x, w.W_ih, w.b_ih, w.g_ih).chunk(3, dim=-1)
+    h_r, h_z = product(h, W_rz, b_rz, g_rz).chunk(2, dim=-1)
+    a_r, a_z = x_r + h_r, x_z + h_z
+    r, z = torch.sigmoid(a_r), torch.sigmoid(a_z)
+    a_n = x_n + product(r * h, W_n, b_n, g_n)
+    n = torch.tanh(a_n)
+    return ((1 - z) * n + z * h,), {"r": (a_r, r), "z": (a_z, z), "n": (a_n, n)}
+
+
 def lstm(x: Tensor, state: State, w: Weights) -> tuple[State, Gates]:
     """One step of Hochreiter & Schmidhuber (1997) with forget gates (Gers et al., 2000)."""
     h, c = state
@@ -117,6 +136,7 @@ CELLS: dict[str, Callable[[Tensor, State, Weights], tuple[State, Gates]]] = {
     "rnn_tanh": rnn_tanh,
     "rnn_relu": rnn_relu,
     "gru": gru,
+    "gru_reset_before": gru_reset_before,
     "lstm": lstm,
 }
 

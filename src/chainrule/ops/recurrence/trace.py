@@ -10,7 +10,7 @@ from chainrule.errors import TraceError
 
 __all__ = ["GATES", "Trace"]
 
-GATES = {"rnn_tanh": "n", "rnn_relu": "n", "gru": "rzn", "lstm": "ifgo"}
+GATES = {"rnn_tanh": "n", "rnn_relu": "n", "gru": "rzn", "gru_reset_before": "rzn", "lstm": "ifgo"}
 """The gates of each cell, in the order of the rows of its weights."""
 
 _Parts = tuple[Tensor, ...]

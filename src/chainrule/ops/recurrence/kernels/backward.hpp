@@ -7,7 +7,7 @@ namespace chainrule::LEVEL {
 
 template <class C, class S> struct Backward : Pass<C, S> {
     using P = Pass<C, S>;
-    using P::call, P::B, P::I, P::H, P::G, P::stride;
+    using P::call, P::B, P::I, P::H, P::G, P::early, P::late, P::products, P::stride;
     const int64_t sums_size = RowSums<S>::size * H, sums_rows = B > 0 ? B : 1;
     const int64_t wide = (vectors<S>(C::wide * H) + 1) * lanes<S>;  // of a row of d
 
@@ -19,14 +19,15 @@ template <class C, class S> struct Backward : Pass<C, S> {
     const PerRow<S> scratch;
     S *const d_x, *const d_h;  // as d: the gradients of the products, where they are normalised
     S *const made, *const dv, *const sums;  // of the options
+    S *const W_early, *const reset, *const s_panels;  // where gates come early: their rows of W_hh, s of the chunk's rows
 
-    // What the products of the weights' gradients sum over: x and h_start of the chunk's rows.
+    // What the products of the weights' gradients sum over: x, h_start and s of the chunk's rows.
     struct Operands {
-        RowPanels<S> x, h;
+        RowPanels<S> x, h, s;
     };
 
     explicit Backward(const Call& call)
-        : P{call, rows_of(call)}, arena{this->numbers(call.workspace)}, W_hh(arena.take(panels_size<S>(H, G * H))),
+        : P{call, rows_of(call)}, arena{this->numbers(call.workspace)}, W_hh(arena.take(panels_size<S>(H, late * H))),
           W_ih(arena.take(call.dx.data ? panels_size<S>(I, G * H) : 0)), dh(arena.take(B * stride)),
           dc(arena.take(C::has_c ? B * stride : 0)), d(arena.take(this->most_rows * wide)),
           x(arena.take(call.dW_ih ? panels_size<S>(I, this->most_rows) : 0)),
@@ -36,7 +37,10 @@ template <class C, class S> struct Backward : Pass<C, S> {
           d_x(arena.take(optioned<C> && call.g_ih ? this->most_rows * wide : 0)),
           d_h(arena.take(optioned<C> && call.g_hh ? this->most_rows * wide : 0)),
           made(arena.take(optioned<C> ? B * stride : 0)), dv(arena.take(optioned<C> ? B * stride : 0)),
-          sums(arena.take(optioned<C> ? sums_rows * sums_size : 0)) {}
+          sums(arena.take(optioned<C> ? sums_rows * sums_size : 0)),
+          W_early(arena.take(early ? panels_size<S>(H, early * H) : 0)),
+          reset(arena.take(early ? this->most_rows * H : 0)),
+          s_panels(arena.take(early && call.dW_hh ? panels_size<S>(H, this->most_rows) : 0)) {}
 
     // Chunks as large as the cache that is shared may hold of d: the fewer there are, the fewer times threads meet. Beside
     // d_x, d_h and v, which one pass writes and the next reads, d has to stay in a thread's own.
@@ -55,7 +59,8 @@ template <class C, class S> struct Backward : Pass<C, S> {
         }
         for (int64_t s = this->chunks() - 1; s >= 0; --s) {
             const Chunk<S> chunk = this->chunk(s, scratch);
-            const Operands operands{{x, call.dW_ih ? I : 0, chunk.rows}, {h, call.dW_hh ? H : 0, chunk.rows}};
+            const Operands operands{{x, call.dW_ih ? I : 0, chunk.rows}, {h, call.dW_hh ? H : 0, chunk.rows},
+                                    {s_panels, early && call.dW_hh ? H : 0, chunk.rows}};
             this->each_thread([&](int64_t thread) {
                 const Share share(B, thread, this->threads);
                 if (again) gates_again(chunk, thread, share);
@@ -77,15 +82,17 @@ template <class C, class S> struct Backward : Pass<C, S> {
     // Backward, the weights are used transposed: their rows are what is summed over, in the order of d.
     void pack() const {
         const S *of_h = this->numbers(call.W_hh), *of_x = this->numbers(call.W_ih);
-        const RowPanels<S> by_h(W_hh, H, G * H);
-        for (int64_t k = 0; k < G * H; ++k) by_h.put(k, of_h + (C::dgh_gate(int(k / H)) * H + k % H) * H);
+        const RowPanels<S> by_early(W_early, early ? H : 0, early * H), by_h(W_hh, H, late * H);
+        for (int64_t k = 0; k < early * H; ++k) by_early.put(k, of_h + k * H);
+        for (int64_t k = early * H; k < G * H; ++k)
+            by_h.put(k - early * H, of_h + (C::dgh_gate(int(k / H)) * H + k % H) * H);
         if (call.dx.data) {
             const RowPanels<S> by_x(W_ih, I, G * H);
             for (int64_t k = 0; k < G * H; ++k) by_x.put(k, of_x + k * I);
         }
         if (!again) return;
         inputs.pack();
-        panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.g_hh ? nullptr : call.b_hh), H, H, W_forward);
+        this->pack_hidden(W_forward);
     }
 
     // As the state before each step was kept, the gates of all steps are computed anew at once; of rows b of the batch.
@@ -96,42 +103,54 @@ template <class C, class S> struct Backward : Pass<C, S> {
     }
 
     void gates_again(const Chunk<S>& chunk, Share share) const {
+        if (B == 1) gates_again<Way::alone>(chunk, share);
+        else gates_again<Way::plain>(chunk, share);
+    }
+
+    template <Way way> void gates_again(const Chunk<S>& chunk, Share share) const {
         const int64_t first = chunk.begin * B + share.begin;
         const S *h_start = this->numbers(call.h_start, first * H), *c_start = this->numbers(call.c_start, first * H);
-        const auto step = [&](int64_t r, int64_t u, const Vector<S>* gh) {
+        const auto row = [&](int64_t r) {
             const int64_t n = share.begin + r;
-            visit_units<S>(u, H, [&](auto at) {
-                if constexpr (optioned<C>) {
-                    for (int gate = 0; gate < G; ++gate) at.put(chunk.of.v_h + n * G * H, gh[gate], gate);
-                } else {
-                    State<S> state{at.get(h_start + r * H), {}};
-                    if constexpr (C::has_c) state.c = at.get(c_start + r * H);
-                    C::step(at, gh, state, {chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true});
-                }
-            });
+            return Row<S>{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
         };
-        if (B == 1) multiply<S, G, Way::alone>(h_start, H, share.size(), W_forward, H, H, step);
-        else multiply<S, G>(h_start, H, share.size(), W_forward, H, H, step);
+        S* const s = reset + share.begin * H;
         if constexpr (optioned<C>) {
             const OptionedRow<C, S> options(call);
-            for (int64_t r = 0; r < share.size(); ++r) {
-                const int64_t n = share.begin + r;
-                const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
-                options.forward(0, 0, row, chunk.of.v_h + n * G * H, chunk.of.inverse_h + n, h_start + r * H,
+            S *v = chunk.of.v_h + share.begin * G * H, *inverse = chunk.of.inverse_h + share.begin * products;
+            options.template hidden<way>(W_forward, h_start, H, share.size(), s, H, row, v, inverse);
+            for (int64_t r = 0; r < share.size(); ++r)
+                options.forward(0, 0, row(r), v + r * G * H, inverse + r * products, h_start + r * H,
                                 this->numbers(c_start, r * H), nullptr, nullptr, nullptr);
-            }
+        } else {
+            const auto use = [&](int64_t r, int64_t u, const Vector<S>* gh) {
+                visit_units<S>(u, H, [&](auto at) {
+                    State<S> state{at.get(h_start + r * H), {}};
+                    if constexpr (C::has_c) state.c = at.get(c_start + r * H);
+                    C::step(at, gh, state, row(r));
+                });
+            };
+            this->template hidden<way>(W_forward, h_start, H, share.size(), s, H, row, use);
         }
     }
 
     void scan(const Chunk<S>& chunk, const Operands& operands, int64_t b0, int64_t rows) const {
-        for (int64_t s = 0; s < chunk.end - chunk.begin; ++s) {
-            const int64_t t = call.reverse ? chunk.begin + s : chunk.end - 1 - s, n0 = (t - chunk.begin) * B;
+        if (B == 1) scan<Way::alone>(chunk, operands, b0, rows);
+        else scan<Way::plain>(chunk, operands, b0, rows);
+    }
+
+    template <Way way> void scan(const Chunk<S>& chunk, const Operands& operands, int64_t b0, int64_t rows) const {
+        for (int64_t step = 0; step < chunk.end - chunk.begin; ++step) {
+            const int64_t t = call.reverse ? chunk.begin + step : chunk.end - 1 - step, n0 = (t - chunk.begin) * B;
             for (int64_t b = b0; b < b0 + rows; ++b) {
                 cell_backward(chunk, t, b);
                 operands.x.put(n0 + b, this->input(b, t));
                 operands.h.put(n0 + b, this->numbers(call.h_start, (t * B + b) * H));
             }
-            const auto add = [&](int64_t r, int64_t u, const Vector<S>* product) {
+            const S* dgh = of_h() + (n0 + b0) * wide;
+            if constexpr (early > 0) reset_backward<way>(chunk, operands, t, b0, rows);
+            multiply<S, 1, way>(dgh, wide, rows, early ? W_early : W_hh, H, (early ? early : G) * H,
+                                [&](int64_t r, int64_t u, const Vector<S>* product) {
                 S* dh_row = dh + (b0 + r) * stride;
                 const bool fresh = call.fresh(b0 + r, t);
                 visit_units<S>(u, H, [&](auto at) {
@@ -140,10 +159,35 @@ template <class C, class S> struct Backward : Pass<C, S> {
                         if (fresh) at.put(dc + (b0 + r) * stride, Vector<S>{});
                     }
                 });
-            };
-            const S* dgh = of_h() + (n0 + b0) * wide;
-            if (B == 1) multiply<S, 1, Way::alone>(dgh, wide, rows, W_hh, H, G * H, add);
-            else multiply<S, 1>(dgh, wide, rows, W_hh, H, G * H, add);
+            });
+        }
+    }
+
+    // The last product's backward step, ds, and what comes through s: the early gates' gradients, and a part of dh.
+    template <Way way>
+    void reset_backward(const Chunk<S>& chunk, const Operands& operands, int64_t t, int64_t b0, int64_t rows) const {
+        const int64_t n0 = (t - chunk.begin) * B + b0;
+        const auto row = [&](int64_t r) { return Row<S>{chunk.of.gates + (n0 + r) * G * H, nullptr, true}; };
+        multiply<S, 1, way>(of_h() + n0 * wide + early * H, wide, rows, W_hh, H, late * H,
+                            [&](int64_t r, int64_t u, const Vector<S>* ds) {
+            if (!call.live(b0 + r, t)) return;
+            const S* h_start = this->numbers(call.h_start, (t * B + b0 + r) * H);
+            S* dh_row = dh + (b0 + r) * stride;
+            visit_units<S>(u, H, [&](auto at) {
+                const Vector<S> through = C::reset_backward(at, *ds, at.get(h_start), row(r), d + (n0 + r) * wide);
+                at.put(dh_row, at.get(dh_row) + through);
+            });
+        });
+        for (int64_t r = 0; r < rows; ++r) {
+            const bool live = call.live(b0 + r, t);
+            if constexpr (optioned<C>) {
+                if (live) OptionedRowBackward<C, S>(call).reset_backward(of_row(chunk, t, b0 + r));
+            }
+            if (!call.dW_hh) continue;
+            const S *h_start = this->numbers(call.h_start, (t * B + b0 + r) * H), *gates = row(r).gates;
+            S* to = reset + (n0 + r) * H;
+            for (int64_t j = 0; j < H; ++j) to[j] = gates[j] * h_start[j];
+            operands.s.put(n0 + r, live ? to : nullptr);
         }
     }
 
@@ -159,13 +203,7 @@ template <class C, class S> struct Backward : Pass<C, S> {
         const S* dy = this->at(call.dy, b, t);
         const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
         if constexpr (optioned<C>) {
-            const OptionedRowBackward<C, S> options(call);
-            options.backward(b, t, {row, this->numbers(chunk.of.v_x, n * G * H), this->numbers(chunk.of.inverse_x, n),
-                                    this->numbers(chunk.of.v_h, n * G * H), this->numbers(chunk.of.inverse_h, n),
-                                    h_start, c_start, dy, dh_row, dc_row, d_row, d_x + n * wide, d_h + n * wide,
-                                    made + b * stride, dv + b * stride, this->numbers(call.dh, kept),
-                                    this->numbers(call.dc, kept), this->numbers(call.da, kept * G)},
-                             RowSums<S>(sums + b * sums_size, H));
+            OptionedRowBackward<C, S>(call).backward(b, t, of_row(chunk, t, b), RowSums<S>(sums + b * sums_size, H));
             return;
         }
         for (int64_t u = 0; u < vectors<S>(H); ++u) {
@@ -179,6 +217,18 @@ template <class C, class S> struct Backward : Pass<C, S> {
         }
     }
 
+    // What row b has at step t, for its backward step with options.
+    auto of_row(const Chunk<S>& chunk, int64_t t, int64_t b) const {
+        const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
+        const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
+        return typename OptionedRowBackward<C, S>::At{
+            row, this->numbers(chunk.of.v_x, n * G * H), this->numbers(chunk.of.inverse_x, n),
+            this->numbers(chunk.of.v_h, n * G * H), this->numbers(chunk.of.inverse_h, n * products),
+            this->numbers(call.h_start, kept), this->numbers(call.c_start, kept), this->at(call.dy, b, t),
+            dh + b * stride, dc + b * stride, d + n * wide, d_x + n * wide, d_h + n * wide, made + b * stride,
+            dv + b * stride, this->numbers(call.dh, kept), this->numbers(call.dc, kept), this->numbers(call.da, kept * G)};
+    }
+
     // dx = W_ih^T dgx
     void inputs_backward(const Chunk<S>& chunk, Share share) const {
         const S* dgx = of_x() + share.begin * wide;
@@ -190,12 +240,12 @@ template <class C, class S> struct Backward : Pass<C, S> {
                        });
     }
 
-    // dW_ih += sum of dgx x^T, dW_hh += sum of dgh h_start^T, and the biases' sums, for a share of the rows of each gate.
+    // dW_ih += sum of dgx x^T, dW_hh += sum of dgh h_start^T, or s^T, and the biases' sums, for a share of the rows of each gate.
     void weights_backward(const Chunk<S>& chunk, Share share, bool first) const {
         for (int k = 0; k < G; ++k) {
             const int gate = C::dgh_gate(k);
             outer(chunk, share, of_x() + k * H, x, I, k, call.dW_ih, first);
-            outer(chunk, share, of_h() + k * H, h, H, gate, call.dW_hh, first);
+            outer(chunk, share, of_h() + k * H, early && gate >= early ? s_panels : h, H, gate, call.dW_hh, first);
             sum(chunk, share, d + (C::dgx + k) * H, k, call.db_ih, first);
             sum(chunk, share, d + k * H, gate, call.db_hh, first);
         }

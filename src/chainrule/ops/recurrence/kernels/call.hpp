@@ -5,7 +5,7 @@
 
 namespace chainrule {
 
-enum class Cell : int64_t { rnn_tanh, rnn_relu, gru, lstm };
+enum class Cell : int64_t { rnn_tanh, rnn_relu, gru, lstm, gru_reset_before };
 
 // A tensor (B, T, width): the numbers of row b, step t lie side by side from b * row + t * step.
 struct Strided {
@@ -35,7 +35,7 @@ struct Call {
     void* h_start;  // H, the state that each step started from
     void* c_start;  // H, of the LSTM
     void *v_x, *v_h;              // G, W_ih x and W_hh h normalised; kept where the gates are
-    void *inverse_x, *inverse_h;  // 1, 1 / s of each
+    void *inverse_x, *inverse_h;  // 1 / s of each: one, but of W_hh's two products two
 
     // Forward
     Strided x, y;

@@ -50,12 +50,16 @@ template <class S> struct Relu {
 // into the new state; `step_backward`, which turns the gradient of the new state into those of the products, in `d`,
 // and into what reaches the old state directly, not through W_hh.
 //
+// `early` of its gates, the first ones, may come before the others: then W_hh is two products. The first one's is
+// made of h_{t-1}; `reset` turns it into those gates and into s, which the second one multiplies, and `step` sees the
+// second one's gh alone. Backward, `step_backward` leaves out what comes through s, and `reset_backward` adds it.
+//
 // d, the gradients of gx and gh, is `wide` times H numbers. They share what is equal: dgx begins at dgx * H, dgh at 0, and the
 // k-th H numbers of dgh belong to gate dgh_gate(k). Those of dgx are in the order of the gates.
 
 // h_t = f(gx + gh)
 template <class S, class F> struct Rnn {
-    static constexpr int gates = 1, wide = 1, dgx = 0;
+    static constexpr int gates = 1, early = 0, wide = 1, dgx = 0;
     static constexpr bool has_c = false, has_q = false;
     static constexpr int dgh_gate(int k) { return k; }
 
@@ -74,7 +78,7 @@ template <class S, class F> struct Rnn {
 
 // r, z = sigmoid(gx_rz + gh_rz), q = gh_n, n = tanh(gx_n + r q), h_t = n + z (h_{t-1} - n)
 template <class S> struct Gru {
-    static constexpr int gates = 3, wide = 4, dgx = 1;  // dq, dr, dz, dn
+    static constexpr int gates = 3, early = 0, wide = 4, dgx = 1;  // dq, dr, dz, dn
     static constexpr bool has_c = false, has_q = true;
     static constexpr int dgh_gate(int k) { return (k + 2) % 3; }
 
@@ -104,9 +108,45 @@ template <class S> struct Gru {
     }
 };
 
+// r, z = sigmoid(gx_rz + gh_rz), s = r h_{t-1}, n = tanh(gx_n + W_hn s), h_t = n + z (h_{t-1} - n)
+template <class S> struct GruResetBefore {
+    static constexpr int gates = 3, early = 2, wide = 3, dgx = 0;
+    static constexpr bool has_c = false, has_q = false;
+    static constexpr int dgh_gate(int k) { return k; }
+
+    template <class At> static Vector<S> reset(At at, const Vector<S>* gh, Vector<S> h, const Row<S>& row) {
+        const Vector<S> r = sigmoid<S>(gh[0] + at.get(row.gates, 0));
+        at.put(row.gates, sigmoid<S>(gh[1] + at.get(row.gates, 1)), 1);
+        if (row.keep) at.put(row.gates, r, 0);
+        return r * h;
+    }
+
+    template <class At>
+    static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+        const Vector<S> z = at.get(row.gates, 1), n = tanh<S>(gh[0] + at.get(row.gates, 2));
+        s.h = z * (s.h - n) + n;
+        if (row.keep) at.put(row.gates, n, 2);
+    }
+
+    template <class At>
+    static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
+        const Vector<S> z = at.get(row.gates, 1), n = at.get(row.gates, 2);
+        at.put(d, dstate.h * (start.h - n) * (z * (S(1) - z)), 1);
+        at.put(d, dstate.h * (S(1) - z) * (S(1) - n * n), 2);
+        dstate.h *= z;
+    }
+
+    // From ds: what reaches the old state through it.
+    template <class At> static Vector<S> reset_backward(At at, Vector<S> ds, Vector<S> h, const Row<S>& row, S* d) {
+        const Vector<S> r = at.get(row.gates, 0);
+        at.put(d, ds * h * (r * (S(1) - r)), 0);
+        return ds * r;
+    }
+};
+
 // i, f, g, o = gates(gx + gh), c_t = f c_{t-1} + i g, h_t = o tanh(c_t)
 template <class S> struct Lstm {
-    static constexpr int gates = 4, wide = 4, dgx = 0;
+    static constexpr int gates = 4, early = 0, wide = 4, dgx = 0;
     static constexpr bool has_c = true, has_q = false;
     static constexpr int dgh_gate(int k) { return k; }
 

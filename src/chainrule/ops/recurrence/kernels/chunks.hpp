@@ -49,6 +49,8 @@ template <class S> struct Chunk {
 
 template <class C, class S> struct Pass {
     static constexpr int G = C::gates;
+    static constexpr int early = C::early, late = G - early;  // gates of W_hh's first product, if it has two, and the last
+    static constexpr int products = early ? 2 : 1;
     const Call& call;
     const int64_t wanted_rows = chunk_rows;
     const int64_t B = call.B, T = call.T, I = call.I, H = call.H, threads = call.threads;
@@ -66,7 +68,7 @@ template <class C, class S> struct Pass {
     PerRow<S> scratch(Arena<S>& arena, bool gates, bool q, bool normalised) const {
         const int64_t n = normalised ? most_rows : 0;
         return {arena.take(gates ? most_rows * G * H : 0), q ? arena.take(most_rows * H) : nullptr,
-                arena.take(n * G * H), arena.take(n * G * H), arena.take(n), arena.take(n)};
+                arena.take(n * G * H), arena.take(n * G * H), arena.take(n), arena.take(n * products)};
     }
 
     // The s-th chunk of steps in the order of the scan.
@@ -80,7 +82,30 @@ template <class C, class S> struct Pass {
         return {begin, begin + steps, steps * B,
                 {of(call.gates, scratch.gates, G * H), of(call.q, scratch.q, H), of(call.v_x, scratch.v_x, G * H),
                  of(call.v_h, scratch.v_h, G * H), of(call.inverse_x, scratch.inverse_x, 1),
-                 of(call.inverse_h, scratch.inverse_h, 1)}};
+                 of(call.inverse_h, scratch.inverse_h, products)}};
+    }
+
+    // W_hh and its bias as the scan reads them; the last product's panels begin behind those of the early gates.
+    void pack_hidden(S* W) const {
+        panels_in_order<S, G, early>(numbers(call.W_hh), numbers(call.g_hh ? nullptr : call.b_hh), H, H, W);
+    }
+    const S* last_panels(const S* W) const { return W + panels_size<S>(H, H, early); }
+
+    // W_hh's product with `rows` rows of h, for use(row, panel, sums). Where it is two, row(r) has the gates of the first
+    // one, null in padding, s takes what `reset` makes of it, and `use` gets the second.
+    template <Way way, class RowOf, class Use>
+    void hidden(const S* W, const S* h, int64_t ldh, int64_t rows, S* s, int64_t lds, RowOf row, Use use) const {
+        if constexpr (early > 0) {
+            multiply<S, early, way>(h, ldh, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+                visit_units<S>(u, H, [&](auto at) {
+                    const Row<S> of = row(r);
+                    at.put(s + r * lds, of.gates ? C::reset(at, gh, at.get(h + r * ldh), of) : Vector<S>{});
+                });
+            });
+            multiply<S, late, way>(s, lds, rows, last_panels(W), H, H, use);
+        } else {
+            multiply<S, late, way>(h, ldh, rows, W, H, H, use);
+        }
     }
 
     const S* input(int64_t b, int64_t t) const { return call.live(b, t) ? at(call.x, b, t) : nullptr; }

@@ -7,23 +7,24 @@ namespace chainrule::LEVEL {
 
 template <class C, class S> struct Forward : Pass<C, S> {
     using P = Pass<C, S>;
-    using P::call, P::B, P::H, P::G, P::stride;
+    using P::call, P::B, P::H, P::G, P::early, P::products, P::stride;
 
     Arena<S> arena;
     const Inputs<C, S> inputs;
     S *const W, *const h, *const h_new, *const c;
     const PerRow<S> scratch;
-    S* const made;  // with options, the c that each row makes
+    S* const made;   // with options, the c that each row makes
+    S* const reset;  // what the last product multiplies, where gates come before it
 
     explicit Forward(const Call& call)
         : P{call}, arena{this->numbers(call.workspace)}, inputs(call, arena, true), W(arena.take(panels_size<S>(H, H, G))),
           h(arena.take(B * stride)), h_new(arena.take(B * stride)), c(arena.take(C::has_c ? B * stride : 0)),
           scratch(P::scratch(arena, !call.gates, false, optioned<C> && !call.v_h)),
-          made(arena.take(optioned<C> && C::has_c ? B * stride : 0)) {}
+          made(arena.take(optioned<C> && C::has_c ? B * stride : 0)), reset(arena.take(early ? B * stride : 0)) {}
 
     void run() const {
         inputs.pack();
-        panels_of<S, G>(this->numbers(call.W_hh), this->numbers(call.g_hh ? nullptr : call.b_hh), H, H, W);
+        this->pack_hidden(W);
         for (int64_t b = 0; b < B; ++b) {
             copy(h + b * stride, this->numbers(call.h_0, b * H), H);
             if constexpr (C::has_c) copy(c + b * stride, this->numbers(call.c_0, b * H), H);
@@ -88,7 +89,7 @@ template <class C, class S> struct Forward : Pass<C, S> {
             }
         }
         if constexpr (optioned<C>) return step_with_options<way>(chunk, at_row, t, b0, rows, from, to);
-        multiply<S, G, way>(from + b0 * stride, stride, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+        const auto use = [&](int64_t r, int64_t u, const Vector<S>* gh) {
             const auto& of = at_row[r];
             visit_units<S>(u, H, [&](auto at) {
                 State<S> state{at.get(from + (b0 + r) * stride), {}};
@@ -102,7 +103,9 @@ template <class C, class S> struct Forward : Pass<C, S> {
                 at.put(to + (b0 + r) * stride, state.h);
                 if constexpr (C::has_c) at.put(c + (b0 + r) * stride, state.c);
             });
-        });
+        };
+        const auto row = [&](int64_t r) { return at_row[r].live ? at_row[r].row : Row<S>{}; };
+        this->template hidden<way>(W, from + b0 * stride, stride, rows, reset + b0 * stride, stride, row, use);
     }
 
     // The same of a cell with options: first the product of all rows, then each row by itself.
@@ -110,13 +113,10 @@ template <class C, class S> struct Forward : Pass<C, S> {
     void step_with_options(const Chunk<S>& chunk, const AtRow* at_row, int64_t t, int64_t b0, int64_t rows, S* from,
                            S* to) const {
         const int64_t n0 = (t - chunk.begin) * B + b0;
-        S *products = chunk.of.v_h + n0 * G * H, *inverse = chunk.of.inverse_h + n0;
-        multiply<S, G, way>(from + b0 * stride, stride, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
-            visit_units<S>(u, H, [&](auto at) {
-                for (int gate = 0; gate < G; ++gate) at.put(products + r * G * H, gh[gate], gate);
-            });
-        });
+        S *v = chunk.of.v_h + n0 * G * H, *inverse = chunk.of.inverse_h + n0 * products;
         const OptionedRow<C, S> options(call);
+        const auto live_row = [&](int64_t r) { return at_row[r].live ? at_row[r].row : Row<S>{}; };
+        options.template hidden<way>(W, from + b0 * stride, stride, rows, reset + b0 * stride, stride, live_row, v, inverse);
         for (int64_t r = 0; r < rows; ++r) {
             const auto& [row, h_start, c_start, y, live] = at_row[r];
             const int64_t b = b0 + r;
@@ -124,13 +124,14 @@ template <class C, class S> struct Forward : Pass<C, S> {
             if (h_start && C::has_c) copy(c_start, c_row, H);
             if (live) {
                 if (h_start) copy(h_start, h_row, H);
-                options.forward(b, t, row, products + r * G * H, inverse + r, h_row, c_row, made + b * stride, h_to, c_row);
+                options.forward(b, t, row, v + r * G * H, inverse + r * products, h_row, c_row, made + b * stride, h_to,
+                                c_row);
                 copy(y, h_to, H);
             } else {
                 if (h_start) clear(h_start, H);
                 copy(h_to, h_row, H);
                 clear(y, H);
-                inverse[r] = 0;  // so that all of what is kept has been written
+                clear(inverse + r * products, products);  // so that all of what is kept has been written
             }
         }
     }

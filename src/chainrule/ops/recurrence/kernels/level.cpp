@@ -14,6 +14,7 @@ template <class S, class Visit> auto visit_cell(Cell cell, Visit visit) {
     switch (cell) {
         case Cell::rnn_tanh: return visit(static_cast<Rnn<S, Tanh<S>>*>(nullptr));
         case Cell::rnn_relu: return visit(static_cast<Rnn<S, Relu<S>>*>(nullptr));
+        case Cell::gru_reset_before: return visit(static_cast<GruResetBefore<S>*>(nullptr));
         case Cell::gru: return visit(static_cast<Gru<S>*>(nullptr));
         default: return visit(static_cast<Lstm<S>*>(nullptr));
     }
@@ -57,7 +58,7 @@ void pack_layer(Cell cell, int64_t I, int64_t H, const void* W_ih, const void* W
     visit_cell<S>(cell, [&]<class C>(C*) {
         S *ih = static_cast<S*>(packed), *hh = ih + Stream<C, S>::panels_ih(I, H);
         panels_of<S, C::gates>(static_cast<const S*>(W_ih), static_cast<const S*>(b_ih), H, I, ih);
-        panels_of<S, C::gates>(static_cast<const S*>(W_hh), static_cast<const S*>(b_hh), H, H, hh);
+        panels_in_order<S, C::gates, C::early>(static_cast<const S*>(W_hh), static_cast<const S*>(b_hh), H, H, hh);
     });
 }
 

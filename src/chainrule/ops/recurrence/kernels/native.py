@@ -15,8 +15,8 @@ __all__ = [
     *("backward", "empty_as", "empty_gradients", "forward", "kept_parts", "kept_size", "threads"),
 ]
 
-CELLS = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3}
-GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
+CELLS = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3, "gru_reset_before": 4}
+GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4, "gru_reset_before": 3}
 LEVELS: list[str] = _scan.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
 
@@ -48,7 +48,7 @@ class Kept(NamedTuple):
     v_x: Tensor  # (T, B, G), W_ih x normalised, where there are gains
     v_h: Tensor  # (T, B, G), W_hh h normalised
     inverse_x: Tensor  # (T, B), 1 / s of v_x
-    inverse_h: Tensor  # (T, B)
+    inverse_h: Tensor  # (T, B), of the two products of the GRU with the reset before (T, B, 2)
 
 
 class Masks(NamedTuple):
@@ -97,7 +97,8 @@ def _kept_sizes(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> t
     """Of each part, in the order of Kept."""
     N, G = T * B, GATES[cell] * H
     states, gates = N * H if save != "nothing" else 0, N * G if save == "gates" else 0
-    normals = (gates, gates, N, N) if normal and save == "gates" else (0, 0, 0, 0)
+    products = 2 if cell == "gru_reset_before" else 1
+    normals = (gates, gates, N, products * N) if normal and save == "gates" else (0, 0, 0, 0)
     q, c_start = N * H if gates and cell == "gru" else 0, states if cell == "lstm" else 0
     return (gates, q, states, c_start, *normals)
 

@@ -31,7 +31,7 @@ private:
 
 template <class C, class S> struct OptionedRow : Pass<C, S> {
     using P = Pass<C, S>;
-    using P::call, P::H, P::G, P::T;
+    using P::call, P::H, P::G, P::T, P::early, P::late, P::products;
     const S *g_ih = this->numbers(call.g_ih), *g_hh = this->numbers(call.g_hh), *b_hh = this->numbers(call.b_hh);
     const S *g_c = this->numbers(call.g_c), *b_c = this->numbers(call.b_c), *p = this->numbers(call.p);
 
@@ -52,16 +52,51 @@ template <class C, class S> struct OptionedRow : Pass<C, S> {
         return b_hh ? scaled + at.get(b_hh, gate) : scaled;
     }
 
+    // The product of `rows` rows of h, or of what takes its place, with the panels of some gates: to the rows of `to`.
+    template <int gates, Way way>
+    void multiply_into(S* to, const S* h, int64_t ldh, int64_t rows, const S* panels) const {
+        multiply<S, gates, way>(h, ldh, rows, panels, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+            visit_units<S>(u, H, [&](auto at) {
+                for (int gate = 0; gate < gates; ++gate) at.put(to + r * G * H, gh[gate], gate);
+            });
+        });
+    }
+
+    // As Pass::hidden: the products of all rows go to v, those of the early gates normalised, and their 1 / s to `inverse`.
+    template <Way way, class RowOf>
+    void hidden(const S* W, const S* h, int64_t ldh, int64_t rows, S* s, int64_t lds, RowOf row, S* v, S* inverse) const {
+        if constexpr (early > 0) {
+            multiply_into<early, way>(v, h, ldh, rows, W);
+            for (int64_t r = 0; r < rows; ++r) {
+                if (row(r).gates) reset(row(r), v + r * G * H, inverse + r * products, h + r * ldh, s + r * lds);
+                else clear(s + r * lds, H);
+            }
+            multiply_into<late, way>(v + early * H, s, lds, rows, this->last_panels(W));
+        } else {
+            multiply_into<late, way>(v, h, ldh, rows, W);
+        }
+    }
+
+    // The early gates of a cell that has such, and what the last product multiplies.
+    void reset(const Row<S>& row, S* product, S* inverse, const S* h, S* to) const {
+        if (g_hh) *inverse = normalise(product, early * H);
+        each_units([&](auto at) {
+            Vector<S> gates[early];
+            for (int gate = 0; gate < early; ++gate) gates[gate] = gh(at, product, gate);
+            at.put(to, C::reset(at, gates, at.get(h), row));
+        });
+    }
+
     // product: W_hh h, which its normalised values replace; their 1 / s goes to `inverse`. `made` is scratch for c. Where
     // it and h_to are null, the gates are all that is asked for.
     void forward(int64_t b, int64_t t, const Row<S>& row, S* product, S* inverse, const S* h, const S* c, S* made,
                  S* h_to, S* c_to) const {
-        if (g_hh) *inverse = normalise(product, G * H);
+        if (g_hh) inverse[products - 1] = normalise(product + early * H, late * H);
         const Zoneout<S> keep_h = zoneout(call.keep_h, call.rate_h, b, t);
         if constexpr (!C::has_c) {
             each_units([&](auto at) {
-                Vector<S> gates[G];
-                for (int gate = 0; gate < G; ++gate) gates[gate] = gh(at, product, gate);
+                Vector<S> gates[late];
+                for (int gate = 0; gate < late; ++gate) gates[gate] = gh(at, product, early + gate);
                 State<S> state{at.get(h), {}};
                 C::step(at, gates, state, row);
                 if (h_to) at.put(h_to, keep_h.mix(at, at.get(h), state.h));

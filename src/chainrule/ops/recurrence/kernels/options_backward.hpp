@@ -15,7 +15,7 @@ template <class S> struct RowSums {
 
 template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
     using Base = OptionedRow<C, S>;
-    using Base::call, Base::H, Base::G, Base::g_ih, Base::g_hh, Base::g_c, Base::p;
+    using Base::call, Base::H, Base::G, Base::early, Base::products, Base::g_ih, Base::g_hh, Base::g_c, Base::p;
     using Base::Base;
 
     // What one row has at one step. d: the gradients of gx and gh; d_x and d_h: those of the products that are normalised.
@@ -26,7 +26,8 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
         S *dh, *dc, *d, *d_x, *d_h, *made, *dv, *dh_all, *dc_all, *da;
     };
 
-    // All gradients within the step, and what the row's state receives directly.
+    // All gradients within the step, and what the row's state receives directly; of a cell with early gates, those
+    // that the last product needs.
     void backward(int64_t b, int64_t t, const At& a, const RowSums<S>& sums) const {
         const Zoneout<S> keep_h = this->zoneout(call.keep_h, call.rate_h, b, t);
         if constexpr (C::has_c) {
@@ -40,10 +41,20 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
                 at.put(a.dh, keep_h.used() ? d.h + keep_h.to_old(at, dh) : d.h);
             });
         }
+        if (g_hh) product_backward(early, G, a.d, a.d_h, a.v_h, a.inverse_h[products - 1], g_hh, C::dgh_gate);
+        if constexpr (early == 0) inputs_backward(a);
+    }
+
+    // What is left of such a cell, when the last product has given ds.
+    void reset_backward(const At& a) const {
+        if (g_hh) product_backward(0, early, a.d, a.d_h, a.v_h, *a.inverse_h, g_hh, C::dgh_gate);
+        inputs_backward(a);
+    }
+
+    void inputs_backward(const At& a) const {
         const S* dgx = a.d + C::dgx * H;
         if (a.da) copy(a.da, dgx, G * H);
-        if (g_ih) product_backward(dgx, a.d_x, a.v_x, *a.inverse_x, g_ih, [](int k) { return k; });
-        if (g_hh) product_backward(a.d, a.d_h, a.v_h, *a.inverse_h, g_hh, C::dgh_gate);
+        if (g_ih) product_backward(0, G, dgx, a.d_x, a.v_x, *a.inverse_x, g_ih, [](int k) { return k; });
     }
 
     void lstm_backward(int64_t b, int64_t t, const At& a, const RowSums<S>& sums, Zoneout<S> keep_h) const {
@@ -92,12 +103,13 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
         });
     }
 
-    // From the gradient of gx or gh to that of the product. Part k of both belongs to gate_of(k) of v and of the gain.
+    // From the gradient of gx or gh to that of the product, for gates begin <= k < end. Part k of both belongs to gate_of(k) of v and of the gain.
     // dv^ waits in `to`, so that it is rounded once: of a row that it is constant in, nothing is left.
     template <class Gate>
-    void product_backward(const S* d, S* to, const S* v, S inverse, const S* gain, Gate gate_of) const {
+    void product_backward(int begin, int end, const S* d, S* to, const S* v, S inverse, const S* gain,
+                          Gate gate_of) const {
         Fixed<S> fixed;
-        for (int k = 0; k < G; ++k) {
+        for (int k = begin; k < end; ++k) {
             const S *d_k = d + k * H, *gain_k = gain + gate_of(k) * H, *v_k = v + gate_of(k) * H;
             S* to_k = to + k * H;
             each_vector<S>(H, [&](int way, int64_t j, int n) __attribute__((always_inline)) {
@@ -106,8 +118,8 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
                 fixed.add(way, dv, load(v_k + j, n));
             });
         }
-        fixed.close(G * H);
-        for (int k = 0; k < G; ++k) {
+        fixed.close((end - begin) * H);
+        for (int k = begin; k < end; ++k) {
             const S* v_k = v + gate_of(k) * H;
             S* to_k = to + k * H;
             each_vector<S>(H, [&](int, int64_t j, int n) __attribute__((always_inline)) {

@@ -31,6 +31,14 @@ template <class S, int gates> void panels_of(const S* W, const S* bias, int64_t 
     }
 }
 
+// For the products of W (gates * H, K) whose first gates come `early`: theirs, then those of the others.
+template <class S, int gates, int early>
+void panels_in_order(const S* W, const S* bias, int64_t H, int64_t K, S* packed) {
+    if constexpr (early > 0) panels_of<S, early>(W, bias, H, K, packed);
+    panels_of<S, gates - early>(W + early * H * K, bias ? bias + early * H : nullptr, H, K,
+                                packed + panels_size<S>(H, K, early));
+}
+
 // The rows of a matrix with `columns`, put one after another into the panels of a product of K rows: row k of panel u
 // is its vector u. The bias is zero.
 template <class S> struct RowPanels {

@@ -44,22 +44,47 @@ template <class C, class S> struct Stream {
     // One step of one layer: x (B, I), its rows ldx apart; h and c (B, H) before and after it.
     template <Way way> void step(const S* x, int64_t ldx, int64_t I, const S* W, S* h, S* c) const {
         S *gx = static_cast<S*>(call.workspace), *h_new = gx + B * gates * padded;
-        const auto gx_of = [&](int64_t r) { return gx + r * gates * padded; };
         multiply<S, gates, way>(x, ldx, B, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* product) {
-            const Units<true> at{padded, u * lanes<S>, lanes<S>};
-            for (int gate = 0; gate < gates; ++gate) at.put(gx_of(r), product[gate], gate);
+            for (int gate = 0; gate < gates; ++gate) of_gates(u).put(row(gx, r).gates, product[gate], gate);
         });
-        multiply<S, gates, way>(h, H, B, W + panels_ih(I, H), H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+        W += panels_ih(I, H);
+        if constexpr (C::early > 0) reset_step<way>(W, h, gx, h_new);
+        else plain_step<way>(W, h, c, gx, h_new);
+    }
+
+    template <Way way> void plain_step(const S* W, S* h, S* c, S* gx, S* h_new) const {
+        multiply<S, gates, way>(h, H, B, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
             visit_units<S>(u, H, [&](auto at) {
                 State<S> state{at.get(h + r * H), {}};
                 if constexpr (C::has_c) state.c = at.get(c + r * H);
-                C::step(Units<true>{padded, at.j, lanes<S>}, gh, state, {gx_of(r), nullptr, false});
+                C::step(of_gates(u), gh, state, row(gx, r));
                 at.put(h_new + r * H, state.h);
                 if constexpr (C::has_c) at.put(c + r * H, state.c);
             });
         });
         std::memcpy(h, h_new, size_t(B * H) * sizeof(S));
     }
+
+    // Of a cell with early gates: s (B, H) is scratch, which the last product multiplies.
+    template <Way way> void reset_step(const S* W, S* h, S* gx, S* s) const {
+        multiply<S, C::early, way>(h, H, B, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+            visit_units<S>(u, H, [&](auto at) {
+                at.put(s + r * H, C::reset(of_gates(u), gh, at.get(h + r * H), row(gx, r)));
+            });
+        });
+        W += panels_size<S>(H, H, C::early);
+        multiply<S, gates - C::early, way>(s, H, B, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+            visit_units<S>(u, H, [&](auto at) {
+                State<S> state{at.get(h + r * H), {}};
+                C::step(of_gates(u), gh, state, row(gx, r));
+                at.put(h + r * H, state.h);
+            });
+        });
+    }
+
+    // Where a row of gx has its vector u: it is padded to whole vectors.
+    Units<true> of_gates(int64_t u) const { return {padded, u * lanes<S>, lanes<S>}; }
+    Row<S> row(S* gx, int64_t r) const { return {gx + r * gates * padded, nullptr, false}; }
 };
 
 }  // namespace chainrule::LEVEL
