@@ -258,7 +258,7 @@ def _padded(
     unbatched = input.dim() == 2
     x = input.unsqueeze(0) if unbatched else input if layer.batch_first else input.transpose(0, 1)
     _check_width(layer, input)
-    _check_hx(layer, hx, () if unbatched else (len(x),))
+    _check_hx(layer, hx, () if unbatched else x.shape[:1])
     if unbatched:
         hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
         resets = None if resets is None else resets.unsqueeze(0)
@@ -372,7 +372,7 @@ def _check_width(layer: torch.nn.RNNBase, input: Tensor) -> None:
         )
 
 
-def _check_hx(layer: torch.nn.RNNBase, hx: _States | None, batch: tuple[int, ...]) -> None:
+def _check_hx(layer: torch.nn.RNNBase, hx: _States | None, batch: Sequence[int]) -> None:
     if hx is None:
         return
     count = layer.num_layers * (2 if layer.bidirectional else 1)
