@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.fx import Proxy
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -43,6 +44,7 @@ from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import Trace
 from chainrule.nn.making import make
+from chainrule.nn.recording import leaf
 from chainrule.nn.recurrence_options import Optioned
 from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
 from chainrule.ops.choices import listener
@@ -88,6 +90,8 @@ class RNN(Optioned, torch.nn.RNN):
         return_all: bool = False,
     ) -> tuple[_Input, Tensor] | tuple[_Input, Tensor, _Traces]:
         """Return the last layer's outputs and every layer's last state, laid out as torch does; traces if asked for."""
+        if isinstance(input, Proxy):
+            return leaf(self, input, hx, resets=resets, lengths=lengths, return_all=return_all)
         op = partial(functional.rnn, nonlinearity=self.nonlinearity)
         hidden = None if hx is None else (hx,)
         output, (h_n,), traces = _run(self, op, input, hidden, resets, lengths, return_all)
@@ -130,6 +134,8 @@ class GRU(Optioned, torch.nn.GRU):
         return_all: bool = False,
     ) -> tuple[_Input, Tensor] | tuple[_Input, Tensor, _Traces]:
         """Return the last layer's outputs and every layer's last state, laid out as torch does; traces if asked for."""
+        if isinstance(input, Proxy):
+            return leaf(self, input, hx, resets=resets, lengths=lengths, return_all=return_all)
         hidden = None if hx is None else (hx,)
         output, (h_n,), traces = _run(self, functional.gru, input, hidden, resets, lengths, return_all)
         return (output, h_n, traces) if return_all else (output, h_n)
@@ -177,6 +183,8 @@ class LSTM(Optioned, torch.nn.LSTM):
         return_all: bool = False,
     ) -> tuple[_Input, tuple[Tensor, Tensor]] | tuple[_Input, tuple[Tensor, Tensor], _Traces]:
         """Return the last layer's outputs, every layer's last (h, c), laid out as torch does; traces if asked for."""
+        if isinstance(input, Proxy):
+            return leaf(self, input, hx, resets=resets, lengths=lengths, return_all=return_all)
         output, (h_n, c_n), traces = _run(self, functional.lstm, input, hx, resets, lengths, return_all)
         return (output, (h_n, c_n), traces) if return_all else (output, (h_n, c_n))
 

@@ -29,7 +29,7 @@ from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule.ops.plain import is_batched, is_traced
 
-__all__ = ["causal_convolution", "convolution", "remember", "live", "taps"]
+__all__ = ["causal_convolution", "convolution", "live", "remember", "taps"]
 
 _Sizes = Sequence[int]
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from torch._higher_order_ops.scan import scan as torch_scan
 
 from chainrule.ops.recurrence.formula_cells import make_cell
-
 from chainrule.ops.recurrence.formula_scan import mixed
 from chainrule.ops.recurrence.reference import State, Weights, Zoneout, product
 from chainrule.ops.recurrence.trace import Trace
