@@ -113,8 +113,8 @@ def _node(
     H = weights.W_hh.shape[1]
 
     def arranged(w: Tensor, order: tuple[int, ...]) -> Tensor:
-        parts = w.chunk(len(order))
-        return torch.cat([parts[k] for k in order]) if len(order) > 1 else w
+        # slices, which exporters work out beforehand; of several parts at once they say that they don't
+        return torch.cat([w[k * H : (k + 1) * H] for k in order]) if len(order) > 1 else w
 
     W, R = (arranged(w, order).unsqueeze(0) for w in weights[:2])
     bias = None

@@ -1,0 +1,113 @@
+"""torch.export's program of a model, of torch's own operations."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.fx.experimental._config as fx_config
+from torch.export import ExportedProgram
+from torch.nn import Module
+
+from chainrule.errors import ExportError
+from chainrule.export.calls import Call, call_of, evaluating
+from chainrule.export.comparing import check
+from chainrule.ops.arguments import as_flag
+
+__all__ = ["program", "recorded"]
+
+_Program = TypeVar("_Program")
+
+
+def program(
+    model: Module,
+    args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    path: str | Path | None = None,
+    dynamic_shapes: Any = None,
+    strict: bool = False,
+    tolerance: float | None = None,
+) -> ExportedProgram:
+    """``torch.export.export`` of a model in evaluation, for any batch and time, which loads without chainrule.
+
+    Recurrences become torch's operator ``scan``, convolutions torch's own, with every option of chainrule's layers.
+    States that the model is called with are inputs, those that it returns outputs; without, it starts from zeros.
+
+    Args:
+        model: what to export; it is left as it is.
+        args: the arguments of its forward, a tuple, or one tensor.
+        kwargs: its arguments by name.
+        path: a file to write to, as ``torch.export.save`` does.
+        dynamic_shapes: as torch.export takes them; by default every size varies that the model lets vary.
+        strict: as torch.export takes it: whether to follow the model's bytecode.
+        tolerance: how far outputs may differ from the model's, as a part of the largest number in each; by default
+            that of TOLERANCES.
+
+    Raises:
+        ExportError: the model cannot be followed, a size that could vary was fixed, or the program computes something
+            else than the model.
+        ArgumentError: an argument has a value that cannot work.
+
+    >>> import torch, chainrule
+    >>> gru = chainrule.nn.GRU(3, 4, batch_first=True)
+    >>> exported = program(gru, (torch.randn(1, 5, 3), torch.zeros(1, 1, 4)))
+    >>> y, h_n = exported.module()(torch.randn(8, 100, 3), torch.zeros(1, 8, 4))
+    >>> y.shape
+    torch.Size([8, 100, 4])
+    """
+    call = call_of(model, args, kwargs)
+    strict = as_flag("strict", strict)
+    with evaluating(model):
+        call.run()  # what it refuses, it refuses in its own words
+        shapes = call.all_dynamic() if dynamic_shapes is None else dynamic_shapes
+        exported = recorded(
+            lambda: torch.export.export(model, call.args, call.kwargs, dynamic_shapes=shapes, strict=strict)
+        )
+        _check_own(exported)
+        runner = exported.module()
+        check(
+            call,
+            exported,
+            lambda other: Call(runner, other.args, other.kwargs).run(),
+            tolerance=tolerance,
+            every_size=dynamic_shapes is None,
+        )
+    if path is not None:
+        torch.export.save(exported, path)
+    return exported
+
+
+def recorded(record: Callable[[], _Program]) -> _Program:
+    """What torch records, with sizes of 1 that vary as others do; an ExportError where torch cannot."""
+    try:
+        with (
+            fx_config.patch(  # type: ignore[attr-defined]
+                backed_size_oblivious=True
+            ),
+            warnings.catch_warnings(),
+        ):
+            # of torch's own copies of trees
+            warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
+            return record()
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        words = str(cause).strip().split("\n")[0]
+        raise ExportError(
+            f"torch.export cannot follow the model ({type(cause).__name__}: {words}). What depends on the values of "
+            "tensors, such as packed sequences or an if, cannot be exported: use the layers' lengths and resets, or "
+            "torch.where; and look at the error above for torch's own words."
+        ) from error
+
+
+def _check_own(exported: ExportedProgram) -> None:
+    """Refuse a program that would need chainrule to run."""
+    graphs = [module for module in exported.graph_module.modules() if isinstance(module, torch.fx.GraphModule)]
+    for node in (node for graph in graphs for node in graph.graph.nodes):
+        if str(getattr(node.target, "namespace", "")) == "chainrule":
+            raise ExportError(
+                f"the model asks for {node.target} by name, which is not torch's own: leave out its argument backend."
+            )
