@@ -13,8 +13,12 @@ from torch.nn import Module
 from torch.utils import _pytree as pytree
 
 from chainrule.errors import ArgumentError
+from chainrule.ops.arguments import FOREIGN
 
-__all__ = ["Call", "call_of", "evaluating"]
+__all__ = ["FAILURES", "Call", "call_of", "evaluating", "other_calls"]
+
+FAILURES = (*FOREIGN, AssertionError, NotImplementedError)
+"""What a model, or what was made of it, raises where sizes do not fit."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,17 @@ class Call:
         with torch.no_grad():
             return pytree.tree_leaves(self.model(*self.args, **self.kwargs))
 
+    def takes(self) -> bool:
+        """Whether the model runs at all."""
+        try:
+            self.run()
+        except FAILURES:
+            return False
+        return True
+
     def tensors(self) -> list[Tensor]:
         """The tensors among the arguments, in torch.export's order."""
-        return [leaf for leaf in self.leaves() if isinstance(leaf, Tensor)]
-
-    def leaves(self) -> list[Any]:
-        return pytree.tree_leaves((self.args, self.kwargs))
+        return [leaf for leaf in pytree.tree_leaves((self.args, self.kwargs)) if isinstance(leaf, Tensor)]
 
     def by_name(self) -> dict[str, Any]:
         """The arguments by the names of forward's parameters."""
@@ -92,25 +101,26 @@ def evaluating(model: Module) -> Iterator[None]:
             module.training = training
 
 
-def other_sizes(program: ExportedProgram) -> list[list[list[int]]]:
-    """Sizes of all tensors that the program says it takes too, larger ones: each free size by another step, or twice.
+def other_calls(program: ExportedProgram, call: Call) -> list[Call]:
+    """The same call with other sizes that the program says it takes too: each free size a step larger, or twice.
 
-    None where no size is free.
+    The steps differ, so that sizes that were alike by chance are not any more. None where no size is free.
     """
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
     values = [nodes[name].meta["val"] for name in program.graph_signature.user_inputs if name in nodes]
     shapes = [tensor.shape for tensor in values if isinstance(tensor, Tensor)]
     free: dict[Any, int] = {}
-    for size in (size for shape in shapes for size in shape):
-        if isinstance(size, torch.SymInt):
-            for symbol in size.node.expr.free_symbols:
-                free.setdefault(symbol, int(size.node.shape_env.size_hint(symbol)))
-    if not free:
-        return []
+    for symbols, sizes in zip(shapes, (tensor.shape for tensor in call.tensors()), strict=True):
+        for symbol, size in zip(symbols, sizes, strict=True):
+            if isinstance(symbol, torch.SymInt) and symbol.node.expr.is_symbol:
+                free.setdefault(symbol.node.expr, size)
     most = {symbol: program.range_constraints[symbol].upper for symbol in free if symbol in program.range_constraints}
     steps = [{s: n + 1 + k for k, (s, n) in enumerate(free.items())}, {s: 2 * n for s, n in free.items()}]
-    return [_evaluated(shapes, {s: min(n, most.get(s, n)) for s, n in step.items()}) for step in steps]
+    return [_evaluated(call, shapes, {s: min(n, most.get(s, n)) for s, n in step.items()}) for step in steps if free]
 
 
-def _evaluated(shapes: Sequence[Sequence[Any]], values: Mapping[Any, Any]) -> list[list[int]]:
-    return [[int(n.node.expr.subs(values)) if isinstance(n, torch.SymInt) else n for n in shape] for shape in shapes]
+def _evaluated(call: Call, shapes: Sequence[Sequence[Any]], values: Mapping[Any, Any]) -> Call:
+    def size(n: Any) -> int:
+        return int(n.node.expr.subs(values)) if isinstance(n, torch.SymInt) else int(n)
+
+    return call.resized([[size(n) for n in shape] for shape in shapes])

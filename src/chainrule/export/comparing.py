@@ -8,15 +8,12 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from chainrule.errors import ArgumentError, ExportError
-from chainrule.export.calls import Call, other_sizes
-from chainrule.ops.arguments import FOREIGN
+from chainrule.export.calls import FAILURES, Call, other_calls
 
 __all__ = ["TOLERANCES", "check"]
 
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 1e-2}
 """How far an exported model may differ from the model, as a part of the largest number in an output, by its dtype."""
-
-_FAILURES = (*FOREIGN, AssertionError, NotImplementedError)
 
 Run = Callable[[Call], Sequence[Any]]
 """What runs the exported model on the arguments of a call: its outputs as a flat list."""
@@ -32,44 +29,37 @@ def check(call: Call, exported: ExportedProgram, run: Run, *, tolerance: float |
     expected = call.run()
     _check_repeatable(expected, call.run())
     _compare(expected, run(call), call, tolerance)
-    sizes = other_sizes(exported)
+    others = other_calls(exported, call)
     if every_size:
-        _check_free(call, sizes[0] if sizes else [tensor.shape for tensor in call.tensors()])
+        _check_free(call, others[0] if others else call)
     refusal: ExportError | None = None
-    for each in sizes:
-        other = call.resized(each)
-        try:
-            expected = other.run()
-        except _FAILURES:
-            continue  # the model takes no such sizes itself
+    for other in filter(Call.takes, others):
         try:
             got = run(other)
-        except _FAILURES as error:
+        except FAILURES as error:
             refusal = ExportError(
                 f"the exported model takes {_shapes(call)} but not {_shapes(other)}, which the model takes: "
                 f"{str(error).strip().splitlines()[0]} Fix the sizes that may not vary by dynamic_shapes."
             )
             refusal.__cause__ = error
-            continue
-        return _compare(expected, got, other, tolerance)
+        else:
+            return _compare(other.run(), got, other, tolerance)
     if refusal is not None:
         raise refusal
     return None
 
 
-def _check_free(call: Call, others: Sequence[Sequence[int]]) -> None:
+def _check_free(call: Call, other: Call) -> None:
     """Refuse sizes that were fixed in the recording while the model takes others."""
-    shapes = [tensor.shape for tensor in call.tensors()]
-    pairs = [zip(shape, other, strict=True) for shape, other in zip(shapes, others, strict=True)]
-    fixed = [[size if size == other else None for size, other in pair] for pair in pairs]
+    shapes, others = ([tensor.shape for tensor in each.tensors()] for each in (call, other))
+    pairs = [zip(*pair, strict=True) for pair in zip(shapes, others, strict=True)]
+    fixed = [[size if size == larger else None for size, larger in pair] for pair in pairs]
     for n in {size for shape in fixed for size in shape if size is not None}:
         larger = [
             [size + 1 if kept == n else size for size, kept in zip(shape, each, strict=True)]
             for shape, each in zip(shapes, fixed, strict=True)
         ]
-        try:
-            call.resized(larger).run()
-        except _FAILURES:
+        if not call.resized(larger).takes():
             continue
         where = [
             f"dimension {d} of input {k}" for k, each in enumerate(fixed) for d, kept in enumerate(each) if kept == n

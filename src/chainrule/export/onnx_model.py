@@ -1,21 +1,25 @@
 """A model as ONNX, checked in ONNX Runtime."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn import Module
-from torch.onnx import ONNXProgram
 
 from chainrule._optional import require
 from chainrule.errors import ArgumentError, ExportError
 from chainrule.export.calls import Call, call_of, evaluating
 from chainrule.export.comparing import check
 from chainrule.export.naming import input_names_of, output_names_of
-from chainrule.export.programs import recorded
+from chainrule.export.programs import example, recorded
+
+if TYPE_CHECKING:
+    from torch.onnx import ONNXProgram  # whose import takes as long as that of all of chainrule
 
 __all__ = ["onnx"]
 
@@ -31,7 +35,7 @@ def onnx(
     output_names: Sequence[str] | None = None,
     opset_version: int | None = None,
     tolerance: float | None = None,
-) -> ONNXProgram:
+) -> "ONNXProgram":
     """The model in evaluation as ONNX, for any batch and time: ``torch.onnx.export(dynamo=True)``, checked.
 
     ONNX's own RNN, GRU and LSTM are taken in float32, with ``lengths`` and peepholes too; its Scan for what they have
@@ -74,16 +78,13 @@ def onnx(
     with evaluating(model):
         with torch.no_grad():
             result = model(*call.args, **call.kwargs)
-        given = _names("input_names", input_names, input_names_of(call))
-        exported = recorded(
-            lambda: _record(
-                call,
-                dynamic_shapes=call.all_dynamic() if dynamic_shapes is None else dynamic_shapes,
-                input_names=given,
-                output_names=_names("output_names", output_names, output_names_of(call, result, given)),
-                opset_version=opset_version,
-            )
+        inputs = _names("input_names", input_names, input_names_of(call))
+        outputs = _names("output_names", output_names, output_names_of(call, result, inputs))
+        shapes = call.all_dynamic() if dynamic_shapes is None else dynamic_shapes
+        record = partial(
+            _record, dynamic_shapes=shapes, input_names=inputs, output_names=outputs, opset_version=opset_version
         )
+        exported = recorded(example(call, shapes), record)
         with TemporaryDirectory() as folder:
             file = Path(folder, "model.onnx")
             exported.save(file)
@@ -103,8 +104,14 @@ def _names(argument: str, names: Sequence[str] | None, default: list[str]) -> li
     return list(names)
 
 
-def _record(call: Call, **options: Any) -> ONNXProgram:
-    exported = torch.onnx.export(call.model, call.args, kwargs=call.kwargs, dynamo=True, verbose=False, **options)
+def _record(call: Call, **options: Any) -> "ONNXProgram":
+    log = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = log.level
+    log.setLevel(logging.ERROR)  # it would say each time that torchvision is missing, whose layers no model has then
+    try:
+        exported = torch.onnx.export(call.model, call.args, kwargs=call.kwargs, dynamo=True, verbose=False, **options)
+    finally:
+        log.setLevel(level)
     assert exported is not None
     return exported
 
@@ -113,11 +120,13 @@ def _runner(file: Path) -> Callable[[Call], list[Tensor]]:
     """What runs the file in ONNX Runtime."""
     runtime = require("onnxruntime", extra="export")
     options = runtime.SessionOptions()
-    options.log_severity_level = 3  # errors
+    options.log_severity_level = 4  # it raises its errors too
     try:
         session = runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # it has classes of its own for each, derived from Exception alone
-        raise ExportError(f"ONNX Runtime cannot load the exported model: {error}") from error
+        raise ExportError(
+            f"ONNX Runtime cannot load the exported model: {error}. It has most operators in float32: model.float()."
+        ) from error
     names = [value.name for value in session.get_inputs()]
 
     def run(call: Call) -> list[Tensor]:

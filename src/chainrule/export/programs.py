@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +12,11 @@ from torch.export import ExportedProgram
 from torch.nn import Module
 
 from chainrule.errors import ExportError
-from chainrule.export.calls import Call, call_of, evaluating
+from chainrule.export.calls import Call, call_of, evaluating, other_calls
 from chainrule.export.comparing import check
 from chainrule.ops.arguments import as_flag
 
-__all__ = ["program", "recorded"]
+__all__ = ["example", "program", "recorded"]
 
 _Program = TypeVar("_Program")
 
@@ -62,9 +63,7 @@ def program(
     with evaluating(model):
         call.run()  # what it refuses, it refuses in its own words
         shapes = call.all_dynamic() if dynamic_shapes is None else dynamic_shapes
-        exported = recorded(
-            lambda: torch.export.export(model, call.args, call.kwargs, dynamic_shapes=shapes, strict=strict)
-        )
+        exported = recorded(example(call, shapes), partial(_export, shapes=shapes, strict=strict))
         _check_own(exported)
         runner = exported.module()
         check(
@@ -79,18 +78,26 @@ def program(
     return exported
 
 
-def recorded(record: Callable[[], _Program]) -> _Program:
-    """What torch records, with sizes of 1 that vary as others do; an ExportError where torch cannot."""
+def example(call: Call, dynamic_shapes: Any) -> Call:
+    """The call to record: torch takes a size of 1 for a number that stays, so that those that vary are made larger."""
+    if not any(1 in tensor.shape for tensor in call.tensors()):
+        return call
+    with fx_config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+        first = recorded(call, partial(_export, shapes=dynamic_shapes, strict=False))
+    return next(filter(Call.takes, other_calls(first, call)), call)
+
+
+def _export(call: Call, shapes: Any, strict: bool) -> ExportedProgram:
+    return torch.export.export(call.model, call.args, call.kwargs, dynamic_shapes=shapes, strict=strict)
+
+
+def recorded(call: Call, record: Callable[[Call], _Program]) -> _Program:
+    """What torch records of the call; an ExportError where torch cannot."""
     try:
-        with (
-            fx_config.patch(  # type: ignore[attr-defined]
-                backed_size_oblivious=True
-            ),
-            warnings.catch_warnings(),
-        ):
-            # of torch's own copies of trees
+        with warnings.catch_warnings():
+            # torch's own, of what it copies
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
-            return record()
+            return record(call)
     except Exception as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
