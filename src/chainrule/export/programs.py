@@ -94,7 +94,7 @@ def _export(call: Call, shapes: Any, strict: bool) -> ExportedProgram:
 def recorded(call: Call, record: Callable[[Call], _Program]) -> _Program:
     """What torch records of the call; an ExportError where torch cannot."""
     try:
-        with warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings():
             # torch's own, of what it copies
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
             return record(call)
