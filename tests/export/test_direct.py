@@ -1,4 +1,4 @@
-"""torch.export and torch.onnx.export called by the user on chainrule's layers: any batch and time, torch's operations."""
+"""torch.export and torch.onnx.export called by the user: chainrule's layers for any batch and time."""
 
 from typing import Any
 
@@ -20,7 +20,8 @@ RECURRENCES: dict[str, tuple[nn.Module, Any]] = {
 }
 
 
-def exported(model: nn.Module, args: Any, kwargs: Any, strict: bool) -> Any:
+def exported(model: nn.Module, arguments: Any, strict: bool = False) -> Any:
+    args, kwargs = arguments
     free = pytree.tree_map(lambda leaf: dict.fromkeys(range(leaf.dim()), Dim.AUTO), (*args, *kwargs.values()))
     names = ["input", "hx"][: len(args)] + list(kwargs)
     shapes = dict(zip(names, free, strict=True)) if kwargs else free
@@ -40,7 +41,7 @@ def targets(program: Any) -> set[str]:
 def test_an_exported_recurrence_is_the_layer_for_any_batch_and_time(name: str) -> None:
     layer, arguments = RECURRENCES[name]
     with torch.no_grad():
-        program = exported(layer, *double(arguments(2, 4)), strict=False)
+        program = exported(layer, double(arguments(2, 4)))
         for B, T in ((2, 4), (5, 7), (1, 1)):
             args, kwargs = double(arguments(B, T))
             ours = layer(*args, **kwargs)
@@ -51,7 +52,7 @@ def test_an_exported_recurrence_is_the_layer_for_any_batch_and_time(name: str) -
 def test_a_strict_export_follows_the_layers_too() -> None:
     layer, arguments = RECURRENCES["resets"]
     with torch.no_grad():
-        program = exported(layer, *double(arguments(2, 4)), strict=True)
+        program = exported(layer, double(arguments(2, 4)), strict=True)
         args, kwargs = double(arguments(5, 7))
         torch.testing.assert_close(program.module()(*args, **kwargs), layer(*args, **kwargs), rtol=1e-12, atol=1e-12)
 
@@ -66,9 +67,9 @@ def test_a_strict_export_follows_the_layers_too() -> None:
     ],
 )
 def test_an_exported_convolution_is_torchs(layer: nn.Module, strict: bool) -> None:
-    theirs = exported(layer, *signal(2, 9), strict=strict)
+    theirs = exported(layer, signal(2, 9), strict=strict)
     chainrule.swap(layer)
-    ours = exported(layer, *signal(2, 9), strict=strict)
+    ours = exported(layer, signal(2, 9), strict=strict)
     chainrule.unswap(layer)
     assert {name.split(".")[1] for name in targets(ours)} == {name.split(".")[1] for name in targets(theirs)}
     (x,), _ = signal(5, 20)
@@ -90,7 +91,7 @@ def test_an_exported_causal_convolution_hides_what_lies_before_a_reset() -> None
         _, masks = ragged(B, T, resets=True)
         return (*signal(B, T, state=4)[0], masks["resets"], masks["lengths"])
 
-    program = exported(Model(), arguments(2, 4), {}, strict=False)
+    program = exported(Model(), (arguments(2, 4), {}))
     given = arguments(5, 7)
     torch.testing.assert_close(program.module()(*given), Model()(*given))
 
