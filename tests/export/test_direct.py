@@ -97,9 +97,8 @@ def test_an_exported_causal_convolution_hides_what_lies_before_a_reset() -> None
 
 
 def test_torchs_onnx_exporter_takes_a_swapped_model() -> None:
-    model = nn.Sequential(
-        nn.Conv1d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv1d(4, 2, 5, padding=2, padding_mode="circular")
-    )
+    circular = nn.Conv1d(4, 2, 5, padding=2, padding_mode="circular")
+    model = nn.Sequential(nn.Conv1d(4, 4, 3, padding=1), nn.ReLU(), circular).eval()
     chainrule.swap(model)
     (x,), _ = signal(2, 9)
     shapes = ({0: Dim.DYNAMIC, 2: Dim.DYNAMIC},)
