@@ -48,7 +48,7 @@ def signal(B: int, T: int, state: int = 0) -> Any:
 
 LAYERS: dict[str, tuple[nn.Module, Arguments, str]] = {
     "rnn relu": (chainrule.nn.RNN(3, 4, nonlinearity="relu", bias=False), partial(steps, states=((1, 4),)), "RNN"),
-    "gru both ways": (chainrule.nn.GRU(3, 4, 2, bidirectional=True), partial(steps, states=((4, 4),)), "GRU"),
+    "gru both ways": (chainrule.nn.GRU(3, 4, bidirectional=True), partial(steps, states=((2, 4),)), "GRU"),
     "lstm peepholes": (chainrule.nn.LSTM(3, 4, peepholes=True), partial(steps, states=((1, 4), (1, 4))), "LSTM"),
     "lstm projected": (chainrule.nn.LSTM(3, 4, proj_size=2), partial(steps, states=((1, 2), (1, 4))), "Scan"),
     "lstm options": (chainrule.nn.LSTM(3, 4, layer_norm=True, zoneout=(0.1, 0.2)), steps, "Scan"),
@@ -90,17 +90,17 @@ class Tagger(nn.Module):
         super().__init__()
         self.embed, self.score = nn.Embedding(20, 3), nn.Linear(4, 20)
         self.conv = chainrule.nn.CausalConv1d(3, 3, 4)
-        self.lstm = chainrule.nn.LSTM(3, 4, num_layers=2, dropout=0.5, batch_first=True)
+        self.drop, self.lstm = nn.Dropout(0.5), chainrule.nn.LSTM(3, 4, batch_first=True)
 
     def forward(self, tokens: Tensor, past: Any = None, hidden: Any = None) -> dict[str, Any]:
         x, past = self.conv(self.embed(tokens).transpose(1, 2), past)
         y, hidden = self.lstm(x.transpose(1, 2), hidden)
-        return {"scores": self.score(y), "past": past, "hidden": hidden}
+        return {"scores": self.score(self.drop(y)), "past": past, "hidden": hidden}
 
 
 def test_a_file_streams_as_its_states_are_inputs_and_outputs(tmp_path: Path) -> None:
     model, tokens = Tagger(), torch.randint(20, (3, 12))
-    example = (tokens[:1, :5], randn(1, 3, 3), (randn(2, 1, 4), randn(2, 1, 4)))
+    example = (tokens[:1, :5], randn(1, 3, 3), (randn(1, 1, 4), randn(1, 1, 4)))
     file = tmp_path / "model.onnx"
     export.onnx(model, example, path=file)
     assert model.training, "it is left as it was"
@@ -110,7 +110,7 @@ def test_a_file_streams_as_its_states_are_inputs_and_outputs(tmp_path: Path) -> 
     assert [value.name for value in session.get_inputs()] == ["tokens", "past", "hidden_0", "hidden_1"]
     names = [value.name for value in session.get_outputs()]
     assert names == ["scores", "past_out", "hidden_0_out", "hidden_1_out"]
-    states = [np.zeros((3, 3, 3), np.float32), *(np.zeros((2, 3, 4), np.float32) for _ in range(2))]
+    states = [np.zeros((3, 3, 3), np.float32), *(np.zeros((1, 3, 4), np.float32) for _ in range(2))]
     scores = []
     for chunk in tokens.split([4, 1, 7], dim=1):
         given = dict(zip(["tokens", "past", "hidden_0", "hidden_1"], [chunk.numpy(), *states], strict=True))

@@ -25,9 +25,9 @@ torch.testing.assert_close(got["scores"], expected)
 
 def test_a_program_runs_where_chainrule_is_not_installed(tmp_path: Path) -> None:
     model = Tagger()
-    states = (torch.randn(1, 3, 3), (torch.randn(2, 1, 4), torch.randn(2, 1, 4)))
+    states = (torch.randn(1, 3, 3), (torch.randn(1, 1, 4), torch.randn(1, 1, 4)))
     export.program(model, (torch.randint(20, (1, 5)), *states), path=tmp_path / "model.pt2")
-    inputs = (torch.randint(20, (6, 11)), torch.randn(6, 3, 3), (torch.randn(2, 6, 4), torch.randn(2, 6, 4)))
+    inputs = (torch.randint(20, (6, 11)), torch.randn(6, 3, 3), (torch.randn(1, 6, 4), torch.randn(1, 6, 4)))
     with torch.no_grad():
         torch.save((inputs, model.eval()(*inputs)["scores"]), tmp_path / "call")
     command = [sys.executable, "-W", "ignore", "-c", WITHOUT, str(tmp_path / "model.pt2"), str(tmp_path / "call")]

@@ -1,9 +1,10 @@
 """One call of a model: its arguments as torch.export has them, their sizes, and the same call with other sizes."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, combinations
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ __all__ = ["FAILURES", "Call", "call_of", "evaluating", "other_calls"]
 
 FAILURES = (*FOREIGN, AssertionError, NotImplementedError)
 """What a model, or what was made of it, raises where sizes do not fit."""
+
+_Dim = tuple[int, int]  # the number of a tensor among the arguments, and its dimension
+_FEW = 10  # dimensions whose every combination is tried
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,20 @@ class Call:
 
         args, kwargs = pytree.tree_map(each, (self.args, self.kwargs))
         return Call(self.model, args, kwargs)
+
+    def enlarged(self, dims: Collection[_Dim]) -> "Call":
+        """The call with these dimensions larger by one."""
+        shapes = enumerate(tensor.shape for tensor in self.tensors())
+        return self.resized([[n + ((k, dim) in dims) for dim, n in enumerate(shape)] for k, shape in shapes])
+
+    def varying(self, dims: Sequence[_Dim]) -> list[_Dim]:
+        """Those of the dimensions that the model lets vary, alone or together with others of them, by trying."""
+        found: list[_Dim] = []
+        most = len(dims) if len(dims) <= _FEW else 3
+        for group in chain.from_iterable(combinations(dims, count) for count in range(1, most + 1)):
+            if not set(found) & set(group) and self.enlarged({*found, *group}).takes():
+                found += group
+        return found
 
 
 def call_of(model: object, args: object, kwargs: Mapping[str, Any] | None) -> Call:

@@ -28,7 +28,11 @@ def check(call: Call, exported: ExportedProgram, run: Run, *, tolerance: float |
         raise ArgumentError(f"tolerance must be a number from 0 to below 1, got {tolerance!r}.")
     expected = call.run()
     _check_repeatable(expected, call.run())
-    _compare(expected, run(call), call, tolerance)
+    try:
+        got = run(call)
+    except FAILURES as error:
+        raise ExportError(f"the exported model does not take the inputs that it was made of: {error}") from error
+    _compare(expected, got, call, tolerance)
     others = other_calls(exported, call)
     if every_size:
         _check_free(call, others[0] if others else call)
@@ -51,19 +55,14 @@ def check(call: Call, exported: ExportedProgram, run: Run, *, tolerance: float |
 
 def _check_free(call: Call, other: Call) -> None:
     """Refuse sizes that were fixed in the recording while the model takes others."""
-    shapes, others = ([tensor.shape for tensor in each.tensors()] for each in (call, other))
-    pairs = [zip(*pair, strict=True) for pair in zip(shapes, others, strict=True)]
-    fixed = [[size if size == larger else None for size, larger in pair] for pair in pairs]
-    for n in {size for shape in fixed for size in shape if size is not None}:
-        larger = [
-            [size + 1 if kept == n else size for size, kept in zip(shape, each, strict=True)]
-            for shape, each in zip(shapes, fixed, strict=True)
-        ]
-        if not call.resized(larger).takes():
+    pairs = zip(call.tensors(), other.tensors(), strict=True)
+    fixed = [(k, dim) for k, (a, b) in enumerate(pairs) for dim in range(a.dim()) if a.shape[dim] == b.shape[dim]]
+    sizes = [tensor.shape for tensor in call.tensors()]
+    for n in sorted({sizes[k][dim] for k, dim in fixed}):
+        found = call.varying([(k, dim) for k, dim in fixed if sizes[k][dim] == n])
+        if not found:
             continue
-        where = [
-            f"dimension {d} of input {k}" for k, each in enumerate(fixed) for d, kept in enumerate(each) if kept == n
-        ]
+        where = [f"dimension {dim} of input {k}" for k, dim in found]
         raise ExportError(
             f"{' and '.join(where)} can only be {n} in what was exported, and the model takes {n + 1} too: its code "
             "reads the size as a number, with len() or int() or in a loop. Read it as x.shape[dim], or say by "

@@ -84,7 +84,7 @@ def onnx(
         record = partial(
             _record, dynamic_shapes=shapes, input_names=inputs, output_names=outputs, opset_version=opset_version
         )
-        exported = recorded(example(call, shapes), record)
+        exported = recorded(example(call), record)
         with TemporaryDirectory() as folder:
             file = Path(folder, "model.onnx")
             exported.save(file)

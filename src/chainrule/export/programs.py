@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-import torch.fx.experimental._config as fx_config
 from torch.export import ExportedProgram
 from torch.nn import Module
 
 from chainrule.errors import ExportError
-from chainrule.export.calls import Call, call_of, evaluating, other_calls
+from chainrule.export.calls import Call, call_of, evaluating
 from chainrule.export.comparing import check
 from chainrule.ops.arguments import as_flag
 
@@ -63,7 +62,7 @@ def program(
     with evaluating(model):
         call.run()  # what it refuses, it refuses in its own words
         shapes = call.all_dynamic() if dynamic_shapes is None else dynamic_shapes
-        exported = recorded(example(call, shapes), partial(_export, shapes=shapes, strict=strict))
+        exported = recorded(example(call), partial(_export, shapes=shapes, strict=strict))
         _check_own(exported)
         runner = exported.module()
         check(
@@ -78,13 +77,11 @@ def program(
     return exported
 
 
-def example(call: Call, dynamic_shapes: Any) -> Call:
+def example(call: Call) -> Call:
     """The call to record: torch takes a size of 1 for a number that stays, so that those that vary are made larger."""
-    if not any(1 in tensor.shape for tensor in call.tensors()):
-        return call
-    with fx_config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
-        first = recorded(call, partial(_export, shapes=dynamic_shapes, strict=False))
-    return next(filter(Call.takes, other_calls(first, call)), call)
+    shapes = enumerate(tensor.shape for tensor in call.tensors())
+    ones = [(k, dim) for k, shape in shapes for dim, size in enumerate(shape) if size == 1]
+    return call.enlarged(call.varying(ones))
 
 
 def _export(call: Call, shapes: Any, strict: bool) -> ExportedProgram:
