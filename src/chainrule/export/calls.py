@@ -55,7 +55,7 @@ class Call:
         return dict(inspect.signature(self.model.forward).bind(*self.args, **self.kwargs).arguments)
 
     def all_dynamic(self) -> dict[str, Any]:
-        """torch.export's dynamic_shapes that let every size vary that the model lets."""
+        """torch.export's dynamic_shapes that let every size vary that the model lets; one of 1 stays."""
 
         def each(leaf: Any) -> dict[int, Any] | None:
             return dict.fromkeys(range(leaf.dim()), Dim.AUTO) if isinstance(leaf, Tensor) else None

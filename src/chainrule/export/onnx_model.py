@@ -80,11 +80,12 @@ def onnx(
             result = model(*call.args, **call.kwargs)
         inputs = _names("input_names", input_names, input_names_of(call))
         outputs = _names("output_names", output_names, output_names_of(call, result, inputs))
-        shapes = call.all_dynamic() if dynamic_shapes is None else dynamic_shapes
+        larger = example(call)
+        shapes = larger.all_dynamic() if dynamic_shapes is None else dynamic_shapes
         record = partial(
             _record, dynamic_shapes=shapes, input_names=inputs, output_names=outputs, opset_version=opset_version
         )
-        exported = recorded(example(call), record)
+        exported = recorded(larger, record)
         with TemporaryDirectory() as folder:
             file = Path(folder, "model.onnx")
             exported.save(file)

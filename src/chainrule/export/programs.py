@@ -61,8 +61,9 @@ def program(
     strict = as_flag("strict", strict)
     with evaluating(model):
         call.run()  # what it refuses, it refuses in its own words
-        shapes = call.all_dynamic() if dynamic_shapes is None else dynamic_shapes
-        exported = recorded(example(call), partial(_export, shapes=shapes, strict=strict))
+        larger = example(call)
+        shapes = larger.all_dynamic() if dynamic_shapes is None else dynamic_shapes
+        exported = recorded(larger, partial(_export, shapes=shapes, strict=strict))
         _check_own(exported)
         runner = exported.module()
         check(
@@ -92,7 +93,8 @@ def recorded(call: Call, record: Callable[[Call], _Program]) -> _Program:
     """What torch records of the call; an ExportError where torch cannot."""
     try:
         with torch.no_grad(), warnings.catch_warnings():
-            # torch's own, of what it copies
+            # torch's own, of what it copies and imports
+            warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
             return record(call)
     except Exception as error:
