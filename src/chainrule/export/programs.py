@@ -53,7 +53,8 @@ def program(
     >>> import torch, chainrule
     >>> gru = chainrule.nn.GRU(3, 4, batch_first=True)
     >>> exported = program(gru, (torch.randn(1, 5, 3), torch.zeros(1, 1, 4)))
-    >>> y, h_n = exported.module()(torch.randn(8, 100, 3), torch.zeros(1, 8, 4))
+    >>> with torch.no_grad():  # else torch's scan prepares a backward pass first, which takes seconds
+    ...     y, h_n = exported.module()(torch.randn(8, 100, 3), torch.zeros(1, 8, 4))
     >>> y.shape
     torch.Size([8, 100, 4])
     """
