@@ -1,4 +1,4 @@
-"""torch's exporters warn of their own insides."""
+"""torch's exporters and layers warn of their own insides."""
 
 import pytest
 
@@ -8,4 +8,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "tests/export" in item.path.as_posix():
             item.add_marker(pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore:.*_check_is_size:FutureWarning"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore:.*assigned during export:UserWarning"))
