@@ -93,6 +93,7 @@ _STANDARD: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "rnn_tanh": ("RNN", (0,), {"activations": ["Tanh"]}),
     "rnn_relu": ("RNN", (0,), {"activations": ["Relu"]}),
     "gru": ("GRU", (1, 0, 2), {"linear_before_reset": 1}),
+    "gru_reset_before": ("GRU", (1, 0, 2), {"linear_before_reset": 0}),
     "lstm": ("LSTM", (0, 3, 1, 2), {}),
 }
 """ONNX's operator for a cell, its order of our gates, and its attributes."""
