@@ -80,8 +80,13 @@ def why_faster(x: Sequence[int], y: Sequence[int], weight: Sequence[int], geomet
     if channels >= _WIDE[dims]:
         return f"torch's own takes less time with {counted(channels, 'channel')} and more"
     if dims > 1 and y[-1] < lanes:
-        return f"torch's own takes less time with lines of {y[-1]} outputs, which fill no vector of {lanes}"
+        return f"torch's own takes less time with {_lines(y[-1])}, which fill no vector of {lanes}"
     filled = y[-1] / (-(-y[-1] // lanes) * lanes)
     if dims > 1 and channels >= _SOME and filled < _WASTE:
-        return f"torch's own takes less time with lines of {y[-1]} outputs: {filled:.0%} of vectors of {lanes}"
+        return f"torch's own takes less time with {_lines(y[-1])}, which fill vectors of {lanes} in part"
     return None
+
+
+def _lines(outputs: int) -> str:
+    """In words, without the number while a call is compiled: it may stand for any there, and words would fix it."""
+    return "short lines" if torch.compiler.is_compiling() else f"lines of {outputs} outputs"
