@@ -17,6 +17,9 @@ SOURCE = Path(chainrule.__file__).parent
 OPTIONAL = (
     "PIL",
     "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
     "pandas",
     "pyarrow",
     "rich",
@@ -53,7 +56,7 @@ def test_completion_shows_the_api_alone(module: ModuleType) -> None:
 
 
 def test_the_public_modules_are_these_and_their_files_stay_in_reach() -> None:
-    names = {"data", "errors", "functional", "lens", "nn", "training"}
+    names = {"data", "errors", "export", "functional", "lens", "nn", "training"}
     assert {module.__name__ for module in PUBLIC} == {"chainrule", *(f"chainrule.{name}" for name in names)}
     from chainrule.data.reading import KINDS
     from chainrule.lens import reach

@@ -4,7 +4,7 @@ The chain rule of probability, p(x_1..x_T) = prod_t p(x_t | x_<t), says what to 
 backwards through convolutions and through time, says how to learn it.
 """
 
-from chainrule import data, errors, functional, lens, nn, training
+from chainrule import data, errors, export, functional, lens, nn, training
 from chainrule.data import Reading
 from chainrule.nn import explain, swap, unswap
 from chainrule.runs import Run, compare, fit, load
@@ -16,6 +16,7 @@ __all__ = [
     "data",
     "errors",
     "explain",
+    "export",
     "fit",
     "functional",
     "lens",

@@ -7,6 +7,7 @@
     ├── BackendError (RuntimeError)       a rung asked for by name cannot run this call
     ├── TraceError (RuntimeError)         gradients are asked for before a backward pass
     ├── DisagreementError (ArithmeticError)  two ways to compute the same number differ
+    ├── ExportError (RuntimeError)        a model cannot be exported as what it computes
     ├── MissingExtraError (ImportError)   an optional dependency is not installed
     ├── DataError (ValueError)            what was read cannot be used as it is
     │   ├── TooShortError                 fewer steps than the model needs
@@ -36,6 +37,7 @@ __all__ = [
     "DataError",
     "DisagreementError",
     "DivergedError",
+    "ExportError",
     "MissingExtraError",
     "MissingValuesError",
     "ProcessError",
@@ -89,6 +91,10 @@ class TraceError(ChainruleError, RuntimeError):
 
 class DisagreementError(ChainruleError, ArithmeticError):
     """What the lens derives by hand and what autograd finds differ by more than rounding."""
+
+
+class ExportError(ChainruleError, RuntimeError):
+    """A model cannot be exported, or what was exported computes something else; nothing was written."""
 
 
 class MissingExtraError(ChainruleError, ImportError):

@@ -95,6 +95,7 @@ def context() -> dict[str, object]:
         "documents": documents,
         "layer": layer,
         "saved": saved,
+        "state": torch.zeros(1, 2, 8),
         "x": symbols,
         "y": symbols,
         "step": 0,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 
 import chainrule.nn
 from chainrule.errors import ArgumentError, ShapeError
@@ -184,3 +185,15 @@ def test_the_causal_layer_carries_state_and_passes_resets_and_lengths_on() -> No
     unbatched, state = layer(x[0])
     close(unbatched, whole[0])
     close(state, last[0])
+
+
+@pytest.mark.parametrize("channels", [4, 32], ids=["kernels", "torch's own"])
+def test_one_graph_is_compiled_for_any_size(channels: int) -> None:
+    layer = chainrule.nn.Conv2d(channels, channels, 3, padding="same")
+    counter = CompileCounter()
+    compiled = torch.compile(layer, backend=counter, dynamic=True, fullgraph=True)
+    with torch.no_grad():
+        for n in (3, 5, 6):
+            x = torch.randn(n, channels, n + 20, n + 19)
+            torch.testing.assert_close(compiled(x), layer(x))
+    assert counter.frame_count == 1

@@ -1,22 +1,25 @@
 """Convolution layers: torch.nn's parameters, arguments and initialisation, chainrule's computation."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 from torch.nn.functional import pad
 from torch.nn.modules.conv import _ConvNd
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.convolution_streaming import ConvolutionStream
 from chainrule.nn.making import make
+from chainrule.nn.recording import Recordable, is_root, leaf
 from chainrule.ops.arguments import FOREIGN, as_int, check_tensors, explain_failure
 from chainrule.ops.convolution import causal_convolution, convolution
 
 __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
 
 
-class _Convolution(_ConvNd):
+class _Convolution(Recordable, _ConvNd):
     """Replaces torch's computation, adds no state: a torch layer may be given one of these as its class."""
 
     def __init__(
@@ -35,6 +38,16 @@ class _Convolution(_ConvNd):
     ) -> None:
         sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         make(self, super().__init__, *sizes, bias, padding_mode, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve the input (batch, channels, \\*size), or without the batch."""
+        if isinstance(input, Proxy):
+            return self._node(input)
+        return self._conv_forward(input, self.weight, self.bias)
+
+    def _node(self, input: Any) -> Any:
+        """What torch.fx records: the layer, or torch's own operations where the layer is all that is traced."""
+        return super()._conv_forward(input, self.weight, self.bias) if is_root(self, input) else leaf(self, input)
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding: int | str | tuple[int, ...] = self.padding
@@ -106,7 +119,7 @@ class Conv3d(_Convolution, nn.Conv3d):
     """
 
 
-class CausalConv1d(nn.Conv1d):
+class CausalConv1d(Recordable, nn.Conv1d):
     """A convolution over time that sees no future and carries what it saw: ``y, state = layer(x, state)``.
 
     ::
@@ -185,6 +198,9 @@ class CausalConv1d(nn.Conv1d):
         Returns:
             y (B, C_out, T), zero after a row's length, and the state for the next chunk.
         """
+        if isinstance(x, Proxy):
+            node: tuple[Tensor, Tensor] = leaf(self, x, state, resets=resets, lengths=lengths)
+            return node
         return causal_convolution(
             x,
             self.weight,

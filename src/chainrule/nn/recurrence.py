@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.fx import Proxy
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -45,6 +46,7 @@ from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import Trace
 from chainrule.nn.making import make
+from chainrule.nn.recording import leaf
 from chainrule.nn.recurrence_options import Optioned
 from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
 from chainrule.ops.choices import listener
@@ -90,6 +92,8 @@ class RNN(Optioned, torch.nn.RNN):
         return_all: bool = False,
     ) -> tuple[_Input, Tensor] | tuple[_Input, Tensor, _Traces]:
         """Return the last layer's outputs and every layer's last state, laid out as torch does; traces if asked for."""
+        if isinstance(input, Proxy):
+            return leaf(self, input, hx, resets=resets, lengths=lengths, return_all=return_all)
         op = partial(functional.rnn, nonlinearity=self.nonlinearity)
         hidden = None if hx is None else (hx,)
         output, (h_n,), traces = _run(self, op, input, hidden, resets, lengths, return_all)
@@ -138,6 +142,8 @@ class GRU(Optioned, torch.nn.GRU):
         return_all: bool = False,
     ) -> tuple[_Input, Tensor] | tuple[_Input, Tensor, _Traces]:
         """Return the last layer's outputs and every layer's last state, laid out as torch does; traces if asked for."""
+        if isinstance(input, Proxy):
+            return leaf(self, input, hx, resets=resets, lengths=lengths, return_all=return_all)
         op = partial(functional.gru, reset_after=self.reset_after)
         hidden = None if hx is None else (hx,)
         output, (h_n,), traces = _run(self, op, input, hidden, resets, lengths, return_all)
@@ -186,6 +192,8 @@ class LSTM(Optioned, torch.nn.LSTM):
         return_all: bool = False,
     ) -> tuple[_Input, tuple[Tensor, Tensor]] | tuple[_Input, tuple[Tensor, Tensor], _Traces]:
         """Return the last layer's outputs, every layer's last (h, c), laid out as torch does; traces if asked for."""
+        if isinstance(input, Proxy):
+            return leaf(self, input, hx, resets=resets, lengths=lengths, return_all=return_all)
         output, (h_n, c_n), traces = _run(self, functional.lstm, input, hx, resets, lengths, return_all)
         return (output, (h_n, c_n), traces) if return_all else (output, (h_n, c_n))
 
@@ -267,7 +275,7 @@ def _padded(
     unbatched = input.dim() == 2
     x = input.unsqueeze(0) if unbatched else input if layer.batch_first else input.transpose(0, 1)
     _check_width(layer, input)
-    _check_hx(layer, hx, () if unbatched else (len(x),))
+    _check_hx(layer, hx, () if unbatched else x.shape[:1])
     if unbatched:
         hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
         resets = None if resets is None else resets.unsqueeze(0)
@@ -381,7 +389,7 @@ def _check_width(layer: torch.nn.RNNBase, input: Tensor) -> None:
         )
 
 
-def _check_hx(layer: torch.nn.RNNBase, hx: _States | None, batch: tuple[int, ...]) -> None:
+def _check_hx(layer: torch.nn.RNNBase, hx: _States | None, batch: Sequence[int]) -> None:
     if hx is None:
         return
     count = layer.num_layers * (2 if layer.bidirectional else 1)

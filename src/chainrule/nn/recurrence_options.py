@@ -8,13 +8,14 @@ from torch import Tensor
 from torch.nn import Parameter, init
 
 from chainrule.errors import ArgumentError
+from chainrule.nn.recording import Recordable
 
 __all__ = ["Optioned", "cell_of"]
 
 _Rates = float | tuple[float, float]
 
 
-class Optioned(torch.nn.RNNBase):
+class Optioned(Recordable, torch.nn.RNNBase):
     """The options of a layer. Its parameters exist only where an option asks for them.
 
     The defaults belong to the class, as a layer of torch.nn that becomes chainrule's has no attributes for them.

@@ -65,6 +65,9 @@ def swap(module: Module) -> SwapReport:
     Supported are torch.nn's Conv1d, Conv2d, Conv3d, RNN, GRU and LSTM, and subclasses of them that compute as they do:
     these stay subclasses of what they were. No parameter is copied.
 
+    What torch records of the model stays what it was, see the README; tools that look for torch's exact classes, to
+    fuse, quantise or count, need :func:`unswap` before.
+
     Raises:
         ArgumentError: ``module`` is not a torch.nn.Module.
 

@@ -105,6 +105,8 @@ def as_int(value: object) -> int | None:
     """The int that value stands for, such as numpy.int64(2); None if it is no integer, as a bool is none."""
     if isinstance(value, bool) or (isinstance(value, Tensor) and value.dtype == torch.bool):
         return None
+    if isinstance(value, torch.SymInt):  # one of a recording, which operator.index would fix to the number it has now
+        return value  # type: ignore[return-value]
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:

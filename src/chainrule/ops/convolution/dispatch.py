@@ -56,7 +56,8 @@ def causal_convolution(
     geometry: with as many zeros before x as the state has inputs.
     """
     rung, reason = _choose(x, weight, geometry, backend)
-    if rung in ("fft", "torch") and (resets is not None or lengths is not None):
+    recorded = torch.compiler.is_exporting()
+    if rung in ("fft", "torch") and (resets is not None or lengths is not None) and not recorded:
         if backend != "auto":
             raise BackendError(f"backend {rung!r} has neither resets nor lengths. Use backend='auto'.")
         obstacle = _obstacle(x, weight, geometry)
@@ -68,11 +69,12 @@ def causal_convolution(
     check_held(x, weight, bias, state, resets, lengths)
     if state is None:
         state = x.new_zeros(*x.shape[:2], geometry.before[0])
-    if rung in ("fft", "torch"):
+    if rung == "torch":
+        return library.causal_convolution(x, weight, bias, state, *rest)
+    if rung == "fft":
         past = torch.cat([state, x], dim=-1)
-        last = past[..., past.shape[-1] - geometry.before[0] :]
-        run = library.convolution if rung == "torch" else fft.convolution
-        return run(past, weight, bias, geometry._replace(before=(0,))), last.clone()
+        y = fft.convolution(past, weight, bias, geometry._replace(before=(0,)))
+        return y, past[..., x.shape[-1] :].clone()
     if rung == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
     _check_countable(x, weight)
@@ -91,6 +93,8 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
     """Which rung runs this call, and why, as a sentence."""
     if not isinstance(backend, str) or backend not in _BACKENDS:
         raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
+    if backend == "auto" and torch.compiler.is_exporting():
+        return "torch", "torch.export records torch's own operations"
     if backend == "auto":
         if (obstacle := kernels.obstacle(x)) is None:
             if library.keeps_format(x, weight):

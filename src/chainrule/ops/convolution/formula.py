@@ -29,7 +29,7 @@ from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule.ops.plain import is_batched, is_traced
 
-__all__ = ["causal_convolution", "convolution", "convolve", "remember"]
+__all__ = ["causal_convolution", "convolution", "convolve", "live", "remember", "taps"]
 
 _Sizes = Sequence[int]
 
@@ -63,8 +63,9 @@ def causal_convolution(
     if sequence is None:
         y = convolution(past, weight, bias, (1,), (dilation,), groups)
     else:
-        y = _convolve_within(sequence, past, weight, bias, dilation, groups)
-    return (y if lengths is None else y.masked_fill(~_running(x, lengths)[:, None], 0)), last
+        beside = taps(sequence, past, weight.shape[-1], dilation)
+        y = convolution(beside, weight.flatten(1)[..., None], bias, (1,), (1,), groups)
+    return (y if lengths is None else y.masked_fill(~live(x, lengths)[:, None], 0)), last
 
 
 def remember(
@@ -73,7 +74,7 @@ def remember(
     """The state followed by x as far as its rows go, the number of each step's sequence, and the last state."""
     T, P = x.shape[-1], state.shape[-1]
     end = torch.full(x.shape[:1], T, device=x.device) if lengths is None else lengths
-    running = _running(x, end)
+    running = live(x, end)
     if lengths is not None:
         x = x.masked_fill(~running[:, None], 0)
     past = torch.cat([state, x], dim=-1)
@@ -88,28 +89,27 @@ def remember(
     return past, sequence, last
 
 
-def _running(x: Tensor, end: Tensor) -> Tensor:
+def live(x: Tensor, end: Tensor) -> Tensor:
+    """Which steps of x (B, C, T) lie within their rows, (B, T)."""
     return torch.arange(x.shape[-1], device=x.device) < end[:, None]
 
 
-def _convolve_within(
-    sequence: Tensor, past: Tensor, weight: Tensor, bias: Tensor | None, dilation: int, groups: int
-) -> Tensor:
-    """Sum over the taps, each of which reads zero where it would reach into another sequence."""
-    K = weight.shape[-1]
+def taps(sequence: Tensor, past: Tensor, K: int, dilation: int) -> Tensor:
+    """What each of K taps reads, zero where it would reach into another sequence: (B, channels * K, T).
+
+    Laid beside the channels, the taps need a kernel of one step only.
+    """
     P = dilation * (K - 1)
     T = past.shape[-1] - P
-    taps = [slice(dilation * i, dilation * i + T) for i in range(K)]
-    seen = [past[..., tap].masked_fill((sequence[:, tap] != sequence[:, P:])[:, None], 0) for tap in taps]
-    # Laid beside the channels, the taps need a kernel of one step only.
-    beside = torch.stack(seen, dim=2).flatten(1, 2)
-    return convolution(beside, weight.flatten(1)[..., None], bias, (1,), (1,), groups)
+    reach = [slice(dilation * i, dilation * i + T) for i in range(K)]
+    seen = [past[..., tap].masked_fill((sequence[:, tap] != sequence[:, P:])[:, None], 0) for tap in reach]
+    return torch.stack(seen, dim=2).flatten(1, 2)
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
+    """Correlate x (B, G, C, *H) with weight (G, O, C, *K), without padding: y (B, G, O, *J)."""
     if is_traced() or not x.is_floating_point() or is_batched((x, weight, bias)):
         return _by_torch(x, weight, bias, stride, dilation)
-    """Correlate x (B, G, C, *H) with weight (G, O, C, *K), without padding: y (B, G, O, *J)."""
     # torch.compile traces no function that has a jvp
     function = _Convolution if torch.compiler.is_compiling() else _ConvolutionBothModes
     y: Tensor = function.apply(x, weight, bias, stride, dilation)  # type: ignore[no-untyped-call]

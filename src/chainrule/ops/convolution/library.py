@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 from math import prod
 
+import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule._choices import counted
-from chainrule.ops.convolution import kernels
+from chainrule.ops.convolution import formula, kernels
 from chainrule.ops.convolution.geometry import Geometry
 
-__all__ = ["convolution", "keeps_format", "obstacle", "why_faster"]
+__all__ = ["causal_convolution", "convolution", "keeps_format", "obstacle", "why_faster"]
 
 # Channels of a group, of both sides. Measured forward and backward, as all below, in one and two dimensions; three are
 # taken to be as two.
@@ -31,6 +32,30 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geomet
         x, weight, bias, tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups
     )
     return y
+
+
+def causal_convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    state: Tensor,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    dilation: int,
+    groups: int,
+) -> tuple[Tensor, Tensor]:
+    """Convolve the state followed by x, hiding from each step what lies before its last reset."""
+    geometry = Geometry((1,), (0,), (0,), (dilation,), groups)
+    if resets is None and lengths is None:
+        past = torch.cat([state, x], dim=-1)
+        return convolution(past, weight, bias, geometry), past[..., x.shape[-1] :].clone()
+    past, sequence, last = formula.remember(x, state, resets, lengths)
+    if sequence is None:
+        y = convolution(past, weight, bias, geometry)
+    else:
+        beside = formula.taps(sequence, past, weight.shape[-1], dilation)
+        y = convolution(beside, weight.flatten(1)[..., None], bias, geometry._replace(dilation=(1,)))
+    return (y if lengths is None else y.masked_fill(~formula.live(x, lengths)[:, None], 0)), last
 
 
 def obstacle(x: Sequence[int]) -> str | None:
@@ -59,8 +84,13 @@ def why_faster(x: Sequence[int], y: Sequence[int], weight: Sequence[int], geomet
     if channels >= _WIDE[dims]:
         return f"torch's own takes less time with {counted(channels, 'channel')} and more"
     if dims > 1 and y[-1] < lanes:
-        return f"torch's own takes less time with lines of {y[-1]} outputs, which fill no vector of {lanes}"
+        return f"torch's own takes less time with {_lines(y[-1])}, which fill no vector of {lanes}"
     filled = y[-1] / (-(-y[-1] // lanes) * lanes)
     if dims > 1 and channels >= _SOME and filled < _WASTE:
-        return f"torch's own takes less time with lines of {y[-1]} outputs: {filled:.0%} of vectors of {lanes}"
+        return f"torch's own takes less time with {_lines(y[-1])}, which fill vectors of {lanes} in part"
     return None
+
+
+def _lines(outputs: int) -> str:
+    """In words, without the number while a call is compiled: it may stand for any there, and words would fix it."""
+    return "short lines" if torch.compiler.is_compiling() else f"lines of {outputs} outputs"

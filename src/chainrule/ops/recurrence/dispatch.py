@@ -12,14 +12,14 @@ from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failu
 from chainrule.ops.choices import Choice, listener
 from chainrule.ops.plain import is_transformed, untraced
 from chainrule.ops.pointers import check_held
-from chainrule.ops.recurrence import checks, formula, kernels, library, reference
+from chainrule.ops.recurrence import checks, exported, formula, kernels, library, reference
 from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
 from chainrule.ops.recurrence.trace import GATES, Trace
 
 __all__ = ["choose", "is_single_step", "run"]
 
 _RUNGS: dict[str, Callable[..., tuple[Tensor, State]]]
-_RUNGS = {"kernels": kernels.scan, "formula": formula.scan, "reference": reference.scan}
+_RUNGS = {"kernels": kernels.scan, "formula": formula.scan, "reference": reference.scan, "exported": exported.scan}
 _BACKENDS = ("auto", "kernels", "torch", "formula", "reference")
 _FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
 _SAVES = ("gates", "states")
@@ -36,6 +36,8 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **opti
     ('torch', 'the kernels are compiled for float32 and float64, and x is torch.float16')
     """
     _check_backend(backend)
+    if backend == "auto" and torch.compiler.is_exporting():
+        return "exported", "torch.export records torch's own operations"
     obstacle = kernels.obstacle(x, weights)
     not_torch = library.obstacle(cell, weights, **options)
     if backend != "auto":

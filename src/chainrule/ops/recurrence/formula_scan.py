@@ -10,7 +10,7 @@ from chainrule.ops.recurrence.formula_cells import Cell
 from chainrule.ops.recurrence.formula_product import Saved
 from chainrule.ops.recurrence.reference import State, Zoneout
 
-__all__ = ["Schedule", "Steps", "previous", "scan", "scan_backward", "stack", "step_backward"]
+__all__ = ["Schedule", "Steps", "mixed", "previous", "scan", "scan_backward", "stack", "step_backward"]
 
 
 class Schedule:
@@ -56,7 +56,7 @@ def scan(cell: Cell, gx: Tensor, state: State, schedule: Schedule, save: bool = 
         if save:
             made[t], saved[t] = new, gates
         if schedule.zoned_out:
-            new = tuple(_mixed(*parts) for parts in zip(schedule.keep(t), start, new, strict=True))
+            new = tuple(mixed(*parts) for parts in zip(schedule.keep(t), start, new, strict=True))
         states[t] = state = _where(schedule.padding_rows[t], state, new)
     return Steps(states, made, saved)
 
@@ -128,7 +128,7 @@ def _where(rows: Tensor | None, a: State, b: State) -> State:
     return b if rows is None else tuple(torch.where(rows, *pair) for pair in zip(a, b, strict=True))
 
 
-def _mixed(keep: Tensor | float | None, old: Tensor, new: Tensor) -> Tensor:
+def mixed(keep: Tensor | float | None, old: Tensor, new: Tensor) -> Tensor:
     """m old + (1 - m) new."""
     if keep is None:
         return new
