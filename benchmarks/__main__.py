@@ -1,4 +1,4 @@
-"""``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens``, ``[--quick] [--json out.json]``."""
+"""``python -m benchmarks recurrent``, or ``convolution``, ``through_time``, ``lens``, ``swap``; ``--quick``, ``--json``."""
 
 import importlib.metadata
 import importlib.util
@@ -15,6 +15,7 @@ import typer
 
 from benchmarks import convolutions
 from benchmarks.measuring import FULL, QUICK, measure, sgemm_rates
+from benchmarks.nets import NETS
 from benchmarks.points import CELLS, TASKS, AnyPoint, Shape, grid
 from benchmarks.results import Result
 from benchmarks.tables import cost_table, heading, quietness, row, summary
@@ -88,6 +89,19 @@ def lens(
     from benchmarks.lens import rows
 
     _claims(rows(quick=quick), threads, out)
+
+
+@app.command("swap")
+def swap(
+    quick: Annotated[bool, typer.Option("--quick", help="Shorter turns.")] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write every row to this file.")] = None,
+    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
+    nets: Annotated[str, typer.Option(help="Some of them, with commas between.")] = ",".join(NETS),
+) -> None:
+    """Nets of timm, torchaudio and others before and after `swap`: training and inference, formats and dtypes."""
+    from benchmarks.swap import rows
+
+    _claims(rows(_some(nets, tuple(NETS)), quick=quick), threads, out)
 
 
 def _claims(rows: "Iterator[Row]", threads: int, out: Path | None) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError, BackendError, ChainruleError, ShapeError
+from chainrule.ops.plain import is_traced, is_transformed, recorder
 from chainrule.ops.pointers import loss
 
 __all__ = [
@@ -132,10 +133,11 @@ def as_lengths(lengths: object) -> Tensor:
 def occurs(condition: Tensor, name: str) -> bool:
     """Whether condition, an error, holds anywhere; ``name`` is the argument that it was taken from.
 
-    A graph that torch.compile makes cannot branch on it. It raises a RuntimeError of its own where the condition holds.
+    A graph that torch.compile, torch.export or make_fx makes cannot branch on it. It raises a RuntimeError of its own
+    where the condition holds.
     """
-    if torch.compiler.is_compiling():
-        torch._assert_async(~condition.any(), f"{name} are out of range; call without torch.compile to see which")
+    if torch.compiler.is_compiling() or (not is_traced() and not is_transformed() and recorder() is not None):
+        torch._assert_async(~condition.any(), f"{name} are out of range; make the call itself to see which")
         return False
     try:
         return bool(condition.any())
