@@ -1,4 +1,4 @@
-"""``python -m benchmarks recurrent``, or ``convolution``, ``through_time``, ``lens``, ``swap``; ``--quick``, ``--json``."""
+"""Speed: ``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens`` or ``swap``."""
 
 import importlib.metadata
 import importlib.util

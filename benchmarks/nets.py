@@ -87,7 +87,7 @@ class Residual(nn.Module):
 def _timm(name: str) -> nn.Module:
     import timm
 
-    return timm.create_model(name)  # type: ignore[no-any-return]
+    return timm.create_model(name)
 
 
 def _torchaudio(name: str, **options: Any) -> nn.Module:
