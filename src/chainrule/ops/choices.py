@@ -35,8 +35,7 @@ _listener: ContextVar[Callable[[Choice], None] | None] = ContextVar("_listener",
 
 def listener() -> Callable[[Choice], None] | None:
     """Who is to be told of the choices made in this thread; None while a call is compiled, which runs later."""
-    who = _listener.get()
-    return None if who is None or torch.compiler.is_compiling() else who
+    return None if torch.compiler.is_compiling() else _listener.get()
 
 
 @contextmanager

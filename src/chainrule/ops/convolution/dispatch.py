@@ -64,9 +64,9 @@ def causal_convolution(
         rung, reason = ("formula", obstacle) if obstacle else ("kernels", "others have neither resets nor lengths")
     _tell("causal_convolution", x, weight, geometry, rung, reason)
     rest = (resets, lengths, geometry.dilation[0], geometry.groups)
+    check_held(x, weight, bias, state, resets, lengths)
     if rung == "kernels":
         return kernels.causal_convolution(x, weight, bias, state, *rest)
-    check_held(x, weight, bias, state, resets, lengths)
     if state is None:
         state = x.new_zeros(*x.shape[:2], geometry.before[0])
     if rung == "torch":

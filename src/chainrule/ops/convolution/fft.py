@@ -116,7 +116,7 @@ def _correlate(x: Tensor, weight: Tensor) -> Tensor:
     K = weight.shape[-1]
     J = x.shape[-1] - K + 1
     levels = _levels(K, J)
-    if not levels:
+    if not levels or len(x) == 0:
         return _direct(x, weight)
     S, segments = levels[0]
     end = S * (segments[-1] + 1)
@@ -162,4 +162,4 @@ def _direct(x: Tensor, weight: Tensor) -> Tensor:
     groups, outputs = weight.shape[:2]
     geometry = Geometry((1,), (0,), (0,), (1,), groups)
     y = kernels.convolution(x.flatten(1, 2), weight.flatten(0, 1), None, geometry)
-    return y.view(len(x), groups, outputs, -1)
+    return y.view(len(x), groups, outputs, y.shape[-1])

@@ -128,10 +128,12 @@ def _run(
         tell(Choice(cell, tuple(x.shape), reverse, rung, reason, kernels.LEVELS[0] if compiled else None, threads))
     if rung != "kernels":
         check_held(x, *state, *weights, resets, row_lengths, *zoneout)
+    scan: Callable[[], tuple[Tensor, State]]
     if rung == "torch":
-        return *library.scan(cell, x, state, weights, reverse), None
-    options = {"save": save} if rung == "kernels" else {}
-    scan = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, zoneout, trace, **options)
+        scan = partial(library.scan, cell, x, state, weights, reverse)
+    else:
+        options = {"save": save} if rung == "kernels" else {}
+        scan = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, zoneout, trace, **options)
     if not autocast:
         return *scan(), trace
     with torch.autocast(x.device.type, enabled=False):

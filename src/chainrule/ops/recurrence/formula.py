@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from chainrule.ops.plain import is_batched, is_traced
+from chainrule.ops.plain import is_batched, is_traced, is_transformed
 from chainrule.ops.recurrence.formula_cells import Cell, make_cell
 from chainrule.ops.recurrence.formula_product import Product, Saved, outer
 from chainrule.ops.recurrence.formula_scan import Schedule, Steps, previous, stack
@@ -53,9 +53,9 @@ def scan(
     """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
     X, schedule = prepared(x, resets, lengths, reverse, zoneout)
     padding = schedule.padding
-    # torch.func's transforms differentiate and map the scan itself, which consists of ordinary operations, and
+    # torch.func's transforms and forward mode differentiate and map the scan itself, which consists of ordinary operations, and
     # torch.jit.trace records them
-    by_autograd = torch._C._are_functorch_transforms_active() or is_traced() or not torch.is_grad_enabled()
+    by_autograd = is_transformed() or is_traced() or not torch.is_grad_enabled()
     if not by_autograd and any(t is not None and t.requires_grad for t in (X, *weights, *state)):
         Y, *last = _Recurrence.apply(cell, schedule, trace, X, *weights, *state)  # type: ignore[no-untyped-call]
     else:
