@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch._dynamo
 
-from chainrule import functional
+from chainrule import functional, nn
 from chainrule.ops import blocks
 
 SHAPE = (300, 1000)
@@ -27,6 +28,13 @@ def test_a_block_that_nothing_uses_is_handed_out_again() -> None:
     third = blocks.empty(LIKE, SHAPE[::-1])
     assert second.data_ptr() != place == third.data_ptr()
     assert (third.shape, third.dtype, third.is_contiguous()) == (SHAPE[::-1], LIKE.dtype, True)
+
+
+def test_blocks_are_handed_out_again_after_a_compilation_that_failed() -> None:
+    """It leaves another way to run Python's frames behind, in which calls hold other references."""
+    with pytest.raises(torch._dynamo.exc.Unsupported):
+        torch.compile(nn.GRU(2, 3), fullgraph=True, backend="eager")(torch.zeros(5, 1, 2))
+    test_a_block_that_nothing_uses_is_handed_out_again()
 
 
 _FACTOR = torch.ones((), requires_grad=True)

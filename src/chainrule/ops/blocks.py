@@ -35,7 +35,7 @@ def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
     with _lock:
         _blocks[size] = _blocks.pop(size, [])
         for block in _blocks[size]:
-            if _users(block) == _NONE and _is_sound(block, size):
+            if _tensors(block) == 0 and sys.getrefcount(block) == _UNNAMED and _is_sound(block, size):
                 tensor: Tensor = like.new_empty(0).set_(block, 0, tuple(shape))  # type: ignore[call-overload]
                 return tensor
         _let_go(size)
@@ -63,9 +63,9 @@ def release() -> None:
         _let_go(_IDLE)
 
 
-def _users(block: UntypedStorage) -> tuple[int, int]:
-    """How many tensors, and how many names, hold the block."""
-    return torch._C._storage_Use_Count(block._cdata), sys.getrefcount(block)
+def _tensors(block: UntypedStorage) -> int:
+    """How many tensors hold the block."""
+    return torch._C._storage_Use_Count(block._cdata) - 1
 
 
 def _is_sound(block: UntypedStorage, size: int) -> bool:
@@ -79,7 +79,10 @@ def _let_go(size: int) -> None:
         _blocks[key] = [block for block in _blocks[key] if _is_sound(block, key)]
         if not _blocks[key] and key != size:
             del _blocks[key]
-    idle = {key: [_users(block) == _NONE for block in known] for key, known in _blocks.items()}
+    idle = {
+        key: [_tensors(block) == 0 and sys.getrefcount(block) == _UNNAMED for block in known]
+        for key, known in _blocks.items()
+    }
     excess = size + sum(key * sum(each) for key, each in idle.items()) - _IDLE
     for key, each in idle.items():
         drop = [n for n, is_idle in enumerate(each) if is_idle][: max(0, -(-excess // key))]
@@ -87,5 +90,14 @@ def _let_go(size: int) -> None:
         _blocks[key] = [block for n, block in enumerate(_blocks[key]) if n not in drop]
 
 
-_NONE = next(_users(block) for block in [torch.UntypedStorage(1)])
-"""What _users tells of a block that nothing but a list and the variable of a loop holds."""
+def _unnamed() -> int:
+    for block in [torch.UntypedStorage(1)]:
+        return sys.getrefcount(block)
+    raise AssertionError
+
+
+_UNNAMED = _unnamed()
+"""The references to a block that nothing but a list and the variable of a loop holds.
+
+They are counted where they are compared: a call between would hold one more or not, as the interpreter runs it.
+"""

@@ -53,8 +53,8 @@ def scan(
     """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
     X, schedule = prepared(x, resets, lengths, reverse, zoneout)
     padding = schedule.padding
-    # torch.func's transforms and forward mode differentiate and map the scan itself, which consists of ordinary operations, and
-    # torch.jit.trace records them
+    # torch.func's transforms and forward mode differentiate and map the scan itself, which consists of ordinary
+    # operations, and torch.jit.trace records them
     by_autograd = is_transformed() or is_traced() or not torch.is_grad_enabled()
     if not by_autograd and any(t is not None and t.requires_grad for t in (X, *weights, *state)):
         Y, *last = _Recurrence.apply(cell, schedule, trace, X, *weights, *state)  # type: ignore[no-untyped-call]
