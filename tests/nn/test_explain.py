@@ -104,7 +104,7 @@ def test_what_decides_is_what_holds_at_the_call(two_threads: None) -> None:
         str(large)
         == f"gru layer 0, x (4, 64, 64): kernels, 2 threads; torch.float32 on the CPU, instructions {LEVELS[0]}"
     )
-    assert (half.rung, half.instructions) == ("formula", None)
+    assert (half.rung, half.instructions) == ("torch", None)
     assert "bfloat16" in half.reason
     assert "torch.func" in mapped.reason
     assert small.rung in ("formula", "kernels")

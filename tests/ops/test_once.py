@@ -46,6 +46,6 @@ def test_what_equals_an_option_that_is_known_is_refused_all_the_same(option: str
 
 def test_the_same_shapes_of_other_dtypes_are_checked() -> None:
     convolution(X, W)
-    for x, w in ((X.int(), W.int()), (X, W.double())):
+    for x, w in ((X.int(), W), (X, W.double())):
         with pytest.raises(ChainruleError, match=r"torch\.(int32|float64)"):
             convolution(x, w)

@@ -75,6 +75,8 @@ _MODES = {
 
 def is_batched(tensors: Iterable[Tensor | None]) -> bool:
     """Whether a tensor stands for many, as a gradient does with ``is_grads_batched`` and ``vectorize``."""
+    if torch.compiler.is_compiling():
+        return False
     return any(t is not None and torch._C._functorch.is_legacy_batchedtensor(t) for t in tensors)
 
 

@@ -192,7 +192,6 @@ def test_what_only_torch_convolves_is_refused_elsewhere(backend: str) -> None:
         ((20,), (3,), {"dilation": 2**20, "padding": 2**20, "stride": 2**20}),
         ((20, 20), (3, 3), {"dilation": 2**20, "padding": 2**20, "stride": 2**20}),
         ((20, 20), (2, 2), {"dilation": (1, 2**20), "padding": (0, 2**20), "stride": (1, 2**21)}),
-        ((2**19,), (2,), {"stride": 2**18}),
     ],
 )
 def test_no_memory_is_taken_for_what_strides_and_dilations_step_over(
@@ -234,7 +233,6 @@ X, W = torch.zeros(2, 4, 9), torch.zeros(6, 4, 3)
         ),
         (lambda: convolution(X, W[0, 0]), ShapeError, "weight has shape (3,); expected (C_out,"),
         (lambda: convolution(X[0, 0], W), ShapeError, "x has shape (9,); with a weight of shape (6, 4, 3)"),
-        (lambda: convolution(X.long(), W.long()), ShapeError, "x is torch.int64; expected a float dtype"),
         (lambda: convolution(X, W.double()), ShapeError, "x is torch.float32 on cpu and weight torch.float64 on cpu"),
         (
             lambda: convolution(X, W.to("meta")),

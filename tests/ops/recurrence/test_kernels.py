@@ -283,13 +283,13 @@ def test_which_rung_runs_and_why() -> None:
         assert choose("lstm", x, weights, rung)[0] == rung
     few, many = x[:1, :1], x[:1, :1].expand(17, 1, -1)
     assert choose("lstm", few, weights) == (
-        "formula",
+        "torch",
         "one step of at most 16 rows takes less time than packing the weights",
     )
     assert choose("lstm", few, weights, "kernels")[0] == choose("lstm", many, weights)[0] == "kernels"
     W_hr = torch.ones(3, 5)
     assert choose("lstm", x, weights._replace(W_hr=W_hr)) == (
-        "formula",
+        "torch",
         "the kernels have no projection, and weight_hr is given",
     )
     assert rungs("lstm_projected") == RUNGS[1:]
