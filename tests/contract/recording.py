@@ -1,0 +1,171 @@
+"""Ways that record a call once and run the record on other inputs: it must compute, not repeat."""
+
+import io
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn import Module
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+
+from tests.contract.plain import called, learn, mapped, varied
+from tests.contract.rule import Way
+from tests.contract.subjects import Inputs, Subject
+
+__all__ = ["RECORDING"]
+
+Run = Callable[[Module, Inputs], Any]
+
+
+class Around(Module):
+    """A model around the module, which tools that take the inside of models apart do not enter."""
+
+    def __init__(self, inner: Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Any:
+        return self.inner(x + 0)
+
+
+class AroundTwo(Around):
+    def forward(self, x: Tensor, state: Any) -> Any:  # type: ignore[override]
+        return self.inner(x + 0, state)
+
+
+def around(model: Module, inputs: Inputs) -> Module:
+    return (Around if len(inputs) == 1 else AroundTwo)(model)
+
+
+def other(model: Module, inputs: Inputs) -> Any:
+    return model(*varied(inputs))
+
+
+@torch.no_grad()
+def traced_without_gradients(model: Module, inputs: Inputs) -> Any:
+    return torch.jit.trace(model, inputs, check_trace=False)(*varied(inputs))
+
+
+def traced(model: Module, inputs: Inputs) -> Any:
+    return learn(torch.jit.trace(model, inputs, check_trace=False), varied(inputs))
+
+
+@torch.no_grad()
+def traced_checked(model: Module, inputs: Inputs) -> Any:
+    """Of a model around it, frozen, with torch's own check of the trace."""
+    return torch.jit.freeze(torch.jit.trace(around(model, inputs).eval(), inputs))(*varied(inputs))
+
+
+def scripted(model: Module, inputs: Inputs) -> Any:
+    return torch.jit.script(model)(*varied(inputs))
+
+
+def symbolic(model: Module, inputs: Inputs) -> Any:
+    return torch.fx.symbolic_trace(around(model, inputs))(*varied(inputs))
+
+
+def made_fx(mode: str) -> Run:
+    def call(model: Module, inputs: Inputs) -> Any:
+        flat, spec = tree_flatten(inputs)
+        graph = make_fx(lambda *leaves: model(*tree_unflatten(leaves, spec)), tracing_mode=mode)(*flat)
+        return graph(*tree_leaves(varied(inputs)))
+
+    return call
+
+
+def exported(strict: bool) -> Run:
+    def call(model: Module, inputs: Inputs) -> Any:
+        return torch.export.export(model, inputs, strict=strict).module()(*varied(inputs))
+
+    return call
+
+
+def exported_decomposed(model: Module, inputs: Inputs) -> Any:
+    program = torch.export.export(model, inputs, strict=False).run_decompositions()
+    return program.module()(*varied(inputs))
+
+
+def exported_saved(model: Module, inputs: Inputs) -> Any:
+    file = io.BytesIO()
+    torch.export.save(torch.export.export(model, inputs, strict=False), file)
+    file.seek(0)
+    return torch.export.load(file).module()(*varied(inputs))
+
+
+def onnx(dynamo: bool) -> Run:
+    def call(model: Module, inputs: Inputs) -> Any:
+        file = io.BytesIO()
+        if dynamo:
+            program = torch.onnx.export(model, inputs, dynamo=True, verbose=False)
+            assert program is not None
+            program.save(file)
+        else:
+            torch.onnx.export(model, inputs, file, dynamo=False)
+        session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
+        flat = [t.numpy() for t in tree_leaves(varied(inputs))]
+        found = session.run(None, dict(zip([i.name for i in session.get_inputs()], flat, strict=True)))
+        return [torch.from_numpy(np.asarray(each)) for each in found]
+
+    return call
+
+
+def compiled(backend: str) -> Run:
+    def call(model: Module, inputs: Inputs) -> Any:
+        torch.compiler.reset()
+        made = torch.compile(model, backend=backend, fullgraph=True)
+        outputs = learn(made, inputs)
+        with torch.no_grad():
+            return [*outputs, *tree_leaves(made(*varied(inputs)))]
+
+    return call
+
+
+def twice(model: Module, inputs: Inputs) -> Any:
+    return [*learn(model, inputs), *tree_leaves(model(*varied(inputs)))]
+
+
+def quietly(run: Run) -> Run:
+    """Without what torch says of its own deprecated parts and about constants in traces."""
+
+    def call(model: Module, inputs: Inputs) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return run(model, inputs)
+
+    return call
+
+
+def few(subject: Subject) -> bool:
+    return "few" in subject.tags
+
+
+def layers(subject: Subject) -> bool:
+    return "layer" in subject.tags
+
+
+def _way(name: str, run: Run, expected: Run = other, **more: Any) -> Way:
+    return Way(name, quietly(run), expected, **more)
+
+
+RECORDING = [
+    _way("trace", traced, lambda model, inputs: learn(model, varied(inputs))),
+    _way("trace-no-grad", traced_without_gradients),
+    _way("trace-frozen", traced_checked),
+    _way("script", scripted, on=layers),
+    _way("fx", symbolic),
+    *(_way(f"make-fx-{mode}", made_fx(mode)) for mode in ("real", "fake", "symbolic")),
+    _way("export", exported(strict=False)),
+    _way("export-strict", exported(strict=True)),
+    _way("export-decomposed", exported_decomposed, on=few),
+    _way("export-saved", exported_saved, on=few),
+    _way("onnx", onnx(dynamo=False)),
+    _way("onnx-dynamo", onnx(dynamo=True), on=few),
+    _way("compile-eager", compiled("eager"), twice),
+    _way("compile-aot", compiled("aot_eager"), twice, on=few),
+    _way("compile-inductor", compiled("inductor"), twice, on=lambda subject: subject.name in ("conv1d", "gru")),
+]

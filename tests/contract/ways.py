@@ -1,0 +1,10 @@
+"""Every way of calling a module."""
+
+from tests.contract.deriving import DERIVING
+from tests.contract.handling import HANDLING
+from tests.contract.processes import PROCESSES
+from tests.contract.recording import RECORDING
+
+__all__ = ["WAYS"]
+
+WAYS = [*HANDLING, *DERIVING, *RECORDING, *PROCESSES]
