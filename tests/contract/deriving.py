@@ -9,10 +9,10 @@ from torch.autograd import forward_ad
 from torch.autograd.functional import hessian, jacobian
 from torch.func import functional_call, jacfwd, jacrev, jvp, vjp, vmap
 from torch.nn import Module
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
-from tests.contract.plain import called, gradients, learn, mapped, varied, weights_like
+from tests.contract.plain import backward, gradients, mapped, varied, weights_like
 from tests.contract.rule import Way
 from tests.contract.subjects import Inputs, Subject
 
@@ -39,26 +39,49 @@ def twice_differentiated(model: Module, inputs: Inputs) -> Any:
     return [found, gradients([g for g in found if g.requires_grad], leaves)]
 
 
+def stacked(outcomes: list[Any]) -> Any:
+    return tree_map(lambda *each: torch.stack(each), *outcomes)
+
+
 def mapped_inputs(model: Module, inputs: Inputs) -> Any:
-    both = tree_map(lambda *ts: torch.stack(ts), inputs, varied(inputs))
+    both = stacked([inputs, varied(inputs)])
     return vmap(lambda *each: model(*each))(*both)
 
 
+def each_input(model: Module, inputs: Inputs) -> Any:
+    return stacked([model(*inputs), model(*varied(inputs))])
+
+
+def ensemble(model: Module) -> list[dict[str, Tensor]]:
+    return [{name: k * w.detach() for name, w in model.named_parameters()} for k in (1, 2)]
+
+
 def mapped_weights(model: Module, inputs: Inputs) -> Any:
-    names = dict(model.named_parameters())
-    ensemble = {name: torch.stack([w.detach(), 2 * w.detach()]) for name, w in names.items()}
-    return vmap(lambda weights: functional_call(model, weights, inputs))(ensemble)
+    return vmap(lambda weights: functional_call(model, weights, inputs))(stacked(ensemble(model)))
+
+
+def each_weight(model: Module, inputs: Inputs) -> Any:
+    return stacked([functional_call(model, weights, inputs) for weights in ensemble(model)])
+
+
+def energy(outputs: Any) -> Tensor:
+    return torch.stack([(y * y).sum() for y in tree_leaves(outputs)]).sum()
 
 
 def gradients_of_samples(model: Module, inputs: Inputs) -> Any:
-    both = tree_map(lambda *ts: torch.stack(ts), inputs, varied(inputs))
     weights = {name: w.detach() for name, w in model.named_parameters()}
 
     def loss(weights: Any, *each: Any) -> Tensor:
-        outputs = tree_leaves(functional_call(model, weights, each))
-        return torch.stack([(y * y).sum() for y in outputs]).sum()
+        return energy(functional_call(model, weights, each))
 
+    both = stacked([inputs, varied(inputs)])
     return vmap(torch.func.grad(loss), (None, *(0 for _ in both)))(weights, *both)
+
+
+def gradients_of_each(model: Module, inputs: Inputs) -> Any:
+    weights = list(model.parameters())
+    losses = [energy(model(*each)) for each in (inputs, varied(inputs))]
+    return stacked([torch.autograd.grad(loss, weights) for loss in losses])
 
 
 def reversed_jacobian(model: Module, inputs: Inputs) -> Any:
@@ -76,7 +99,19 @@ def tangent(model: Module, inputs: Inputs) -> Any:
 def dual(model: Module, inputs: Inputs) -> Any:
     with forward_ad.dual_level():
         x = forward_ad.make_dual(inputs[0], weights_like(inputs[0]))
-        return [tuple(forward_ad.unpack_dual(y)) for y in tree_leaves(model(x, *inputs[1:]))]
+        y, slope = forward_ad.unpack_dual(first_output(model, inputs)(x))
+        return y, torch.zeros_like(y) if slope is None else slope
+
+
+def plain_jacobian(model: Module, inputs: Inputs) -> Any:
+    return jacobian(first_output(model, inputs), inputs[0])
+
+
+def plain_tangent(model: Module, inputs: Inputs) -> Any:
+    slope = plain_jacobian(model, inputs)
+    direction = weights_like(inputs[0])
+    y = first_output(model, inputs)(inputs[0])
+    return y, (slope * direction).sum(tuple(range(y.dim(), slope.dim())))
 
 
 def cotangent(model: Module, inputs: Inputs) -> Any:
@@ -111,18 +146,19 @@ def vectorised_hessian(model: Module, inputs: Inputs) -> Any:
 
 def checkpointed(reentrant: bool) -> Callable[[Module, Inputs], Any]:
     def call(model: Module, inputs: Inputs) -> Any:
-        def run(*each: Any) -> Any:
-            return tuple(tree_leaves(checkpoint(lambda *flat: tuple(tree_leaves(model(*_like(flat)))), *each,
-                                                use_reentrant=reentrant)))
+        leaves, spec = tree_flatten(mapped(lambda t: t.requires_grad_(), inputs))
 
-        def _like(flat: Any) -> Any:
-            return torch.utils._pytree.tree_unflatten(flat, torch.utils._pytree.tree_structure(inputs))
+        def run(*each: Tensor) -> tuple[Tensor, ...]:
+            return tuple(tree_leaves(model(*tree_unflatten(each, spec))))
 
-        leaves = [leaf.requires_grad_() for leaf in tree_leaves(inputs)]
-        outputs = list(run(*leaves))
-        return outputs, gradients(outputs, [*leaves, *model.parameters()])
+        return backward(model, lambda: checkpoint(run, *leaves, use_reentrant=reentrant), leaves)
 
     return call
+
+
+def plain_backward(model: Module, inputs: Inputs) -> Any:
+    inputs = mapped(lambda t: t.requires_grad_(), inputs)
+    return backward(model, lambda: model(*inputs), tree_leaves(inputs))
 
 
 def small(subject: Subject) -> bool:
@@ -134,20 +170,23 @@ def differentiable(subject: Subject) -> bool:
     return small(subject) and "stream" not in subject.tags
 
 
+# "Streaming is inference", and a state cannot be mapped
+STREAMS = (("stream", "stream"),)
+
 DERIVING = [
     Way("double-backward", twice_differentiated),
-    Way("vmap", mapped_inputs),
-    Way("vmap-weights", mapped_weights, on=lambda subject: "stream" not in subject.tags),
-    Way("gradients-of-samples", gradients_of_samples),
-    Way("jacrev", reversed_jacobian, on=small),
-    Way("jacfwd", forward_jacobian, on=small),
-    Way("jvp", tangent),
-    Way("dual", dual),
-    Way("vjp", cotangent),
+    Way("vmap", mapped_inputs, each_input, refused=STREAMS),
+    Way("vmap-weights", mapped_weights, each_weight, on=differentiable),
+    Way("gradients-of-samples", gradients_of_samples, gradients_of_each, on=differentiable),
+    Way("jacrev", reversed_jacobian, plain_jacobian, on=small, refused=STREAMS, steps=6),
+    Way("jacfwd", forward_jacobian, plain_jacobian, on=small, refused=STREAMS, steps=6),
+    Way("jvp", tangent, plain_tangent, on=small, refused=STREAMS, steps=6),
+    Way("dual", dual, plain_tangent, on=small, refused=STREAMS, steps=6),
+    Way("vjp", cotangent, refused=STREAMS),
     Way("batched-grad", batched_gradients),
-    Way("jacobian-vectorised", vectorised_jacobian("reverse-mode"), on=differentiable),
-    Way("jacobian-forward", vectorised_jacobian("forward-mode"), on=differentiable),
-    Way("hessian-vectorised", vectorised_hessian, on=differentiable),
-    Way("checkpoint", checkpointed(reentrant=False), learn),
-    Way("checkpoint-reentrant", checkpointed(reentrant=True), learn),
+    Way("jacobian-vectorised", vectorised_jacobian("reverse-mode"), plain_jacobian, on=differentiable, steps=6),
+    Way("jacobian-forward", vectorised_jacobian("forward-mode"), plain_jacobian, on=differentiable, steps=6),
+    Way("hessian-vectorised", vectorised_hessian, on=differentiable, steps=6),
+    Way("checkpoint", checkpointed(reentrant=False), plain_backward),
+    Way("checkpoint-reentrant", checkpointed(reentrant=True), plain_backward),
 ]

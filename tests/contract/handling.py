@@ -207,6 +207,13 @@ def tagged(*tags: str) -> Callable[[Subject], bool]:
     return lambda subject: bool(subject.tags.intersection(tags))
 
 
+def warm() -> None:
+    """Load what torch loads at its first tensor without data, once for all forks."""
+    with FakeTensorMode():
+        torch.nn.GRU(2, 2)(torch.ones(1, 1, 2))
+
+
+warm()
 VIEWS = {"negative": negative, "conjugated": conjugated, "transposed": transposed, "spread": spread}
 
 HANDLING = [
@@ -214,14 +221,18 @@ HANDLING = [
     Way("no-grad", without_gradients),
     Way("inference", inference),
     Way("after-inference", after_inference),
-    Way("autocast", autocast, on=tagged("conv")),
+    Way("autocast", autocast, on=lambda subject: tagged("conv")(subject) and not tagged("own")(subject), bound=5e-2),
     Way("autocast-scan", autocast, autocast_expected, on=tagged("recurrent")),
     Way("bfloat16", half, bound=5e-2),
-    Way("no-rows", learn, rows=0),
+    Way("no-rows", learn, rows=0, refused=(("stream", "batch must be an integer of at least 1"),)),
     Way("no-steps", learn, steps=0, more=("recurrent", "stream", "own")),
+    Way("functional-call", on_weights(Tensor.clone), called),
     *(Way(f"{name}-inputs", on_inputs(view), called) for name, view in VIEWS.items()),
     *(Way(f"{name}-weights", on_weights(view), called) for name, view in VIEWS.items()),
-    *(Way(f"{name}-gradients", on_output_gradients(view), on_output_gradients(Tensor.clone)) for name, view in VIEWS.items()),
+    *(
+        Way(f"{name}-gradients", on_output_gradients(view), on_output_gradients(Tensor.clone))
+        for name, view in VIEWS.items()
+    ),
     Way("expanded-inputs", on_inputs(expanded), on_inputs(first)),
     Way("expanded-weights", on_weights(expanded), on_weights(first)),
     Way("expanded-gradients", on_output_gradients(expanded), on_output_gradients(first)),
@@ -235,8 +246,8 @@ HANDLING = [
     Way("short-inputs", on_inputs(short), alone=True, must_refuse=True),
     Way("short-weights", on_weights(short), alone=True, must_refuse=True),
     Way("fake", fake, shapes, alone=True),
-    Way("meta", meta, shapes, alone=True),
-    Way("default-device", elsewhere, learn, alone=True),
+    Way("meta", meta, shapes),
+    Way("default-device", elsewhere, learn),
     Way("deep-copied", deep_copied, learn),
     Way("copied", copied, learn),
     Way("pickled", pickled, learn, on=tagged("layer")),

@@ -1,6 +1,6 @@
 """What the ways share: outputs with gradients, other inputs of the same shapes, weights taken from outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from tests.contract.subjects import Inputs
 
-__all__ = ["called", "gradients", "learn", "mapped", "varied", "with_weights"]
+__all__ = ["backward", "called", "gradients", "learn", "mapped", "varied", "weights_like", "with_weights"]
 
 
 def called(model: Module, inputs: Inputs) -> Any:
@@ -33,6 +33,15 @@ def gradients(outputs: list[Tensor], towards: list[Tensor]) -> list[Tensor]:
         return []
     found = torch.autograd.grad(torch.stack(loss).sum(), towards, allow_unused=True)
     return [torch.zeros_like(t) if g is None else g for t, g in zip(towards, found, strict=True)]
+
+
+def backward(model: Module, call: Callable[[], Any], leaves: Sequence[Tensor] = ()) -> Any:
+    """The outputs of a call, and what its backward pass leaves in the leaves and the weights."""
+    outputs = tree_leaves(call())
+    loss = [(y * weights_like(y)).sum() for y in outputs if y.requires_grad]
+    if loss:
+        torch.stack(loss).sum().backward()
+    return outputs, [t.grad for t in (*leaves, *model.parameters()) if t.grad is not None]
 
 
 def weights_like(y: Tensor) -> Tensor:

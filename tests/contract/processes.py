@@ -1,9 +1,8 @@
 """Ways across threads and processes."""
 
-import os
-import tempfile
+import warnings
 from concurrent.futures import ThreadPoolExecutor
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,10 +12,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils._pytree import tree_leaves
 
 from tests.contract.isolation import alone
-from tests.contract.plain import called, learn
+from tests.contract.plain import backward, called, learn
 from tests.contract.rule import Way, tensors
 from tests.contract.subjects import Inputs, Subject
 
@@ -61,23 +59,17 @@ def data_parallel(model: Module, inputs: Inputs) -> Any:
 
 def sharded(model: Module, inputs: Inputs) -> Any:
     """Parameters that are freed between uses; after a backward pass, too."""
+    # torch.nn's layers with batch_first return views as ours without it do
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor")
     with group():
         mesh = init_device_mesh("cpu", (1,))
-        whole = fully_shard(model, mesh=mesh, reshard_after_forward=True)
-        outputs = tree_leaves(whole(*inputs))
-        loss = [(y * y).sum() for y in outputs if y.requires_grad]
-        if loss:
-            torch.stack(loss).sum().backward()
-        found: list[Any] = [p.grad for p in model.parameters()]
-        return outputs, [g.full_tensor() for g in found if g is not None]
+        shards = fully_shard(model, mesh=mesh, reshard_after_forward=True)
+        outputs, gradients = backward(model, lambda: shards(*inputs))
+        return outputs, [g.full_tensor() for g in gradients]
 
 
 def whole(model: Module, inputs: Inputs) -> Any:
-    outputs = tree_leaves(model(*inputs))
-    loss = [(y * y).sum() for y in outputs if y.requires_grad]
-    if loss:
-        torch.stack(loss).sum().backward()
-    return outputs, [p.grad for p in model.parameters() if p.grad is not None]
+    return backward(model, lambda: model(*inputs))
 
 
 def layers(subject: Subject) -> bool:

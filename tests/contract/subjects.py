@@ -137,7 +137,8 @@ def _convolution(name: str, weight: tuple[int, ...], size: tuple[int, ...], back
         y: Tensor = op(x, weight, bias, padding=1)
         return y
 
-    return _op(name, ours, theirs, [weight, weight[:1]], lambda B, T: ((B, weight[1], T, *size),), "conv")
+    tags = "conv" if backend == "auto" else "conv named"
+    return _op(name, ours, theirs, [weight, weight[:1]], lambda B, T: ((B, weight[1], T, *size),), tags)
 
 
 def _recurrence(cell: str, gates: int, backend: str = "auto", masked: bool = False) -> Subject:
@@ -163,7 +164,8 @@ def _recurrence(cell: str, gates: int, backend: str = "auto", masked: bool = Fal
         return y, last[0][0] if single else tuple(each[0] for each in last)
 
     name = "-".join(["op", cell, *([backend] if backend != "auto" else []), *(["masked"] if masked else [])])
-    return _op(name, ours, theirs, weights, shapes, "recurrent")
+    tags = ["recurrent", *(["named"] if backend != "auto" else []), *(["defined", "some"] if masked else [])]
+    return _op(name, ours, theirs, weights, shapes, " ".join(tags))
 
 
 def _causal_op(masked: bool) -> Subject:
@@ -178,7 +180,14 @@ def _causal_op(masked: bool) -> Subject:
         return ours(*tensors, backend="reference")
 
     name = "op-causal-masked" if masked else "op-causal"
-    return _op(name, ours, theirs, [(4, C, 3), (4,)], lambda B, T: ((B, C, T), (B, C, 4)), "conv")
+    return _op(
+        name,
+        ours,
+        theirs,
+        [(4, C, 3), (4,)],
+        lambda B, T: ((B, C, T), (B, C, 4)),
+        "conv own defined some" if masked else "conv own defined",
+    )
 
 
 def _stream(name: str, kind: str, *args: Any, shapes: Any, steps: bool = False) -> Subject:
@@ -188,7 +197,7 @@ def _stream(name: str, kind: str, *args: Any, shapes: Any, steps: bool = False) 
         lambda: Streamed(ours(*args), streams=True, steps=steps),
         lambda: Streamed(theirs(*args), streams=False),
         shapes,
-        frozenset({"stream"}),
+        frozenset({"stream", *(["some"] if steps else [])}),
     )
 
 
@@ -197,7 +206,7 @@ def _option(name: str, kind: str, **options: Any) -> Subject:
     ours = getattr(nn, kind)
     theirs = type(kind, (ours,), {"forward": _by_definition})
     states = _time_first_states if kind == "LSTM" else _time_first_state
-    tags = frozenset({"layer", "recurrent", "option"})
+    tags = frozenset({"layer", "recurrent", "defined", "some"})
     return Subject(name, lambda: ours(C, H, **options), lambda: theirs(C, H, **options), states, tags)
 
 
