@@ -104,7 +104,7 @@ def checked_batch(batch: object) -> int:
 def zeros(*shape: int) -> Tensor:
     """Room for a state, or an ArgumentError where there is not so much."""
     try:
-        return torch.zeros(shape)
+        return torch.zeros(shape, device="cpu")  # whatever the default device
     except FOREIGN as error:
         raise ArgumentError(f"a state of shape {shape} does not fit into memory: stream fewer sequences.") from error
 

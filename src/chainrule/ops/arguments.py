@@ -125,7 +125,7 @@ def as_lengths(lengths: object) -> Tensor:
         got = f"holds {values[integers.index(None)]!r}" if several else f"is {_kind(lengths)}"
         raise ArgumentError(f"lengths {got}; expected an integer tensor or a sequence of ints, one a row")
     try:
-        return torch.tensor(integers if several else integers[0], dtype=torch.int64)
+        return torch.tensor(integers if several else integers[0], dtype=torch.int64, device="cpu")
     except ValueError as error:
         raise ArgumentError(f"lengths hold {max(integers, key=abs)}; expected at most the steps of x") from error  # type: ignore[arg-type]
 
@@ -134,8 +134,10 @@ def occurs(condition: Tensor, name: str) -> bool:
     """Whether condition, an error, holds anywhere; ``name`` is the argument that it was taken from.
 
     A graph that torch.compile, torch.export or make_fx makes cannot branch on it. It raises a RuntimeError of its own
-    where the condition holds.
+    where the condition holds. On the device meta there are shapes alone, and nothing occurs.
     """
+    if condition.is_meta:
+        return False
     if torch.compiler.is_compiling() or (not is_traced() and not is_transformed() and recorder() is not None):
         torch._assert_async(~condition.any(), f"{name} are out of range; make the call itself to see which")
         return False
