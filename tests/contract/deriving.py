@@ -115,7 +115,7 @@ def plain_tangent(model: Module, inputs: Inputs) -> Any:
 
 
 def cotangent(model: Module, inputs: Inputs) -> Any:
-    y, back = vjp(first_output(model, inputs), inputs[0])
+    y, back, *_ = vjp(first_output(model, inputs), inputs[0])
     return y, back(weights_like(y))
 
 

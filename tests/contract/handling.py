@@ -101,7 +101,8 @@ def first(t: Tensor) -> Tensor:
 def formatted(model: Module, inputs: Inputs) -> Any:
     """Channels last, in x and the weights; the layout of y too."""
     format_: Any = {4: torch.channels_last, 5: torch.channels_last_3d}[inputs[0].dim()]
-    y = model.to(memory_format=format_)(inputs[0].to(memory_format=format_))
+    like: Any = model
+    y = like.to(memory_format=format_)(inputs[0].to(memory_format=format_))
     return y, torch.tensor(y.stride())
 
 
@@ -172,7 +173,7 @@ class Counting(TorchDispatchMode):
 
 
 def watched(model: Module, inputs: Inputs) -> Any:
-    with Counting():
+    with Counting():  # type: ignore[no-untyped-call]
         return learn(model, inputs)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn import Module
@@ -44,8 +45,9 @@ def forked(model: Module, inputs: Inputs) -> Any:
 
 @contextmanager
 def group(rank: int = 0, size: int = 1, path: str = "") -> Iterator[None]:
-    store: Any = dist.FileStore(path, size) if path else dist.HashStore()
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+    """One of so many processes that find each other by a file; a single one needs none."""
+    meeting: dict[str, Any] = {"init_method": f"file://{path}"} if path else {"store": HashStore()}
+    dist.init_process_group("gloo", rank=rank, world_size=size, **meeting)
     try:
         yield
     finally:
@@ -63,7 +65,7 @@ def sharded(model: Module, inputs: Inputs) -> Any:
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor")
     with group():
         mesh = init_device_mesh("cpu", (1,))
-        shards = fully_shard(model, mesh=mesh, reshard_after_forward=True)
+        shards: Any = fully_shard(model, mesh=mesh, reshard_after_forward=True)
         outputs, gradients = backward(model, lambda: shards(*inputs))
         return outputs, [g.full_tensor() for g in gradients]
 

@@ -69,7 +69,7 @@ def symbolic(model: Module, inputs: Inputs) -> Any:
     return torch.fx.symbolic_trace(around(model, inputs))(*varied(inputs))
 
 
-def made_fx(mode: str) -> Run:
+def made_fx(mode: Any) -> Run:
     def call(model: Module, inputs: Inputs) -> Any:
         flat, spec = tree_flatten(inputs)
         graph = make_fx(lambda *leaves: model(*tree_unflatten(leaves, spec)), tracing_mode=mode)(*flat)
@@ -99,7 +99,7 @@ def exported_saved(model: Module, inputs: Inputs) -> Any:
 
 def onnx(dynamo: bool) -> Run:
     def call(model: Module, inputs: Inputs) -> Any:
-        file = io.BytesIO()
+        file: Any = io.BytesIO()
         if dynamo:
             program = torch.onnx.export(model, inputs, dynamo=True, verbose=False)
             assert program is not None

@@ -74,14 +74,14 @@ class Streamed(Module):
         self.layer, self.streams, self.steps = layer, streams, steps
 
     def forward(self, x: Tensor) -> Tensor:
-        recurrent = isinstance(self.layer, torch.nn.RNNBase)
+        layer: Any = self.layer
         if not self.streams:
-            y = self.layer(x)
-            return (y[0] if isinstance(y, tuple) else y).detach()
-        stream = self.layer.stream(x.shape[1] if recurrent else x.shape[0])
-        if not self.steps:
-            return stream(x)
-        return torch.stack([stream(step) for step in x]) if recurrent else torch.stack([*map(stream, x.unbind(-1))], -1)
+            y = layer(x)
+            whole: Tensor = y[0] if isinstance(y, tuple) else y
+            return whole.detach()
+        rows, time = (1, 0) if isinstance(layer, torch.nn.RNNBase) else (0, 2)
+        stream: Callable[[Tensor], Tensor] = layer.stream(x.shape[rows])
+        return torch.stack([stream(step) for step in x.unbind(time)], time) if self.steps else stream(x)
 
 
 class Causal(torch.nn.Conv1d):
@@ -176,8 +176,8 @@ def _causal_op(masked: bool) -> Subject:
             masks = {"resets": resets, "lengths": [7] * len(x)}
         return functional.causal_convolution(x, weight, bias, state=state, dilation=2, backend=backend, **masks)
 
-    def theirs(*tensors: Tensor) -> Any:
-        return ours(*tensors, backend="reference")
+    def theirs(x: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Any:
+        return ours(x, state, weight, bias, backend="reference")
 
     name = "op-causal-masked" if masked else "op-causal"
     return _op(
@@ -238,7 +238,7 @@ def _time_first_states(B: int, T: int) -> Inputs:
     return (T, B, C), ((1, B, H), (1, B, H))
 
 
-SINGLE = {"dtype": torch.float32}
+SINGLE: dict[str, Any] = {"dtype": torch.float32}
 
 SUBJECTS = [
     _layer("conv1d", "Conv1d", C, 6, 3, padding=1, shapes=lambda B, T: ((B, C, T),), tags="few"),

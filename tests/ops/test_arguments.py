@@ -84,7 +84,7 @@ def test_lengths_become_a_tensor_of_integers() -> None:
 
 
 def test_an_error_that_has_nothing_to_do_with_vmap_passes_as_it_is() -> None:
-    with pytest.raises(RuntimeError, match="aten._local_scalar_dense") as raised, FakeTensorMode():
+    with pytest.raises(RuntimeError, match="_local_scalar_dense") as raised, FakeTensorMode():
         occurs(torch.ones(2), "lengths")
     assert not isinstance(raised.value, BackendError)
 

@@ -1,6 +1,6 @@
 """How many operations the registered convolutions are, for torch.utils.flop_counter: as many as torch's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,18 +10,18 @@ from chainrule.ops.convolution.kernels import ops as _ops  # noqa: F401  # which
 
 __all__: list[str] = []
 
-_Shape = Sequence[int]
+_Shape = list[int]
 
 
-@register_flop_formula(torch.ops.chainrule.convolution)  # type: ignore[untyped-decorator]
+@register_flop_formula(torch.ops.chainrule.convolution)
 def _forward(x: _Shape, weight: _Shape, *_: Any, out_shape: _Shape, **__: Any) -> int:
     count: int = conv_flop_count(x, weight, out_shape)
     return count
 
 
-@register_flop_formula(torch.ops.chainrule.convolution_backward)  # type: ignore[untyped-decorator]
+@register_flop_formula(torch.ops.chainrule.convolution_backward)
 def _backward(dy: _Shape, x: _Shape, weight: _Shape, *rest: Any, out_shape: Sequence[_Shape], **__: Any) -> int:
     """torch counts the gradient towards the weights of all groups with all; so does this, to be comparable."""
     options = (None, (), (), (), False, (), rest[4], rest[-1])  # not transposed; the groups; which are asked for
-    count: int = conv_backward_flop(dy, x, weight, *options, out_val=out_shape)
-    return count
+    count_backward: Callable[..., int] = conv_backward_flop
+    return count_backward(dy, x, weight, *options, out_val=out_shape)
