@@ -7,25 +7,18 @@ import traceback
 import warnings
 from collections.abc import Callable
 
-__all__ = ["alone", "together"]
+__all__ = ["alone"]
 
 SECONDS = 60
 
 
 def alone(run: Callable[[], object]) -> None:
     """Run it in a fork of this process; AssertionError with what it raised, or how it died."""
-    together(lambda _: run(), 1)
+    failure = _result(*_fork(run))
+    assert not failure, failure
 
 
-def together(run: Callable[[int], object], count: int) -> None:
-    """Run it in so many forks at once, each given its rank."""
-    children = [_fork(run, rank) for rank in range(count)]
-    failures = [_result(*child) for child in children]
-    for rank, failure in enumerate(failures):
-        assert not failure, f"process {rank}: {failure}"
-
-
-def _fork(run: Callable[[int], object], rank: int) -> tuple[int, int]:
+def _fork(run: Callable[[], object]) -> tuple[int, int]:
     reading, writing = os.pipe()
     sys.stdout.flush()
     with warnings.catch_warnings():
@@ -38,7 +31,7 @@ def _fork(run: Callable[[int], object], rank: int) -> tuple[int, int]:
     signal.alarm(SECONDS)
     message = ""
     try:
-        run(rank)
+        run()
     except BaseException as error:
         lines = traceback.format_exception_only(error)
         message = "".join(lines).strip() or type(error).__name__

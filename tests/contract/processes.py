@@ -44,10 +44,9 @@ def forked(model: Module, inputs: Inputs) -> Any:
 
 
 @contextmanager
-def group(rank: int = 0, size: int = 1, path: str = "") -> Iterator[None]:
-    """One of so many processes that find each other by a file; a single one needs none."""
-    meeting: dict[str, Any] = {"init_method": f"file://{path}"} if path else {"store": HashStore()}
-    dist.init_process_group("gloo", rank=rank, world_size=size, **meeting)
+def group() -> Iterator[None]:
+    """A group of this process alone."""
+    dist.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
     try:
         yield
     finally:

@@ -1,6 +1,8 @@
 """Single sightings: sizes beyond reason, foreign layouts, two processes."""
 
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,31 +10,24 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.parallel import DistributedDataParallel
 
 from chainrule import nn
 from chainrule.errors import ChainruleError
 from chainrule.functional import causal_convolution, convolution, gru, lstm, rnn
-from tests.contract.isolation import alone, together
-from tests.contract.plain import backward
-from tests.contract.processes import group
-from tests.tolerances import close
+from tests.contract.isolation import alone
 
 X, W = torch.randn(2, 3, 20), torch.randn(4, 3, 3)
 SIZES = (2**31 - 1, 2**31, 2**61, 2**62, 2**63 - 1, 2**64)
-LENGTH = 20
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(
-    "options", [("stride",), ("padding",), ("dilation",), ("padding", "dilation"), ("stride", "padding")]
-)
-def test_sizes_beyond_reason(options: tuple[str, ...], size: int) -> None:
+@pytest.mark.parametrize("names", ["stride", "padding", "dilation", "padding dilation", "stride padding"])
+def test_sizes_beyond_reason(names: str, size: int) -> None:
     """Torch's numbers where it has some, and else words; without a workspace that grows with them."""
 
     def run() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (2**35, 2**35))
-        given: dict[str, Any] = dict.fromkeys(options, size)
+        given: dict[str, Any] = dict.fromkeys(names.split(), size)
         try:
             y = convolution(X, W, **given)
         except ChainruleError:
@@ -54,15 +49,6 @@ def test_a_workspace_is_as_large_as_what_is_read(stride: int) -> None:
         torch.testing.assert_close(far, torch.nn.functional.conv1d(X, W[..., :1], stride=stride))
 
     alone(run)
-
-
-def _nested() -> Tensor:
-    with pytest.warns(UserWarning, match="nested tensors is in prototype stage"):
-        return torch.nested.nested_tensor([torch.randn(3, 20), torch.randn(3, 20)])
-
-
-def _jagged() -> Tensor:
-    return torch.nested.nested_tensor([torch.randn(4, 3), torch.randn(5, 3)], layout=torch.jagged)
 
 
 FOREIGN: dict[str, Callable[[Tensor], Tensor]] = {
@@ -110,27 +96,13 @@ def test_foreign_layouts_are_refused_in_words(call: str, layout: str) -> None:
     alone(run)
 
 
-@pytest.mark.parametrize("name", ["Conv1d", "GRU"])
-def test_two_processes_have_the_gradients_of_one(name: str, tmp_path: Path) -> None:
-    args: tuple[int, ...] = (3, 4, 3) if name == "Conv1d" else (3, 4, 1)
-    layer = getattr(nn, name)(*args)
-    x = torch.randn(4, 3, 9) if name == "Conv1d" else torch.randn(9, 4, 3)
-    rows = 0 if name == "Conv1d" else 1
-    _, expected = backward(layer, lambda: layer(x)[0] if name == "GRU" else layer(x))
-    halves = x.chunk(2, rows)
-
-    def run(rank: int) -> None:
-        layer.zero_grad()
-        with group(rank, 2, str(tmp_path / "meeting")):
-            model = DistributedDataParallel(layer)
-            y = model(halves[rank])
-            whole = torch.stack([torch.ones(())])
-            (y[0] if isinstance(y, tuple) else y).sum().mul(whole.sum()).backward()
-        for parameter in layer.parameters():
-            close(2 * parameter.grad, sums[parameter])
-
-    layer.zero_grad()
-    y = layer(x)
-    (y[0] if isinstance(y, tuple) else y).sum().backward()
-    sums = {parameter: parameter.grad.clone() for parameter in layer.parameters()}
-    together(run, 2)
+def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
+    """Each has half of the rows."""
+    command = [sys.executable, "-m", "tests.contract.two_processes", str(tmp_path / "meeting")]
+    children = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    try:
+        errors = [child.communicate(timeout=60)[1] for child in children]
+    finally:
+        for child in children:
+            child.kill()
+    assert [child.returncode for child in children] == [0, 0], "\n".join(errors)

@@ -44,14 +44,16 @@ def check_tensors(required: Mapping[str, object], optional: Mapping[str, object]
 def explain_failure(error: Exception, arguments: Mapping[str, object]) -> None:
     """Raise a ShapeError that names the tensor that made torch fail; return where all are ordinary ones.
 
-    Ordinary calls pay nothing for it, and what torch does take, such as a layout of its own, is never refused.
+    Ordinary calls pay nothing for it, and what torch does take, such as a layout of its own, is never refused. An error
+    of ours is explained by a tensor's layout alone, which its shape and dtype may follow from.
     """
+    tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
+    found = _layout if isinstance(error, ChainruleError) else _oddity
+    for name, tensor in tensors.items():
+        if (odd := found(tensor)) is not None:
+            raise ShapeError(f"{name} is {odd}.") from error
     if isinstance(error, ChainruleError):
         return
-    tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
-    for name, tensor in tensors.items():
-        if (odd := _oddity(tensor)) is not None:
-            raise ShapeError(f"{name} is {odd}.") from error
     if isinstance(error, MemoryError) or any(words in str(error) for words in _TOO_LARGE):
         sizes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
         raise ShapeError(
@@ -80,17 +82,24 @@ def _oddity(tensor: Tensor) -> str | None:
 
 def _form(tensor: Tensor) -> str | None:
     """What is odd in a tensor besides its dtype."""
+    if (odd := _layout(tensor)) is not None:
+        return odd
+    if tensor.numel() >= _NUMBERS:
+        return f"of {counted(tensor.numel(), 'number')}, more than any memory holds"
+    if tensor.is_meta:
+        return "on the device meta, where tensors hold no data; expected it where the others are"
+    return loss(tensor)
+
+
+def _layout(tensor: Tensor) -> str | None:
+    """What keeps a tensor from being a dense block of numbers."""
     if tensor.is_nested:
         return "a nested tensor; expected a dense one, padded, with lengths"
     if tensor.layout != torch.strided:
         return f"sparse ({tensor.layout}); expected a dense tensor: convert it with .to_dense()"
     if tensor.is_quantized:
         return "quantised; expected a tensor of floats: convert it with .dequantize()"
-    if tensor.numel() >= _NUMBERS:
-        return f"of {counted(tensor.numel(), 'number')}, more than any memory holds"
-    if tensor.is_meta:
-        return "on the device meta, where tensors hold no data; expected it where the others are"
-    return loss(tensor)
+    return None
 
 
 def as_flag(name: str, value: object) -> bool:
