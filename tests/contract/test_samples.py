@@ -10,6 +10,7 @@ from torch.testing._internal.common_methods_invocations import op_db
 
 from chainrule.errors import ChainruleError
 from chainrule.functional import convolution
+from tests.contract.rule import BOUNDS
 
 INFOS: dict[str, Any] = {info.name.split(".")[-1]: info for info in op_db if info.name.startswith("nn.functional.conv")}
 NAMES = ["conv1d", "conv2d", "conv3d"]
@@ -36,8 +37,8 @@ def samples(name: str, dtype: torch.dtype, requires_grad: bool = False) -> Itera
 def test_values(name: str, dtype: torch.dtype) -> None:
     for sample in samples(name, dtype):
         expected = INFOS[name].op(sample.input, *sample.args, **sample.kwargs)
-        bounds = {"rtol": 2e-2, "atol": 2e-2} if dtype == torch.bfloat16 else {}
-        torch.testing.assert_close(ours(sample.input, *sample.args, **sample.kwargs), expected, **bounds)
+        bound = BOUNDS[dtype]
+        torch.testing.assert_close(ours(sample.input, *sample.args, **sample.kwargs), expected, rtol=bound, atol=bound)
 
 
 @names

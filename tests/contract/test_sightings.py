@@ -55,7 +55,7 @@ FOREIGN: dict[str, Callable[[Tensor], Tensor]] = {
     "sparse": lambda t: t.to_sparse(),
     "compressed": lambda t: t.to_sparse_csr() if t.dim() == 2 else t.to_sparse(),
     "nested": lambda t: torch.nested.nested_tensor(list(t)),
-    "jagged": lambda t: torch.nested.nested_tensor(list(t), layout=torch.jagged),
+    "jagged": lambda t: torch.nested.nested_tensor(list(t.view(len(t), -1)), layout=torch.jagged),
     "quantised": lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
     "mkldnn": lambda t: t.to_mkldnn(),
 }
