@@ -24,7 +24,8 @@ def main(path: str, rank: int) -> None:
     distributed.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
     for layer, x in pairs:
         expected = gradients(layer, x)
-        y, *_ = tree_leaves(DistributedDataParallel(layer)(x.chunk(2)[rank]))
+        model = DistributedDataParallel(layer)  # which has to live until the backward pass is done
+        y, *_ = tree_leaves(model(x.chunk(2)[rank]))
         y.square().sum().backward()
         for parameter, wanted in zip(layer.parameters(), expected, strict=True):
             assert parameter.grad is not None
