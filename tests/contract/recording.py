@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import Module
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
@@ -71,9 +72,13 @@ def symbolic(model: Module, inputs: Inputs) -> Any:
 
 def made_fx(mode: Any) -> Run:
     def call(model: Module, inputs: Inputs) -> Any:
-        flat, spec = tree_flatten(inputs)
-        graph = make_fx(lambda *leaves: model(*tree_unflatten(leaves, spec)), tracing_mode=mode)(*flat)
-        return graph(*tree_leaves(varied(inputs)))
+        weights = {name: w.detach() for name, w in model.named_parameters()}
+        flat, spec = tree_flatten((weights, inputs))
+
+        def run(*leaves: Tensor) -> Any:
+            return functional_call(model, *tree_unflatten(leaves, spec))
+
+        return make_fx(run, tracing_mode=mode)(*flat)(*tree_leaves((weights, varied(inputs))))
 
     return call
 

@@ -69,8 +69,8 @@ def _hold_error(way: Way, subject: Subject, error: Exception, theirs: Module) ->
         assert isinstance(error, ChainruleError), got
         return
     for kind, words in (*REFUSED, *way.refused):
-        if kind in {subject.name, *subject.tags} and isinstance(error, ChainruleError):
-            assert re.search(words, str(error)), got
+        named = kind in {subject.name, *subject.tags}
+        if named and isinstance(error, ChainruleError) and re.search(words, str(error)):
             return
     try:
         way.call(theirs, subject.inputs(way.rows, way.steps))

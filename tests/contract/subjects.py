@@ -152,7 +152,7 @@ def _recurrence(cell: str, gates: int, backend: str = "auto", masked: bool = Fal
         if not masked:
             return op(x, state, *weights, backend=backend)
         resets = torch.arange(x.shape[1], device=x.device).eq(4).expand(x.shape[:2])
-        lengths = [7] * len(x)
+        lengths = [7] * x.shape[0]
         return op(x, state, *weights, resets=resets, lengths=lengths, backend=backend)
 
     def theirs(x: Tensor, state: Any, *weights: Tensor) -> Any:
@@ -172,8 +172,8 @@ def _causal_op(masked: bool) -> Subject:
     def ours(x: Tensor, state: Tensor, weight: Tensor, bias: Tensor, backend: str = "auto") -> Any:
         masks: dict[str, Any] = {}
         if masked:
-            resets = torch.arange(x.shape[-1], device=x.device).eq(4).expand(len(x), -1)
-            masks = {"resets": resets, "lengths": [7] * len(x)}
+            resets = torch.arange(x.shape[-1], device=x.device).eq(4).expand(x.shape[0], -1)
+            masks = {"resets": resets, "lengths": [7] * x.shape[0]}
         return functional.causal_convolution(x, weight, bias, state=state, dilation=2, backend=backend, **masks)
 
     def theirs(x: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Any:
