@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import Module
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from tests.contract.plain import learn, varied
 from tests.contract.rule import Way
@@ -20,7 +20,7 @@ from tests.contract.subjects import Inputs, Subject
 
 __all__ = ["RECORDING"]
 
-Run = Callable[[Module, Inputs], Any]
+Run = Callable[..., Any]
 
 
 class Around(Module):
@@ -90,6 +90,26 @@ def exported(strict: bool) -> Run:
     return call
 
 
+@torch.no_grad()
+def traced_resized(model: Module, inputs: Inputs, more: Inputs) -> Any:
+    return torch.jit.trace(model, inputs, check_trace=False)(*more)
+
+
+def exported_resized(model: Module, inputs: Inputs, more: Inputs) -> Any:
+    """Batch and time are left open."""
+
+    def open_(one: Tensor, other: Tensor) -> dict[int, Any]:
+        pairs = enumerate(zip(one.shape, other.shape, strict=True))
+        return {dim: torch.export.Dim.AUTO for dim, (size, larger) in pairs if size != larger}
+
+    shapes = tree_map(open_, inputs, more)
+    return torch.export.export(model, inputs, dynamic_shapes=shapes, strict=False).module()(*more)
+
+
+def resized(model: Module, inputs: Inputs, more: Inputs) -> Any:
+    return model(*more)
+
+
 def exported_decomposed(model: Module, inputs: Inputs) -> Any:
     program = torch.export.export(model, inputs, strict=False).run_decompositions()
     return program.module()(*varied(inputs))
@@ -139,10 +159,10 @@ def twice(model: Module, inputs: Inputs) -> Any:
 def quietly(run: Run) -> Run:
     """Without what torch says of its own deprecated parts and about constants in traces."""
 
-    def call(model: Module, inputs: Inputs) -> Any:
+    def call(model: Module, *inputs: Inputs) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return run(model, inputs)
+            return run(model, *inputs)
 
     return call
 
@@ -167,6 +187,8 @@ RECORDING = [
     *(_way(f"make-fx-{mode}", made_fx(mode)) for mode in ("real", "fake")),
     _way("make-fx-symbolic", made_fx("symbolic"), on=tagged("layer")),
     _way("export", exported(strict=False)),
+    _way("trace-resized", traced_resized, resized, resized=True),
+    _way("export-resized", exported_resized, resized, resized=True, on=tagged("layer")),
     _way("export-strict", exported(strict=True), on=tagged("few")),
     _way("export-decomposed", exported_decomposed, on=tagged("few")),
     _way("export-saved", exported_saved, on=tagged("few")),

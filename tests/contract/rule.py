@@ -29,15 +29,16 @@ class Way:
     """A way of calling a module: what comes of it, as a tree with tensors."""
 
     name: str
-    call: Callable[[Module, Inputs], Any]
-    expected: Callable[[Module, Inputs], Any] | None = None  # of torch's namesake; the same call where it is None
+    call: Callable[..., Any]  # of a module and its inputs
+    expected: Callable[..., Any] | None = None  # of torch's namesake; the same call where it is None
     on: Callable[[Subject], bool] = always
     alone: bool = False  # it may end the process: it gets one of its own
     refused: Sequence[tuple[str, str]] = ()  # (tag or name of subjects, what the error says): the docs say so
     more: Sequence[str] = ()  # tags of subjects that work where torch.nn does not: the docs say so
-    must_refuse: bool = False  # no numbers can be right
+    must_refuse: type[Exception] | None = None  # with this, as no numbers can be right
     rows: int | None = None
     steps: int | None = None
+    resized: bool = False  # it takes inputs of more rows and steps as well
     dtype: torch.dtype | None = None
     bound: float | None = None
 
@@ -47,15 +48,14 @@ def hold(way: Way, subject: Subject) -> None:
     if way.dtype is not None:
         subject = replace(subject, dtype=way.dtype)
     ours, theirs = subject.models()
-    sizes = (way.rows, way.steps)
     try:
-        actual = way.call(ours, subject.inputs(*sizes))
+        actual = way.call(ours, *_inputs(way, subject))
     except Exception as error:
         _hold_error(way, subject, error, theirs)
         return
-    assert not way.must_refuse, "numbers, where none can be right"
+    assert way.must_refuse is None, "numbers, where none can be right"
     try:
-        expected = (way.expected or way.call)(theirs, subject.inputs(*sizes))
+        expected = (way.expected or way.call)(theirs, *_inputs(way, subject))
     except Exception as error:
         if subject.tags.isdisjoint(way.more):
             raise AssertionError(f"numbers, where torch.nn has {type(error).__name__}: {error}") from error
@@ -63,17 +63,23 @@ def hold(way: Way, subject: Subject) -> None:
     _hold_values(tensors(actual), tensors(expected), way.bound)
 
 
+def _inputs(way: Way, subject: Subject) -> list[Inputs]:
+    rows, steps = subject.size
+    more = [subject.inputs(rows + 1, steps + 3)] if way.resized else []
+    return [subject.inputs(way.rows, way.steps), *more]
+
+
 def _hold_error(way: Way, subject: Subject, error: Exception, theirs: Module) -> None:
     got = f"{type(error).__name__}: {error}"
-    if way.must_refuse:
-        assert isinstance(error, ChainruleError), got
+    if way.must_refuse is not None:
+        assert isinstance(error, way.must_refuse), got
         return
     for kind, words in (*REFUSED, *way.refused):
         named = kind in {subject.name, *subject.tags}
         if named and isinstance(error, ChainruleError) and re.search(words, str(error)):
             return
     try:
-        way.call(theirs, subject.inputs(way.rows, way.steps))
+        way.call(theirs, *_inputs(way, subject))
     except Exception as other:
         if isinstance(error, ChainruleError) or (type(error) is type(other) and "defined" not in subject.tags):
             return
