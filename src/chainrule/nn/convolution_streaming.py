@@ -21,6 +21,7 @@ from chainrule.nn.arrays import (
 from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.convolution import causal_convolution, kernels
 from chainrule.ops.convolution.kernels import Steps
+from chainrule.ops.pointers import check_held
 
 if TYPE_CHECKING:
     from chainrule.nn.convolution import CausalConv1d
@@ -73,6 +74,7 @@ class ConvolutionStream:
     def refresh(self) -> None:
         """Take over the layer's weights, dtype and device as they are now; the state stays."""
         layer = self._layer
+        check_held(layer.weight, layer.bias)
         # tensors made in inference mode could not be written to outside of it
         with torch.inference_mode(False), torch.no_grad():
             self._weight = layer.weight.detach().clone()

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from chainrule.nn.arrays import (
 from chainrule.nn.recurrence import GRU, LSTM, RNN
 from chainrule.nn.recurrence_options import Optioned, cell_of
 from chainrule.ops.arguments import FOREIGN, explain_failure
+from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence import kernels
 from chainrule.ops.recurrence.reference import Weights
 
@@ -84,6 +86,7 @@ class Stream:
     def refresh(self) -> None:
         """Take over the layer's weights, dtype and device as they are now; the state stays."""
         layer = self._layer
+        check_held(*chain.from_iterable(layer.all_weights))
         like: Tensor = layer.all_weights[0][0].detach()
         # tensors made in inference mode could not be written to outside of it
         with torch.inference_mode(False), torch.no_grad():

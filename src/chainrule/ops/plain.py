@@ -12,7 +12,7 @@ from torch._C._autograd import _profiler_enabled
 from torch.autograd import forward_ad
 
 __all__ = [
-    *("PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed"),
+    *("PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed", "is_unwatched"),
     *("named", "needs_grad", "recorder", "untraced"),
 ]
 
@@ -23,13 +23,19 @@ PLAIN = frozenset({Tensor, torch.nn.Parameter})
 
 
 def is_plain(call: Sequence[object]) -> bool:
-    """Whether a compiled op can be called as the plain function that it is, without torch's dispatcher.
-
-    Else the registered op is called, which is recorded as itself, has fake results and runs the same code 7 us later.
-    """
-    if torch.compiler.is_compiling() or _len_torch_dispatch_stack() > 0 or _profiler_enabled():
+    """Whether there are but ordinary tensors, which hold their numbers, and nobody who takes calls over."""
+    if torch.compiler.is_compiling() or _len_torch_dispatch_stack() > 0:
         return False
     return not [value for value in call if type(value) not in PLAIN and isinstance(value, Tensor)]
+
+
+def is_unwatched(call: Sequence[object]) -> bool:
+    """Whether a compiled op can be called as the plain function that it is, without torch's dispatcher.
+
+    Else the registered op is called, which is recorded and profiled as itself, has fake results and runs the same code
+    7 us later.
+    """
+    return not _profiler_enabled() and is_plain(call)
 
 
 def is_traced() -> bool:
