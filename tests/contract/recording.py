@@ -188,7 +188,7 @@ RECORDING = [
     _way("make-fx-symbolic", made_fx("symbolic"), on=tagged("layer")),
     _way("export", exported(strict=False)),
     _way("trace-resized", traced_resized, resized, resized=True),
-    _way("export-resized", exported_resized, resized, resized=True, on=tagged("layer")),
+    _way("export-resized", exported_resized, resized, resized=True, on=tagged("few")),
     _way("export-strict", exported(strict=True), on=tagged("few")),
     _way("export-decomposed", exported_decomposed, on=tagged("few")),
     _way("export-saved", exported_saved, on=tagged("few")),
@@ -196,5 +196,5 @@ RECORDING = [
     _way("onnx-dynamo", onnx(dynamo=True), on=lambda subject: subject.name in ("causal", "gru"), **ONNX),
     _way("compile-eager", compiled("eager"), twice, on=tagged("few", "some")),
     _way("compile-aot", compiled("aot_eager"), twice, on=tagged("few")),
-    _way("compile-inductor", compiled("inductor"), twice, on=lambda subject: subject.name in ("conv1d", "op-gru")),
+    _way("compile-inductor", compiled("inductor"), twice, on=lambda subject: subject.name == "conv1d"),
 ]

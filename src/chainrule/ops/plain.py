@@ -35,7 +35,7 @@ def is_unwatched(call: Sequence[object]) -> bool:
     Else the registered op is called, which is recorded and profiled as itself, has fake results and runs the same code
     7 us later.
     """
-    return not _profiler_enabled() and is_plain(call)
+    return is_plain(call) and not _profiler_enabled()
 
 
 def is_traced() -> bool:
