@@ -65,7 +65,7 @@ def arrays_like(like: Tensor) -> Kind:
 def described(x: object) -> str:
     """What was given, for a message."""
     if isinstance(x, Tensor):
-        kind = "" if type(x) in (Tensor, Parameter) else f", a {type(x).__name__}"
+        kind = "" if type(x) in PLAIN else f", a {type(x).__name__}"
         return f"{tuple(x.shape)} of {x.dtype} on {x.device}{kind}"
     if isinstance(x, np.ndarray):
         return f"{x.shape} of numpy.{x.dtype}"
