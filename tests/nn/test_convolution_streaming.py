@@ -1,5 +1,7 @@
 """A causal convolution fed in pieces gives what it gives whole; its state is the layer's."""
 
+import copy
+import pickle
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from chainrule import nn
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn import CausalConv1d, ConvolutionStream
 from chainrule.ops.convolution.kernels import LEVELS, native
@@ -219,3 +222,42 @@ def test_what_does_not_fit_is_refused(x: Any) -> None:
 def test_a_batch_is_a_positive_integer(batch: Any) -> None:
     with pytest.raises(ArgumentError, match="batch must be an integer of at least 1, got"):
         ConvolutionStream(layer(kernel_size=2), batch)
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda stream: pickle.loads(pickle.dumps(stream)),  # noqa: S301
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=["kernels", "layer"])
+def test_a_copy_goes_on_alone(dtype: torch.dtype, how: str) -> None:
+    """From the same state with the weights that the stream was made with, and neither moves the other's state."""
+    layer = nn.CausalConv1d(2, 3, 3, dilation=2, dtype=dtype)
+    x = torch.randn(2, 2, 12).to(dtype)
+    with torch.no_grad():
+        expected, _ = layer(x)
+        stream = layer.stream(2)
+        layer.weight.add_(1)  # which the stream has not taken over
+    for t in range(5):
+        stream(x[..., t])
+    again = COPIES[how](stream)
+    assert torch.equal(again.state, stream.state)
+    for t in range(5, 12):
+        assert torch.equal(again(x[..., t]), stream(x[..., t]))
+    torch.testing.assert_close(again.state, x[..., -4:])
+    again.reset()
+    assert stream.state.any()
+    assert not again.state.any()
+    assert expected.shape == (2, 3, 12)
+
+
+def test_a_default_device_changes_nothing() -> None:
+    layer, x = nn.CausalConv1d(2, 3, 3), torch.randn(1, 2, 6)
+    with torch.device("meta"), torch.no_grad():
+        stream = layer.stream()
+        y = torch.stack([stream(step) for step in x.unbind(-1)], -1)
+        expected, _ = layer(x, lengths=[6], resets=torch.zeros(1, 6, dtype=torch.bool, device="cpu"))
+    torch.testing.assert_close(y, expected)

@@ -480,3 +480,59 @@ def test_streams_in_several_threads() -> None:
     with ThreadPoolExecutor(4) as pool:
         for y in pool.map(lambda _: layer.stream(4)(x), range(16)):
             assert torch.equal(y, expected)
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda stream: pickle.loads(pickle.dumps(stream)),  # noqa: S301
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_goes_on_alone(kind: str, how: str) -> None:
+    """From the same state with the weights that the stream was made with, and neither moves the other's state."""
+    layer, x = _layer(kind, num_layers=2), _x(T, 2, I)
+    stream, expected = layer.stream(2), layer(x)[0].detach()
+    with torch.no_grad():
+        layer.weight_hh_l0.add_(1)  # which the stream has not taken over
+    close(stream(x[:3]), expected[:3])
+    again = COPIES[how](stream)
+    assert (again.backend, again.why, again.batch) == (stream.backend, stream.why, stream.batch)
+    close(again(x[3:]), expected[3:])
+    close(stream(x[3:]), expected[3:])
+    again.reset()
+    assert stream.state_dict()["h"].any()
+    assert not again.state_dict()["h"].any()
+    if how != "copy":
+        assert again._layer is not layer
+    again.refresh()
+    close(again(x), layer(x)[0].detach())
+
+
+def test_a_model_that_holds_a_stream_is_copied_with_it() -> None:
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = _layer("gru")
+            self.stream = self.layer.stream()
+
+    model = copy.deepcopy(Model())
+    assert model.stream._layer is model.layer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_default_device_changes_nothing(kind: str) -> None:
+    layer, x = _layer(kind), _x(T, 2, I)
+    with torch.device("meta"):
+        stream = layer.stream(2)
+        y = stream(x)
+        stream.reset([0])
+        state = stream.state_dict()
+        stream.load_state_dict(state)
+        again = copy.copy(stream)
+        array = again(x.numpy()[0])
+    assert y.device.type == state["h"].device.type == "cpu"
+    close(y, layer(x)[0].detach())
+    assert array.shape == stream(x[0]).shape

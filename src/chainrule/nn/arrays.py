@@ -65,7 +65,8 @@ def arrays_like(like: Tensor) -> Kind:
 def described(x: object) -> str:
     """What was given, for a message."""
     if isinstance(x, Tensor):
-        return f"{tuple(x.shape)} of {x.dtype} on {x.device}"
+        kind = "" if type(x) in PLAIN else f", a {type(x).__name__}"
+        return f"{tuple(x.shape)} of {x.dtype} on {x.device}{kind}"
     if isinstance(x, np.ndarray):
         return f"{x.shape} of numpy.{x.dtype}"
     return type(x).__name__
@@ -104,7 +105,7 @@ def checked_batch(batch: object) -> int:
 def zeros(*shape: int) -> Tensor:
     """Room for a state, or an ArgumentError where there is not so much."""
     try:
-        return torch.zeros(shape)
+        return torch.zeros(shape, device="cpu")  # whatever the default device
     except FOREIGN as error:
         raise ArgumentError(f"a state of shape {shape} does not fit into memory: stream fewer sequences.") from error
 

@@ -1,7 +1,7 @@
 """Streaming of a causal convolution: one step at a time, at a cost that the kernel's size alone decides."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from chainrule.nn.arrays import (
 from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.convolution import causal_convolution, kernels
 from chainrule.ops.convolution.kernels import Steps
+from chainrule.ops.pointers import check_held
 
 if TYPE_CHECKING:
     from chainrule.nn.convolution import CausalConv1d
@@ -41,7 +42,8 @@ class ConvolutionStream:
     written there, and a step allocates nothing. Streaming is inference: no gradient flows through it.
 
     The weights are copied when the stream is made. Later changes of them, of their dtype or device are not seen
-    until ``refresh()``. Streams of one layer are independent; each is to be used by one thread at a time.
+    until ``refresh()``. Streams of one layer are independent, and so are copies of a stream, pickled ones too, that
+    go on from its state with its weights; each is to be used by one thread at a time.
 
     Attributes:
         batch: how many sequences are streamed side by side.
@@ -72,17 +74,33 @@ class ConvolutionStream:
     def refresh(self) -> None:
         """Take over the layer's weights, dtype and device as they are now; the state stays."""
         layer = self._layer
+        check_held(layer.weight, layer.bias)
         # tensors made in inference mode could not be written to outside of it
         with torch.inference_mode(False), torch.no_grad():
             self._weight = layer.weight.detach().clone()
             self._bias = None if layer.bias is None else layer.bias.detach().clone()
-            self._ring = self._ring.clone().to(self._weight)
-            obstacle = kernels.obstacle(self._weight)
+            self._ring = self._ring.to(self._weight)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what is called, of the weights and of a state that is the stream's own."""
+        weight, layer = self._weight, self._layer
+        with torch.inference_mode(False), torch.no_grad():
+            self._ring = self._ring.clone()
+            obstacle = kernels.obstacle(weight)
             self.backend = "layer" if obstacle else "kernels"
-            self.why = obstacle or f"{self._weight.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+            self.why = obstacle or f"{weight.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
             options = (layer.dilation[0], layer.groups)
-            self._steps = None if obstacle else Steps(self._weight, self._bias, self._ring, *options)
-        self._tensors, self._arrays = tensors_like(self._weight), arrays_like(self._weight)
+            self._steps = None if obstacle else Steps(weight, self._bias, self._ring, *options)
+        self._tensors, self._arrays = tensors_like(weight), arrays_like(weight)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copy and pickle: the weights and the state; what holds their addresses is made anew."""
+        return {name: value for name, value in vars(self).items() if name not in ("_steps", "_tensors", "_arrays")}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        vars(self).update(kept)
+        self._prepare()
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:
         """The outputs for a step or a chunk of steps x, and the state moves on."""

@@ -240,6 +240,8 @@ def _is_torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | No
         return True
     if not isinstance(input, Tensor) or input.dim() != 3 or is_transformed() or listener() is not None:
         return False
+    if input.is_nested:
+        return False
     B, T = input.shape[:2] if layer.batch_first else input.shape[1::-1]
     if not is_single_step(B, T):
         return False

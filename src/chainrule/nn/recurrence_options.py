@@ -68,7 +68,7 @@ class Optioned(Recordable, torch.nn.RNNBase):
         H = self.hidden_size
         sizes = {}
         if self.layer_norm:
-            G = len(self.get_parameter("weight_ih_l0"))
+            G = len(self.all_weights[0][0])
             sizes = {"weight_ln_ih": G, "weight_ln_hh": G}
             if self.mode == "LSTM":
                 sizes |= {"weight_ln_c": H, "bias_ln_c": H}

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from chainrule.nn.arrays import (
 from chainrule.nn.recurrence import GRU, LSTM, RNN
 from chainrule.nn.recurrence_options import Optioned, cell_of
 from chainrule.ops.arguments import FOREIGN, explain_failure
+from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence import kernels
 from chainrule.ops.recurrence.reference import Weights
 
@@ -43,7 +45,8 @@ class Stream:
     Streaming is inference: there is no dropout, and no gradient flows through it.
 
     The weights are copied when the stream is made. Later changes of them, of their dtype or device are not seen
-    until ``refresh()``. Streams of one layer are independent; each is to be used by one thread at a time.
+    until ``refresh()``. Streams of one layer are independent, and so are copies of a stream, pickled ones too, that
+    go on from its state with its weights; each is to be used by one thread at a time.
 
     Attributes:
         batch: how many sequences are streamed side by side.
@@ -83,19 +86,35 @@ class Stream:
     def refresh(self) -> None:
         """Take over the layer's weights, dtype and device as they are now; the state stays."""
         layer = self._layer
+        check_held(*chain.from_iterable(layer.all_weights))
         like: Tensor = layer.all_weights[0][0].detach()
         # tensors made in inference mode could not be written to outside of it
         with torch.inference_mode(False), torch.no_grad():
-            self._state = tuple(s.clone().to(like) for s in self._state)
-            obstacle = _obstacle(layer)
-            self.backend = "layer" if obstacle else "kernels"
-            self.why = obstacle or f"{like.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
-            if obstacle:
-                self._steps, self._frozen = None, copy.deepcopy(layer).eval()
-            else:
-                weights = [Weights(*w) for w in layer.all_weights]
-                self._steps = kernels.Steps(cell_of(layer), weights, self._state)
+            self._weights = [Weights(*(w.detach().clone() for w in each)) for each in layer.all_weights]
+            self._state = tuple(s.to(like) for s in self._state)
+            self._obstacle = _obstacle(layer)
+            if self._obstacle:
+                self._frozen = copy.deepcopy(layer).eval()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what is called, of the weights and of a state that is the stream's own."""
+        like = self._weights[0].W_ih
+        with torch.inference_mode(False), torch.no_grad():
+            self._state = tuple(s.clone() for s in self._state)
+            self.backend = "layer" if self._obstacle else "kernels"
+            self.why = self._obstacle or f"{like.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+            compiled = not self._obstacle
+            self._steps = kernels.Steps(cell_of(self._layer), self._weights, self._state) if compiled else None
         self._tensors, self._arrays = tensors_like(like), arrays_like(like)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copy and pickle: the weights and the state; what holds their addresses is made anew."""
+        return {name: value for name, value in vars(self).items() if name not in ("_steps", "_tensors", "_arrays")}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        vars(self).update(kept)
+        self._prepare()
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:
         """The outputs for a step or a chunk of steps x, and the state moves on."""

@@ -44,14 +44,16 @@ def check_tensors(required: Mapping[str, object], optional: Mapping[str, object]
 def explain_failure(error: Exception, arguments: Mapping[str, object]) -> None:
     """Raise a ShapeError that names the tensor that made torch fail; return where all are ordinary ones.
 
-    Ordinary calls pay nothing for it, and what torch does take, such as a layout of its own, is never refused.
+    Ordinary calls pay nothing for it, and what torch does take, such as a layout of its own, is never refused. An error
+    of ours is explained by a tensor's layout alone, which its shape and dtype may follow from.
     """
+    tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
+    found = _layout if isinstance(error, ChainruleError) else _oddity
+    for name, tensor in tensors.items():
+        if (odd := found(tensor)) is not None:
+            raise ShapeError(f"{name} is {odd}.") from error
     if isinstance(error, ChainruleError):
         return
-    tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
-    for name, tensor in tensors.items():
-        if (odd := _oddity(tensor)) is not None:
-            raise ShapeError(f"{name} is {odd}.") from error
     if isinstance(error, MemoryError) or any(words in str(error) for words in _TOO_LARGE):
         sizes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
         raise ShapeError(
@@ -80,17 +82,24 @@ def _oddity(tensor: Tensor) -> str | None:
 
 def _form(tensor: Tensor) -> str | None:
     """What is odd in a tensor besides its dtype."""
+    if (odd := _layout(tensor)) is not None:
+        return odd
+    if tensor.numel() >= _NUMBERS:
+        return f"of {counted(tensor.numel(), 'number')}, more than any memory holds"
+    if tensor.is_meta:
+        return "on the device meta, where tensors hold no data; expected it where the others are"
+    return loss(tensor)
+
+
+def _layout(tensor: Tensor) -> str | None:
+    """What keeps a tensor from being a dense block of numbers."""
     if tensor.is_nested:
         return "a nested tensor; expected a dense one, padded, with lengths"
     if tensor.layout != torch.strided:
         return f"sparse ({tensor.layout}); expected a dense tensor: convert it with .to_dense()"
     if tensor.is_quantized:
         return "quantised; expected a tensor of floats: convert it with .dequantize()"
-    if tensor.numel() >= _NUMBERS:
-        return f"of {counted(tensor.numel(), 'number')}, more than any memory holds"
-    if tensor.is_meta:
-        return "on the device meta, where tensors hold no data; expected it where the others are"
-    return loss(tensor)
+    return None
 
 
 def as_flag(name: str, value: object) -> bool:
@@ -125,7 +134,7 @@ def as_lengths(lengths: object) -> Tensor:
         got = f"holds {values[integers.index(None)]!r}" if several else f"is {_kind(lengths)}"
         raise ArgumentError(f"lengths {got}; expected an integer tensor or a sequence of ints, one a row")
     try:
-        return torch.tensor(integers if several else integers[0], dtype=torch.int64)
+        return torch.tensor(integers if several else integers[0], dtype=torch.int64, device="cpu")
     except ValueError as error:
         raise ArgumentError(f"lengths hold {max(integers, key=abs)}; expected at most the steps of x") from error  # type: ignore[arg-type]
 
@@ -134,8 +143,10 @@ def occurs(condition: Tensor, name: str) -> bool:
     """Whether condition, an error, holds anywhere; ``name`` is the argument that it was taken from.
 
     A graph that torch.compile, torch.export or make_fx makes cannot branch on it. It raises a RuntimeError of its own
-    where the condition holds.
+    where the condition holds. On the device meta there are shapes alone, and nothing occurs.
     """
+    if condition.is_meta:
+        return False
     if torch.compiler.is_compiling() or (not is_traced() and not is_transformed() and recorder() is not None):
         torch._assert_async(~condition.any(), f"{name} are out of range; make the call itself to see which")
         return False

@@ -1,28 +1,41 @@
 """Who looks on while an op is called: compiled code must not run behind the back of what records or maps calls."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch._C import _are_functorch_transforms_active, _len_torch_dispatch_stack
 from torch._C import _get_tracing_state as _tracing_state
+from torch._C._autograd import _profiler_enabled
 from torch.autograd import forward_ad
 
-__all__ = ["PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed", "needs_grad", "recorder", "untraced"]
+__all__ = [
+    *("PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed", "is_unwatched"),
+    *("named", "needs_grad", "recorder", "untraced"),
+]
+
+_Result = TypeVar("_Result")
 
 PLAIN = frozenset({Tensor, torch.nn.Parameter})
 """The classes of tensors that nobody has derived from."""
 
 
 def is_plain(call: Sequence[object]) -> bool:
-    """Whether a compiled op can be called as the plain function that it is, without torch's dispatcher.
-
-    Else the registered op is called, which is recorded as itself, has fake results and runs the same code 7 us later.
-    """
+    """Whether there are but ordinary tensors, which hold their numbers, and nobody who takes calls over."""
     if torch.compiler.is_compiling() or _len_torch_dispatch_stack() > 0:
         return False
     return not [value for value in call if type(value) not in PLAIN and isinstance(value, Tensor)]
+
+
+def is_unwatched(call: Sequence[object]) -> bool:
+    """Whether a compiled op can be called as the plain function that it is, without torch's dispatcher.
+
+    Else the registered op is called, which is recorded and profiled as itself, has fake results and runs the same code
+    7 us later.
+    """
+    return is_plain(call) and not _profiler_enabled()
 
 
 def is_traced() -> bool:
@@ -78,6 +91,14 @@ def is_batched(tensors: Iterable[Tensor | None]) -> bool:
     if torch.compiler.is_compiling():
         return False
     return any(t is not None and torch._C._functorch.is_legacy_batchedtensor(t) for t in tensors)
+
+
+def named(name: str, function: Callable[..., _Result], *arguments: object) -> _Result:
+    """``function(*arguments)``, under this name where torch's profiler is at work."""
+    if torch.compiler.is_compiling() or not _profiler_enabled():
+        return function(*arguments)
+    with torch.profiler.record_function(f"chainrule.functional.{name}"):
+        return function(*arguments)
 
 
 def needs_grad(inputs: Iterable[Tensor | None]) -> bool:

@@ -21,7 +21,7 @@ from chainrule.ops.arguments import (
 from chainrule.ops.convolution import dispatch
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import once
-from chainrule.ops.plain import untraced
+from chainrule.ops.plain import named, untraced
 
 __all__ = ["causal_convolution", "convolution", "geometry_of"]
 
@@ -95,8 +95,8 @@ def convolution(
         else:
             kernel = weight.flip(list(range(2, weight.ndim))) if as_flag("flip", flip) else weight
         if x.ndim == weight.ndim:
-            return dispatch.convolution(x, kernel, bias, geometry, backend)
-        return dispatch.convolution(x[None], kernel, bias, geometry, backend)[0]
+            return named("convolution", dispatch.convolution, x, kernel, bias, geometry, backend)
+        return named("convolution", dispatch.convolution, x[None], kernel, bias, geometry, backend)[0]
     except FOREIGN as error:
         explain_failure(error, {"x": x, "weight": weight, "bias": bias})
         raise
@@ -191,10 +191,11 @@ def _causal(
     x, weight, bias, state = _cast(x, weight, bias, state)
     with untraced():
         geometry, ends = _checked_causal(x, weight, bias, state, resets, lengths, dilation, groups)
+    run = dispatch.causal_convolution
     if x.ndim == 3:
-        return dispatch.causal_convolution(x, weight, bias, state, resets, ends, geometry, backend)
+        return named("causal_convolution", run, x, weight, bias, state, resets, ends, geometry, backend)
     state, resets, ends = (None if each is None else each[None] for each in (state, resets, ends))
-    y, state = dispatch.causal_convolution(x[None], weight, bias, state, resets, ends, geometry, backend)
+    y, state = named("causal_convolution", run, x[None], weight, bias, state, resets, ends, geometry, backend)
     return y[0], state[0]
 
 

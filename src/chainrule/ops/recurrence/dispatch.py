@@ -10,7 +10,7 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, BackendError
 from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failure
 from chainrule.ops.choices import Choice, listener
-from chainrule.ops.plain import is_transformed, untraced
+from chainrule.ops.plain import is_transformed, named, untraced
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence import checks, exported, formula, kernels, library, reference
 from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
@@ -135,9 +135,9 @@ def _run(
         options = {"save": save} if rung == "kernels" else {}
         scan = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, zoneout, trace, **options)
     if not autocast:
-        return *scan(), trace
+        return *named(cell, scan), trace
     with torch.autocast(x.device.type, enabled=False):
-        return *scan(), trace
+        return *named(cell, scan), trace
 
 
 def _checked(

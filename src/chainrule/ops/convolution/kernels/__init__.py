@@ -2,6 +2,7 @@
 
 - autograd.py: the rung's entrance, and its gradient
 - ops.py: chainrule::convolution and chainrule::convolution_backward, for torch.compile and opcheck
+- flops.py: what they count as, for torch's FLOP counter
 - native.py: the calls into the extension module _convolution
 - streaming.py: a causal convolution prepared for chainrule.nn's streams
 - level.cpp and what it includes: the code, compiled for several instruction levels; module.cpp binds it
@@ -9,6 +10,7 @@
 The README of the folder above has a section on them.
 """
 
+from chainrule.ops.convolution.kernels import flops as _flops  # noqa: F401  # registered by being imported
 from chainrule.ops.convolution.kernels.autograd import causal_convolution, convolution, obstacle
 from chainrule.ops.convolution.kernels.native import LEVELS, excess, lanes, threads
 from chainrule.ops.convolution.kernels.streaming import Steps

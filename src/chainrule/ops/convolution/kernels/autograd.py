@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from chainrule.ops.convolution import formula
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.convolution.kernels import ops
-from chainrule.ops.plain import is_batched, is_plain, is_traced, is_transformed, needs_grad
+from chainrule.ops.plain import is_batched, is_traced, is_transformed, is_unwatched, needs_grad
 
 __all__ = ["causal_convolution", "convolution", "obstacle"]
 
@@ -60,7 +60,7 @@ def causal_convolution(
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
-    op = _autograd if is_plain((x, weight, bias)) else torch.ops.chainrule.convolution
+    op = _autograd if is_unwatched((x, weight, bias)) else torch.ops.chainrule.convolution
     y: Tensor = op(x, weight, bias, *rest)
     return y
 
@@ -73,7 +73,7 @@ def _autograd(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Ten
 
 
 def _below_autograd(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
-    if is_plain((x, weight, bias)):
+    if is_unwatched((x, weight, bias)):
         return ops.forward(x, weight, bias, *rest)
     with torch._C._AutoDispatchBelowAutograd():
         y: Tensor = torch.ops.chainrule.convolution(x, weight, bias, *rest)
@@ -99,7 +99,7 @@ class _Convolution(torch.autograd.Function):
         if create_graph or is_batched((dy, x, weight)):
             with torch.autocast("cpu", enabled=False):
                 grads = _by_formula(dy, (x, weight, bias), ctx.rest, needs, create_graph)
-        elif is_plain(call):
+        elif is_unwatched(call):
             grads = ops.gradients(*call)
         else:
             grads = torch.ops.chainrule.convolution_backward(*call)

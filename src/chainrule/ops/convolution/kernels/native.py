@@ -100,11 +100,11 @@ def _segments(
     if resets is None and lengths is None:
         return None
     B, T = y.shape[0], y.shape[-1]
-    end = torch.full((B,), T) if lengths is None else lengths
-    borders = torch.zeros(B, T + 1, dtype=torch.bool)  # a stretch begins, or the row ends, before this step
-    starts = torch.zeros(B, T + 1, dtype=torch.bool)
+    end = y.new_full((B,), T, dtype=torch.int64) if lengths is None else lengths
+    borders = y.new_zeros(B, T + 1, dtype=torch.bool)  # a stretch begins, or the row ends, before this step
+    starts = torch.zeros_like(borders)
     if resets is not None:
-        starts[:, :T] = resets & (torch.arange(T) < end[:, None])
+        starts[:, :T] = resets & (torch.arange(T, device=y.device) < end[:, None])
     borders |= starts
     borders[:, 0] = True
     borders.scatter_(1, end[:, None], True)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule.ops.plain import is_batched, is_plain, is_traced, is_transformed, needs_grad
+from chainrule.ops.plain import is_batched, is_traced, is_transformed, is_unwatched, needs_grad
 from chainrule.ops.recurrence import formula
 from chainrule.ops.recurrence.kernels import native, ops
 from chainrule.ops.recurrence.kernels.native import Masks, Parameters
@@ -58,10 +58,10 @@ def scan(
     learns = needs_grad(tensors)
     if trace is not None:
         return _traced(trace, learns, (cell, *tensors, *masks, "gates"), zoneout)
-    if is_plain(tensors) and not learns:
+    if is_unwatched(tensors) and not learns:
         y, h_n, c_n, _ = native.forward(cell, x, h_0, c_0, Parameters(*tensors[3:]), Masks(*masks), "nothing")
     else:
-        op = _autograd if is_plain(tensors) else torch.ops.chainrule.recurrence
+        op = _autograd if is_unwatched(tensors) else torch.ops.chainrule.recurrence
         y, h_n, c_n, *_ = op(cell, *tensors, *masks, save if learns else "nothing")
     return y, (h_n,) if c_n is None or c_0 is None else (h_n, c_n)
 
@@ -129,7 +129,7 @@ class _Recurrence(torch.autograd.Function):
             else:
                 given = (x, *weights, *ctx.masks, kept, [needs[0], *needs[3:7]], trace is not None)
                 call = (ctx.cell, dy, dh_n, dc_n, *given)
-                op = ops.backward if is_plain(call) else torch.ops.chainrule.recurrence_backward
+                op = ops.backward if is_unwatched(call) else torch.ops.chainrule.recurrence_backward
                 found = op(*call)
                 grads, (dh, dc, da) = found[:-3], found[-3:]
                 if trace is not None:
@@ -172,7 +172,7 @@ def _autograd(*inputs: Any) -> Any:
 
 
 def _below_autograd(*inputs: Any) -> Tensors:
-    if is_plain(inputs):
+    if is_unwatched(inputs):
         return ops.forward(*inputs)
     with torch._C._AutoDispatchBelowAutograd():
         outputs: Tensors = torch.ops.chainrule.recurrence(*inputs)

@@ -1,0 +1,64 @@
+"""What the subjects are made of: functions, streams and definitions as modules."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Module, Parameter
+from torch.nn.functional import pad
+
+from chainrule import functional
+
+__all__ = ["Call", "Causal", "Streamed", "by_definition"]
+
+
+class Call(Module):
+    """A function of tensors and of weights that it holds."""
+
+    def __init__(self, function: Callable[..., Any], *shapes: tuple[int, ...], **options: Any) -> None:
+        super().__init__()
+        self.function, self.options = function, options
+        self.weights = torch.nn.ParameterList(Parameter(torch.randn(shape) / 2) for shape in shapes)
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        return self.function(x, state, *self.weights, **self.options)
+
+
+class Streamed(Module):
+    """A stream of a layer, made for the call; ``streams`` of torch's is the layer itself."""
+
+    def __init__(self, layer: Module, streams: bool, steps: bool = False) -> None:
+        super().__init__()
+        self.layer, self.streams, self.steps = layer, streams, steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        layer: Any = self.layer
+        if not self.streams:
+            y = layer(x)
+            whole: Tensor = y[0] if isinstance(y, tuple) else y
+            return whole.detach()
+        rows, time = (1, 0) if isinstance(layer, torch.nn.RNNBase) else (0, 2)
+        stream: Callable[[Tensor], Tensor] = layer.stream(x.shape[rows])
+        return torch.stack([stream(step) for step in x.unbind(time)], time) if self.steps else stream(x)
+
+
+class Causal(torch.nn.Conv1d):
+    """chainrule.nn.CausalConv1d in torch's words."""
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> Any:
+        past = self.dilation[0] * (self.kernel_size[0] - 1)
+        x = pad(x, (past, 0)) if state is None else torch.cat([state, x], -1)
+        return super().forward(x), x[..., x.shape[-1] - past :]
+
+
+def by_definition(layer: Any, x: Tensor, state: Any) -> Any:
+    """The forward pass of a layer of one layer and direction."""
+    x = x.transpose(0, 1)
+    single = isinstance(state, Tensor)
+    start = state[0] if single else tuple(each[0] for each in state)
+    options = {**layer.option_arguments(0, x), "backend": "reference"}
+    y, last = getattr(functional, layer.mode[:3].lower() if "RNN" in layer.mode else layer.mode.lower())(
+        x, start, *layer.all_weights[0], **options
+    )
+    return y.transpose(0, 1), last[None] if single else tuple(each[None] for each in last)
