@@ -183,7 +183,6 @@ class CausalConv1d(Recordable, nn.Conv1d):
         self,
         x: Tensor,
         state: Tensor | None = None,
-        *,
         resets: Tensor | None = None,
         lengths: Tensor | Sequence[int] | None = None,
     ) -> tuple[Tensor, Tensor]:

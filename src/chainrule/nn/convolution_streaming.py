@@ -63,6 +63,7 @@ class ConvolutionStream:
     """
 
     def __init__(self, layer: "CausalConv1d", batch: int = 1) -> None:
+        check_runs()
         self.batch = checked_batch(batch)
         self._layer = layer
         self._reach = layer.dilation[0] * (layer.kernel_size[0] - 1)
@@ -73,6 +74,7 @@ class ConvolutionStream:
 
     def refresh(self) -> None:
         """Take over the layer's weights, dtype and device as they are now; the state stays."""
+        check_runs()
         layer = self._layer
         check_held(layer.weight, layer.bias)
         # tensors made in inference mode could not be written to outside of it

@@ -50,7 +50,7 @@ from chainrule.nn.recording import leaf
 from chainrule.nn.recurrence_options import Optioned
 from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
 from chainrule.ops.choices import listener
-from chainrule.ops.plain import is_plain, is_traced, is_transformed, needs_grad
+from chainrule.ops.plain import is_plain, is_traced, is_transformed, needs_grad, untraced
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence.dispatch import is_single_step
 
@@ -86,7 +86,6 @@ class RNN(Optioned, torch.nn.RNN):
         self,
         input: _Input,
         hx: Tensor | None = None,
-        *,
         resets: Tensor | None = None,
         lengths: _Lengths = None,
         return_all: bool = False,
@@ -136,7 +135,6 @@ class GRU(Optioned, torch.nn.GRU):
         self,
         input: _Input,
         hx: Tensor | None = None,
-        *,
         resets: Tensor | None = None,
         lengths: _Lengths = None,
         return_all: bool = False,
@@ -186,7 +184,6 @@ class LSTM(Optioned, torch.nn.LSTM):
         self,
         input: _Input,
         hx: tuple[Tensor, Tensor] | None = None,
-        *,
         resets: Tensor | None = None,
         lengths: _Lengths = None,
         return_all: bool = False,
@@ -218,6 +215,8 @@ def _run(
     return_all: bool,
 ) -> tuple[_Input, _States, _Traces]:
     """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
+    with untraced():  # in which torch.onnx makes tensors of flags
+        return_all = bool(return_all) if isinstance(return_all, Tensor) else return_all
     plain = resets is None and lengths is None and not return_all and not layer.has_options
     if plain and _is_torchs(layer, input, hx):
         given = hx if hx is None or len(hx) == 2 else hx[0]
@@ -240,12 +239,12 @@ def _is_torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | No
         return True
     if not isinstance(input, Tensor) or input.dim() != 3 or is_transformed() or listener() is not None:
         return False
-    if input.is_nested:
+    if input.is_nested or torch._C._is_any_autocast_enabled():
         return False
     B, T = input.shape[:2] if layer.batch_first else input.shape[1::-1]
     if not is_single_step(B, T):
         return False
-    tensors = (input, *layer._flat_weights, *(hx or ()))
+    tensors = (input, *chain.from_iterable(layer.all_weights), *(hx or ()))
     if not is_plain(tensors) or any(not isinstance(t, Tensor) or t.dtype != input.dtype for t in tensors):
         return False
     _check_width(layer, input)

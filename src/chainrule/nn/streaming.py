@@ -68,6 +68,7 @@ class Stream:
     """
 
     def __init__(self, layer: torch.nn.RNNBase, batch: int = 1) -> None:
+        check_runs()
         if layer.bidirectional:
             raise ArgumentError(
                 "a bidirectional layer cannot stream: its first output depends on the last step. Run it over whole "
@@ -85,6 +86,7 @@ class Stream:
 
     def refresh(self) -> None:
         """Take over the layer's weights, dtype and device as they are now; the state stays."""
+        check_runs()
         layer = self._layer
         check_held(*chain.from_iterable(layer.all_weights))
         like: Tensor = layer.all_weights[0][0].detach()

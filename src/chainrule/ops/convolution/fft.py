@@ -34,6 +34,7 @@ from torch.nn.functional import pad
 from chainrule.ops.convolution import formula, kernels
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.plain import is_batched, is_plain
+from chainrule.ops.pointers import check_held
 
 __all__ = ["convolution", "is_faster", "obstacle"]
 
@@ -101,6 +102,8 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
+        if not is_batched((dy,)):
+            check_held(dy)
         before, after = ctx.pads
         reach = weight.shape[-1] - 1
         dx = dw = None

@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule.ops.plain import is_batched, is_traced
+from chainrule.ops.pointers import check_held
 
 __all__ = ["causal_convolution", "convolution", "convolve", "live", "remember", "taps"]
 
@@ -135,6 +136,7 @@ class _Convolution(torch.autograd.Function):
         needs_dx, needs_dw, needs_dbias, *_ = ctx.needs_input_grad
         if is_batched((dy, x, weight)):
             return *_gradients_by_torch(dy, x, weight, ctx.stride, ctx.dilation, ctx.needs_input_grad[:3]), None, None
+        check_held(dy)
         dx = _input_gradient(dy, weight, x.shape[3:], ctx.stride, ctx.dilation) if needs_dx else None
         dw = _kernel_gradient(x, dy, weight.shape[3:], ctx.stride, ctx.dilation) if needs_dw else None
         dbias = dy.flatten(3).sum((0, 3)) if needs_dbias else None

@@ -82,15 +82,17 @@ def why_faster(x: Sequence[int], y: Sequence[int], weight: Sequence[int], geomet
     if depthwise and x[-1] == y[-1] and max(geometry.stride) == 1 and prod(y[2:]) > 2 * lanes:
         return None  # the kernels run over the ends of lines
     if channels >= _WIDE[dims]:
-        return f"torch's own takes less time with {counted(channels, 'channel')} and more"
+        return f"torch's own takes less time with {_words(channels, 'channel', 'many channels')} and more"
+    lines = f"lines of {_words(y[-1], 'output', 'few outputs')}"
     if dims > 1 and y[-1] < lanes:
-        return f"torch's own takes less time with {_lines(y[-1])}, which fill no vector of {lanes}"
+        return f"torch's own takes less time with {lines}, which fill no vector of {lanes}"
     filled = y[-1] / (-(-y[-1] // lanes) * lanes)
     if dims > 1 and channels >= _SOME and filled < _WASTE:
-        return f"torch's own takes less time with {_lines(y[-1])}, which fill vectors of {lanes} in part"
+        return f"torch's own takes less time with {lines}, which fill vectors of {lanes} in part"
     return None
 
 
-def _lines(outputs: int) -> str:
-    """In words, without the number while a call is compiled: it may stand for any there, and words would fix it."""
-    return "short lines" if torch.compiler.is_compiling() else f"lines of {outputs} outputs"
+def _words(count: int, noun: str, if_symbolic: str) -> str:
+    """The count in words, without the number where it may stand for any, as while a call is recorded."""
+    is_number = type(count) is int and not torch.compiler.is_compiling()
+    return counted(count, noun) if is_number else if_symbolic

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
 
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
@@ -83,6 +84,10 @@ def convolution(
     tensor([[1., 2., 2., 2., 2.]])
     """
     if not (isinstance(x, Tensor) and isinstance(weight, Tensor) and (bias is None or isinstance(bias, Tensor))):
+        if has_torch_function((x, weight, bias)):  # as those that stand for tensors in torch.fx have
+            rest: dict[str, Any] = {"dilation": dilation, "groups": groups, "flip": flip, "backend": backend}
+            call = ((x, weight, bias), x, weight, bias)
+            return cast(Tensor, handle_torch_function(convolution, *call, stride=stride, padding=padding, **rest))
         check_tensors({"x": x, "weight": weight}, {"bias": bias})
     try:
         if torch._C._is_any_autocast_enabled():
@@ -168,6 +173,10 @@ def causal_convolution(
     >>> causal_convolution(x[..., 4:], w, state=state)
     (tensor([[[ 9., 11.]]]), tensor([[[6.]]]))
     """
+    if not isinstance(x, Tensor) and has_torch_function((x,)):
+        rest: dict[str, Any] = {"resets": resets, "lengths": lengths, "dilation": dilation, "groups": groups}
+        call = ((x,), x, weight, bias)
+        return handle_torch_function(causal_convolution, *call, state=state, backend=backend, **rest)
     check_tensors({"x": x, "weight": weight}, {"bias": bias, "state": state, "resets": resets})
     try:
         return _causal(x, weight, bias, state, resets, lengths, dilation, groups, backend)

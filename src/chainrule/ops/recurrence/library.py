@@ -32,6 +32,8 @@ def obstacle(
     return_all: bool = False,
 ) -> str | None:
     """Why torch's own cannot run this call; None if it can."""
+    if torch._C._is_any_autocast_enabled():
+        return "under autocast its backward pass would compute in the lower precision"
     if cell not in _LAYERS:
         return f"torch has no {cell}"
     given = {"resets": resets is not None, "lengths": lengths is not None, "return_all": return_all}
