@@ -7,7 +7,7 @@ import io
 import pkgutil
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chainrule.data import Reading, decoding
@@ -52,6 +52,10 @@ def test_line_ends_do_not_depend_on_blocks(text: str, size: int) -> None:
 
 
 @given(st.binary(), SIZES, st.sampled_from(TEXT_ENCODINGS))
+@example(b"\xef", 4, "utf_8")
+@example(b"\xef\xbb", 4, "utf_8_sig")
+@example(b"\xef\xbb\xbfa", 4, "utf_8")
+@example(b"\xef\xbb\xbf", 4, "utf_8_sig")
 @settings(deadline=None, max_examples=500)
 def test_every_encoding_of_text_gives_what_python_gives_or_an_error_of_ours(
     raw: bytes, size: int, encoding: str

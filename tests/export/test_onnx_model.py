@@ -161,7 +161,7 @@ def test_what_cannot_be_exported_is_said_before_anything_is_recorded() -> None:
     with pytest.raises(ArgumentError, match="expected a torch"):
         export.onnx(3, x)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="do not fit GRU"):
-        export.onnx(layer, (x, None, 5))
+        export.onnx(layer, (x, None, None, None, False, 5))
     with pytest.raises(ArgumentError, match="hold no tensor"):
         export.onnx(layer, ())
     with pytest.raises(ArgumentError, match="without entries"):

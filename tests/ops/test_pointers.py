@@ -40,7 +40,7 @@ def test_one_that_lost_memory_is_refused_however_little(layout: str, missing: in
     needed = 4 * (last + 1)
     tensor.untyped_storage().resize_(0 if missing is None else int(needed) - missing)
     for read in (held, dense, dense_lines, check_held):
-        with pytest.raises(ShapeError, match=f"of the {needed:,} that it needs"):
+        with pytest.raises(ShapeError, match=f"of the {needed:,} bytes that it needs"):
             read(tensor)
 
 

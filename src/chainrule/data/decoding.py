@@ -65,8 +65,11 @@ def decoded(stream: BinaryIO, encoding: str, name: str) -> Iterator[str]:
     """
     raw = stream.read(BLOCK)
     codec = _codec(raw, encoding, name)
-    decoder = codecs.getincrementaldecoder(codec)()
     read = lines = 0
+    if codec == "utf-8" and raw.startswith(codecs.BOM_UTF8):
+        read = len(codecs.BOM_UTF8)
+        raw = raw[read:] + stream.read(read)
+    decoder = codecs.getincrementaldecoder(codec)()
     while True:
         read += len(raw)
         try:
@@ -106,7 +109,7 @@ def with_line_feeds(text: Iterable[str]) -> Iterator[str]:
 
 
 def _codec(first: bytes, encoding: str, name: str) -> str:
-    """The codec that reads a stream with these first bytes, and takes its mark off."""
+    """The codec that reads a stream with these first bytes; but for that of utf-8, it takes a mark off."""
     codec = codecs.lookup(encoding).name
     mark = next((mark for mark in _MARKS if first.startswith(mark)), b"")
     if mark and not codec.startswith(_MARKS[mark]):
@@ -114,8 +117,8 @@ def _codec(first: bytes, encoding: str, name: str) -> str:
             f"{name} begins with {mark.hex(' ')}, the mark of {_MARKS[mark]}, but is read as {encoding}. "
             f"Give --encoding {_MARKS[mark]}."
         )
-    if codec == "utf-8":
-        return "utf-8-sig"
+    if codec == "utf-8-sig":  # whose decoder takes a mark that ends in its middle for nothing
+        return "utf-8"
     if codec in _MARKS.values() and not mark:
         return f"{codec}-{'le' if sys.byteorder == 'little' else 'be'}"
     return codec

@@ -5,6 +5,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from chainrule._choices import counted
 from chainrule.errors import ShapeError
 from chainrule.ops.plain import PLAIN, is_plain, is_transformed
 
@@ -39,9 +40,10 @@ def loss(tensor: Tensor) -> str | None:
     """How much memory a tensor has lost, as "without its memory: ..."; None if it has all of it."""
     if not is_plain([tensor]) or is_transformed() or _is_held(tensor):
         return None
+    needed = counted(_end(tensor) * tensor.itemsize, "byte")
     return (
-        f"without its memory: its storage holds {tensor.untyped_storage().nbytes():,} bytes of the "
-        f"{_end(tensor) * tensor.itemsize:,} that it needs. Compute with it before its storage is resized or freed"
+        f"without its memory: its storage holds {tensor.untyped_storage().nbytes():,} of the {needed} that it needs. "
+        "Compute with it before its storage is resized or freed"
     )
 
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.errors import ArgumentError
 from chainrule.training.aside import Buffers, aside, evaluating
 from chainrule.training.steps import Model, run
@@ -104,7 +104,8 @@ class _Trial:
         agree, lost = _close(whole, parts, self.x)
         if not agree:
             self.refuse(
-                f"its {what} of {self.x.shape[1]} steps, whole and in two parts, differ by {lost:.2g} of their norm"
+                f"its {what} of {counted(self.x.shape[1], 'step')}, whole and in two parts, differ by {lost:.2g} of "
+                "their norm"
             )
 
     def name(self, at: int) -> str:

@@ -11,8 +11,8 @@ from torch.nn.functional import linear
 from chainrule.ops.recurrence.trace import Trace
 
 __all__ = [
-    *("CELLS", "EPSILON", "WEIGHTS", "State", "Weights", "Zoneout", "scan"),
-    *("gru", "gru_reset_before", "lstm", "rnn_relu", "rnn_tanh"),
+    *("CELLS", "EPSILON", "WEIGHTS", "State", "Weights", "Zoneout"),
+    *("gru", "gru_reset_before", "lstm", "rnn_relu", "rnn_tanh", "scan"),
 ]
 
 EPSILON = 1e-5  # in the layer normalisation, as in torch.nn.LayerNorm
