@@ -106,7 +106,7 @@ NETS: dict[str, Net] = {
     "resnet18": Net(lambda: _timm("resnet18"), _images, has_formats=True),
     "convnext_tiny": Net(lambda: _timm("convnext_tiny"), _images, has_formats=True),
     "ConvTasNet": Net(lambda: _torchaudio("ConvTasNet", num_sources=2), lambda: torch.randn(1, 1, 8000)),
-    "Wav2Letter": Net(lambda: _torchaudio("Wav2Letter", num_features=40), lambda: torch.randn(2, 40, 200)),
+    "Wav2Letter": Net(lambda: _torchaudio("Wav2Letter", num_features=40), lambda: torch.randn(2, 40, 400)),
     "TCN": Net(TCN, lambda: torch.randn(8, 1, 2048)),
     "LSTM language model": Net(Language, lambda: torch.randint(96, (16, 128))),
     "Encodec's encoder": Net(Encodec, lambda: torch.randn(2, 1, 16000)),

@@ -6,14 +6,14 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-__all__ = ["once"]
+__all__ = ["are_exact", "once"]
 
 _Answer = TypeVar("_Answer")
 
 
 def once(function: Callable[..., _Answer], *arguments: Any) -> _Answer:
     """``function(*arguments)``, or what it returned for the same before; an exception is raised anew each time."""
-    if torch.compiler.is_compiling() or not _are_exact(arguments):
+    if torch.compiler.is_compiling() or not are_exact(arguments):
         return function(*arguments)
     return cast(_Answer, _known(function, *arguments))
 
@@ -23,14 +23,14 @@ def _known(function: Callable[..., object], *arguments: Any) -> object:
     return function(*arguments)
 
 
-def _are_exact(values: Iterable[object]) -> bool:
+def are_exact(values: Iterable[object]) -> bool:
     """Whether only the same equals the values: True and 1.0 equal 1, and a size may be a symbol."""
     for value in values:
         if type(value) in _EXACT:
             continue
         if not isinstance(value, tuple):
             return False
-        if not _EXACT.issuperset(map(type, value)) and not _are_exact(value):
+        if not _EXACT.issuperset(map(type, value)) and not are_exact(value):
             return False
     return True
 

@@ -9,7 +9,7 @@ from chainrule._choices import counted
 from chainrule.errors import ShapeError
 from chainrule.ops.plain import PLAIN, is_plain, is_transformed
 
-__all__ = ["check_held", "dense", "dense_lines", "held", "loss"]
+__all__ = ["check_held", "dense", "dense_lines", "held", "lacks_memory", "loss"]
 
 
 def held(tensor: Tensor) -> Tensor:
@@ -28,12 +28,20 @@ def held(tensor: Tensor) -> Tensor:
 
 
 def check_held(*tensors: object) -> None:
-    """Refuse tensors that their storages do not hold, before torch's own operations read beyond them."""
+    """Refuse tensors that their storages do not hold, before torch's own operations read beyond them.
+
+    Of those whose numbers do not lie side by side from the storage's beginning, it is enough that it has as many.
+    """
     if torch.compiler.is_compiling() or is_transformed():
         return  # there may be no storage at all
     for tensor in tensors:
-        if type(tensor) in PLAIN:
+        if type(tensor) in PLAIN and lacks_memory(cast(Tensor, tensor)):
             held(cast(Tensor, tensor))
+
+
+def lacks_memory(tensor: Tensor) -> bool:
+    """Whether a storage has fewer numbers than its tensor, as one that was freed; so has that of an expanded one."""
+    return tensor.untyped_storage().nbytes() < tensor.nbytes
 
 
 def loss(tensor: Tensor) -> str | None:

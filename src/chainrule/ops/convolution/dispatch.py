@@ -12,10 +12,10 @@ from chainrule.ops.choices import Choice, listener
 from chainrule.ops.convolution import fft, formula, kernels, library, reference
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.once import once
-from chainrule.ops.plain import is_traced, is_transformed
+from chainrule.ops.plain import is_traced, is_transformed, needs_grad
 from chainrule.ops.pointers import check_held
 
-__all__ = ["causal_convolution", "convolution"]
+__all__ = ["causal_convolution", "convolution", "fastest"]
 
 _NUMBERS = 2**40
 _BACKENDS = ("auto", "kernels", "fft", "torch", "formula", "reference")
@@ -99,10 +99,11 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
         if (obstacle := kernels.obstacle(x)) is None:
             if library.keeps_format(x, weight):
                 return "torch", "torch's own keeps channels last"
-            fastest = once(_fastest, x.shape, weight.shape, geometry, x.dtype, True)
-            if fastest[0] == "fft" and fft.obstacle(x, weight, geometry):
-                return once(_fastest, x.shape, weight.shape, geometry, x.dtype, False)
-            return fastest
+            learns = needs_grad((x, weight))
+            rung = once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, True)
+            if rung[0] == "fft" and fft.obstacle(x, weight, geometry):
+                return once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, False)
+            return rung
         by_torch = is_traced() or not (is_transformed() or library.obstacle(x.shape)) or not x.is_floating_point()
         return ("torch" if by_torch else "formula"), obstacle
     if backend == "torch":
@@ -123,16 +124,24 @@ def _obstacle(x: Tensor, weight: Tensor, geometry: Geometry) -> str | None:
     return kernels.obstacle(x) or once(kernels.excess, x.shape, weight.shape, geometry)
 
 
-def _fastest(
-    x: Sequence[int], weight: Sequence[int], geometry: Geometry, dtype: torch.dtype, transforms: bool
+def fastest(
+    x: Sequence[int],
+    weight: Sequence[int],
+    geometry: Geometry,
+    dtype: torch.dtype,
+    learns: bool,
+    transforms: bool,
 ) -> tuple[str, str]:
-    """What takes the least time of all that can run the call, and why."""
+    """What takes the least time of all that can run the call, and why.
+
+    learns: whether gradients will be asked for. transforms: whether Fourier's may be taken.
+    """
     if reason := kernels.excess(x, weight, geometry):
         return ("formula" if library.obstacle(x) else "torch"), reason
     y = output_shape(x, weight, geometry)
     if transforms and fft.is_faster(y, weight, geometry):
         return "fft", f"transforms take less time with a kernel of {weight[-1]}"
-    if dtype == torch.float32 and (reason := library.why_faster(x, y, weight, geometry)):
+    if dtype == torch.float32 and (reason := library.why_faster(x, y, weight, geometry, learns)):
         return "torch", reason
     return "kernels", f"{dtype} on the CPU, instructions {kernels.LEVELS[0]}"
 

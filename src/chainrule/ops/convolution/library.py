@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,13 +12,20 @@ from chainrule._choices import counted
 from chainrule.ops.convolution import formula, kernels
 from chainrule.ops.convolution.geometry import Geometry
 
-__all__ = ["causal_convolution", "convolution", "keeps_format", "obstacle", "why_faster"]
+__all__ = ["causal_convolution", "convolution", "keeps_format", "obstacle", "prepared", "why_faster"]
 
-# Channels of a group, of both sides. Measured forward and backward, as all below, in one and two dimensions; three are
-# taken to be as two.
-_WIDE = {1: 192, 2: 64, 3: 64}
-_SOME = 16
-_WASTE = 0.85  # of the lanes of the vectors that a line of outputs fills
+# Measured on drawn shapes and on the layers of nets, forward and backward and forward alone. Three dimensions are taken
+# to be as two.
+_LITTLE = 100_000  # multiplications and additions, which take less time than the kernels' call
+_SOME = 16  # channels of a group
+_WIDE = 64  # of both sides
+_DILATED = 4  # from which dilation on torch's own slows down
+_WIDE_DILATED = 192
+_FEW = 256  # outputs of a channel
+_STEEP = 4  # a stride
+_MANY = 500_000  # outputs
+_LARGE = 25  # taps
+_WASTE = 0.8  # of the lanes of the vectors that a line of outputs fills
 
 
 _OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
@@ -25,13 +33,18 @@ _OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
-    padding = tuple(geometry.before)
-    if padding != tuple(geometry.after):
-        x, padding = pad(x, geometry.pads), (0,) * len(padding)
-    y: Tensor = _OPS[len(padding)](
-        x, weight, bias, tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups
-    )
+    op, pads, rest = prepared(geometry)
+    y: Tensor = op(pad(x, pads) if pads else x, weight, bias, *rest)
     return y
+
+
+def prepared(geometry: Geometry) -> tuple[Callable[..., Tensor], list[int], tuple[Any, ...]]:
+    """torch's function, the zeros that it cannot put around x itself, and what it is given after the tensors."""
+    padding, pads = tuple(geometry.before), []
+    if padding != tuple(geometry.after):
+        padding, pads = (0,) * len(padding), geometry.pads
+    rest = (tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups)
+    return _OPS[len(padding)], pads, rest
 
 
 def causal_convolution(
@@ -69,27 +82,80 @@ def keeps_format(x: Tensor, weight: Tensor) -> bool:
 
 
 def _has_channels_last(t: Tensor) -> bool:
-    return t.stride(1) == 1 and t.shape[1] > 1 and prod(t.shape[2:]) > 1
+    return t.stride(1) == 1 and not t.is_contiguous()
 
 
-def why_faster(x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry) -> str | None:
-    """Why torch's own takes less time than the kernels for x, y and weight of these shapes, in float32; None if not."""
+def why_faster(
+    x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool
+) -> str | None:
+    """Why torch's own takes less time than the kernels for x, y and weight of these shapes, in float32; None if not.
+
+    learns: whether gradients will be asked for. Where both take about as long it is torch's own, so that nothing that
+    is swapped becomes slower.
+    """
     if 0 in x or 0 in y:
         return None
-    dims, lanes = len(y) - 2, kernels.lanes()
-    channels = min(weight[1], weight[0] // geometry.groups)
-    depthwise = dims == 2 and weight[:2] == (geometry.groups, 1)
-    if depthwise and x[-1] == y[-1] and max(geometry.stride) == 1 and prod(y[2:]) > 2 * lanes:
-        return None  # the kernels run over the ends of lines
-    if channels >= _WIDE[dims]:
-        return f"torch's own takes less time with {_words(channels, 'channel', 'many channels')} and more"
+    if prod(y) * prod(weight[1:]) < _LITTLE:
+        return "torch's own takes less time for so little"
+    if len(y) == 4 and weight[:2] == (geometry.groups, 1):
+        return _why_faster_depthwise(x, y, weight, geometry, learns)
+    return (_why_faster_along_a_line if len(y) == 3 else _why_faster_on_images)(y, weight, geometry, learns)
+
+
+def _why_faster_along_a_line(y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool) -> str | None:
+    few, many = _channels(weight, geometry)
+    stride, dilation = geometry.stride[0], geometry.dilation[0]
+    if few >= (_WIDE if dilation < _DILATED else _WIDE_DILATED):
+        return f"torch's own takes less time with {_words(few, 'channel', 'many channels')} and more"
+    if geometry.groups > 1 or dilation >= _DILATED:
+        return None
+    if y[0] * y[2] <= _FEW and many >= _WIDE:
+        return "torch's own takes less time with few outputs of many channels"
+    if stride >= _STEEP or (stride > 1 and few >= _SOME * 2):
+        return f"torch's own takes less time with stride {stride}"
+    if not learns and y[1] >= _SOME and (stride > 1 or prod(y) >= _MANY):
+        return "torch's own takes less time forward alone, with many outputs or a stride"
+    return None
+
+
+def _why_faster_on_images(y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool) -> str | None:
+    few, _ = _channels(weight, geometry)
+    lanes, strided = kernels.lanes(), max(geometry.stride) > 1
+    if few >= _SOME * 2:
+        return f"torch's own takes less time with {_words(few, 'channel', 'many channels')} and more"
     lines = f"lines of {_words(y[-1], 'output', 'few outputs')}"
-    if dims > 1 and y[-1] < lanes:
+    if y[-1] < lanes:
         return f"torch's own takes less time with {lines}, which fill no vector of {lanes}"
     filled = y[-1] / (-(-y[-1] // lanes) * lanes)
-    if dims > 1 and channels >= _SOME and filled < _WASTE:
+    if few >= _SOME and filled < _WASTE:
         return f"torch's own takes less time with {lines}, which fill vectors of {lanes} in part"
+    if strided and few >= _SOME / 2:
+        return "torch's own takes less time with a stride"
+    if not learns and y[1] >= _SOME and (strided or few <= _SOME / 2):
+        return "torch's own takes less time forward alone, with a stride or few channels that become many"
     return None
+
+
+def _why_faster_depthwise(
+    x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool
+) -> str | None:
+    """Of images: the kernels run over the ends of lines where these stay as long."""
+    large = prod(weight[2:]) >= _LARGE
+    if learns and large:
+        return None
+    if max(geometry.stride) > 1:
+        return "torch's own takes less time with a stride"
+    if not learns and large:
+        return "torch's own takes less time forward alone, with large kernels"
+    if x[-1] != y[-1] or prod(y[2:]) <= 2 * kernels.lanes():
+        return "torch's own takes less time with images so small, or that do not keep their size"
+    return None
+
+
+def _channels(weight: Sequence[int], geometry: Geometry) -> tuple[int, int]:
+    """Of a group, on the side that has fewer and on the other."""
+    out = weight[0] // geometry.groups
+    return min(weight[1], out), max(weight[1], out)
 
 
 def _words(count: int, noun: str, if_symbolic: str) -> str:

@@ -5,10 +5,11 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.overrides import handle_torch_function, has_torch_function
 
 from chainrule._choices import counted
-from chainrule.errors import ArgumentError, ShapeError
+from chainrule.errors import ArgumentError, ChainruleError, ShapeError
 from chainrule.ops.arguments import (
     FOREIGN,
     as_flag,
@@ -19,10 +20,12 @@ from chainrule.ops.arguments import (
     explain_failure,
     occurs,
 )
-from chainrule.ops.convolution import dispatch
+from chainrule.ops.choices import listener
+from chainrule.ops.convolution import dispatch, kernels, library
 from chainrule.ops.convolution.geometry import Geometry
-from chainrule.ops.once import once
-from chainrule.ops.plain import named, untraced
+from chainrule.ops.once import are_exact, once
+from chainrule.ops.plain import PLAIN, is_traced, is_transformed, named, needs_grad, untraced
+from chainrule.ops.pointers import lacks_memory
 
 __all__ = ["causal_convolution", "convolution", "geometry_of"]
 
@@ -90,6 +93,10 @@ def convolution(
             return cast(Tensor, handle_torch_function(convolution, *call, stride=stride, padding=padding, **rest))
         check_tensors({"x": x, "weight": weight}, {"bias": bias})
     try:
+        if flip is False and backend == "auto":
+            y = _by_torch(x, weight, bias, stride, padding, dilation, groups)
+            if y is not None:
+                return y
         if torch._C._is_any_autocast_enabled():
             x, weight, bias = _cast(x, weight, bias)
         sizes: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
@@ -105,6 +112,61 @@ def convolution(
     except FOREIGN as error:
         explain_failure(error, {"x": x, "weight": weight, "bias": bias})
         raise
+
+
+def _by_torch(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Tensor | None:
+    """torch's own convolution where it takes the least time, by the shortest way; None for all other calls.
+
+    What torch refuses there is left to the checks of the other way, which say it in words.
+    """
+    if torch.compiler.is_compiling() or listener() is not None or is_traced() or is_transformed():
+        return None
+    if type(x) not in PLAIN or type(weight) not in PLAIN or not are_exact((stride, padding, dilation, groups)):
+        return None
+    dtype = torch.bfloat16 if torch._C._is_any_autocast_enabled() else x.dtype
+    key = (x.shape, weight.shape, stride, padding, dilation, groups, dtype, _kind_of(x, weight))
+    if key in _TAKEN:
+        taken = _TAKEN[key]
+    else:
+        if len(_TAKEN) >= _MOST_TAKEN:
+            _TAKEN.clear()
+        taken = _TAKEN[key] = _torchs(*key)
+    if taken is None or lacks_memory(x) or lacks_memory(weight) or (bias is not None and lacks_memory(bias)):
+        return None
+    op, pads, rest = taken
+    try:
+        y: Tensor = op(pad(x, pads) if pads else x, weight, bias, *rest)
+    except FOREIGN:
+        return None
+    return y
+
+
+_TAKEN: dict[Any, Any] = {}  # what _torchs says of each call
+_MOST_TAKEN = 4096
+
+
+def _kind_of(x: Tensor, weight: Tensor) -> int:
+    """What else the choice depends on, as a number: gradients, the device, memory formats."""
+    return needs_grad((x, weight)) + 2 * x.is_cpu + 4 * library.keeps_format(x, weight)
+
+
+def _torchs(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: Any, groups: Any, *rest: Any) -> Any:
+    """What torch's function is, and what it is given beside the tensors; None where other code computes."""
+    dtype, kind = rest
+    learns, is_cpu, formatted = bool(kind & 1), bool(kind & 2), bool(kind & 4)
+    if len(x) != len(weight) or library.obstacle(x):
+        return None
+    try:
+        geometry = _geometry(x, weight, stride, padding, dilation, groups)
+    except ChainruleError:
+        return None
+    if is_cpu and not formatted and dtype in kernels.DTYPES:
+        rung, _ = dispatch.fastest(x, weight, geometry, dtype, learns, transforms=True)
+        if rung != "torch":
+            return None
+    return library.prepared(geometry)
 
 
 def geometry_of(

@@ -11,8 +11,8 @@ The README of the folder above has a section on them.
 """
 
 from chainrule.ops.convolution.kernels import flops as _flops  # noqa: F401  # registered by being imported
-from chainrule.ops.convolution.kernels.autograd import causal_convolution, convolution, obstacle
+from chainrule.ops.convolution.kernels.autograd import DTYPES, causal_convolution, convolution, obstacle
 from chainrule.ops.convolution.kernels.native import LEVELS, excess, lanes, threads
 from chainrule.ops.convolution.kernels.streaming import Steps
 
-__all__ = ["LEVELS", "Steps", "causal_convolution", "convolution", "excess", "lanes", "obstacle", "threads"]
+__all__ = ["DTYPES", "LEVELS", "Steps", "causal_convolution", "convolution", "excess", "lanes", "obstacle", "threads"]

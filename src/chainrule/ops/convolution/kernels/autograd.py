@@ -15,16 +15,16 @@ from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.convolution.kernels import ops
 from chainrule.ops.plain import is_batched, is_traced, is_transformed, is_unwatched, needs_grad
 
-__all__ = ["causal_convolution", "convolution", "obstacle"]
+__all__ = ["DTYPES", "causal_convolution", "convolution", "obstacle"]
 
-_DTYPES = (torch.float32, torch.float64)
+DTYPES = (torch.float32, torch.float64)
 
 
 def obstacle(x: Tensor) -> str | None:
     """Why the kernels can't run this call; None if they can."""
     if not x.is_cpu:
         return f"the kernels run on the CPU, and x is on {x.device}"
-    if x.dtype not in _DTYPES:
+    if x.dtype not in DTYPES:
         return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
     if is_traced():
         return "what torch.jit.trace records has to be torch's own"
