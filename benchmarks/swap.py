@@ -62,7 +62,7 @@ def _training(model: nn.Module, x: Tensor, dtype: torch.dtype) -> Callable[[], T
         with _casting(dtype):
             y: Tensor = model(x)
         y.float().square().mean().backward()
-        return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        return y.detach()
 
     return run
 

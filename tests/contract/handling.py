@@ -123,6 +123,16 @@ def tagged(*tags: str) -> Callable[[Subject], bool]:
     return lambda subject: bool(subject.tags.intersection(tags))
 
 
+def as_torch_casts(subject: Subject) -> bool:
+    """The LSTM without options is torch's own there, which computes in the lower precision."""
+    is_convolution = "conv" in subject.tags and "own" not in subject.tags
+    return is_convolution or subject.name in ("lstm", "lstm-deep")
+
+
+def in_the_weights_dtype(subject: Subject) -> bool:
+    return "recurrent" in subject.tags and not as_torch_casts(subject)
+
+
 def warm() -> None:
     """Load what torch loads at its first tensor without data, once for all forks."""
     with FakeTensorMode():
@@ -136,8 +146,8 @@ HANDLING = [
     Way("no-grad", without_gradients),
     Way("inference", inference),
     Way("after-inference", after_inference),
-    Way("autocast", autocast, on=lambda subject: tagged("conv")(subject) and not tagged("own")(subject), bound=5e-2),
-    Way("autocast-scan", autocast, autocast_expected, on=tagged("recurrent")),
+    Way("autocast", autocast, on=as_torch_casts, bound=5e-2),
+    Way("autocast-scan", autocast, autocast_expected, on=in_the_weights_dtype),
     Way("bfloat16", half, bound=5e-2),
     Way("no-rows", learn, rows=0, refused=(("stream", "batch must be an integer of at least 1"),)),
     Way("no-steps", learn, steps=0, more=("recurrent", "stream", "own")),

@@ -15,6 +15,7 @@ from chainrule.nn.making import make
 from chainrule.nn.recording import Recordable, is_root, leaf
 from chainrule.ops.arguments import FOREIGN, as_int, check_tensors, explain_failure
 from chainrule.ops.convolution import causal_convolution, convolution
+from chainrule.ops.convolution.op import by_torch
 
 __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
 
@@ -53,6 +54,9 @@ class _Convolution(Recordable, _ConvNd):
         padding: int | str | tuple[int, ...] = self.padding
         if self.padding_mode != "zeros":
             x, padding = self._padded(x), 0
+        y = by_torch(x, weight, bias, self.stride, padding, self.dilation, self.groups)
+        if y is not None:
+            return y
         return convolution(
             x,
             weight,

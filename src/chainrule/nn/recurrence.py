@@ -48,10 +48,10 @@ from chainrule.functional import Trace
 from chainrule.nn.making import make
 from chainrule.nn.recording import leaf
 from chainrule.nn.recurrence_options import Optioned
+from chainrule.ops import choices
 from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
-from chainrule.ops.choices import listener
-from chainrule.ops.plain import is_plain, is_traced, is_transformed, needs_grad, untraced
-from chainrule.ops.pointers import check_held
+from chainrule.ops.plain import PLAIN, is_traced, is_transformed, needs_grad, untraced
+from chainrule.ops.pointers import lacks_memory
 from chainrule.ops.recurrence.dispatch import is_single_step
 
 if TYPE_CHECKING:
@@ -215,13 +215,13 @@ def _run(
     return_all: bool,
 ) -> tuple[_Input, _States, _Traces]:
     """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
-    with untraced():  # in which torch.onnx makes tensors of flags
-        return_all = bool(return_all) if isinstance(return_all, Tensor) else return_all
-    plain = resets is None and lengths is None and not return_all and not layer.has_options
-    if plain and _is_torchs(layer, input, hx):
-        given = hx if hx is None or len(hx) == 2 else hx[0]
-        output, last = _TORCHS[layer.mode](layer, input, given)
-        return output, last if isinstance(last, tuple) else (last,), ()
+    if is_traced():
+        with untraced():  # torch.onnx makes tensors of flags
+            return_all = bool(return_all)
+    if resets is None and lengths is None and not return_all and not layer.has_options:
+        by_torch: tuple[Any, _States] | None = _by_torch(layer, input, hx)
+        if by_torch is not None:
+            return by_torch[0], by_torch[1], ()
     if isinstance(input, PackedSequence):
         return _packed(layer, op, input, hx, resets, lengths, return_all)
     check_tensors({"input": input}, {"resets": resets})
@@ -233,25 +233,44 @@ def _run(
         raise
 
 
-def _is_torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> bool:
-    """Whether torch's own layer computes the call: it is recorded, or a step that takes less time there."""
-    if is_traced():
-        return True
-    if not isinstance(input, Tensor) or input.dim() != 3 or is_transformed() or listener() is not None:
+def _by_torch(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States] | None:
+    """The outputs and states of torch's own layer where it computes the call; None elsewhere.
+
+    It does where a call is recorded, and where it takes less time: in single steps, and of the LSTM under autocast.
+    What torch refuses is left to the checks of the other way, which say it in words.
+    """
+    if not is_traced():
+        if not isinstance(input, Tensor) or input.is_nested or input.dim() != 3 or not _is_torchs(layer, input, hx):
+            return None
+        try:
+            return _torchs(layer, input, hx)
+        except FOREIGN:
+            return None
+    return _torchs(layer, input, hx)
+
+
+def _torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States]:
+    given = hx if hx is None or len(hx) == 2 else hx[0]
+    output, last = _TORCHS[layer.mode](layer, input, given)
+    return output, last if isinstance(last, tuple) else (last,)
+
+
+def _is_torchs(layer: Optioned, input: Tensor, hx: _States | None) -> bool:
+    if torch.compiler.is_compiling() or is_transformed() or choices.listening or isinstance(hx, Tensor):
         return False
-    if input.is_nested or torch._C._is_any_autocast_enabled():
-        return False
+    autocast = torch._C._is_any_autocast_enabled()
     B, T = input.shape[:2] if layer.batch_first else input.shape[1::-1]
-    if not is_single_step(B, T):
+    if autocast:
+        if layer.mode != "LSTM" or layer.proj_size or input.dtype == torch.float64:
+            return False
+    elif not is_single_step(B, T):
         return False
-    tensors = (input, *chain.from_iterable(layer.all_weights), *(hx or ()))
-    if not is_plain(tensors) or any(not isinstance(t, Tensor) or t.dtype != input.dtype for t in tensors):
-        return False
-    _check_width(layer, input)
-    _check_hx(layer, hx, (B,))
-    check_held(*tensors)
-    # of its LSTM there are no second derivatives
-    return layer.mode != "LSTM" or not needs_grad(tensors)
+    given: tuple[Any, ...] = (input, *layer._parameters.values(), *(hx or ()))
+    for tensor in given:
+        if type(tensor) not in PLAIN or lacks_memory(tensor) or (tensor.dtype != input.dtype and not autocast):
+            return False
+    # of torch's LSTM there are no second derivatives
+    return autocast or layer.mode != "LSTM" or not needs_grad(given)
 
 
 _TORCHS: dict[str, Callable[..., Any]] = {

@@ -30,6 +30,8 @@ class Choice:
     """How many threads compute at most."""
 
 
+listening = 0
+"""How many listen, in any thread: while nobody does there is nothing to tell."""
 _listener: ContextVar[Callable[[Choice], None] | None] = ContextVar("_listener", default=None)
 
 
@@ -41,8 +43,11 @@ def listener() -> Callable[[Choice], None] | None:
 @contextmanager
 def listen(tell: Callable[[Choice], None]) -> Iterator[None]:
     """Call ``tell`` with each choice that is made in this thread meanwhile."""
+    global listening
     token = _listener.set(tell)
+    listening += 1
     try:
         yield
     finally:
+        listening -= 1
         _listener.reset(token)

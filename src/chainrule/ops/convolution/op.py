@@ -5,11 +5,16 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch._C import _are_functorch_transforms_active as _are_transforms_active
+from torch._C import _get_tracing_state as _tracing_state
+from torch._C import _is_any_autocast_enabled
+from torch.autograd import forward_ad
 from torch.nn.functional import pad
 from torch.overrides import handle_torch_function, has_torch_function
 
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ChainruleError, ShapeError
+from chainrule.ops import choices
 from chainrule.ops.arguments import (
     FOREIGN,
     as_flag,
@@ -20,14 +25,12 @@ from chainrule.ops.arguments import (
     explain_failure,
     occurs,
 )
-from chainrule.ops.choices import listener
 from chainrule.ops.convolution import dispatch, kernels, library
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import are_exact, once
-from chainrule.ops.plain import PLAIN, is_traced, is_transformed, named, needs_grad, untraced
-from chainrule.ops.pointers import lacks_memory
+from chainrule.ops.plain import PLAIN, named, untraced
 
-__all__ = ["causal_convolution", "convolution", "geometry_of"]
+__all__ = ["by_torch", "causal_convolution", "convolution", "geometry_of"]
 
 _Sizes = tuple[int, ...]
 
@@ -93,8 +96,8 @@ def convolution(
             return cast(Tensor, handle_torch_function(convolution, *call, stride=stride, padding=padding, **rest))
         check_tensors({"x": x, "weight": weight}, {"bias": bias})
     try:
-        if flip is False and backend == "auto":
-            y = _by_torch(x, weight, bias, stride, padding, dilation, groups)
+        if flip is False and backend == "auto" and are_exact((stride, padding, dilation, groups)):
+            y = by_torch(x, weight, bias, stride, padding, dilation, groups)
             if y is not None:
                 return y
         if torch._C._is_any_autocast_enabled():
@@ -114,26 +117,28 @@ def convolution(
         raise
 
 
-def _by_torch(
+def by_torch(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: Any
 ) -> Tensor | None:
     """torch's own convolution where it takes the least time, by the shortest way; None for all other calls.
 
-    What torch refuses there is left to the checks of the other way, which say it in words.
+    What torch refuses there is left to the checks of the other way, which say it in words. Between the layers of a net
+    Python's own code is seldom in the caches, so that each call of a function here is felt.
     """
-    if torch.compiler.is_compiling() or listener() is not None or is_traced() or is_transformed():
+    if torch.compiler.is_compiling() or choices.listening or _tracing_state() is not None:
         return None
-    if type(x) not in PLAIN or type(weight) not in PLAIN or not are_exact((stride, padding, dilation, groups)):
+    if type(x) not in PLAIN or type(weight) not in PLAIN or _are_transforms_active() or forward_ad._current_level >= 0:
         return None
-    dtype = torch.bfloat16 if torch._C._is_any_autocast_enabled() else x.dtype
-    key = (x.shape, weight.shape, stride, padding, dilation, groups, dtype, _kind_of(x, weight))
-    if key in _TAKEN:
-        taken = _TAKEN[key]
-    else:
-        if len(_TAKEN) >= _MOST_TAKEN:
-            _TAKEN.clear()
-        taken = _TAKEN[key] = _torchs(*key)
-    if taken is None or lacks_memory(x) or lacks_memory(weight) or (bias is not None and lacks_memory(bias)):
+    is_formatted = not (x.is_contiguous() and weight.is_contiguous()) and library.keeps_format(x, weight)
+    learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    dtype = torch.bfloat16 if _is_any_autocast_enabled() else x.dtype
+    key = (x.shape, weight.shape, stride, padding, dilation, groups, dtype, learns, x.is_cpu, is_formatted)
+    taken = _taken.get(key, _UNKNOWN)
+    if taken is _UNKNOWN:
+        if len(_taken) >= _MOST_TAKEN:
+            _taken.clear()
+        taken = _taken[key] = _torchs(*key)
+    if taken is None or x.untyped_storage().nbytes() < x.nbytes or weight.untyped_storage().nbytes() < weight.nbytes:
         return None
     op, pads, rest = taken
     try:
@@ -143,26 +148,21 @@ def _by_torch(
     return y
 
 
-_TAKEN: dict[Any, Any] = {}  # what _torchs says of each call
+_taken: dict[Any, Any] = {}  # what _torchs says of each call
 _MOST_TAKEN = 4096
-
-
-def _kind_of(x: Tensor, weight: Tensor) -> int:
-    """What else the choice depends on, as a number: gradients, the device, memory formats."""
-    return needs_grad((x, weight)) + 2 * x.is_cpu + 4 * library.keeps_format(x, weight)
+_UNKNOWN = object()
 
 
 def _torchs(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: Any, groups: Any, *rest: Any) -> Any:
     """What torch's function is, and what it is given beside the tensors; None where other code computes."""
-    dtype, kind = rest
-    learns, is_cpu, formatted = bool(kind & 1), bool(kind & 2), bool(kind & 4)
+    dtype, learns, is_cpu, is_formatted = rest
     if len(x) != len(weight) or library.obstacle(x):
         return None
     try:
         geometry = _geometry(x, weight, stride, padding, dilation, groups)
     except ChainruleError:
         return None
-    if is_cpu and not formatted and dtype in kernels.DTYPES:
+    if is_cpu and not is_formatted and dtype in kernels.DTYPES:
         rung, _ = dispatch.fastest(x, weight, geometry, dtype, learns, transforms=True)
         if rung != "torch":
             return None

@@ -10,7 +10,7 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, BackendError
 from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failure
 from chainrule.ops.choices import Choice, listener
-from chainrule.ops.plain import is_transformed, named, untraced
+from chainrule.ops.plain import is_transformed, named, needs_grad, untraced
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence import checks, exported, formula, kernels, library, reference
 from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
@@ -22,6 +22,7 @@ _RUNGS: dict[str, Callable[..., tuple[Tensor, State]]]
 _RUNGS = {"kernels": kernels.scan, "formula": formula.scan, "reference": reference.scan, "exported": exported.scan}
 _BACKENDS = ("auto", "kernels", "torch", "formula", "reference")
 _FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
+_ROWS_OF_WIDE, _WIDE = 8, 256  # measured: 1 and 2 rows of 256 and 512 units take 0.6 to 0.7 of the kernels' time
 _SAVES = ("gates", "states")
 
 
@@ -51,7 +52,17 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **opti
     if is_single_step(*x.shape[:2]):
         reason = f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
         return ("torch" if not_torch is None else "formula"), reason
+    if not_torch is None and _is_wide_lstm(cell, x, weights):
+        return "torch", f"torch's own LSTM takes less time forward alone, with at most {_ROWS_OF_WIDE} wide rows"
     return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+
+
+def _is_wide_lstm(cell: str, x: Tensor, weights: Weights) -> bool:
+    """Whether it is an LSTM's forward pass alone of few rows and many units, which the kernels leave to one thread."""
+    if cell != "lstm" or x.dtype != torch.float32 or torch.compiler.is_compiling() or type(x.shape[0]) is not int:
+        return False
+    is_wide = x.shape[0] <= _ROWS_OF_WIDE and weights.W_hh.shape[1] >= _WIDE
+    return is_wide and not needs_grad((x, *weights))
 
 
 def is_single_step(B: int, T: int) -> bool:
