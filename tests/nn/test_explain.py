@@ -60,9 +60,10 @@ def test_a_backend_that_is_asked_for(backend: str) -> None:
 
 def test_convolutions() -> None:
     x, w = torch.randn(2, 3, 9), torch.randn(4, 3, 2)
-    auto, asked = _calls(functional.convolution, x, w), _calls(functional.causal_convolution, x, w, backend="reference")
+    auto = _calls(functional.convolution, torch.randn(2, 3, 9000), w)
+    asked = _calls(functional.causal_convolution, x, w, backend="reference")
     assert [(c.op, c.rung, c.shape) for c in (*auto, *asked)] == [
-        ("convolution", "kernels", (2, 3, 9)),
+        ("convolution", "kernels", (2, 3, 9000)),
         ("causal_convolution", "reference", (2, 3, 9)),
     ]
     assert auto[0].reason == f"torch.float32 on the CPU, instructions {LEVELS[0]}"

@@ -9,8 +9,8 @@ from torch.profiler import ProfilerActivity, profile
 from chainrule import nn
 
 CASES: dict[str, tuple[Any, tuple[int, ...], str]] = {
-    "convolution": (lambda: nn.Conv1d(3, 4, 3), (2, 3, 9), "convolution"),
-    "causal_convolution": (lambda: nn.CausalConv1d(3, 4, 3), (2, 3, 9), "convolution"),
+    "convolution": (lambda: nn.Conv1d(3, 4, 3), (2, 3, 3000), "convolution"),
+    "causal_convolution": (lambda: nn.CausalConv1d(3, 4, 3), (2, 3, 3000), "convolution"),
     "rnn_tanh": (lambda: nn.RNN(3, 4), (9, 2, 3), "recurrence"),
     "gru": (lambda: nn.GRU(3, 4), (9, 2, 3), "recurrence"),
     "lstm": (lambda: nn.LSTM(3, 4), (9, 2, 3), "recurrence"),

@@ -64,8 +64,8 @@ def explain(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanatio
     >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), GRU(3, 4))
     >>> print(explain(model, torch.zeros(5, 1, 2)))  # doctest: +ELLIPSIS
     1: gru layer 0, x (1, 5, 3): kernels, ...; torch.float32 on the CPU, instructions ...
-    >>> print(explain(Conv1d(2, 4, 3), torch.zeros(8, 2, 10)))  # doctest: +ELLIPSIS
-    convolution, x (8, 2, 10): kernels, ...; torch.float32 on the CPU, instructions ...
+    >>> print(explain(Conv1d(2, 4, 3), torch.zeros(8, 2, 1000)))  # doctest: +ELLIPSIS
+    convolution, x (8, 2, 1000): kernels, ...; torch.float32 on the CPU, instructions ...
     """
     if not callable(target):
         raise ArgumentError(

@@ -21,7 +21,7 @@ class Choice:
     reverse: bool
     """Whether a recurrence went from the last step to the first."""
     rung: str
-    """"kernels", "formula" or "reference": what computed, in the words of the argument ``backend``."""
+    """What computed, in the words of the argument ``backend``: "kernels", "fft", "torch", "formula" or "reference"."""
     reason: str
     """Why this one."""
     instructions: str | None

@@ -286,7 +286,8 @@ def test_what_has_no_resets_refuses_them(backend: str) -> None:
 @pytest.mark.parametrize(
     ("shape", "kernel", "dtype", "rung"),
     [
-        ((1, 64, 40), (64, 64, 3), torch.float32, "kernels"),
+        ((1, 32, 400), (32, 32, 3), torch.float32, "kernels"),
+        ((1, 3, 9), (4, 3, 2), torch.float32, "torch"),
         ((1, 200, 40), (200, 200, 3), torch.float32, "torch"),
         ((1, 200, 40), (200, 200, 3), torch.float64, "kernels"),
         ((1, 3, 40, 70), (16, 3, 3, 3), torch.float32, "kernels"),

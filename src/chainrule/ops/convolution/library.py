@@ -24,7 +24,7 @@ _WIDE_DILATED = 192
 _FEW = 256  # outputs of a channel
 _STEEP = 4  # a stride
 _MANY = 500_000  # outputs
-_LARGE = 25  # taps
+_LARGE, _LARGEST = 25, 49  # taps
 _WASTE = 0.8  # of the lanes of the vectors that a line of outputs fills
 
 
@@ -119,7 +119,7 @@ def _why_faster_along_a_line(y: Sequence[int], weight: Sequence[int], geometry: 
 
 
 def _why_faster_on_images(y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool) -> str | None:
-    few, _ = _channels(weight, geometry)
+    few, many = _channels(weight, geometry)
     lanes, strided = kernels.lanes(), max(geometry.stride) > 1
     if few >= _SOME * 2:
         return f"torch's own takes less time with {_words(few, 'channel', 'many channels')} and more"
@@ -131,7 +131,7 @@ def _why_faster_on_images(y: Sequence[int], weight: Sequence[int], geometry: Geo
         return f"torch's own takes less time with {lines}, which fill vectors of {lanes} in part"
     if strided and few >= _SOME / 2:
         return "torch's own takes less time with a stride"
-    if not learns and y[1] >= _SOME and (strided or few <= _SOME / 2):
+    if not learns and y[1] >= _SOME and (strided or (few <= _SOME / 2 and many >= _SOME * 2)):
         return "torch's own takes less time forward alone, with a stride or few channels that become many"
     return None
 
@@ -145,10 +145,11 @@ def _why_faster_depthwise(
         return None
     if max(geometry.stride) > 1:
         return "torch's own takes less time with a stride"
-    if not learns and large:
+    if not learns and large and geometry.groups >= _SOME and prod(weight[2:]) <= _LARGEST:
         return "torch's own takes less time forward alone, with large kernels"
-    if x[-1] != y[-1] or prod(y[2:]) <= 2 * kernels.lanes():
-        return "torch's own takes less time with images so small, or that do not keep their size"
+    keeps_size = x[-1] == y[-1] and prod(y[2:]) > 2 * kernels.lanes()
+    if not keeps_size and y[-1] < kernels.lanes():
+        return "torch's own takes less time with lines that fill no vector"
     return None
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch._C import _are_functorch_transforms_active as _are_transforms_active
 from torch._C import _get_tracing_state as _tracing_state
 from torch._C import _is_any_autocast_enabled
+from torch._C._autograd import _profiler_enabled
 from torch.autograd import forward_ad
 from torch.nn.functional import pad
 from torch.overrides import handle_torch_function, has_torch_function
@@ -125,15 +126,22 @@ def by_torch(
     What torch refuses there is left to the checks of the other way, which say it in words. Between the layers of a net
     Python's own code is seldom in the caches, so that each call of a function here is felt.
     """
-    if torch.compiler.is_compiling() or choices.listening or _tracing_state() is not None:
+    if torch.compiler.is_compiling() or choices.listening or _profiler_enabled() or _tracing_state() is not None:
         return None
     if type(x) not in PLAIN or type(weight) not in PLAIN or _are_transforms_active() or forward_ad._current_level >= 0:
+        return None
+    if x.layout is not torch.strided or x.is_nested or x.device != weight.device:
+        return None
+    if bias is not None and bias.device != x.device:
         return None
     is_formatted = not (x.is_contiguous() and weight.is_contiguous()) and library.keeps_format(x, weight)
     learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
     dtype = torch.bfloat16 if _is_any_autocast_enabled() else x.dtype
     key = (x.shape, weight.shape, stride, padding, dilation, groups, dtype, learns, x.is_cpu, is_formatted)
-    taken = _taken.get(key, _UNKNOWN)
+    try:
+        taken = _taken.get(key, _UNKNOWN)
+    except TypeError:  # a list among the sizes
+        return None
     if taken is _UNKNOWN:
         if len(_taken) >= _MOST_TAKEN:
             _taken.clear()
@@ -160,7 +168,7 @@ def _torchs(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: Any,
         return None
     try:
         geometry = _geometry(x, weight, stride, padding, dilation, groups)
-    except ChainruleError:
+    except (ChainruleError, *FOREIGN):
         return None
     if is_cpu and not is_formatted and dtype in kernels.DTYPES:
         rung, _ = dispatch.fastest(x, weight, geometry, dtype, learns, transforms=True)

@@ -111,8 +111,9 @@ def rnn(
         save: what the kernels keep for the backward pass: "gates", every gate of every step, or "states", the states
             alone, from which the gates are computed anew. The other rungs keep what they need, and a call with
             return_all keeps everything.
-        backend: "auto", "kernels", "formula" or "reference". "auto" takes the kernels where they can run (see
-            :func:`~chainrule.ops.recurrence.dispatch.choose`), and the formula elsewhere.
+        backend: "auto", "kernels", "torch" (its own), "formula" or "reference". "auto" takes the kernels where they can
+            run and are the fastest (see :func:`~chainrule.ops.recurrence.dispatch.choose`), then torch's own where it
+            has what is asked for, and the formula elsewhere.
         return_all: return a :class:`Trace` as well.
 
     Returns:
