@@ -121,7 +121,7 @@ def _why_faster_along_a_line(y: Sequence[int], weight: Sequence[int], geometry: 
 def _why_faster_on_images(y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool) -> str | None:
     few, many = _channels(weight, geometry)
     lanes, strided = kernels.lanes(), max(geometry.stride) > 1
-    if few >= _SOME * 2:
+    if few >= (_SOME * 2 if learns else _SOME):
         return f"torch's own takes less time with {_words(few, 'channel', 'many channels')} and more"
     lines = f"lines of {_words(y[-1], 'output', 'few outputs')}"
     if y[-1] < lanes:
@@ -140,13 +140,13 @@ def _why_faster_depthwise(
     x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool
 ) -> str | None:
     """Of images: the kernels run over the ends of lines where these stay as long."""
-    large = prod(weight[2:]) >= _LARGE
-    if learns and large:
+    taps = prod(weight[2:])
+    if learns and taps >= _LARGE:
         return None
     if max(geometry.stride) > 1:
         return "torch's own takes less time with a stride"
-    if not learns and large and geometry.groups >= _SOME and prod(weight[2:]) <= _LARGEST:
-        return "torch's own takes less time forward alone, with large kernels"
+    if not learns and geometry.groups >= _SOME and taps <= _LARGEST:
+        return "torch's own takes less time forward alone"
     keeps_size = x[-1] == y[-1] and prod(y[2:]) > 2 * kernels.lanes()
     if not keeps_size and y[-1] < kernels.lanes():
         return "torch's own takes less time with lines that fill no vector"
