@@ -82,7 +82,9 @@ def _timing(engine: Engine, scale: float) -> str:
 
 def _short(number: float) -> str:
     """Three digits, or two where a zero stands before them."""
-    return f"{number:.0f}" if number >= 99.5 else f"{number:.3g}" if number >= 0.995 else f"{number:.2g}"
+    if number >= 99.5:
+        return f"{number:.0f}"
+    return f"{number:.3g}" if number >= 0.995 else f"{number:.2g}"
 
 
 def _mebibytes(peak: int) -> str:

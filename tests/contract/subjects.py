@@ -208,7 +208,9 @@ SUBJECTS = [
     _layer(
         "lstm-deep",
         "LSTM",
-        *(C, H, 2),
+        C,
+        H,
+        2,
         batch_first=True,
         bidirectional=True,
         shapes=lambda B, T: ((B, T, C), ((4, B, H), (4, B, H))),

@@ -185,7 +185,7 @@ class Convolution(Shown):
     def draw_on(self, ax: "Axes") -> None:
         """The first channel of the output: in one dimension a strip, in two a map, in three its middle plane."""
         y = self.y[(0,) * (self.y.ndim - len(self.sizes.output))]
-        plane = y[None] if y.ndim == 1 else y if y.ndim == 2 else y[len(y) // 2]
+        plane = y[len(y) // 2] if y.ndim == 3 else np.atleast_2d(y)
         signed(ax, plane, "y, first channel")
         if y.ndim == 1:
             ax.set_yticks([])

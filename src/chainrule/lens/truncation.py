@@ -117,7 +117,7 @@ def in_chunks(call: Call, dY: Tensor, dlast: list[State], k: int) -> dict[str, T
             options["resets"] = call.resets[:, start : start + k]
         if call.lengths is not None:
             options["lengths"] = (call.lengths - start).clamp(0, x.shape[1])
-        state = None if hx is None else hx if len(hx) == 2 else hx[0]
+        state = hx[0] if hx is not None and len(hx) == 1 else hx
         output, last = layer(x if layer.batch_first else x.transpose(0, 1), state, **options)
         y = output.transpose(0, 1) if layer.batch_first else output
         last = last if isinstance(last, tuple) else (last,)

@@ -107,7 +107,11 @@ def _encoder(config: ModelConfig, in_features: int, linear_features: int) -> Enc
     if config.name == "mlp":
         return MLPEncoder(in_features, config.hidden, config.window, layers, config.dropout)
     return LatentEncoder(
-        *(config.name, in_features, config.hidden, layers, config.dropout),
+        config.name,
+        in_features,
+        config.hidden,
+        layers,
+        config.dropout,
         learned_start=config.learned_start,
         layer_norm=config.layer_norm,
     )

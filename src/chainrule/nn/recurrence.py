@@ -296,7 +296,9 @@ def _padded(
     if input.dim() not in (2, 3):
         raise ShapeError(f"input must have 3 dimensions, or 2 without a batch, got shape {tuple(input.shape)}.")
     unbatched = input.dim() == 2
-    x = input.unsqueeze(0) if unbatched else input if layer.batch_first else input.transpose(0, 1)
+    x = input if unbatched or layer.batch_first else input.transpose(0, 1)
+    if unbatched:
+        x = x.unsqueeze(0)
     _check_width(layer, input)
     _check_hx(layer, hx, () if unbatched else x.shape[:1])
     if unbatched:
@@ -342,7 +344,9 @@ def _packed(
 
 def _arranged(unbatched: bool, batch_first: bool, y: Tensor) -> Tensor:
     """y (batch, time, ·) as torch lays out the outputs."""
-    return y.squeeze(0) if unbatched else y if batch_first else y.transpose(0, 1)
+    if unbatched:
+        return y.squeeze(0)
+    return y if batch_first else y.transpose(0, 1)
 
 
 def _unpacked(inverse: Tensor | None, batch_first: bool, y: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Which rung each call of an op takes, and why: told to whoever listens, as :func:`chainrule.nn.explain` does."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +33,7 @@ class Choice:
 
 listening = 0
 """How many listen, in any thread: while nobody does there is nothing to tell."""
+_lock = threading.Lock()
 _listener: ContextVar[Callable[[Choice], None] | None] = ContextVar("_listener", default=None)
 
 
@@ -45,9 +47,11 @@ def listen(tell: Callable[[Choice], None]) -> Iterator[None]:
     """Call ``tell`` with each choice that is made in this thread meanwhile."""
     global listening
     token = _listener.set(tell)
-    listening += 1
+    with _lock:
+        listening += 1
     try:
         yield
     finally:
-        listening -= 1
+        with _lock:
+            listening -= 1
         _listener.reset(token)

@@ -56,11 +56,10 @@ def causal_convolution(
     geometry: with as many zeros before x as the state has inputs.
     """
     rung, reason = _choose(x, weight, geometry, backend)
-    recorded = torch.compiler.is_exporting()
-    if rung in ("fft", "torch") and (resets is not None or lengths is not None) and not recorded:
+    if rung in ("fft", "torch") and (resets is not None or lengths is not None):
         if backend != "auto":
             raise BackendError(f"backend {rung!r} has neither resets nor lengths. Use backend='auto'.")
-        obstacle = _obstacle(x, weight, geometry)
+        obstacle = reason if torch.compiler.is_exporting() else _obstacle(x, weight, geometry)
         rung, reason = ("formula", obstacle) if obstacle else ("kernels", "others have neither resets nor lengths")
     _tell("causal_convolution", x, weight, geometry, rung, reason)
     rest = (resets, lengths, geometry.dilation[0], geometry.groups)
@@ -69,12 +68,10 @@ def causal_convolution(
         return kernels.causal_convolution(x, weight, bias, state, *rest)
     if state is None:
         state = x.new_zeros(*x.shape[:2], geometry.before[0])
-    if rung == "torch":
-        return library.causal_convolution(x, weight, bias, state, *rest)
-    if rung == "fft":
+    if rung in ("fft", "torch"):
         past = torch.cat([state, x], dim=-1)
-        y = fft.convolution(past, weight, bias, geometry._replace(before=(0,)))
-        return y, past[..., x.shape[-1] :].clone()
+        run = fft.convolution if rung == "fft" else library.convolution
+        return run(past, weight, bias, geometry._replace(before=(0,))), past[..., x.shape[-1] :].clone()
     if rung == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
     _check_countable(x, weight)

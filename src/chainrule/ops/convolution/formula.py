@@ -30,7 +30,7 @@ from torch.nn.functional import conv1d, conv2d, conv3d, pad
 from chainrule.ops.plain import is_batched, is_traced
 from chainrule.ops.pointers import check_held
 
-__all__ = ["causal_convolution", "convolution", "convolve", "live", "remember", "taps"]
+__all__ = ["causal_convolution", "convolution", "convolve", "remember"]
 
 _Sizes = Sequence[int]
 
@@ -64,9 +64,9 @@ def causal_convolution(
     if sequence is None:
         y = convolution(past, weight, bias, (1,), (dilation,), groups)
     else:
-        beside = taps(sequence, past, weight.shape[-1], dilation)
+        beside = _taps(sequence, past, weight.shape[-1], dilation)
         y = convolution(beside, weight.flatten(1)[..., None], bias, (1,), (1,), groups)
-    return (y if lengths is None else y.masked_fill(~live(x, lengths)[:, None], 0)), last
+    return (y if lengths is None else y.masked_fill(~_live(x, lengths)[:, None], 0)), last
 
 
 def remember(
@@ -75,7 +75,7 @@ def remember(
     """The state followed by x as far as its rows go, the number of each step's sequence, and the last state."""
     T, P = x.shape[-1], state.shape[-1]
     end = torch.full(x.shape[:1], T, device=x.device) if lengths is None else lengths
-    running = live(x, end)
+    running = _live(x, end)
     if lengths is not None:
         x = x.masked_fill(~running[:, None], 0)
     past = torch.cat([state, x], dim=-1)
@@ -90,12 +90,12 @@ def remember(
     return past, sequence, last
 
 
-def live(x: Tensor, end: Tensor) -> Tensor:
+def _live(x: Tensor, end: Tensor) -> Tensor:
     """Which steps of x (B, C, T) lie within their rows, (B, T)."""
     return torch.arange(x.shape[-1], device=x.device) < end[:, None]
 
 
-def taps(sequence: Tensor, past: Tensor, K: int, dilation: int) -> Tensor:
+def _taps(sequence: Tensor, past: Tensor, K: int, dilation: int) -> Tensor:
     """What each of K taps reads, zero where it would reach into another sequence: (B, channels * K, T).
 
     Laid beside the channels, the taps need a kernel of one step only.
@@ -109,7 +109,8 @@ def taps(sequence: Tensor, past: Tensor, K: int, dilation: int) -> Tensor:
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
     """Correlate x (B, G, C, *H) with weight (G, O, C, *K), without padding: y (B, G, O, *J)."""
-    if is_traced() or not x.is_floating_point() or is_batched((x, weight, bias)):
+    recorded = is_traced() or torch.compiler.is_exporting()
+    if recorded or not x.is_floating_point() or is_batched((x, weight, bias)):
         return _by_torch(x, weight, bias, stride, dilation)
     # torch.compile traces no function that has a jvp
     function = _Convolution if torch.compiler.is_compiling() else _ConvolutionBothModes

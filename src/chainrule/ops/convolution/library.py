@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule._choices import counted
-from chainrule.ops.convolution import formula, kernels
+from chainrule.ops.convolution import kernels
 from chainrule.ops.convolution.geometry import Geometry
 
-__all__ = ["causal_convolution", "convolution", "keeps_format", "obstacle", "prepared", "why_faster"]
+__all__ = ["convolution", "keeps_format", "obstacle", "prepared", "why_faster"]
 
 # Measured on drawn shapes and on the layers of nets, forward and backward and forward alone. Three dimensions are taken
 # to be as two.
@@ -45,30 +45,6 @@ def prepared(geometry: Geometry) -> tuple[Callable[..., Tensor], list[int], tupl
         padding, pads = (0,) * len(padding), geometry.pads
     rest = (tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups)
     return _OPS[len(padding)], pads, rest
-
-
-def causal_convolution(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    state: Tensor,
-    resets: Tensor | None,
-    lengths: Tensor | None,
-    dilation: int,
-    groups: int,
-) -> tuple[Tensor, Tensor]:
-    """Convolve the state followed by x, hiding from each step what lies before its last reset."""
-    geometry = Geometry((1,), (0,), (0,), (dilation,), groups)
-    if resets is None and lengths is None:
-        past = torch.cat([state, x], dim=-1)
-        return convolution(past, weight, bias, geometry), past[..., x.shape[-1] :].clone()
-    past, sequence, last = formula.remember(x, state, resets, lengths)
-    if sequence is None:
-        y = convolution(past, weight, bias, geometry)
-    else:
-        beside = formula.taps(sequence, past, weight.shape[-1], dilation)
-        y = convolution(beside, weight.flatten(1)[..., None], bias, geometry._replace(dilation=(1,)))
-    return (y if lengths is None else y.masked_fill(~formula.live(x, lengths)[:, None], 0)), last
 
 
 def obstacle(x: Sequence[int]) -> str | None:

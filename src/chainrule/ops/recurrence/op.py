@@ -301,8 +301,16 @@ def lstm(
     (torch.Size([2, 5, 4]), True)
     """
     weights = Weights(
-        *(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr),
-        *(weight_ln_ih, weight_ln_hh, weight_ln_c, bias_ln_c, weight_peep),
+        W_ih=weight_ih,
+        W_hh=weight_hh,
+        b_ih=bias_ih,
+        b_hh=bias_hh,
+        W_hr=weight_hr,
+        g_ih=weight_ln_ih,
+        g_hh=weight_ln_hh,
+        g_c=weight_ln_c,
+        b_c=bias_ln_c,
+        p=weight_peep,
     )
     h_0, c_0 = (None, None) if state is None else _pair(state)
     options = (resets, lengths, reverse, _both(zoneout), save, backend, return_all)

@@ -117,7 +117,8 @@ class _Recurrence(torch.autograd.Function):
         x, h_0, c_0, *weights = inputs
         dy = x.new_zeros(*x.shape[:2], h_0.shape[1]) if dy is None else dy
         dh_n = torch.zeros_like(h_0) if dh_n is None else dh_n
-        dc_n = None if c_0 is None else torch.zeros_like(c_0) if dc_n is None else dc_n
+        if c_0 is not None and dc_n is None:
+            dc_n = torch.zeros_like(c_0)
         needs = ctx.needs_input_grad[2 : _WEIGHTS_END + 1]
         trace: Trace | None = ctx.trace
         with torch.autocast("cpu", enabled=False):
