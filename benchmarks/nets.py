@@ -87,13 +87,15 @@ class Residual(nn.Module):
 def _timm(name: str) -> nn.Module:
     import timm
 
-    return timm.create_model(name)
+    model: nn.Module = timm.create_model(name)  # Any where timm is not installed
+    return model
 
 
 def _torchaudio(name: str, **options: Any) -> nn.Module:
     import torchaudio.models
 
-    return getattr(torchaudio.models, name)(**options)  # type: ignore[no-any-return]
+    model: nn.Module = getattr(torchaudio.models, name)(**options)
+    return model
 
 
 def _images() -> Tensor:
