@@ -46,6 +46,6 @@ sanitize: $(READY)
 	LD_PRELOAD="$$(for name in asan ubsan stdc++; do $(CXX) -print-file-name=lib$$name.so; done | xargs)" \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
 	CHAINRULE_SANITIZED=$(SANITIZED)/site $(BIN)/python -m pytest -p tests.sanitized --quiet --capture=sys \
-	    -k "not ($(NOT_SANITIZED))" tests/ops/recurrence tests/ops/convolution/test_kernels.py \
-	    tests/nn/test_recurrence.py tests/nn/test_streaming.py \
-	    tests/nn/test_convolution_streaming.py
+	    -k "not ($(NOT_SANITIZED))" tests/ops/recurrence tests/ops/convolution/backends/test_cpu.py \
+	    tests/nn/test_recurrence.py tests/nn/streams/test_recurrent.py \
+	    tests/nn/streams/test_convolutional.py

@@ -110,7 +110,8 @@ def _claims(rows: "Iterator[Row]", threads: int, out: Path | None) -> None:
 
     _check_machine(threads, ("torch",))
     torch.set_num_threads(threads)
-    began, found = time.monotonic(), []
+    began = time.monotonic()
+    found = []
     for claim in rows:
         found.append(claim)
         verdict = "met" if claim.met else "MISSED"

@@ -21,7 +21,7 @@ class ConvolutionShape(NamedTuple):
 
     B: int
     C: int
-    O: int  # noqa: E741 (the derivation's symbol)
+    O: int
     size: tuple[int, ...]
     K: int
     dilation: int = 1
@@ -115,7 +115,8 @@ def grid(tasks: tuple[str, ...], *, quick: bool) -> list[ConvolutionPoint]:
 
 def weights(point: ConvolutionPoint) -> tuple[Array, Array]:
     """The kernel (O, C / groups, *K) and the bias (O,), drawn as torch.nn draws them."""
-    rng, s = np.random.default_rng(0), point.shape
+    rng = np.random.default_rng(0)
+    s = point.shape
     kernel = (s.O, s.C // s.groups, *(s.K for _ in s.size))
     bound = prod(kernel[1:]) ** -0.5
     return rng.uniform(-bound, bound, kernel).astype(np.float32), rng.uniform(-bound, bound, s.O).astype(np.float32)
@@ -123,7 +124,8 @@ def weights(point: ConvolutionPoint) -> tuple[Array, Array]:
 
 def inputs(point: ConvolutionPoint) -> tuple[Array, Array]:
     """x (B, C, *size) and the cotangent dy (B, O, *outputs)."""
-    rng, s = np.random.default_rng(1), point.shape
+    rng = np.random.default_rng(1)
+    s = point.shape
     outputs = s.size if point.cell == _LAYERED else s.outputs
     return rng.standard_normal((s.B, s.C, *s.size), np.float32), rng.standard_normal((s.B, s.O, *outputs), np.float32)
 

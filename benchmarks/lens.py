@@ -23,8 +23,10 @@ def rows(*, quick: bool) -> Iterator[Row]:
 def _map(turns: int) -> Row:
     """512 x 512 of a GRU(128) in float64, checks included, beside the time that as many passes would take."""
     torch.manual_seed(0)
-    layer, x = torch.nn.GRU(128, 128, batch_first=True).double(), torch.randn(1, 512, 128, dtype=torch.float64)
-    maps, passes = [], []
+    layer = torch.nn.GRU(128, 128, batch_first=True).double()
+    x = torch.randn(1, 512, 128, dtype=torch.float64)
+    maps = []
+    passes = []
     for _ in range(turns):
         look = through_time(layer, x)
         assert isinstance(look, ThroughTime)
@@ -36,7 +38,8 @@ def _map(turns: int) -> Row:
         for t in (127, 255, 383, 511):
             torch.autograd.grad(y[t], list(layer.parameters()), retain_graph=True)
         passes.append((time.perf_counter() - began) * 128)
-    seconds, peer = statistics.median(maps), statistics.median(passes)
+    seconds = statistics.median(maps)
+    peer = statistics.median(passes)
     measured = f"{seconds:.2f} s; 512 passes of torch's autograd {peer:.1f} s, without the states' gradients"
     return Row("map of 512 x 512 steps, GRU(128)", measured, "<= 2 s", seconds <= 2)
 
@@ -46,7 +49,10 @@ def _looks(seconds: float) -> Row:
     torch.manual_seed(0)
     text = torch.from_numpy(np.random.default_rng(0).integers(0, 90, (32, 1_000_000)))
     model = build_symbol_model(ModelConfig("gru", hidden=256), symbols=90).train()
-    optimiser, carry, began, step = torch.optim.AdamW(model.parameters()), None, time.perf_counter(), 0
+    optimiser = torch.optim.AdamW(model.parameters())
+    carry = None
+    began = time.perf_counter()
+    step = 0
     with Recorder(model, share=0.01) as recorder:
         while time.perf_counter() - began < seconds:
             optimiser.zero_grad()

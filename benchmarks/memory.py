@@ -1,6 +1,6 @@
 """The peak of resident memory during a call.
 
-As chainrule.runs.memory, which the workers of the peers leave alone: importing it brings torch into their processes.
+As chainrule.runs.peak_memory, which the peers' workers don't import: it would bring torch into their processes.
 """
 
 import ctypes
@@ -10,7 +10,8 @@ from pathlib import Path
 
 __all__ = ["GRAIN", "peak_bytes"]
 
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
 
 # Linux counts pages in batches for each processor, and an allocator hands out what it still holds of a page.
 # Peaks that differ by less are the same.

@@ -18,7 +18,9 @@ class Others:
     def share(self) -> float:
         """The share of the machine's processor time that others took."""
         idle, everything = _machine()
-        idle, everything, own = idle - self._idle, everything - self._all, _own() - self._own
+        idle = idle - self._idle
+        everything = everything - self._all
+        own = _own() - self._own
         return max(0.0, everything - idle - own) / everything if everything else 0.0
 
 

@@ -43,7 +43,7 @@ class Shape(NamedTuple):
 
     T: int
     B: int
-    I: int  # noqa: E741 (the derivation's symbol)
+    I: int
     H: int
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ class Point(NamedTuple):
     @property
     def flops(self) -> float:
         """Of the products alone; a backward pass has twice the forward's."""
-        T, B, I, H = self.shape  # noqa: E741
+        T, B, I, H = self.shape
         return 2.0 * T * B * GATES[self.cell] * H * (I + H) * (3 if self.task in ("training", "options") else 1)
 
 
@@ -136,7 +136,9 @@ def grid(tasks: tuple[str, ...], cells: tuple[str, ...], shapes: tuple[Shape, ..
 
 def weights(point: Point) -> dict[str, Array]:
     """ih (G H, I), hh (G H, H), b_ih and b_hh (G H,), drawn as torch.nn draws them, gates in torch's order."""
-    rng, G, H = np.random.default_rng(0), GATES[point.cell], point.shape.H
+    rng = np.random.default_rng(0)
+    G = GATES[point.cell]
+    H = point.shape.H
     shapes: dict[str, Any] = {"ih": (G * H, point.shape.I), "hh": (G * H, H), "b_ih": G * H, "b_hh": G * H}
     bound = H**-0.5
     return {name: rng.uniform(-bound, bound, shape).astype(np.float32) for name, shape in shapes.items()}
@@ -144,5 +146,6 @@ def weights(point: Point) -> dict[str, Array]:
 
 def inputs(point: Point) -> tuple[Array, Array]:
     """x (T, B, I) and the cotangent dy (T, B, H)."""
-    rng, (T, B, I, H) = np.random.default_rng(1), point.shape  # noqa: E741
+    rng = np.random.default_rng(1)
+    T, B, I, H = point.shape
     return rng.standard_normal((T, B, I), np.float32), rng.standard_normal((T, B, H), np.float32)

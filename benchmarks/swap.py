@@ -33,7 +33,8 @@ def rows(names: tuple[str, ...], *, quick: bool) -> Iterator[Row]:
 
 def _net(name: str, net: Net, dtype: torch.dtype, channels_last: bool, seconds: float) -> Iterator[Row]:
     torch.manual_seed(0)
-    before, x = net.make(), net.draw()
+    before = net.make()
+    x = net.draw()
     if channels_last:
         before = before.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         x = x.to(memory_format=torch.channels_last)

@@ -44,7 +44,8 @@ class Language(nn.Module):
 
     def __init__(self, layer: nn.RNNBase) -> None:
         super().__init__()
-        self.embedding, self.layer = nn.Embedding(_SYMBOLS, layer.input_size), layer
+        self.embedding = nn.Embedding(_SYMBOLS, layer.input_size)
+        self.layer = layer
         self.out = nn.Linear(layer.hidden_size, _SYMBOLS)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -99,7 +100,8 @@ def _long(steps: int, dtype: torch.dtype) -> tuple[nn.Module, Tensor, Tensor]:
     class Model(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layer, self.out = cn.GRU(1, 64, batch_first=True), nn.Linear(64, 1)
+            self.layer = cn.GRU(1, 64, batch_first=True)
+            self.out = nn.Linear(64, 1)
 
         def forward(self, x: Tensor, h: Tensor | None) -> tuple[Tensor, Tensor]:
             y, h = self.layer(x, h)
@@ -129,7 +131,9 @@ def _streams(size: int, *, quick: bool) -> Iterator[Row]:
                 file.write(rng.integers(32, 127, 2**24, dtype=np.uint8).tobytes())
         streams = Streams(np.memmap(path, np.uint8, "r"), batch=32, window=64)
         model = Language(cn.LSTM(64, 256, batch_first=True))
-        optimiser, bptt, place = torch.optim.AdamW(model.parameters()), TruncatedBPTT(64), None
+        optimiser = torch.optim.AdamW(model.parameters())
+        bptt = TruncatedBPTT(64)
+        place = None
 
         def by_streams() -> None:
             nonlocal place
@@ -170,7 +174,8 @@ def _again(cell: str, *, quick: bool) -> Iterator[Row]:
     ours.load_state_dict(of_torch.state_dict())
     chunks = torch.randint(_SYMBOLS, (20, 2, 32, 16))
     for dtype in (torch.float64, torch.float32):
-        one, other = _by_bptt(ours.to(dtype), chunks), _by_hand(of_torch.to(dtype), chunks)
+        one = _by_bptt(ours.to(dtype), chunks)
+        other = _by_hand(of_torch.to(dtype), chunks)
         if dtype == torch.float64:
             for _ in range(10):
                 next(one), next(other)
@@ -192,7 +197,8 @@ def _again(cell: str, *, quick: bool) -> Iterator[Row]:
 
 
 def _by_bptt(model: nn.Module, chunks: Tensor) -> Iterator[None]:
-    bptt, place = TruncatedBPTT(16, 128), None
+    bptt = TruncatedBPTT(16, 128)
+    place = None
     for x, y in cycle(chunks):
         model.zero_grad()
         _, place = bptt(model, F.cross_entropy, x, y, place)
@@ -230,7 +236,8 @@ def _loop(*, quick: bool) -> Row:
     def bare(count: int) -> None:
         optimiser = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98))
         model.train()
-        carry, ends = None, []
+        carry = None
+        ends = []
         for x in torch.from_numpy(text)[: 32 * 64 * count].view(count, 32, 64):
             optimiser.zero_grad()
             log_prob, carry = model(x, carry)
@@ -264,7 +271,8 @@ def _measure_full(steps: int, dtype: str, memory: str) -> None:
     bptt(model, F.mse_loss, x[:, :4096], y[:, :4096])
     model.zero_grad()
     Path("/proc/self/clear_refs").write_text("5")
-    before, began = _used("VmRSS"), time.perf_counter()
+    before = _used("VmRSS")
+    began = time.perf_counter()
     bptt(model, F.mse_loss, x, y)
     sys.stdout.write(f"{time.perf_counter() - began} {_used('VmHWM') - before}\n")
 

@@ -98,7 +98,8 @@ class _Work:
 
     def results(self, way: str, calls: int) -> tuple[float, list[Array]]:
         """The seconds of the first of some calls, and what all return, copied: a call may write to the last one's."""
-        took, arrays = 0.0, []
+        took = 0.0
+        arrays = []
         for i in range(calls):
             began = time.perf_counter()
             result = self.built.ways[way]()

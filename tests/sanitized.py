@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-_NAME = "chainrule.ops.recurrence.kernels._scan"
-_NAMES = (_NAME, "chainrule.ops.convolution.kernels._convolution")
+_NAME = "chainrule.ops.recurrence.backends.cpu._scan"
+_NAMES = (_NAME, "chainrule.ops.convolution.backends.cpu._convolution")
 # What must be found, or the run proves nothing: a number past the end of a buffer, and an address that is not aligned.
 _PLANTED = {"heap-buffer-overflow": "17, x, y", "misaligned address": "8, x + 1, y"}
 

@@ -25,7 +25,8 @@ def build(point: Point, threads: int) -> Built:
         return _options(point, layer)
     if not hasattr(layer, "stream"):
         raise SkipPoint(f"nn.{type(layer).__name__} has no stream() yet")
-    x, stream = inputs(point)[0][0], layer.stream(batch=1)
+    x = inputs(point)[0][0]
+    stream = layer.stream(batch=1)
     return Built({"stream": lambda: stream(x)}, release=blocks.release)
 
 

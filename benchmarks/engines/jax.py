@@ -62,7 +62,8 @@ def _forward(point: Point, way: _Way) -> Call:
 
 def _stream(point: Point, way: _Way) -> Call:
     # weights as constants: XLA may prepare them, and the call has fewer arguments to look at
-    x, state = jnp.asarray(inputs(point)[0]), _zeros(point)
+    x = jnp.asarray(inputs(point)[0])
+    state = _zeros(point)
     jitted = jax.jit(lambda x, state: _scan(point, way, way.w, x, state)[0])
 
     def step() -> Any:

@@ -39,7 +39,8 @@ def build(point: Point, threads: int) -> Built:
 
 def _session(point: Point, threads: int, *, arena: bool = True) -> onnxruntime.InferenceSession:
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
     settings.enable_cpu_mem_arena = arena
     return onnxruntime.InferenceSession(_model(point), settings, providers=["CPUExecutionProvider"])
 

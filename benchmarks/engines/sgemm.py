@@ -13,8 +13,9 @@ __all__ = ["build"]
 
 def build(point: Point, threads: int) -> Built:
     torch.set_num_threads(threads)
-    _, B, I, H = point.shape  # noqa: E741
-    X, W = torch.randn(B, I), torch.randn(H, I)
+    _, B, I, H = point.shape
+    X = torch.randn(B, I)
+    W = torch.randn(H, I)
     built = Built({"torch.mm": lambda: torch.mm(X, W.t())})
     if torch.backends.mkldnn.is_available():
         onednn = torch.ops.mkldnn._linear_pointwise

@@ -35,7 +35,8 @@ def _layer_step(point: Point, layer: torch.nn.RNNBase) -> Call:
 
 
 def _cell_step(point: Point) -> Call:
-    I, H = point.shape.I, point.shape.H  # noqa: E741
+    I = point.shape.I
+    H = point.shape.H
     if point.cell in ("gru", "lstm"):
         cell = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell}[point.cell](I, H)
     else:

@@ -37,7 +37,8 @@ def check_room(what: str, needs: Callable[..., int], **asked: int) -> None:
     ...
     chainrule.errors.ArgumentError: paths is 1,000,000,000,000: the paths would take 8 PB, and this machine has ...
     """
-    has, needed = memory(), needs(**asked)
+    has = memory()
+    needed = needs(**asked)
     if needed <= has:
         return
     for option, value in sorted(asked.items(), key=lambda item: -item[1]):
@@ -58,7 +59,8 @@ def check_room(what: str, needs: Callable[..., int], **asked: int) -> None:
 
 def _largest(fits: Callable[[int], bool], beyond: int) -> int:
     """Of the numbers below one that does not fit, the largest that does, to two digits."""
-    low, high = 1, beyond
+    low = 1
+    high = beyond
     while high - low > max(1, low // 50):
         middle = (low + high) // 2 if high < 4 * low else low * 2
         low, high = (middle, high) if fits(middle) else (low, middle)
@@ -75,5 +77,6 @@ def _spelt(size: float) -> str:
     """
     unit = 0
     while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
+        size = size / 1000
+        unit = unit + 1
     return f"{size:,.3g} {_UNITS[unit]}"

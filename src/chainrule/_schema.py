@@ -74,7 +74,8 @@ def structured(cls: type[_T], values: object, where: str) -> _T:
 
 def value_as(hint: Any, value: object, where: str) -> Any:
     """The value of JSON as the type hint has it: lists become tuples, objects dataclasses; else an ArgumentError."""
-    kinds, origin = get_args(hint), get_origin(hint)
+    kinds = get_args(hint)
+    origin = get_origin(hint)
     if origin in (Union, UnionType):
         if value is None and NoneType in kinds:
             return None
@@ -141,7 +142,8 @@ def _is_sound(value: object) -> bool:
 
 
 def _expected(hint: Any) -> str:
-    kinds, origin = get_args(hint), get_origin(hint)
+    kinds = get_args(hint)
+    origin = get_origin(hint)
     if origin in (Union, UnionType):
         return " or ".join(_expected(kind) for kind in kinds)
     if origin in (tuple, list):
@@ -178,7 +180,8 @@ def check_fields(made: object, but: tuple[str, ...] = ()) -> None:
 
 
 def _is(hint: Any, value: object) -> bool:
-    kinds, origin = get_args(hint), get_origin(hint)
+    kinds = get_args(hint)
+    origin = get_origin(hint)
     if origin in (Union, UnionType):
         return any(_is(kind, value) for kind in kinds)
     if hint in (int, float, Any):
@@ -191,7 +194,8 @@ def _is(hint: Any, value: object) -> bool:
 
 def _called(hint: Any) -> str:
     """A type as Python's users call it."""
-    kinds, origin = get_args(hint), get_origin(hint)
+    kinds = get_args(hint)
+    origin = get_origin(hint)
     if origin in (Union, UnionType):
         return " or ".join(_called(kind) for kind in kinds)
     if origin in (tuple, list):

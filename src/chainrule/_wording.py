@@ -91,9 +91,12 @@ def as_written(error: Exception) -> str:
 def _argument(found: re.Match[str]) -> str:
     if found["command"]:
         return found[0]
-    name, value, off = found["name"].replace("-", "_"), found["value"], False
+    name = found["name"].replace("-", "_")
+    value = found["value"]
+    off = False
     if name not in _OPTIONS and name.startswith("no_"):
-        name, off = name.removeprefix("no_"), True
+        name = name.removeprefix("no_")
+        off = True
     if name not in _OPTIONS:
         return found[0]
     option = _OPTIONS[name]

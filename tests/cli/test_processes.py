@@ -16,7 +16,7 @@ import pytest
 
 import chainrule
 from chainrule.errors import RunFormatError
-from chainrule.runs.progress import read_metrics
+from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.training import load_tensors
 from tests.runs.cases import text
 

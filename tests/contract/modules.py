@@ -18,7 +18,8 @@ class Call(Module):
 
     def __init__(self, function: Callable[..., Any], *shapes: tuple[int, ...], **options: Any) -> None:
         super().__init__()
-        self.function, self.options = function, options
+        self.function = function
+        self.options = options
         self.weights = torch.nn.ParameterList(Parameter(torch.randn(shape) / 2) for shape in shapes)
 
     def forward(self, x: Tensor, state: Any = None) -> Any:
@@ -30,7 +31,9 @@ class Streamed(Module):
 
     def __init__(self, layer: Module, streams: bool, steps: bool = False) -> None:
         super().__init__()
-        self.layer, self.streams, self.steps = layer, streams, steps
+        self.layer = layer
+        self.streams = streams
+        self.steps = steps
 
     def forward(self, x: Tensor) -> Tensor:
         layer: Any = self.layer

@@ -91,7 +91,8 @@ def _hold_values(actual: list[Tensor], expected: list[Tensor], bound: float | No
     assert len(actual) == len(expected), f"{len(actual)} tensors, where torch.nn has {len(expected)}"
     for k, (one, other) in enumerate(zip(actual, expected, strict=True)):
         for what in ("shape", "dtype", "device"):
-            got, wanted = getattr(one, what), getattr(other, what)
+            got = getattr(one, what)
+            wanted = getattr(other, what)
             assert got == wanted, f"tensor {k} has the {what} {got}, torch.nn's {wanted}"
         if other.is_meta or other.numel() == 0:
             continue

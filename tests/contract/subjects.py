@@ -18,8 +18,10 @@ from tests.contract.modules import Call, Causal, Streamed, by_definition
 
 __all__ = ["SUBJECTS", "Subject"]
 
-B, T = 2, 9
-C, H = 3, 4
+B = 2
+T = 9
+C = 3
+H = 4
 Inputs = tuple[Any, ...]
 
 
@@ -38,7 +40,8 @@ class Subject:
     def models(self) -> tuple[Module, Module]:
         """Both, with the same weights."""
         torch.manual_seed(0)
-        ours, theirs = self.ours().to(self.dtype), self.theirs().to(self.dtype)
+        ours = self.ours().to(self.dtype)
+        theirs = self.theirs().to(self.dtype)
         theirs.load_state_dict(ours.state_dict())
         return ours.eval(), theirs.eval()
 
@@ -58,7 +61,8 @@ class Subject:
 def _layer(name: str, kind: str, *args: Any, shapes: Any, tags: str = "", **options: Any) -> Subject:
     """A layer of chainrule.nn beside the one of torch.nn of the same name and arguments."""
     own = {key: options.pop(key) for key in ("dtype", "size") if key in options}
-    ours, theirs = getattr(nn, kind), Causal if kind == "CausalConv1d" else getattr(torch.nn, kind)
+    ours = getattr(nn, kind)
+    theirs = Causal if kind == "CausalConv1d" else getattr(torch.nn, kind)
     family = "conv" if "Conv" in kind else "recurrent"
     return Subject(
         name,
@@ -153,7 +157,8 @@ def _causal_op(masked: bool) -> Subject:
 
 
 def _stream(name: str, kind: str, *args: Any, shapes: Any, steps: bool = False) -> Subject:
-    ours, theirs = getattr(nn, kind), Causal if kind == "CausalConv1d" else getattr(torch.nn, kind)
+    ours = getattr(nn, kind)
+    theirs = Causal if kind == "CausalConv1d" else getattr(torch.nn, kind)
     return Subject(
         f"stream-{name}",
         lambda: Streamed(ours(*args), streams=True, steps=steps),
@@ -222,12 +227,12 @@ SUBJECTS = [
     _option("lstm-peepholes", "LSTM", peepholes=True),
     _convolution("op-convolution", (4, C, 3), ()),
     _convolution("op-convolution-2d", (4, C, 3, 3), (5,)),
-    *(_convolution(f"op-convolution-{name}", (4, C, 3), (), name) for name in ("kernels", "fft", "torch", "formula")),
+    *(_convolution(f"op-convolution-{name}", (4, C, 3), (), name) for name in ("cpu", "fft", "torch", "formula")),
     _causal_op(masked=False),
     _causal_op(masked=True),
     *(_recurrence(cell, gates) for cell, gates in (("rnn", 1), ("gru", 3), ("lstm", 4))),
     *(_recurrence(cell, gates, masked=True) for cell, gates in (("rnn", 1), ("gru", 3), ("lstm", 4))),
-    _recurrence("gru", 3, "kernels"),
+    _recurrence("gru", 3, "cpu"),
     _recurrence("gru", 3, "formula"),
     _stream("rnn", "RNN", C, H, shapes=lambda B, T: ((T, B, C),)),
     _stream("gru-steps", "GRU", C, H, shapes=lambda B, T: ((T, B, C),), steps=True),

@@ -51,12 +51,14 @@ def _recurrent(op: str, given: dict[str, Tensor], attributes: dict[str, Any]) ->
     runs = [_direction(op, k, given, x, {**options, "reverse": reverse}) for k, reverse in enumerate(reverses)]
     y, *last = (torch.stack(column, dim=-2) for column in zip(*runs, strict=True))  # (batch, ..., directions, hidden)
     if not batchwise:
-        y, last = y.permute(1, 2, 0, 3), [part.transpose(0, 1) for part in last]
+        y = y.permute(1, 2, 0, 3)
+        last = [part.transpose(0, 1) for part in last]
     return dict(zip(("Y", "Y_h", "Y_c"), (y, *last), strict=False))
 
 
 def _convolved(given: dict[str, Tensor], attributes: dict[str, Any]) -> dict[str, Tensor]:
-    x, weight = given["x"], given["W"]
+    x = given["x"]
+    weight = given["W"]
     strides = attributes.get("strides", [1, 1])
     half = len(attributes.get("pads", [])) // 2
     pairs = [(attributes["pads"][k], attributes["pads"][half + k]) for k in range(half)]

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even k
 
 def ours(x: Tensor, *args: Any, **options: Any) -> Tensor:
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **options}
-    weight, bias = given.pop("weight"), given.pop("bias", None)
+    weight = given.pop("weight")
+    bias = given.pop("bias", None)
     return convolution(x, weight, bias, **given)
 
 

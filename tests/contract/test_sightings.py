@@ -16,7 +16,8 @@ from chainrule.errors import ChainruleError
 from chainrule.functional import causal_convolution, convolution, gru, lstm, rnn
 from tests.contract.isolation import alone
 
-X, W = torch.randn(2, 3, 20), torch.randn(4, 3, 3)
+X = torch.randn(2, 3, 20)
+W = torch.randn(4, 3, 3)
 SIZES = (2**31 - 1, 2**31, 2**61, 2**62, 2**63 - 1, 2**64)
 
 
@@ -59,7 +60,10 @@ FOREIGN: dict[str, Callable[[Tensor], Tensor]] = {
     "quantised": lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
     "mkldnn": lambda t: t.to_mkldnn(),
 }
-U, W_IH, W_HH, H_0 = torch.randn(2, 5, 3), torch.randn(12, 3), torch.randn(12, 4), torch.randn(2, 4)
+U = torch.randn(2, 5, 3)
+W_IH = torch.randn(12, 3)
+W_HH = torch.randn(12, 4)
+H_0 = torch.randn(2, 4)
 CALLS: dict[str, tuple[Callable[..., Any], list[Tensor]]] = {
     "convolution": (convolution, [X, W, torch.randn(4)]),
     "causal_convolution": (lambda x, w, s: causal_convolution(x, w, state=s), [X, W, torch.randn(2, 3, 2)]),

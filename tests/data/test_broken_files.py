@@ -16,8 +16,8 @@ import soundfile
 from PIL import Image
 
 from chainrule.data import Reading, read
-from chainrule.data.archives import npz_arrays
-from chainrule.data.images import read_image
+from chainrule.data.labelled.archives import npz_arrays
+from chainrule.data.labelled.images import read_image
 from chainrule.data.sound import read_waveform
 from chainrule.errors import ChainruleError, DataError, TooShortError
 
@@ -130,7 +130,8 @@ def test_archives(tmp_path: Path, inside: bool) -> None:
 @pytest.mark.parametrize("end", ["", ".gz"])
 def test_idx(tmp_path: Path, end: str) -> None:
     chance = random.Random(0)
-    images, labels = tmp_path / f"train-images-idx3-ubyte{end}", tmp_path / f"train-labels-idx1-ubyte{end}"
+    images = tmp_path / f"train-images-idx3-ubyte{end}"
+    labels = tmp_path / f"train-labels-idx1-ubyte{end}"
     packed = gzip.compress if end else bytes
     for _ in range(TRIES):
         images.write_bytes(packed(broken(idx(GREY), chance) if chance.random() < 0.7 else idx(GREY)))
@@ -156,7 +157,7 @@ def test_an_archive_whose_header_promises_more_than_it_holds(tmp_path: Path) -> 
 
 
 def test_an_archive_that_unpacks_to_far_more_than_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.data.archives._UNPACKED", 1000)
+    monkeypatch.setattr("chainrule.data.labelled.archives._UNPACKED", 1000)
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros((200, 28, 28)), y=np.arange(200) % 2)
     with pytest.raises(DataError, match=r"a.npz of .* bytes promises .* when unpacked; expected at most"):
         read(tmp_path / "a.npz")

@@ -11,7 +11,8 @@ DAYS = np.array(["2024-01-01", "2024-01-02", "2024-01-03"], dtype="datetime64[D]
 
 
 def test_values_alone_are_a_series() -> None:
-    one, two = Series(X[:, 0]), Series(X)
+    one = Series(X[:, 0])
+    two = Series(X)
     assert (one.values.shape, one.columns, one.dates, one.name, one.season) == ((3, 1), ("value",), None, "series", 1)
     assert two.columns == ("value1", "value2")
     assert np.shares_memory(two.values, X)

@@ -104,7 +104,8 @@ def test_an_empty_source_is_not_this_folder() -> None:
 
 
 def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
-    data, outside = tmp_path / "data", tmp_path / "outside"
+    data = tmp_path / "data"
+    outside = tmp_path / "outside"
     for folder in (data, outside):
         folder.mkdir()
         (folder / "a.txt").write_text(folder.name)

@@ -36,7 +36,8 @@ def fitted(name: str, values: np.ndarray) -> tuple[Transform, Tensor, Tensor]:
 def test_undo_is_the_inverse_of_apply(name: str, values: np.ndarray) -> None:
     transform, previous, x = fitted(name, values)
     close(transform.undo(transform.apply(x, previous), previous), x)
-    batch, before = torch.stack([x, x + 1]), torch.stack([previous, previous + 1])
+    batch = torch.stack([x, x + 1])
+    before = torch.stack([previous, previous + 1])
     close(transform.undo(transform.apply(batch, before), before), batch)
 
 

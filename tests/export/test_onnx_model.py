@@ -33,7 +33,8 @@ def lengths(B: int, T: int) -> Tensor:
 
 def steps(B: int, T: int, states: tuple[tuple[int, int], ...] = (), dtype: torch.dtype = torch.float32) -> Any:
     """x of three features and the states of a recurrent layer, each of (layers, width)."""
-    x, hx = randn(T, B, 3, dtype=dtype), tuple(randn(count, B, width, dtype=dtype) for count, width in states)
+    x = randn(T, B, 3, dtype=dtype)
+    hx = tuple(randn(count, B, width, dtype=dtype) for count, width in states)
     return ((x, *(hx if len(hx) < 2 else (hx,))), {})
 
 
@@ -88,9 +89,11 @@ class Tagger(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.embed, self.score = nn.Embedding(20, 3), nn.Linear(4, 20)
+        self.embed = nn.Embedding(20, 3)
+        self.score = nn.Linear(4, 20)
         self.conv = chainrule.nn.CausalConv1d(3, 3, 4)
-        self.drop, self.lstm = nn.Dropout(0.5), chainrule.nn.LSTM(3, 4, batch_first=True)
+        self.drop = nn.Dropout(0.5)
+        self.lstm = chainrule.nn.LSTM(3, 4, batch_first=True)
 
     def forward(self, tokens: Tensor, past: Any = None, hidden: Any = None) -> dict[str, Any]:
         x, past = self.conv(self.embed(tokens).transpose(1, 2), past)
@@ -99,7 +102,8 @@ class Tagger(nn.Module):
 
 
 def test_a_file_streams_as_its_states_are_inputs_and_outputs(tmp_path: Path) -> None:
-    model, tokens = Tagger(), torch.randint(20, (3, 12))
+    model = Tagger()
+    tokens = torch.randint(20, (3, 12))
     example = (tokens[:1, :5], randn(1, 3, 3), (randn(1, 1, 4), randn(1, 1, 4)))
     file = tmp_path / "model.onnx"
     export.onnx(model, example, path=file)
@@ -138,7 +142,8 @@ def test_torchs_own_export_of_a_gru_is_refused_as_it_computes_something_else(tmp
 
 
 def test_a_difference_is_said_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, file = chainrule.nn.Conv1d(4, 4, 3), tmp_path / "model.onnx"
+    layer = chainrule.nn.Conv1d(4, 4, 3)
+    file = tmp_path / "model.onnx"
     record = onnx_model._record
 
     def wrong(call: Any, **options: Any) -> Any:
@@ -157,7 +162,8 @@ def test_a_difference_is_said_and_nothing_is_written(tmp_path: Path, monkeypatch
 
 
 def test_what_cannot_be_exported_is_said_before_anything_is_recorded() -> None:
-    layer, x = chainrule.nn.GRU(3, 4), randn(6, 2, 3)
+    layer = chainrule.nn.GRU(3, 4)
+    x = randn(6, 2, 3)
     with pytest.raises(ArgumentError, match="expected a torch"):
         export.onnx(3, x)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="do not fit GRU"):

@@ -31,7 +31,8 @@ __all__ = [
     "shown",
 ]
 
-SECONDS, MEMORY = 10.0, 2 * 10**9
+SECONDS = 10.0
+MEMORY = 2 * 10**9
 _OURS = str(Path(chainrule.__file__).parent)
 # What torch.nn's layers say of such arguments as well.
 _NOISE = ("dropout option adds dropout after all but last", "Initializing zero-element tensors is a no-op")
@@ -107,7 +108,9 @@ def _where(error: BaseException) -> str:
 def shown(value: object) -> str:
     """The value for a person, however long or deep it is."""
     brief = reprlib.Repr()  # its options can be given from Python 3.12 on
-    brief.maxdict, brief.maxstring, brief.maxother = 20, 60, 60
+    brief.maxdict = 20
+    brief.maxstring = 60
+    brief.maxother = 60
     return brief.repr(value)
 
 

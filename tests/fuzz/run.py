@@ -48,7 +48,9 @@ def one(draw: Try, name: str, seed: int, k: int) -> Failure | None:
 
 def tries(target: Target, name: str, seed: int, folder: Path, *, seconds: float, most: int, first: int = 0) -> Tally:
     """Try until the time or the number is spent; a worker that hangs or dies is begun anew after its try."""
-    tally, k, end = Tally(), first, time.monotonic() + seconds
+    tally = Tally()
+    k = first
+    end = time.monotonic() + seconds
     while time.monotonic() < end and k < first + most:
         k = _worker(target, name, seed, folder, tally, k, min(first + most, k + 20_000), end)
     tally.tries = k - first
@@ -103,10 +105,13 @@ def _work(
         os.chdir(own)
         (Path(own) / "runs").symlink_to(folder / "runs")
         draw = target(Path(own))
-        base, slowest, most = resident(), 0.0, 0
+        base = resident()
+        slowest = 0.0
+        most = 0
         with bounded_memory():
             while k < last and time.monotonic() < end:
-                at[0], at[1] = k, (began := time.monotonic())
+                at[0] = k
+                at[1] = (began := time.monotonic())
                 failure = one(draw, name, seed, k)
                 slowest = max(slowest, time.monotonic() - began)
                 if failure is not None:

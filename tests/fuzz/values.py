@@ -16,7 +16,7 @@ _INTS: tuple[Any, ...] = (
     *(True, False, 1.0, 1.5, float("nan"), float("inf"), 1e300, Fraction(1, 2), 1j),
     *(np.int64(2), np.float32(1.0), np.bool_(True), np.uint8(9)),
 )
-_STRINGS: tuple[Any, ...] = ("", "1", "same", "causal", "valid", "auto", "kernels", "reference", "x" * 1000, b"1")
+_STRINGS: tuple[Any, ...] = ("", "1", "same", "causal", "valid", "auto", "cpu", "reference", "x" * 1000, b"1")
 _NESTED: tuple[Any, ...] = (
     *((), (1,), (1, 1), (2, 1, 3), (0,), (-1, 1), (2**63, 1), (1.5,), ((1, 2),), ((1, 2), (0, 1)), [1], [[1, 2]], {}),
     *({"x": 1}, {1}, range(2), object(), None, None, None, [None], ("a", "b"), (2**40, 2**40)),

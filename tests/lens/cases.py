@@ -11,7 +11,10 @@ from torch import Tensor
 from chainrule import nn
 from chainrule.lens import ThroughTime, through_time
 
-B, T, I, H = 3, 7, 4, 5  # noqa: E741
+B = 3
+T = 7
+I = 4
+H = 5
 
 LAYERS: dict[str, Callable[[], torch.nn.RNNBase]] = {
     "rnn_tanh": lambda: nn.RNN(I, H, batch_first=True),

@@ -21,7 +21,8 @@ from chainrule.models import (
     build_symbol_model,
 )
 
-SYMBOLS, CHANNELS = 5, 2
+SYMBOLS = 5
+CHANNELS = 2
 _Model = TypeVar("_Model", bound=ConditionalModel)
 
 _WITH: dict[str, dict[str, Any]] = {"a learned start": {"learned_start": True}, "layer norm": {"layer_norm": True}}

@@ -51,7 +51,8 @@ def test_images_are_learned() -> None:
 
 @pytest.mark.parametrize("band", [3, 20, 50])
 def test_a_tone_is_loudest_in_its_band(band: int) -> None:
-    window, bands = 256, 64
+    window = 256
+    bands = 64
     frequency = (2 * band + 1.5) / window  # in cycles a sample, the middle of the band's two bins
     tone = torch.sin(2 * math.pi * frequency * torch.arange(4096))
     assert (log_spectrogram(tone, window, 128, bands).argmax(1) == band).all()

@@ -26,7 +26,9 @@ every_transform = pytest.mark.parametrize("transform", TRANSFORMS)
 def spread(around: float, scale: float, *, multiplicative: bool) -> tuple[Tensor, Tensor]:
     """Points x over all values that can follow, dense around one, and weights that make a sum an integral over x."""
     u = torch.linspace(-7.6, 7.6, 201, dtype=torch.float64)  # sinh reaches a thousand scales
-    step, offset, slope = float(u[1] - u[0]), scale * u.sinh(), scale * u.cosh()
+    step = float(u[1] - u[0])
+    offset = scale * u.sinh()
+    slope = scale * u.cosh()
     if multiplicative:
         x = around * offset.exp()
         return x, step * slope * x
@@ -37,7 +39,8 @@ def spread(around: float, scale: float, *, multiplicative: bool) -> tuple[Tensor
 @every_transform
 def test_the_density_of_the_next_x_integrates_to_one(transform: str, head: str) -> None:
     law = TRANSFORMS[transform]
-    model, x = series_model(replace(GRU, head=head), law), values(1, 6)
+    model = series_model(replace(GRU, head=head), law)
+    x = values(1, 6)
     (a, da), (b, db) = (
         spread(around, scale, multiplicative=transform == "log-return")
         for around, scale in zip(x[0, -1].tolist(), law.scale, strict=True)
@@ -52,7 +55,8 @@ def test_the_density_of_the_next_x_integrates_to_one(transform: str, head: str) 
 @every_head
 @every_transform
 def test_quantiles_invert_the_distribution(transform: str, head: str) -> None:
-    model, x = series_model(replace(GRU, head=head), TRANSFORMS[transform]), values(2, 6)
+    model = series_model(replace(GRU, head=head), TRANSFORMS[transform])
+    x = values(2, 6)
     lag = model.transform.lag
     with torch.no_grad():
         quantiles = model.quantiles(x, LEVELS)
@@ -72,7 +76,8 @@ def test_quantiles_invert_the_distribution(transform: str, head: str) -> None:
 
 @every_transform
 def test_quantiles_go_on_from_a_carry(transform: str) -> None:
-    model, x = series_model(GRU, TRANSFORMS[transform]), values(2, 6)
+    model = series_model(GRU, TRANSFORMS[transform])
+    x = values(2, 6)
     with torch.no_grad():
         close(model.quantiles(x[:, 3:], LEVELS, model.read(x[:, :3])), model.quantiles(x, LEVELS)[:, :, 3:])
 
@@ -80,7 +85,8 @@ def test_quantiles_go_on_from_a_carry(transform: str) -> None:
 @every_head
 @every_transform
 def test_samples_fall_below_a_quantile_as_often_as_it_says(transform: str, head: str) -> None:
-    model, x = series_model(replace(GRU, head=head), one_channel(transform)), values(1, 6, channels=1)
+    model = series_model(replace(GRU, head=head), one_channel(transform))
+    x = values(1, 6, channels=1)
     n = 4000
     drawn = model.forecast(x[0], horizon=1, paths=n)[:, 0, 0]
     with torch.no_grad():
@@ -102,7 +108,8 @@ def test_quantiles_of_a_float32_model_are_those_of_its_law_to_float32(head: str)
 
 
 def test_a_student_of_many_degrees_is_a_gaussian() -> None:
-    location, scale = torch.zeros(1, 2, dtype=torch.float64), torch.ones(1, 2, dtype=torch.float64)
+    location = torch.zeros(1, 2, dtype=torch.float64)
+    scale = torch.ones(1, 2, dtype=torch.float64)
     gaps = []
     for df in (10.0, 100.0, 1000.0):
         student = StudentT(location, scale, torch.tensor(df, dtype=torch.float64)).quantile(LEVELS)
@@ -156,7 +163,8 @@ def test_a_cold_start_needs_a_value_where_the_transform_does() -> None:
 
 def test_the_level_of_a_difference_is_given_to_no_one() -> None:
     """Under a difference, a series and the same series elsewhere have the same density."""
-    model, x = series_model(GRU, TRANSFORMS["difference"]), values(1, 6)
+    model = series_model(GRU, TRANSFORMS["difference"])
+    x = values(1, 6)
     close(model.log_prob(x + 3.0), model.log_prob(x))
     assert np.all(model.log_prob(x)[:, 0].detach().numpy() == 0.0)
 
@@ -164,7 +172,8 @@ def test_the_level_of_a_difference_is_given_to_no_one() -> None:
 def test_a_change_that_is_not_known_enters_as_zero() -> None:
     """A drift that the transform takes away changes nothing, not even the steps whose past is short of a change."""
     law = TRANSFORMS["difference"]
-    model, x = series_model(GRU, law), values(2, 6)
+    model = series_model(GRU, law)
+    x = values(2, 6)
     drift = torch.arange(6, dtype=torch.float64)[:, None] * torch.tensor(law.mean, dtype=torch.float64)
     still = series_model(GRU, replace(law, mean=(0.0, 0.0)))
     close(still.log_prob(x - drift), model.log_prob(x))

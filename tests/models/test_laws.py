@@ -38,9 +38,11 @@ def all_close(actual: list[Tensor], expected: list[Tensor]) -> None:
 @few
 @given(cuts=st.sets(st.integers(1, STEPS - 1)))
 def test_chunks_give_what_the_whole_gives(case: Case, cuts: set[int]) -> None:
-    model, x = case.make(), case.data(2, STEPS)
+    model = case.make()
+    x = case.data(2, STEPS)
     whole, last = model(x)
-    chunks, carry = [], None
+    chunks = []
+    carry = None
     for chunk in x.tensor_split(sorted(cuts), dim=1):
         log_prob, carry = model(chunk, carry)
         chunks.append(log_prob)
@@ -55,7 +57,8 @@ def test_chunks_give_what_the_whole_gives(case: Case, cuts: set[int]) -> None:
 @few
 @given(starts=st.tuples(st.integers(1, STEPS - 1), st.integers(1, STEPS - 1)))
 def test_a_reset_makes_two_documents(case: Case, starts: tuple[int, int]) -> None:
-    model, x = case.make(), case.data(2, STEPS)
+    model = case.make()
+    x = case.data(2, STEPS)
     resets = torch.zeros(2, STEPS, dtype=torch.bool)
     apart = []
     for b, start in enumerate(starts):
@@ -71,7 +74,8 @@ def test_a_reset_makes_two_documents(case: Case, starts: tuple[int, int]) -> Non
 
 @every_symbol_case
 def test_a_reset_at_a_chunk_s_start_discards_the_carry(case: Case) -> None:
-    model, x = case.make(), case.data(2, STEPS)
+    model = case.make()
+    x = case.data(2, STEPS)
     _, carry = model(x[:, :4])
     resets = torch.zeros(2, STEPS - 4, dtype=torch.bool)
     resets[:, 0] = True
@@ -88,7 +92,8 @@ def test_a_streamed_encoder_goes_on_from_a_state_and_starts_rows_afresh(case: Ca
     resets[0, 5] = resets[1, 4] = True
     whole, _ = encoder(x, resets=resets)
     _, state = encoder(x[:, :4])
-    encode, features = encoder.streamed(state, 2), []
+    encode = encoder.streamed(state, 2)
+    features = []
     for t in range(4, STEPS):
         y, state = encode(x[:, t : t + 1], state, resets=resets[:, t : t + 1])
         features.append(y)
@@ -97,7 +102,8 @@ def test_a_streamed_encoder_goes_on_from_a_state_and_starts_rows_afresh(case: Ca
 
 @every_case
 def test_a_batch_is_its_rows(case: Case) -> None:
-    model, x = case.make(), case.data(3, STEPS)
+    model = case.make()
+    x = case.data(3, STEPS)
     close(model.log_prob(x), torch.cat([model.log_prob(row[None]) for row in x]))
 
 
@@ -105,17 +111,20 @@ def test_a_batch_is_its_rows(case: Case) -> None:
 @few
 @given(t=st.integers(0, STEPS - 1))
 def test_no_step_sees_its_future(case: Case, t: int) -> None:
-    model, x = case.make(), case.data(2, STEPS)
+    model = case.make()
+    x = case.data(2, STEPS)
     other = x.clone()
     other[:, t] = (x[:, t] + 1) % SYMBOLS if x.dtype == torch.int64 else 1.5 * x[:, t]
-    before, after = model.log_prob(x), model.log_prob(other)
+    before = model.log_prob(x)
+    after = model.log_prob(other)
     assert torch.equal(before[:, :t], after[:, :t])
     assert not torch.equal(before[:, t:], after[:, t:])
 
 
 @every_symbol_case
 def test_probabilities_sum_to_one(case: Case) -> None:
-    model, x = case.make(), case.data(1, STEPS)
+    model = case.make()
+    x = case.data(1, STEPS)
     for t in range(STEPS):
         nexts = torch.cat([x[:, :t].expand(SYMBOLS, t), torch.arange(SYMBOLS)[:, None]], dim=1)
         close(model.log_prob(nexts)[:, t].exp().sum(), torch.tensor(1.0, dtype=torch.float64))
@@ -124,8 +133,10 @@ def test_probabilities_sum_to_one(case: Case) -> None:
 @every_symbol_case
 @pytest.mark.parametrize("streamed", [False, True])
 def test_the_predictions_of_step_multiply_to_the_whole_symbols(case: Case, streamed: bool) -> None:
-    model, x = case.make(), case.data(2, STEPS)
-    carry, log_probs = model.start(2), []
+    model = case.make()
+    x = case.data(2, STEPS)
+    carry = model.start(2)
+    log_probs = []
     encode = model.encoder.streamed(None, 2) if streamed else None
     for t in range(STEPS):
         prediction, state = model.step(carry, encode)
@@ -137,7 +148,8 @@ def test_the_predictions_of_step_multiply_to_the_whole_symbols(case: Case, strea
 @every_series_case
 @pytest.mark.parametrize("streamed", [False, True])
 def test_the_predictions_of_step_multiply_to_the_whole_series(case: Case, streamed: bool) -> None:
-    model, x = case.make(), case.data(2, STEPS)
+    model = case.make()
+    x = case.data(2, STEPS)
     assert isinstance(model, SeriesModel)
     lag = model.transform.lag
     carry = model.read(x[:, :1]) if lag else model.start(2)

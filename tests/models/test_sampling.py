@@ -23,9 +23,11 @@ SIGMAS = 4  # of Monte-Carlo error
 
 @every_case
 def test_the_same_seed_draws_the_same_and_leaves_the_global_generator(case: Case) -> None:
-    model, context = case.make(), case.data(2, 5)
+    model = case.make()
+    context = case.data(2, 5)
     before = torch.get_rng_state()
-    first, again = model.sample(7, context, seed=3), model.sample(7, context, seed=3)
+    first = model.sample(7, context, seed=3)
+    again = model.sample(7, context, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, again)
     assert not torch.equal(first, model.sample(7, context, seed=4))
@@ -36,15 +38,18 @@ def test_the_same_seed_draws_the_same_and_leaves_the_global_generator(case: Case
 
 @every_case
 def test_what_is_drawn_goes_on_from_all_of_the_context(case: Case) -> None:
-    model, context = case.make(), case.data(2, 5)
+    model = case.make()
+    context = case.data(2, 5)
     carry = model.read(context[:, 3:], model.read(context[:, :3]))
-    drawn, expected = model.continue_from(carry, 4, seed=3), model.sample(4, context, seed=3)
+    drawn = model.continue_from(carry, 4, seed=3)
+    expected = model.sample(4, context, seed=3)
     close(drawn, expected) if drawn.is_floating_point() else torch.testing.assert_close(drawn, expected)
 
 
 @every_case
 def test_an_unbatched_context_is_a_batch_of_one(case: Case) -> None:
-    model, context = case.make(), case.data(1, 5)
+    model = case.make()
+    context = case.data(1, 5)
     assert torch.equal(model.sample(4, context[0], seed=3), model.sample(4, context, seed=3)[0])
     assert torch.equal(model.forecast(context[0], 4, paths=1, seed=3), model.sample(4, context, seed=3))
 
@@ -60,7 +65,8 @@ def test_without_a_context_the_start_is_cold() -> None:
 @pytest.mark.parametrize("name", ["mlp", "conv", "gru"])
 def test_nothing_is_dropped_out_while_reading_and_sampling(name: str) -> None:
     dropping = ModelConfig(name, hidden=4, window=2, dropout=0.5)
-    still, model = symbol_model(replace(dropping, dropout=0.0)), symbol_model(dropping)
+    still = symbol_model(replace(dropping, dropout=0.0))
+    model = symbol_model(dropping)
     model.load_state_dict(still.state_dict())
     x = symbols(2, 6)
     model.train()
@@ -84,7 +90,8 @@ def _greedy(model: ConditionalModel, context: Tensor, n: int) -> Tensor:
 
 @pytest.mark.parametrize("options", [{"temperature": 1e-300}, {"temperature": 5e-324}, {"top_k": 1}], ids=str)
 def test_the_limit_of_sharpening_is_the_likeliest_symbol(options: dict[str, Any]) -> None:
-    model, context = symbol_model(GRU), symbols(3, 4)
+    model = symbol_model(GRU)
+    context = symbols(3, 4)
     drawn = model.sample(6, context, **options)
     assert torch.equal(drawn, _greedy(model, context, 6))
     assert torch.equal(model.float().sample(6, context, **options), drawn)
@@ -132,7 +139,9 @@ def _moments_are(drawn: Tensor, mean: Tensor, variance: Tensor) -> None:
 @pytest.mark.parametrize(("m", "s"), [(0.0, 1.0), (5.0, 2.0)], ids=["none", "standardise"])
 def test_forecasts_of_an_ar1_have_its_moments(m: float, s: float) -> None:
     """E x_{t+h} = mu + phi^h (x_t - mu), Var x_{t+h} = sigma^2 (1 - phi^2h) / (1 - phi^2): Hamilton 1994, (4.2.19)."""
-    phi, intercept, sigma = 0.8, 0.3, 0.5
+    phi = 0.8
+    intercept = 0.3
+    sigma = 0.5
     name = "none" if s == 1.0 else "standardise"
     model = _linear(Transform(name, (m,), (s,)), phi, intercept, sigma)
     x = torch.tensor([[1.0], [4.0]], dtype=torch.float64)
@@ -146,7 +155,8 @@ def test_forecasts_of_an_ar1_have_its_moments(m: float, s: float) -> None:
     ("name", "undo"), [("difference", lambda x: x - 3.0), ("log-return", lambda x: (x / 3.0).log())]
 )
 def test_forecasts_of_a_random_walk_have_its_moments(name: str, undo: Callable[[Tensor], Tensor]) -> None:
-    m, s = 0.1, 0.2
+    m = 0.1
+    s = 0.2
     model = _linear(Transform(name, (m,), (s,)), phi=0.0, intercept=0.0, sigma=1.0)
     x = torch.tensor([[5.0], [3.0]], dtype=torch.float64)
     h = torch.arange(1, 7, dtype=torch.float64)
@@ -154,7 +164,8 @@ def test_forecasts_of_a_random_walk_have_its_moments(name: str, undo: Callable[[
 
 
 def test_temperature_scales_deviations_from_the_centre() -> None:
-    centre, scale = torch.full((1, 2), 3.0), torch.tensor([[1.0, 2.0]])
+    centre = torch.full((1, 2), 3.0)
+    scale = torch.tensor([[1.0, 2.0]])
     for prediction in (Gaussian(centre, scale), StudentT(centre, scale, torch.tensor(5.0))):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -171,7 +182,8 @@ def test_temperatures_that_cannot_work_are_refused(case: ConditionalModel, tempe
 
 
 def test_options_that_cannot_work_are_refused() -> None:
-    model, series = symbol_model(GRU), series_model(GRU, TRANSFORMS["none"])
+    model = symbol_model(GRU)
+    series = series_model(GRU, TRANSFORMS["none"])
     for top_k in (0, SYMBOLS + 1):
         with pytest.raises(ArgumentError, match="top_k must be from 1 to 5"):
             model.sample(3, top_k=top_k)

@@ -70,7 +70,8 @@ def test_no_weights_make_paths_grow_exponentially(name: str, transform: str, hea
             if parameter.requires_grad:
                 parameter.mul_(4)
     paths = model.forecast(torch.from_numpy(x), horizon=2000, paths=4) - x.mean()
-    early, late = float(paths[:, :1000].abs().max()), float(paths[:, 1000:].abs().max())
+    early = float(paths[:, :1000].abs().max())
+    late = float(paths[:, 1000:].abs().max())
     assert late < 4 * early
 
 
@@ -92,5 +93,6 @@ def test_without_a_path_the_output_layer_is_all(name: str) -> None:
     z = torch.from_numpy(x[None, :-1]).float()
     features, _ = model.encoder(z)
     location = model.head(features).mean
-    W, b = model.head.outputs.weight[:1], model.head.outputs.bias[:1]
+    W = model.head.outputs.weight[:1]
+    b = model.head.outputs.bias[:1]
     torch.testing.assert_close(location, features @ W.T + b)

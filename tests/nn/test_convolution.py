@@ -187,7 +187,7 @@ def test_the_causal_layer_carries_state_and_passes_resets_and_lengths_on() -> No
     close(state, last[0])
 
 
-@pytest.mark.parametrize("channels", [4, 32], ids=["kernels", "torch's own"])
+@pytest.mark.parametrize("channels", [4, 32], ids=["cpu", "torch's own"])
 def test_one_graph_is_compiled_for_any_size(channels: int) -> None:
     layer = chainrule.nn.Conv2d(channels, channels, 3, padding="same")
     counter = CompileCounter()

@@ -20,7 +20,8 @@ class Net(nn.Module):
         super().__init__()
         self.conv = nn.Conv1d(3, 4, 3, padding=1)
         self.lstm = nn.LSTM(4, 5, num_layers=2, batch_first=True)
-        self.gru, self.rnn = nn.GRU(5, 2, batch_first=True), nn.RNN(2, 2, batch_first=True)
+        self.gru = nn.GRU(5, 2, batch_first=True)
+        self.rnn = nn.RNN(2, 2, batch_first=True)
         self.normed = nn.utils.parametrizations.weight_norm(nn.Conv1d(2, 3, 1))
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -53,12 +54,15 @@ def test_options_of_a_call_are_in_its_node() -> None:
     class Reset(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.gru, self.causal = chainrule.nn.GRU(3, 4, batch_first=True), chainrule.nn.CausalConv1d(3, 4, 2)
+            self.gru = chainrule.nn.GRU(3, 4, batch_first=True)
+            self.causal = chainrule.nn.CausalConv1d(3, 4, 2)
 
         def forward(self, x: Tensor, resets: Tensor) -> Any:
             return self.gru(x, resets=resets), self.causal(x.transpose(1, 2), resets=resets)
 
-    model, x, resets = Reset(), torch.randn(2, 6, 3), torch.rand(2, 6) < 0.4
+    model = Reset()
+    x = torch.randn(2, 6, 3)
+    resets = torch.rand(2, 6) < 0.4
     torch.testing.assert_close(fx.symbolic_trace(model)(x, resets), model(x, resets))
 
 

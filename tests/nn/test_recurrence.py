@@ -17,7 +17,10 @@ from tests.tolerances import close
 # torch says so of its own layer when it projects on the CPU
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections")
 
-B, T, I, H = 3, 6, 4, 5  # noqa: E741
+B = 3
+T = 6
+I = 4
+H = 5
 PAIRS = {"RNN": (nn.RNN, torch.nn.RNN), "GRU": (nn.GRU, torch.nn.GRU), "LSTM": (nn.LSTM, torch.nn.LSTM)}
 KINDS: list[tuple[str, dict[str, Any]]] = [
     ("RNN", {"nonlinearity": "tanh"}),
@@ -112,7 +115,8 @@ def test_packed_sequence(kind: str, own: dict[str, Any], options: dict[str, Any]
 @pytest.mark.parametrize(("kind", "own"), KINDS)
 def test_lengths_do_what_packing_does(kind: str, own: dict[str, Any]) -> None:
     ours, theirs = _pair(kind, num_layers=2, bidirectional=True, batch_first=True, **own)
-    lengths, hx = torch.tensor([2, 5, 4]), _hx(ours, B)
+    lengths = torch.tensor([2, 5, 4])
+    hx = _hx(ours, B)
     rows = [_x(n, I) for n in lengths.tolist()]
     padded = torch.full((B, T, I), torch.nan, dtype=torch.float64)
     for b, row in enumerate(rows):
@@ -127,7 +131,8 @@ def test_lengths_do_what_packing_does(kind: str, own: dict[str, Any]) -> None:
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_a_reset_equals_two_sequences_in_every_layer(kind: str, own: dict[str, Any], bidirectional: bool) -> None:
     layer, _ = _pair(kind, num_layers=2, bidirectional=bidirectional, **own)
-    x, cut = _x(T, B, I), 2
+    x = _x(T, B, I)
+    cut = 2
     resets = torch.zeros(B, T, dtype=torch.bool)
     resets[:, cut] = True
     whole, _ = layer(x, resets=resets)
@@ -154,7 +159,8 @@ def test_masks_are_batch_by_time_whatever_the_layout() -> None:
 
 def test_resets_follow_the_rows_of_a_packed_sequence() -> None:
     layer, _ = _pair("LSTM", bidirectional=True)
-    lengths, resets = [2, 5, 4], _x(B, 5) > 0
+    lengths = [2, 5, 4]
+    resets = _x(B, 5) > 0
     output, last = layer(pack_sequence([_x(n, I) for n in lengths], enforce_sorted=False), resets=resets)
     y, _ = pad_packed_sequence(output, batch_first=True)
     for b, n in enumerate(lengths):
@@ -278,7 +284,8 @@ def test_streaming_step_by_step_equals_the_whole(kind: str) -> None:
     layer, _ = _pair(kind, num_layers=2)
     x = _x(T, B, I)
     whole, last = layer(x)
-    pieces, state = [], None
+    pieces = []
+    state = None
     for t in range(T):
         y, state = layer(x[t : t + 1], state)
         pieces.append(y)

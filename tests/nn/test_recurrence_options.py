@@ -13,7 +13,10 @@ from chainrule import functional, nn
 from chainrule.errors import ArgumentError
 from tests.tolerances import close
 
-B, T, I, H = 3, 6, 4, 5  # noqa: E741
+B = 3
+T = 6
+I = 4
+H = 5
 LAYERS = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 KINDS = pytest.mark.parametrize("kind", LAYERS)
@@ -235,7 +238,8 @@ def test_copies_and_state_dicts(kind: str) -> None:
     [*((kind, {"layer_norm": True}) for kind in LAYERS), ("GRU", {"reset_after": False}), ("LSTM", {"zoneout": 0.1})],
 )
 def test_what_jit_records_are_torchs_own_operations(kind: str, options: dict[str, Any]) -> None:
-    layer, x = _layer(kind, num_layers=2, **options).eval(), _x(T, B, I)
+    layer = _layer(kind, num_layers=2, **options).eval()
+    x = _x(T, B, I)
     with torch.no_grad():
         traced = torch.jit.trace(layer, x, check_trace=False)
         close(traced(2 * x)[0], layer(2 * x)[0])

@@ -107,7 +107,8 @@ def test_blocks_pass_into_inference_mode_and_back() -> None:
 
 
 def test_idle_blocks_can_be_given_back() -> None:
-    held, idle = blocks.empty(LIKE, SHAPE), blocks.empty(LIKE, SHAPE)
+    held = blocks.empty(LIKE, SHAPE)
+    idle = blocks.empty(LIKE, SHAPE)
     del idle
     blocks.release()
     assert [len(known) for known in blocks._blocks.values()] == [1]
@@ -149,7 +150,9 @@ def test_a_fork_can_go_on() -> None:
 
 
 def test_what_a_used_block_held_reaches_nothing() -> None:
-    x, W_ih, W_hh = torch.randn(40, 60, 32), torch.randn(96, 32) * 0.1, torch.randn(96, 32) * 0.1
+    x = torch.randn(40, 60, 32)
+    W_ih = torch.randn(96, 32) * 0.1
+    W_hh = torch.randn(96, 32) * 0.1
     inputs = (x.requires_grad_(), None, W_ih.requires_grad_(), W_hh.requires_grad_())
 
     def outcome() -> list[torch.Tensor]:

@@ -11,7 +11,8 @@ from chainrule.ops.once import once
 
 convolution: Any = functional.convolution
 causal_convolution: Any = functional.causal_convolution
-X, W = torch.ones(1, 2, 6), torch.ones(2, 2, 2)
+X = torch.ones(1, 2, 6)
+W = torch.ones(2, 2, 2)
 
 
 def test_it_is_worked_out_once() -> None:

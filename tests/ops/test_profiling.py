@@ -21,7 +21,8 @@ CASES: dict[str, tuple[Any, tuple[int, ...], str]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_calls_and_ops_have_names(name: str, learns: bool) -> None:
     make, shape, op = CASES[name]
-    layer, x = make(), torch.randn(shape)
+    layer = make()
+    x = torch.randn(shape)
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiler, torch.set_grad_enabled(learns):
         y = layer(x)
         if learns:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from chainrule.data import Alphabet, Reading, Series, Symbols, Transform
 from chainrule.models import ModelConfig
-from chainrule.runs.config import RunConfig
-from chainrule.runs.dataset import DataConfig
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.data_config import DataConfig
 from chainrule.training import TrainingConfig
 
 WORDS = "the cat sat on the mat and the dog ran after it\n"

@@ -16,7 +16,7 @@ from chainrule import Reading, Run
 from chainrule.data import Series
 from chainrule.errors import ArgumentError, ColumnError, DataError, ShapeError, TransformError
 from chainrule.runs.continuing import go_on
-from chainrule.runs.series import SeriesRun
+from chainrule.runs.kinds.series import SeriesRun
 from tests.runs.cases import ar1, daily, write_csv
 
 VALUES = ar1(60)
@@ -38,7 +38,8 @@ def test_dates_join_whatever_is_repeated(end: int, drawn: st.DataObject) -> None
 
 @given(st.integers(2, 58), st.integers(1, 20))
 def test_without_dates_what_repeats_all_goes_on_and_anything_else_follows(end: int, more: int) -> None:
-    known, all_of_it = Series(VALUES[:end]), Series(VALUES[: end + more])
+    known = Series(VALUES[:end])
+    all_of_it = Series(VALUES[: end + more])
     for new in (all_of_it, Series(VALUES[end : end + more])):
         now = go_on(known, new)
         np.testing.assert_array_equal(now.series.values, all_of_it.values)
@@ -198,7 +199,7 @@ def test_what_is_no_series_cannot_be_updated_or_take_both(text_run: Run, run: Se
 def test_text_goes_on_after_all_of_new_data_as_after_a_prompt(
     text_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chainrule.runs.symbols._CHUNK", 7)
+    monkeypatch.setattr("chainrule.runs.kinds.symbols._CHUNK", 7)
     (tmp_path / "new.txt").write_text("the cat sat on the mat and the dog ran")
     after = text_run.sample(30, data=tmp_path / "new.txt", seed=4)
     monkeypatch.undo()

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from chainrule.display import new_figure
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.runs.fan import forecast_fan
 from chainrule.runs.figures import comparison, confusion, loss_curve
+from chainrule.runs.scoring.fan import forecast_fan
 
 LEVELS = [0.1, 0.25, 0.5, 0.75, 0.9]
 
@@ -76,7 +76,8 @@ def test_rcparams_and_pyplots_figures_are_left_alone() -> None:
 
 
 def test_loss_curve_holds_both_curves_and_names_the_baselines() -> None:
-    losses, held_out = [4.0, 3.0, 2.0], [3.5, 2.9, 3.1]
+    losses = [4.0, 3.0, 2.0]
+    held_out = [3.5, 2.9, 3.1]
     baselines = {"unigram": 3.3, "bigram": 2.5}
     figure = drawn(loss_curve, [1, 2, 3], losses, [1, 2, 3], held_out, unit="bits", baselines=baselines)
     axes = figure.axes[0]
@@ -94,7 +95,9 @@ def test_names_of_near_lines_are_kept_apart_and_far_ones_stay_put() -> None:
     figure = drawn(loss_curve, [1], [1.0], [], [], baselines={"a": 2.0, "b": 2.001, "c": 2.002})
     named = texts(figure.axes[0])
     assert named["training"] == 1.0
-    a, b, c = named["a 2.000"], named["b 2.001"], named["c 2.002"]
+    a = named["a 2.000"]
+    b = named["b 2.001"]
+    c = named["c 2.002"]
     assert b == pytest.approx(2.001)
     assert b - a == pytest.approx(c - b)
     saved(figure)

@@ -67,7 +67,9 @@ class Altered:
     rate = 1.0
 
     def __init__(self, feed: Feed, alter: Callable[[int, Tensor], Tensor]) -> None:
-        self._feed, self._alter, self._step = feed, alter, 0
+        self._feed = feed
+        self._alter = alter
+        self._step = 0
 
     def backward(self, model: nn.Module) -> tuple[float, int]:
         value, count = self._feed.backward(model)

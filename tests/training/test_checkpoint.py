@@ -96,12 +96,15 @@ class _Model(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one, self.norm, self.two = nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 3)
+        self.one = nn.Linear(3, 3)
+        self.norm = nn.BatchNorm1d(3)
+        self.two = nn.Linear(3, 3)
         self.two.weight = self.one.weight
 
 
 def test_weights_come_back_each_once() -> None:
-    model, other = _Model(), _Model()
+    model = _Model()
+    other = _Model()
     weights = weights_of(model)
     assert sum(tensor is model.one.weight or torch.equal(tensor, model.one.weight) for tensor in weights.values()) == 1
     assert "norm.running_mean" in weights

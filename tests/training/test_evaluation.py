@@ -43,7 +43,8 @@ def test_parts_hold_every_step_once_and_what_was_before_it(lengths: list[int], b
 def test_no_grouping_changes_a_score(config: str, rows: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "_ROWS", rows)
     monkeypatch.setattr(evaluation, "_CHUNK", chunk)
-    lengths, contexts = (3, 9, 1, 9, 6, 4), (0, 2, 0, 8, 6, 1)
+    lengths = (3, 9, 1, 9, 6, 4)
+    contexts = (0, 2, 0, 8, 6, 1)
     for model, data in (
         (symbol_model(CONFIGS[config]), symbols),
         (series_model(CONFIGS[config], TRANSFORMS["log-return"]), values),
@@ -68,7 +69,8 @@ def test_no_pieces_have_no_scores() -> None:
 
 def test_confusion_and_loss_are_those_of_all_examples_in_evaluation_mode() -> None:
     generator = torch.Generator().manual_seed(0)
-    logits, labels = torch.randn(600, 3, generator=generator), torch.randint(3, (600,), generator=generator)
+    logits = torch.randn(600, 3, generator=generator)
+    labels = torch.randint(3, (600,), generator=generator)
     examples = torch.randperm(600, generator=generator)[:500]  # more than one batch of them
     model = nn.Dropout(0.5).train()
 
@@ -88,6 +90,7 @@ def test_confusion_and_loss_are_those_of_all_examples_in_evaluation_mode() -> No
 
 def test_a_layer_that_is_frozen_stays_frozen() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Dropout().eval())
-    x, labels = torch.randn(6, 2), torch.tensor([0, 1, 0, 1, 1, 0])
+    x = torch.randn(6, 2)
+    labels = torch.tensor([0, 1, 0, 1, 1, 0])
     confusion_and_loss(model, torch.arange(6), lambda i: ((x[i],), labels[i]), classes=2)
     assert [module.training for module in model.modules()] == [True, True, False]

@@ -24,7 +24,7 @@ from chainrule.training import (
 )
 from tests.models.cases import CONFIGS, TRANSFORMS, series_model, symbol_model, symbols, values
 from tests.tolerances import close
-from tests.training.through_time import collected
+from tests.training.bptt.through_time import collected
 
 DOCUMENTS = [symbols(1, length, seed=length)[0].numpy() for length in (7, 1, 12, 5)]
 SERIES = [values(1, 25)[0].numpy()]
@@ -32,7 +32,8 @@ SERIES = [values(1, 25)[0].numpy()]
 
 def epoch(feed: StreamFeed, model: ConditionalModel) -> tuple[Tensor, int]:
     """The summed loss of an epoch, and over how many steps."""
-    now, chunks = feed.streams.position[0], []
+    now = feed.streams.position[0]
+    chunks = []
     while feed.streams.position[0] == now:
         chunks.append(feed.backward(model))
     return torch.tensor(sum(loss * count for loss, count in chunks)), sum(count for _, count in chunks)
@@ -84,7 +85,8 @@ def goes_on(model: nn.Module, feed: Feed, other: Feed, path: Path) -> None:
     save_tensors(path, feed.state(), {})
     other.restore(load_tensors(path)[0])
     for _ in range(9):
-        (loss, count), (same, as_many) = feed.backward(model), other.backward(model)
+        loss, count = feed.backward(model)
+        same, as_many = other.backward(model)
         assert loss == same
         assert count == as_many
 
@@ -106,13 +108,15 @@ def test_a_restored_stream_goes_on(config: ModelConfig, before: int, tmp_path: P
 def test_a_restored_stream_goes_on_however_far_gradients_go(
     name: str, bptt: TruncatedBPTT | FullBPTT | str | None, before: int, tmp_path: Path
 ) -> None:
-    model, window = symbol_model(CONFIGS[name]), 100 if isinstance(bptt, FullBPTT) else 4
+    model = symbol_model(CONFIGS[name])
+    window = 100 if isinstance(bptt, FullBPTT) else 4
 
     def make() -> StreamFeed:
         random = bptt is None
         return StreamFeed(Streams(DOCUMENTS, 2, window, shuffle=True, random_windows=random), bptt, state_dropout=0.3)
 
-    feed, other = make(), make()
+    feed = make()
+    other = make()
     for _ in range(before):
         feed.backward(model)
     save_tensors(tmp_path / "state", feed.state(), {})
@@ -172,7 +176,8 @@ def test_of_several_processes_the_first_one_chooses_the_window() -> None:
             assert list(numbers) == [0]
             return [256.0]
 
-    model, group = symbol_model(CONFIGS["ar1"]), Of256(rank=1, size=2)
+    model = symbol_model(CONFIGS["ar1"])
+    group = Of256(rank=1, size=2)
     feed = StreamFeed(Streams(symbols(1, 60_000)[0].numpy(), batch=2, window=64), "auto", group=group)
     for _ in range(51):
         feed.backward(model)
@@ -194,7 +199,8 @@ def test_labelled_examples_come_once_an_epoch_in_an_order_of_their_own() -> None
     model = nn.Linear(1, 2)
     feed, asked = _labelled(seed=0)
     assert [feed.backward(model)[1] for _ in range(6)] == [4, 4, 2] * 2
-    first, second = asked[:10], asked[10:]
+    first = asked[:10]
+    second = asked[10:]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
     again, asked_again = _labelled(seed=0)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from chainrule.errors import DivergedError
 from chainrule.training import BEST, LAST, Progress, TrainingConfig, load_tensors, loop, train, weights_of
 from tests.tolerances import close
+from tests.training.bptt.through_time import collected
 from tests.training.jobs import Altered, Job, quiet
-from tests.training.through_time import collected
 
 
 class Scripted(Job):
@@ -42,7 +42,8 @@ def test_the_weights_that_validated_best_are_left(losses: tuple[float, ...], tmp
 
 
 def test_it_learns_and_counts(tmp_path: Path) -> None:
-    job, reports = Job(), []
+    job = Job()
+    reports = []
     job.report = lambda progress: reports.append((progress.step, progress.spent, progress.seen))
     before = job.validate()
     progress = job.train(tmp_path)
@@ -68,11 +69,13 @@ def test_validations_take_a_tenth_of_the_minutes(
     cost: float, fewest: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten minutes by a clock that only training (a second a step) and validating (``cost`` seconds) move on."""
-    now, validations = 0.0, 0
+    now = 0.0
+    validations = 0
 
     def validate() -> float:
         nonlocal now, validations
-        now, validations = now + cost, validations + 1
+        now = now + cost
+        validations = validations + 1
         return 1.0
 
     def takes_a_second(step: int, loss: Tensor) -> Tensor:
@@ -95,7 +98,8 @@ class _Still(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.matrix, self.vector = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
+        self.matrix = nn.Parameter(torch.ones(2, 2))
+        self.vector = nn.Parameter(torch.ones(2))
 
 
 class _Pulls:
@@ -119,7 +123,8 @@ class _Pulls:
 
 
 def test_matrices_decay_and_vectors_do_not(tmp_path: Path) -> None:
-    model, config = _Still(), TrainingConfig(steps=4, learning_rate=0.1, weight_decay=0.5)
+    model = _Still()
+    config = TrainingConfig(steps=4, learning_rate=0.1, weight_decay=0.5)
     losses = iter((5.0, 4.0, 3.0, 2.0, 1.0))  # the last weights are the best
     train(model, _Pulls(0.0), lambda: next(losses), config, tmp_path, quiet)
     shrunk = math.prod(1 - 0.5 * config.rate(step, step / 4) for step in range(4))
@@ -129,7 +134,8 @@ def test_matrices_decay_and_vectors_do_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("pull", "clipped"), [(8.0, 0.5), (0.25, 0.25)])
 def test_long_gradients_are_clipped_and_the_largest_is_noted(pull: float, clipped: float, tmp_path: Path) -> None:
-    model, norms = _Still(), []
+    model = _Still()
+    norms = []
 
     def report(progress: Progress) -> None:
         assert model.vector.grad is not None
@@ -179,7 +185,8 @@ def test_a_held_out_loss_that_diverges_is_not_kept(losses: tuple[float, ...], st
 
 
 def test_entries_are_cut_before_the_norm_is(tmp_path: Path) -> None:
-    model, gradients = _Still(), []
+    model = _Still()
+    gradients = []
 
     def report(progress: Progress) -> None:
         assert model.vector.grad is not None
@@ -191,7 +198,8 @@ def test_entries_are_cut_before_the_norm_is(tmp_path: Path) -> None:
 
 def test_batches_that_are_accumulated_are_one_batch_of_all_their_steps(tmp_path: Path) -> None:
     """Three chunks of every row with the same weights: the mean over their steps, some chunks being shorter."""
-    job, found = Job(steps=5, options={"accumulate": 3, "clip": 1e9}), []
+    job = Job(steps=5, options={"accumulate": 3, "clip": 1e9})
+    found = []
     job.without_dropout()
 
     def report(progress: Progress) -> None:
@@ -216,7 +224,8 @@ def test_batches_that_are_accumulated_are_one_batch_of_all_their_steps(tmp_path:
 def test_the_average_is_validated_and_kept_and_the_weights_go_on(tmp_path: Path) -> None:
     (tmp_path / "average").mkdir()
     (tmp_path / "plain").mkdir()
-    plain, job = Scripted(steps=4), Scripted(steps=4, options={"average": 0.5})
+    plain = Scripted(steps=4)
+    job = Scripted(steps=4, options={"average": 0.5})
     plain.losses = job.losses = (5.0, 4.0, 3.0, 2.0, 1.0)
     plain.train(tmp_path / "plain")
     job.train(tmp_path / "average")
@@ -257,7 +266,8 @@ def test_patience_that_was_lost_before_an_interruption_counts(stopped_at: int, t
             raise KeyboardInterrupt
 
     job = Scripted(steps=40, options={"patience": 3})
-    job.losses, job.report = losses, raises
+    job.losses = losses
+    job.report = raises
     with pytest.raises(KeyboardInterrupt):
         job.train(tmp_path)
     again = Scripted(steps=40, options={"patience": 3})
@@ -267,7 +277,8 @@ def test_patience_that_was_lost_before_an_interruption_counts(stopped_at: int, t
 
 def test_without_a_validation_the_last_weights_stay(tmp_path: Path) -> None:
     """And half of the schedule is the first half of the whole."""
-    whole, part = Job(steps=16), Job(steps=8)
+    whole = Job(steps=16)
+    part = Job(steps=8)
     halfway: dict[str, Tensor] = {}
 
     def note(progress: Progress) -> None:

@@ -28,7 +28,8 @@ def same_bits(one: nn.Module, other: nn.Module) -> bool:
 
 def same_files(one: Path, other: Path) -> None:
     for name in (BEST, LAST):
-        (tensors, about), (others, other_about) = load_tensors(one / name), load_tensors(other / name)
+        tensors, about = load_tensors(one / name)
+        others, other_about = load_tensors(other / name)
         assert tensors.keys() == others.keys()
         assert all(torch.equal(tensor, others[key]) for key, tensor in tensors.items())
         assert told(Progress(**about)) == told(Progress(**other_about))
@@ -71,7 +72,8 @@ def signals_at(step: int, times: int = 1) -> Callable[[int, Tensor], Tensor]:
 
 
 def ends_alike(tmp_path: Path, stopped: Path, make: Callable[[], Job]) -> None:
-    (job, progress), (other, other_progress) = whole(tmp_path / "whole", make()), resumed(stopped, make())
+    job, progress = whole(tmp_path / "whole", make())
+    other, other_progress = resumed(stopped, make())
     assert told(progress) == told(other_progress)
     assert same_bits(job.model, other.model)
     same_files(tmp_path / "whole", stopped)
@@ -128,7 +130,8 @@ def test_a_kill_in_the_middle_of_a_write_leaves_files_to_go_on_from(
     write: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first two writes are those before the first step; a kill in the first leaves nothing to resume."""
-    replace, writes = Path.replace, 0
+    replace = Path.replace
+    writes = 0
 
     def dies(self: Path, target: Path) -> Path:
         nonlocal writes
@@ -147,7 +150,8 @@ def test_a_kill_in_the_middle_of_a_write_leaves_files_to_go_on_from(
 
 @pytest.mark.parametrize("step", [1, 7, 20, 40])
 def test_ctrl_c_finishes_the_step_and_saves(step: int, tmp_path: Path) -> None:
-    job, handler = Job(), signal.getsignal(signal.SIGINT)
+    job = Job()
+    handler = signal.getsignal(signal.SIGINT)
     job.feed = Altered(job.feed, signals_at(step))
     with pytest.raises(KeyboardInterrupt):
         job.train(tmp_path)
@@ -165,7 +169,8 @@ def test_ctrl_c_does_not_validate_first(tmp_path: Path) -> None:
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
-    job, handler = Job(), signal.getsignal(signal.SIGINT)
+    job = Job()
+    handler = signal.getsignal(signal.SIGINT)
     job.feed = Altered(job.feed, signals_at(7, times=2))
     with pytest.raises(KeyboardInterrupt):
         job.train(tmp_path)
@@ -187,7 +192,8 @@ def test_ctrl_c_before_the_first_step_leaves_a_run_to_resume(tmp_path: Path) -> 
 
 
 def test_training_works_in_another_thread(tmp_path: Path) -> None:
-    job, done = Job(), []
+    job = Job()
+    done = []
     thread = threading.Thread(target=lambda: done.append(job.train(tmp_path)))
     thread.start()
     thread.join()

@@ -123,7 +123,8 @@ def test_whole_numbers_become_symbols() -> None:
 @pytest.mark.parametrize("mode", ["r", "c", "r+"])
 def test_a_mapped_file_is_read_where_it_lies(mode: Any, tmp_path: Path) -> None:
     """Also after its pages were given back."""
-    path, content = tmp_path / "stream", np.arange(20_000, dtype=np.uint16)
+    path = tmp_path / "stream"
+    content = np.arange(20_000, dtype=np.uint16)
     content.tofile(path)
     mapped = np.memmap(path, np.uint16, mode)
     if mode == "c":

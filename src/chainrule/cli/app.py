@@ -25,7 +25,8 @@ from chainrule.errors import ChainruleError
 
 __all__ = ["app"]
 
-_USER_ERROR, _INTERRUPTED = 2, 130
+_USER_ERROR = 2
+_INTERRUPTED = 130
 
 
 class _Group(TyperGroup):

@@ -15,7 +15,8 @@ from chainrule.runs import load
 
 __all__ = ["look_command"]
 
-_RUN, _CONV = "look RUN", "look conv"
+_RUN = "look RUN"
+_CONV = "look conv"
 
 
 def look_command(

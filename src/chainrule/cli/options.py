@@ -16,7 +16,10 @@ def _check_seed(seed: int) -> int:
     return seed
 
 
-_MODEL, _TRAINING, _TIME, _READING = "Model", "Training", "Backpropagation through time", "Reading the data"
+_MODEL = "Model"
+_TRAINING = "Training"
+_TIME = "Backpropagation through time"
+_READING = "Reading the data"
 
 Source = Annotated[
     str, Argument(metavar="DATA", help="A file, a folder, or a built-in set (see: chainrule data).", show_default=False)

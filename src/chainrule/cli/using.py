@@ -16,7 +16,7 @@ from chainrule.cli.console import check_out, emit, say, show
 from chainrule.data import Series, Symbols, write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
-from chainrule.runs.series import SeriesRun
+from chainrule.runs.kinds.series import SeriesRun
 
 __all__ = [
     "backtest_command",
@@ -152,7 +152,8 @@ def backtest_command(
     distribution; the last columns say how often the 80 % and 95 % intervals held.
     """
     opened = load(run)
-    progress, console = require("rich.progress"), require("rich.console").Console(stderr=True)
+    progress = require("rich.progress")
+    console = require("rich.console").Console(stderr=True)
     with progress.Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("backtest", total=1.0)
         result = opened.backtest(

@@ -1,14 +1,14 @@
 """Data: text, tables, sound and images read from files, and the sets that installed packages carry."""
 
-from chainrule.data.alphabet import Alphabet
-from chainrule.data.builtin import builtins
+from chainrule.data.builtin.files import export
+from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
-from chainrule.data.export import export
-from chainrule.data.frequency import Frequency
+from chainrule.data.dates.frequency import Frequency
 from chainrule.data.reading import Reading
 from chainrule.data.sound import write_wav
 from chainrule.data.source import read
 from chainrule.data.splits import split_labelled, split_note, split_steps
+from chainrule.data.text.alphabet import Alphabet
 from chainrule.data.transforms import Transform
 
 __all__ = [

@@ -25,7 +25,8 @@ def blocks(arrays: Iterable[NDArray[Any]], size: int = _SIZE) -> Iterator[NDArra
             count += len(array)
         if held and (count >= size or len(array) >= size):
             yield np.concatenate(held)
-            held, count = [], 0
+            held = []
+            count = 0
         if len(array) >= size:
             yield from (array[first : first + size] for first in range(0, len(array), size))
     if held:

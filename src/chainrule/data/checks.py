@@ -36,7 +36,8 @@ def check_size(values: NDArray[np.float64], name: str) -> None:
 def check_indices(name: str, indices: Iterable[NDArray[Any]], size: int, of: str) -> None:
     """Refuse indices that are not below the size of what they are indices into."""
     ranges = [(int(block.min()), int(block.max())) for block in blocks(indices) if block.size]
-    low, high = min((r[0] for r in ranges), default=0), max((r[1] for r in ranges), default=0)
+    low = min((r[0] for r in ranges), default=0)
+    high = max((r[1] for r in ranges), default=0)
     if ranges and not 0 <= low <= high < size:
         has = f"its {of} ha{'ve' if of.endswith('s') else 's'} 0 to {size - 1}"
         raise ArgumentError(f"{name} has indices from {low} to {high}; {has}.")

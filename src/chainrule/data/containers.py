@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from chainrule._choices import choose, counted, listed, whole
 from chainrule._schema import check_fields
-from chainrule.data.alphabet import Alphabet
-from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import check_indices, checked_dates, checked_values, default_columns
-from chainrule.data.documents import Documents
-from chainrule.data.frequency import Frequency, find_frequency
-from chainrule.data.timezones import check_zone
-from chainrule.data.unknown import Unknown
+from chainrule.data.dates.calendars import parse_rule
+from chainrule.data.dates.frequency import Frequency, find_frequency
+from chainrule.data.dates.timezones import check_zone
+from chainrule.data.text.alphabet import Alphabet
+from chainrule.data.text.documents import Documents
+from chainrule.data.text.unknown import Unknown
 from chainrule.errors import ArgumentError, ShapeError
 
 __all__ = ["Labelled", "Series", "Symbols"]

@@ -7,11 +7,11 @@ from typing import Any
 from chainrule._choices import choose, spelt, whole
 from chainrule._schema import check_fields
 from chainrule._wording import takes_options
-from chainrule.data.calendars import parse_rule
 from chainrule.data.checks import HIGHEST_RATE
-from chainrule.data.decoding import check_encoding
-from chainrule.data.groups import check_group
-from chainrule.data.unknown import UNKNOWN
+from chainrule.data.dates.calendars import parse_rule
+from chainrule.data.labelled.groups import check_group
+from chainrule.data.text.decoding import check_encoding
+from chainrule.data.text.unknown import UNKNOWN
 from chainrule.errors import ArgumentError
 
 __all__ = ["FILLS", "KINDS", "TRANSFORMS", "Reading"]

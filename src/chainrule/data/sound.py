@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.data.alphabet import Alphabet
 from chainrule.data.checks import HIGHEST_RATE
 from chainrule.data.containers import Labelled, Symbols
 from chainrule.data.foreign import decoding_of
-from chainrule.data.groups import groups_of_files
-from chainrule.data.labels import index_labels
+from chainrule.data.labelled.groups import groups_of_files
+from chainrule.data.labelled.labels import index_labels
+from chainrule.data.text.alphabet import Alphabet
 from chainrule.errors import ArgumentError, DataError, TooShortError
 
 __all__ = [
@@ -51,7 +51,8 @@ def read_waveform(path: Path, rate: int | None = None) -> Waveform:
     soundfile = require("soundfile")
     with decoding_of(path, "sound"), soundfile.SoundFile(path) as file:
         _check_sound(file, path)
-        samples, found = _samples(file, path), file.samplerate
+        samples = _samples(file, path)
+        found = file.samplerate
     if not len(samples):
         raise TooShortError(f"{path} has no samples; expected at least one.")
     return resample(Waveform(samples, found), rate)
@@ -97,7 +98,8 @@ def resample(waveform: Waveform, rate: int | None) -> Waveform:
         return waveform
     _check_length(len(waveform.samples) * rate / waveform.rate, f"the sound at {rate} samples a second")
     common = gcd(rate, waveform.rate)
-    up, down = rate // common, waveform.rate // common
+    up = rate // common
+    down = waveform.rate // common
     if max(up, down) > _LONGEST_RATIO:  # the filter is twenty times as long
         raise DataError(
             f"sound of {waveform.rate:,} samples a second cannot be resampled to {rate:,}: the two have too little in "

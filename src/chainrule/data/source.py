@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from chainrule._choices import listed, near
-from chainrule.data.alphabet import Alphabet
-from chainrule.data.builtin import Builtin, builtins
+from chainrule.data.builtin.sets import Builtin, builtins
 from chainrule.data.containers import Labelled, Series, Symbols
-from chainrule.data.images import is_idx, read_folder, read_idx, read_npz
-from chainrule.data.memory import is_in_memory, series_in_memory
+from chainrule.data.labelled.images import is_idx, read_folder, read_idx, read_npz
 from chainrule.data.reading import KINDS, Reading
-from chainrule.data.series import table_series
 from chainrule.data.sound import read_labelled_sound, read_sound
-from chainrule.data.table.load import TABLE_SUFFIXES, is_table, load_table
-from chainrule.data.table.options import TableOptions
-from chainrule.data.text import text_symbols
+from chainrule.data.table.formats.load import TABLE_SUFFIXES, is_table, load_table
+from chainrule.data.table.formats.options import TableOptions
+from chainrule.data.table.in_memory import is_in_memory, series_in_memory
+from chainrule.data.table.to_series import table_series
+from chainrule.data.text.alphabet import Alphabet
+from chainrule.data.text.reader import text_symbols
 from chainrule.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:

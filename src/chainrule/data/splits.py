@@ -56,7 +56,8 @@ def split_labelled(labelled: Labelled, seed: int = 0) -> tuple[_Indices, _Indice
         members = random.permutation(np.flatnonzero(labelled.labels == label))
         tenth = max(1, round(_HELD_OUT * len(members)))
         held = np.arange(len(members)) < tenth if kept is None else kept[members]
-        test, rest = members[held], members[~held]
+        test = members[held]
+        rest = members[~held]
         tenth = max(1, round(_HELD_OUT * len(rest)))
         if len(rest) <= tenth:
             raise TooShortError(
@@ -119,7 +120,9 @@ def _held_out(counts: NDArray[np.float64], free: _Indices, later: int) -> set[in
 
     Each class stays in the others, from which as many groups as ``later`` can be held out after these.
     """
-    wanted, held, chosen = _HELD_OUT * counts[free].sum(axis=0), np.zeros(counts.shape[1]), set[int]()
+    wanted = _HELD_OUT * counts[free].sum(axis=0)
+    held = np.zeros(counts.shape[1])
+    chosen = set[int]()
     while True:
         off = ((held + counts[free] - wanted) ** 2).sum(axis=1)
         best = next(
@@ -142,7 +145,8 @@ def _can_go(counts: NDArray[np.float64], rest: _Indices, group: int, later: int)
 
 
 def _too_few_groups(labelled: Labelled, counts: NDArray[np.float64]) -> str:
-    by, parts = labelled.grouped_by, "train, validate and test" if labelled.test is None else "train and validate"
+    by = labelled.grouped_by
+    parts = "train, validate and test" if labelled.test is None else "train and validate"
     alone = [name for name, column in zip(labelled.classes, counts.T, strict=True) if (column > 0).sum() < 2]
     why = f"{len(counts)} groups"
     if alone:

@@ -103,8 +103,10 @@ class Transform:
                 f"the training steps are all {z[0, j]:g}. "
                 f"{'Use --transform standardise' if varies else 'Choose a column that varies'}."
             )
-        mean, scale = z.mean(axis=0), z.std(axis=0)
-        low, high = (z.min(axis=0) - mean) / scale, (z.max(axis=0) - mean) / scale
+        mean = z.mean(axis=0)
+        scale = z.std(axis=0)
+        low = (z.min(axis=0) - mean) / scale
+        high = (z.max(axis=0) - mean) / scale
         return cls(name, *(tuple(numbers.tolist()) for numbers in (mean, scale, low, high)))
 
     def apply(self, x: Tensor, previous: Tensor | None = None) -> Tensor:
@@ -143,7 +145,8 @@ class Transform:
         """
         if not self.low:
             return z
-        low, high = z.new_tensor(self.low), z.new_tensor(self.high)
+        low = z.new_tensor(self.low)
+        high = z.new_tensor(self.high)
         inside = z.clamp(low, high)
         reach = (high - low) / 2
         return inside + reach * ((z - inside) / reach).tanh()

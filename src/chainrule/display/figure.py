@@ -31,7 +31,11 @@ __all__ = [
     "title",
 ]
 
-BLUE, SKY, VERMILLION, GREY, BLACK = "#0072B2", "#56B4E9", "#D55E00", "#6B6B6B", "#222222"
+BLUE = "#0072B2"
+SKY = "#56B4E9"
+VERMILLION = "#D55E00"
+GREY = "#6B6B6B"
+BLACK = "#222222"
 ON_MAP = "#111111"  # ink on the colours of a map, which a dark page leaves as it is
 _LINE = 0.17  # inches from one line of small text to the next
 _DECADES = 8  # that a scale of norms shows below its largest

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chainrule.display.text import padded, width_of, wrapped
+from chainrule.display.cells import padded, width_of, wrapped
 
 __all__ = ["HARD", "Line", "fits", "lines_of"]
 
@@ -49,7 +49,8 @@ def lines_of(
 def _widths(header: _Row, rows: Sequence[_Row], left: Sequence[bool], width: int) -> list[int]:
     """Natural ones; where they do not fit, the widest that can fold gives way: words and headings, but no number."""
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    widths, least = [], []
+    widths = []
+    least = []
     for name, cells, words in zip(header, columns, left, strict=True):
         body = max(map(width_of, cells), default=0)
         heading = min(max(map(width_of, name.split(" "))), _NARROWEST)

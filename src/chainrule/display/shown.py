@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from chainrule._optional import require
+from chainrule.display.cells import clipped, printable
 from chainrule.display.figure import new_figure
 from chainrule.display.page import page, picture, styled
 from chainrule.display.table import Table
-from chainrule.display.text import clipped, printable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chainrule._optional import require
+from chainrule.display.cells import printable, wrapped
 from chainrule.display.layout import HARD, Line, fits, lines_of
 from chainrule.display.numbers import Cell, written
-from chainrule.display.text import printable, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["WIDTH", "Table"]
 
 WIDTH = 80
-_ROWS, _ROWS_OF_A_PAGE = 40, 200
+_ROWS = 40
+_ROWS_OF_A_PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Table:
     def lines(self, width: int, most: int) -> Iterator[Line]:
         """Title, heading, rows and notes as lines of ``width``; of more than ``most`` rows, both ends."""
         yield from (Line(line, True) for line in _paragraphs([self.title] if self.title else [], width))
-        left, kept = self._left(), self._kept(most)
+        left = self._left()
+        kept = self._kept(most)
         names = [printable(name).replace(" %", f"{HARD}%") for name in self.columns]
         for digits in (4, 3, 2):
             rows = self._cells(kept, digits)
@@ -86,7 +88,8 @@ class Table:
 
         lines = (row(cells, "td", k in self.strong) for k, cells in zip(kept, self._cells(kept), strict=True))
         notes = "".join(f"<p>{html.escape(printable(note))}</p>" for note in self.notes)
-        head, body = row([printable(name) for name in self.columns], "th"), "\n".join(lines)
+        head = row([printable(name) for name in self.columns], "th")
+        body = "\n".join(lines)
         return f"<table><thead>{head}</thead><tbody>\n{body}\n</tbody></table>\n{notes}"
 
     def to_frame(self) -> "pd.DataFrame":
@@ -100,7 +103,8 @@ class Table:
 
     def _kept(self, most: int) -> list[int]:
         """The numbers of the rows that are shown, with -1 for those left out between both ends."""
-        count, half = len(self.rows), most // 2
+        count = len(self.rows)
+        half = most // 2
         if count <= 1.2 * most:
             return list(range(count))
         return [*range(half), -1, *range(count - half, count)]

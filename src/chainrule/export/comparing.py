@@ -113,7 +113,8 @@ def _difference(a: Tensor, b: Tensor) -> float:
         or not b[finite].isfinite().all()
     ):
         return float("inf")
-    a, b = a[finite].double(), b[finite].double()
+    a = a[finite].double()
+    b = b[finite].double()
     if a.numel() == 0:
         return 0.0
     scale = a.abs().max().item() or 1.0

@@ -1,19 +1,19 @@
 """Every number of a forward and backward pass, on one's own layer and data: computed once, shown anywhere."""
 
-from chainrule.lens.convolved import Convolution
-from chainrule.lens.convolving import convolution
-from chainrule.lens.gating import Gates, GateUse
-from chainrule.lens.reach import Reach
-from chainrule.lens.recording import Recorder
-from chainrule.lens.records import Record
-from chainrule.lens.sizes import ConvolutionSizes, sizes
-from chainrule.lens.steps import Steps
-from chainrule.lens.sums import Sum
-from chainrule.lens.terms import Term
-from chainrule.lens.truncation import Truncation
-from chainrule.lens.unrolled import ThroughTime
-from chainrule.lens.unrolling import through_time
-from chainrule.lens.windows import ThroughWindow
+from chainrule.lens.bptt.look import through_time
+from chainrule.lens.bptt.result import ThroughTime
+from chainrule.lens.bptt.steps import Steps
+from chainrule.lens.bptt.terms import Term
+from chainrule.lens.bptt.truncation import Truncation
+from chainrule.lens.bptt.windows import ThroughWindow
+from chainrule.lens.convolutions.look import convolution
+from chainrule.lens.convolutions.result import Convolution
+from chainrule.lens.convolutions.sizes import ConvolutionSizes, sizes
+from chainrule.lens.convolutions.sums import Sum
+from chainrule.lens.reach.result import Reach
+from chainrule.lens.recorder.record import Record
+from chainrule.lens.recorder.recorder import Recorder
+from chainrule.lens.recurrences.gates import Gates, GateUse
 
 __all__ = [
     "Convolution",

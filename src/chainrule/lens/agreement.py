@@ -40,7 +40,8 @@ def compare(name: str, ours: Tensor, autograd: Tensor, scale: float | None = Non
     finite = torch.isfinite(autograd)
     if ours.shape != autograd.shape or not torch.equal(finite, torch.isfinite(ours)):
         raise DisagreementError(_message(name, f"shapes {tuple(ours.shape)} and {tuple(autograd.shape)}, or overflow"))
-    a, b = ours[finite], autograd[finite]
+    a = ours[finite]
+    b = autograd[finite]
     if not a.numel():
         return Agreement(0.0)
     largest = float(b.abs().max()) if scale is None else scale

@@ -30,7 +30,8 @@ LATENT = ("rnn", "gru", "lstm")
 MODELS = ("ar", "mlp", "conv", *LATENT)
 _HEADS: dict[str, type[GaussianHead] | type[StudentTHead]] = {"gaussian": GaussianHead, "student": StudentTHead}
 _EMBEDDING = 64
-_WIDEST, _DEEPEST = 10**8, 1000  # what is below may still be too large for the machine, and then is said to be
+_WIDEST = 10**8  # what is below may still be too large for the machine, and then is said to be
+_DEEPEST = 1000
 
 
 @dataclass(frozen=True)

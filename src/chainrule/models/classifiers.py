@@ -37,7 +37,8 @@ class ImageClassifier(nn.Module):
             if min(height, width) < 8:
                 break
             stages.append(nn.MaxPool2d(2))
-            height, width = height // 2, width // 2
+            height = height // 2
+            width = width // 2
         self.stages = nn.Sequential(*stages)
         self.dropout = nn.Dropout(dropout)
         self.logits = nn.Linear(hidden * height * width, classes)

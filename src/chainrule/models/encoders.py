@@ -264,7 +264,10 @@ class LatentEncoder(nn.Module):
         lengths = torch.where(is_last, T, t.roll(-1)) - t
         fresh = resets[row, t][:, None, None]
         states = tuple(torch.where(fresh, s[row], old[row]) for s, old in zip(start, state, strict=True))
-        outputs, steps, ends, chosen = [], [], [], []
+        outputs = []
+        steps = []
+        ends = []
+        chosen = []
         sizes = torch.tensor([int(length).bit_length() for length in lengths])
         for size in sizes.unique():
             some = (sizes == size).nonzero()[:, 0]

@@ -104,7 +104,8 @@ def _nats(values: NDArray[np.float64], begin: int, horizon: int, transform: Tran
     mean, variance = _forecasts(fit, z, origins - transform.lag, horizon)
     actual = z[ahead - transform.lag]
     if transform.lag:  # changes since the origin
-        actual, mean = actual.cumsum(1), mean.cumsum(1)
+        actual = actual.cumsum(1)
+        mean = mean.cumsum(1)
         variance = _variances(fit, horizon, summed=True)
     log_density = -0.5 * ((actual - mean).square() / variance + variance.log() + math.log(2 * math.pi))
     per_value = log_density.mean() + transform.log_jacobian(x[ahead]).mean() / x.shape[1]

@@ -50,7 +50,9 @@ class _LocationScale(nn.Module):
 
     def __init__(self, features: int, channels: int, *, direct: bool = False, skip: bool = False) -> None:
         super().__init__()
-        self.direct, self.skip, self.channels = direct, skip, channels
+        self.direct = direct
+        self.skip = skip
+        self.channels = channels
         # log s: learned where it is all that there is of the scale, else what the linear path leaves
         self.log_scale = nn.Parameter(torch.zeros(channels), requires_grad=direct)
         if not direct:

@@ -66,7 +66,8 @@ def regress(z: Tensor, tau: int) -> Regression:
     >>> regress(z, tau=1).coefficients.shape
     torch.Size([1, 1, 1])
     """
-    steps, channels = len(z) - tau, z.shape[1]
+    steps = len(z) - tau
+    channels = z.shape[1]
     needed = tau + tau * channels + 1 + channels
     if len(z) < needed:
         raise TooShortError(
@@ -170,7 +171,9 @@ def fit_least_squares(model: SeriesModel, x: Tensor, *, stable: bool = False) ->
     >>> [round(number, 3) for number in (fit.coefficients.item(), fit.intercept.item(), fit.log_likelihood)]
     [0.417, 0.292, 0.947]
     """
-    encoder, head, transform = model.encoder, model.head, model.transform
+    encoder = model.encoder
+    head = model.head
+    transform = model.transform
     if not (isinstance(encoder, AREncoder) and isinstance(head, GaussianHead) and head.direct):
         raise ArgumentError(
             "least squares fits a linear AR with a Gaussian head; build the model with name='ar', head='gaussian'."
@@ -183,7 +186,8 @@ def fit_least_squares(model: SeriesModel, x: Tensor, *, stable: bool = False) ->
     encoder.set_coefficients(fit.intercept, fit.coefficients)
     head.set_covariance(fit.residual_covariance)
 
-    scale, mean = z.new_tensor(transform.scale), z.new_tensor(transform.mean)
+    scale = z.new_tensor(transform.scale)
+    mean = z.new_tensor(transform.mean)
     coefficients = fit.coefficients * scale[:, None] / scale[None, :]
     intercept = fit.intercept * scale + mean - (coefficients @ mean).sum(0)
     jacobian = transform.log_jacobian(x)[..., transform.lag + tau :].sum()

@@ -143,7 +143,8 @@ class StudentT:
 
     def log_prob(self, x: Tensor) -> Tensor:
         e = _whitened((x - self.location) / self.scale, self.factor)
-        channels, df = e.shape[-1], self.df
+        channels = e.shape[-1]
+        df = self.df
         normaliser = torch.lgamma(df / 2) - torch.lgamma((df + channels) / 2) + channels / 2 * (df * math.pi).log()
         tails = (df + channels) / 2 * torch.log1p(e.square().sum(-1) / df)
         return -normaliser - tails - _log_volume(self.scale, self.factor)

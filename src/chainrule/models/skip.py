@@ -36,9 +36,11 @@ class SkipEncoder(nn.Module):
     def __init__(self, network: Encoder, transform: Transform, taps: int) -> None:
         super().__init__()
         channels = len(transform.mean)
-        self.network, self.transform = network, transform
+        self.network = network
+        self.transform = transform
         self.path = AREncoder(channels, channels, taps).requires_grad_(False)
-        weight, bias = self.path.window.weight, self.path.window.bias
+        weight = self.path.window.weight
+        bias = self.path.window.bias
         assert bias is not None
         with torch.no_grad():
             weight.zero_()
@@ -52,7 +54,8 @@ class SkipEncoder(nn.Module):
 
     @property
     def receptive_field(self) -> int | None:
-        seen, taps = self.network.receptive_field, self.path.receptive_field
+        seen = self.network.receptive_field
+        taps = self.path.receptive_field
         assert taps is not None
         return None if seen is None else max(seen, taps)
 
@@ -62,7 +65,8 @@ class SkipEncoder(nn.Module):
 
     def streamed(self, state: State | None, rows: int) -> Encode:
         own, past = (None, None) if state is None else (state[:-1], state[-1:])
-        network, path = self.network.streamed(own, rows), self.path.streamed(past, rows)
+        network = self.network.streamed(own, rows)
+        path = self.path.streamed(past, rows)
         kept = None if own is None else len(own)  # the path's past is in its stream from here on
 
         def encode(x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:

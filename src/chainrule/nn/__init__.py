@@ -1,11 +1,11 @@
 """Layers that take the place of torch.nn's: the same arguments, parameter names, shapes and initialisation."""
 
 from chainrule.nn.convolution import CausalConv1d, Conv1d, Conv2d, Conv3d
-from chainrule.nn.convolution_streaming import ConvolutionStream
-from chainrule.nn.explain import Call, Explanation, explain
+from chainrule.nn.explanation import Call, Explanation, explain
 from chainrule.nn.recurrence import GRU, LSTM, RNN
-from chainrule.nn.streaming import Stream
-from chainrule.nn.swap import SwapReport, swap, unswap
+from chainrule.nn.streams.convolutional import ConvolutionStream
+from chainrule.nn.streams.recurrent import Stream
+from chainrule.nn.swapping.swap import SwapReport, swap, unswap
 
 __all__ = [
     "GRU",

@@ -10,9 +10,9 @@ from torch.nn.functional import pad
 from torch.nn.modules.conv import _ConvNd
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.nn.convolution_streaming import ConvolutionStream
 from chainrule.nn.making import make
 from chainrule.nn.recording import Recordable, is_root, leaf
+from chainrule.nn.streams.convolutional import ConvolutionStream
 from chainrule.ops.arguments import FOREIGN, as_int, check_tensors, explain_failure
 from chainrule.ops.convolution import causal_convolution, convolution
 from chainrule.ops.convolution.op import by_torch
@@ -53,7 +53,8 @@ class _Convolution(Recordable, _ConvNd):
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding: int | str | tuple[int, ...] = self.padding
         if self.padding_mode != "zeros":
-            x, padding = self._padded(x), 0
+            x = self._padded(x)
+            padding = 0
         y = by_torch(x, weight, bias, self.stride, padding, self.dilation, self.groups)
         if y is not None:
             return y

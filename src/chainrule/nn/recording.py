@@ -40,7 +40,7 @@ class Recordable(Module):
 
     def __prepare_scriptable__(self) -> Module:
         """What torch.jit.script compiles in place of this layer, and puts into the model that holds it."""
-        from chainrule.nn.swap import unswap  # which is made of the layers
+        from chainrule.nn.swapping.swap import unswap  # which is made of the layers
 
         layer = type(self).__new__(type(self))
         layer.__dict__.update(self.__dict__)

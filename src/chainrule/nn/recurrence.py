@@ -58,7 +58,7 @@ from chainrule.ops.pointers import lacks_memory
 from chainrule.ops.recurrence.dispatch import is_single_step
 
 if TYPE_CHECKING:
-    from chainrule.nn.streaming import Stream
+    from chainrule.nn.streams.recurrent import Stream
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -203,7 +203,7 @@ class LSTM(Optioned, torch.nn.LSTM):
 
 
 def _stream(layer: torch.nn.RNNBase, batch: int) -> "Stream":
-    from chainrule.nn.streaming import Stream  # which is made of the layers above
+    from chainrule.nn.streams.recurrent import Stream  # which is made of the layers above
 
     return Stream(layer, batch)
 
@@ -376,7 +376,8 @@ def _layers(
     for n in range(layer.num_layers):
         if n > 0 and layer.dropout > 0 and layer.training:
             x = drop(x)
-        outputs, found = [], []
+        outputs = []
+        found = []
         for k in range(n * directions, (n + 1) * directions):
             state = None if hx is None else tuple(h[k] for h in hx)
             y, new, *trace = op(

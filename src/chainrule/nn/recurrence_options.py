@@ -30,7 +30,9 @@ class Optioned(Recordable, torch.nn.RNNBase):
         for name, value in (("layer_norm", layer_norm), ("peepholes", peepholes), ("reset_after", reset_after)):
             if not isinstance(value, bool):
                 raise ArgumentError(f"{name} must be True or False, got {value!r}.")
-        self.layer_norm, self.peepholes, self.reset_after = layer_norm, peepholes, reset_after
+        self.layer_norm = layer_norm
+        self.peepholes = peepholes
+        self.reset_after = reset_after
         if isinstance(zoneout, Tensor):  # which would become a buffer
             raise ArgumentError("zoneout must be a rate from 0 to below 1, got a tensor.")
         self.zoneout = zoneout

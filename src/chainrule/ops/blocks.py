@@ -50,7 +50,8 @@ def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
 def idle_at_most(size: int) -> Iterator[None]:
     """Let fewer bytes lie idle for a while, for who has to keep to a bound while shapes change from call to call."""
     global _IDLE
-    before, _IDLE = _IDLE, min(size, _IDLE)
+    before = _IDLE
+    _IDLE = min(size, _IDLE)
     try:
         yield
     finally:

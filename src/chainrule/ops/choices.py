@@ -22,7 +22,7 @@ class Choice:
     reverse: bool
     """Whether a recurrence went from the last step to the first."""
     rung: str
-    """What computed, in the words of the argument ``backend``: "kernels", "fft", "torch", "formula" or "reference"."""
+    """What computed, in the words of the argument ``backend``: "cpu", "fft", "torch", "formula" or "reference"."""
     reason: str
     """Why this one."""
     instructions: str | None

@@ -1,12 +1,12 @@
 """Runs: fit a model to data, then score, sample, forecast, backtest, compare and classify with it."""
 
-from chainrule.runs.backtest import Backtest, BacktestRow
-from chainrule.runs.classifying import Classification, Classifications
-from chainrule.runs.comparing import Comparison, ComparisonRow, compare
-from chainrule.runs.fitting import fit, load
-from chainrule.runs.forecasting import Forecast
-from chainrule.runs.results import ClassScore, Errors, Score
+from chainrule.runs.comparison import Comparison, ComparisonRow, compare
+from chainrule.runs.fitting.fit import fit, load
 from chainrule.runs.run import Run
+from chainrule.runs.scoring.backtest import Backtest, BacktestRow
+from chainrule.runs.scoring.classify import Classification, Classifications
+from chainrule.runs.scoring.forecast import Forecast
+from chainrule.runs.scoring.scores import ClassScore, Errors, Score
 
 __all__ = [
     "Backtest",

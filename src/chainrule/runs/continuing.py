@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule.data import Series
-from chainrule.data.table.dates import Dates
-from chainrule.data.timezones import write_dates
+from chainrule.data.dates.spellings import Dates
+from chainrule.data.dates.timezones import write_dates
 from chainrule.errors import ChainruleError, DataError
-from chainrule.runs.config import RunConfig
-from chainrule.runs.dataset import digest_of
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.data_config import digest_of
 
 __all__ = ["Continued", "go_on", "said", "with_growth"]
 
@@ -125,7 +125,9 @@ def _by_count(known: Series, new: Series) -> Continued:
 
 
 def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Continued:
-    first, last, when = dates[0], dates[-1], partial(said, zone=known.timezone)
+    first = dates[0]
+    last = dates[-1]
+    when = partial(said, zone=known.timezone)
     if new_dates[-1] < last:
         raise DataError(
             f"{new.name} ends {when(new_dates[-1:])}, before the data of the run do: {when(dates[-1:])}. Give data "
@@ -157,8 +159,10 @@ def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Cont
 
 def _check_spacing(name: str, dates: Dates, after: Dates, zone: str | None) -> None:
     """Refuse steps after the last known one that are further apart, or much closer, than any known ones."""
-    own, gaps = np.diff(dates), np.diff(after)
-    wide, close = np.flatnonzero(gaps > own.max()), np.flatnonzero(2 * gaps < own.min())
+    own = np.diff(dates)
+    gaps = np.diff(after)
+    wide = np.flatnonzero(gaps > own.max())
+    close = np.flatnonzero(2 * gaps < own.min())
     if len(wide):
         before, then = (said(after[wide[0] + i : wide[0] + i + 1], zone) for i in (0, 1))
         what = f"{before}, where the data of the run end," if wide[0] == 0 else before

@@ -82,7 +82,8 @@ def confusion(axes: "Axes", matrix: ArrayLike, classes: Sequence[str]) -> None:
     >>> figure.axes[0].get_title("left")
     'Accuracy 95.0 % (19 of 20)'
     """
-    counts, K = np.asarray(matrix), len(classes)
+    counts = np.asarray(matrix)
+    K = len(classes)
     if counts.shape != (K, K) or K == 0 or not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
         raise ShapeError(
             f"matrix must hold integers >= 0, one row and one column for each of the {K} classes (at least "
@@ -103,7 +104,8 @@ def confusion(axes: "Axes", matrix: ArrayLike, classes: Sequence[str]) -> None:
         for i, j in np.argwhere(counts):
             colour = "white" if share[i, j] > 0.5 else BLACK
             axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=9 if K <= 12 else 7)
-    correct, total = int(np.trace(counts)), int(counts.sum())
+    correct = int(np.trace(counts))
+    total = int(counts.sum())
     title(axes, f"Accuracy {100 * correct / max(total, 1):.1f} % ({correct:,} of {total:,})")
 
 
@@ -151,7 +153,8 @@ def losses_along(axes: "Axes", losses: Mapping[str, NDArray[np.float64]], unit: 
 
     ``losses`` are (n,) each, n >= 1. What is infinite is left out.
     """
-    model, ends = next(iter(losses)), []
+    model = next(iter(losses))
+    ends = []
     count = len(losses[model])
     blocks = min(count, _BLOCKS)
     middle = [float(at.mean()) for at in np.array_split(np.arange(1, count + 1), blocks)]
@@ -171,7 +174,8 @@ def losses_along(axes: "Axes", losses: Mapping[str, NDArray[np.float64]], unit: 
 
 
 def _curve(x_name: str, x: ArrayLike, y_name: str, y: ArrayLike) -> tuple[_Floats, _Floats]:
-    steps, losses = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    steps = np.asarray(x, dtype=np.float64)
+    losses = np.asarray(y, dtype=np.float64)
     if steps.ndim != 1 or steps.shape != losses.shape:
         raise ShapeError(
             f"{x_name} and {y_name} must be lists of one length, got shapes {steps.shape} and {losses.shape}"

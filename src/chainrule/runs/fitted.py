@@ -9,10 +9,10 @@ from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
-from chainrule.runs.config import RunConfig
 from chainrule.runs.figures import loss_curve
-from chainrule.runs.progress import read_metrics
-from chainrule.runs.results import ClassScore, Score
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.metrics_log import read_metrics
+from chainrule.runs.scoring.scores import ClassScore, Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,8 @@ class Fitted(Shown):
 
     def table(self) -> Table:
         """What it is."""
-        data, seen = self.config.data, self.receptive_field
+        data = self.config.data
+        seen = self.receptive_field
         rows: list[tuple[Cell, ...]] = [
             ("model", self.config.model.name),
             ("data", f"{data.name} ({data.kind}), one {data.unit} at a time"),

@@ -12,14 +12,15 @@ from chainrule._choices import counted, whole
 from chainrule.errors import TooShortError
 from chainrule.lens import Recorder, ThroughTime, ThroughWindow, through_time
 from chainrule.models import ConditionalModel
-from chainrule.runs.config import RunConfig
+from chainrule.runs.folder.config import RunConfig
 
 __all__ = ["look_at", "recorder_of"]
 
 _SHARE = 0.01  # of the time of training, but for a last look where it has room for none
 
 _ROWS = 8
-_WINDOWS, _MOST = 4, 512  # steps of a stretch: windows, and at most
+_WINDOWS = 4  # steps of a stretch: windows, and at most
+_MOST = 512
 _CONTEXT = 128  # steps read before it, where there are so many
 
 
@@ -33,7 +34,8 @@ def look_at(
     """
     wanted = min(_WINDOWS * window, _MOST) if steps is None else whole("steps", steps)
     longest = sorted((len(document) for document in documents), reverse=True)
-    needed, has = 2 if steps is None else wanted, longest[0] if longest else 0
+    needed = 2 if steps is None else wanted
+    has = longest[0] if longest else 0
     if has < needed:
         raise TooShortError(
             f"a look needs {counted(needed, 'step')} on end, and the longest document has {has}. Give more data."
@@ -50,7 +52,8 @@ def look_at(
         x = np.stack([document[start - back : start + on] for document, start in chosen])
         return torch.from_numpy(x if x.dtype.kind == "f" else x.astype(np.int64))  # symbols are kept small
 
-    x, state = cut(0, length), model.read(cut(context, 0)) if context else None
+    x = cut(0, length)
+    state = model.read(cut(context, 0)) if context else None
     return through_time(model, x, state=state, window=window)
 
 

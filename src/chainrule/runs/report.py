@@ -1,12 +1,12 @@
 """What a fit leaves in the run's folder for people: the score and the figures."""
 
 from chainrule.display import new_figure
-from chainrule.lens.records import draw
-from chainrule.runs.files import write_json
-from chainrule.runs.folder import SCORE
-from chainrule.runs.progress import read_metrics
-from chainrule.runs.results import ClassScore, Score
+from chainrule.lens.recorder.record import draw
+from chainrule.runs.folder.contents import SCORE
+from chainrule.runs.folder.json_files import write_json
+from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.runs.run import Run
+from chainrule.runs.scoring.scores import ClassScore, Score
 
 __all__ = ["write_report"]
 

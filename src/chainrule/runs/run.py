@@ -14,14 +14,14 @@ from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression
-from chainrule.runs.backtest import Backtest
-from chainrule.runs.classifying import Classifications
-from chainrule.runs.config import RunConfig
-from chainrule.runs.dataset import Data, digest_of
 from chainrule.runs.fitted import Fitted
-from chainrule.runs.forecasting import Forecast
-from chainrule.runs.refitting import Refit
-from chainrule.runs.results import ClassScore, Score
+from chainrule.runs.fitting.refit import Refit
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.data_config import Data, digest_of
+from chainrule.runs.scoring.backtest import Backtest
+from chainrule.runs.scoring.classify import Classifications
+from chainrule.runs.scoring.forecast import Forecast
+from chainrule.runs.scoring.scores import ClassScore, Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,11 @@ class Run(Fitted):
         result: Score | ClassScore | None = None,
         refit: Refit | None = None,
     ) -> None:
-        self.path, self.config, self.model, self.result, self.refit = path, config, model.eval(), result, refit
+        self.path = path
+        self.config = config
+        self.model = model.eval()
+        self.result = result
+        self.refit = refit
 
     @property
     def _newest(self) -> Any:

@@ -30,7 +30,9 @@ class Average:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self._model, self._decay, self._updates = model, decay, 0
+        self._model = model
+        self._decay = decay
+        self._updates = 0
         self._names = [name for name, t in weights_of(model).items() if t.is_floating_point()]
         self._average = [weights_of(model)[name].clone() for name in self._names]
 

@@ -24,7 +24,8 @@ __all__ = [
     "write_atomically",
 ]
 
-_KEY, _DIGEST = "chainrule", "blake2b"
+_KEY = "chainrule"
+_DIGEST = "blake2b"
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

@@ -14,7 +14,9 @@ __all__ = ["Progress", "Report", "TrainingConfig", "Validation"]
 _WARM_UP = 50  # steps,
 _WARM_UP_SHARE = 0.1  # or of the budget, where that is sooner
 # Beyond these, a step leaves float32 or has no end.
-_RATES, _GRADIENTS, _BATCHES = 1e12, 1e30, 10**6
+_RATES = 1e12
+_GRADIENTS = 1e30
+_BATCHES = 10**6
 _FINAL_RATE = 0.05  # of the peak
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from chainrule.models import Carry, ConditionalModel
-from chainrule.training.aside import evaluating
+from chainrule.training.bptt.trial import evaluating
 from chainrule.training.feeds import Batch
 
 __all__ = ["Piece", "confusion_and_loss", "log_probs", "split_documents"]

@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from chainrule._choices import finite, whole
 from chainrule.models import Carry
-from chainrule.training.estimate import estimate
-from chainrule.training.full import FullBPTT
+from chainrule.training.bptt.estimate import estimate
+from chainrule.training.bptt.full import FullBPTT
+from chainrule.training.bptt.truncated import Piece, Place, TruncatedBPTT
 from chainrule.training.group import ALONE, Group
 from chainrule.training.streams import Streams
-from chainrule.training.truncated import Piece, Place, TruncatedBPTT
 
 __all__ = ["Batch", "Feed", "LabelledFeed", "StreamFeed"]
 
@@ -21,7 +21,8 @@ Batch = Callable[[Tensor], tuple[tuple[Tensor, ...], Tensor]]
 """From the numbers of some examples to a model's arguments and the labels."""
 
 _WINDOWS = (16, 32, 64, 128, 256)  # that "auto" chooses from; it begins with that of the streams
-_SAMPLE_ROWS, _SAMPLE_STEPS = 8, 512  # that it measures on
+_SAMPLE_ROWS = 8  # that it measures on
+_SAMPLE_STEPS = 512
 _MAY_LOSE = 0.05  # of the gradient's norm
 _FEW = 4  # steps that show what one takes
 _FIRST_MEASURED = 50  # chunks; then whenever as many again have passed
@@ -73,13 +74,16 @@ class StreamFeed:
         state_dropout: float = 0.0,
         group: Group = ALONE,
     ) -> None:
-        self.streams, self._auto, self._group = streams, bptt == "auto", group
+        self.streams = streams
+        self._auto = bptt == "auto"
+        self._group = group
         self._bptt = TruncatedBPTT(streams.window) if bptt is None or isinstance(bptt, str) else bptt
         if isinstance(self._bptt, TruncatedBPTT) and streams.random_windows:
             self._bptt = TruncatedBPTT(streams.row_length)  # whatever is drawn is one window
         self._state_dropout = finite("state dropout", state_dropout, 0, 1)
         self._place: Any = None
-        self._chunks, self._width = 0, streams.window
+        self._chunks = 0
+        self._width = streams.window
 
     @property
     def chosen_window(self) -> int | None:
@@ -96,8 +100,11 @@ class StreamFeed:
             window = self._least_window(model) if self._group.leads else 0
             self._set_window(int(self._group.sum([window])[0]))
         chunk = self.streams.read()
-        x, resets, mask = chunk.y, chunk.resets, chunk.mask
-        self._chunks, self._width = self._chunks + 1, x.shape[1]
+        x = chunk.y
+        resets = chunk.resets
+        mask = chunk.mask
+        self._chunks = self._chunks + 1
+        self._width = x.shape[1]
         if begins:
             self._place = None
             if resets is not None and not resets[:, 1:].any():
@@ -139,7 +146,8 @@ class StreamFeed:
         sample = self.streams.peek(_SAMPLE_STEPS)
         carry = self._place.state if self._place is not None else None
         rows = torch.arange(min(_SAMPLE_ROWS, len(sample.mask)))
-        x, resets = sample.y[rows][:, : int(sample.mask.sum(1).min())], sample.resets
+        x = sample.y[rows][:, : int(sample.mask.sum(1).min())]
+        resets = sample.resets
         resets = None if resets is None else resets[rows][:, : x.shape[1]]
         windows = [(k, k) for k in _WINDOWS if k < x.shape[1]]
         carry = carry.rows(rows) if carry is not None else None
@@ -220,7 +228,8 @@ class LabelledFeed:
         index = order[self._next : self._next + together].tensor_split(self._group.size)[self._group.rank]
         self._next += together
         if self._next >= self.examples:
-            self._epoch, self._next = self._epoch + 1, 0
+            self._epoch = self._epoch + 1
+            self._next = 0
         if len(index) == 0:
             return 0.0, 0
         arguments, labels = self._batch_of(index)

@@ -28,7 +28,8 @@ class Group:
     """
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
-        self.rank, self.size = rank, size
+        self.rank = rank
+        self.size = size
 
     @property
     def leads(self) -> bool:

@@ -23,7 +23,8 @@ from chainrule.training.interrupts import interrupts
 
 __all__ = ["BEST", "LAST", "saved_progress", "train"]
 
-BEST, LAST = "best.safetensors", "last.safetensors"
+BEST = "best.safetensors"
+LAST = "last.safetensors"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 _VALIDATIONS = 20  # in a budget
 
@@ -133,9 +134,15 @@ class _Trainer:
         schedule: float,
         last: str,
     ) -> None:
-        self.model, self.feed, self.validate = model, feed, validate
-        self.config, self.folder, self.report, self.group = config, folder, report, group
-        self.schedule, self.last = schedule, last
+        self.model = model
+        self.feed = feed
+        self.validate = validate
+        self.config = config
+        self.folder = folder
+        self.report = report
+        self.group = group
+        self.schedule = schedule
+        self.last = last
         self.progress = Progress()
         self.average = None if config.average is None else Average(model, config.average)
         self.validated_at = self.validation_seconds = 0.0  # by the clock
@@ -148,7 +155,8 @@ class _Trainer:
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
 
     def run(self, interrupted: threading.Event) -> None:
-        progress, config = self.progress, self.config
+        progress = self.progress
+        config = self.config
         began = time.monotonic() - progress.seconds
         if progress.step == 0:
             self.check()
@@ -197,13 +205,18 @@ class _Trainer:
         return number if self.group.leads else 0.0
 
     def step(self) -> None:
-        progress, began = self.progress, time.monotonic()
+        progress = self.progress
+        began = time.monotonic()
         self.optimiser.zero_grad(set_to_none=True)
         self.model.train()
-        total, count, scale = 0.0, 0, 0.0
+        total = 0.0
+        count = 0
+        scale = 0.0
         for _ in range(self.config.accumulate):
             loss, steps = self.feed.backward(self.model)
-            total, count, scale = total + loss * steps, count + steps, scale + self.feed.rate
+            total = total + loss * steps
+            count = count + steps
+            scale = scale + self.feed.rate
         total, counted = self.group.sum([total, count])
         self.group.sum_gradients(self.model)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
@@ -236,7 +249,8 @@ class _Trainer:
         """Validate, and save the weights if they are the best."""
         if self.validate is None:
             return
-        progress, began = self.progress, time.monotonic()
+        progress = self.progress
+        began = time.monotonic()
         with self.averaged():
             held_out = self.validate() if self.group.leads else 0.0
             loss, beside = held_out if isinstance(held_out, Validation) else (held_out, 0.0)
@@ -258,7 +272,9 @@ class _Trainer:
             raise self.diverged("held-out loss", progress.validation)
         worth = progress.validation + progress.beside
         if progress.best is None or worth < progress.best:
-            progress.best, progress.best_step, progress.stale = worth, progress.step, 0
+            progress.best = worth
+            progress.best_step = progress.step
+            progress.stale = 0
             if self.group.leads:
                 save_tensors(self.folder / BEST, weights_of(self.model), asdict(progress))
         else:
@@ -335,7 +351,8 @@ class _Trainer:
         progress = self.progress
         if progress.gradient_norm > progress.largest_gradient:
             norms = {n: float(p.grad.norm()) for n, p in self.model.named_parameters() if p.grad is not None}
-            progress.largest_gradient, progress.largest_gradient_step = progress.gradient_norm, progress.step
+            progress.largest_gradient = progress.gradient_norm
+            progress.largest_gradient_step = progress.step
             progress.largest_gradient_in = max(norms, key=norms.__getitem__)
 
     def diverged(self, what: str, value: float, norm: float | None = None) -> DivergedError:

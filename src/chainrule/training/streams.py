@@ -83,8 +83,11 @@ class Streams:
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        batch, self.window = whole("batch", batch), whole("window", window)
-        ranks, rank, self._seed = whole("ranks", ranks), whole("rank", rank, 0), whole("seed", seed, 0)
+        batch = whole("batch", batch)
+        self.window = whole("window", window)
+        ranks = whole("ranks", ranks)
+        rank = whole("rank", rank, 0)
+        self._seed = whole("seed", seed, 0)
         if rank >= ranks:
             raise ArgumentError(f"rank is {rank}, but there are {ranks}: expected 0 to {ranks - 1}.")
         self._documents = _arrays([documents] if isinstance(documents, np.ndarray | Tensor) else documents)
@@ -96,7 +99,8 @@ class Streams:
                 f"a batch of {rows:,}{of} needs at least two steps a row, and has {counted(self.steps, 'step')}; "
                 f"expected a batch of at most {self.steps // (2 * ranks)}, or more data."
             )
-        self._shuffle, self.random_windows = as_flag("shuffle", shuffle), as_flag("random_windows", random_windows)
+        self._shuffle = as_flag("shuffle", shuffle)
+        self.random_windows = as_flag("random_windows", random_windows)
         bounds = np.arange(rows + 1) * self.steps // rows
         self.row_length = int(np.diff(bounds).max())
         of_step = self._documents[0][0].nbytes
@@ -122,8 +126,12 @@ class Streams:
         Raises:
             ArgumentError: these streams have no such position.
         """
-        epoch, at, index = whole("epoch", epoch, 0), whole("at", at, 0, self.row_length - 1), whole("index", index, 0)
-        self._epoch, self._at, self._index = epoch, at, index
+        epoch = whole("epoch", epoch, 0)
+        at = whole("at", at, 0, self.row_length - 1)
+        index = whole("index", index, 0)
+        self._epoch = epoch
+        self._at = at
+        self._index = index
         count = len(self._documents)
         self._order = self._drawn(epoch).permutation(count).tolist() if self._shuffle else list(range(count))
         self._ends = np.cumsum([len(self._documents[d]) for d in self._order]).tolist()
@@ -136,19 +144,23 @@ class Streams:
     def read(self) -> Chunk:
         """The next chunk, of the next epoch if this one has ended."""
         width = min(self._next_window(), self.row_length - self._at)
-        shape, dtype = self._documents[0].shape[1:], self._documents[0].dtype
+        shape = self._documents[0].shape[1:]
+        dtype = self._documents[0].dtype
         y = np.zeros((self.rows, width, *shape), np.int64 if np.issubdtype(dtype, np.integer) else dtype)
-        x, starts = np.zeros_like(y), np.zeros((self.rows, width), dtype=np.bool_)
+        x = np.zeros_like(y)
+        starts = np.zeros((self.rows, width), dtype=np.bool_)
         mask = np.ones((self.rows, width), dtype=np.bool_)
         for row, (first, last) in enumerate(zip(self._first, self._last, strict=True)):
-            begin, end = first + self._at, min(first + self._at + width, last)
+            begin = first + self._at
+            end = min(first + self._at + width, last)
             x[row, 0] = self._copy(begin, end, y[row], starts[row]) if begin < end else self._step(end - 1)
             if end - begin < width:
                 mask[row, end - begin :] = False
                 y[row, end - begin :] = self._step(end - 1)
         x[:, 1:] = y[:, :-1]
         x[starts] = 0
-        self._at, self._index = self._at + width, self._index + 1
+        self._at = self._at + width
+        self._index = self._index + 1
         if self._index % _FORGET == 0:
             _forget(self._documents)
         if self._at == self.row_length:
@@ -158,12 +170,16 @@ class Streams:
 
     def peek(self, steps: int) -> Chunk:
         """What comes next, up to ``steps`` steps of this epoch; the streams stay where they are."""
-        position, window, is_random = self.position, self.window, self.random_windows
-        self.window, self.random_windows = whole("steps", steps), False
+        position = self.position
+        window = self.window
+        is_random = self.random_windows
+        self.window = whole("steps", steps)
+        self.random_windows = False
         try:
             return self.read()
         finally:
-            self.window, self.random_windows = window, is_random
+            self.window = window
+            self.random_windows = is_random
             self.seek(*position)
 
     def _copy(self, begin: int, end: int, y: NDArray[Any], starts: NDArray[np.bool_]) -> Any:
@@ -171,17 +187,22 @@ class Streams:
 
         What is returned is the step before them, zero where a document starts.
         """
-        at, place, before = 0, bisect_right(self._ends, begin), 0
+        at = 0
+        place = bisect_right(self._ends, begin)
+        before = 0
         while begin < end:
             first = self._ends[place - 1] if place else 0
-            document, n = self._documents[self._order[place]], min(end, self._ends[place]) - begin
+            document = self._documents[self._order[place]]
+            n = min(end, self._ends[place]) - begin
             inside = begin - first
             y[at : at + n] = document[inside : inside + n]
             if inside:
                 before = document[inside - 1]
             else:
                 starts[at] = True
-            at, begin, place = at + n, begin + n, place + 1
+            at = at + n
+            begin = begin + n
+            place = place + 1
         return before
 
     def _step(self, at: int) -> Any:

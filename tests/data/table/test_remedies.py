@@ -121,7 +121,8 @@ def test_the_flags_of_a_remedy_work(case: str, tmp_path: Path) -> None:
         options = options_in(found[1])
         assert not options.items() <= reading.items(), f"the remedy was taken already: {refusal}"
         reading |= options
-        refusal, remedy = refusal_of(path, reading), r"(?:Give|Use|for example) (--[^,(]*?)(?: \(|\.$|$)"
+        refusal = refusal_of(path, reading)
+        remedy = r"(?:Give|Use|for example) (--[^,(]*?)(?: \(|\.$|$)"
     assert reading
     series = read(path, Reading(**reading))
     assert isinstance(series, Series)

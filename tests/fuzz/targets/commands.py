@@ -56,7 +56,8 @@ def commands(folder: Path) -> Try:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         name = random.choice(list(known))
-        arguments, options = [], []
+        arguments = []
+        options = []
         for parameter in known[name].params:
             if parameter.param_type_name == "argument":
                 pool = runs if parameter.metavar in ("RUN", "RUN|conv") else data

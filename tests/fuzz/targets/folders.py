@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 import chainrule
-from chainrule.runs.config import RunConfig
+from chainrule.runs.folder.config import RunConfig
 from tests.fuzz.judge import Case, Try
 from tests.fuzz.mutate import mutate_bytes, mutate_json, mutate_text
 
@@ -167,7 +167,8 @@ def resumed(folder: Path) -> Try:
 
 
 def _resume(run: Path, config: RunConfig) -> None:
-    model, training = config.model, config.training
+    model = config.model
+    training = config.training
     options: dict[str, Any] = {
         "hidden": model.hidden,
         "window": None if config.data.kind == "images" else model.window,

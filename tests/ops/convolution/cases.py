@@ -68,7 +68,8 @@ def cases(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> Case:
         | st.tuples(*[pair] * dims)
         | st.sampled_from(["valid", "same", "causal"] if dims == 1 else ["valid", "same"])
     )
-    kernel, dilation = each(1, 3), each(1, 2)
+    kernel = each(1, 3)
+    dilation = each(1, 2)
     reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     pairs = in_numbers(padding, reach)
     smallest = [max(1, r + 1 - sum(p)) for r, p in zip(reach, pairs, strict=True)]

@@ -109,7 +109,8 @@ def test_without_state_it_is_convolution_with_causal_padding(case: Case) -> None
 def test_chunked_equals_whole(backend: str, case: Case, data: st.DataObject) -> None:
     T = case.x.shape[-1]
     cuts = [0, *sorted(data.draw(st.lists(st.integers(0, T), max_size=3))), T]
-    pieces, state = [], case.state
+    pieces = []
+    state = case.state
     for start, end in pairwise(cuts):
         y, state = case.piece(slice(None), slice(start, end), state).run(backend)
         pieces.append(y)
@@ -137,7 +138,8 @@ def test_a_ragged_batch_equals_its_rows_one_by_one(backend: str, case: Case) -> 
     """Whatever lies beyond a row's length, NaN here, is not read."""
     assert case.lengths is not None
     T = case.x.shape[-1]
-    outputs, states = [], []
+    outputs = []
+    states = []
     for b, length in enumerate(case.lengths.tolist()):
         row = slice(b, b + 1)
         y, state = case.piece(row, slice(0, length), case.state[row]).run(backend)
@@ -181,14 +183,17 @@ def test_first_and_second_derivatives_are_those_of_finite_differences() -> None:
 
 
 def test_without_a_batch_it_is_a_batch_of_one() -> None:
-    x, weight, state = random(2, 7), random(3, 2, 3), random(2, 2)
+    x = random(2, 7)
+    weight = random(3, 2, 3)
+    state = random(2, 2)
     resets = torch.tensor([False, False, True, False, False, False, False])
     y, last = causal_convolution(x, weight, state=state, resets=resets, lengths=torch.tensor(6))
     expected = causal_convolution(x[None], weight, state=state[None], resets=resets[None], lengths=[6])
     agree([y[None], last[None]], expected, [x, weight, state])
 
 
-X, W = torch.zeros(2, 4, 9), torch.zeros(6, 4, 3)
+X = torch.zeros(2, 4, 9)
+W = torch.zeros(6, 4, 3)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def difference(f: Tensor) -> Tensor:
 @settings(deadline=None, max_examples=40)
 def test_shifting_the_input_shifts_the_output(seed: int, stride: int, dilation: int, shift: tuple[int, int]) -> None:
     torch.manual_seed(seed)
-    x, weight, bias = random(2, 3, 17, 15), random(4, 3, 3, 2), random(4)
+    x = random(2, 3, 17, 15)
+    weight = random(4, 3, 3, 2)
+    bias = random(4)
     y = convolution(x, weight, bias, stride=stride, dilation=dilation)
     vertical, horizontal = (stride * n for n in shift)
     shifted = convolution(x[..., vertical:, horizontal:], weight, bias, stride=stride, dilation=dilation)
@@ -43,7 +45,8 @@ def test_shifting_the_input_shifts_the_output(seed: int, stride: int, dilation: 
 @settings(deadline=None, max_examples=40)
 def test_convolution_commutes_and_is_numpys(seed: int, n: int, m: int) -> None:
     torch.manual_seed(seed)
-    f, g = signal(n), signal(m)
+    f = signal(n)
+    g = signal(m)
     close(full(f, g), full(g, f))
     close(full(f, g), torch.from_numpy(np.convolve(f.numpy(), g.numpy())))
 
@@ -52,7 +55,8 @@ def test_convolution_commutes_and_is_numpys(seed: int, n: int, m: int) -> None:
 @settings(deadline=None, max_examples=40)
 def test_the_derivative_may_be_taken_of_either_factor(seed: int, n: int, m: int) -> None:
     torch.manual_seed(seed)
-    f, g = signal(n), signal(m)
+    f = signal(n)
+    g = signal(m)
     close(difference(full(f, g)), full(difference(f), g))
     close(difference(full(f, g)), full(f, difference(g)))
 
@@ -62,7 +66,8 @@ def test_the_derivative_may_be_taken_of_either_factor(seed: int, n: int, m: int)
 def test_both_gradients_are_convolutions_again(seed: int, K: int, more: int) -> None:
     """dx convolves dy, padded fully, with the kernel; dw correlates x with dy."""
     torch.manual_seed(seed)
-    x, weight = random(2, 3, K + more, K + 1), random(4, 3, K, K)
+    x = random(2, 3, K + more, K + 1)
+    weight = random(4, 3, K, K)
     y = convolution(x, weight)
     dy = torch.randn_like(y)
     dx, dw = torch.autograd.grad(y, (x, weight), dy)

@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, BackendError, ShapeError
-from chainrule.ops.convolution import convolution, fft, formula, kernels, library, reference
+from chainrule.ops.convolution import convolution
+from chainrule.ops.convolution.backends import cpu, fft, formula, reference
+from chainrule.ops.convolution.backends import torch as torch_backend
 from tests.ops.convolution.cases import TORCH, Case, cases, random
 from tests.tolerances import close
 
 
 def agree(case: Case, backend: str) -> None:
-    y, expected = case.chainrule(backend), case.torch()
+    y = case.chainrule(backend)
+    expected = case.torch()
     close(y, expected)
     assert y.stride() == expected.stride() if backend == "torch" else y.is_contiguous()
     dy = torch.randn_like(expected)
@@ -65,9 +68,10 @@ def test_either_order_of_summation_equals_torch(C_in: int, C_out: int) -> None:
 
 @pytest.mark.parametrize("kernel", [(3,), (4,), (2, 3), (2, 1, 4)])
 def test_same_padding_is_torchs(kernel: tuple[int, ...]) -> None:
-    x, weight = random(2, 3, *(6 for _ in kernel)), random(4, 3, *kernel)
+    x = random(2, 3, *(6 for _ in kernel))
+    weight = random(4, 3, *kernel)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says that even kernels cost it a copy
+        warnings.simplefilter("ignore")  # torch says that even cpu cost it a copy
         expected = TORCH[len(kernel)](x, weight, padding="same", dilation=2)
     close(convolution(x, weight, padding="same", dilation=2), expected)
 
@@ -98,7 +102,9 @@ def forbidden(*_: object) -> Tensor:
 
 
 def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, weight, bias = random(2, 3, 6), random(4, 3, 2), random(4)
+    x = random(2, 3, 6)
+    weight = random(4, 3, 2)
+    bias = random(4)
     y = convolution(x, weight.detach(), bias, backend="formula")
     expected = torch.autograd.grad(convolution(x, weight, bias, backend="formula").sum(), (x, bias))
     monkeypatch.setattr(formula, "_kernel_gradient", forbidden)
@@ -109,20 +115,21 @@ def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("backend", "rung"),
     [
-        ("auto", kernels),
-        ("kernels", kernels),
+        ("auto", cpu),
+        ("cpu", cpu),
         ("formula", formula),
         ("reference", reference),
         ("fft", fft),
-        ("torch", library),
+        ("torch", torch_backend),
     ],
 )
 def test_the_backend_asked_for_is_the_one_that_runs(
     backend: str, rung: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x, weight = random(2, 3, 6), random(4, 3, 2)
-    used = {fft, kernels} if rung is fft else {rung}  # the ends of a long kernel are direct
-    for each in {kernels, formula, reference, fft, library} - used:
+    x = random(2, 3, 6)
+    weight = random(4, 3, 2)
+    used = {fft, cpu} if rung is fft else {rung}  # the ends of a long kernel are direct
+    for each in {cpu, formula, reference, fft, torch_backend} - used:
         monkeypatch.setattr(each, "convolution", forbidden)
     convolution(x, weight, backend=backend)
     monkeypatch.setattr(rung, "convolution", forbidden)
@@ -146,7 +153,8 @@ def test_the_readmes_example() -> None:
 
 @pytest.mark.parametrize(("length", "unused"), [(7, [2, 5, 6]), (8, [2, 5]), (9, [2, 5, 8])])
 def test_inputs_that_the_stride_leaves_unused_receive_nothing(length: int, unused: list[int]) -> None:
-    x, weight = random(1, 1, length), random(1, 1, 2)
+    x = random(1, 1, length)
+    weight = random(1, 1, 2)
     (dx,) = torch.autograd.grad(convolution(x, weight, stride=3).sum(), x)
     assert (dx[0, 0] == 0).nonzero().flatten().tolist() == unused
 
@@ -154,7 +162,8 @@ def test_inputs_that_the_stride_leaves_unused_receive_nothing(length: int, unuse
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("one", [(2,), [2]])
 def test_one_number_in_a_sequence_is_for_every_dimension_as_in_torch(dims: int, one: Sequence[int]) -> None:
-    x, weight = random(2, 3, *[9] * dims), random(4, 3, *[2] * dims)
+    x = random(2, 3, *[9] * dims)
+    weight = random(4, 3, *[2] * dims)
     for name in ("stride", "padding", "dilation"):
         close(convolution(x, weight, **{name: one}), TORCH[dims](x, weight, **{name: one}))  # type: ignore[arg-type]
 
@@ -177,7 +186,7 @@ def test_what_torch_convolves_besides_floats_is_convolved(dtype: torch.dtype, di
     assert all(torch.equal(actual, expected) for actual, expected in zip(*outcomes, strict=True))
 
 
-@pytest.mark.parametrize("backend", ["formula", "reference", "kernels", "fft"])
+@pytest.mark.parametrize("backend", ["formula", "reference", "cpu", "fft"])
 def test_what_only_torch_convolves_is_refused_elsewhere(backend: str) -> None:
     x = torch.randn(1, 1, 5, dtype=torch.complex64)
     with pytest.raises(BackendError, match=r"x is torch\.complex64"):
@@ -197,7 +206,8 @@ def test_what_only_torch_convolves_is_refused_elsewhere(backend: str) -> None:
 def test_no_memory_is_taken_for_what_strides_and_dilations_step_over(
     size: tuple[int, ...], kernel: tuple[int, ...], options: dict[str, Any]
 ) -> None:
-    x, weight = random(1, 1, *size, dtype=torch.float32), random(1, 1, *kernel, dtype=torch.float32)
+    x = random(1, 1, *size, dtype=torch.float32)
+    weight = random(1, 1, *kernel, dtype=torch.float32)
     outcomes = []
     for op in (convolution, TORCH[len(size)]):
         y = op(x, weight, **options)
@@ -220,7 +230,8 @@ def test_the_same_call_gives_the_same_bits() -> None:
     assert all(torch.equal(first, second) for first, second in zip(results(), results(), strict=True))
 
 
-X, W = torch.zeros(2, 4, 9), torch.zeros(6, 4, 3)
+X = torch.zeros(2, 4, 9)
+W = torch.zeros(6, 4, 3)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,9 @@ def test_forward_mode_agrees_with_finite_differences() -> None:
 
 
 def test_the_causal_op_maps_its_rows_and_their_resets() -> None:
-    x, weight, state = random(3, 2, 7), random(4, 2, 3), random(3, 2, 2)
+    x = random(3, 2, 7)
+    weight = random(4, 2, 3)
+    state = random(3, 2, 2)
     resets = torch.rand(3, 7) < 0.4
 
     def row(x: Tensor, state: Tensor, resets: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +127,8 @@ def test_the_causal_op_maps_its_rows_and_their_resets() -> None:
 
 
 def test_mapped_lengths_are_refused() -> None:
-    x, weight = random(3, 2, 7), random(4, 2, 3)
+    x = random(3, 2, 7)
+    weight = random(4, 2, 3)
     with pytest.raises(BackendError, match="lengths cannot be mapped"):
         vmap(lambda x, n: causal_convolution(x, weight, lengths=n))(x, torch.tensor([1, 2, 3]))
 
@@ -137,7 +140,8 @@ def test_the_compiler_traces_it_whole_with_its_gradients() -> None:
     def op(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return convolution(x, weight, bias, stride=2, groups=2, padding=1)
 
-    y, expected = torch.compile(op, backend="eager", fullgraph=True)(*leaves), op(*leaves)
+    y = torch.compile(op, backend="eager", fullgraph=True)(*leaves)
+    expected = op(*leaves)
     dy = torch.randn_like(expected)
     close(y, expected)
     for actual, wanted in zip(
@@ -148,8 +152,10 @@ def test_the_compiler_traces_it_whole_with_its_gradients() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 def test_the_compiler_traces_resets_and_lengths() -> None:
-    x, weight = random(2, 3, 9), random(4, 3, 2)
-    resets, lengths = torch.eye(2, 9, dtype=torch.bool), torch.tensor([4, 9])
+    x = random(2, 3, 9)
+    weight = random(4, 3, 2)
+    resets = torch.eye(2, 9, dtype=torch.bool)
+    lengths = torch.tensor([4, 9])
 
     def op(x: Tensor, resets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         return causal_convolution(x, weight, resets=resets, lengths=lengths)

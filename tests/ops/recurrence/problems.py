@@ -16,7 +16,7 @@ OPTIONED = (
     *("lstm+norm+peep+mask", "lstm_projected+norm+peep+rate"),
 )
 """Cells with options: norm (layer normalisation), peep (peepholes), mask or rate (zoneout)."""
-RUNGS = ("kernels", "formula", "reference")
+RUNGS = ("cpu", "formula", "reference")
 ALL = slice(None)
 _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "gru_reset_before": 3, "lstm": 4, "lstm_projected": 4}
 
@@ -28,7 +28,7 @@ class Problem:
     cell: str  # one of CELLS, or such a one with options, "lstm+norm+mask"
     B: int = 3
     T: int = 6
-    I: int = 4  # noqa: E741
+    I: int = 4
     H: int = 5
     bias: bool = True
     seed: int = 0

@@ -10,7 +10,10 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import gru, lstm, rnn
 
-B, T, I, H = 2, 4, 3, 5  # noqa: E741
+B = 2
+T = 4
+I = 3
+H = 5
 
 
 def _gru(**changes: Any) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def test_one_bias_of_two() -> None:
 
 @pytest.mark.parametrize("op", [rnn, gru, lstm])
 def test_unknown_backend(op: Callable[..., object]) -> None:
-    with pytest.raises(ArgumentError, match="'cuda': expected one of auto, kernels, torch, formula, reference"):
+    with pytest.raises(ArgumentError, match="'cuda': expected one of auto, cpu, torch, formula, reference"):
         op(torch.zeros(B, T, I), None, torch.zeros(4 * H, I), torch.zeros(4 * H, H), backend="cuda")
 
 
@@ -77,7 +80,8 @@ def test_unknown_nonlinearity() -> None:
 
 
 def test_lstm_state_is_a_pair() -> None:
-    x, weights = torch.zeros(B, T, I), (torch.zeros(4 * H, I), torch.zeros(4 * H, H))
+    x = torch.zeros(B, T, I)
+    weights = (torch.zeros(4 * H, I), torch.zeros(4 * H, H))
     with pytest.raises(ArgumentError, match=r"pair \(h_0, c_0\) or None, got Tensor"):
         lstm(x, torch.zeros(B, H), *weights)  # type: ignore[call-overload]
     with pytest.raises(ShapeError, match=r"c_0 must be \(2, 5\).*got \(2, 4\)"):
@@ -85,7 +89,8 @@ def test_lstm_state_is_a_pair() -> None:
 
 
 def test_projection_of_the_wrong_shape() -> None:
-    x, weights = torch.zeros(B, T, I), (torch.zeros(4 * H, I), torch.zeros(4 * H, 2))
+    x = torch.zeros(B, T, I)
+    weights = (torch.zeros(4 * H, I), torch.zeros(4 * H, 2))
     with pytest.raises(ShapeError, match=r"weight_hr must be \(2, 5\).*got \(2, 4\)"):
         lstm(x, None, *weights, weight_hr=torch.zeros(2, H - 1))
 

@@ -17,7 +17,10 @@ def test_chunked_equals_whole(case: tuple[Problem, str], reverse: bool, data: st
     """The state is carried, and gradients flow back through it; going in reverse, the last chunk is first."""
     problem, backend = case
     cuts = sorted(data.draw(st.sets(st.integers(1, problem.T - 1)), label="cuts"))
-    x, state, weights, resets = problem.inputs(), problem.state(), problem.weights(), problem.resets()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
+    resets = problem.resets()
     resets[:, [0, *cuts]] &= not reverse  # going back, a chunk does not know the edge on its far side
     options = {"backend": backend, "reverse": reverse}
     whole = problem.run(x, state, weights, resets=resets, **options)
@@ -41,7 +44,9 @@ def test_chunked_equals_whole(case: tuple[Problem, str], reverse: bool, data: st
 def test_a_reset_equals_two_sequences(case: tuple[Problem, str], reverse: bool, data: st.DataObject) -> None:
     problem, backend = case
     cut = data.draw(st.integers(1, problem.T - 1), label="cut")
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
     resets = torch.zeros(problem.B, problem.T, dtype=torch.bool)
     resets[:, cut] = True
     options = {"backend": backend, "reverse": reverse}
@@ -60,8 +65,11 @@ def test_a_reset_equals_two_sequences(case: tuple[Problem, str], reverse: bool, 
 @given(posed(), st.booleans(), st.booleans())
 def test_a_ragged_batch_equals_its_rows(case: tuple[Problem, str], reverse: bool, reset: bool) -> None:
     problem, backend = case
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
-    lengths, resets = problem.lengths(), problem.resets() if reset else None
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
+    lengths = problem.lengths()
+    resets = problem.resets() if reset else None
     options = {"backend": backend, "reverse": reverse}
     ragged = problem.run(x, state, weights, lengths=lengths, resets=resets, **options)
     rows = []
@@ -84,7 +92,9 @@ def test_a_ragged_batch_equals_its_rows(case: tuple[Problem, str], reverse: bool
 @given(posed(), st.booleans(), st.booleans())
 def test_nan_in_padding_reaches_nothing(case: tuple[Problem, str], reverse: bool, reset: bool) -> None:
     problem, backend = case
-    state, weights, lengths = problem.state(), problem.weights(), problem.lengths()
+    state = problem.state()
+    weights = problem.weights()
+    lengths = problem.lengths()
     padding = torch.arange(problem.T) >= lengths[:, None]
     options = {"lengths": lengths, "resets": problem.resets() if reset else None, "reverse": reverse}
     outcomes = []
@@ -113,7 +123,8 @@ def test_no_steps_return_the_state(cell: str, backend: str, reverse: bool) -> No
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_no_rows(cell: str, backend: str) -> None:
     problem = Problem(cell, B=0)
-    x, weights = problem.inputs(), problem.weights()
+    x = problem.inputs()
+    weights = problem.weights()
     y, *_ = outputs = problem.run(x, problem.state(), weights, backend=backend)
     assert y.shape == (0, problem.T, problem.P)
     assert not any(g.any() for g in gradients(outputs, present(*weights)))
@@ -123,7 +134,9 @@ def test_no_rows(cell: str, backend: str) -> None:
 def test_where_the_edges_lie(cell: str, backend: str) -> None:
     """A reset at step 0 discards the state a forward scan starts from; in reverse no scan crosses it."""
     problem = Problem(cell)
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
     resets = torch.zeros(problem.B, problem.T, dtype=torch.bool)
     resets[:, 0] = True
     for reverse, same_as in ((False, None), (True, state)):
@@ -148,7 +161,9 @@ def test_a_reset_stops_nan(cell: str, backend: str) -> None:
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_the_same_call_gives_the_same_bits(cell: str, backend: str) -> None:
     problem = Problem(cell, B=8, T=20, I=16, H=33, dtype=torch.float32)
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
     options = {"resets": problem.resets(), "lengths": problem.lengths(), "backend": backend}
     first, second = (
         [*outputs, *gradients(outputs, present(x, *state, *weights))]
@@ -160,7 +175,9 @@ def test_the_same_call_gives_the_same_bits(cell: str, backend: str) -> None:
 @pytest.mark.parametrize("cell", CELLS + OPTIONED)
 def test_outputs_may_be_changed_in_place(cell: str) -> None:
     problem = Problem(cell)
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
     y, *last = problem.run(x, state, weights)
     expected = gradients([2 * y, *(2 * s for s in last)], present(x, *state, *weights))
     y, *last = problem.run(x, state, weights)
@@ -172,7 +189,9 @@ def test_outputs_may_be_changed_in_place(cell: str) -> None:
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_autocast_scans_in_the_dtype_of_the_weights(cell: str, backend: str) -> None:
     problem = Problem(cell, dtype=torch.float32)
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
     towards = present(x, *state, *weights)
     plain = problem.run(x, state, weights, backend=backend)
     expected = [*plain, *gradients(plain, towards)]
@@ -185,9 +204,12 @@ def test_autocast_scans_in_the_dtype_of_the_weights(cell: str, backend: str) -> 
 @pytest.mark.parametrize("cell", CELLS + OPTIONED)
 def test_backward_under_autocast_keeps_the_dtype_too(cell: str) -> None:
     problem = Problem(cell, dtype=torch.float32)
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
     towards = present(x, *state, *weights)
-    low_x, low_state = x.bfloat16(), tuple(s.bfloat16() for s in state)
+    low_x = x.bfloat16()
+    low_state = tuple(s.bfloat16() for s in state)
     backend = rungs(cell)[0]  # torch's own, which auto may take, has a backward pass that autocast casts
     plain = problem.run(low_x.float(), tuple(s.float() for s in low_state), weights, backend=backend)
     expected = gradients(plain, towards)
@@ -210,7 +232,9 @@ def test_outputs_depend_on_no_later_input(
     """The same bits before t whatever comes from t on, and after t in reverse; gradients the other way round."""
     problem, backend = case
     t = data.draw(st.integers(1, problem.T - 1), label="t")
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
     options = {"backend": backend, "reverse": reverse}
     options |= {"lengths": problem.lengths()} if ragged else {}
     options |= {"resets": problem.resets()} if reset else {}
@@ -230,7 +254,9 @@ def test_outputs_depend_on_no_later_input(
 @pytest.mark.parametrize("reverse", [False, True])
 def test_large_layers_see_no_future_either(cell: str, backend: str, reverse: bool) -> None:
     problem = Problem(cell, B=9, T=24, I=19, H=37, dtype=torch.float32)
-    x, state, weights = problem.inputs(), problem.state(), problem.weights()
+    x = problem.inputs()
+    state = problem.state()
+    weights = problem.weights()
     future = torch.arange(24) < 11 if reverse else torch.arange(24) >= 11
     y, *_ = problem.run(x, state, weights, backend=backend, reverse=reverse)
     for filler in (torch.nan, 1e30):

@@ -49,7 +49,9 @@ def test_gradients(cell: str, masked: bool, reverse: bool) -> None:
 @cells
 def test_gradients_of_each_sample_with_its_own_resets(cell: str) -> None:
     problem = Problem(cell)
-    tensors, resets, n = leaves(problem), problem.resets(), _states(problem)
+    tensors = leaves(problem)
+    resets = problem.resets()
+    n = _states(problem)
     every = tuple(range(len(tensors)))
     mapped = (*(0 for _ in range(1 + n)), *(None for _ in tensors[1 + n :]), 0)
 
@@ -113,13 +115,15 @@ def test_gradients_through_a_vmap() -> None:
 @pytest.mark.parametrize("backend", ["formula", "reference"])
 def test_mapped_lengths_are_refused(backend: str) -> None:
     problem = Problem("gru")
-    x, weights = problem.inputs(), problem.weights()
+    x = problem.inputs()
+    weights = problem.weights()
     with pytest.raises(BackendError, match="lengths cannot be mapped"):
         vmap(lambda x, n: problem.run(x[None], None, weights, lengths=n[None], backend=backend))(x, problem.lengths())
 
 
 def test_no_trace_inside() -> None:
     problem = Problem("gru")
-    x, weights = problem.inputs(), problem.weights()
+    x = problem.inputs()
+    weights = problem.weights()
     with pytest.raises(BackendError, match=r"return_all=True .* neither under torch\.func"):
         vmap(lambda x: problem.run(x[None], None, weights, return_all=True)[0])(x)

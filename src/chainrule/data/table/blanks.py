@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
-from chainrule.data.frequency import Frequency
-from chainrule.data.table.dates import Dates
+from chainrule.data.dates.frequency import Frequency
+from chainrule.data.dates.spellings import Dates
 from chainrule.data.table.table import Table
 from chainrule.errors import MissingValuesError
 

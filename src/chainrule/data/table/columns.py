@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule._optional import require
-from chainrule.data.table.marks import Marks, is_ambiguous, to_numbers
+from chainrule.data.numerals import Marks, is_ambiguous, to_numbers
 from chainrule.data.table.table import Table, as_option
 from chainrule.errors import ColumnError
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from chainrule._choices import listed, near
 from chainrule._optional import require
+from chainrule.data.dates.spellings import Dates
 from chainrule.data.table.columns import is_numeric
-from chainrule.data.table.dates import Dates
 from chainrule.data.table.table import Table, as_option
 from chainrule.errors import ColumnError
 

@@ -122,7 +122,8 @@ def named(names: Iterable[object]) -> list[str]:
     """
     texts = [str(name).strip() or f"Unnamed: {i}" for i, name in enumerate(names)]
     copies = Counter(texts)
-    taken, seen = set(texts), Counter[str]()
+    taken = set(texts)
+    seen = Counter[str]()
     for i, text in enumerate(texts):
         if copies[text] > 1:
             while texts[i] in taken:

@@ -9,7 +9,8 @@ from torch.nn.functional import pad
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError, BackendError, ShapeError
 from chainrule.ops.choices import Choice, listener
-from chainrule.ops.convolution import fft, formula, kernels, library, reference
+from chainrule.ops.convolution.backends import cpu, fft, formula, reference
+from chainrule.ops.convolution.backends import torch as torch_backend
 from chainrule.ops.convolution.geometry import Geometry, output_shape
 from chainrule.ops.once import once
 from chainrule.ops.plain import is_traced, is_transformed, needs_grad
@@ -18,23 +19,24 @@ from chainrule.ops.pointers import check_held
 __all__ = ["causal_convolution", "convolution", "fastest"]
 
 _NUMBERS = 2**40
-_BACKENDS = ("auto", "kernels", "fft", "torch", "formula", "reference")
+_BACKENDS = ("auto", "cpu", "fft", "torch", "formula", "reference")
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, backend: str) -> Tensor:
     """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
     rung, reason = _choose(x, weight, geometry, backend)
     _tell("convolution", x, weight, geometry, rung, reason)
-    if rung == "kernels":
-        return kernels.convolution(x, weight, bias, geometry)
+    if rung == "cpu":
+        return cpu.convolution(x, weight, bias, geometry)
     check_held(x, weight, bias)
     if rung == "torch":
-        return library.convolution(x, weight, bias, geometry)
+        return torch_backend.convolution(x, weight, bias, geometry)
     if rung == "fft":
         return fft.convolution(x, weight, bias, geometry)
     if any(geometry.pads):
         x = pad(x, geometry.pads)
-    stride, dilation = tuple(geometry.stride), tuple(geometry.dilation)
+    stride = tuple(geometry.stride)
+    dilation = tuple(geometry.dilation)
     if rung == "formula":
         return formula.convolution(x, weight, bias, stride, dilation, geometry.groups)
     _check_countable(x, weight)
@@ -60,17 +62,17 @@ def causal_convolution(
         if backend != "auto":
             raise BackendError(f"backend {rung!r} has neither resets nor lengths. Use backend='auto'.")
         obstacle = reason if torch.compiler.is_exporting() else _obstacle(x, weight, geometry)
-        rung, reason = ("formula", obstacle) if obstacle else ("kernels", "others have neither resets nor lengths")
+        rung, reason = ("formula", obstacle) if obstacle else ("cpu", "others have neither resets nor lengths")
     _tell("causal_convolution", x, weight, geometry, rung, reason)
     rest = (resets, lengths, geometry.dilation[0], geometry.groups)
     check_held(x, weight, bias, state, resets, lengths)
-    if rung == "kernels":
-        return kernels.causal_convolution(x, weight, bias, state, *rest)
+    if rung == "cpu":
+        return cpu.causal_convolution(x, weight, bias, state, *rest)
     if state is None:
         state = x.new_zeros(*x.shape[:2], geometry.before[0])
     if rung in ("fft", "torch"):
         past = torch.cat([state, x], dim=-1)
-        run = fft.convolution if rung == "fft" else library.convolution
+        run = fft.convolution if rung == "fft" else torch_backend.convolution
         return run(past, weight, bias, geometry._replace(before=(0,))), past[..., x.shape[-1] :].clone()
     if rung == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
@@ -93,18 +95,18 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
     if backend == "auto" and torch.compiler.is_exporting():
         return "torch", "torch.export records torch's own operations"
     if backend == "auto":
-        if (obstacle := kernels.obstacle(x)) is None:
-            if library.keeps_format(x, weight):
+        if (obstacle := cpu.obstacle(x)) is None:
+            if torch_backend.keeps_format(x, weight):
                 return "torch", "torch's own keeps channels last"
             learns = needs_grad((x, weight))
             rung = once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, True)
             if rung[0] == "fft" and fft.obstacle(x, weight, geometry):
                 return once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, False)
             return rung
-        by_torch = is_traced() or not (is_transformed() or library.obstacle(x.shape)) or not x.is_floating_point()
+        by_torch = is_traced() or not (is_transformed() or torch_backend.obstacle(x.shape)) or not x.is_floating_point()
         return ("torch" if by_torch else "formula"), obstacle
     if backend == "torch":
-        obstacle = None if is_traced() else library.obstacle(x.shape)
+        obstacle = None if is_traced() else torch_backend.obstacle(x.shape)
     elif backend in ("formula", "reference"):
         obstacle = None if x.is_floating_point() else f"its numbers are real, and x is {x.dtype}"
     else:
@@ -118,7 +120,7 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
 
 def _obstacle(x: Tensor, weight: Tensor, geometry: Geometry) -> str | None:
     """Why the kernels can't run this call; None if they can."""
-    return kernels.obstacle(x) or once(kernels.excess, x.shape, weight.shape, geometry)
+    return cpu.obstacle(x) or once(cpu.excess, x.shape, weight.shape, geometry)
 
 
 def fastest(
@@ -133,19 +135,19 @@ def fastest(
 
     learns: whether gradients will be asked for. transforms: whether Fourier's may be taken.
     """
-    if reason := kernels.excess(x, weight, geometry):
-        return ("formula" if library.obstacle(x) else "torch"), reason
+    if reason := cpu.excess(x, weight, geometry):
+        return ("formula" if torch_backend.obstacle(x) else "torch"), reason
     y = output_shape(x, weight, geometry)
     if transforms and fft.is_faster(y, weight, geometry):
         return "fft", f"transforms take less time with a kernel of {weight[-1]}"
-    if dtype == torch.float32 and (reason := library.why_faster(x, y, weight, geometry, learns)):
+    if dtype == torch.float32 and (reason := torch_backend.why_faster(x, y, weight, geometry, learns)):
         return "torch", reason
-    return "kernels", f"{dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+    return "cpu", f"{dtype} on the CPU, instructions {cpu.LEVELS[0]}"
 
 
 def _tell(op: str, x: Tensor, weight: Tensor, geometry: Geometry, rung: str, reason: str) -> None:
     """Tell whoever listens which rung runs, and why."""
     if tell := listener():
-        compiled = rung == "kernels"
-        threads = kernels.threads(output_shape(x.shape, weight.shape, geometry), weight.shape)
-        tell(Choice(op, tuple(x.shape), False, rung, reason, kernels.LEVELS[0] if compiled else None, threads))
+        compiled = rung == "cpu"
+        threads = cpu.threads(output_shape(x.shape, weight.shape, geometry), weight.shape)
+        tell(Choice(op, tuple(x.shape), False, rung, reason, cpu.LEVELS[0] if compiled else None, threads))

@@ -26,7 +26,9 @@ from chainrule.ops.arguments import (
     explain_failure,
     occurs,
 )
-from chainrule.ops.convolution import dispatch, kernels, library
+from chainrule.ops.convolution import dispatch
+from chainrule.ops.convolution.backends import cpu
+from chainrule.ops.convolution.backends import torch as torch_backend
 from chainrule.ops.convolution.geometry import Geometry
 from chainrule.ops.once import are_exact, once
 from chainrule.ops.plain import PLAIN, named, untraced
@@ -73,7 +75,7 @@ def convolution(
         dilation: steps between the inputs that neighbouring kernel entries read.
         groups: the channels fall into this many groups that do not mix; C_in of them make it depthwise.
         flip: reverse the kernel in every spatial dimension.
-        backend: 'auto' (the fastest, as measured), 'kernels' (compiled), 'fft' (for long kernels), 'torch' (its own),
+        backend: 'auto' (the fastest, as measured), 'cpu' (compiled), 'fft' (for long kernels), 'torch' (its own),
             'formula' (hand-derived backward pass in plain torch) or 'reference' (the definition, slow).
 
     Returns:
@@ -134,7 +136,7 @@ def by_torch(
         return None
     if bias is not None and bias.device != x.device:
         return None
-    is_formatted = not (x.is_contiguous() and weight.is_contiguous()) and library.keeps_format(x, weight)
+    is_formatted = not (x.is_contiguous() and weight.is_contiguous()) and torch_backend.keeps_format(x, weight)
     learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
     dtype = torch.bfloat16 if _is_any_autocast_enabled() else x.dtype
     key = (x.shape, weight.shape, stride, padding, dilation, groups, dtype, learns, x.is_cpu, is_formatted)
@@ -164,17 +166,17 @@ _UNKNOWN = object()
 def _torchs(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: Any, groups: Any, *rest: Any) -> Any:
     """What torch's function is, and what it is given beside the tensors; None where other code computes."""
     dtype, learns, is_cpu, is_formatted = rest
-    if len(x) != len(weight) or library.obstacle(x):
+    if len(x) != len(weight) or torch_backend.obstacle(x):
         return None
     try:
         geometry = _geometry(x, weight, stride, padding, dilation, groups)
     except (ChainruleError, *FOREIGN):
         return None
-    if is_cpu and not is_formatted and dtype in kernels.DTYPES:
+    if is_cpu and not is_formatted and dtype in cpu.DTYPES:
         rung, _ = dispatch.fastest(x, weight, geometry, dtype, learns, transforms=True)
         if rung != "torch":
             return None
-    return library.prepared(geometry)
+    return torch_backend.prepared(geometry)
 
 
 def geometry_of(
@@ -223,7 +225,7 @@ def causal_convolution(
         lengths: integers (B,) from 0 to T, a tensor or a sequence of ints; row b ends after that many steps.
         dilation: steps between the inputs that neighbouring kernel entries read.
         groups: the channels fall into this many groups that do not mix.
-        backend: 'auto' (the fastest, as measured), 'kernels' (compiled), 'fft' (for long kernels), 'torch' (its own),
+        backend: 'auto' (the fastest, as measured), 'cpu' (compiled), 'fft' (for long kernels), 'torch' (its own),
             'formula' (hand-derived backward pass in plain torch) or 'reference' (the definition, slow).
 
     Returns:
@@ -291,7 +293,8 @@ def _checked_causal(
     """Check the arguments of :func:`causal_convolution`: the geometry, and the lengths as a tensor."""
     geometry = once(_causal_geometry, x.shape, weight.shape, dilation, groups)
     _check_alike(x, weight, bias)
-    rows, T = x.shape[:-2], x.shape[-1]
+    rows = x.shape[:-2]
+    T = x.shape[-1]
     if T == 0:
         check_plain("x", x)  # nothing below would trip over it
     if state is not None:
@@ -327,7 +330,8 @@ def _geometry(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: An
         )
     groups = _count("groups", groups)
     _check_channels(x, weight, groups)
-    strides, dilations = _per_dim("stride", stride, dims), _per_dim("dilation", dilation, dims)
+    strides = _per_dim("stride", stride, dims)
+    dilations = _per_dim("dilation", dilation, dims)
     pads = _pads(padding, weight[2:], strides, dilations)
     _check_size(x[-dims:], weight[2:], dilations, pads)
     before, after = zip(*pads, strict=True)
@@ -354,7 +358,8 @@ def _check_channels(x: _Sizes, weight: _Sizes, groups: int) -> None:
         )
     if 0 in weight:
         raise ShapeError(f"weight has shape {tuple(weight)}; no size may be zero")
-    C_in, C_out = x[-dims - 1], weight[0]
+    C_in = x[-dims - 1]
+    C_out = weight[0]
     if C_out % groups:
         raise ArgumentError(f"groups is {groups}; it must divide the {counted(C_out, 'output channel')} of weight")
     if groups * weight[1] != C_in:

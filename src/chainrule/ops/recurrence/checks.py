@@ -10,7 +10,7 @@ from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops import arguments
 from chainrule.ops.arguments import as_lengths, occurs
-from chainrule.ops.recurrence.reference import WEIGHTS, Weights, Zoneout
+from chainrule.ops.recurrence.backends.reference import WEIGHTS, Weights, Zoneout
 
 __all__ = ["check_tensors", "checked_lengths", "checked_resets", "checked_widths", "checked_zoneout"]
 
@@ -36,7 +36,7 @@ def checked_widths(x: Tensor, states: dict[str, Tensor | None], weights: Weights
     if rows % gates or rows < 1 or not W_ih.is_floating_point():
         raise ShapeError(f"weight_ih must be ({gates} * hidden, input) of a floating dtype, got {_described(W_ih)}.")
     _check_company(weights, "c_0" in states)
-    B, T, I = *x.shape[:2], W_ih.shape[1]  # noqa: E741
+    B, T, I = *x.shape[:2], W_ih.shape[1]
     H = rows // gates
     P = H if weights.W_hr is None or weights.W_hr.dim() == 0 else weights.W_hr.shape[0]
     if x.shape[2] != I:

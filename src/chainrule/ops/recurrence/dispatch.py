@@ -12,17 +12,21 @@ from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failu
 from chainrule.ops.choices import Choice, listener
 from chainrule.ops.plain import is_transformed, named, needs_grad, untraced
 from chainrule.ops.pointers import check_held
-from chainrule.ops.recurrence import checks, exported, formula, kernels, library, reference
-from chainrule.ops.recurrence.reference import WEIGHTS, State, Weights, Zoneout
+from chainrule.ops.recurrence import checks
+from chainrule.ops.recurrence.backends import cpu, exported, reference
+from chainrule.ops.recurrence.backends import torch as torch_backend
+from chainrule.ops.recurrence.backends.formula import passes as formula
+from chainrule.ops.recurrence.backends.reference import WEIGHTS, State, Weights, Zoneout
 from chainrule.ops.recurrence.trace import GATES, Trace
 
 __all__ = ["choose", "is_single_step", "run"]
 
 _RUNGS: dict[str, Callable[..., tuple[Tensor, State]]]
-_RUNGS = {"kernels": kernels.scan, "formula": formula.scan, "reference": reference.scan, "exported": exported.scan}
-_BACKENDS = ("auto", "kernels", "torch", "formula", "reference")
+_RUNGS = {"cpu": cpu.scan, "formula": formula.scan, "reference": reference.scan, "exported": exported.scan}
+_BACKENDS = ("auto", "cpu", "torch", "formula", "reference")
 _FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
-_ROWS_OF_WIDE, _WIDE = 8, 256  # measured: 1 and 2 rows of 256 and 512 units take 0.6 to 0.7 of the kernels' time
+_ROWS_OF_WIDE = 8  # measured: 1 and 2 rows of 256 and 512 units take 0.6 to 0.7 of the kernels' time
+_WIDE = 256
 _SAVES = ("gates", "states")
 
 
@@ -39,10 +43,10 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **opti
     _check_backend(backend)
     if backend == "auto" and torch.compiler.is_exporting():
         return "exported", "torch.export records torch's own operations"
-    obstacle = kernels.obstacle(x, weights)
-    not_torch = library.obstacle(cell, weights, **options)
+    obstacle = cpu.obstacle(x, weights)
+    not_torch = torch_backend.obstacle(cell, weights, **options)
     if backend != "auto":
-        why = {"kernels": obstacle, "torch": not_torch}.get(backend)
+        why = {"cpu": obstacle, "torch": not_torch}.get(backend)
         if why is not None:
             raise BackendError(f"backend {backend!r} cannot run this {cell}: {why}. Use backend='auto'.")
         return backend, f"backend={backend!r} asks for it"
@@ -54,7 +58,7 @@ def choose(cell: str, x: Tensor, weights: Weights, backend: str = "auto", **opti
         return ("torch" if not_torch is None else "formula"), reason
     if not_torch is None and _is_wide_lstm(cell, x, weights):
         return "torch", f"torch's own LSTM takes less time forward alone, with at most {_ROWS_OF_WIDE} wide rows"
-    return "kernels", f"{x.dtype} on the CPU, instructions {kernels.LEVELS[0]}"
+    return "cpu", f"{x.dtype} on the CPU, instructions {cpu.LEVELS[0]}"
 
 
 def _is_wide_lstm(cell: str, x: Tensor, weights: Weights) -> bool:
@@ -92,7 +96,8 @@ def run(
     if not isinstance(save, str) or save not in _SAVES:
         raise ArgumentError(f"unknown save {save!r}: expected 'gates' or 'states'.")
     _check_backend(backend)
-    reverse, return_all = as_flag("reverse", reverse), as_flag("return_all", return_all)
+    reverse = as_flag("reverse", reverse)
+    return_all = as_flag("return_all", return_all)
     checks.check_tensors(x, states, weights, resets)
     try:
         return _run(cell, x, states, weights, resets, lengths, reverse, zoneout, save, backend, return_all)
@@ -134,16 +139,16 @@ def _run(
             trace.keep(empty, x.new_empty(x.shape[0], 0, weights.W_ih.shape[0]))
         return empty[0], state, trace
     if tell := listener():
-        compiled = rung == "kernels"
-        threads = kernels.threads(cell, x, weights.W_hh.shape[1]) if compiled else torch.get_num_threads()
-        tell(Choice(cell, tuple(x.shape), reverse, rung, reason, kernels.LEVELS[0] if compiled else None, threads))
-    if rung != "kernels":
+        compiled = rung == "cpu"
+        threads = cpu.threads(cell, x, weights.W_hh.shape[1]) if compiled else torch.get_num_threads()
+        tell(Choice(cell, tuple(x.shape), reverse, rung, reason, cpu.LEVELS[0] if compiled else None, threads))
+    if rung != "cpu":
         check_held(x, *state, *weights, resets, row_lengths, *zoneout)
     scan: Callable[[], tuple[Tensor, State]]
     if rung == "torch":
-        scan = partial(library.scan, cell, x, state, weights, reverse)
+        scan = partial(torch_backend.scan, cell, x, state, weights, reverse)
     else:
-        options = {"save": save} if rung == "kernels" else {}
+        options = {"save": save} if rung == "cpu" else {}
         scan = partial(_RUNGS[rung], cell, x, state, weights, resets, row_lengths, reverse, zoneout, trace, **options)
     if not autocast:
         return *named(cell, scan), trace

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from chainrule.errors import ArgumentError
 from chainrule.ops.arguments import as_flag
+from chainrule.ops.recurrence.backends.reference import Weights, Zoneout
 from chainrule.ops.recurrence.dispatch import run
-from chainrule.ops.recurrence.reference import Weights, Zoneout
 from chainrule.ops.recurrence.trace import Trace
 
 __all__ = ["gru", "lstm", "rnn"]
@@ -111,7 +111,7 @@ def rnn(
         save: what the kernels keep for the backward pass: "gates", every gate of every step, or "states", the states
             alone, from which the gates are computed anew. The other rungs keep what they need, and a call with
             return_all keeps everything.
-        backend: "auto", "kernels", "torch" (its own), "formula" or "reference". "auto" takes the kernels where they can
+        backend: "auto", "cpu", "torch" (its own), "formula" or "reference". "auto" takes the kernels where they can
             run and are the fastest (see :func:`~chainrule.ops.recurrence.dispatch.choose`), then torch's own where it
             has what is asked for, and the formula elsewhere.
         return_all: return a :class:`Trace` as well.
@@ -124,7 +124,7 @@ def rnn(
     Raises:
         ShapeError: a tensor has the wrong shape, dtype or device.
         ArgumentError: an option or a length is out of its range.
-        BackendError: backend="kernels", and they can't run this call; the message says why. Or return_all within
+        BackendError: backend="cpu", and they can't run this call; the message says why. Or return_all within
             torch.func's transforms or torch.compile.
 
     Under torch.autocast the scan runs in the dtype of weight_ih: rounding in a state adds up over time.

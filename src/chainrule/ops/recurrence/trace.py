@@ -96,7 +96,8 @@ class Trace:
         states = len(widths) - len(self._names)
         sections = [*widths[:states], sum(widths[states:])]
         first = [sum(widths[:k]) for k in range(len(widths))]
-        buffer, task = torch.empty(0, device="cpu"), -1
+        buffer = torch.empty(0, device="cpu")
+        task = -1
 
         def take(t: int, k: int, grad: Tensor) -> None:
             nonlocal buffer, task

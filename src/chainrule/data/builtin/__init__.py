@@ -1,0 +1,1 @@
+"""Built-in data sets, and how to write them to files."""

@@ -1,0 +1,65 @@
+"""Built-in sets as files, in the form that `read` takes: a way to see what one's own data should look like."""
+
+from pathlib import Path
+
+import numpy as np
+
+from chainrule._choices import listed, near
+from chainrule._optional import require
+from chainrule.data.builtin.sets import builtins
+from chainrule.data.containers import Labelled, Series, Symbols
+from chainrule.data.sound import write_wav
+from chainrule.data.source import read
+from chainrule.errors import ArgumentError
+
+__all__ = ["export"]
+
+
+def export(name: str, path: str | Path) -> None:
+    """Write a built-in set to a file, or images to a new folder with a sub-folder for each class.
+
+    Raises:
+        ArgumentError: an unknown name, a suffix that is not of this kind of data, or a path that exists.
+    """
+    known = [entry.name for entry in builtins()]
+    if name not in known:
+        raise ArgumentError(f"there is no built-in set {name!r}; there are {listed(known)}.{near(name, known)}")
+    path = Path(path)
+    data = read(name)
+    if path.exists():
+        raise ArgumentError(f"{path} exists and is not overwritten. Remove it, or choose another path.")
+    suffix = _suffix(data)
+    if path.suffix.lower() != suffix:
+        expected = f"a {suffix} file" if suffix else "a folder, with no suffix"
+        raise ArgumentError(f"{name} is written to {expected}; got {path}.")
+    if isinstance(data, Symbols):
+        _write_symbols(data, path)
+    elif isinstance(data, Series):
+        columns = dict(zip(data.columns, data.values.T, strict=True))
+        dates = {} if data.dates is None else {"date": data.dates}
+        require("pandas").DataFrame({**dates, **columns}).to_csv(path, index=False)
+    else:
+        _write_images(data, path)
+
+
+def _suffix(data: Symbols | Series | Labelled) -> str:
+    if isinstance(data, Symbols):
+        return ".txt" if data.rate is None else ".wav"
+    return ".csv" if isinstance(data, Series) else ""
+
+
+def _write_symbols(data: Symbols, path: Path) -> None:
+    whole = data.alphabet.decode(np.concatenate(data.documents))
+    if isinstance(whole, str):
+        path.write_text(whole, encoding="utf-8", newline="")
+    elif isinstance(whole, np.ndarray) and data.rate is not None:
+        write_wav(path, whole, data.rate)
+
+
+def _write_images(data: Labelled, folder: Path) -> None:
+    pillow = require("PIL.Image")
+    for i, (image, label) in enumerate(zip(data.inputs, data.labels, strict=True)):
+        inside = folder / data.classes[label]
+        inside.mkdir(parents=True, exist_ok=True)
+        grey = np.rint(image[0] * 255).astype(np.uint8)
+        pillow.fromarray(grey).save(inside / f"{i:04d}.png")

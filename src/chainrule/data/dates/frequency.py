@@ -1,0 +1,202 @@
+"""The frequency of dates: found from all of them, or named; where they break it; and the dates that come next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule._choices import counted
+from chainrule.data.dates.calendars import DAY, Rule, parse_rule
+from chainrule.data.dates.candidates import candidates
+from chainrule.data.dates.grids import Grid, lay
+from chainrule.data.dates.spellings import Dates
+from chainrule.data.dates.timezones import write_dates
+from chainrule.errors import DataError
+
+__all__ = ["Frequency", "check_frequency", "find_frequency"]
+
+_SHOWN = 3
+_FEW = 2  # dates that may have a longer gap between them
+_BESIDE = 0.1  # of the dates: more of them beside a named frequency contradict it
+_NANOSECONDS = (("day", DAY), ("hour", DAY // 24), ("minute", DAY // 1440), ("second", 10**9), ("nanosecond", 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Frequency:
+    """What dates follow, and where they break it. ``str`` of it says so in a sentence.
+
+    Attributes:
+        dates: in UTC.
+        timezone: whose clock the calendar is by; None for dates without one.
+        rule: what they follow; None where no rule explains most of the steps.
+    """
+
+    dates: Dates
+    timezone: str | None
+    rule: Rule | None
+    grid: Grid | None
+
+    @property
+    def alias(self) -> str | None:
+        """The rule's alias, as `Reading.freq` takes it."""
+        return None if self.rule is None else self.rule.alias
+
+    @property
+    def season(self) -> int | None:
+        """Steps in the calendar's season: a day, a week or a year; None where there is none."""
+        return None if self.grid is None else self.grid.season
+
+    @property
+    def beside(self) -> Dates:
+        """The dates that are not the rule's."""
+        return self.dates[:0] if self.grid is None else self.dates[~self.grid.on]
+
+    @property
+    def missing(self) -> int:
+        """How many of the rule's dates between the first and the last are not there."""
+        return 0 if self.grid is None else int((np.maximum(np.diff(self.grid.places), 1) - 1).sum())
+
+    def missing_dates(self, most: int | None = None) -> Dates:
+        """The first ``most`` of them, all by default, in UTC."""
+        if self.grid is None:
+            return self.dates[:0]
+        places = self.grid.places
+        absent = np.maximum(np.diff(places), 1) - 1
+        if most is not None:
+            absent = np.minimum(absent, np.maximum(most - (np.cumsum(absent) - absent), 0))
+        first = np.repeat(places[:-1] + 1 - (np.cumsum(absent) - absent), absent)
+        return self.grid.at(first + np.arange(absent.sum()))
+
+    def next(self, steps: int) -> Dates | None:
+        """The dates in UTC of so many steps after the last; None where the dates follow no rule.
+
+        >>> ends = np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[ns]")
+        >>> find_frequency(ends).next(2)
+        array(['2024-04-30T00:00:00.000000', '2024-05-31T00:00:00.000000'],
+              dtype='datetime64[us]')
+        """
+        return None if self.grid is None else self.grid.at(self.grid.places[-1] + np.arange(1, steps + 1))
+
+    def fits(self, alias: str) -> bool:
+        """Whether the dates could have been read with this frequency named."""
+        return _contradiction(find_frequency(self.dates, self.timezone, alias)) is None
+
+    def has_steps_of(self, alias: str) -> bool:
+        """Whether the steps may be those of another frequency: the dates are its own, or they are as long.
+
+        >>> weekdays = np.array(["2024-12-02", "2024-12-03", "2024-12-04"], "datetime64[ns]")
+        >>> [find_frequency(weekdays).has_steps_of(alias) for alias in ("B", "W-MON", "h")]
+        [True, False, False]
+        """
+        if self.rule is not None and self.rule.step == parse_rule(alias).step:
+            return True
+        return self.fits(alias)
+
+    @property
+    def words(self) -> str:
+        """What the dates follow, without where they break it."""
+        if self.rule is None:
+            return _apart(self.dates)
+        return f"{self.rule} ({self.rule.alias}{f', {self.timezone}' if self.timezone else ''})"
+
+    def __str__(self) -> str:
+        if self.rule is None:
+            return _without_rule(self)
+        broken = [self.words]
+        if self.missing:
+            first = write_dates(self.missing_dates(_SHOWN), self.timezone)
+            broken.append(f"{counted(self.missing, 'date')} missing: {_first(first, self.missing)}")
+        if len(self.beside):
+            first = write_dates(self.beside[:_SHOWN], self.timezone)
+            not_on = "lies" if len(self.beside) == 1 else "lie"
+            broken.append(
+                f"{counted(len(self.beside), 'date')} that {not_on} beside: {_first(first, len(self.beside))}"
+            )
+        return "; ".join(broken)
+
+
+def find_frequency(dates: Dates, timezone: str | None = None, freq: str | None = None) -> Frequency:
+    """The frequency ``freq`` of dates, or if it is None the one that explains most of their steps.
+
+    A step is explained where both its dates are the rule's, with none of them between. What explains no more than
+    half of the steps is no frequency.
+
+    Args:
+        dates: (T,) datetime64, in UTC where there is a time zone; increasing.
+        timezone: the zone that days, weeks and months are of.
+        freq: an alias, see `Rule`.
+
+    Raises:
+        ArgumentError: ``freq`` is no alias.
+
+    >>> days = np.array(["2024-12-23", "2024-12-24", "2024-12-26", "2024-12-27", "2024-12-30"], "datetime64[ns]")
+    >>> print(find_frequency(days, freq="B"))
+    business days (B); 1 date missing: 2024-12-25
+    """
+    if freq is not None:
+        rule = parse_rule(freq)
+        return Frequency(dates, timezone, rule, lay(rule, dates, timezone))
+    best = Frequency(dates, timezone, None, None)
+    most = (len(dates) - 1) // 2
+    for alias in candidates(dates, timezone) if len(dates) > 2 else ():
+        found = find_frequency(dates, timezone, alias)
+        if found.grid is not None and found.grid.explained > most:
+            best = found
+            most = found.grid.explained
+        if most == len(dates) - 1:
+            break
+    return best
+
+
+def check_frequency(frequency: Frequency, name: str) -> None:
+    """Refuse a frequency that was named, where the dates of ``name`` contradict it.
+
+    Raises:
+        DataError: more than a tenth of the dates lie beside it, or no two dates are one step apart.
+    """
+    contradiction = _contradiction(frequency)
+    if contradiction is None:
+        return
+    found = find_frequency(frequency.dates, frequency.timezone)
+    raise DataError(
+        f"--freq is {frequency.alias} ({frequency.rule}), but {contradiction}. The dates of {name}: {found}. "
+        "Leave --freq out, or correct the dates."
+    )
+
+
+def _contradiction(frequency: Frequency) -> str | None:
+    beside = frequency.beside
+    if len(beside) > _BESIDE * len(frequency.dates):
+        first = write_dates(beside[:_SHOWN], frequency.timezone)
+        return f"{len(beside):,} of {counted(len(frequency.dates), 'date')} are not such: {_first(first, len(beside))}"
+    if len(frequency.dates) > _FEW and frequency.grid is not None and not frequency.grid.explained:
+        return "no two dates are one step apart"
+    return None
+
+
+def _without_rule(frequency: Frequency) -> str:
+    """Why there is no rule, and the frequency that would do if it were named."""
+    dates = frequency.dates
+    if len(dates) < 3:
+        return f"{counted(len(dates), 'date')}, too few to tell a frequency; name it with --freq, for example --freq D"
+    text = f"dates that come {_apart(dates)}, and no frequency fits"
+    for alias in ("D", "h", "min", "s"):
+        if frequency.fits(alias):
+            return f"{text}; name one with --freq, for example --freq {alias}"
+    return text
+
+
+def _apart(dates: Dates) -> str:
+    apart = np.diff(dates.astype("datetime64[ns]").astype(np.int64))
+    if not len(apart):
+        return "a single date"
+    unit, size = next((unit, size) for unit, size in _NANOSECONDS if size <= np.median(apart))
+    low, high = (f"{step / size:.3g}" for step in (apart.min(), apart.max()))
+    units = unit if (low, high) == ("1", "1") else unit + "s"
+    return f"{low} {units} apart" if low == high else f"{low} to {high} {units} apart"
+
+
+def _first(first: list[str], count: int) -> str:
+    more = f" and {count - len(first):,} more" if count > len(first) else ""
+    return ", ".join(first) + more

@@ -1,0 +1,61 @@
+"""The season of a series: from the frequency of its dates, else from its autocorrelation."""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data.dates.frequency import Frequency
+
+__all__ = ["find_season"]
+
+_TRAIN = 0.8  # of the steps: as `split_steps` has it
+_ROUNDING = 1e-12  # spread, over the largest value, of what is left of a straight line
+
+
+def find_season(frequency: Frequency | None, values: NDArray[np.float64]) -> int:
+    """Steps in a season: from the dates' frequency, else from the autocorrelation; 1 where there is none.
+
+    Steps below a day have the day as their season, days the week (five steps when weekends are absent),
+    weeks, months and quarters the year. The series must have two of them, or they are not taken. The
+    autocorrelation is that of the first eight tenths of the steps, which train: it does not look at what is
+    held out.
+    """
+    season = None if frequency is None else frequency.season
+    if season and 2 * season <= len(values):
+        return season
+    return _autocorrelation_peak(values[: math.floor(_TRAIN * len(values) + 0.5)])
+
+
+def _autocorrelation_peak(values: NDArray[np.float64]) -> int:
+    """The lag of the autocorrelation's first clear peak, 1 if there is none.
+
+    A straight line is taken out first. A peak is the highest lag between a rise through zero and the next
+    fall. It is clear when it leaves two 95 % bands: that of white noise, for all lags together, and
+    Bartlett's, 1.96 sqrt((1 + 2 sum_{j<k} r_j^2) / T), which widens for series that merely wander. A period
+    that is no whole number of steps shows in the peaks at its multiples, so these decide between the lag and
+    its neighbours.
+    """
+    T = len(values)
+    largest = np.abs(values).max()
+    if largest == 0:
+        return 1
+    values = values / largest  # so that no square leaves float64
+    time = np.arange(T) - (T - 1) / 2
+    x = values - values.mean()
+    x = x - time * (time @ x) / (time @ time)
+    if np.ptp(x) <= _ROUNDING:
+        return 1
+    r = np.fft.irfft(np.abs(np.fft.rfft(x, n=2 * T)) ** 2)[: T // 2 + 1]
+    r = r / r[0]
+    noise = NormalDist().inv_cdf(1 - 0.05 / len(r)) / np.sqrt(T)
+    bartlett = 1.96 * np.sqrt((1 + 2 * (np.cumsum(r**2) - r[0] ** 2)) / T)  # [k - 1] is that of lag k
+    falls = np.flatnonzero((r[:-1] >= 0) & (r[1:] < 0)) + 1
+    rises = np.flatnonzero((r[:-1] < 0) & (r[1:] >= 0)) + 1
+    for rise, fall in zip(rises, [*falls[1:], len(r)], strict=False):
+        peak = int(rise + np.argmax(r[rise:fall]))
+        if r[peak] > max(noise, bartlett[peak - 1]) and peak + 1 < len(r):
+            multiples = np.arange(1, (len(r) - 1) // (peak + 1) + 1)
+            return max((peak, peak - 1, peak + 1), key=lambda lag: float(r[lag * multiples].sum()))
+    return 1

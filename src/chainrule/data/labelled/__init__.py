@@ -1,0 +1,1 @@
+"""Labelled examples: images, archives of arrays, classes and groups."""

@@ -1,0 +1,112 @@
+"""Tables in Arrow's files: Parquet and Feather."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._optional import require
+from chainrule.data.table.formats.options import TableOptions
+from chainrule.data.table.table import Table, check_cells, named
+from chainrule.data.table.types import from_arrow
+from chainrule.errors import ChainruleError, DataError
+
+__all__ = ["load_feather", "load_parquet"]
+
+_MOST_BYTES = 1 << 30
+_UNNAMED_INDEX = "__index_level_"  # what pandas calls an index without a name
+
+
+def load_parquet(path: Path, options: TableOptions) -> Table:
+    """Load a Parquet file; the index of a DataFrame that was written comes back as columns."""
+    parquet = require("pyarrow.parquet")
+
+    def read() -> Any:
+        with parquet.ParquetFile(path) as file:
+            check_cells(file.metadata.num_rows, file.metadata.num_columns, path.name)
+            columns = [file.schema.column(i) for i in range(len(file.schema))]
+            text = [
+                column.path for column in columns if column.physical_type == "BYTE_ARRAY" and "." not in column.path
+            ]
+        with parquet.ParquetFile(path, read_dictionary=text) as file:  # long text that repeats is kept but once
+            groups = (file.read_row_group(i) for i in range(file.num_row_groups))
+            return _together(groups, file.schema_arrow, path.name)
+
+    return _load(path, "Parquet", read, options)
+
+
+def load_feather(path: Path, options: TableOptions) -> Table:
+    """Load a Feather file, which is Arrow's file format."""
+    pa = require("pyarrow")
+
+    def read() -> Any:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+            batches = (pa.Table.from_batches([file.get_batch(i)]) for i in range(file.num_record_batches))
+            return _together(batches, file.schema, path.name)
+
+    return _load(path, "Feather", read, options)
+
+
+def _together(parts: Iterator[Any], schema: Any, name: str) -> Any:
+    """The parts of a table as one, which is given up as soon as it grows too large."""
+    taken = [schema.empty_table()]
+    rows = 0
+    size = 0
+    for part in parts:
+        taken.append(part)
+        rows += part.num_rows
+        check_cells(rows, part.num_columns, name)
+        part.validate(full=True)  # before anything follows its offsets, which a broken file has lead anywhere
+        size += part.nbytes
+        if size > _MOST_BYTES:
+            raise DataError(f"{name} unpacks to more than {_MOST_BYTES >> 20} MB. Write the columns to model alone.")
+    return require("pyarrow").concat_tables(taken)
+
+
+def _load(path: Path, kind: str, read: Callable[[], Any], options: TableOptions) -> Table:
+    options.refuse(f"a {kind} file", "sheet", "header", "encoding")
+    try:
+        table = read()
+        frame = require("pandas").DataFrame({i: from_arrow(column) for i, column in enumerate(table.columns)})
+        names = list(table.column_names)
+        index = _index_columns(table.schema.metadata)
+        for name, numbers in _ranges(table.schema.metadata, len(frame)):
+            frame[len(frame.columns)] = numbers
+            names.append(name)
+            index.append(name)
+    except ChainruleError:
+        raise
+    except Exception as error:  # of a broken file pyarrow may raise nearly anything
+        raise DataError(f"{path} cannot be read as {kind}: {type(error).__name__}: {str(error)[:300]}") from error
+    of_index = [name in index for name in names]
+    frame.columns = named("index" if name.startswith(_UNNAMED_INDEX) else name for name in names)
+    return Table(frame, path.name, index=tuple(frame.columns[of_index]))
+
+
+def _noted(metadata: dict[bytes, bytes] | None) -> list[Any]:
+    """What pandas notes of a DataFrame's index. The rest that it notes is not needed, and all may be broken."""
+    try:
+        found = json.loads((metadata or {})[b"pandas"])["index_columns"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _index_columns(metadata: dict[bytes, bytes] | None) -> list[str]:
+    """The columns that were the index."""
+    return [name for name in _noted(metadata) if isinstance(name, str)]
+
+
+def _ranges(metadata: dict[bytes, bytes] | None, rows: int) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Indices of a name whose numbers are evenly spaced, as seconds may be: pandas writes no column for them."""
+    for note in _noted(metadata):
+        if isinstance(note, dict) and isinstance(note.get("name"), str):
+            start = note.get("start")
+            step = note.get("step")
+            if isinstance(start, int) and isinstance(step, int) and abs(start) + abs(step) * rows < 2**63:
+                yield note["name"], start + step * np.arange(rows, dtype=np.int64)

@@ -1,0 +1,123 @@
+"""Tables of text: commas, semicolons, tabs or bars between columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from contextlib import suppress
+
+import numpy as np
+
+from chainrule._choices import counted
+from chainrule._optional import require
+from chainrule.data.table.formats.header import Layout, find_layout, is_comment
+from chainrule.data.table.formats.options import TableOptions
+from chainrule.data.table.table import Table, check_cells
+from chainrule.data.text.decoding import decode
+from chainrule.errors import DataError, TooShortError
+
+__all__ = ["load_delimited", "load_text"]
+
+_LINE_END = re.compile(r"\r\n?")
+_BLANK_LINE = re.compile(r"^[ \t]+$", re.MULTILINE)
+_MOST_COMMENTS = 1_000_000
+_COMMENT_LINE = re.compile(r"^[ \t]*#", re.MULTILINE)
+
+
+def load_delimited(raw: bytes, name: str, options: TableOptions) -> Table:
+    """A table from the bytes of a CSV file.
+
+    Raises:
+        DataError: text in another encoding, no header, rows of more cells than the header has.
+        TooShortError: nothing in it.
+    """
+    options.refuse("a CSV file", "sheet")
+    text = decode(raw, options.encoding, name)
+    if "\0" in text:
+        raise DataError(
+            f"{name} holds zero bytes, as at character {text.index(chr(0)):,}: it is broken, no table of text, or in "
+            "another encoding, for example --encoding utf-16-le."
+        )
+    text = _BLANK_LINE.sub("", _LINE_END.sub("\n", text)).rstrip("\n")
+    return load_text(text, name, options, row="line")
+
+
+def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: str | None = None) -> Table:
+    """A table from its text, where lines end in newlines."""
+    if not text.strip():
+        raise TooShortError(f"{name} is empty; expected a header line and a line for each step.")
+    layout = find_layout(text, name, options.header, delimiter)
+    check_cells(text.count("\n") + 1, len(layout.names), name)
+    body = _from_line(text, layout.start)
+    comments = _comments(body, layout, name)
+    pd = require("pandas")
+    try:
+        with warnings.catch_warnings():  # pandas only warns of cells that it cuts off
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.BytesIO(body.encode(errors="surrogatepass")),
+                sep=layout.delimiter,
+                header=None,
+                names=layout.names,
+                skiprows=comments,
+                skip_blank_lines=False,
+                skipinitialspace=True,
+                index_col=False,
+                low_memory=False,
+                dtype="str" if options.marked else dict.fromkeys(set(options.text) & set(layout.names), "str"),
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise DataError(f"{name} {_what_is_ragged(body, layout)}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{name} holds half characters (lone surrogates) in {options.encoding}. Write it as utf-8."
+        ) from error
+    except pd.errors.EmptyDataError:
+        frame = pd.DataFrame(columns=layout.names)
+    if comments and len(frame) + len(comments) == body.count("\n") + 1:
+        frame.index = np.setdiff1d(np.arange(len(frame) + len(comments)), comments)
+    return Table(frame, name, row=row, first=layout.start + 1)
+
+
+def _from_line(text: str, start: int) -> str:
+    """The text without its first lines."""
+    place = 0
+    for _ in range(start):
+        place = text.find("\n", place) + 1
+        if place == 0:
+            return ""
+    return text[place:]
+
+
+def _comments(body: str, layout: Layout, name: str) -> list[int]:
+    """The lines that are comments; one with as many cells as a row stays, rather than lose a row."""
+    found = []
+    line = 0
+    place = 0
+    for mark in _COMMENT_LINE.finditer(body):
+        line += body.count("\n", place, mark.start())
+        place = mark.start()
+        text = body[place : end if (end := body.find("\n", place)) >= 0 else len(body)]
+        cells = text.count(layout.delimiter) + 1
+        if is_comment(text) and (cells != len(layout.names) or cells == 1):
+            found.append(line)
+            if len(found) > _MOST_COMMENTS:
+                raise DataError(f"{name} has more than {_MOST_COMMENTS:,} comment lines. Leave them out.")
+    return found
+
+
+def _what_is_ragged(body: str, layout: Layout) -> str:
+    """Which line has more cells than the header, in words."""
+    lines = csv.reader(io.StringIO(body), delimiter=layout.delimiter, skipinitialspace=True)
+    expected = len(layout.names)
+    with suppress(csv.Error):  # a cell that is too long: said below
+        for cells in lines:
+            if len(cells) > expected:
+                return (
+                    f"has {counted(len(cells), 'cell')} in line {layout.start + lines.line_num}; expected {expected}, "
+                    f"as many as its header has, with {layout.delimiter!r} between them. Correct the line (a cell that "
+                    f"holds {layout.delimiter!r} needs quotes around it), or read the file as text with --kind text."
+                )
+    return "cannot be parsed: a quotation mark is opened and not closed. Correct it, or read it with --kind text."

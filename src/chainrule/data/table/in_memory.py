@@ -1,0 +1,93 @@
+"""Series from memory: NumPy arrays, pandas Series and DataFrames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import counted, listed
+from chainrule._optional import require
+from chainrule.data.checks import default_columns
+from chainrule.data.dates.calendars import is_rule
+from chainrule.data.reading import Reading
+from chainrule.data.table.table import Table, named
+from chainrule.data.table.to_series import table_series
+from chainrule.data.table.types import plain
+from chainrule.errors import ArgumentError, DataError, ShapeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chainrule.data.containers import Series
+
+__all__ = ["is_in_memory", "series_in_memory"]
+
+
+def is_in_memory(source: object) -> bool:
+    """Whether this is an array, or pandas data; pandas is not imported to find out."""
+    return isinstance(source, np.ndarray) or type(source).__module__.partition(".")[0] == "pandas"
+
+
+def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, reading: Reading) -> Series:
+    """A series of an array (T,) or (T, C), or of pandas data, whose index gives the dates if it holds dates.
+
+    Raises:
+        ShapeError: an array of other dimensions.
+        DataError: as for a table in a file.
+    """
+    if isinstance(values, np.ndarray):
+        frame = _frame_of_array(values)
+        if len(reading.columns) == frame.shape[1] and not set(reading.columns) & set(frame.columns):
+            frame.columns = list(reading.columns)  # an array has no names, so that these are its columns', in order
+        reading = replace(reading, columns=reading.columns or tuple(frame.columns))
+        if not set(reading.columns) <= set(frame.columns):
+            raise ShapeError(
+                f"the array has {counted(frame.shape[1], 'column')}; expected as many as are named: "
+                f"{listed(reading.columns)}, in this order."
+            )
+        table = Table(frame, "the data")
+    else:
+        table, freq = _table_of_pandas(values)
+        if reading.date is None:
+            reading = replace(reading, freq=reading.freq or freq)
+    for option in ("encoding", "header", "sheet"):
+        if getattr(reading, option) != getattr(Reading, option):
+            raise ArgumentError(f"{option} is given, but data in memory has none. Leave it out.")
+    return table_series(table, reading)
+
+
+def _table_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[Table, str | None]:
+    """The columns, under names that are text, and before them the index, unless it only counts rows; and its freq."""
+    pandas = require("pandas")
+    frame: pd.DataFrame = pandas.DataFrame(values)
+    if values.ndim == 1 and values.name is None:
+        frame.columns = ["value"]
+    names = [" ".join(map(str, name)) if isinstance(name, tuple) else name for name in frame.columns]
+    levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
+    periods = pandas.PeriodIndex
+    levels = [level.to_timestamp() if isinstance(level, periods) else level for level in levels]
+    freq = next((level.freqstr for level in levels if isinstance(level, pandas.DatetimeIndex)), None)
+    levels = [level for level in levels if level.name is not None or not pandas.api.types.is_numeric_dtype(level)]
+    default = "date" if len(levels) == 1 else "index"
+    columns = [level.to_series().reset_index(drop=True) for level in levels]
+    columns += [frame.iloc[:, i].reset_index(drop=True) for i in range(len(names))]
+    together: pd.DataFrame = pandas.DataFrame({i: plain(column) for i, column in enumerate(columns)})
+    together.columns = named([*(default if level.name is None else level.name for level in levels), *names])
+    table = Table(together, "the data", index=tuple(together.columns[: len(levels)]))
+    return table, freq if len(levels) == 1 and is_rule(freq) else None
+
+
+def _frame_of_array(values: NDArray[Any]) -> pd.DataFrame:
+    if values.ndim not in (1, 2):
+        raise ShapeError(f"an array of a series must be (steps,) or (steps, columns), got shape {values.shape}.")
+    if not values.size:
+        raise ShapeError(f"the array is empty, of shape {values.shape}; expected (steps,) or (steps, columns).")
+    if values.dtype.kind not in "iufb":
+        raise DataError(f"an array of a series must hold numbers, got {values.dtype}.")
+    columns = values.reshape(len(values), -1)
+    names = default_columns(columns.shape[1])
+    frame: pd.DataFrame = require("pandas").DataFrame(columns.astype(np.float64), columns=list(names))
+    return frame

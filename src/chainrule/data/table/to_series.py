@@ -1,0 +1,103 @@
+"""A table's columns as a series: chosen, dated, checked, and its blanks filled where that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import counted, listed
+from chainrule.data.checks import check_size
+from chainrule.data.containers import Series
+from chainrule.data.dates.frequency import check_frequency, find_frequency
+from chainrule.data.dates.season import find_season
+from chainrule.data.dates.spellings import Dates
+from chainrule.data.dates.timezones import zone_of
+from chainrule.data.numerals import Marks
+from chainrule.data.reading import Reading
+from chainrule.data.table.blanks import fill, with_missing_dates, without_blank_rows
+from chainrule.data.table.columns import choose_columns, numbers_of
+from chainrule.data.table.date_columns import find_dates
+from chainrule.data.table.stacked import choose_series
+from chainrule.data.table.table import Table
+from chainrule.errors import ArgumentError, ColumnError, DataError, TooShortError, TransformError
+
+__all__ = ["table_series"]
+
+
+def table_series(table: Table, reading: Reading) -> Series:
+    """The columns to model, in time order, with blanks filled or refused.
+
+    Raises:
+        ColumnError: a column or a series missing or to be chosen, cells that are not numeric, dates unreadable or
+            out of order.
+        MissingValuesError: blanks, and no ``fill`` asked for, or one that cannot fill them.
+        TransformError: values that are not positive, with log-return asked for.
+        DataError: values that are infinite, or too large to compute with; dates that contradict the frequency named.
+        TooShortError: fewer than two steps.
+    """
+    _check_length(table, int((~table.blank).sum()))
+    date, dates = find_dates(table, reading.date_columns, reading.date_format)
+    table, dates, ids = choose_series(table, dates, date, reading.id_columns, reading.series)
+    marks = Marks(reading.thousands, reading.decimal)
+    columns = choose_columns(table, reading.columns, {*date, *ids, *table.index}, marks)
+    zone = None if dates is None else zone_of(table.frame[date[-1]], dates)
+    rows = len(table.frame)
+    if dates is not None:
+        table, dates = without_blank_rows(table, dates, reading.fill)
+        _check_order(table, dates)
+    values = np.stack([numbers_of(table, column, marks) for column in columns], axis=1)
+    _check_values(table, columns, values, reading.transform)
+    if reading.freq is not None:
+        if dates is None:
+            raise ArgumentError(
+                f"--freq is {reading.freq}, but {table.name} has no column of dates. Name it with --date, or leave "
+                "--freq out."
+            )
+        frequency = find_frequency(dates, zone, reading.freq)
+        check_frequency(frequency, table.name)
+        values, dates = with_missing_dates(values, frequency, reading.fill)
+    blanks = int(np.isnan(values).sum())
+    if blanks:
+        values, dates = fill(table, columns, values, dates, reading.fill)
+    _check_length(table, len(values))
+    drop = reading.fill == "drop"
+    filled, left_out = (0, rows - len(values)) if drop else (blanks, 0)
+    series = Series(values, columns, dates, table.name, 1, reading.freq, zone, filled, left_out)
+    return replace(series, season=reading.season or find_season(series.frequency, values[:, 0]))
+
+
+def _check_length(table: Table, steps: int) -> None:
+    if steps < 2:
+        raise TooShortError(f"{table.name} has {counted(steps, 'step')}; a series needs at least 2.")
+
+
+def _check_order(table: Table, dates: Dates) -> None:
+    seen = np.ones(len(dates), dtype=bool)
+    seen[np.unique(dates, return_index=True)[1]] = False
+    early = np.concatenate([[False], np.diff(dates).astype(np.int64) < 0])
+    for wrong, what, remedy in (
+        (
+            seen,
+            "repeat an earlier one",
+            "Keep one row a date, or if they are of several series, name the column that tells them apart with --id",
+        ),
+        (early, "are earlier than the row before", "Sort the rows by date, oldest first"),
+    ):
+        if wrong.any():
+            raise ColumnError(f"dates of {table.name} {what}, at {table.at(wrong)}. {remedy}.")
+
+
+def _check_values(table: Table, columns: tuple[str, ...], values: NDArray[np.float64], transform: str) -> None:
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise DataError(f"{table.name} has infinite values, at {table.at(infinite)}. Correct or blank them.")
+    check_size(values, table.name)
+    low = values <= 0
+    if transform == "log-return" and low.any():
+        got = listed((f"{value:g}" for value in values[low]), shown=5)
+        raise TransformError(
+            f"log-return needs positive values; {table.name} has {got} in {listed(columns)}, "
+            f"at {table.at(low)}. Use --transform difference or --transform standardise."
+        )

@@ -1,0 +1,1 @@
+"""Text as symbols: encodings, alphabets, documents, and characters that a model does not know."""

@@ -1,0 +1,1 @@
+"""Inside a convolution: its sizes, its sums of products, its gradients and feature maps."""

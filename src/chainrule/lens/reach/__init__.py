@@ -1,0 +1,1 @@
+"""How far back the gradient reaches: the map over all pairs of steps, by lag, and in words."""

@@ -1,0 +1,153 @@
+"""How far back the gradient reaches: the map of its norms over all pairs of steps, and the horizon that it draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule._choices import choose, counted, finite
+from chainrule._optional import require
+from chainrule.display import BLUE, GREY, VERMILLION, Shown, Table, logarithmic, title
+from chainrule.lens.agreement import Agreement
+from chainrule.lens.arrays import Floats, listed
+from chainrule.lens.reach.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval, of_lags
+from chainrule.lens.reach.verdict import verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Reach"]
+
+
+@dataclass(frozen=True, repr=False)
+class Reach(Shown):
+    """The norms ||dL_t/ds_i|| of the gradients that enter at steps t, as they arrive at the states of steps i.
+
+    s is the state that a step leaves, the LSTM's (h, c) together; of a window model the input takes its place. L_t is
+    what the output of step t adds to the loss.
+
+    Attributes:
+        norms: (B, R, T): row, target t, step i. NaN across a reset and beyond a row's length.
+        targets: the R steps t that the rows of a map belong to; all T, or a sample of them.
+        window: the steps that training goes back.
+        ahead: whether gradients go forward in time, as in a reverse direction.
+        receptive_field: of a window model: the steps that it sees at all; None for one with a state.
+        clip: computes the norm of the weights' gradient where the state is detached every so many steps.
+    """
+
+    of: str
+    norms: Floats
+    targets: tuple[int, ...]
+    window: int
+    agreement: Agreement
+    ahead: bool = False
+    receptive_field: int | None = None
+    clip: Callable[[int], float] | None = None
+
+    @cached_property
+    def lagged(self) -> Floats:
+        """``norms`` by lag instead of step, (B, R, K)."""
+        return of_lags(self.norms, self.targets, self.ahead)
+
+    @cached_property
+    def curve(self) -> Floats:
+        """The mean norm by lag, (K,)."""
+        return by_lag(self.lagged)
+
+    def horizon(self, share: float = ONE_PERCENT) -> int | None:
+        """The lag from which on the mean norm stays under this share of its start; None if it does not within reach."""
+        return horizon(self.curve, _share(share))
+
+    def interval(self, share: float = ONE_PERCENT) -> Interval | None:
+        """The horizon's 95 % interval, as if the sequences were drawn independently; None with fewer than two.
+
+        Its ends are None where the horizon lies beyond what was seen. By the jackknife: each sequence is left out once
+        (Tukey 1958; Miller, "The jackknife: a review", Biometrika 61, 1974).
+        """
+        return interval(self.lagged, _share(share))
+
+    @cached_property
+    def verdict(self) -> str:
+        """What it comes to, in a sentence or two."""
+        return verdict(self.lagged, self.window, self.receptive_field, self.clip)
+
+    @property
+    def kind(self) -> str:
+        """The verdict in a word: exploding, vanishing, enough, lasting, window, none or broken."""
+        return self.verdict.partition(":")[0]
+
+    def summary(self) -> str:
+        sizes = (counted(len(self.targets), "target"), counted(len(self.norms), "sequence"))
+        return f"of {self.of}: {counted(self.norms.shape[-1], 'step')}, {', '.join(sizes)}"
+
+    def table(self) -> Table:
+        """The mean norm at lags that grow by doubling, and as a share of the start."""
+        seen = np.flatnonzero(~np.isnan(self.curve))
+        lags = sorted({0, int(seen[-1]), *(2**k for k in range(20) if 2**k < seen[-1])}) if seen.size else []
+        rows = [(lag, float(self.curve[lag]), float(self.curve[lag] / self.curve[0])) for lag in lags]
+        notes = [self.verdict, self._sampled(), f"Every gradient {self.agreement}."]
+        unit = "input" if self.receptive_field is not None else "state"
+        return Table(f"Reach: {self.of}", ("lag", f"|dL_t/d{unit}|", "of lag 0"), rows, tuple(n for n in notes if n))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The mean norm at every lag, and as a share of the start."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            columns = {"norm": self.curve, "share": self.curve / self.curve[0]}
+        frame: pd.DataFrame = require("pandas").DataFrame(columns)
+        return frame.rename_axis("lag").reset_index()
+
+    def to_dict(self) -> dict[str, Any]:
+        interval = {name: self.interval(share) for name, share in (("half", HALF), ("one_percent", ONE_PERCENT))}
+        return {
+            "of": self.of,
+            "norms": listed(self.norms),
+            "targets": list(self.targets),
+            "by_lag": listed(self.curve),
+            "window": self.window,
+            "receptive_field": self.receptive_field,
+            "horizon": {"half": self.horizon(HALF), "one_percent": self.horizon()},
+            "interval": {name: None if ends is None else list(ends) for name, ends in interval.items()},
+            "verdict": self.verdict,
+            "difference_to_autograd": self.agreement.error,
+        }
+
+    def draw_on(self, ax: "Axes", what: str = "map") -> None:
+        """``what`` is "map", targets by steps, the mean over the rows; or "lags", the mean norm by lag."""
+        choose("what", what, ("map", "lags"))
+        if what == "lags":
+            ax.plot(self.curve, color=BLUE, linewidth=2)
+            ax.set_yscale("log")
+            for share, colour in ((HALF, GREY), (ONE_PERCENT, VERMILLION)):
+                ax.axhline(share * self.curve[0], color=colour, linewidth=1, linestyle="--")
+            ax.set_xlabel("lag")
+            ax.set_ylabel("mean norm (dashed: 50 % and 1 %)")
+        else:
+            counts = (~np.isnan(self.norms)).sum(0)
+            mean = np.where(counts > 0, np.nansum(self.norms, axis=0) / np.maximum(counts, 1), np.nan)
+            causal = of_causal(mean, self.targets, self.ahead)
+            logarithmic(ax, causal, "norm")
+            ticks = np.unique(np.linspace(0, len(self.targets) - 1, min(6, len(self.targets))).astype(int))
+            ax.set_yticks(ticks, [str(self.targets[k]) for k in ticks])
+            ax.set_xlabel("step i that the gradient reaches")
+            ax.set_ylabel("step t that it comes from")
+        title(ax, f"Reach: {self.of}")
+
+    def _sampled(self) -> str:
+        T = self.norms.shape[-1]
+        rows = len(self.norms)
+        among = "all" if len(self.targets) == T else f"{len(self.targets)} of"
+        return f"Mean over {among} {counted(T, 'step')} t of {counted(rows, 'sequence')}."
+
+
+def of_causal(norms: Floats, targets: tuple[int, ...], ahead: bool) -> Floats:
+    """norms (R, T) with NaN where step i lies on the side of t to which no gradient goes."""
+    steps = np.arange(norms.shape[-1])
+    t = np.array(targets)[:, None]
+    return np.where(steps < t if ahead else steps > t, np.nan, norms)
+
+
+def _share(share: float) -> float:
+    return finite("share", share, 0, 1, open_low=True)

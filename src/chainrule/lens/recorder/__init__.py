@@ -1,0 +1,1 @@
+"""Gates and gradients recorded while a network learns."""

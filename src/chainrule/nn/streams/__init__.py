@@ -1,0 +1,1 @@
+"""Layers fed one step at a time."""

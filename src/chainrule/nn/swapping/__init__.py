@@ -1,0 +1,1 @@
+"""Putting chainrule's layers into an existing model, and taking them out again."""

@@ -1,0 +1,1 @@
+"""What computes a convolution: the definition, the formula, compiled code, the FFT, and torch."""

@@ -1,0 +1,18 @@
+"""The compiled rung: direct convolution in C++, both passes.
+
+- autograd.py: the rung's entrance, and its gradient
+- ops.py: chainrule::convolution and chainrule::convolution_backward, for torch.compile and opcheck
+- flops.py: what they count as, for torch's FLOP counter
+- native.py: the calls into the extension module _convolution
+- streaming.py: a causal convolution prepared for chainrule.nn's streams
+- level.cpp and what it includes: the code, compiled for several instruction levels; module.cpp binds it
+
+The README of the folder above has a section on them.
+"""
+
+from chainrule.ops.convolution.backends.cpu import flops as _flops  # noqa: F401  # registered by being imported
+from chainrule.ops.convolution.backends.cpu.autograd import DTYPES, causal_convolution, convolution, obstacle
+from chainrule.ops.convolution.backends.cpu.native import LEVELS, excess, lanes, threads
+from chainrule.ops.convolution.backends.cpu.streaming import Steps
+
+__all__ = ["DTYPES", "LEVELS", "Steps", "causal_convolution", "convolution", "excess", "lanes", "obstacle", "threads"]

@@ -1,0 +1,188 @@
+"""The calls into the extension module: checked tensors in, pointers out. All memory is torch's, scratch included."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
+
+import torch
+from torch import Tensor
+
+from chainrule.ops import blocks
+from chainrule.ops.convolution.backends.cpu import _convolution
+from chainrule.ops.convolution.geometry import Geometry, output_shape
+from chainrule.ops.pointers import dense, dense_lines
+
+__all__ = ["LEVELS", "excess", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
+
+LEVELS: list[str] = _convolution.levels()
+"""The instruction levels that this machine runs, the best first; the first one is used."""
+
+_level = 0
+_output_shape = lru_cache(maxsize=1024)(output_shape)
+_MOST_LANES = 16
+_ROOM = 1 << 18  # numbers of a channel that are laid out whatever the size of x
+_WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
+
+
+def forward(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    resets: Tensor | None = None,
+    lengths: Tensor | None = None,
+) -> Tensor:
+    """y (B, G*O, *J).
+
+    resets, lengths: bool (B, J) and int64 (B,), for causal padding: outputs read nothing from before a reset, and are
+    zero from their row's length on.
+    """
+    y = _result(x, _output_shape(x.shape, weight.shape, geometry), resets, lengths)
+    segments = _segments(y, weight, geometry, resets, lengths)
+    if _is_empty(y, segments):
+        return y
+    x = dense_lines(x)
+    weight = dense(weight)
+    bias = None if bias is None else dense(bias)
+    _run("forward", x.shape, x.stride(), weight, y, geometry, segments, x, weight, bias, y)
+    return y
+
+
+def input_gradient(
+    dy: Tensor,
+    weight: Tensor,
+    shape: Sequence[int],
+    geometry: Geometry,
+    resets: Tensor | None = None,
+    lengths: Tensor | None = None,
+) -> Tensor:
+    """dx, of the shape given."""
+    segments = _segments(dy, weight, geometry, resets, lengths)
+    dx = _result(dy, shape, resets, lengths)
+    if _is_empty(dx, segments):
+        return dx
+    dy = dense(dy)
+    weight = dense(weight)
+    _run("input_gradient", shape, None, weight, dy, geometry, segments, dy, weight, dx)
+    return dx
+
+
+def kernel_gradient(
+    x: Tensor,
+    dy: Tensor,
+    weight: Tensor,
+    geometry: Geometry,
+    has_bias: bool,
+    resets: Tensor | None = None,
+    lengths: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The gradient towards the kernel, and towards the bias, empty where there is none."""
+    segments = _segments(dy, weight, geometry, resets, lengths)
+    dw = x.new_empty(*weight.shape)
+    dbias = x.new_empty(len(weight) if has_bias else 0)
+    if _is_empty(dy, segments):
+        return dw.zero_(), dbias.zero_()
+    x = dense_lines(x)
+    dy = dense(dy)
+    _run("kernel_gradient", x.shape, x.stride(), weight, dy, geometry, segments, x, dy, dw, dbias if has_bias else None)
+    return dw, dbias
+
+
+def _is_empty(y: Tensor, segments: Tensor | None) -> bool:
+    return y.numel() == 0 or (segments is not None and len(segments) == 0)
+
+
+def _result(like: Tensor, shape: Sequence[int], *masks: Tensor | None) -> Tensor:
+    """Not initialised, but where some of it may be in no segment."""
+    return blocks.empty(like, shape) if masks == (None, None) else like.new_zeros(tuple(shape))
+
+
+def _segments(
+    y: Tensor, weight: Tensor, geometry: Geometry, resets: Tensor | None, lengths: Tensor | None
+) -> Tensor | None:
+    """The rows' stretches from reset to reset, (n, 4): row, begin, end, and the first input that is its own."""
+    if resets is None and lengths is None:
+        return None
+    B = y.shape[0]
+    T = y.shape[-1]
+    end = y.new_full((B,), T, dtype=torch.int64) if lengths is None else lengths
+    borders = y.new_zeros(B, T + 1, dtype=torch.bool)  # a stretch begins, or the row ends, before this step
+    starts = torch.zeros_like(borders)
+    if resets is not None:
+        starts[:, :T] = resets & (torch.arange(T, device=y.device) < end[:, None])
+    borders |= starts
+    borders[:, 0] = True
+    borders.scatter_(1, end[:, None], True)
+    row, step = borders.nonzero(as_tuple=True)
+    state = geometry.dilation[0] * (weight.shape[2] - 1) - geometry.before[0]  # how many inputs lie before step 0
+    floor = torch.where(starts[row, step], step + state, 0)
+    stretches = torch.stack([row[:-1], step[:-1], step[1:], floor[:-1]], dim=1)
+    return stretches[row[:-1] == row[1:]].contiguous()
+
+
+def threads(y: Sequence[int], weight: Sequence[int]) -> int:
+    """How many threads run a pass: torch's number of them, or one where others would help little."""
+    return torch.get_num_threads() if prod(y) * prod(weight[1:]) > _WORTH_A_THREAD else 1
+
+
+def excess(x: Sequence[int], weight: Sequence[int], geometry: Geometry) -> str | None:
+    """Why the kernels would need far more memory than the tensors to lay out what is read; None if they do not.
+
+    They lay it out as it lies, with what strides and dilations step over.
+    """
+    widths = [d * (k - 1) for d, k in zip(geometry.dilation, weight[2:], strict=True)]
+    lines = prod([width + 1 for width in widths[:-1]])
+    laid_out = lines * (geometry.stride[-1] * _MOST_LANES + widths[-1])
+    if laid_out > _ROOM and laid_out > _ROOM + 8 * prod(x[2:]):
+        return "the kernels would lay out far more than there is: the stride or the dilation is much larger than x"
+    return None
+
+
+def lanes() -> int:
+    """How many float32 a vector has at the instruction level that runs."""
+    return {"x86-64-v4": 16, "x86-64-v3": 8}.get(LEVELS[_level], 4)
+
+
+def _run(
+    name: str,
+    x: Sequence[int],
+    x_strides: Sequence[int] | None,
+    weight: Tensor,
+    y: Tensor,
+    geometry: Geometry,
+    segments: Tensor | None,
+    *tensors: Tensor | None,
+) -> None:
+    """Run a pass over ``tensors``, those that it takes in their order; ``x_strides`` are for those that read x."""
+    is_double = y.dtype == torch.float64
+    sizes = (threads(y.shape, weight.shape), x, x_strides, weight.shape, y.shape, geometry)
+    call, size = _prepared(name, _level, is_double, *sizes)
+    within = (0, 0) if segments is None else (segments.data_ptr(), len(segments))
+    if segments is not None:
+        size = getattr(_convolution, f"{name}_workspace")(_level, is_double, call, *within)
+    workspace = blocks.empty(y, (size,))
+    pointers = [0 if t is None else t.data_ptr() for t in (workspace, *tensors)]
+    getattr(_convolution, name)(_level, is_double, call, *within, *pointers)
+
+
+@lru_cache(maxsize=1024)
+def _prepared(
+    name: str,
+    level: int,
+    is_double: bool,
+    threads: int,
+    x: Sequence[int],
+    x_strides: Sequence[int] | None,
+    weight: Sequence[int],
+    y: Sequence[int],
+    geometry: Geometry,
+) -> tuple[_convolution.Call, int]:
+    """The call for these sizes, and its workspace where there are no segments."""
+    unused = 3 - len(geometry.stride)
+    sizes = zip(x[2:], weight[2:], y[2:], geometry.stride, geometry.dilation, geometry.before, strict=True)
+    axes = [*[(1, 1, 1, 1, 1, 0)] * unused, *sizes]
+    row, channel, *steps = x_strides or [0] * len(x)
+    strides = (row, channel, *(0,) * unused, *steps[:-1])
+    G = geometry.groups
+    call = _convolution.Call(x[0], G, weight[1], weight[0] // G, threads, axes, strides)
+    return call, getattr(_convolution, f"{name}_workspace")(level, is_double, call, 0, 0)

@@ -1,0 +1,146 @@
+"""torch's own convolution, for the shapes where it is the faster one: wide ones, and images of short lines."""
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv1d, conv2d, conv3d, pad
+
+from chainrule._choices import counted
+from chainrule.ops.convolution.backends import cpu
+from chainrule.ops.convolution.geometry import Geometry
+
+__all__ = ["convolution", "keeps_format", "obstacle", "prepared", "why_faster"]
+
+# Measured on drawn shapes and on the layers of nets, forward and backward and forward alone. Three dimensions are taken
+# to be as two.
+_LITTLE = 100_000  # multiplications and additions, which take less time than the kernels' call
+_SOME = 16  # channels of a group
+_WIDE = 64  # of both sides
+_DILATED = 4  # from which dilation on torch's own slows down
+_WIDE_DILATED = 192
+_FEW = 256  # outputs of a channel
+_STEEP = 4  # a stride
+_MANY = 500_000  # outputs
+_LARGE = 25  # taps
+_LARGEST = 49
+_WASTE = 0.8  # of the lanes of the vectors that a line of outputs fills
+
+
+_OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
+    op, pads, rest = prepared(geometry)
+    y: Tensor = op(pad(x, pads) if pads else x, weight, bias, *rest)
+    return y
+
+
+def prepared(geometry: Geometry) -> tuple[Callable[..., Tensor], list[int], tuple[Any, ...]]:
+    """torch's function, the zeros that it cannot put around x itself, and what it is given after the tensors."""
+    padding = tuple(geometry.before)
+    pads = []
+    if padding != tuple(geometry.after):
+        padding = (0,) * len(padding)
+        pads = geometry.pads
+    rest = (tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups)
+    return _OPS[len(padding)], pads, rest
+
+
+def obstacle(x: Sequence[int]) -> str | None:
+    """Why torch's own cannot run on an x of this shape; None if it can."""
+    return "torch's own takes no input without positions" if 0 in x[2:] else None
+
+
+def keeps_format(x: Tensor, weight: Tensor) -> bool:
+    """Whether images or kernels lie in memory with their channels last, as torch's own then returns y too."""
+    return x.ndim > 3 and (_has_channels_last(x) or _has_channels_last(weight))
+
+
+def _has_channels_last(t: Tensor) -> bool:
+    return t.stride(1) == 1 and not t.is_contiguous()
+
+
+def why_faster(
+    x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool
+) -> str | None:
+    """Why torch's own takes less time than the kernels for x, y and weight of these shapes, in float32; None if not.
+
+    learns: whether gradients will be asked for. Where both take about as long it is torch's own, so that nothing that
+    is swapped becomes slower.
+    """
+    if 0 in x or 0 in y:
+        return None
+    if prod(y) * prod(weight[1:]) < _LITTLE:
+        return "torch's own takes less time for so little"
+    if len(y) == 4 and weight[:2] == (geometry.groups, 1):
+        return _why_faster_depthwise(x, y, weight, geometry, learns)
+    return (_why_faster_along_a_line if len(y) == 3 else _why_faster_on_images)(y, weight, geometry, learns)
+
+
+def _why_faster_along_a_line(y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool) -> str | None:
+    few, many = _channels(weight, geometry)
+    stride = geometry.stride[0]
+    dilation = geometry.dilation[0]
+    if few >= (_WIDE if dilation < _DILATED else _WIDE_DILATED):
+        return f"torch's own takes less time with {_words(few, 'channel', 'many channels')} and more"
+    if geometry.groups > 1 or dilation >= _DILATED:
+        return None
+    if y[0] * y[2] <= _FEW and many >= _WIDE:
+        return "torch's own takes less time with few outputs of many channels"
+    if stride >= _STEEP or (stride > 1 and few >= _SOME * 2):
+        return f"torch's own takes less time with stride {stride}"
+    if not learns and y[1] >= _SOME and (stride > 1 or prod(y) >= _MANY):
+        return "torch's own takes less time forward alone, with many outputs or a stride"
+    return None
+
+
+def _why_faster_on_images(y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool) -> str | None:
+    few, many = _channels(weight, geometry)
+    lanes = cpu.lanes()
+    strided = max(geometry.stride) > 1
+    if few >= (_SOME * 2 if learns else _SOME):
+        return f"torch's own takes less time with {_words(few, 'channel', 'many channels')} and more"
+    lines = f"lines of {_words(y[-1], 'output', 'few outputs')}"
+    if y[-1] < lanes:
+        return f"torch's own takes less time with {lines}, which fill no vector of {lanes}"
+    filled = y[-1] / (-(-y[-1] // lanes) * lanes)
+    if few >= _SOME and filled < _WASTE:
+        return f"torch's own takes less time with {lines}, which fill vectors of {lanes} in part"
+    if strided and few >= _SOME / 2:
+        return "torch's own takes less time with a stride"
+    if not learns and y[1] >= _SOME and (strided or (few <= _SOME / 2 and many >= _SOME * 2)):
+        return "torch's own takes less time forward alone, with a stride or few channels that become many"
+    return None
+
+
+def _why_faster_depthwise(
+    x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool
+) -> str | None:
+    """Of images: the kernels run over the ends of lines where these stay as long."""
+    taps = prod(weight[2:])
+    if learns and taps >= _LARGE:
+        return None
+    if max(geometry.stride) > 1:
+        return "torch's own takes less time with a stride"
+    if not learns and geometry.groups >= _SOME and taps <= _LARGEST:
+        return "torch's own takes less time forward alone"
+    keeps_size = x[-1] == y[-1] and prod(y[2:]) > 2 * cpu.lanes()
+    if not keeps_size and y[-1] < cpu.lanes():
+        return "torch's own takes less time with lines that fill no vector"
+    return None
+
+
+def _channels(weight: Sequence[int], geometry: Geometry) -> tuple[int, int]:
+    """Of a group, on the side that has fewer and on the other."""
+    out = weight[0] // geometry.groups
+    return min(weight[1], out), max(weight[1], out)
+
+
+def _words(count: int, noun: str, if_symbolic: str) -> str:
+    """The count in words, without the number where it may stand for any, as while a call is recorded."""
+    is_number = type(count) is int and not torch.compiler.is_compiling()
+    return counted(count, noun) if is_number else if_symbolic

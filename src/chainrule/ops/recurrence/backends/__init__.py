@@ -1,0 +1,1 @@
+"""What computes a recurrence: the definition, the formula, compiled code, and torch."""

@@ -1,0 +1,109 @@
+// The Python module _scan: chooses the level, and passes pointers on. Whoever calls has checked everything.
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "call.hpp"
+
+#include "../../../compiled/module.hpp"
+
+namespace chainrule {
+namespace {
+
+// A member that is strided, as (address, row, step).
+template <auto member> void add_strided(nb::class_<Call>& type, const char* name) {
+    type.def_prop_rw(
+        name,
+        [](const Call& call) {
+            const Strided& of = call.*member;
+            return std::tuple(reinterpret_cast<uintptr_t>(of.data), of.row, of.step);
+        },
+        [](Call& call, std::tuple<uintptr_t, int64_t, int64_t> of) {
+            call.*member = {pointer(std::get<0>(of)), std::get<1>(of), std::get<2>(of)};
+        });
+}
+
+// What is the same in all calls of a stream, so that a call passes on little.
+class Stream {
+    const Kernels& kernels_;
+    const Cell cell_;
+    StreamCall call_;
+    const int64_t work_;  // of one step, at least
+
+public:
+    Stream(int level, bool is_double, int64_t cell, int64_t B, int64_t I, int64_t H, int64_t layers, uintptr_t W,
+           uintptr_t h, uintptr_t c, uintptr_t workspace)
+        : kernels_(kernels(level, is_double)), cell_(Cell(cell)),
+          call_{B, I, H, layers, pointer(W), pointer(h), pointer(c), pointer(workspace), 0, 0, 0, nullptr, nullptr},
+          work_(B * H * (I + H) * layers) {}
+
+    void run(int64_t T, int64_t row, int64_t step, uintptr_t x, uintptr_t y) const {
+        StreamCall call = call_;
+        call.T = T, call.row = row, call.step = step;
+        call.x = pointer(x), call.y = pointer(y);
+        if (T * work_ < worth_unlocking) return kernels_.stream(cell_, call);
+        nb::gil_scoped_release unlocked;
+        kernels_.stream(cell_, call);
+    }
+};
+
+}  // namespace
+}  // namespace chainrule
+
+NB_MODULE(_scan, m) {
+    using namespace chainrule;
+    const nb::call_guard<nb::gil_scoped_release> unlocked;
+
+    nb::class_<Call> call(m, "Call");
+    call.def("__init__", [](Call* self) { new (self) Call{}; });
+#define SIZE(name) call.def_rw(#name, &Call::name)
+    SIZE(B), SIZE(T), SIZE(I), SIZE(H), SIZE(reverse), SIZE(threads), SIZE(optioned), SIZE(rate_h), SIZE(rate_c);
+#define STRIDED(name) add_strided<&Call::name>(call, #name)
+    STRIDED(x), STRIDED(y), STRIDED(dy), STRIDED(dx);
+#define POINTER(name) add_pointer<&Call::name>(call, #name)
+    POINTER(resets), POINTER(lengths), POINTER(W_ih), POINTER(W_hh), POINTER(b_ih), POINTER(b_hh), POINTER(workspace);
+    POINTER(gates), POINTER(q), POINTER(h_start), POINTER(c_start);
+    POINTER(h_0), POINTER(c_0), POINTER(h_n), POINTER(c_n);
+    POINTER(dh_n), POINTER(dc_n), POINTER(dh_0), POINTER(dc_0);
+    POINTER(g_ih), POINTER(g_hh), POINTER(g_c), POINTER(b_c), POINTER(p), POINTER(keep_h), POINTER(keep_c);
+    POINTER(v_x), POINTER(v_h), POINTER(inverse_x), POINTER(inverse_h);
+    POINTER(dg_ih), POINTER(dg_hh), POINTER(dg_c), POINTER(db_c), POINTER(dp), POINTER(dh), POINTER(dc), POINTER(da);
+    POINTER(dW_ih), POINTER(dW_hh), POINTER(db_ih), POINTER(db_hh);
+
+    m.def("levels", level_names);
+    m.def("forward_workspace", [](int level, bool is_double, int64_t cell, const Call& call) {
+        return kernels(level, is_double).forward_workspace(Cell(cell), call);
+    });
+    m.def("backward_workspace", [](int level, bool is_double, int64_t cell, const Call& call) {
+        return kernels(level, is_double).backward_workspace(Cell(cell), call);
+    });
+    m.def("forward", [](int level, bool is_double, int64_t cell, const Call& call) {
+        kernels(level, is_double).forward(Cell(cell), call);
+    }, unlocked);
+    m.def("backward", [](int level, bool is_double, int64_t cell, const Call& call) {
+        kernels(level, is_double).backward(Cell(cell), call);
+    }, unlocked);
+    m.def("packed_layer_size", [](int level, bool is_double, int64_t cell, int64_t I, int64_t H) {
+        return kernels(level, is_double).packed_layer_size(Cell(cell), I, H);
+    });
+    m.def("pack_layer", [](int level, bool is_double, int64_t cell, int64_t I, int64_t H, uintptr_t W_ih, uintptr_t W_hh,
+                           uintptr_t b_ih, uintptr_t b_hh, uintptr_t packed) {
+        kernels(level, is_double).pack_layer(Cell(cell), I, H, pointer(W_ih), pointer(W_hh), pointer(b_ih),
+                                             pointer(b_hh), pointer(packed));
+    }, unlocked);
+    m.def("stream_workspace_size", [](int level, bool is_double, int64_t cell, int64_t B, int64_t H) {
+        StreamCall call{};
+        call.B = B, call.H = H;
+        return kernels(level, is_double).stream_workspace_size(Cell(cell), call);
+    });
+    nb::class_<Stream>(m, "Stream")
+        .def(nb::init<int, bool, int64_t, int64_t, int64_t, int64_t, int64_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t>())
+        .def("run", &Stream::run);
+    m.def("address", [](nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> array) {
+        return reinterpret_cast<uintptr_t>(array.data());
+    });
+    m.def("evaluate", [](int level, bool is_double, bool sigmoid, int64_t n, uintptr_t x, uintptr_t y) {
+        kernels(level, is_double).evaluate(sigmoid, n, pointer(x), pointer(y));
+    }, unlocked);
+}

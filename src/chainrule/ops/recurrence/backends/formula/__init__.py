@@ -1,0 +1,1 @@
+"""Backpropagation through time, derived by hand in plain torch."""

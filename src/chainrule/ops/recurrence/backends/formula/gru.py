@@ -1,0 +1,150 @@
+"""The GRU by hand, with the reset after the product and before it; cells.py beside it says what each method is for."""
+
+import torch
+from torch import Tensor
+
+from chainrule.ops.recurrence.backends.formula.product import Product, Products, Saved, outer, total_bias
+from chainrule.ops.recurrence.backends.reference import State, Weights
+
+__all__ = ["GRU", "GRUResetBefore"]
+
+
+class GRU:
+    """r, z = sigmoid(gx_rz + gh_rz), q = gh_n, n = tanh(gx_n + r q), h_t = n + z (h_{t-1} - n).
+
+    J_r, J_z, J_n, J_q: the derivative of h_t by what enters r, z and n, and by q.
+    """
+
+    def __init__(self, w: Weights) -> None:
+        self.hidden = Product(w.W_hh, w.g_hh)
+        self.b_hh = w.b_hh
+        self.bias = w.b_ih
+        H = w.W_hh.shape[1]
+        self.split = (2 * H, H)
+
+    def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
+        (h,) = state
+        gh, normal = self.hidden(h, self.b_hh)
+        gx_rz, gx_n = gx.split_with_sizes(self.split, -1)
+        gh_rz, q = gh.split_with_sizes(self.split, -1)
+        rz = torch.sigmoid(gx_rz + gh_rz)
+        r, z = rz.chunk(2, -1)
+        n = torch.tanh(torch.addcmul(gx_n, r, q))
+        return (torch.lerp(n, h, z),), (rz, n, q, *normal)
+
+    def slopes(self, previous: State, state: State, saved: Saved) -> Saved:
+        (h,) = previous
+        (rz, n, q, *normal) = saved
+        r, z = rz.chunk(2, -1)
+        J_n = (1 - z) * (1 - n * n)
+        J_q = J_n * r
+        J_r = J_n * q * r * (1 - r)
+        J_z = (h - n) * z * (1 - z)
+        return torch.stack((J_r, J_z, J_q), -2), J_n, z, *normal
+
+    def dgh(self, dstate: State, slopes: Saved) -> Tensor:
+        (dh,) = dstate
+        J_rzq = slopes[0]
+        return (dh.unsqueeze(-2) * J_rzq).flatten(-2)
+
+    def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
+        (dh,) = dstate
+        J_n = slopes[1]
+        drz, _ = dgh.split_with_sizes(self.split, -1)
+        return torch.cat((drz, dh * J_n), -1)
+
+    def step_backward(self, dstate: State, slopes: Saved) -> State:
+        (dh,) = dstate
+        (_, _, z, *normal) = slopes
+        dproduct = self.hidden.backward(self.dgh(dstate, slopes), tuple(normal))
+        return (torch.addmm(dh * z, dproduct, self.hidden.W),)
+
+    def total(self, dstate: State, slopes: Saved) -> State:
+        return dstate
+
+    def gates(self, state: State, saved: Saved) -> Tensor:
+        return torch.cat(saved[:2], -1)
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        return outer(dproduct, previous[0])
+
+    def own_gradients(
+        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
+    ) -> dict[str, Tensor]:
+        return {}
+
+
+class GRUResetBefore:
+    """r, z = sigmoid(gx_rz + W_rz h), s = r h, n = tanh(gx_n + W_n s), h_t = n + z (h_{t-1} - n).
+
+    J_z, J_n: the derivative of h_t by what enters z and n; J_r: that of s by what enters r.
+    """
+
+    def __init__(self, w: Weights) -> None:
+        H = w.W_hh.shape[1]
+        self.split = (2 * H, H)
+        W_rz, W_n = w.W_hh.split_with_sizes(self.split)
+        g_rz, g_n = (None, None) if w.g_hh is None else w.g_hh.split_with_sizes(self.split)
+        self.rz = Product(W_rz, g_rz)
+        self.n = Product(W_n, g_n)
+        self.hidden = Products(self.rz, self.n)
+        self.bias = total_bias(w)
+
+    def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
+        (h,) = state
+        gx_rz, gx_n = gx.split_with_sizes(self.split, -1)
+        a_rz, normal_rz = self.rz(h, gx_rz)
+        rz = torch.sigmoid(a_rz)
+        r, z = rz.chunk(2, -1)
+        a_n, normal_n = self.n(r * h, gx_n)
+        n = torch.tanh(a_n)
+        return (torch.lerp(n, h, z),), (rz, n, *self.hidden.joined(normal_rz, normal_n))
+
+    def slopes(self, previous: State, state: State, saved: Saved) -> Saved:
+        (h,) = previous
+        (rz, n, *normal) = saved
+        r, z = rz.chunk(2, -1)
+        J_r = h * r * (1 - r)
+        J_z = (h - n) * z * (1 - z)
+        J_n = (1 - z) * (1 - n * n)
+        return J_r, J_z, J_n, r, z, *normal
+
+    def dgh(self, dstate: State, slopes: Saved) -> Tensor:
+        return self._dgates_ds(dstate, slopes)[0]
+
+    def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
+        return dgh
+
+    def step_backward(self, dstate: State, slopes: Saved) -> State:
+        (dh,) = dstate
+        (_, _, _, r, z, *_) = slopes
+        dgates, ds = self._dgates_ds(dstate, slopes)
+        drz, _ = dgates.split_with_sizes(self.split, -1)
+        normal_rz, _ = self.hidden.parted(slopes[-2:])
+        return (torch.addmm(dh * z + ds * r, self.rz.backward(drz, normal_rz), self.rz.W),)
+
+    def total(self, dstate: State, slopes: Saved) -> State:
+        return dstate
+
+    def gates(self, state: State, saved: Saved) -> Tensor:
+        return torch.cat(saved[:2], -1)
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        (h,) = previous
+        rz = saved[0]
+        r, _ = rz.chunk(2, -1)
+        drz, dn = dproduct.split_with_sizes(self.split, -1)
+        return torch.cat((outer(drz, h), outer(dn, r * h)))
+
+    def own_gradients(
+        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
+    ) -> dict[str, Tensor]:
+        return {}
+
+    def _dgates_ds(self, dstate: State, slopes: Saved) -> tuple[Tensor, Tensor]:
+        (dh,) = dstate
+        (J_r, J_z, J_n, *_) = slopes
+        _, normal_n = self.hidden.parted(slopes[-2:])
+        dn = dh * J_n
+        ds = self.n.backward(dn, normal_n) @ self.n.W
+        return torch.cat((ds * J_r, dh * J_z, dn), -1), ds

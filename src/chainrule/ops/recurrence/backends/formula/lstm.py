@@ -1,0 +1,125 @@
+"""The LSTM by hand, with projection, peepholes and normalised c; cells.py beside it says what each method is for."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from chainrule.ops.recurrence.backends.formula.product import (
+    Product,
+    Saved,
+    normalise,
+    normalise_backward,
+    outer,
+    total_bias,
+)
+from chainrule.ops.recurrence.backends.reference import State, Weights
+
+__all__ = ["LSTM"]
+
+
+class LSTM:
+    """i, f, g, o = gates(gx + gh), c_t = f c_{t-1} + i g, m = o tanh(u), h_t = m or W_hr m; u = c_t or LN(c_t).
+
+    With peepholes, p_i c_{t-1}, p_f c_{t-1} and p_o c_t enter i, f and o as well.
+    J_i, J_f, J_g: the derivative of c_t by what enters i, f and g; J_o, J_u: that of m by what enters o, and by u.
+    """
+
+    def __init__(self, w: Weights) -> None:
+        self.hidden = Product(w.W_hh, w.g_hh)
+        self.W_hr = w.W_hr
+        self.g_c = w.g_c
+        self.b_c = w.b_c
+        self.bias = total_bias(w)
+        H = w.W_hh.shape[0] // 4
+        self.split = (2 * H, H, H)
+        self.p_if = None if w.p is None else w.p[: 2 * H]
+        self.p_o = None if w.p is None else w.p[2 * H :]
+
+    def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:
+        h, c = state
+        a, normal = self.hidden(h, gx)
+        a_if, a_g, a_o = a.split_with_sizes(self.split, -1)
+        if self.p_if is not None:
+            a_if = torch.addcmul(a_if, self.p_if, torch.cat((c, c), -1))
+        i_f = torch.sigmoid(a_if)
+        g = torch.tanh(a_g)
+        i, f = i_f.chunk(2, -1)
+        c = torch.addcmul(f * c, i, g)
+        o = torch.sigmoid(a_o if self.p_o is None else torch.addcmul(a_o, self.p_o, c))
+        u = c
+        normal_c: Saved = ()
+        if self.g_c is not None and self.b_c is not None:
+            normal_c = normalise(c)
+            u = torch.addcmul(self.b_c, self.g_c, normal_c[0])
+        tanh_u = torch.tanh(u)
+        m = o * tanh_u
+        return (m if self.W_hr is None else linear(m, self.W_hr), c), (i_f, g, o, tanh_u, *normal_c, *normal)
+
+    def slopes(self, previous: State, state: State, saved: Saved) -> Saved:
+        _, c = previous
+        (i_f, g, o, tanh_u, *normals) = saved
+        i, f = i_f.chunk(2, -1)
+        J_i = g * i * (1 - i)
+        J_f = c * f * (1 - f)
+        J_g = i * (1 - g * g)
+        J_o = tanh_u * o * (1 - o)
+        J_u = o * (1 - tanh_u * tanh_u)
+        return torch.stack((J_i, J_f, J_g), -2), J_o, J_u, f, *normals
+
+    def dgh(self, dstate: State, slopes: Saved) -> Tensor:
+        return self._dgates_dc(dstate, slopes)[0]
+
+    def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
+        return dgh
+
+    def step_backward(self, dstate: State, slopes: Saved) -> State:
+        f = slopes[3]
+        dgates, dc = self._dgates_dc(dstate, slopes)
+        dc = dc * f
+        if self.p_if is not None:
+            difs = dgates[..., : self.split[0]] * self.p_if
+            dc = dc + difs.unflatten(-1, (2, -1)).sum(-2)
+        return self.hidden.backward(dgates, slopes[-2:]) @ self.hidden.W, dc
+
+    def total(self, dstate: State, slopes: Saved) -> State:
+        return dstate[0], self._dgates_dc(dstate, slopes)[1]
+
+    def gates(self, state: State, saved: Saved) -> Tensor:
+        return torch.cat(saved[:3], -1)
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        return outer(dproduct, previous[0])
+
+    def own_gradients(
+        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
+    ) -> dict[str, Tensor]:
+        (dh, _), (_, c_start), (_, c), (_, _, o, tanh_u, *normals) = dstate, previous, state, saved
+        gradients = {}
+        if self.W_hr is not None:
+            gradients["W_hr"] = dh.flatten(0, 1).t() @ (o * tanh_u).flatten(0, 1)
+        if self.g_c is not None:
+            du = self._dm(dh) * slopes[2]
+            gradients["g_c"] = (du * normals[0]).sum((0, 1))
+            gradients["b_c"] = du.sum((0, 1))
+        if self.p_if is not None:
+            difo = self.dgh(dstate, slopes).split_with_sizes(self.split, -1)
+            dif, _, do = difo
+            gradients["p"] = (torch.cat((dif, do), -1) * torch.cat((c_start, c_start, c), -1)).sum((0, 1))
+        return gradients
+
+    def _dm(self, dh: Tensor) -> Tensor:
+        return dh if self.W_hr is None else dh @ self.W_hr
+
+    def _dgates_dc(self, dstate: State, slopes: Saved) -> tuple[Tensor, Tensor]:
+        dh, dc = dstate
+        (J_ifg, J_o, J_u, _, *normals) = slopes
+        dm = self._dm(dh)
+        da_o = dm * J_o
+        if self.g_c is None:
+            dc = torch.addcmul(dc, dm, J_u)
+        else:
+            dc = dc + normalise_backward(dm * J_u * self.g_c, tuple(normals[:2]))
+        if self.p_o is not None:
+            dc = torch.addcmul(dc, da_o, self.p_o)
+        difg = (dc.unsqueeze(-2) * J_ifg).flatten(-2)
+        return torch.cat((difg, da_o), -1), dc

@@ -1,0 +1,48 @@
+"""Whether a fit has room in this machine's memory."""
+
+from dataclasses import replace
+from typing import Any
+
+from chainrule import _room
+from chainrule.data import Labelled, Symbols
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.data_config import Data
+
+__all__ = ["check_room"]
+
+_SIZES = {
+    "ar": ("window",),
+    "mlp": ("hidden", "window", "layers"),
+    **dict.fromkeys(("conv", "rnn", "gru", "lstm"), ("hidden", "layers")),
+}
+_COPIES = 4  # of the weights: they, their gradients and AdamW's two moments
+_KEPT = 8  # bytes that a feature of a step leaves for the backward pass, at least
+
+
+def check_room(data: Data, config: RunConfig) -> None:
+    """Refuse a model, or windows, that this machine's memory cannot hold, with the sizes that it could.
+
+    Raises:
+        ArgumentError: it cannot; the message names the option and about the most that would fit.
+    """
+    model = config.model
+    training = config.training
+    sizes = {name: getattr(model, name) for name in _SIZES[model.name]} | {"batch": training.batch}
+    sizes = {name: size for name, size in sizes.items() if size is not None}
+    steps = _steps(data)
+    back = training.k2 or model.window
+
+    def needs(batch: int, **asked: Any) -> int:
+        shape = replace(model, **asked)
+        seen = 0 if steps is None else min(batch * max(back, asked.get("window", 0)), steps)
+        features = 0 if model.name == "ar" or training.bptt == "full" else shape.hidden * (shape.layers or 1)
+        return _COPIES * config.data.weights_in(shape) + seen * features * _KEPT
+
+    _room.check_room(f"a {model.name} of {config.data.name} in training", needs, **sizes)
+
+
+def _steps(data: Data) -> int | None:
+    """How many there are to go back through; None for labelled examples."""
+    if isinstance(data, Labelled):
+        return None
+    return data.length if isinstance(data, Symbols) else len(data.values)

@@ -1,0 +1,120 @@
+"""Fitting and using classifiers of images and of labelled sound."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from chainrule.data import Labelled, split_labelled, split_note
+from chainrule.errors import ArgumentError
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.data_config import DataConfig, digest_of
+from chainrule.runs.kinds.task import Task
+from chainrule.runs.run import Examples, Run, Source
+from chainrule.runs.scoring.classify import (
+    BANDS,
+    Classifications,
+    as_pixels,
+    classify_examples,
+    pad_features,
+    sound_features,
+)
+from chainrule.runs.scoring.scores import ClassScore
+from chainrule.training import ALONE, Group, LabelledFeed, TrainingConfig, confusion_and_loss
+
+__all__ = ["ClassifierRun", "LabelledTask"]
+
+
+class LabelledTask(Task):
+    """Labelled examples, split by class into training, validation and test."""
+
+    def __init__(self, data: Labelled, config: RunConfig, group: Group = ALONE) -> None:
+        training = config.training
+        through_time = ("bptt", "k1", "k2", "random_windows", "shuffle", "state_dropout")
+        asked = [name for name in through_time if getattr(training, name) != getattr(TrainingConfig, name)]
+        if asked:
+            options = dict.fromkeys("tbptt" if name in ("k1", "k2") else name for name in asked)
+            raise ArgumentError(
+                f"{', '.join(options)}: labelled examples are whole, and have no stream to go back through. "
+                "Leave it out."
+            )
+        self.data = data
+        self._name = config.model.name
+        train, valid, test = split_labelled(data, training.seed)
+        self.parts = len(train), len(valid), len(test)
+        self.split = split_note(data, (train, valid, test))
+        self._train, self._valid, self._test = (torch.from_numpy(part) for part in (train, valid, test))
+        self._examples = _Examples(data)
+        self.config = config
+        self._group = group
+        self.feed = LabelledFeed(len(train), training.batch, self._train_batch, training.seed, group)
+
+    def feed_everything(self) -> LabelledFeed:
+        training = self.config.training
+        return LabelledFeed(sum(self.parts), training.batch, self._examples.batch, training.seed, self._group)
+
+    @staticmethod
+    def describe(data: Labelled) -> DataConfig:
+        """What a model has to know of the data."""
+        shape = np.shape(data.inputs[0]) if data.kind == "images" else (BANDS,)
+        digest = digest_of(data)
+        return DataConfig(data.kind, data.name, "example", digest, classes=data.classes, shape=shape, rate=data.rate)
+
+    def _train_batch(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        return self._examples.batch(self._train[index])
+
+    def validate(self, model: nn.Module) -> float:
+        """Mean nats per example of the validation part."""
+        return confusion_and_loss(model, self._valid, self._examples.batch, len(self.data.classes))[1]
+
+    def score(self, model: nn.Module) -> ClassScore:
+        """The score of the test part, which no choice depended on."""
+        score = _score(model, self.data, self._examples, self._test, f"{self.data.name}, test part", self._name)
+        return replace(score, split=self.split)
+
+
+class ClassifierRun(Run):
+    """A fitted classifier."""
+
+    _can = "score or classify"
+
+    def score(
+        self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
+    ) -> ClassScore:
+        self._refuse_of_symbols(context, unknown)
+        labelled = self._own() if data is None else self.read(data)
+        assert isinstance(labelled, Labelled)
+        if data is None:
+            return LabelledTask(labelled, self.config).score(self.model)
+        every = torch.arange(len(labelled.labels))
+        return _score(self.model, labelled, _Examples(labelled), every, f"{labelled.name}, all", self.config.model.name)
+
+    def classify(self, files: Examples) -> Classifications:
+        return classify_examples(self._newest, self.config.data, files)
+
+
+def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str, name: str) -> ClassScore:
+    matrix, loss = confusion_and_loss(model, index, examples.batch, len(data.classes))
+    majority = float(matrix.sum(1).max() / matrix.sum())
+    return ClassScore(of, data.classes, matrix, loss, majority, name)
+
+
+class _Examples:
+    """Examples as a classifier's arguments, their features computed once."""
+
+    def __init__(self, data: Labelled) -> None:
+        self._labels = torch.from_numpy(data.labels)
+        self._images = torch.empty(0)
+        self._sounds: list[Tensor] = []
+        if data.kind == "images":
+            self._images = torch.from_numpy(np.asarray(data.inputs))
+        else:
+            assert data.rate is not None
+            self._sounds = sound_features(list(data.inputs), data.rate)
+
+    def batch(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        labels = self._labels[index]
+        if self._sounds:
+            return pad_features([self._sounds[i] for i in index.tolist()]), labels
+        return (as_pixels(self._images[index]),), labels

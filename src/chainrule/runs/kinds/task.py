@@ -1,0 +1,45 @@
+"""What the kinds of data have in common when a model is fitted to them."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.data_config import DataConfig
+from chainrule.runs.scoring.scores import ClassScore, Score
+from chainrule.training import Feed, Validation
+
+__all__ = ["Task"]
+
+
+class Task(ABC):
+    """Data split into parts, and what training asks of each; ``model`` is the kind's own."""
+
+    feed: Feed
+    config: RunConfig
+    parts: tuple[int, int, int]  # how many units train, choose the checkpoint and are scored
+    split: str = "in time order"  # how they were told apart
+
+    @abstractmethod
+    def validate(self, model: Any) -> float | Validation:
+        """The mean loss of the validation part, in nats, and what counts beside it."""
+
+    @abstractmethod
+    def score(self, model: Any) -> Score | ClassScore:
+        """The score of the test part, which no choice depended on, and of the baselines."""
+
+    def save(self, folder: Path) -> None:
+        """Keep in the run's folder what the run needs besides the weights: nothing, unless a kind says so."""
+        return
+
+    def solve(self, model: Any, *, everything: bool = False) -> bool:
+        """Fit the model in closed form, to the training part or to all of the data, and say whether there is one."""
+        return False
+
+    @abstractmethod
+    def feed_everything(self) -> Feed:
+        """As ``feed``, but of all of the data, from its start."""
+
+    def describe_everything(self) -> DataConfig:
+        """What a model that is fitted to all of the data has to know of it."""
+        return self.config.data

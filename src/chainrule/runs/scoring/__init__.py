@@ -1,0 +1,1 @@
+"""What runs are asked for: scores, baselines, forecasts, backtests and classes."""

@@ -1,0 +1,193 @@
+"""Backtests: forecasts from many origins in held-out data, as they would have been made at the time."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chainrule._choices import counted
+from chainrule._optional import require
+from chainrule._room import check_room
+from chainrule.display import BLUE, GREY, Cell, Shown, Table, title
+from chainrule.errors import ArgumentError, TooShortError
+from chainrule.models import Carry, SeriesModel
+from chainrule.runs.figures import bars, bars_height
+from chainrule.runs.scoring.metrics import coverage, crps_from_paths, mae, mase, rmse
+from chainrule.runs.scoring.scores import ERROR_FORMATS
+from chainrule.runs.scoring.series_score import Baselines
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Backtest", "BacktestRow", "backtest_series", "paths_from"]
+
+_Floats = NDArray[np.float64]
+
+_ORIGINS = 100  # at most, unless a stride is given
+_COPIES = 4  # of paths, at once
+_ROWS = 16_384  # paths computed side by side
+
+
+@dataclass(frozen=True)
+class BacktestRow:
+    """One forecaster's errors over all origins and steps ahead, in the data's units; coverage is a share."""
+
+    mae: float
+    rmse: float
+    mase: float
+    crps: float
+    coverage_80: float
+    coverage_95: float
+
+
+@dataclass(frozen=True, repr=False)
+class Backtest(Shown):
+    """What a model and the naive forecasts would have got wrong; ``origins`` forecasts of ``horizon`` steps each.
+
+    ``rows`` has the model's errors by the name "model"; ``model`` is how its row is shown.
+    """
+
+    of: str
+    horizon: int
+    origins: int
+    paths: int
+    rows: dict[str, BacktestRow]
+    model: str = "model"
+
+    def summary(self) -> str:
+        return f"of {self._heading()}, {self.model} CRPS {self.rows['model'].crps:.5g}"
+
+    def table(self) -> Table:
+        """The model beside the naive forecasts."""
+        rows: list[tuple[Cell, ...]] = [
+            (name, row.mae, row.rmse, row.mase, row.crps, row.coverage_80, row.coverage_95)
+            for name, row in self._named().items()
+        ]
+        columns = ("", "MAE", "RMSE", "MASE", "CRPS", "in 80 %", "in 95 %")
+        strong = [k for k, name in enumerate(self.rows) if name == "model"]
+        return Table(self._heading(), columns, rows, formats=ERROR_FORMATS, strong=strong)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for each forecaster."""
+        rows = {name: asdict(row) for name, row in self._named().items()}
+        frame: pd.DataFrame = require("pandas").DataFrame.from_dict(rows, orient="index")
+        return frame.rename_axis("name")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The CRPS of each forecaster, as bars, the best on top."""
+        ranked = sorted(self._named().items(), key=lambda item: -item[1].crps)
+        colours = [BLUE if name == self.model else GREY for name, _ in ranked]
+        bars(ax, [name for name, _ in ranked], [row.crps for _, row in ranked], "{:.4g}", colours)
+        ax.set_xlabel("CRPS, in the data's units; less is better")
+        title(ax, self._heading())
+
+    @property
+    def figure_height(self) -> float:
+        return bars_height(len(self.rows))
+
+    def _heading(self) -> str:
+        return f"{self.of}: {counted(self.origins, 'forecast')} of {counted(self.horizon, 'step')}"
+
+    def _named(self) -> dict[str, BacktestRow]:
+        return {self.model if name == "model" else name: row for name, row in self.rows.items()}
+
+
+def backtest_series(
+    model: SeriesModel,
+    values: _Floats,
+    baselines: Baselines,
+    begin: int,
+    of: str,
+    *,
+    horizon: int,
+    paths: int,
+    stride: int | None,
+    seed: int,
+    advance: Callable[[float], None],
+) -> Backtest:
+    """Forecast ``horizon`` steps of values (T, C) at origins from ``begin`` on, every ``stride`` steps.
+
+    The data is read once, in order: the state is streamed from origin to origin and copied there, so no forecast sees
+    a step after its origin. ``advance`` is told the share that is done.
+    """
+    last = len(values) - horizon
+    if horizon < 1 or paths < 2 or (stride is not None and stride < 1) or seed < 0:
+        raise ArgumentError(
+            "horizon and stride must be at least 1, paths at least 2 and seed at least 0; "
+            f"got horizon {horizon}, stride {stride}, paths {paths} and seed {seed}."
+        )
+    if last < begin:
+        raise TooShortError(
+            f"a horizon of {horizon} needs {horizon} held-out steps, and {of} has {len(values) - begin}. "
+            "Use a shorter horizon or more data."
+        )
+    stride = stride or max(1, -(-(last - begin + 1) // _ORIGINS))
+    origins = list(range(begin, last + 1, stride))
+    # paths of the model, of the naive forecasts, and copies of them in what scores them
+    held = len(origins) * horizon * values.shape[1] * 8 * _COPIES
+    check_room(f"the paths from {counted(len(origins), 'origin')}", lambda paths: paths * held, paths=paths)
+    actual = np.stack([values[t : t + horizon] for t in origins])
+    drawn = paths_from(model, values, origins, horizon, paths=paths, seed=seed, advance=advance)
+    rows = {"model": _row(drawn, actual, baselines.scale)}
+    rng = np.random.default_rng(seed)
+    for naive in baselines.naive:
+        sampled = np.stack([naive.paths(values[:t], horizon, paths, rng) for t in origins])
+        rows[naive.name] = _row(sampled, actual, baselines.scale)
+    return Backtest(of, horizon, len(origins), paths, rows)
+
+
+def paths_from(
+    model: SeriesModel,
+    values: _Floats,
+    origins: list[int],
+    horizon: int,
+    *,
+    paths: int,
+    seed: int,
+    advance: Callable[[float], None] = lambda share: None,
+) -> _Floats:
+    """Sampled futures (origins, paths, horizon, C) of values (T, C) cut at each origin, in increasing order."""
+    carries = _carries(model, values, origins)
+    parts = []
+    group = max(1, _ROWS // paths)
+    for first in range(0, len(origins), group):
+        rows = torch.arange(first, min(first + group, len(origins))).repeat_interleave(paths)
+        drawn = model.continue_from(carries.rows(rows), horizon, seed=seed + first)
+        parts.append(drawn.view(-1, paths, horizon, values.shape[1]).numpy())
+        advance(min(first + group, len(origins)) / len(origins))
+    return np.concatenate(parts)
+
+
+def _carries(model: SeriesModel, values: _Floats, origins: list[int]) -> Carry:
+    """The carry at every origin, one row each, from one pass over the values."""
+    x = torch.from_numpy(values)[None]
+    carry = None
+    at = 0
+    lasts = []
+    states = []
+    for origin in origins:
+        carry = model.read(x[:, at:origin], carry)
+        at = origin
+        lasts.append(carry.last)
+        states.append(carry.encoder or ())
+    return Carry(torch.cat(lasts), tuple(torch.cat(parts) for parts in zip(*states, strict=True)))
+
+
+def _row(paths: _Floats, actual: _Floats, scale: _Floats) -> BacktestRow:
+    """Errors of paths (origins, n, H, C) against what happened (origins, H, C)."""
+    low_95, low_80, median, high_80, high_95 = np.quantile(paths, (0.025, 0.1, 0.5, 0.9, 0.975), axis=1)
+    return BacktestRow(
+        mae(median - actual),
+        rmse(median - actual),
+        mase(median - actual, scale),
+        float(crps_from_paths(paths.swapaxes(0, 1), actual).mean()),
+        coverage(low_80, high_80, actual),
+        coverage(low_95, high_95, actual),
+    )

@@ -1,0 +1,192 @@
+"""Forecasts: sampled futures of a series, their quantiles, and the dates they fall on."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chainrule._choices import choose, counted, finite, whole
+from chainrule._optional import require
+from chainrule.data import Series
+from chainrule.data.dates.timezones import local_times, write_dates
+from chainrule.display import Cell, Shown, Table, fixed, new_figure
+from chainrule.errors import ArgumentError
+from chainrule.lens.arrays import listed
+from chainrule.models import SeriesModel
+from chainrule.runs.scoring.fan import forecast_fan, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from chainrule.display.picture import Picture
+
+__all__ = ["Forecast", "forecast_series"]
+
+_Floats = NDArray[np.float64]
+_Dates = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast(Shown):
+    """Quantiles (Q, H, C) at ``levels`` (Q,) of the H steps after ``history`` (T, C), from ``paths`` (n, H, C).
+
+    ``of`` is the name of the data. ``dates`` (H,) are in UTC where there is a ``timezone``, None where the steps can
+    only be numbered; ``calendar`` says what they follow, or why there are none, and is None where the history has no
+    dates.
+    """
+
+    columns: tuple[str, ...]
+    levels: tuple[float, ...]
+    quantiles: _Floats
+    paths: _Floats
+    dates: _Dates | None
+    history: _Floats
+    history_dates: _Dates | None
+    of: str
+    timezone: str | None = None
+    calendar: str | None = None
+
+    def rows(self) -> tuple[list[str], list[list[Any]]]:
+        """A header and one row a step: the step or date, then every quantile of every column."""
+        header = [self._unit, *(f"{column} {level:g}" for column in self.columns for level in self.levels)]
+        return header, [[at, *self.quantiles[:, h].T.reshape(-1).tolist()] for h, at in enumerate(self._when())]
+
+    def to_csv(self) -> str:
+        """The rows as CSV, every digit kept."""
+        header, rows = self.rows()
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        return text.getvalue()
+
+    def summary(self) -> str:
+        sizes = f"{counted(self.quantiles.shape[1], 'step')}, {counted(len(self.columns), 'column')}"
+        return f"of {self.of}: {sizes}, quantiles {', '.join(map(percent, self.levels))}"
+
+    def table(self) -> Table:
+        """That of the first column."""
+        return self.tables()[0]
+
+    def tables(self) -> Sequence[Table]:
+        """A table a column of the series, one row a step and one column a quantile."""
+        when = self._when()
+        names = [f"{level:g}" for level in self.levels]
+        tables = []
+        for c, column in enumerate(self.columns):
+            rows = [(at, *self.quantiles[:, h, c].tolist()) for h, at in enumerate(when)]
+            formats = dict.fromkeys(names, fixed(self.quantiles[:, :, c].ravel().tolist()))
+            notes = self.remarks() if c == len(self.columns) - 1 else ()
+            tables.append(Table(f"forecast of {column}", (self._unit, *names), rows, notes, formats=formats))
+        return tables
+
+    def remarks(self) -> tuple[str, ...]:
+        """What the dates follow, or why the steps are numbered, in a sentence; none where the history has no dates."""
+        if self.calendar is None:
+            return ()
+        return (f"{'steps are numbered' if self.dates is None else 'dates follow'}: {self.calendar}",)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row a column and step: its date, in the time zone, or number; the column; the quantiles by level."""
+        pandas = require("pandas")
+        when = range(1, self.quantiles.shape[1] + 1)
+        if self.dates is not None:
+            when = pandas.DatetimeIndex(self.dates)
+            when = when if self.timezone is None else when.tz_localize("UTC").tz_convert(self.timezone)
+        frames = [
+            pandas.DataFrame({self._unit: when, "column": column}).join(
+                pandas.DataFrame(self.quantiles[:, :, c].T, columns=list(self.levels))
+            )
+            for c, column in enumerate(self.columns)
+        ]
+        frame: pd.DataFrame = pandas.concat(frames, ignore_index=True)
+        return frame
+
+    def to_dict(self) -> dict[str, Any]:
+        """The quantiles by level, step and column; not the paths, which are many."""
+        about: dict[str, Any] = {"of": self.of, "columns": list(self.columns), "levels": list(self.levels)}
+        about |= {"timezone": self.timezone, "calendar": self.calendar}
+        return about | {f"{self._unit}s": list(self._when()), "quantiles": listed(self.quantiles)}
+
+    def draw_on(self, ax: "Axes", column: str | None = None, actual: _Floats | None = None) -> None:
+        """The fan of one column, of several the one named: the end of the history, the median and bands.
+
+        ``actual`` (H, C) is drawn beside it if it is known.
+        """
+        if column is None and len(self.columns) > 1:
+            raise ArgumentError(
+                f"one axes has room for one column, and there are {len(self.columns)}. Name one, as in "
+                f"plot(ax, column={self.columns[0]!r}), or leave out ax for a figure of all."
+            )
+        column = self.columns[0] if column is None else column
+        choose("column", column, self.columns)
+        c = self.columns.index(column)
+        self._fan([ax], slice(c, c + 1), actual)
+
+    def figure(self, **options: Any) -> "Picture":
+        """A panel a column, or the one that is named by ``column``."""
+        if options.get("column") is not None:
+            return super().figure(**options)
+        made = new_figure(self.figure_height, len(self.columns))
+        self._fan(made.axes, slice(None), options.get("actual"))
+        return made
+
+    @property
+    def figure_height(self) -> float:
+        return max(3.4, 1.0 + 2.0 * len(self.columns))
+
+    def _fan(self, panels: "Sequence[Axes]", columns: slice, actual: _Floats | None) -> None:
+        tail = slice(-max(60, 3 * self.quantiles.shape[1]), None)
+        past = future = None
+        if self.history_dates is not None and self.dates is not None:
+            past = local_times(self.history_dates[tail], self.timezone).to_numpy()
+            future = local_times(self.dates, self.timezone).to_numpy()
+        forecast_fan(
+            panels,
+            self.history[tail, columns],
+            past,
+            self.levels,
+            self.quantiles[:, :, columns],
+            self.columns[columns],
+            future,
+            None if actual is None else np.asarray(actual)[:, columns],
+        )
+
+    @property
+    def _unit(self) -> str:
+        return "step" if self.dates is None else "date"
+
+    def _when(self) -> Sequence[Cell]:
+        return range(1, self.quantiles.shape[1] + 1) if self.dates is None else write_dates(self.dates, self.timezone)
+
+
+def forecast_series(
+    model: SeriesModel, data: Series, horizon: int, paths: int, levels: tuple[float, ...], seed: int
+) -> Forecast:
+    """Sample ``paths`` futures of ``horizon`` steps after the data."""
+    horizon = whole("horizon", horizon)
+    paths = whole("paths", paths, least=2)
+    levels = tuple(sorted({finite("a quantile", level, 0, 1, open_low=True) for level in levels}))
+    if not levels:
+        raise ArgumentError("no quantiles were asked for; expected at least one between 0 and 1.")
+    futures = model.forecast(torch.from_numpy(data.values), horizon, paths, seed=seed).numpy()
+    quantiles = np.quantile(futures, levels, axis=0)
+    frequency = data.frequency
+    return Forecast(
+        data.columns,
+        levels,
+        quantiles,
+        futures,
+        dates=None if frequency is None else frequency.next(horizon),
+        history=data.values,
+        history_dates=data.dates,
+        of=data.name,
+        timezone=data.timezone,
+        calendar=None if frequency is None else str(frequency),
+    )

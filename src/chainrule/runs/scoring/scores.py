@@ -1,0 +1,268 @@
+"""Scores: plain numbers with names, and how they are shown."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import counted, listed
+from chainrule._optional import require
+from chainrule.data.text.unknown import Unknown
+from chainrule.display import Cell, Shown, Table
+from chainrule.errors import ArgumentError
+from chainrule.runs.figures import confusion, losses_along
+from chainrule.runs.scoring.metrics import nats_to_bits
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from chainrule.runs.scoring.ahead import FreeRun
+    from chainrule.runs.scoring.backtest import Backtest
+
+__all__ = ["ERROR_FORMATS", "ClassScore", "Errors", "Score"]
+
+_FEW = 30  # scored units below which a score is mostly chance
+ERROR_FORMATS = {"MAE": "fixed", "RMSE": "fixed", "CRPS": "fixed", "MASE": ".3f", "in 80 %": ".0%", "in 95 %": ".0%"}
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Of point forecasts (the median) and of intervals, in the data's units; coverage is a share."""
+
+    mae: float
+    rmse: float
+    mase: float
+    coverage_80: float
+    coverage_95: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Score(Shown):
+    """A model's exact log-likelihood of data, and that of the baselines on the same steps.
+
+    Attributes:
+        of: what was scored.
+        unit: character, byte, sample or step.
+        log_prob: log p(x_t | x_<t) in nats, one a scored unit; densities of real values are in the data's own units.
+        baselines: the same for each baseline.
+        unseen: how many of the scored symbols training never saw.
+        unknown: characters of new text that the model does not know, which were left out or not scored.
+        cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
+            transformer with a window of n is scored by.
+        errors: one step ahead, of the "model" and the naive forecasts (real values only).
+        ahead: a backtest several steps ahead of a run's own test part, and free: where the run's forecasts go when they
+            feed on themselves (real values only).
+        model: what was scored by, as its row is named.
+    """
+
+    of: str
+    unit: str
+    log_prob: _Floats
+    baselines: dict[str, _Floats] = field(default_factory=dict)
+    errors: dict[str, Errors] = field(default_factory=dict)
+    unseen: int = 0
+    unknown: Unknown | None = None
+    cold: dict[int, _Floats] = field(default_factory=dict)
+    ahead: "Backtest | None" = None
+    free: "FreeRun | None" = None
+    model: str = "model"
+
+    @property
+    def count(self) -> int:
+        """How many units were scored."""
+        return len(self.log_prob)
+
+    @property
+    def log_likelihood(self) -> float:
+        """log p of all of it, in nats."""
+        return math.fsum(self.log_prob)
+
+    @property
+    def nats(self) -> float:
+        """-log p per unit: lower is better; below zero where densities exceed one."""
+        return 0.0 - self.log_likelihood / self.count  # not -0.0
+
+    @property
+    def bits(self) -> float:
+        """``nats`` in bits."""
+        return nats_to_bits(self.nats)
+
+    def baseline_nats(self) -> dict[str, float]:
+        """-log p per unit of each baseline."""
+        return {name: -float(log_prob.mean()) for name, log_prob in self.baselines.items()}
+
+    def gain(self, baseline: str, comparisons: int = 1) -> tuple[float, float]:
+        """Nats per unit gained over a baseline, and half the width of its 95 % interval.
+
+        Of several models' intervals all hold together with 95 % when each is told how many there are: ``comparisons``
+        (Bonferroni). Then the best of them may be singled out.
+
+        Neighbouring units are not independent, so the interval comes from the means of about sqrt(count) consecutive
+        blocks, as Student's of so many numbers (Flegal & Jones 2010, "Batch means and spectral variance estimators").
+        It is infinite for fewer than two units.
+        """
+        if baseline not in self.baselines:
+            raise ArgumentError(f"no baseline {baseline!r} was scored; there are {listed(self.baselines) or 'none'}.")
+        difference = self.log_prob - self.baselines[baseline]
+        blocks = min(self.count, max(2, math.isqrt(self.count)))
+        if blocks < 2:
+            return float(difference.mean()), math.inf
+        means = np.array([block.mean() for block in np.array_split(difference, blocks)])
+        quantile = require("scipy.special").stdtrit(blocks - 1, 1 - 0.025 / comparisons)
+        return float(difference.mean()), float(quantile * means.std(ddof=1) / math.sqrt(blocks))
+
+    def summary(self) -> str:
+        return f"of {self.of}: {self.model} {self.nats:.4f} nats/{self.unit} over {counted(self.count, self.unit)}"
+
+    def table(self) -> Table:
+        """The model beside the baselines, likeliest first."""
+        rows = sorted(self._all_nats().items(), key=lambda row: row[1])
+        cells = [(name, nats, nats_to_bits(nats), -nats * self.count) for name, nats in rows]
+        columns = ("", f"nats/{self.unit}", f"bits/{self.unit}", "log-likelihood")
+        return Table(
+            f"{self.of}: {counted(self.count, self.unit)}",
+            columns,
+            cells,
+            self._notes(),
+            formats=dict(zip(columns[1:], (".4f", ".4f", ",.1f"), strict=True)),
+            strong=[k for k, (name, _) in enumerate(rows) if name == self.model],
+        )
+
+    def tables(self) -> Sequence[Table]:
+        """Likelihoods; of real values also the errors one step ahead and several, and where free paths go."""
+        tables = [self.table()]
+        if self.errors:
+            tables.append(self._one_step_ahead())
+        if self.ahead is not None:
+            tables.append(self.ahead.table())
+        if self.free is not None:
+            tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, str(self.free)))
+        return tables
+
+    def _one_step_ahead(self) -> Table:
+        names = [self.model if name == "model" else name for name in self.errors]
+        rows: list[tuple[Cell, ...]] = [
+            (name, e.mae, e.rmse, e.mase, e.coverage_80, e.coverage_95)
+            for name, e in zip(names, self.errors.values(), strict=True)
+        ]
+        columns = ("", "MAE", "RMSE", "MASE", "in 80 %", "in 95 %")
+        strong = [k for k, name in enumerate(self.errors) if name == "model"]
+        return Table("one step ahead", columns, rows, formats=ERROR_FORMATS, strong=strong)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for the model and each baseline: nats, bits, log_likelihood, and errors where there are any."""
+        pandas = require("pandas")
+        nats = pandas.Series(self._all_nats(), name="nats", dtype=float)
+        frame = pandas.DataFrame({"nats": nats, "bits": nats_to_bits(nats), "log_likelihood": -nats * self.count})
+        errors = {self.model if name == "model" else name: asdict(e) for name, e in self.errors.items()}
+        whole: pd.DataFrame = frame.join(pandas.DataFrame.from_dict(errors, orient="index")) if errors else frame
+        return whole.rename_axis("name")
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The model's loss along the data, beside the baselines'."""
+        losses = {self.model: -self.log_prob} | {name: -log_prob for name, log_prob in self.baselines.items()}
+        losses_along(ax, losses, self.unit)
+
+    def _all_nats(self) -> dict[str, float]:
+        cold = {f"{self.model}, cold every {n}": -float(log_prob.mean()) for n, log_prob in self.cold.items()}
+        return {self.model: self.nats, **self.baseline_nats(), **cold}
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = []
+        if self.unseen:
+            notes.append(f"Training never saw {self.unseen:,} of the scored {self.unit}s; their scores are a guess.")
+        if self.unknown is not None:
+            notes.append(str(self.unknown))
+        if self.count < _FEW:
+            notes.append(f"Only {counted(self.count, self.unit)} scored; chance decides much of this.")
+        return tuple(notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as JSON-able values."""
+        return {
+            "of": self.of,
+            "unit": self.unit,
+            "count": self.count,
+            "unseen": self.unseen,
+            "unknown": self.unknown and self.unknown.counts,
+            "log_likelihood": self.log_likelihood,
+            "nats": self.nats,
+            "bits": self.bits,
+            "baselines_nats": self.baseline_nats(),
+            "cold_nats": {n: -float(log_prob.mean()) for n, log_prob in self.cold.items()},
+            "errors": {name: asdict(errors) for name, errors in self.errors.items()},
+            "ahead": self.ahead and self.ahead.to_dict(),
+            "free": self.free and self.free.to_dict(),
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassScore(Shown):
+    """How well labels were predicted: the confusion matrix [true, predicted] and the mean -log p of the true label.
+
+    ``split`` says how the examples that were scored were parted from those trained on; empty for new data.
+    """
+
+    of: str
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    nats: float
+    majority: float
+    model: str = "model"
+    split: str = ""
+
+    @property
+    def count(self) -> int:
+        return int(self.confusion.sum())
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    def summary(self) -> str:
+        return f"of {self.of}: {self.model} {self.accuracy:.2%} of {counted(self.count, 'example')}"
+
+    def table(self) -> Table:
+        """Accuracy, beside always giving the best single answer."""
+        rows: list[tuple[Cell, ...]] = [
+            (self.model, self.accuracy, self.nats),
+            ("best single answer", self.majority, None),
+        ]
+        formats = {"accuracy": ".2%", "nats/example": ".4f"}
+        title = f"{self.of}: {counted(self.count, 'example')}"
+        notes = (f"Split {self.split}.",) if self.split else ()
+        return Table(title, ("", "accuracy", "nats/example"), rows, notes, formats=formats, strong=[0])
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The confusion matrix: a row for each true class, a column for each predicted one."""
+        classes = list(self.classes)
+        frame: pd.DataFrame = require("pandas").DataFrame(self.confusion, classes, classes)
+        return frame.rename_axis(index="true", columns="predicted")
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The confusion matrix."""
+        confusion(ax, self.confusion, self.classes)
+
+    @property
+    def figure_height(self) -> float:
+        return 7.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "of": self.of,
+            "unit": "example",
+            "count": self.count,
+            "accuracy": self.accuracy,
+            "majority_accuracy": self.majority,
+            "split": self.split,
+            "nats": self.nats,
+            "bits": nats_to_bits(self.nats),
+            "classes": list(self.classes),
+            "confusion": self.confusion.tolist(),
+        }

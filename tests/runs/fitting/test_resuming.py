@@ -1,0 +1,150 @@
+"""Kills: whatever write a fit dies at, going on ends with the weights and the records of one that did not die."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule.data import Labelled
+from chainrule.runs import Run
+from chainrule.runs.folder.data_config import Data
+from chainrule.runs.folder.json_files import write_json
+from chainrule.runs.folder.metrics_log import read_metrics
+from chainrule.training import load_tensors
+from tests.runs.cases import ar1, same_weights, series, symbols
+
+Fit = Callable[..., Run]
+
+
+def labelled(kind: str) -> Labelled:
+    random = np.random.default_rng(0)
+    labels = np.arange(24) % 2
+    shape = (1, 8, 8) if kind == "images" else (2000,)
+    inputs = (random.standard_normal((24, *shape)) + labels.reshape(-1, *[1] * len(shape))).astype(np.float32)
+    inputs = np.clip(inputs, 0, 1)
+    return Labelled(
+        inputs if kind == "images" else [*inputs], labels, ("a", "b"), kind, kind, 8000 * (kind == "sound") or None
+    )
+
+
+DATA: dict[str, Callable[[], Data]] = {
+    "symbols": lambda: symbols(600),
+    "series": lambda: series(ar1(200)),
+    "images": lambda: labelled("images"),
+    "sound": lambda: labelled("sound"),
+}
+
+
+class Killed(BaseException):
+    """In the place of a kill; nothing that is written after it comes through."""
+
+
+class Writes:
+    """Counts what is written to folders, and ends it all at one of them."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, last: int | None = None) -> None:
+        self.count = 0
+        self._last = last
+        fsync = os.fsync
+        replace = Path.replace
+        unlink = Path.unlink
+
+        def synced(file: int) -> None:
+            self._write()
+            fsync(file)
+
+        def replaced(path: Path, target: Path) -> Path:
+            if self._dead:
+                raise Killed
+            done = replace(path, target)
+            self._write()  # a kill right after it
+            return done
+
+        def unlinked(path: Path, missing_ok: bool = False) -> None:
+            self._write()
+            unlink(path, missing_ok=missing_ok)
+
+        patch.setattr(os, "fsync", synced)
+        patch.setattr(Path, "replace", replaced)
+        patch.setattr(Path, "unlink", unlinked)
+
+    @property
+    def _dead(self) -> bool:
+        return self._last is not None and self.count > self._last
+
+    def _write(self) -> None:
+        self.count += 1
+        if self._dead:
+            raise Killed
+
+
+def records(folder: Path, name: str) -> list[dict[str, Any]]:
+    """All but what depends on the clock."""
+    timed = ("seconds", "per_second", "reach")
+    return [{k: v for k, v in record.items() if k not in timed} for record in read_metrics(folder, name)]
+
+
+@pytest.fixture
+def fit(monkeypatch: pytest.MonkeyPatch) -> Fit:
+    """A small fit and refit; without figures, which take the most of its time."""
+    monkeypatch.setattr(
+        "chainrule.runs.fitting.fit.write_report",
+        lambda run, score: write_json(run.path / "score.json", score.to_dict()),
+    )
+
+    def fits(kind: str, folder: Path, **options: Any) -> Run:
+        given: dict[str, Any] = {"hidden": 4, "steps": 3, "batch": 8, "refit": True, "quiet": True, "out": folder}
+        given |= {} if kind == "images" else {"window": 4}
+        return chainrule.fit(DATA[kind](), "conv" if kind == "images" else "gru", **(given | options))
+
+    return fits
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_a_kill_at_any_write_loses_no_record_and_no_bit(kind: str, fit: Fit, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        writes = Writes(patch)
+        whole = fit(kind, tmp_path / "whole")
+    assert whole.refit is not None
+    for last in range([*DATA].index(kind) % 3, writes.count, 3):
+        folder = tmp_path / str(last)
+        with pytest.MonkeyPatch.context() as patch:
+            Writes(patch, last)
+            with pytest.raises(Killed):
+                fit(kind, folder)
+        resumed = fit(kind, folder, resume=(folder / "config.json").exists())
+        assert resumed.refit is not None
+        same_weights(resumed.model.state_dict(), whole.model.state_dict())
+        same_weights(resumed.refit.model.state_dict(), whole.refit.model.state_dict())
+        for name in ("metrics.jsonl", "refit.jsonl"):
+            assert records(folder, name) == records(whole.path, name), (last, name)
+        assert (folder / "score.json").read_text() == (whole.path / "score.json").read_text()
+
+
+@pytest.mark.parametrize("died", [5, 36, 68, 90])
+def test_the_mean_losses_on_record_are_those_of_a_fit_that_did_not_die(
+    died: int, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where records are rarer than steps, an interruption between two of them keeps the losses since the last."""
+    monkeypatch.setattr("chainrule.runs.folder.metrics_log._RECORDS", 13)
+    whole = fit("series", tmp_path / "whole", steps=100, refit=False)
+    stop = {"at": died}
+
+    def interrupts(feed: chainrule.training.StreamFeed, model: Any) -> tuple[float, int]:
+        stop["at"] -= 1
+        if stop["at"] == 0:
+            os.kill(os.getpid(), 2)
+        return backward(feed, model)
+
+    backward = chainrule.training.StreamFeed.backward
+    with monkeypatch.context() as patch:
+        patch.setattr(chainrule.training.StreamFeed, "backward", interrupts)
+        with pytest.raises(KeyboardInterrupt):
+            fit("series", tmp_path / "died", steps=100, refit=False)
+    assert load_tensors(tmp_path / "died" / "last.safetensors")[1]["step"] == died
+    fit("series", tmp_path / "died", steps=100, refit=False, resume=True)
+    assert records(tmp_path / "died", "metrics.jsonl") == records(whole.path, "metrics.jsonl")
