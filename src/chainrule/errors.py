@@ -4,7 +4,7 @@
     ├── ArgumentError (ValueError)        an argument or option has a value that cannot work
     │   ├── ArgumentTypeError (TypeError) a layer of torch.nn's arguments got one of a type that it cannot be
     │   └── ShapeError (RuntimeError)     a tensor has the wrong shape, dtype or device
-    ├── BackendError (RuntimeError)       a rung asked for by name cannot run this call
+    ├── BackendError (RuntimeError)       a backend asked for by name cannot run this call
     ├── TraceError (RuntimeError)         gradients are asked for before a backward pass
     ├── DisagreementError (ArithmeticError)  two ways to compute the same number differ
     ├── ExportError (RuntimeError)        a model cannot be exported as what it computes
@@ -82,7 +82,7 @@ class ShapeError(ArgumentError, RuntimeError):
 
 
 class BackendError(ChainruleError, RuntimeError):
-    """A rung asked for by name cannot run this call."""
+    """A backend asked for by name cannot run this call."""
 
 
 class TraceError(ChainruleError, RuntimeError):

@@ -11,13 +11,13 @@ import chainrule
 from chainrule import functional, nn
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.build import ModelConfig, build_symbol_model
-from chainrule.nn import Call
+from chainrule.nn import ExplainedCall
 from chainrule.ops.recurrence.backends.cpu import LEVELS
 from chainrule.ops.recurrence.backends.reference import Weights
 from chainrule.ops.recurrence.dispatch import choose
 
 
-def _calls(target: Any, *args: Any, **kwargs: Any) -> list[Call]:
+def _calls(target: Any, *args: Any, **kwargs: Any) -> list[ExplainedCall]:
     return list(chainrule.explain(target, *args, **kwargs).calls)
 
 
@@ -45,16 +45,16 @@ class _Model(Module):
 
 def test_a_function() -> None:
     arguments = _gru()
-    rung, reason = choose("gru", arguments["x"], Weights(arguments["weight_ih"], arguments["weight_hh"]))
+    backend, reason = choose("gru", arguments["x"], Weights(arguments["weight_ih"], arguments["weight_hh"]))
     assert _calls(functional.gru, **arguments) == [
-        Call("gru", (2, 5, 3), False, rung, reason, LEVELS[0], 1, module="", layer=None)
+        ExplainedCall("gru", (2, 5, 3), False, backend, reason, LEVELS[0], 1, module="", layer=None)
     ]
 
 
 @pytest.mark.parametrize("backend", ["cpu", "formula", "reference"])
 def test_a_backend_that_is_asked_for(backend: str) -> None:
     (call,) = _calls(functional.gru, **_gru(backend=backend, reverse=True))
-    assert (call.rung, call.reason, call.reverse) == (backend, f"backend={backend!r} asks for it", True)
+    assert (call.backend, call.reason, call.reverse) == (backend, f"backend={backend!r} asks for it", True)
     assert (call.instructions is None) == (backend != "cpu")
 
 
@@ -63,13 +63,13 @@ def test_convolutions() -> None:
     w = torch.randn(4, 3, 2)
     auto = _calls(functional.convolution, torch.randn(2, 3, 9000), w)
     asked = _calls(functional.causal_convolution, x, w, backend="reference")
-    assert [(c.op, c.rung, c.shape) for c in (*auto, *asked)] == [
+    assert [(c.op, c.backend, c.shape) for c in (*auto, *asked)] == [
         ("convolution", "cpu", (2, 3, 9000)),
         ("causal_convolution", "reference", (2, 3, 9)),
     ]
     assert auto[0].reason == f"torch.float32 on the CPU, instructions {LEVELS[0]}"
     (long,) = _calls(functional.convolution, torch.randn(1, 1, 100_000), torch.randn(1, 1, 1000))
-    assert (long.rung, long.reason) == ("fft", "transforms take less time with a kernel of 1000")
+    assert (long.backend, long.reason) == ("fft", "transforms take less time with a kernel of 1000")
 
 
 def test_a_model_by_module_layer_and_direction() -> None:
@@ -101,14 +101,14 @@ def test_what_decides_is_what_holds_at_the_call(two_threads: None) -> None:
     (mapped,) = _calls(torch.func.vmap(nn.GRU(3, 4)), torch.randn(2, 5, 1, 3))
     assert large.threads == 2
     (before,) = _calls(nn.GRU(3, 4, reset_after=False), torch.randn(5, 2, 3))
-    assert (before.op, before.rung) == ("gru_reset_before", "cpu")
+    assert (before.op, before.backend) == ("gru_reset_before", "cpu")
     assert (
         str(large) == f"gru layer 0, x (4, 64, 64): cpu, 2 threads; torch.float32 on the CPU, instructions {LEVELS[0]}"
     )
-    assert (half.rung, half.instructions) == ("torch", None)
+    assert (half.backend, half.instructions) == ("torch", None)
     assert "bfloat16" in half.reason
     assert "torch.func" in mapped.reason
-    assert small.rung == "torch"
+    assert small.backend == "torch"
 
 
 def test_a_compiled_model_runs_uncompiled_meanwhile() -> None:

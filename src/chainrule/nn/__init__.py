@@ -1,7 +1,7 @@
 """Layers that take the place of torch.nn's: the same arguments, parameter names, shapes and initialisation."""
 
 from chainrule.nn.convolution import CausalConv1d, Conv1d, Conv2d, Conv3d
-from chainrule.nn.explanation import Call, Explanation, explain
+from chainrule.nn.explanation import ExplainedCall, Explanation, explain
 from chainrule.nn.recurrence import GRU, LSTM, RNN
 from chainrule.nn.streams.convolutional import ConvolutionStream
 from chainrule.nn.streams.recurrent import Stream
@@ -11,12 +11,12 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
-    "Call",
     "CausalConv1d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
     "ConvolutionStream",
+    "ExplainedCall",
     "Explanation",
     "Stream",
     "SwapReport",

@@ -13,11 +13,11 @@ from torch.nn import Module, RNNBase
 from chainrule.errors import ArgumentError
 from chainrule.ops.choices import Choice, listen
 
-__all__ = ["Call", "Explanation", "explain"]
+__all__ = ["ExplainedCall", "Explanation", "explain"]
 
 
 @dataclass(frozen=True)
-class Call(Choice):
+class ExplainedCall(Choice):
     """One call of an op: what it ran on, and who made it."""
 
     module: str
@@ -33,14 +33,14 @@ class Call(Choice):
         ]
         plural = "thread" if self.threads == 1 else "threads"
         made_by = f"{self.module}: " if self.module else ""
-        return f"{made_by}{' '.join(where)}, x {self.shape}: {self.rung}, {self.threads} {plural}; {self.reason}"
+        return f"{made_by}{' '.join(where)}, x {self.shape}: {self.backend}, {self.threads} {plural}; {self.reason}"
 
 
 @dataclass(frozen=True)
 class Explanation:
     """What :func:`explain` saw; printed, a line for each call."""
 
-    calls: dict[Call, int]
+    calls: dict[ExplainedCall, int]
     """The calls of ops in the order of the first of each kind, and how often each was made."""
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class _Running:
 class _Seen:
     """The calls so far, and the modules that run, the innermost last."""
 
-    calls: Counter[Call] = field(default_factory=Counter)
+    calls: Counter[ExplainedCall] = field(default_factory=Counter)
     running: list[_Running] = field(default_factory=list)
 
     def choice(self, choice: Choice) -> None:
@@ -108,7 +108,7 @@ class _Seen:
             if isinstance(caller.module, RNNBase):
                 layer = caller.made // (2 if caller.module.bidirectional else 1)
             caller.made += 1
-        self.calls[Call(**vars(choice), module=name, layer=layer)] += 1
+        self.calls[ExplainedCall(**vars(choice), module=name, layer=layer)] += 1
 
     def begin(self, name: str, module: Module, _: Any) -> None:
         self.running.append(_Running(name, module))

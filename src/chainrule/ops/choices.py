@@ -1,4 +1,4 @@
-"""Which rung each call of an op takes, and why: told to whoever listens, as :func:`chainrule.nn.explain` does."""
+"""Which backend each call of an op takes, and why: told to whoever listens, as :func:`chainrule.nn.explain` does."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ class Choice:
     """The shape of x."""
     reverse: bool
     """Whether a recurrence went from the last step to the first."""
-    rung: str
+    backend: str
     """What computed, in the words of the argument ``backend``: "cpu", "fft", "torch", "formula" or "reference"."""
     reason: str
     """Why this one."""

@@ -1,4 +1,4 @@
-"""The rungs agree with each other and with torch, and the formula's derivatives with finite differences."""
+"""The backends agree with each other and with torch, and the formula's derivatives with finite differences."""
 
 import re
 import warnings
@@ -113,7 +113,7 @@ def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("backend", "rung"),
+    ("backend", "module"),
     [
         ("auto", cpu),
         ("cpu", cpu),
@@ -124,15 +124,15 @@ def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_the_backend_asked_for_is_the_one_that_runs(
-    backend: str, rung: ModuleType, monkeypatch: pytest.MonkeyPatch
+    backend: str, module: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = random(2, 3, 6)
     weight = random(4, 3, 2)
-    used = {fft, cpu} if rung is fft else {rung}  # the ends of a long kernel are direct
+    used = {fft, cpu} if module is fft else {module}  # the ends of a long kernel are direct
     for each in {cpu, formula, reference, fft, torch_backend} - used:
         monkeypatch.setattr(each, "convolution", forbidden)
     convolution(x, weight, backend=backend)
-    monkeypatch.setattr(rung, "convolution", forbidden)
+    monkeypatch.setattr(module, "convolution", forbidden)
     with pytest.raises(AssertionError, match="must not be called"):
         convolution(x, weight, backend=backend)
 

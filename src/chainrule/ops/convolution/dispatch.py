@@ -1,4 +1,4 @@
-"""Which rung runs a checked call, and why."""
+"""Which backend runs a checked call, and why."""
 
 from collections.abc import Sequence
 
@@ -24,20 +24,20 @@ _BACKENDS = ("auto", "cpu", "fft", "torch", "formula", "reference")
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, backend: str) -> Tensor:
     """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
-    rung, reason = _choose(x, weight, geometry, backend)
-    _tell("convolution", x, weight, geometry, rung, reason)
-    if rung == "cpu":
+    chosen, reason = _choose(x, weight, geometry, backend)
+    _tell("convolution", x, weight, geometry, chosen, reason)
+    if chosen == "cpu":
         return cpu.convolution(x, weight, bias, geometry)
     check_held(x, weight, bias)
-    if rung == "torch":
+    if chosen == "torch":
         return torch_backend.convolution(x, weight, bias, geometry)
-    if rung == "fft":
+    if chosen == "fft":
         return fft.convolution(x, weight, bias, geometry)
     if any(geometry.pads):
         x = pad(x, geometry.pads)
     stride = tuple(geometry.stride)
     dilation = tuple(geometry.dilation)
-    if rung == "formula":
+    if chosen == "formula":
         return formula.convolution(x, weight, bias, stride, dilation, geometry.groups)
     _check_countable(x, weight)
     return reference.convolution(x, weight, bias, stride, dilation, geometry.groups)
@@ -57,24 +57,24 @@ def causal_convolution(
 
     geometry: with as many zeros before x as the state has inputs.
     """
-    rung, reason = _choose(x, weight, geometry, backend)
-    if rung in ("fft", "torch") and (resets is not None or lengths is not None):
+    chosen, reason = _choose(x, weight, geometry, backend)
+    if chosen in ("fft", "torch") and (resets is not None or lengths is not None):
         if backend != "auto":
-            raise BackendError(f"backend {rung!r} has neither resets nor lengths. Use backend='auto'.")
+            raise BackendError(f"backend {chosen!r} has neither resets nor lengths. Use backend='auto'.")
         obstacle = reason if torch.compiler.is_exporting() else _obstacle(x, weight, geometry)
-        rung, reason = ("formula", obstacle) if obstacle else ("cpu", "others have neither resets nor lengths")
-    _tell("causal_convolution", x, weight, geometry, rung, reason)
+        chosen, reason = ("formula", obstacle) if obstacle else ("cpu", "others have neither resets nor lengths")
+    _tell("causal_convolution", x, weight, geometry, chosen, reason)
     rest = (resets, lengths, geometry.dilation[0], geometry.groups)
     check_held(x, weight, bias, state, resets, lengths)
-    if rung == "cpu":
+    if chosen == "cpu":
         return cpu.causal_convolution(x, weight, bias, state, *rest)
     if state is None:
         state = x.new_zeros(*x.shape[:2], geometry.before[0])
-    if rung in ("fft", "torch"):
+    if chosen in ("fft", "torch"):
         past = torch.cat([state, x], dim=-1)
-        run = fft.convolution if rung == "fft" else torch_backend.convolution
+        run = fft.convolution if chosen == "fft" else torch_backend.convolution
         return run(past, weight, bias, geometry._replace(before=(0,))), past[..., x.shape[-1] :].clone()
-    if rung == "formula":
+    if chosen == "formula":
         return formula.causal_convolution(x, weight, bias, state, *rest)
     _check_countable(x, weight)
     return reference.causal_convolution(x, weight, bias, state, *rest)
@@ -89,7 +89,7 @@ def _check_countable(x: Tensor, weight: Tensor) -> None:
 
 
 def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tuple[str, str]:
-    """Which rung runs this call, and why, as a sentence."""
+    """Which backend runs this call, and why, as a sentence."""
     if not isinstance(backend, str) or backend not in _BACKENDS:
         raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
     if backend == "auto" and torch.compiler.is_exporting():
@@ -99,10 +99,10 @@ def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tupl
             if torch_backend.keeps_format(x, weight):
                 return "torch", "torch's own keeps channels last"
             learns = needs_grad((x, weight))
-            rung = once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, True)
-            if rung[0] == "fft" and fft.obstacle(x, weight, geometry):
+            chosen = once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, True)
+            if chosen[0] == "fft" and fft.obstacle(x, weight, geometry):
                 return once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, False)
-            return rung
+            return chosen
         by_torch = is_traced() or not (is_transformed() or torch_backend.obstacle(x.shape)) or not x.is_floating_point()
         return ("torch" if by_torch else "formula"), obstacle
     if backend == "torch":
@@ -145,9 +145,9 @@ def fastest(
     return "cpu", f"{dtype} on the CPU, instructions {cpu.LEVELS[0]}"
 
 
-def _tell(op: str, x: Tensor, weight: Tensor, geometry: Geometry, rung: str, reason: str) -> None:
-    """Tell whoever listens which rung runs, and why."""
+def _tell(op: str, x: Tensor, weight: Tensor, geometry: Geometry, chosen: str, reason: str) -> None:
+    """Tell whoever listens which chosen runs, and why."""
     if tell := listener():
-        compiled = rung == "cpu"
+        compiled = chosen == "cpu"
         threads = cpu.threads(output_shape(x.shape, weight.shape, geometry), weight.shape)
-        tell(Choice(op, tuple(x.shape), False, rung, reason, cpu.LEVELS[0] if compiled else None, threads))
+        tell(Choice(op, tuple(x.shape), False, chosen, reason, cpu.LEVELS[0] if compiled else None, threads))

@@ -1,4 +1,4 @@
-"""What every rung of the convolution is told: how output positions relate to inputs."""
+"""What every backend of the convolution is told: how output positions relate to inputs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The entrance: checks the arguments, pads, and chooses the rung that computes."""
+"""The entrance: checks the arguments, pads, and chooses the backend that computes."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -173,8 +173,8 @@ def _torchs(x: _Sizes, weight: _Sizes, stride: Any, padding: Any, dilation: Any,
     except (ChainruleError, *FOREIGN):
         return None
     if is_cpu and not is_formatted and dtype in cpu.DTYPES:
-        rung, _ = dispatch.fastest(x, weight, geometry, dtype, learns, transforms=True)
-        if rung != "torch":
+        backend, _ = dispatch.fastest(x, weight, geometry, dtype, learns, transforms=True)
+        if backend != "torch":
             return None
     return torch_backend.prepared(geometry)
 

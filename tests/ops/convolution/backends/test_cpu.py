@@ -1,4 +1,4 @@
-"""The compiled rung at every instruction level, against the formula and torch; memory, threads, torch's machinery."""
+"""The compiled backend at every instruction level, beside the formula and torch; memory, threads, torch's machinery."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -289,7 +289,7 @@ def test_what_has_no_resets_refuses_them(backend: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "kernel", "dtype", "rung"),
+    ("shape", "kernel", "dtype", "backend"),
     [
         ((1, 32, 400), (32, 32, 3), torch.float32, "cpu"),
         ((1, 3, 9), (4, 3, 2), torch.float32, "torch"),
@@ -305,13 +305,13 @@ def test_what_has_no_resets_refuses_them(backend: str) -> None:
     ],
 )
 def test_auto_takes_the_faster_one(
-    shape: tuple[int, ...], kernel: tuple[int, ...], dtype: torch.dtype, rung: str
+    shape: tuple[int, ...], kernel: tuple[int, ...], dtype: torch.dtype, backend: str
 ) -> None:
     x = torch.zeros(shape, dtype=dtype)
     weight = torch.zeros(kernel, dtype=dtype)
     (call,) = explain(convolution, x, weight).calls
-    assert call.rung == rung
+    assert call.backend == backend
     if len(kernel) == 3:  # with resets only the kernels, and the formula, can run
         resets = torch.zeros(1, shape[-1], dtype=torch.bool)
         (call,) = explain(causal_convolution, x, weight, resets=resets).calls
-        assert call.rung == ("formula" if dtype == torch.bfloat16 else "cpu")
+        assert call.backend == ("formula" if dtype == torch.bfloat16 else "cpu")

@@ -83,7 +83,7 @@ def test_the_error_of_each_number_is_relative_to_what_it_reads(padding: str) -> 
     weight = torch.randn(3, 2, K)
     dy = with_loud_stretches(1, 3, T if padding == "causal" else T - K + 1)
     (call,) = explain(convolution, x, weight, padding=padding).calls
-    assert call.rung == "fft"
+    assert call.backend == "fft"
 
     def outcome(x: Tensor, weight: Tensor, dy: Tensor, backend: str) -> list[Tensor]:
         x = x.clone().requires_grad_()

@@ -63,7 +63,7 @@ def test_a_cell_that_torch_has_not_is_refused() -> None:
 def test_auto_takes_it_for_what_the_kernels_are_not_compiled_for(dtype: torch.dtype) -> None:
     call = (torch.randn(3, 6, 5, dtype=dtype), None, torch.randn(16, 5, dtype=dtype), torch.randn(16, 4, dtype=dtype))
     (choice,) = explain(lstm, *call).calls
-    assert choice.rung == "torch"
+    assert choice.backend == "torch"
     assert "compiled for float32" in choice.reason
     (choice,) = explain(lambda: lstm(*call, lengths=[6, 1, 0])).calls
-    assert choice.rung == "formula"
+    assert choice.backend == "formula"

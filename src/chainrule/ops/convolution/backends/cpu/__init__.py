@@ -1,6 +1,6 @@
-"""The compiled rung: direct convolution in C++, both passes.
+"""The compiled backend: direct convolution in C++, both passes.
 
-- autograd.py: the rung's entrance, and its gradient
+- autograd.py: the backend's entrance, and its gradient
 - ops.py: chainrule::convolution and chainrule::convolution_backward, for torch.compile and opcheck
 - flops.py: what they count as, for torch's FLOP counter
 - native.py: the calls into the extension module _convolution

@@ -1,4 +1,4 @@
-"""The compiled rung as the other rungs are called, and its gradient.
+"""The compiled backend as the other backends are called, and its gradient.
 
 The backward op has no derivative of its own: with create_graph=True the backward pass is the formula's, and for
 gradients that stand for many (is_grads_batched).
