@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 from torch.nn import Module
-from torch.utils import _pytree as pytree
 
+from chainrule._torch import pytree
 from chainrule.errors import ArgumentError
 from chainrule.ops.arguments import FOREIGN
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
+from chainrule._torch import pytree
 from chainrule.export.calls import Call
 from chainrule.nn import CausalConv1d
 

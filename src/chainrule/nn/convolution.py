@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 from torch.nn.functional import pad
-from torch.nn.modules.conv import _ConvNd
 
+from chainrule._torch import ConvNd
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.making import make
 from chainrule.nn.recording import Recordable, is_root, leaf
@@ -20,7 +20,7 @@ from chainrule.ops.convolution.op import by_torch
 __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
 
 
-class _Convolution(Recordable, _ConvNd):
+class _Convolution(Recordable, ConvNd):
     """Replaces torch's computation, adds no state: a torch layer may be given one of these as its class."""
 
     def __init__(

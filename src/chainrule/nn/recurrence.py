@@ -46,6 +46,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from chainrule import functional
 from chainrule._choices import counted
+from chainrule._torch import is_any_autocast_enabled
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import Trace
 from chainrule.nn.making import make
@@ -261,7 +262,7 @@ def _torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None)
 def _is_torchs(layer: Optioned, input: Tensor, hx: _States | None) -> bool:
     if torch.compiler.is_compiling() or is_transformed() or choices.listening or isinstance(hx, Tensor):
         return False
-    autocast = torch._C._is_any_autocast_enabled()
+    autocast = is_any_autocast_enabled()
     B, T = input.shape[:2] if layer.batch_first else input.shape[1::-1]
     if autocast:
         if layer.mode != "LSTM" or layer.proj_size or input.dtype == torch.float64:

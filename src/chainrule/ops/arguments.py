@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import counted
+from chainrule._torch import check_when_run, is_transform_active
 from chainrule.errors import ArgumentError, BackendError, ChainruleError, ShapeError
 from chainrule.ops.plain import is_traced, is_transformed, recorder
 from chainrule.ops.pointers import loss
@@ -148,12 +149,12 @@ def occurs(condition: Tensor, name: str) -> bool:
     if condition.is_meta:
         return False
     if torch.compiler.is_compiling() or (not is_traced() and not is_transformed() and recorder() is not None):
-        torch._assert_async(~condition.any(), f"{name} are out of range; make the call itself to see which")
+        check_when_run(~condition.any(), f"{name} are out of range; make the call itself to see which")
         return False
     try:
         return bool(condition.any())
     except RuntimeError as error:
-        if not torch._C._are_functorch_transforms_active():
+        if not is_transform_active():
             raise
         raise BackendError(
             f"{name} cannot be mapped by torch.func.vmap: its values have to be read. Close over it instead"

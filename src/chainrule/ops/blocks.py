@@ -14,6 +14,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, UntypedStorage
 
+from chainrule._torch import tensors_on
+
 __all__ = ["empty", "idle_at_most", "release"]
 
 _LARGE = 1 << 18  # bytes; the C library keeps smaller blocks itself
@@ -35,7 +37,7 @@ def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
     with _lock:
         _blocks[size] = _blocks.pop(size, [])
         for block in _blocks[size]:
-            if _tensors(block) == 0 and sys.getrefcount(block) == _UNNAMED and _is_sound(block, size):
+            if tensors_on(block) == 0 and sys.getrefcount(block) == _UNNAMED and _is_sound(block, size):
                 tensor: Tensor = like.new_empty(0).set_(block, 0, tuple(shape))  # type: ignore[call-overload]
                 return tensor
         _let_go(size)
@@ -64,11 +66,6 @@ def release() -> None:
         _let_go(_IDLE)
 
 
-def _tensors(block: UntypedStorage) -> int:
-    """How many tensors hold the block."""
-    return torch._C._storage_Use_Count(block._cdata) - 1
-
-
 def _is_sound(block: UntypedStorage, size: int) -> bool:
     """Whether it is still what it was: a tensor can be resized, or shared with another process."""
     return block.nbytes() == size and not block.is_shared()
@@ -81,7 +78,7 @@ def _let_go(size: int) -> None:
         if not _blocks[key] and key != size:
             del _blocks[key]
     idle = {
-        key: [_tensors(block) == 0 and sys.getrefcount(block) == _UNNAMED for block in known]
+        key: [tensors_on(block) == 0 and sys.getrefcount(block) == _UNNAMED for block in known]
         for key, known in _blocks.items()
     }
     excess = size + sum(key * sum(each) for key, each in idle.items()) - _IDLE

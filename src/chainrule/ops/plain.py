@@ -6,10 +6,18 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch._C import _are_functorch_transforms_active, _len_torch_dispatch_stack
-from torch._C import _get_tracing_state as _tracing_state
-from torch._C._autograd import _profiler_enabled
-from torch.autograd import forward_ad
+
+from chainrule._torch import (
+    DispatchModeKey,
+    count_dispatch_modes,
+    dispatch_mode,
+    in_forward_mode,
+    is_legacy_batched,
+    is_profiler_enabled,
+    is_transform_active,
+    set_tracing_state,
+    tracing_state,
+)
 
 __all__ = [
     *("PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed", "is_unwatched"),
@@ -24,7 +32,7 @@ PLAIN = frozenset({Tensor, torch.nn.Parameter})
 
 def is_plain(call: Sequence[object]) -> bool:
     """Whether there are but ordinary tensors, which hold their numbers, and nobody who takes calls over."""
-    if torch.compiler.is_compiling() or _len_torch_dispatch_stack() > 0:
+    if torch.compiler.is_compiling() or count_dispatch_modes() > 0:
         return False
     return not [value for value in call if type(value) not in PLAIN and isinstance(value, Tensor)]
 
@@ -35,17 +43,17 @@ def is_unwatched(call: Sequence[object]) -> bool:
     Else the registered op is called, which is recorded and profiled as itself, has fake results and runs the same code
     7 us later.
     """
-    return is_plain(call) and not _profiler_enabled()
+    return is_plain(call) and not is_profiler_enabled()
 
 
 def is_traced() -> bool:
     """Whether torch.jit.trace, or the ONNX exporter made of it, records what torch's own operations compute."""
-    return _tracing_state() is not None
+    return tracing_state() is not None
 
 
 def untraced() -> AbstractContextManager[None]:
     """Let checks look at sizes and values meanwhile, which are no part of what torch.jit.trace records."""
-    return _NOTHING if _tracing_state() is None else _without_tracing()
+    return _NOTHING if tracing_state() is None else _without_tracing()
 
 
 _NOTHING = nullcontext()
@@ -53,36 +61,36 @@ _NOTHING = nullcontext()
 
 @contextmanager
 def _without_tracing() -> Iterator[None]:
-    state = _tracing_state()
-    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
+    state = tracing_state()
+    set_tracing_state(None)
     try:
         yield
     finally:
-        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
+        set_tracing_state(state)
 
 
 def is_transformed() -> bool:
     """Whether one of torch.func's transforms, or forward mode, is at work."""
-    return _are_functorch_transforms_active() or forward_ad._current_level >= 0
+    return is_transform_active() or in_forward_mode()
 
 
 def recorder() -> str | None:
     """Who records or transforms the calls that are made now, or gives them no numbers; None if they just run."""
-    if _tracing_state() is not None:
+    if tracing_state() is not None:
         return "torch.jit.trace"
-    if _are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if is_transform_active() or in_forward_mode():
         return "torch.func's transforms and forward-mode derivatives"
-    if _len_torch_dispatch_stack() > 0:
+    if count_dispatch_modes() > 0:
         for key, name in _MODES.items():
-            if torch._C._get_dispatch_mode(key) is not None:
+            if dispatch_mode(key) is not None:
                 return name
     return None
 
 
 _MODES = {
-    torch._C._TorchDispatchModeKey.FAKE: "FakeTensorMode",
-    torch._C._TorchDispatchModeKey.PROXY: "make_fx",
-    torch._C._TorchDispatchModeKey.FUNCTIONAL: "functionalisation",
+    DispatchModeKey.FAKE: "FakeTensorMode",
+    DispatchModeKey.PROXY: "make_fx",
+    DispatchModeKey.FUNCTIONAL: "functionalisation",
 }
 
 
@@ -90,12 +98,12 @@ def is_batched(tensors: Iterable[Tensor | None]) -> bool:
     """Whether a tensor stands for many, as a gradient does with ``is_grads_batched`` and ``vectorize``."""
     if torch.compiler.is_compiling():
         return False
-    return any(t is not None and torch._C._functorch.is_legacy_batchedtensor(t) for t in tensors)
+    return any(t is not None and is_legacy_batched(t) for t in tensors)
 
 
 def named(name: str, function: Callable[..., _Result], *arguments: object) -> _Result:
     """``function(*arguments)``, under this name where torch's profiler is at work."""
-    if torch.compiler.is_compiling() or not _profiler_enabled():
+    if torch.compiler.is_compiling() or not is_profiler_enabled():
         return function(*arguments)
     with torch.profiler.record_function(f"chainrule.functional.{name}"):
         return function(*arguments)

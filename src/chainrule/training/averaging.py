@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import whole
+from chainrule._torch import add_decayed
 from chainrule.training.checkpoint import load_weights, weights_of
 
 __all__ = ["Average"]
@@ -55,7 +56,7 @@ class Average:
         self._updates += 1
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
         now = weights_of(self._model)
-        torch._foreach_lerp_(self._average, [now[name] for name in self._names], 1 - decay)
+        add_decayed(self._average, [now[name] for name in self._names], 1 - decay)
 
     def put(self) -> None:
         """The average in the model, for good."""

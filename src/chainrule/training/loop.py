@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._schema import structured
+from chainrule._torch import divide_all
 from chainrule.errors import ArgumentError, ChainruleError, DivergedError, RunFormatError
 from chainrule.training.averaging import Average
 from chainrule.training.checkpoint import load_tensors, load_weights, pack, save_tensors, unpack, weights_of
@@ -220,7 +221,7 @@ class _Trainer:
         total, counted = self.group.sum([total, count])
         self.group.sum_gradients(self.model)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        torch._foreach_div_(gradients, counted)
+        divide_all(gradients, counted)
         for group in self.optimiser.param_groups:
             rate = self.config.rate(progress.step, progress.spent * self.schedule)
             group["lr"] = rate * scale / self.config.accumulate

@@ -15,8 +15,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from chainrule._torch import ConvNd, ConvTransposeNd
 from chainrule.errors import ArgumentError
 from chainrule.lens.arrays import as_float64
 from chainrule.lens.convolutions.result import Convolution
@@ -96,7 +96,7 @@ def _is_plain(name: str, value: object) -> bool:
 
 def _of_layer(layer: nn.Module) -> tuple[Tensor, Tensor | None, dict[str, Any]]:
     """Weight, bias and options."""
-    if not isinstance(layer, _ConvNd) or isinstance(layer, _ConvTransposeNd):
+    if not isinstance(layer, ConvNd) or isinstance(layer, ConvTransposeNd):
         raise ArgumentError(
             f"a {type(layer).__name__} is no convolution that can be looked into; expected Conv1d, Conv2d, Conv3d or "
             "CausalConv1d, of torch.nn or chainrule.nn, or a kernel."

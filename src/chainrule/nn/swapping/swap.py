@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch.nn import Module
-from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.utils.parametrize import is_parametrized
 
+from chainrule._torch import ConvTransposeNd
 from chainrule.errors import ArgumentError
 from chainrule.nn.convolution import CausalConv1d, Conv1d, Conv2d, Conv3d
 from chainrule.nn.recurrence import GRU, LSTM, RNN
@@ -160,7 +160,7 @@ def _why_left(module: Module) -> str | None:
         return "TorchScript: swap the model before it is compiled" if scripted else None
     if isinstance(module, (*_THEIRS, CausalConv1d)):
         return "already chainrule's"
-    if isinstance(module, _ConvTransposeNd):
+    if isinstance(module, ConvTransposeNd):
         return "transposed convolution: chainrule has none"
     if isinstance(module, torch.nn.RNNCellBase):
         return "single step: chainrule's layers run over sequences"

@@ -5,15 +5,17 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch._C import _are_functorch_transforms_active as _are_transforms_active
-from torch._C import _get_tracing_state as _tracing_state
-from torch._C import _is_any_autocast_enabled
-from torch._C._autograd import _profiler_enabled
-from torch.autograd import forward_ad
 from torch.nn.functional import pad
 from torch.overrides import handle_torch_function, has_torch_function
 
 from chainrule._choices import counted
+from chainrule._torch import (
+    in_forward_mode,
+    is_any_autocast_enabled,
+    is_profiler_enabled,
+    is_transform_active,
+    tracing_state,
+)
 from chainrule.errors import ArgumentError, ChainruleError, ShapeError
 from chainrule.ops import choices
 from chainrule.ops.arguments import (
@@ -103,7 +105,7 @@ def convolution(
             y = by_torch(x, weight, bias, stride, padding, dilation, groups)
             if y is not None:
                 return y
-        if torch._C._is_any_autocast_enabled():
+        if is_any_autocast_enabled():
             x, weight, bias = _cast(x, weight, bias)
         sizes: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         with untraced():
@@ -128,9 +130,9 @@ def by_torch(
     What torch refuses there is left to the checks of the other way, which say it in words. Between the layers of a net
     Python's own code is seldom in the caches, so that each call of a function here is felt.
     """
-    if torch.compiler.is_compiling() or choices.listening or _profiler_enabled() or _tracing_state() is not None:
+    if torch.compiler.is_compiling() or choices.listening or is_profiler_enabled() or tracing_state() is not None:
         return None
-    if type(x) not in PLAIN or type(weight) not in PLAIN or _are_transforms_active() or forward_ad._current_level >= 0:
+    if type(x) not in PLAIN or type(weight) not in PLAIN or is_transform_active() or in_forward_mode():
         return None
     if x.layout is not torch.strided or x.is_nested or x.device != weight.device:
         return None
@@ -138,7 +140,7 @@ def by_torch(
         return None
     is_formatted = not (x.is_contiguous() and weight.is_contiguous()) and torch_backend.keeps_format(x, weight)
     learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    dtype = torch.bfloat16 if _is_any_autocast_enabled() else x.dtype
+    dtype = torch.bfloat16 if is_any_autocast_enabled() else x.dtype
     key = (x.shape, weight.shape, stride, padding, dilation, groups, dtype, learns, x.is_cpu, is_formatted)
     try:
         taken = _taken.get(key, _UNKNOWN)

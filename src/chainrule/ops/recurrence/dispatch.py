@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule._torch import is_transform_active
 from chainrule.errors import ArgumentError, BackendError
 from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failure
 from chainrule.ops.choices import Choice, listener
@@ -174,7 +175,7 @@ def _checked(
 
 
 def _new_trace(cell: str, x: Tensor, lengths: Tensor | None) -> Trace:
-    if torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling():
+    if is_transform_active() or torch.compiler.is_compiling():
         raise BackendError(
             "return_all=True hands out what one ordinary call computes: it works neither under torch.func's "
             "transforms nor inside torch.compile. Call it outside of them."

@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from chainrule._torch import graph_task
 from chainrule.errors import TraceError
 
 __all__ = ["GATES", "Trace"]
@@ -101,8 +102,8 @@ class Trace:
 
         def take(t: int, k: int, grad: Tensor) -> None:
             nonlocal buffer, task
-            if task != torch._C._current_graph_task_id():  # another backward pass
-                task = torch._C._current_graph_task_id()
+            if task != graph_task():  # another backward pass
+                task = graph_task()
                 buffer = grad.new_zeros(grad.shape[0], len(by_time), sum(widths))
                 self._gradients = buffer.split(sections, dim=-1)
             buffer[:, t, first[k] : first[k] + widths[k]] = grad.detach()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted, listed
+from chainrule._torch import ConvNd, NormBase
 from chainrule.errors import ArgumentError
 from chainrule.training.bptt.model_step import Model, run
 from chainrule.training.bptt.trees import copied
@@ -134,11 +135,11 @@ def _suspicion(module: nn.Module) -> str | None:
         return "has batch_first=False and takes x as (time, batch, ...): make it with batch_first=True"
     if getattr(module, "bidirectional", False) is True:
         return "is bidirectional and looks ahead: make it with bidirectional=False"
-    if isinstance(module, nn.modules.batchnorm._NormBase) and (module.training or not module.track_running_stats):
+    if isinstance(module, NormBase) and (module.training or not module.track_running_stats):
         return "normalises over the steps of a call: freeze it by .eval(), if it has statistics, or take LayerNorm"
     if isinstance(module, nn.GroupNorm):
         return "normalises over the steps of a call: take LayerNorm"
-    if isinstance(module, nn.modules.conv._ConvNd) and module.padding not in ("valid", *[(0,) * n for n in (1, 2, 3)]):
+    if isinstance(module, ConvNd) and module.padding not in ("valid", *[(0,) * n for n in (1, 2, 3)]):
         return "pads each call at both ends: take chainrule.nn.CausalConv1d, with its state"
     if isinstance(module, nn.MultiheadAttention):
         return "attends to the steps of its call alone: keep the keys and values of those before in the state"

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
+from chainrule._torch import pytree
 from chainrule.errors import ArgumentError
 
 __all__ = ["copied", "detached", "differentiable", "kept", "leaves_of"]

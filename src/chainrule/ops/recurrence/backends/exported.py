@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._higher_order_ops.scan import scan as torch_scan
 
+from chainrule._torch import scan as torch_scan
 from chainrule.ops.recurrence.backends.formula.cells import make_cell
 from chainrule.ops.recurrence.backends.formula.scan import mixed
 from chainrule.ops.recurrence.backends.reference import State, Weights, Zoneout, product

@@ -2,24 +2,24 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
+from chainrule._torch import fused, is_any_autocast_enabled, tracing_state
 from chainrule.ops.recurrence.backends.reference import WEIGHTS, State, Weights, Zoneout
 
 __all__ = ["obstacle", "scan"]
 
 _LAYERS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
-    "rnn_tanh": torch._VF.rnn_tanh,
-    "rnn_relu": torch._VF.rnn_relu,
-    "gru": torch._VF.gru,
-    "lstm": torch._VF.lstm,
+    "rnn_tanh": fused.rnn_tanh,
+    "rnn_relu": fused.rnn_relu,
+    "gru": fused.gru,
+    "lstm": fused.lstm,
 }
 _CELLS: dict[str, Callable[..., Tensor | tuple[Tensor, Tensor]]] = {
-    "rnn_tanh": torch._VF.rnn_tanh_cell,
-    "rnn_relu": torch._VF.rnn_relu_cell,
-    "gru": torch._VF.gru_cell,
-    "lstm": torch._VF.lstm_cell,
+    "rnn_tanh": fused.rnn_tanh_cell,
+    "rnn_relu": fused.rnn_relu_cell,
+    "gru": fused.gru_cell,
+    "lstm": fused.lstm_cell,
 }
 
 
@@ -32,7 +32,7 @@ def obstacle(
     return_all: bool = False,
 ) -> str | None:
     """Why torch's own cannot run this call; None if it can."""
-    if torch._C._is_any_autocast_enabled():
+    if is_any_autocast_enabled():
         return "under autocast its backward pass would compute in the lower precision"
     if cell not in _LAYERS:
         return f"torch has no {cell}"
@@ -45,7 +45,7 @@ def obstacle(
 
 def scan(cell: str, x: Tensor, state: State, weights: Weights, reverse: bool) -> tuple[Tensor, State]:
     """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
-    if x.shape[1] == 1 and weights.W_hr is None and not torch._C._get_tracing_state():
+    if x.shape[1] == 1 and weights.W_hr is None and not tracing_state():
         return _step(cell, x[:, 0], state, weights)
     given = [w for w in weights[:5] if w is not None]
     first = [s.unsqueeze(0) for s in state]

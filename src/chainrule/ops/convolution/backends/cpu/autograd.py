@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from chainrule._torch import below_autograd
 from chainrule.ops.convolution.backends import formula
 from chainrule.ops.convolution.backends.cpu import ops
 from chainrule.ops.convolution.geometry import Geometry
@@ -75,7 +76,7 @@ def _autograd(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Ten
 def _below_autograd(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
     if is_unwatched((x, weight, bias)):
         return ops.forward(x, weight, bias, *rest)
-    with torch._C._AutoDispatchBelowAutograd():
+    with below_autograd():
         y: Tensor = torch.ops.chainrule.convolution(x, weight, bias, *rest)
     return y
 

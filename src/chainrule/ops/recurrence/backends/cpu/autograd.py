@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule._torch import below_autograd
 from chainrule.ops.plain import is_batched, is_traced, is_transformed, is_unwatched, needs_grad
 from chainrule.ops.recurrence.backends.cpu import native, ops
 from chainrule.ops.recurrence.backends.cpu.native import Masks, Parameters
@@ -179,7 +180,7 @@ def _autograd(*inputs: Any) -> Any:
 def _below_autograd(*inputs: Any) -> Tensors:
     if is_unwatched(inputs):
         return ops.forward(*inputs)
-    with torch._C._AutoDispatchBelowAutograd():
+    with below_autograd():
         outputs: Tensors = torch.ops.chainrule.recurrence(*inputs)
     return outputs
 

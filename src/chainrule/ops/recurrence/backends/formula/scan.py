@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from chainrule._torch import is_transform_active
 from chainrule.ops.plain import is_traced
 from chainrule.ops.recurrence.backends.formula.cells import Cell
 from chainrule.ops.recurrence.backends.formula.product import Saved
@@ -115,7 +116,7 @@ def stack(by_time: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
 def _rows(mask: Tensor | None, T: int) -> list[Tensor | None]:
     if mask is None:
         return [None] * T
-    if mask.is_meta or torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling() or is_traced():
+    if mask.is_meta or is_transform_active() or torch.compiler.is_compiling() or is_traced():
         # there are no values to look at, or they are those of one call
         return list(mask.unbind(0))
     occurs = mask.flatten(1).any(1).tolist()
