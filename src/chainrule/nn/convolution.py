@@ -15,7 +15,7 @@ from chainrule.nn.recording import Recordable, is_root, leaf
 from chainrule.nn.streams.convolutional import ConvolutionStream
 from chainrule.ops.arguments import FOREIGN, as_int, check_tensors, explain_failure
 from chainrule.ops.convolution import causal_convolution, convolution
-from chainrule.ops.convolution.op import by_torch
+from chainrule.ops.convolution.dispatch import by_torch
 
 __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
-__all__ = ["Choice", "listen", "listener"]
+__all__ = ["Choice", "Description", "listen", "listener"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,18 @@ class Choice:
     """The instruction level of compiled code; None where torch's own operations compute."""
     threads: int
     """How many threads compute at most."""
+
+
+class Description(NamedTuple):
+    """What a backend says of how it runs a call."""
+
+    instructions: str | None
+    threads: int
+
+    @classmethod
+    def of_torch(cls) -> "Description":
+        """torch's own operations, on torch's threads."""
+        return cls(None, torch.get_num_threads())
 
 
 listening = 0

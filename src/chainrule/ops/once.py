@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-__all__ = ["are_exact", "once"]
+__all__ = ["are_exact", "once", "remember"]
 
 _Answer = TypeVar("_Answer")
 
@@ -18,7 +18,18 @@ def once(function: Callable[..., _Answer], *arguments: Any) -> _Answer:
     return cast(_Answer, _known(function, *arguments))
 
 
-@lru_cache(maxsize=4096)
+def remember(known: dict[Any, _Answer], key: Any, answer: _Answer) -> _Answer:
+    """Keep an answer among the known ones, which are forgotten when they are too many; returns the answer."""
+    if len(known) >= _MOST:
+        known.clear()
+    known[key] = answer
+    return answer
+
+
+_MOST = 4096
+
+
+@lru_cache(maxsize=_MOST)
 def _known(function: Callable[..., object], *arguments: Any) -> object:
     return function(*arguments)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.ops.convolution.geometry import Geometry
+from chainrule.ops.convolution.call import Geometry
 
 __all__ = ["of_input_gradient", "of_kernel_gradient", "of_output", "take"]
 

@@ -20,7 +20,7 @@ from chainrule.lens.convolutions import products as gathering
 from chainrule.lens.convolutions.sizes import ConvolutionSizes
 from chainrule.lens.convolutions.sums import Sum, Window
 from chainrule.ops import convolution as op
-from chainrule.ops.convolution.op import geometry_of
+from chainrule.ops.convolution.checks import geometry_of
 
 if TYPE_CHECKING:
     import pandas as pd

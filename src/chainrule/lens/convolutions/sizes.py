@@ -12,8 +12,8 @@ from chainrule._choices import counted, whole
 from chainrule._optional import require
 from chainrule.display import Shown, Table, number, title
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.ops.convolution.geometry import Geometry, output_shape
-from chainrule.ops.convolution.op import geometry_of
+from chainrule.ops.convolution.call import Geometry, output_shape
+from chainrule.ops.convolution.checks import geometry_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,153 +1,164 @@
-"""Which backend runs a checked call, and why."""
+"""Which backend runs a checked call, and why.
 
-from collections.abc import Sequence
+Under ``backend="auto"`` the backends are asked in the order of the list: the first that can run the call and has a
+reason to be taken before those behind it runs it.
+"""
+
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.nn.functional import pad
 
-from chainrule._choices import counted
-from chainrule.errors import ArgumentError, BackendError, ShapeError
-from chainrule.ops.choices import Choice, listener
+from chainrule._torch import (
+    count_dispatch_modes,
+    in_forward_mode,
+    is_any_autocast_enabled,
+    is_profiler_enabled,
+    is_transform_active,
+    tracing_state,
+)
+from chainrule.errors import ArgumentError, BackendError, ChainruleError
+from chainrule.ops import choices
+from chainrule.ops.arguments import FOREIGN
+from chainrule.ops.choices import Choice, Description
 from chainrule.ops.convolution.backends import cpu, fft, formula, reference
 from chainrule.ops.convolution.backends import torch as torch_backend
-from chainrule.ops.convolution.geometry import Geometry, output_shape
-from chainrule.ops.once import once
-from chainrule.ops.plain import is_traced, is_transformed, needs_grad
-from chainrule.ops.pointers import check_held
+from chainrule.ops.convolution.call import ConvolutionCall, has_channels_last
+from chainrule.ops.convolution.checks import geometry_of_shapes
+from chainrule.ops.once import remember
+from chainrule.ops.plain import PLAIN, is_plain, is_traced, is_transformed
 
-__all__ = ["causal_convolution", "convolution", "fastest"]
-
-_NUMBERS = 2**40
-_BACKENDS = ("auto", "cpu", "fft", "torch", "formula", "reference")
+__all__ = ["BACKENDS", "by_torch", "choose", "run"]
 
 
-def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, backend: str) -> Tensor:
-    """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
-    chosen, reason = _choose(x, weight, geometry, backend)
-    _tell("convolution", x, weight, geometry, chosen, reason)
-    if chosen == "cpu":
-        return cpu.convolution(x, weight, bias, geometry)
-    check_held(x, weight, bias)
-    if chosen == "torch":
-        return torch_backend.convolution(x, weight, bias, geometry)
-    if chosen == "fft":
-        return fft.convolution(x, weight, bias, geometry)
-    if any(geometry.pads):
-        x = pad(x, geometry.pads)
-    stride = tuple(geometry.stride)
-    dilation = tuple(geometry.dilation)
-    if chosen == "formula":
-        return formula.convolution(x, weight, bias, stride, dilation, geometry.groups)
-    _check_countable(x, weight)
-    return reference.convolution(x, weight, bias, stride, dilation, geometry.groups)
+class Backend(Protocol):
+    """What a module of ``backends`` has. Calls are checked before, by ``checks``."""
+
+    def obstacle(self, call: ConvolutionCall) -> str | None:
+        """Why it cannot run this call; None if it can."""
+
+    def merit(self, call: ConvolutionCall) -> str | None:
+        """Of a call that it can run: why it is to be taken before those behind it in the list; None if it is not.
+
+        "" where it is for what those before it cannot run, which is the reason then.
+        """
+
+    def run(self, call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
+        """y, and of a causal call the inputs before the next chunk."""
+
+    def describe(self, call: ConvolutionCall) -> Description:
+        """What runs the call, for :func:`chainrule.explain`."""
 
 
-def causal_convolution(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    state: Tensor | None,
-    resets: Tensor | None,
-    lengths: Tensor | None,
-    geometry: Geometry,
-    backend: str,
-) -> tuple[Tensor, Tensor]:
-    """Convolve the state, zeros where it is None, followed by x: y (B, G*O, T), and the last inputs.
-
-    geometry: with as many zeros before x as the state has inputs.
-    """
-    chosen, reason = _choose(x, weight, geometry, backend)
-    if chosen in ("fft", "torch") and (resets is not None or lengths is not None):
-        if backend != "auto":
-            raise BackendError(f"backend {chosen!r} has neither resets nor lengths. Use backend='auto'.")
-        obstacle = reason if torch.compiler.is_exporting() else _obstacle(x, weight, geometry)
-        chosen, reason = ("formula", obstacle) if obstacle else ("cpu", "others have neither resets nor lengths")
-    _tell("causal_convolution", x, weight, geometry, chosen, reason)
-    rest = (resets, lengths, geometry.dilation[0], geometry.groups)
-    check_held(x, weight, bias, state, resets, lengths)
-    if chosen == "cpu":
-        return cpu.causal_convolution(x, weight, bias, state, *rest)
-    if state is None:
-        state = x.new_zeros(*x.shape[:2], geometry.before[0])
-    if chosen in ("fft", "torch"):
-        past = torch.cat([state, x], dim=-1)
-        run = fft.convolution if chosen == "fft" else torch_backend.convolution
-        return run(past, weight, bias, geometry._replace(before=(0,))), past[..., x.shape[-1] :].clone()
-    if chosen == "formula":
-        return formula.causal_convolution(x, weight, bias, state, *rest)
-    _check_countable(x, weight)
-    return reference.causal_convolution(x, weight, bias, state, *rest)
+BACKENDS: dict[str, Backend] = {
+    "fft": fft,
+    "torch": torch_backend,
+    "cpu": cpu,
+    "formula": formula,
+    "reference": reference,
+}
 
 
-def _check_countable(x: Tensor, weight: Tensor) -> None:
-    """Refuse what the reference would sooner try to count to than torch to allocate."""
-    if x.numel() * len(weight) >= _NUMBERS:
-        raise ShapeError(
-            f"x of shape {tuple(x.shape)} and {counted(len(weight), 'output channel')} are more than memory holds."
-        )
+def run(call: ConvolutionCall, backend: str) -> tuple[Tensor, Tensor | None]:
+    """y (B, G*O, *J), and of a causal call the inputs before the next chunk, (B, G*C, dilation * (K - 1))."""
+    name, reason = choose(call, backend)
+    if tell := choices.listener():
+        op = "convolution" if call.causal is None else "causal_convolution"
+        how = BACKENDS[name].describe(call)
+        tell(Choice(op, tuple(call.x.shape), False, name, reason, how.instructions, how.threads))
+    return BACKENDS[name].run(call)
 
 
-def _choose(x: Tensor, weight: Tensor, geometry: Geometry, backend: str) -> tuple[str, str]:
-    """Which backend runs this call, and why, as a sentence."""
-    if not isinstance(backend, str) or backend not in _BACKENDS:
-        raise ArgumentError(f"unknown backend {backend!r}; the known ones are {', '.join(map(repr, _BACKENDS))}")
-    if backend == "auto" and torch.compiler.is_exporting():
-        return "torch", "torch.export records torch's own operations"
+def choose(call: ConvolutionCall, backend: str) -> tuple[str, str]:
+    """The name of the backend that runs this call, and why, as a sentence."""
     if backend == "auto":
-        if (obstacle := cpu.obstacle(x)) is None:
-            if torch_backend.keeps_format(x, weight):
-                return "torch", "torch's own keeps channels last"
-            learns = needs_grad((x, weight))
-            chosen = once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, True)
-            if chosen[0] == "fft" and fft.obstacle(x, weight, geometry):
-                return once(fastest, x.shape, weight.shape, geometry, x.dtype, learns, False)
-            return chosen
-        by_torch = is_traced() or not (is_transformed() or torch_backend.obstacle(x.shape)) or not x.is_floating_point()
-        return ("torch" if by_torch else "formula"), obstacle
-    if backend == "torch":
-        obstacle = None if is_traced() else torch_backend.obstacle(x.shape)
-    elif backend in ("formula", "reference"):
-        obstacle = None if x.is_floating_point() else f"its numbers are real, and x is {x.dtype}"
-    else:
-        obstacle = _obstacle(x, weight, geometry)
-        if backend == "fft":
-            obstacle = fft.obstacle(x, weight, geometry) or obstacle
-    if obstacle:
-        raise BackendError(f"backend {backend!r} cannot run this convolution: {obstacle}. Use backend='auto'.")
+        return _chosen_for(call)
+    if not isinstance(backend, str) or backend not in BACKENDS:
+        known = ", ".join(map(repr, ("auto", *BACKENDS)))
+        raise ArgumentError(f"unknown backend {backend!r}; the known ones are {known}")
+    if obstacle := BACKENDS[backend].obstacle(call):
+        raise BackendError(f'backend {backend!r} cannot run this convolution: {obstacle}. Use `backend="auto"`.')
     return backend, f"backend={backend!r} asks for it"
 
 
-def _obstacle(x: Tensor, weight: Tensor, geometry: Geometry) -> str | None:
-    """Why the kernels can't run this call; None if they can."""
-    return cpu.obstacle(x) or once(cpu.excess, x.shape, weight.shape, geometry)
+def _chosen_for(call: ConvolutionCall) -> tuple[str, str]:
+    """The first backend of the list that can run this call and has a reason to; looked up where it is known."""
+    x = call.x
+    weight = call.weight
+    if not x.is_cpu or not is_plain((x, weight)) or is_traced() or is_transformed():
+        return _first_willing(call)  # who looks on is no part of the key
+    layout = has_channels_last(x, weight)
+    key = (x.shape, weight.shape, call.geometry, x.dtype, call.has_masks, call.learns, layout)
+    choice = _chosen.get(key)
+    return choice or remember(_chosen, key, _first_willing(call))
 
 
-def fastest(
-    x: Sequence[int],
-    weight: Sequence[int],
-    geometry: Geometry,
-    dtype: torch.dtype,
-    learns: bool,
-    transforms: bool,
-) -> tuple[str, str]:
-    """What takes the least time of all that can run the call, and why.
+_chosen: dict[Any, tuple[str, str]] = {}
 
-    learns: whether gradients will be asked for. transforms: whether Fourier's may be taken.
+
+def _first_willing(call: ConvolutionCall) -> tuple[str, str]:
+    missed = ""  # why the last of those asked before cannot
+    for name, backend in BACKENDS.items():
+        obstacle = backend.obstacle(call)
+        if obstacle is None and (merit := backend.merit(call)) is not None:
+            return name, merit or missed
+        missed = obstacle or missed
+    obstacles = {name: backend.obstacle(call) for name, backend in BACKENDS.items()}
+    reasons = "; ".join(f"{name}: {obstacle}" for name, obstacle in obstacles.items() if obstacle)
+    raise BackendError(f"no backend can run this convolution. {reasons}.")
+
+
+def by_torch(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Tensor | None:
+    """torch's own convolution where it takes the least time, by the shortest way; None for all other calls.
+
+    What torch refuses there is left to the checks of the other way, which say it in words. Between the layers of a net
+    Python's own code is seldom in the caches, so that each call of a function here is felt.
     """
-    if reason := cpu.excess(x, weight, geometry):
-        return ("formula" if torch_backend.obstacle(x) else "torch"), reason
-    y = output_shape(x, weight, geometry)
-    if transforms and fft.is_faster(y, weight, geometry):
-        return "fft", f"transforms take less time with a kernel of {weight[-1]}"
-    if dtype == torch.float32 and (reason := torch_backend.why_faster(x, y, weight, geometry, learns)):
-        return "torch", reason
-    return "cpu", f"{dtype} on the CPU, instructions {cpu.LEVELS[0]}"
+    if is_compiling() or choices.listening or is_profiler_enabled() or tracing_state() is not None:
+        return None
+    if type(x) not in PLAIN or type(weight) not in PLAIN or is_transform_active() or in_forward_mode():
+        return None
+    if x.layout is not torch.strided or x.is_nested or x.device != weight.device:
+        return None
+    if bias is not None and bias.device != x.device:
+        return None
+    layout = not (x.is_contiguous() and weight.is_contiguous()) and has_channels_last(x, weight)
+    learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    dtype = torch.bfloat16 if is_any_autocast_enabled() else x.dtype
+    key = (x.shape, weight.shape, stride, padding, dilation, groups, dtype, learns, x.is_cpu, layout)
+    try:
+        taken = _taken.get(key, _UNKNOWN)
+    except TypeError:  # a list among the sizes
+        return None
+    if taken is _UNKNOWN:
+        if count_dispatch_modes() > 0:
+            return None
+        taken = remember(_taken, key, _prepared(x, weight, dtype, stride, padding, dilation, groups))
+    if taken is None or x.untyped_storage().nbytes() < x.nbytes or weight.untyped_storage().nbytes() < weight.nbytes:
+        return None
+    op, pads, rest = taken
+    try:
+        y: Tensor = op(pad(x, pads) if pads else x, weight, bias, *rest)
+    except FOREIGN:
+        return None
+    return y
 
 
-def _tell(op: str, x: Tensor, weight: Tensor, geometry: Geometry, chosen: str, reason: str) -> None:
-    """Tell whoever listens which chosen runs, and why."""
-    if tell := listener():
-        compiled = chosen == "cpu"
-        threads = cpu.threads(output_shape(x.shape, weight.shape, geometry), weight.shape)
-        tell(Choice(op, tuple(x.shape), False, chosen, reason, cpu.LEVELS[0] if compiled else None, threads))
+_taken: dict[Any, Any] = {}  # what _prepared says of each call
+_UNKNOWN = object()
+
+
+def _prepared(x: Tensor, weight: Tensor, dtype: torch.dtype, *sizes: Any) -> Any:
+    """torch's function, and what it is given beside the tensors; None where another backend runs the call."""
+    if x.ndim != weight.ndim:
+        return None
+    try:
+        geometry = geometry_of_shapes(x.shape, weight.shape, *sizes)
+    except (ChainruleError, *FOREIGN):
+        return None
+    call = ConvolutionCall(x.to(dtype), weight, None, geometry)
+    return torch_backend.prepared(geometry) if choose(call, "auto")[0] == "torch" else None

@@ -31,29 +31,54 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from chainrule.ops.choices import Description
 from chainrule.ops.convolution.backends import cpu, formula
-from chainrule.ops.convolution.geometry import Geometry
+from chainrule.ops.convolution.call import ConvolutionCall, Geometry
 from chainrule.ops.plain import is_batched, is_plain
 from chainrule.ops.pointers import check_held
 
-__all__ = ["convolution", "is_faster", "obstacle"]
+__all__ = ["describe", "merit", "obstacle", "run"]
 
 _ENDS = 128  # the shortest segment, and about how many taps at either end are direct
 _GROWTH = 4  # from one length of segments to the next
 
 
-def obstacle(x: Tensor, weight: Tensor, geometry: Geometry) -> str | None:
-    """Why the Fourier transform can't run this call that the kernels can; None if it can."""
-    if len(geometry.stride) > 1:
+def obstacle(call: ConvolutionCall) -> str | None:
+    """Why it cannot run this call; None if it can."""
+    if call.has_masks:
+        return "the Fourier transform has neither resets nor lengths"
+    if len(call.geometry.stride) > 1:
         return "it is for one dimension"
-    if not _is_dense(geometry):
+    if not _is_dense(call.geometry):
         return "it is for stride 1 and dilation 1"
-    if not is_plain((x, weight)):
+    if not is_plain((call.x, call.weight)):
         return "it asks whether its numbers are finite, which a call that is being recorded cannot answer"
-    return None
+    return cpu.obstacle(call)  # which computes the ends of the kernel
 
 
-def is_faster(y: Sequence[int], weight: Sequence[int], geometry: Geometry) -> bool:
+def merit(call: ConvolutionCall) -> str | None:
+    """Why it is the one to take; None if others take less time."""
+    weight = call.weight.shape
+    if not _is_faster(call.output_shape, weight, call.geometry):
+        return None
+    return f"transforms take less time with a kernel of {weight[-1]}"
+
+
+def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
+    """y, and of a causal call the inputs before the next chunk."""
+    call.check_held()
+    if call.causal is None:
+        return _convolution(call), None
+    ordinary, last = call.joined()
+    return _convolution(ordinary), last
+
+
+def describe(call: ConvolutionCall) -> Description:
+    """The threads of torch's transforms."""
+    return Description.of_torch()
+
+
+def _is_faster(y: Sequence[int], weight: Sequence[int], geometry: Geometry) -> bool:
     """Whether transforms take less time than the direct kernels, for y and weight of these shapes."""
     products = prod(y) * prod(weight[1:])
     return _is_dense(geometry) and weight[-1] >= _LONG and y[-1] >= _MANY and products > _LARGE
@@ -72,23 +97,22 @@ _MANY = 1024
 _LARGE = 30_000_000
 
 
-def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    """Correlate x (B, G*C, H) with weight (G*O, C, K): y (B, G*O, J)."""
-    G = geometry.groups
-    pads = geometry.before[0], geometry.after[0]
-    y = _convolve(x.unflatten(1, (G, -1)), weight.unflatten(0, (G, -1)), pads).flatten(1, 2)
-    return y if bias is None else y + bias[:, None]
+def _convolution(call: ConvolutionCall) -> Tensor:
+    G = call.geometry.groups
+    pads = call.geometry.before[0], call.geometry.after[0]
+    y = _convolve(call.x.unflatten(1, (G, -1)), call.weight.unflatten(0, (G, -1)), pads).flatten(1, 2)
+    return y if call.bias is None else y + call.bias[:, None]
 
 
 def _convolve(x: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
     """y (B, G, O, J) of x (B, G, C, H), with so many zeros before and after it, and weight (G, O, C, K)."""
     if is_batched((x, weight)):  # they have no numbers to look at
         return formula.convolve(pad(x, pads), weight, None, (1,), (1,))
-    y: Tensor = _Convolution.apply(x, weight, pads)  # type: ignore[no-untyped-call]
+    y: Tensor = _ByTransforms.apply(x, weight, pads)  # type: ignore[no-untyped-call]
     return y
 
 
-class _Convolution(torch.autograd.Function):
+class _ByTransforms(torch.autograd.Function):
     """The arguments and the result of :func:`_convolve`."""
 
     @staticmethod
@@ -164,5 +188,5 @@ def _direct(x: Tensor, weight: Tensor) -> Tensor:
     """y (B, G, O, J), without padding and by the kernels."""
     groups, outputs = weight.shape[:2]
     geometry = Geometry((1,), (0,), (0,), (1,), groups)
-    y = cpu.convolution(x.flatten(1, 2), weight.flatten(0, 1), None, geometry)
+    y, _ = cpu.run(ConvolutionCall(x.flatten(1, 2), weight.flatten(0, 1), None, geometry))
     return y.view(len(x), groups, outputs, y.shape[-1])

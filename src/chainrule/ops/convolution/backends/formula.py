@@ -14,7 +14,7 @@ pass calls the function that it differentiates, and derivatives of every order f
 product rule, as the sum is linear in x and in weight. Nothing sums over g, so a dimension that vmap maps
 becomes more groups.
 
-These functions assume what `chainrule.ops.convolution.op` has checked.
+These functions assume what `chainrule.ops.convolution.checks` has checked.
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,39 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
+from chainrule.ops.choices import Description
+from chainrule.ops.convolution.call import Causal, ConvolutionCall
 from chainrule.ops.plain import is_batched, is_traced
 from chainrule.ops.pointers import check_held
 
-__all__ = ["causal_convolution", "convolution", "convolve", "remember"]
+__all__ = ["causal_convolution", "convolution", "convolve", "describe", "merit", "obstacle", "remember", "run"]
 
 _Sizes = Sequence[int]
+
+
+def obstacle(call: ConvolutionCall) -> str | None:
+    """Why it cannot run this call; None if it can."""
+    return None if call.x.is_floating_point() else f"its numbers are real, and x is {call.x.dtype}"
+
+
+def merit(call: ConvolutionCall) -> str | None:
+    """It is for what the faster ones cannot run."""
+    return ""
+
+
+def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
+    """y, and of a causal call the inputs before the next chunk."""
+    call.check_held()
+    geometry = call.geometry
+    if call.causal is None:
+        x = call.padded()
+        return convolution(x, call.weight, call.bias, geometry.stride, geometry.dilation, geometry.groups), None
+    return causal_convolution(call)
+
+
+def describe(call: ConvolutionCall) -> Description:
+    """torch's own threads."""
+    return Description.of_torch()
 
 
 def convolution(
@@ -49,23 +76,19 @@ def convolution(
     return y.flatten(1, 2)
 
 
-def causal_convolution(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    state: Tensor,
-    resets: Tensor | None,
-    lengths: Tensor | None,
-    dilation: int,
-    groups: int,
-) -> tuple[Tensor, Tensor]:
+def causal_convolution(call: ConvolutionCall) -> tuple[Tensor, Tensor]:
     """Convolve the state followed by x, hiding from each step what lies before its last reset."""
-    past, sequence, last = remember(x, state, resets, lengths)
+    _, resets, lengths = call.causal or Causal(None, None, None)
+    x = call.x
+    weight = call.weight
+    groups = call.geometry.groups
+    dilation = call.geometry.dilation
+    past, sequence, last = remember(x, call.state(), resets, lengths)
     if sequence is None:
-        y = convolution(past, weight, bias, (1,), (dilation,), groups)
+        y = convolution(past, weight, call.bias, (1,), dilation, groups)
     else:
-        beside = _taps(sequence, past, weight.shape[-1], dilation)
-        y = convolution(beside, weight.flatten(1)[..., None], bias, (1,), (1,), groups)
+        beside = _taps(sequence, past, weight.shape[-1], dilation[0])
+        y = convolution(beside, weight.flatten(1)[..., None], call.bias, (1,), (1,), groups)
     return (y if lengths is None else y.masked_fill(~_live(x, lengths)[:, None], 0)), last
 
 

@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule._choices import counted
+from chainrule.ops.choices import Description
 from chainrule.ops.convolution.backends import cpu
-from chainrule.ops.convolution.geometry import Geometry
+from chainrule.ops.convolution.call import ConvolutionCall, Geometry, has_channels_last
+from chainrule.ops.plain import is_traced, is_transformed
 
-__all__ = ["convolution", "keeps_format", "obstacle", "prepared", "why_faster"]
+__all__ = ["describe", "merit", "obstacle", "prepared", "run"]
 
 # Measured on drawn shapes and on the layers of nets, forward and backward and forward alone. Three dimensions are taken
 # to be as two.
@@ -32,10 +34,48 @@ _WASTE = 0.8  # of the lanes of the vectors that a line of outputs fills
 _OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
 
 
-def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    """Correlate x (B, G*C, *H) with weight (G*O, C, *K): y (B, G*O, *J)."""
-    op, pads, rest = prepared(geometry)
-    y: Tensor = op(pad(x, pads) if pads else x, weight, bias, *rest)
+def obstacle(call: ConvolutionCall) -> str | None:
+    """Why it cannot run this call; None if it can."""
+    if call.has_masks:
+        return "torch's own has neither resets nor lengths"
+    is_recorded = is_traced() or torch.compiler.is_exporting()  # for other sizes than those of this call
+    if 0 in call.x.shape[2:] and call.x.is_floating_point() and not is_recorded:
+        return "torch's own takes no input without positions"
+    return None
+
+
+def merit(call: ConvolutionCall) -> str | None:
+    """Why it is the one to take; None if the kernels, or the formula, are."""
+    if torch.compiler.is_exporting():
+        return "torch.export records torch's own operations"
+    if why_not_compiled := cpu.obstacle(call):
+        # the formula maps and has forward derivatives of every order, but for real numbers alone
+        by_formula = is_transformed() and not is_traced() and call.x.is_floating_point()
+        return None if by_formula else why_not_compiled
+    if has_channels_last(call.x, call.weight):
+        return "torch's own keeps channels last"
+    if call.x.dtype != torch.float32:
+        return None
+    return _why_faster(call.x.shape, call.output_shape, call.weight.shape, call.geometry, call.learns)
+
+
+def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
+    """y, and of a causal call the inputs before the next chunk."""
+    call.check_held()
+    if call.causal is None:
+        return _convolve(call), None
+    ordinary, last = call.joined()
+    return _convolve(ordinary), last
+
+
+def describe(call: ConvolutionCall) -> Description:
+    """torch's own threads."""
+    return Description.of_torch()
+
+
+def _convolve(call: ConvolutionCall) -> Tensor:
+    op, pads, rest = prepared(call.geometry)
+    y: Tensor = op(pad(call.x, pads) if pads else call.x, call.weight, call.bias, *rest)
     return y
 
 
@@ -50,21 +90,7 @@ def prepared(geometry: Geometry) -> tuple[Callable[..., Tensor], list[int], tupl
     return _OPS[len(padding)], pads, rest
 
 
-def obstacle(x: Sequence[int]) -> str | None:
-    """Why torch's own cannot run on an x of this shape; None if it can."""
-    return "torch's own takes no input without positions" if 0 in x[2:] else None
-
-
-def keeps_format(x: Tensor, weight: Tensor) -> bool:
-    """Whether images or kernels lie in memory with their channels last, as torch's own then returns y too."""
-    return x.ndim > 3 and (_has_channels_last(x) or _has_channels_last(weight))
-
-
-def _has_channels_last(t: Tensor) -> bool:
-    return t.stride(1) == 1 and not t.is_contiguous()
-
-
-def why_faster(
+def _why_faster(
     x: Sequence[int], y: Sequence[int], weight: Sequence[int], geometry: Geometry, learns: bool
 ) -> str | None:
     """Why torch's own takes less time than the kernels for x, y and weight of these shapes, in float32; None if not.

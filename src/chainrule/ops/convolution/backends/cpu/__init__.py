@@ -1,6 +1,7 @@
 """The compiled backend: direct convolution in C++, both passes.
 
-- autograd.py: the backend's entrance, and its gradient
+- backend.py: which calls it can run, and how it runs one
+- autograd.py: the gradient
 - ops.py: chainrule::convolution and chainrule::convolution_backward, for torch.compile and opcheck
 - flops.py: what they count as, for torch's FLOP counter
 - native.py: the calls into the extension module _convolution
@@ -11,8 +12,8 @@ The README of the folder above has a section on them.
 """
 
 from chainrule.ops.convolution.backends.cpu import flops as _flops  # noqa: F401  # registered by being imported
-from chainrule.ops.convolution.backends.cpu.autograd import DTYPES, causal_convolution, convolution, obstacle
-from chainrule.ops.convolution.backends.cpu.native import LEVELS, excess, lanes, threads
+from chainrule.ops.convolution.backends.cpu.backend import describe, merit, obstacle, obstacle_of, run
+from chainrule.ops.convolution.backends.cpu.native import LEVELS, lanes
 from chainrule.ops.convolution.backends.cpu.streaming import Steps
 
-__all__ = ["DTYPES", "LEVELS", "Steps", "causal_convolution", "convolution", "excess", "lanes", "obstacle", "threads"]
+__all__ = ["LEVELS", "Steps", "describe", "lanes", "merit", "obstacle", "obstacle_of", "run"]

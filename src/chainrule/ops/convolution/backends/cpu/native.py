@@ -9,10 +9,12 @@ from torch import Tensor
 
 from chainrule.ops import blocks
 from chainrule.ops.convolution.backends.cpu import _convolution
-from chainrule.ops.convolution.geometry import Geometry, output_shape
+from chainrule.ops.convolution.call import Geometry, output_shape
 from chainrule.ops.pointers import dense, dense_lines
 
-__all__ = ["LEVELS", "excess", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
+__all__ = ["DTYPES", "LEVELS", "excess", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
+
+DTYPES = (torch.float32, torch.float64)
 
 LEVELS: list[str] = _convolution.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""

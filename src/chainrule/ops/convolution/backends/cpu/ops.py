@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from chainrule.ops.convolution.backends.cpu import native
-from chainrule.ops.convolution.geometry import Geometry, output_shape
+from chainrule.ops.convolution.call import Geometry, output_shape
 
 __all__ = ["LIBRARY", "forward", "gradients"]
 

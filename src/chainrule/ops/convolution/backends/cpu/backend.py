@@ -1,0 +1,66 @@
+"""The compiled backend: which calls it can run, and how it runs one."""
+
+import torch
+from torch import Tensor
+
+from chainrule.ops.choices import Description
+from chainrule.ops.convolution.backends import formula
+from chainrule.ops.convolution.backends.cpu.autograd import convolve
+from chainrule.ops.convolution.backends.cpu.native import DTYPES, LEVELS, excess, threads
+from chainrule.ops.convolution.call import Causal, ConvolutionCall
+from chainrule.ops.once import once
+from chainrule.ops.plain import is_traced, is_transformed
+
+__all__ = ["describe", "merit", "obstacle", "obstacle_of", "run"]
+
+
+def obstacle(call: ConvolutionCall) -> str | None:
+    """Why it cannot run this call; None if it can."""
+    return obstacle_of(call.x) or once(excess, call.x.shape, call.weight.shape, call.geometry)
+
+
+def obstacle_of(x: Tensor) -> str | None:
+    """Why the kernels cannot compute with a tensor, now; None if they can."""
+    if not x.is_cpu:
+        return f"the kernels run on the CPU, and x is on {x.device}"
+    if x.dtype not in DTYPES:
+        return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
+    if is_traced():
+        return "what torch.jit.trace records has to be torch's own"
+    if is_transformed():
+        return "torch.func and forward-mode derivatives go through the formula"
+    return None
+
+
+def merit(call: ConvolutionCall) -> str | None:
+    """It is the fastest of those that can run what it can, but for the shapes that those before it take."""
+    if torch.compiler.is_exporting():
+        return None  # a recording must not need chainrule
+    return f"{call.x.dtype} on the CPU, instructions {LEVELS[0]}"
+
+
+def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
+    """y, and of a causal call the inputs before the next chunk."""
+    if call.causal is not None:
+        return _run_causal(call, call.causal)
+    return convolve(call.x, call.weight, call.bias, *call.geometry, None, None), None
+
+
+def _run_causal(call: ConvolutionCall, causal: Causal) -> tuple[Tensor, Tensor]:
+    call.check_held()
+    past = call.x
+    geometry = call.geometry
+    P = geometry.before[0]
+    if causal.state is not None:
+        past = torch.cat([causal.state, call.x], dim=-1)
+        geometry = geometry._replace(before=(0,))
+    y = convolve(past, call.weight, call.bias, *geometry, causal.resets, causal.lengths)
+    if not causal.has_masks and past.shape[-1] >= P:
+        return y, past.narrow(-1, past.shape[-1] - P, P).clone()
+    *_, last = formula.remember(call.x, call.state(), causal.resets, causal.lengths)
+    return y, last
+
+
+def describe(call: ConvolutionCall) -> Description:
+    """The instruction level, and its threads."""
+    return Description(LEVELS[0], threads(call.output_shape, call.weight.shape))
