@@ -1,6 +1,6 @@
 """Data: text, tables, sound and images read from files, and the sets that installed packages carry."""
 
-from chainrule.data.builtin.files import export
+from chainrule.data.builtin.exporting import export
 from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.dates.frequency import Frequency

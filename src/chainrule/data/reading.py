@@ -7,7 +7,7 @@ from typing import Any
 from chainrule._choices import choose, spelt, whole
 from chainrule._schema import check_fields
 from chainrule._wording import takes_options
-from chainrule.data.checks import HIGHEST_RATE
+from chainrule.data.container_checks import HIGHEST_RATE
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.labelled.groups import check_group
 from chainrule.data.text.decoding import check_encoding

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.data.checks import HIGHEST_RATE
+from chainrule.data.container_checks import HIGHEST_RATE
 from chainrule.data.containers import Labelled, Symbols
-from chainrule.data.foreign import decoding_of
+from chainrule.data.decoding_errors import decoding_of
 from chainrule.data.labelled.groups import groups_of_files
 from chainrule.data.labelled.labels import index_labels
 from chainrule.data.text.alphabet import Alphabet

@@ -17,7 +17,7 @@ from chainrule.data.labelled.images import is_idx, read_folder, read_idx, read_n
 from chainrule.data.reading import KINDS, Reading
 from chainrule.data.sound import read_labelled_sound, read_sound
 from chainrule.data.table.formats.load import TABLE_SUFFIXES, is_table, load_table
-from chainrule.data.table.formats.options import TableOptions
+from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.in_memory import is_in_memory, series_in_memory
 from chainrule.data.table.to_series import table_series
 from chainrule.data.text.alphabet import Alphabet

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted
-from chainrule.data.foreign import decoding_of
+from chainrule.data.decoding_errors import decoding_of
 from chainrule.errors import DataError
 
 __all__ = ["idx_array", "npz_arrays"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.containers import Labelled
-from chainrule.data.foreign import decoding_of
+from chainrule.data.decoding_errors import decoding_of
 from chainrule.data.labelled.archives import idx_array, npz_arrays
 from chainrule.data.labelled.groups import groups_of_files
 from chainrule.data.labelled.labels import index_labels

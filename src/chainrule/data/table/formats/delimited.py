@@ -13,8 +13,8 @@ import numpy as np
 from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.table.formats.header import Layout, find_layout, is_comment
-from chainrule.data.table.formats.options import TableOptions
-from chainrule.data.table.table import Table, check_cells
+from chainrule.data.table.formats.table_options import TableOptions
+from chainrule.data.table.loaded import LoadedTable, check_cells
 from chainrule.data.text.decoding import decode
 from chainrule.errors import DataError, TooShortError
 
@@ -26,7 +26,7 @@ _MOST_COMMENTS = 1_000_000
 _COMMENT_LINE = re.compile(r"^[ \t]*#", re.MULTILINE)
 
 
-def load_delimited(raw: bytes, name: str, options: TableOptions) -> Table:
+def load_delimited(raw: bytes, name: str, options: TableOptions) -> LoadedTable:
     """A table from the bytes of a CSV file.
 
     Raises:
@@ -44,7 +44,7 @@ def load_delimited(raw: bytes, name: str, options: TableOptions) -> Table:
     return load_text(text, name, options, row="line")
 
 
-def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: str | None = None) -> Table:
+def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: str | None = None) -> LoadedTable:
     """A table from its text, where lines end in newlines."""
     if not text.strip():
         raise TooShortError(f"{name} is empty; expected a header line and a line for each step.")
@@ -78,7 +78,7 @@ def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: 
         frame = pd.DataFrame(columns=layout.names)
     if comments and len(frame) + len(comments) == body.count("\n") + 1:
         frame.index = np.setdiff1d(np.arange(len(frame) + len(comments)), comments)
-    return Table(frame, name, row=row, first=layout.start + 1)
+    return LoadedTable(frame, name, row=row, first=layout.start + 1)
 
 
 def _from_line(text: str, start: int) -> str:

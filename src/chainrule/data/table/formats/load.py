@@ -14,14 +14,14 @@ from typing import IO, cast
 from chainrule._choices import counted
 from chainrule.data.table.formats.arrow import load_feather, load_parquet
 from chainrule.data.table.formats.delimited import load_delimited
-from chainrule.data.table.formats.options import TableOptions
 from chainrule.data.table.formats.sheet import load_sheet
-from chainrule.data.table.table import Table
+from chainrule.data.table.formats.table_options import TableOptions
+from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import DataError
 
 __all__ = ["TABLE_SUFFIXES", "is_table", "load_table"]
 
-_LOADERS: dict[str, Callable[[Path, TableOptions], Table]] = {
+_LOADERS: dict[str, Callable[[Path, TableOptions], LoadedTable]] = {
     ".parquet": load_parquet,
     ".feather": load_feather,
     ".arrow": load_feather,
@@ -46,7 +46,7 @@ def is_table(path: Path) -> bool:
     return bool(suffixes) and suffixes[-1] in TABLE_SUFFIXES
 
 
-def load_table(path: Path, options: TableOptions) -> Table:
+def load_table(path: Path, options: TableOptions) -> LoadedTable:
     """Load a table; a file of an unknown suffix is read as CSV.
 
     Raises:

@@ -15,8 +15,8 @@ from typing import Any
 from chainrule._choices import listed, near
 from chainrule._optional import require
 from chainrule.data.table.formats.delimited import load_text
-from chainrule.data.table.formats.options import TableOptions
-from chainrule.data.table.table import Table, check_columns
+from chainrule.data.table.formats.table_options import TableOptions
+from chainrule.data.table.loaded import LoadedTable, check_columns
 from chainrule.errors import ChainruleError, ColumnError, DataError, TooShortError
 
 __all__ = ["load_sheet"]
@@ -25,7 +25,7 @@ _MOST_UNPACKED = 64 << 20  # openpyxl takes ten seconds for about as much
 _MOST_CELLS = 3_000_000
 
 
-def load_sheet(path: Path, options: TableOptions) -> Table:
+def load_sheet(path: Path, options: TableOptions) -> LoadedTable:
     """Load a sheet of an .xlsx file: the only one that holds anything, or the one asked for."""
     options.refuse("an Excel file", "encoding")
     openpyxl = require("openpyxl")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule._room import memory
-from chainrule.data.blocks import blocks
+from chainrule.data.blockwise import blocks
 from chainrule.errors import ArgumentError, DataError, MissingValuesError, ShapeError
 
 __all__ = ["HIGHEST_RATE", "check_indices", "check_size", "checked_dates", "checked_values", "default_columns"]
