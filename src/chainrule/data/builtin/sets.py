@@ -10,12 +10,12 @@ from chainrule._optional import require
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.labelled.images import labelled_images
 from chainrule.data.reading import Reading
-from chainrule.data.sound import Waveform, resample, sound_symbols
+from chainrule.data.sounds.sequences import sound_symbols
+from chainrule.data.sounds.waveforms import Waveform, resample
 from chainrule.data.table.loaded import LoadedTable
 from chainrule.data.table.to_series import table_series
 from chainrule.data.text.alphabet import Alphabet
 from chainrule.data.text.reader import text_symbols
-from chainrule.errors import ArgumentError
 
 __all__ = ["Builtin", "builtins"]
 
@@ -82,8 +82,6 @@ def _digits(_: Reading, __: Alphabet | None) -> Labelled:
 
 
 def _tone(reading: Reading, alphabet: Alphabet | None) -> Symbols:
-    if reading.labels:
-        raise ArgumentError("labels is set, but the built-in tone has none.")
     return sound_symbols({"tone": resample(_melody(), reading.rate)}, "tone", alphabet)
 
 

@@ -16,7 +16,7 @@ from chainrule.data.reading import Reading
 from chainrule.data.table.column_types import plain
 from chainrule.data.table.loaded import LoadedTable, named
 from chainrule.data.table.to_series import table_series
-from chainrule.errors import ArgumentError, DataError, ShapeError
+from chainrule.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +53,6 @@ def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, readi
         table, freq = _table_of_pandas(values)
         if reading.date is None:
             reading = replace(reading, freq=reading.freq or freq)
-    for option in ("encoding", "header", "sheet"):
-        if getattr(reading, option) != getattr(Reading, option):
-            raise ArgumentError(f"{option} is given, but data in memory has none. Leave it out.")
     return table_series(table, reading)
 
 

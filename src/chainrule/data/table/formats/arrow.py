@@ -22,7 +22,7 @@ _MOST_BYTES = 1 << 30
 _UNNAMED_INDEX = "__index_level_"  # what pandas calls an index without a name
 
 
-def load_parquet(path: Path, options: TableOptions) -> LoadedTable:
+def load_parquet(path: Path, _: TableOptions) -> LoadedTable:
     """Load a Parquet file; the index of a DataFrame that was written comes back as columns."""
     parquet = require("pyarrow.parquet")
 
@@ -37,10 +37,10 @@ def load_parquet(path: Path, options: TableOptions) -> LoadedTable:
             groups = (file.read_row_group(i) for i in range(file.num_row_groups))
             return _together(groups, file.schema_arrow, path.name)
 
-    return _load(path, "Parquet", read, options)
+    return _load(path, "Parquet", read)
 
 
-def load_feather(path: Path, options: TableOptions) -> LoadedTable:
+def load_feather(path: Path, _: TableOptions) -> LoadedTable:
     """Load a Feather file, which is Arrow's file format."""
     pa = require("pyarrow")
 
@@ -49,7 +49,7 @@ def load_feather(path: Path, options: TableOptions) -> LoadedTable:
             batches = (pa.Table.from_batches([file.get_batch(i)]) for i in range(file.num_record_batches))
             return _together(batches, file.schema, path.name)
 
-    return _load(path, "Feather", read, options)
+    return _load(path, "Feather", read)
 
 
 def _together(parts: Iterator[Any], schema: Any, name: str) -> Any:
@@ -68,8 +68,7 @@ def _together(parts: Iterator[Any], schema: Any, name: str) -> Any:
     return require("pyarrow").concat_tables(taken)
 
 
-def _load(path: Path, kind: str, read: Callable[[], Any], options: TableOptions) -> LoadedTable:
-    options.refuse(f"a {kind} file", "sheet", "header", "encoding")
+def _load(path: Path, kind: str, read: Callable[[], Any]) -> LoadedTable:
     try:
         table = read()
         frame = require("pandas").DataFrame({i: from_arrow(column) for i, column in enumerate(table.columns)})
