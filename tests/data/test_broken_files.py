@@ -16,9 +16,9 @@ import soundfile
 from PIL import Image
 
 from chainrule.data import Reading, read
-from chainrule.data.labelled.archives import npz_arrays
-from chainrule.data.labelled.images import read_image
-from chainrule.data.sound import read_waveform
+from chainrule.data.labelled.npz import npz_arrays
+from chainrule.data.labelled.pictures import read_image
+from chainrule.data.sounds.sequences import read_waveform
 from chainrule.errors import ChainruleError, DataError, TooShortError
 
 TRIES = 300
@@ -157,9 +157,9 @@ def test_an_archive_whose_header_promises_more_than_it_holds(tmp_path: Path) -> 
 
 
 def test_an_archive_that_unpacks_to_far_more_than_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.data.labelled.archives._UNPACKED", 1000)
+    monkeypatch.setattr("chainrule.data.labelled.packed_arrays._ALWAYS_ALLOWED", 1000)
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros((200, 28, 28)), y=np.arange(200) % 2)
-    with pytest.raises(DataError, match=r"a.npz of .* bytes promises .* when unpacked; expected at most"):
+    with pytest.raises(DataError, match=r"a.npz has .* bytes and promises .* when unpacked; expected at most"):
         read(tmp_path / "a.npz")
     raw = gzip.compress(idx(np.zeros((200, 28, 28), np.uint8)))
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(raw)
@@ -238,7 +238,7 @@ def test_sound_that_no_machine_has_is_refused(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "b.raw").write_bytes(bytes(9))
     with pytest.raises(DataError, match=r"b.raw cannot be read as sound"):
         read_waveform(tmp_path / "b.raw")
-    monkeypatch.setattr("chainrule.data.sound._MOST_SAMPLES", 299)
+    monkeypatch.setattr("chainrule.data.sounds.waveforms.MOST_SAMPLES", 299)
     soundfile.write(path, WAVE, 8000)
     with pytest.raises(DataError, match="has more than 299 samples"):
         read_waveform(path)

@@ -1,11 +1,11 @@
 """Data: text, tables, sound and images read from files, and the sets that installed packages carry."""
 
-from chainrule.data.builtin.files import export
+from chainrule.data.builtin.exporting import export
 from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.dates.frequency import Frequency
 from chainrule.data.reading import Reading
-from chainrule.data.sound import write_wav
+from chainrule.data.sounds.waveforms import write_wav
 from chainrule.data.source import read
 from chainrule.data.splits import split_labelled, split_note, split_steps
 from chainrule.data.text.alphabet import Alphabet

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import choose, counted, listed, whole
 from chainrule._schema import check_fields
-from chainrule.data.checks import check_indices, checked_dates, checked_values, default_columns
+from chainrule.data.container_checks import check_indices, checked_dates, checked_values, default_columns
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.dates.frequency import Frequency, find_frequency
 from chainrule.data.dates.timezones import check_zone

@@ -7,9 +7,10 @@ from typing import Any
 from chainrule._choices import choose, spelt, whole
 from chainrule._schema import check_fields
 from chainrule._wording import takes_options
-from chainrule.data.checks import HIGHEST_RATE
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.labelled.groups import check_group
+from chainrule.data.messages import setting
+from chainrule.data.sounds.waveforms import HIGHEST_RATE
 from chainrule.data.text.decoding import check_encoding
 from chainrule.data.text.unknown import UNKNOWN
 from chainrule.errors import ArgumentError
@@ -46,9 +47,10 @@ _KINDS_OF = {
     "fill": ("table",),
     "season": ("table",),
     "rate": ("sound",),
-    "labels": ("sound", "images"),
+    "labels": ("sound",),
     "group": ("sound", "images"),
 }
+_PLURALS = {"table": "tables"}
 
 
 @takes_options
@@ -174,14 +176,15 @@ Did you mean 'line'?
         return _names(self.id)
 
     def refuse_foreign(self, kind: str, name: str) -> None:
-        """Refuse options that say nothing about this kind of data, rather than ignore them."""
+        """Refuse settings that say nothing about this kind of data, rather than ignore them."""
         for field in fields(self):
             kinds = _KINDS_OF.get(field.name, KINDS)
             value = getattr(self, field.name)
             if kind not in kinds and value != field.default:
+                applies = " and ".join(_PLURALS.get(each, each) for each in kinds)
                 raise ArgumentError(
-                    f"{field.name} is {_spelt(value)}, but {name} is read as {kind}; {field.name} is for "
-                    f"{' and '.join(kinds)}. Leave it out, or name another kind."
+                    f"{setting(field.name, value)} applies to {applies}, but {name} is read as "
+                    f"{_PLURALS.get(kind, kind)}. Leave it out, or name another `kind`."
                 )
 
     def to_dict(self) -> dict[str, Any]:
@@ -197,10 +200,3 @@ def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else value
-
-
-def _spelt(value: object) -> str:
-    """A value as the command line has it too."""
-    if isinstance(value, bool):
-        return "set" if value else "not set"
-    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.dates.spellings import parse_dates
+from chainrule.data.dates.parsing import parse_dates
 from chainrule.data.dates.timezones import check_zone, local_times, utc_times, write_dates, zone_of
 from chainrule.errors import ArgumentError
 

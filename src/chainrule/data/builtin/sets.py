@@ -10,12 +10,12 @@ from chainrule._optional import require
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.labelled.images import labelled_images
 from chainrule.data.reading import Reading
-from chainrule.data.sound import Waveform, resample, sound_symbols
-from chainrule.data.table.table import Table
+from chainrule.data.sounds.sequences import sound_symbols
+from chainrule.data.sounds.waveforms import Waveform, resample
+from chainrule.data.table.loaded import LoadedTable
 from chainrule.data.table.to_series import table_series
 from chainrule.data.text.alphabet import Alphabet
 from chainrule.data.text.reader import text_symbols
-from chainrule.errors import ArgumentError
 
 __all__ = ["Builtin", "builtins"]
 
@@ -63,17 +63,17 @@ def _google(reading: Reading, _: Alphabet | None) -> Series:
     with np.load(path, allow_pickle=False) as archive:
         prices = archive["price_data"]
     frame = require("pandas").DataFrame({field: prices[field] for field in prices.dtype.names})
-    return table_series(Table(frame, "google"), replace(reading, columns=reading.columns or ("adj_close",)))
+    return table_series(LoadedTable(frame, "google"), replace(reading, columns=reading.columns or ("adj_close",)))
 
 
 def _sunspots(reading: Reading, _: Alphabet | None) -> Series:
     frame = require("statsmodels.datasets.sunspots").load_pandas().data
-    return table_series(Table(frame, "sunspots"), reading)
+    return table_series(LoadedTable(frame, "sunspots"), reading)
 
 
 def _co2(reading: Reading, _: Alphabet | None) -> Series:
     frame = require("statsmodels.datasets.co2").load_pandas().data.rename_axis("date").reset_index()
-    return table_series(Table(frame, "co2"), replace(reading, fill=reading.fill or "linear"))
+    return table_series(LoadedTable(frame, "co2"), replace(reading, fill=reading.fill or "linear"))
 
 
 def _digits(_: Reading, __: Alphabet | None) -> Labelled:
@@ -82,8 +82,6 @@ def _digits(_: Reading, __: Alphabet | None) -> Labelled:
 
 
 def _tone(reading: Reading, alphabet: Alphabet | None) -> Symbols:
-    if reading.labels:
-        raise ArgumentError("labels is set, but the built-in tone has none.")
     return sound_symbols({"tone": resample(_melody(), reading.rate)}, "tone", alphabet)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from chainrule._optional import require
 from chainrule.data.dates.calendars import DAY, MONTHS, WEEKDAYS
 from chainrule.data.dates.grids import most_common
-from chainrule.data.dates.spellings import Dates
+from chainrule.data.dates.parsing import Dates
 from chainrule.data.dates.timezones import local_times
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from chainrule._choices import counted
 from chainrule.data.dates.calendars import DAY, Rule, parse_rule
 from chainrule.data.dates.candidates import candidates
 from chainrule.data.dates.grids import Grid, lay
-from chainrule.data.dates.spellings import Dates
+from chainrule.data.dates.parsing import Dates
 from chainrule.data.dates.timezones import write_dates
 from chainrule.errors import DataError
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.data.dates.calendars import Rule
-from chainrule.data.dates.spellings import Dates
+from chainrule.data.dates.parsing import Dates
 from chainrule.data.dates.timezones import local_times, utc_times
 from chainrule.errors import ArgumentError
 

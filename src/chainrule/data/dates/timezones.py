@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import near
 from chainrule._optional import require
-from chainrule.data.dates.spellings import Dates
+from chainrule.data.dates.parsing import Dates
 from chainrule.errors import ArgumentError
 
 if TYPE_CHECKING:

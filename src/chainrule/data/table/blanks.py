@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule.data.dates.frequency import Frequency
-from chainrule.data.dates.spellings import Dates
-from chainrule.data.table.table import Table
+from chainrule.data.dates.parsing import Dates
+from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import MissingValuesError
 
 __all__ = ["fill", "with_missing_dates", "without_blank_rows"]
@@ -14,7 +14,7 @@ __all__ = ["fill", "with_missing_dates", "without_blank_rows"]
 _MOST_MISSING = 9  # times the dates that there are
 
 
-def without_blank_rows(table: Table, dates: Dates, how: str | None) -> tuple[Table, Dates]:
+def without_blank_rows(table: LoadedTable, dates: Dates, how: str | None) -> tuple[LoadedTable, Dates]:
     """A table and its dates without the rows that are blank throughout, if blanks are to be dropped.
 
     Raises:
@@ -30,7 +30,7 @@ def without_blank_rows(table: Table, dates: Dates, how: str | None) -> tuple[Tab
 
 
 def fill(
-    table: Table, columns: tuple[str, ...], values: NDArray[np.float64], dates: Dates | None, how: str | None
+    table: LoadedTable, columns: tuple[str, ...], values: NDArray[np.float64], dates: Dates | None, how: str | None
 ) -> tuple[NDArray[np.float64], Dates | None]:
     """The values with blanks filled as `Reading.fill` says, and the dates of the steps that are left.
 

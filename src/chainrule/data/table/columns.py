@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.data.numerals import Marks, is_ambiguous, to_numbers
-from chainrule.data.table.table import Table, as_option
+from chainrule.data.table.loaded import LoadedTable, as_option
 from chainrule.errors import ColumnError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _NO_MARKS = Marks()
 
 
 def choose_columns(
-    table: Table, named: tuple[str, ...], others: Collection[str], marks: Marks = _NO_MARKS
+    table: LoadedTable, named: tuple[str, ...], others: Collection[str], marks: Marks = _NO_MARKS
 ) -> tuple[str, ...]:
     """The named columns, else the only numeric one beside ``others`` and the row numbers that pandas writes.
 
@@ -68,7 +68,7 @@ def is_numeric(column: pd.Series, marks: Marks = _NO_MARKS) -> bool:
     return bool(to_numbers(known, marks).notna().all())
 
 
-def numbers_of(table: Table, column: str, marks: Marks = _NO_MARKS) -> NDArray[np.float64]:
+def numbers_of(table: LoadedTable, column: str, marks: Marks = _NO_MARKS) -> NDArray[np.float64]:
     """The column as float64, NaN where it is blank.
 
     Raises:

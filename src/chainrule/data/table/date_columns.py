@@ -8,10 +8,10 @@ import numpy as np
 
 from chainrule._choices import listed
 from chainrule._optional import require
-from chainrule.data.dates.spellings import Dates, no_dates, parse_dates
+from chainrule.data.dates.parsing import Dates, no_dates, parse_dates
 from chainrule.data.numerals import Marks, to_numbers
 from chainrule.data.table.columns import is_numeric
-from chainrule.data.table.table import Table, as_option
+from chainrule.data.table.loaded import LoadedTable, as_option
 from chainrule.errors import ColumnError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TIMES = ("time", "hour")
 _MOST_TRIED = 100  # columns of other names
 
 
-def find_dates(table: Table, named: tuple[str, ...], form: str | None) -> tuple[tuple[str, ...], Dates | None]:
+def find_dates(table: LoadedTable, named: tuple[str, ...], form: str | None) -> tuple[tuple[str, ...], Dates | None]:
     """The names of the date's columns and the dates, NaT in rows that are blank throughout; no names if undated.
 
     Raises:
@@ -67,11 +67,11 @@ def find_dates(table: Table, named: tuple[str, ...], form: str | None) -> tuple[
     return (), None
 
 
-def _bad(table: Table, dates: Dates) -> np.ndarray:
+def _bad(table: LoadedTable, dates: Dates) -> np.ndarray:
     return np.asarray(np.isnat(dates) & ~table.blank)
 
 
-def _check(table: Table, columns: tuple[str, ...], dates: Dates) -> None:
+def _check(table: LoadedTable, columns: tuple[str, ...], dates: Dates) -> None:
     bad = _bad(table, dates)
     if bad.any():
         cells = " and ".join(table.cells(column, bad) for column in columns)
@@ -84,7 +84,7 @@ def _check(table: Table, columns: tuple[str, ...], dates: Dates) -> None:
         )
 
 
-def _parts(table: Table) -> tuple[str, ...]:
+def _parts(table: LoadedTable) -> tuple[str, ...]:
     """Columns called year and month (or quarter) and so on, unless one is called by a whole date's name."""
     found = {column.casefold(): column for column in reversed(list(table.frame.columns))}
     if any(name in found for name in _WHOLE) or "year" not in found or not ("month" in found or "quarter" in found):
@@ -92,7 +92,7 @@ def _parts(table: Table) -> tuple[str, ...]:
     return tuple(found[part] for part in _PARTS if part in found)
 
 
-def _with_time(table: Table, column: str, dates: Dates, form: str | None) -> tuple[tuple[str, ...], Dates]:
+def _with_time(table: LoadedTable, column: str, dates: Dates, form: str | None) -> tuple[tuple[str, ...], Dates]:
     """The date with a column of times, if there is one and dates repeat without it."""
     times = [c for c in table.frame.columns if c.casefold() in _TIMES and c != column]
     if column.casefold() in ("date", "day") and times and form is None and len(np.unique(dates)) < len(dates):
@@ -102,7 +102,7 @@ def _with_time(table: Table, column: str, dates: Dates, form: str | None) -> tup
     return (column,), dates
 
 
-def _combined(table: Table, columns: tuple[str, ...], form: str | None) -> Dates:
+def _combined(table: LoadedTable, columns: tuple[str, ...], form: str | None) -> Dates:
     """The dates that several columns make together."""
     pd = require("pandas")
     cells = [table.frame[column] for column in columns]

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule._optional import require
-from chainrule.data.checks import default_columns
+from chainrule.data.container_checks import default_columns
 from chainrule.data.dates.calendars import is_rule
 from chainrule.data.reading import Reading
-from chainrule.data.table.table import Table, named
+from chainrule.data.table.column_types import plain
+from chainrule.data.table.loaded import LoadedTable, named
 from chainrule.data.table.to_series import table_series
-from chainrule.data.table.types import plain
-from chainrule.errors import ArgumentError, DataError, ShapeError
+from chainrule.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,18 +48,15 @@ def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, readi
                 f"the array has {counted(frame.shape[1], 'column')}; expected as many as are named: "
                 f"{listed(reading.columns)}, in this order."
             )
-        table = Table(frame, "the data")
+        table = LoadedTable(frame, "the data")
     else:
         table, freq = _table_of_pandas(values)
         if reading.date is None:
             reading = replace(reading, freq=reading.freq or freq)
-    for option in ("encoding", "header", "sheet"):
-        if getattr(reading, option) != getattr(Reading, option):
-            raise ArgumentError(f"{option} is given, but data in memory has none. Leave it out.")
     return table_series(table, reading)
 
 
-def _table_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[Table, str | None]:
+def _table_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[LoadedTable, str | None]:
     """The columns, under names that are text, and before them the index, unless it only counts rows; and its freq."""
     pandas = require("pandas")
     frame: pd.DataFrame = pandas.DataFrame(values)
@@ -76,7 +73,7 @@ def _table_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[Table, str 
     columns += [frame.iloc[:, i].reset_index(drop=True) for i in range(len(names))]
     together: pd.DataFrame = pandas.DataFrame({i: plain(column) for i, column in enumerate(columns)})
     together.columns = named([*(default if level.name is None else level.name for level in levels), *names])
-    table = Table(together, "the data", index=tuple(together.columns[: len(levels)]))
+    table = LoadedTable(together, "the data", index=tuple(together.columns[: len(levels)]))
     return table, freq if len(levels) == 1 and is_rule(freq) else None
 
 

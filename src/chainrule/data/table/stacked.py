@@ -11,9 +11,9 @@ import numpy as np
 
 from chainrule._choices import listed, near
 from chainrule._optional import require
-from chainrule.data.dates.spellings import Dates
+from chainrule.data.dates.parsing import Dates
 from chainrule.data.table.columns import is_numeric
-from chainrule.data.table.table import Table, as_option
+from chainrule.data.table.loaded import LoadedTable, as_option
 from chainrule.errors import ColumnError
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ _MOST_TRIED = 20
 
 
 def choose_series(
-    table: Table, dates: Dates | None, others: Iterable[str], ids: tuple[str, ...], series: str | None
-) -> tuple[Table, Dates | None, tuple[str, ...]]:
+    table: LoadedTable, dates: Dates | None, others: Iterable[str], ids: tuple[str, ...], series: str | None
+) -> tuple[LoadedTable, Dates | None, tuple[str, ...]]:
     """The rows and dates of one series, and the columns whose cells tell series apart; all rows if there is one.
 
     Args:
@@ -67,7 +67,7 @@ def choose_series(
     raise ColumnError(told + (example or " Fill the column in, or name another with --id."))
 
 
-def _labels(table: Table, ids: tuple[str, ...]) -> pd.Series:
+def _labels(table: LoadedTable, ids: tuple[str, ...]) -> pd.Series:
     """The id of each row as text, missing where a part is; whole numbers without a point."""
     pd = require("pandas")
     parts = []
@@ -86,7 +86,7 @@ def _labels(table: Table, ids: tuple[str, ...]) -> pd.Series:
     return labels
 
 
-def _find_ids(table: Table, dates: Dates | None, others: list[str], series: str | None) -> tuple[str, ...]:
+def _find_ids(table: LoadedTable, dates: Dates | None, others: list[str], series: str | None) -> tuple[str, ...]:
     """The column, else two, within whose cells no date repeats; without dates the one that has ``series``."""
     free = [column for column in table.frame.columns if column not in others]
     if dates is None:

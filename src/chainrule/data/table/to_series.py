@@ -8,25 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
-from chainrule.data.checks import check_size
+from chainrule.data.container_checks import check_size
 from chainrule.data.containers import Series
 from chainrule.data.dates.frequency import check_frequency, find_frequency
+from chainrule.data.dates.parsing import Dates
 from chainrule.data.dates.season import find_season
-from chainrule.data.dates.spellings import Dates
 from chainrule.data.dates.timezones import zone_of
 from chainrule.data.numerals import Marks
 from chainrule.data.reading import Reading
 from chainrule.data.table.blanks import fill, with_missing_dates, without_blank_rows
 from chainrule.data.table.columns import choose_columns, numbers_of
 from chainrule.data.table.date_columns import find_dates
+from chainrule.data.table.loaded import LoadedTable
 from chainrule.data.table.stacked import choose_series
-from chainrule.data.table.table import Table
 from chainrule.errors import ArgumentError, ColumnError, DataError, TooShortError, TransformError
 
 __all__ = ["table_series"]
 
 
-def table_series(table: Table, reading: Reading) -> Series:
+def table_series(table: LoadedTable, reading: Reading) -> Series:
     """The columns to model, in time order, with blanks filled or refused.
 
     Raises:
@@ -68,12 +68,12 @@ def table_series(table: Table, reading: Reading) -> Series:
     return replace(series, season=reading.season or find_season(series.frequency, values[:, 0]))
 
 
-def _check_length(table: Table, steps: int) -> None:
+def _check_length(table: LoadedTable, steps: int) -> None:
     if steps < 2:
         raise TooShortError(f"{table.name} has {counted(steps, 'step')}; a series needs at least 2.")
 
 
-def _check_order(table: Table, dates: Dates) -> None:
+def _check_order(table: LoadedTable, dates: Dates) -> None:
     seen = np.ones(len(dates), dtype=bool)
     seen[np.unique(dates, return_index=True)[1]] = False
     early = np.concatenate([[False], np.diff(dates).astype(np.int64) < 0])
@@ -89,7 +89,7 @@ def _check_order(table: Table, dates: Dates) -> None:
             raise ColumnError(f"dates of {table.name} {what}, at {table.at(wrong)}. {remedy}.")
 
 
-def _check_values(table: Table, columns: tuple[str, ...], values: NDArray[np.float64], transform: str) -> None:
+def _check_values(table: LoadedTable, columns: tuple[str, ...], values: NDArray[np.float64], transform: str) -> None:
     infinite = np.isinf(values)
     if infinite.any():
         raise DataError(f"{table.name} has infinite values, at {table.at(infinite)}. Correct or blank them.")

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule._choices import choose
 from chainrule._schema import check_fields
-from chainrule.data.blocks import blocks
+from chainrule.data.blockwise import blocks
 from chainrule.data.text.unknown import Unknown
 from chainrule.errors import ArgumentError, DataError, ShapeError, UnseenSymbolError
 

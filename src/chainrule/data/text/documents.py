@@ -6,7 +6,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.blocks import blocks
+from chainrule.data.blockwise import blocks
 
 __all__ = ["Documents", "lines", "paragraphs"]
 

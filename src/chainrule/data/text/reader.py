@@ -8,12 +8,14 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.containers import Symbols
+from chainrule.data.formats import TEXTS, format_of
+from chainrule.data.messages import setting
 from chainrule.data.reading import Reading
 from chainrule.data.text import decoding
 from chainrule.data.text.alphabet import Alphabet, code_points
@@ -85,14 +87,22 @@ class _Text:
     source: Path | bytes
     reading: Reading
 
+    def _open(self) -> BinaryIO:
+        if isinstance(self.source, bytes):
+            return io.BytesIO(self.source)
+        return format_of(self.source, TEXTS).load(self.source)
+
     def blocks(self) -> Iterator[str]:
         """The text, a block at a time; of bytes, each as the character of its number."""
-        with self.source.open("rb") if isinstance(self.source, Path) else io.BytesIO(self.source) as stream:
+        with self._open() as stream:
             if self.reading.unit == "characters":
                 yield from with_line_feeds(decoded(stream, self.reading.encoding, self.name))
                 return
-            raw = (block.decode("latin-1") for block in iter(lambda: stream.read(decoding.BLOCK), b""))
-            yield from raw if self.reading.documents == "one" else with_line_feeds(raw)
+            characters = (block.decode("latin-1") for block in iter(lambda: stream.read(decoding.BLOCK), b""))
+            if self.reading.documents == "one":
+                yield from characters
+            else:
+                yield from with_line_feeds(characters)
 
     def count(self, counts: NDArray[np.int64]) -> int:
         """Add how often each code point occurs; how many there are in all."""
@@ -150,7 +160,7 @@ def _check_characters(counts: NDArray[np.int64], name: str, encoding: str) -> No
     if counts[_SURROGATES].any():
         raise DataError(
             f"{name} has halves of surrogate pairs (U+D800 to U+DFFF) when read as {encoding}, and they are no "
-            "characters. Name its encoding, for example --encoding utf-8."
+            f"characters. Name its encoding, for example {setting('encoding', 'utf-8')}."
         )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import whole
 from chainrule.data import Alphabet, Symbols
-from chainrule.data.blocks import blocks
+from chainrule.data.blockwise import blocks
 from chainrule.errors import ArgumentError, TooShortError, UnseenSymbolError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Carry, SymbolModel

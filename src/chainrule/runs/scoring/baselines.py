@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted
-from chainrule.data.blocks import blocks
+from chainrule.data.blockwise import blocks
 from chainrule.errors import (
     ArgumentError,
     MissingValuesError,

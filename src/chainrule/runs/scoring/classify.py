@@ -13,8 +13,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.data.labelled.images import pixels_of, read_image
-from chainrule.data.sound import read_waveform
+from chainrule.data.labelled.images import pixels_of
+from chainrule.data.labelled.pictures import read_image
+from chainrule.data.sounds.sequences import read_waveform
 from chainrule.display import BLUE, GREY, Shown, Table, title
 from chainrule.errors import ArgumentError, DataError, ShapeError
 from chainrule.models import log_spectrogram

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
-from chainrule.data.table.formats.options import TableOptions
-from chainrule.data.table.table import Table, check_cells, named
-from chainrule.data.table.types import from_arrow
+from chainrule.data.table.column_types import from_arrow
+from chainrule.data.table.formats.table_options import TableOptions
+from chainrule.data.table.loaded import LoadedTable, check_cells, named
 from chainrule.errors import ChainruleError, DataError
 
 __all__ = ["load_feather", "load_parquet"]
@@ -22,7 +22,7 @@ _MOST_BYTES = 1 << 30
 _UNNAMED_INDEX = "__index_level_"  # what pandas calls an index without a name
 
 
-def load_parquet(path: Path, options: TableOptions) -> Table:
+def load_parquet(path: Path, _: TableOptions) -> LoadedTable:
     """Load a Parquet file; the index of a DataFrame that was written comes back as columns."""
     parquet = require("pyarrow.parquet")
 
@@ -37,10 +37,10 @@ def load_parquet(path: Path, options: TableOptions) -> Table:
             groups = (file.read_row_group(i) for i in range(file.num_row_groups))
             return _together(groups, file.schema_arrow, path.name)
 
-    return _load(path, "Parquet", read, options)
+    return _load(path, "Parquet", read)
 
 
-def load_feather(path: Path, options: TableOptions) -> Table:
+def load_feather(path: Path, _: TableOptions) -> LoadedTable:
     """Load a Feather file, which is Arrow's file format."""
     pa = require("pyarrow")
 
@@ -49,7 +49,7 @@ def load_feather(path: Path, options: TableOptions) -> Table:
             batches = (pa.Table.from_batches([file.get_batch(i)]) for i in range(file.num_record_batches))
             return _together(batches, file.schema, path.name)
 
-    return _load(path, "Feather", read, options)
+    return _load(path, "Feather", read)
 
 
 def _together(parts: Iterator[Any], schema: Any, name: str) -> Any:
@@ -68,8 +68,7 @@ def _together(parts: Iterator[Any], schema: Any, name: str) -> Any:
     return require("pyarrow").concat_tables(taken)
 
 
-def _load(path: Path, kind: str, read: Callable[[], Any], options: TableOptions) -> Table:
-    options.refuse(f"a {kind} file", "sheet", "header", "encoding")
+def _load(path: Path, kind: str, read: Callable[[], Any]) -> LoadedTable:
     try:
         table = read()
         frame = require("pandas").DataFrame({i: from_arrow(column) for i, column in enumerate(table.columns)})
@@ -85,7 +84,7 @@ def _load(path: Path, kind: str, read: Callable[[], Any], options: TableOptions)
         raise DataError(f"{path} cannot be read as {kind}: {type(error).__name__}: {str(error)[:300]}") from error
     of_index = [name in index for name in names]
     frame.columns = named("index" if name.startswith(_UNNAMED_INDEX) else name for name in names)
-    return Table(frame, path.name, index=tuple(frame.columns[of_index]))
+    return LoadedTable(frame, path.name, index=tuple(frame.columns[of_index]))
 
 
 def _noted(metadata: dict[bytes, bytes] | None) -> list[Any]:

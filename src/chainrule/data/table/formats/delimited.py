@@ -7,18 +7,21 @@ import io
 import re
 import warnings
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 
 from chainrule._choices import counted
 from chainrule._optional import require
+from chainrule.data.messages import setting
 from chainrule.data.table.formats.header import Layout, find_layout, is_comment
-from chainrule.data.table.formats.options import TableOptions
-from chainrule.data.table.table import Table, check_cells
+from chainrule.data.table.formats.packed import unpacked
+from chainrule.data.table.formats.table_options import TableOptions
+from chainrule.data.table.loaded import LoadedTable, check_cells
 from chainrule.data.text.decoding import decode
 from chainrule.errors import DataError, TooShortError
 
-__all__ = ["load_delimited", "load_text"]
+__all__ = ["load_csv", "load_text"]
 
 _LINE_END = re.compile(r"\r\n?")
 _BLANK_LINE = re.compile(r"^[ \t]+$", re.MULTILINE)
@@ -26,25 +29,25 @@ _MOST_COMMENTS = 1_000_000
 _COMMENT_LINE = re.compile(r"^[ \t]*#", re.MULTILINE)
 
 
-def load_delimited(raw: bytes, name: str, options: TableOptions) -> Table:
-    """A table from the bytes of a CSV file.
+def load_csv(path: Path, options: TableOptions) -> LoadedTable:
+    """Load a CSV file, which may be packed.
 
     Raises:
-        DataError: text in another encoding, no header, rows of more cells than the header has.
+        DataError: a broken packed file, text in another encoding, no header, rows of more cells than the header has.
         TooShortError: nothing in it.
     """
-    options.refuse("a CSV file", "sheet")
-    text = decode(raw, options.encoding, name)
+    name = path.name
+    text = decode(unpacked(path), options.encoding, name)
     if "\0" in text:
         raise DataError(
-            f"{name} holds zero bytes, as at character {text.index(chr(0)):,}: it is broken, no table of text, or in "
-            "another encoding, for example --encoding utf-16-le."
+            f"{name} holds zero bytes, the first at character {text.index(chr(0)):,}: it is broken, is not a table of "
+            f"text, or has another encoding, for example {setting('encoding', 'utf-16-le')}."
         )
     text = _BLANK_LINE.sub("", _LINE_END.sub("\n", text)).rstrip("\n")
     return load_text(text, name, options, row="line")
 
 
-def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: str | None = None) -> Table:
+def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: str | None = None) -> LoadedTable:
     """A table from its text, where lines end in newlines."""
     if not text.strip():
         raise TooShortError(f"{name} is empty; expected a header line and a line for each step.")
@@ -66,7 +69,7 @@ def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: 
                 skipinitialspace=True,
                 index_col=False,
                 low_memory=False,
-                dtype="str" if options.marked else dict.fromkeys(set(options.text) & set(layout.names), "str"),
+                dtype=_kept_as_text(options, layout),
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DataError(f"{name} {_what_is_ragged(body, layout)}") from error
@@ -78,7 +81,14 @@ def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: 
         frame = pd.DataFrame(columns=layout.names)
     if comments and len(frame) + len(comments) == body.count("\n") + 1:
         frame.index = np.setdiff1d(np.arange(len(frame) + len(comments)), comments)
-    return Table(frame, name, row=row, first=layout.start + 1)
+    return LoadedTable(frame, name, row=row, first=layout.start + 1)
+
+
+def _kept_as_text(options: TableOptions, layout: Layout) -> str | dict[str, str]:
+    """The columns that pandas may not read as numbers, as its dtypes."""
+    if options.marked:
+        return "str"
+    return dict.fromkeys(set(options.text) & set(layout.names), "str")
 
 
 def _from_line(text: str, start: int) -> str:
@@ -99,7 +109,8 @@ def _comments(body: str, layout: Layout, name: str) -> list[int]:
     for mark in _COMMENT_LINE.finditer(body):
         line += body.count("\n", place, mark.start())
         place = mark.start()
-        text = body[place : end if (end := body.find("\n", place)) >= 0 else len(body)]
+        end = body.find("\n", place)
+        text = body[place:] if end < 0 else body[place:end]
         cells = text.count(layout.delimiter) + 1
         if is_comment(text) and (cells != len(layout.names) or cells == 1):
             found.append(line)
@@ -118,6 +129,10 @@ def _what_is_ragged(body: str, layout: Layout) -> str:
                 return (
                     f"has {counted(len(cells), 'cell')} in line {layout.start + lines.line_num}; expected {expected}, "
                     f"as many as its header has, with {layout.delimiter!r} between them. Correct the line (a cell that "
-                    f"holds {layout.delimiter!r} needs quotes around it), or read the file as text with --kind text."
+                    f"holds {layout.delimiter!r} needs quotes around it), or read the file as text with "
+                    f"{setting('kind', 'text')}."
                 )
-    return "cannot be parsed: a quotation mark is opened and not closed. Correct it, or read it with --kind text."
+    return (
+        "cannot be parsed: a quotation mark is opened and not closed. Correct it, or read the file as text with "
+        f"{setting('kind', 'text')}."
+    )

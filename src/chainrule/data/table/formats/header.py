@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from chainrule._choices import counted
-from chainrule.data.table.table import MOST_COLUMNS, check_columns, named
+from chainrule.data.table.loaded import MOST_COLUMNS, check_columns, named
 from chainrule.errors import DataError, TooShortError
 
 __all__ = ["DELIMITERS", "Layout", "find_layout", "is_comment"]

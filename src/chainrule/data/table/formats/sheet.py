@@ -1,10 +1,9 @@
-"""Tables in sheets of Excel's, as the text that they would be saved as."""
+"""Tables in Excel files, a sheet read as the CSV file that it would be saved as."""
 
 from __future__ import annotations
 
 import csv
 import io
-import shlex
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from typing import Any
 
 from chainrule._choices import listed, near
 from chainrule._optional import require
+from chainrule.data.messages import setting
 from chainrule.data.table.formats.delimited import load_text
-from chainrule.data.table.formats.options import TableOptions
-from chainrule.data.table.table import Table, check_columns
+from chainrule.data.table.formats.table_options import TableOptions
+from chainrule.data.table.loaded import LoadedTable, check_columns
 from chainrule.errors import ChainruleError, ColumnError, DataError, TooShortError
 
 __all__ = ["load_sheet"]
@@ -25,9 +25,8 @@ _MOST_UNPACKED = 64 << 20  # openpyxl takes ten seconds for about as much
 _MOST_CELLS = 3_000_000
 
 
-def load_sheet(path: Path, options: TableOptions) -> Table:
+def load_sheet(path: Path, options: TableOptions) -> LoadedTable:
     """Load a sheet of an .xlsx file: the only one that holds anything, or the one asked for."""
-    options.refuse("an Excel file", "encoding")
     openpyxl = require("openpyxl")
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive, warnings.catch_warnings():
@@ -57,7 +56,7 @@ def _choose(sheets: list[Any], name: str, asked: str | None) -> Any:
         titles = [sheet.title for sheet in filled]
         raise ColumnError(
             f"{name} has {len(filled)} sheets that hold something: {listed(titles)}. "
-            f"Choose with --sheet, for example --sheet {shlex.quote(titles[0])}."
+            f"Choose one with `sheet`, for example {setting('sheet', titles[0])}."
         )
     return filled[0]
 
@@ -88,4 +87,6 @@ def _as_text(cell: Any) -> str:
         return ""
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ")
-    return cell.isoformat() if isinstance(cell, date | time) else " ".join(str(cell).split())
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    return " ".join(str(cell).split())

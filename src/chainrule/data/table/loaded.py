@@ -21,7 +21,7 @@ from chainrule.errors import ColumnError, DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_COLUMNS", "Table", "as_option", "check_cells", "check_columns", "named"]
+__all__ = ["MOST_COLUMNS", "LoadedTable", "as_option", "check_cells", "check_columns", "named"]
 
 MOST_COLUMNS = 5_000
 _MOST_CELLS = 30_000_000
@@ -30,7 +30,7 @@ _SHORTENED.maxstring = _SHORTENED.maxother = 60
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class LoadedTable:
     """A table as loaded; messages count its rows from ``first`` and call each a ``row``.
 
     The frame's index holds the numbers that rows had in the source, from 0; its columns have distinct names that
@@ -63,7 +63,7 @@ class Table:
         more = f" and {len(cells) - 5} more" if len(cells) > 5 else ""
         return ", ".join(_SHORTENED.repr(cell) for cell in cells.head(5)) + more
 
-    def where(self, kept: NDArray[np.bool_]) -> Table:
+    def where(self, kept: NDArray[np.bool_]) -> LoadedTable:
         """The table of the rows kept, which messages still call by their numbers in the source."""
         return replace(self, frame=self.frame[kept])
 

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule._room import memory
-from chainrule.data.blocks import blocks
+from chainrule.data.blockwise import blocks
 from chainrule.errors import ArgumentError, DataError, MissingValuesError, ShapeError
 
-__all__ = ["HIGHEST_RATE", "check_indices", "check_size", "checked_dates", "checked_values", "default_columns"]
+__all__ = ["check_indices", "check_size", "checked_dates", "checked_values", "default_columns"]
 
-HIGHEST_RATE = 1_000_000  # samples of sound in a second
 _LARGEST = 1e120  # its square, and sums of many, stay within float64
 
 

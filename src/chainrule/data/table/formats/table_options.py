@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 
-from chainrule.errors import ArgumentError
-
 __all__ = ["TableOptions"]
 
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How a table is loaded; see `chainrule.data.Reading` for each.
+    """How a table is loaded; see `chainrule.data.Reading` for the first three.
 
     Attributes:
+        encoding: of tables of text.
+        header: whether the table has a header; None finds it.
+        sheet: the name of one of several.
         text: the names of columns to be left as they are written, such as dates with leading zeros.
         marked: whether marks in numbers are named, so that no cell may be read as a number before they are known.
     """
@@ -21,9 +22,3 @@ class TableOptions:
     sheet: str | None = None
     text: tuple[str, ...] = ()
     marked: bool = False
-
-    def refuse(self, name: str, *options: str) -> None:
-        """Refuse options that say nothing about a kind of file, rather than ignore them."""
-        for option in options:
-            if getattr(self, option) != getattr(TableOptions, option):
-                raise ArgumentError(f"{option} is given, but {name} has none. Leave --{option} out.")

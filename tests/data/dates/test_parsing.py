@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.dates.spellings import parse_dates
+from chainrule.data.dates.parsing import parse_dates
 from chainrule.errors import ColumnError
 
 NEW_YEAR = np.array(["2024-01-01", "2024-01-02", "2024-01-31"], dtype="datetime64[ns]")

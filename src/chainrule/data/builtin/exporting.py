@@ -8,7 +8,7 @@ from chainrule._choices import listed, near
 from chainrule._optional import require
 from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
-from chainrule.data.sound import write_wav
+from chainrule.data.sounds.waveforms import write_wav
 from chainrule.data.source import read
 from chainrule.errors import ArgumentError
 

@@ -1,0 +1,141 @@
+"""What a source is: a built-in set, data in memory, or files of a kind and a format."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule._choices import listed, near
+from chainrule.data.builtin.sets import Builtin, builtins
+from chainrule.data.folders import files_of_kind, find_kind
+from chainrule.data.formats import FORMATS, IMAGES, Format, format_of
+from chainrule.data.messages import setting
+from chainrule.data.table.in_memory import is_in_memory
+from chainrule.errors import ArgumentError, DataError
+
+__all__ = ["Identified", "identify"]
+
+_PREFIX = "builtin:"
+_ABOUT_FILES = ("encoding", "header", "sheet")  # settings that say how a file is written
+_WITHOUT = {
+    "text": ("encoding",),
+    "table": (*_ABOUT_FILES, "thousands", "decimal"),
+    "sound": ("labels", "group"),
+    "images": ("group",),
+}
+"""The settings of each kind that do not apply to its built-in sets, which hold characters, numbers and no groups."""
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A source, identified.
+
+    Attributes:
+        name: for messages and titles.
+        kind: as `Reading.kind` has it.
+        description: what it is, for messages.
+        without: the settings of its kind that do not apply to it.
+        builtin: the set, of a built-in one.
+        files: to read, of a file or a folder.
+        format: of these files.
+    """
+
+    name: str
+    kind: str
+    description: str
+    without: tuple[str, ...] = ()
+    builtin: Builtin | None = None
+    files: tuple[Path, ...] = ()
+    format: Format[Any] | None = None
+
+
+def identify(source: object, kind: str | None) -> Identified:
+    """What a source is; ``kind`` is the kind that was named, if any.
+
+    Raises:
+        ArgumentError: no such source, or one that is of another kind than the one named.
+        DataError: files whose kind their names do not tell, or none of the kind that was named.
+    """
+    if not isinstance(source, str | Path):
+        return _identify_in_memory(source, kind)
+    if not str(source).strip():
+        raise ArgumentError("the source is empty; expected a path or the name of a built-in set ('.' is this folder).")
+    builtin = _builtin(source)
+    if builtin is not None:
+        if kind not in (None, builtin.kind):
+            raise ArgumentError(
+                f"{setting('kind', kind)} does not apply to the built-in set {builtin.name}, which is "
+                f"{setting('kind', builtin.kind)}. Leave it out."
+            )
+        description = f"the built-in set {builtin.name}"
+        return Identified(builtin.name, builtin.kind, description, _WITHOUT[builtin.kind], builtin)
+    return _identify_files(Path(source), kind)
+
+
+def _identify_in_memory(source: object, kind: str | None) -> Identified:
+    if not is_in_memory(source):
+        raise ArgumentError(
+            f"cannot read data from a {type(source).__name__}; expected a path, the name of a built-in set, "
+            "a NumPy array, or a pandas Series or DataFrame."
+        )
+    if kind not in (None, "table"):
+        raise ArgumentError(
+            f"{setting('kind', kind)} does not apply to data in memory, which is read as a table. Leave it out."
+        )
+    return Identified("the data", "table", "data in memory", _ABOUT_FILES)
+
+
+def _identify_files(path: Path, kind: str | None) -> Identified:
+    kind = kind or find_kind(path)
+    files = files_of_kind(path, kind)
+    if path.is_file():
+        file_format = format_of(path, FORMATS[kind])
+    elif kind == "images":
+        file_format = _image_format(path, files)
+        files = [file for file in files if file_format.has(file)]
+    else:
+        file_format = format_of(files[0], FORMATS[kind])
+    return Identified(
+        name=path.name,
+        kind=kind,
+        description=f"{path.name}, {file_format.description}",
+        without=file_format.without,
+        files=tuple(files),
+        format=file_format,
+    )
+
+
+def _image_format(folder: Path, files: list[Path]) -> Format[Any]:
+    """The format of a folder's images: idx files, or else pictures, whatever lies beside them."""
+    for each in IMAGES:
+        if each.in_folders and any(each.has(file) for file in files):
+            return each
+    names = listed(file.name for file in files)
+    raise DataError(f"{folder} holds no pictures but {names}; name one of these files.")
+
+
+def _builtin(source: str | Path) -> Builtin | None:
+    """The built-in set that is meant; None for a path. A path wins over the name of a set, with a warning."""
+    name = str(source)
+    if name.startswith(_PREFIX):
+        return _find_builtin(name.removeprefix(_PREFIX))
+    if not Path(source).exists():
+        return _find_builtin(name)
+    if isinstance(source, str) and name in (entry.name for entry in builtins()):
+        what = "folder" if Path(source).is_dir() else "file"
+        warnings.warn(
+            f"there is a {what} {name} here, and a built-in set of this name: the {what} is read. Give "
+            f"{_PREFIX}{name} for the set, or ./{name} for the {what} to leave no doubt.",
+            UserWarning,
+            stacklevel=5,
+        )
+    return None
+
+
+def _find_builtin(name: str) -> Builtin:
+    entries = {entry.name: entry for entry in builtins()}
+    if name not in entries:
+        raise ArgumentError(
+            f"there is no file, folder or built-in data {name!r}; built in are {listed(entries)}.{near(name, entries)}"
+        )
+    return entries[name]

@@ -1,0 +1,63 @@
+"""Files that are packed by gzip, bzip2, xz or zip."""
+
+import bz2
+import gzip
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, cast
+
+from chainrule._choices import counted
+from chainrule.errors import DataError
+
+__all__ = ["PACKED", "unpacked"]
+
+_MOST_UNPACKED = 256 << 20
+
+
+def unpacked(path: Path) -> bytes:
+    """The bytes of a file, unpacked if its suffix says so; not without bound, which a small file may unpack to.
+
+    Raises:
+        DataError: a file that cannot be unpacked, or that unpacks to too much.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _OPEN:
+        return path.read_bytes()
+    try:
+        with _OPEN[suffix](path) as file:
+            raw = file.read(_MOST_UNPACKED + 1)
+    except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError) as error:
+        raise DataError(f"{path} cannot be unpacked: {error}") from error
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path} is not a sound zip archive: {error}") from error
+    if len(raw) > _MOST_UNPACKED:
+        raise DataError(
+            f"{path} unpacks to more than {_MOST_UNPACKED >> 20} MB. Unpack it yourself, and name the file inside it."
+        )
+    return raw
+
+
+def _open_gzip(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path))
+
+
+def _open_zip(path: Path) -> IO[bytes]:
+    archive = zipfile.ZipFile(path)
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    if len(names) != 1:
+        raise DataError(
+            f"{path} holds {counted(len(names), 'file')}; expected one. Unpack it, and name the table inside it."
+        )
+    return archive.open(names[0])
+
+
+_OPEN: dict[str, Callable[[Path], IO[bytes]]] = {
+    ".gz": _open_gzip,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zip": _open_zip,
+}
+PACKED = tuple(_OPEN)
