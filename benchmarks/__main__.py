@@ -1,4 +1,4 @@
-"""Speed: ``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens`` or ``swap``."""
+"""Benchmarks: ``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens`` or ``swap``."""
 
 import importlib.metadata
 import importlib.util
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks import convolutions
-from benchmarks.measuring import FULL, QUICK, measure, sgemm_rates
-from benchmarks.nets import NETS
-from benchmarks.points import CELLS, TASKS, AnyPoint, Shape, grid
-from benchmarks.results import Result
-from benchmarks.tables import cost_table, heading, quietness, row, summary
-from benchmarks.targets import verdicts
+from benchmarks.claims.nets import NETS
+from benchmarks.peers import convolutions
+from benchmarks.peers.measuring import FULL, QUICK, measure, sgemm_rates
+from benchmarks.peers.points import CELLS, TASKS, AnyPoint, Shape, grid
+from benchmarks.peers.results import Result
+from benchmarks.peers.tables import cost_table, heading, quietness, row, summary
+from benchmarks.peers.targets import verdicts
 
 if TYPE_CHECKING:
-    from benchmarks.through_time import Row
+    from benchmarks.claims import Claim
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -31,21 +31,23 @@ _PACKAGES = ("torch", "jax", "onnx", "onnxruntime")
 
 @app.callback()
 def _group() -> None:
-    """Speed beside the peers, in one run."""
+    """Measure the speed of chainrule and of its peers."""
 
 
 @app.command("recurrent")
 def recurrent(
-    quick: Annotated[bool, typer.Option("--quick", help="The four small shapes, fewer and shorter turns.")] = False,
-    out: Annotated[Path | None, typer.Option("--json", help="Write every number to this file.")] = None,
-    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
-    tasks: Annotated[str, typer.Option(help="Some of them, with commas between.")] = ",".join(TASKS),
-    cells: Annotated[str, typer.Option(help="Some of them, with commas between.")] = ",".join(CELLS),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The four small shapes, with fewer and shorter turns.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write all numbers to this file, as JSON.")] = None,
+    threads: Annotated[int, typer.Option(help="Number of threads (and processors) for each engine.")] = 2,
+    tasks: Annotated[str, typer.Option(help="Which tasks, separated by commas.")] = ",".join(TASKS),
+    cells: Annotated[str, typer.Option(help="Which cells, separated by commas.")] = ",".join(CELLS),
     shapes: Annotated[str, typer.Option(help="Steps x batch x inputs x hidden, as in 128x32x64x128,64x1x8x8.")] = "",
 ) -> None:
     """RNN, GRU and LSTM beside torch.nn, JAX and ONNX Runtime.
 
-    Tasks: a training step, the forward pass, one streamed step from Python, and what chainrule's options cost.
+    Tasks: a training step, the forward pass, one streamed step from Python, and the cost of chainrule's options.
     """
     chosen = grid(_some(tasks, TASKS), _some(cells, CELLS), _shapes(shapes), quick=quick)
     _run(chosen, threads, quick, out, verdicts, _PACKAGES)
@@ -53,10 +55,10 @@ def recurrent(
 
 @app.command("convolution")
 def convolution(
-    quick: Annotated[bool, typer.Option("--quick", help="Two shapes a kind, fewer and shorter turns.")] = False,
-    out: Annotated[Path | None, typer.Option("--json", help="Write every number to this file.")] = None,
-    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
-    tasks: Annotated[str, typer.Option(help="Some of them, with commas between.")] = ",".join(convolutions.TASKS),
+    quick: Annotated[bool, typer.Option("--quick", help="Two shapes of each kind, fewer and shorter turns.")] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write all numbers to this file, as JSON.")] = None,
+    threads: Annotated[int, typer.Option(help="Number of threads (and processors) for each engine.")] = 2,
+    tasks: Annotated[str, typer.Option(help="Which tasks, separated by commas.")] = ",".join(convolutions.TASKS),
 ) -> None:
     """Convolution in one to three dimensions beside torch and JAX.
 
@@ -69,50 +71,50 @@ def convolution(
 
 @app.command("through_time")
 def through_time(
-    quick: Annotated[bool, typer.Option("--quick", help="Shorter sequences, fewer turns.")] = False,
-    out: Annotated[Path | None, typer.Option("--json", help="Write every row to this file.")] = None,
-    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="Shorter sequences and fewer turns.")] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write all claims to this file, as JSON.")] = None,
+    threads: Annotated[int, typer.Option(help="Number of threads (and processors) for each engine.")] = 2,
 ) -> None:
-    """Exact gradients in little memory, mapped streams, windows that are run again, and the loop's own cost."""
-    from benchmarks.through_time import rows
+    """Exact gradients in bounded memory, memory-mapped streams, truncated BPTT and the training loop's own cost."""
+    from benchmarks.claims.through_time import claims
 
-    _claims(rows(quick=quick), threads, out)
+    _report(claims(quick=quick), threads, out)
 
 
 @app.command("lens")
 def lens(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer turns.")] = False,
-    out: Annotated[Path | None, typer.Option("--json", help="Write every row to this file.")] = None,
-    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
+    out: Annotated[Path | None, typer.Option("--json", help="Write all claims to this file, as JSON.")] = None,
+    threads: Annotated[int, typer.Option(help="Number of threads (and processors) for each engine.")] = 2,
 ) -> None:
-    """The map of the gradients between all steps, and looks during training."""
-    from benchmarks.lens import rows
+    """The gradient map over all pairs of steps, and inspecting gradients during training."""
+    from benchmarks.claims.lens import claims
 
-    _claims(rows(quick=quick), threads, out)
+    _report(claims(quick=quick), threads, out)
 
 
 @app.command("swap")
 def swap(
     quick: Annotated[bool, typer.Option("--quick", help="Shorter turns.")] = False,
-    out: Annotated[Path | None, typer.Option("--json", help="Write every row to this file.")] = None,
-    threads: Annotated[int, typer.Option(help="Of every engine, on as many processors.")] = 2,
-    nets: Annotated[str, typer.Option(help="Some of them, with commas between.")] = ",".join(NETS),
+    out: Annotated[Path | None, typer.Option("--json", help="Write all claims to this file, as JSON.")] = None,
+    threads: Annotated[int, typer.Option(help="Number of threads (and processors) for each engine.")] = 2,
+    nets: Annotated[str, typer.Option(help="Which networks, separated by commas.")] = ",".join(NETS),
 ) -> None:
-    """Nets of timm, torchaudio and others before and after `swap`: training and inference, formats and dtypes."""
-    from benchmarks.swap import rows
+    """Networks from timm, torchaudio and others before and after `swap`: training and inference, formats, dtypes."""
+    from benchmarks.claims.swap import claims
 
-    _claims(rows(_some(nets, tuple(NETS)), quick=quick), threads, out)
+    _report(claims(_some(nets, tuple(NETS)), quick=quick), threads, out)
 
 
-def _claims(rows: "Iterator[Row]", threads: int, out: Path | None) -> None:
-    """Measure row by row, and print and write what came of it."""
+def _report(claims: "Iterator[Claim]", threads: int, out: Path | None) -> None:
+    """Measure one claim after the other; print each, and write all of them."""
     import torch
 
     _check_machine(threads, ("torch",))
     torch.set_num_threads(threads)
     began = time.monotonic()
     found = []
-    for claim in rows:
+    for claim in claims:
         found.append(claim)
         verdict = "met" if claim.met else "MISSED"
         typer.echo(f"{claim.what:<42} {claim.measured}\n{'':<42} target {claim.target}: {verdict}")

@@ -6,7 +6,7 @@ import torch
 import chainrule.nn
 from benchmarks.engines import Built, SkipPoint
 from benchmarks.engines.layers import forward, make_layer, training
-from benchmarks.points import Point, inputs
+from benchmarks.peers.points import Point, inputs
 from chainrule.ops import blocks
 
 __all__ = ["build"]

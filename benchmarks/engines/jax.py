@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.engines import Built, Call
-from benchmarks.points import Point, inputs, weights
+from benchmarks.peers.points import Point, inputs, weights
 
 __all__ = ["build"]
 

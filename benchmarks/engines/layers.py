@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.engines import Call
-from benchmarks.points import Point, inputs, weights
+from benchmarks.peers.points import Point, inputs, weights
 
 __all__ = ["forward", "infer_from_here", "make_layer", "training"]
 

@@ -11,7 +11,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.engines import Built, Call
-from benchmarks.points import GATES, Array, Point, inputs, weights
+from benchmarks.peers.points import GATES, Array, Point, inputs, weights
 
 __all__ = ["build"]
 

@@ -6,7 +6,7 @@ Both, because torch's own BLAS, MKL, reaches half of oneDNN's rate on some AMD p
 import torch
 
 from benchmarks.engines import Built
-from benchmarks.points import Point
+from benchmarks.peers.points import Point
 
 __all__ = ["build"]
 

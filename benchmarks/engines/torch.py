@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.engines import Built, Call
 from benchmarks.engines.layers import forward, infer_from_here, load, make_layer, training
-from benchmarks.points import Point, inputs
+from benchmarks.peers.points import Point, inputs
 
 __all__ = ["build"]
 

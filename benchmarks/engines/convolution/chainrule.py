@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from benchmarks.convolutions import LAYERS, ConvolutionPoint, inputs, weights
 from benchmarks.engines import Built
 from benchmarks.engines.convolution.torch import built
+from benchmarks.peers.convolutions import LAYERS, ConvolutionPoint, inputs, weights
 from chainrule.functional import convolution
 from chainrule.nn import CausalConv1d
 from chainrule.ops import blocks

@@ -5,8 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.convolutions import ConvolutionPoint, inputs, weights
 from benchmarks.engines import Built
+from benchmarks.peers.convolutions import ConvolutionPoint, inputs, weights
 
 __all__ = ["build"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.convolutions import LAYERS, ConvolutionPoint, inputs, weights
 from benchmarks.engines import Built, Call
+from benchmarks.peers.convolutions import LAYERS, ConvolutionPoint, inputs, weights
 
 __all__ = ["build", "built"]
 

@@ -15,9 +15,9 @@ from torch.nn import Module
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from tests.contract.modules import Streamed
-from tests.contract.plain import learn, varied
 from tests.contract.rule import Way
 from tests.contract.subjects import Inputs, Subject
+from tests.contract.ways.plain import learn, varied
 
 __all__ = ["RECORDING"]
 

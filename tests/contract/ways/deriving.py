@@ -12,9 +12,9 @@ from torch.nn import Module
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
-from tests.contract.plain import backward, gradients, mapped, varied, weights_like
 from tests.contract.rule import Way
 from tests.contract.subjects import Inputs, Subject
+from tests.contract.ways.plain import backward, gradients, mapped, varied, weights_like
 
 __all__ = ["DERIVING"]
 

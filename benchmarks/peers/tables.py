@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable
 
-from benchmarks.memory import GRAIN
-from benchmarks.points import AnyPoint
-from benchmarks.results import Engine, Result
+from benchmarks.peers.memory import GRAIN
+from benchmarks.peers.points import AnyPoint
+from benchmarks.peers.results import Engine, Result
 
 __all__ = ["cost_table", "heading", "quietness", "row", "summary"]
 

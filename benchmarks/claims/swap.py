@@ -9,17 +9,17 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from benchmarks.nets import NETS, Net
-from benchmarks.through_time import Row
+from benchmarks.claims import Claim
+from benchmarks.claims.nets import NETS, Net
 from chainrule.nn import swap
 
-__all__ = ["rows"]
+__all__ = ["claims"]
 
 _WORST = 0.97  # of torch's own speed, which a swapped net may have
 _AGREE = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the norm
 
 
-def rows(names: tuple[str, ...], *, quick: bool) -> Iterator[Row]:
+def claims(names: tuple[str, ...], *, quick: bool) -> Iterator[Claim]:
     """Measure the nets of these names: training and inference, both formats, both dtypes."""
     for name in names:
         net = NETS[name]
@@ -28,10 +28,10 @@ def rows(names: tuple[str, ...], *, quick: bool) -> Iterator[Row]:
                 try:
                     yield from _net(name, net, dtype, channels_last, seconds=1 if quick else 4)
                 except ImportError as error:
-                    yield Row(name, f"not run: {error}", "to be installed", met=False)
+                    yield Claim(name, f"not run: {error}", "to be installed", met=False)
 
 
-def _net(name: str, net: Net, dtype: torch.dtype, channels_last: bool, seconds: float) -> Iterator[Row]:
+def _net(name: str, net: Net, dtype: torch.dtype, channels_last: bool, seconds: float) -> Iterator[Claim]:
     torch.manual_seed(0)
     before = net.make()
     x = net.draw()
@@ -44,11 +44,11 @@ def _net(name: str, net: Net, dtype: torch.dtype, channels_last: bool, seconds: 
     for task, run in (("training", _training), ("inference", _inference)):
         calls = {"before": run(before, x, dtype), "after": run(after, x, dtype)}
         if (problem := _differs(calls, dtype)) is not None:
-            yield Row(f"{name}, {task}", problem, "the same results", met=False)
+            yield Claim(f"{name}, {task}", problem, "the same results", met=False)
             continue
         ratio, spread, took = _ratio(calls, seconds)
         measured = f"{suffix}: {ratio:.2f} of torch's speed (quartiles {spread}), {took * 1e3:.1f} ms"
-        yield Row(f"{name}, {task}", measured, f">= {_WORST}", met=ratio >= _WORST)
+        yield Claim(f"{name}, {task}", measured, f">= {_WORST}", met=ratio >= _WORST)
 
 
 def _casting(dtype: torch.dtype) -> AbstractContextManager[object]:

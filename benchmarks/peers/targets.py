@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 
-from benchmarks.memory import GRAIN
-from benchmarks.results import Result
+from benchmarks.peers.memory import GRAIN
+from benchmarks.peers.results import Result
 
 __all__ = ["every", "mean", "verdicts"]
 

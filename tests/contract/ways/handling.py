@@ -13,9 +13,9 @@ from torch.nn import Module
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tests.contract.plain import learn, mapped
 from tests.contract.rule import Way
 from tests.contract.subjects import Inputs, Subject
+from tests.contract.ways.plain import learn, mapped
 
 __all__ = ["HANDLING"]
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.points import Array
-from benchmarks.results import Result
-from benchmarks.targets import every, mean
+from benchmarks.peers.points import Array
+from benchmarks.peers.results import Result
+from benchmarks.peers.targets import every, mean
 
 __all__ = ["LAYERS", "TASKS", "ConvolutionPoint", "ConvolutionShape", "grid", "inputs", "verdicts", "weights"]
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.others import Others
-from benchmarks.points import SGEMM, AnyPoint, Array
-from benchmarks.results import Engine, Result, Timing
-from benchmarks.worker import Worker, WorkerError
+from benchmarks.peers.others import Others
+from benchmarks.peers.points import SGEMM, AnyPoint, Array
+from benchmarks.peers.results import Engine, Result, Timing
+from benchmarks.peers.worker import Worker, WorkerError
 
 __all__ = ["FULL", "QUICK", "Effort", "measure", "sgemm_rates"]
 

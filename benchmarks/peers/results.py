@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.points import AnyPoint
+from benchmarks.peers.points import AnyPoint
 
 __all__ = ["Engine", "Result", "Timing"]
 

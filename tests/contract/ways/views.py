@@ -9,9 +9,9 @@ from torch.nn import Module
 from torch.utils._pytree import tree_leaves
 
 from chainrule.errors import ChainruleError
-from tests.contract.plain import called, mapped, with_weights
 from tests.contract.rule import Way
 from tests.contract.subjects import Inputs, Subject
+from tests.contract.ways.plain import called, mapped, with_weights
 
 __all__ = ["TENSORS"]
 

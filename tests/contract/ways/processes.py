@@ -15,9 +15,9 @@ from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
 
 from tests.contract.isolation import alone
-from tests.contract.plain import backward, called, learn
 from tests.contract.rule import Way, tensors
 from tests.contract.subjects import Inputs, Subject
+from tests.contract.ways.plain import backward, called, learn
 
 __all__ = ["PROCESSES"]
 

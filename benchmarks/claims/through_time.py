@@ -1,4 +1,4 @@
-"""What training through time costs: exact gradients in little memory, streams, re-run windows, and the loop itself.
+"""What training through time costs: exact gradients in bounded memory, streams, truncated BPTT, the loop itself.
 
 Peers are the same layers in a bare loop, and torch's layers in a loop written out by hand; both sides take turns in one
 process. Peaks of memory are of processes of their own.
@@ -14,29 +14,21 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.claims import Claim
 from chainrule import nn as cn
 from chainrule.models import ModelConfig, build_symbol_model
 from chainrule.training import FullBPTT, StreamFeed, Streams, TrainingConfig, TruncatedBPTT, train
 
-__all__ = ["Row", "rows"]
+__all__ = ["claims"]
 
 _SYMBOLS = 256
-
-
-class Row(NamedTuple):
-    """One claim: what was measured, its target, and whether it holds."""
-
-    what: str
-    measured: str
-    target: str
-    met: bool
 
 
 class Language(nn.Module):
@@ -53,12 +45,12 @@ class Language(nn.Module):
         return self.out(y), state
 
 
-def rows(*, quick: bool) -> Iterator[Row]:
+def claims(*, quick: bool) -> Iterator[Claim]:
     """Measure all of it."""
     yield from _full(100_000 if quick else 1_000_000)
     yield from _streams(2**26 if quick else 2**30, quick=quick)
-    yield from _again("gru", quick=quick)
-    yield from _again("lstm", quick=quick)
+    yield from _truncated("gru", quick=quick)
+    yield from _truncated("lstm", quick=quick)
     yield _loop(quick=quick)
 
 
@@ -74,24 +66,24 @@ def _in_turns(calls: dict[str, Callable[[], object]], turns: int) -> dict[str, f
     return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 
-def _full(steps: int) -> Iterator[Row]:
+def _full(steps: int) -> Iterator[Claim]:
     """The gradient of one long sequence: GRU, hidden 64, one row."""
     found: dict[str, list[tuple[float, float]]] = {"64MB": [], "": []}
     for _ in range(3):
         for memory, runs in found.items():
-            line = [sys.executable, "-m", "benchmarks.through_time", str(steps), "float32", memory]
+            line = [sys.executable, "-m", "benchmarks.claims.through_time", str(steps), "float32", memory]
             out = subprocess.run(line, check=True, capture_output=True, text=True).stdout
             taken, peak = map(float, out.split())
             runs.append((taken, peak))
     bounded, unbounded = (statistics.median(taken for taken, _ in runs) for runs in found.values())
     peak = max(peak for _, peak in found["64MB"])
     what = f"exact gradient, {steps:,} steps"
-    yield Row(f"{what}: peak", f"{peak / 1e6:.0f} MB", "<= 64 MB", peak <= 64e6)
+    yield Claim(f"{what}: peak", f"{peak / 1e6:.0f} MB", "<= 64 MB", peak <= 64e6)
     without = found[""][0][1] / 1e6
     took = f"{bounded / unbounded:.2f}x ({bounded:.2f} s; {unbounded:.2f} s in {without:,.0f} MB)"
-    yield Row(f"{what}: time", took, "<= 1.6x", bounded <= 1.6 * unbounded)
+    yield Claim(f"{what}: time", took, "<= 1.6x", bounded <= 1.6 * unbounded)
     difference = _difference(min(steps, 200_000))
-    yield Row(f"{what}: float64", f"differs by {difference:.0e}", "<= 1e-10", difference <= 1e-10)
+    yield Claim(f"{what}: float64", f"differs by {difference:.0e}", "<= 1e-10", difference <= 1e-10)
 
 
 def _long(steps: int, dtype: torch.dtype) -> tuple[nn.Module, Tensor, Tensor]:
@@ -111,17 +103,27 @@ def _long(steps: int, dtype: torch.dtype) -> tuple[nn.Module, Tensor, Tensor]:
 
 
 def _difference(steps: int) -> float:
-    """The largest entry of the difference, by the largest of the gradient, of both ways in float64."""
+    """How far the gradients in 64 MB and in unbounded memory are apart, in float64."""
     model, x, y = _long(steps, torch.float64)
     gradients = []
     for memory in ("64MB", None):
         model.zero_grad()
         FullBPTT(memory)(model, F.mse_loss, x, y)
-        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
-    return float((gradients[0] - gradients[1]).abs().max() / gradients[1].abs().max())
+        gradients.append(_gradient(model))
+    return _largest_difference(*gradients)
 
 
-def _streams(size: int, *, quick: bool) -> Iterator[Row]:
+def _gradient(model: nn.Module) -> Tensor:
+    """Of all parameters, as one vector."""
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+
+def _largest_difference(a: Tensor, b: Tensor) -> float:
+    """The largest entry of a - b, relative to the largest of b."""
+    return float((a - b).abs().max() / b.abs().max())
+
+
+def _streams(size: int, *, quick: bool) -> Iterator[Claim]:
     """Chunks of 64 from a mapped file, and a training step of LSTM(256) with 32 rows."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "text")
@@ -156,17 +158,17 @@ def _streams(size: int, *, quick: bool) -> Iterator[Row]:
         seconds = _in_turns({"streams": by_streams, "bare": bare}, 40 if quick else 200)
         ratio = seconds["streams"] / seconds["bare"]
         took = f"+{ratio - 1:.1%} ({1e3 * seconds['streams']:.2f} ms; {1e3 * seconds['bare']:.2f} ms)"
-        yield Row("mapped stream, LSTM(256): overhead", took, "<= +5 %", ratio <= 1.05)
+        yield Claim("mapped stream, LSTM(256): overhead", took, "<= +5 %", ratio <= 1.05)
         resident = []
         for n in range(3_000 if quick else 40_000):
             streams.read()
             if n % 500 == 499:
                 resident.append(_used("VmRSS"))
         growth = resident[-1] - resident[1]
-        yield Row("mapped stream: resident memory", f"{growth / 1e6:+.1f} MB", "flat (8 MB)", growth <= 8e6)
+        yield Claim("mapped stream: resident memory", f"{growth / 1e6:+.1f} MB", "flat (8 MB)", growth <= 8e6)
 
 
-def _again(cell: str, *, quick: bool) -> Iterator[Row]:
+def _truncated(cell: str, *, quick: bool) -> Iterator[Claim]:
     """BPTT(16, 128) beside a loop by hand over torch's layer: 32 rows, hidden 128."""
     torch.manual_seed(0)
     of_torch = Language({"gru": nn.GRU, "lstm": nn.LSTM}[cell](64, 128, batch_first=True))
@@ -174,26 +176,21 @@ def _again(cell: str, *, quick: bool) -> Iterator[Row]:
     ours.load_state_dict(of_torch.state_dict())
     chunks = torch.randint(_SYMBOLS, (20, 2, 32, 16))
     for dtype in (torch.float64, torch.float32):
-        one = _by_bptt(ours.to(dtype), chunks)
-        other = _by_hand(of_torch.to(dtype), chunks)
+        bptt = _by_bptt(ours.to(dtype), chunks)
+        by_hand = _by_hand(of_torch.to(dtype), chunks)
+        for _ in range(10):  # until there are 128 steps to go back through
+            next(bptt)
+            next(by_hand)
         if dtype == torch.float64:
-            for _ in range(10):
-                next(one), next(other)
-            a, b = (
-                torch.cat([p.grad.flatten() for p in m.parameters() if p.grad is not None]) for m in (ours, of_torch)
-            )
-            difference = float((a - b).abs().max() / b.abs().max())
-            yield Row(
-                f"{cell}, k1=16, k2=128: float64", f"differs by {difference:.0e}", "<= 1e-10", difference <= 1e-10
-            )
+            difference = _largest_difference(_gradient(ours), _gradient(of_torch))
+            what = f"{cell}, k1=16, k2=128: float64"
+            yield Claim(what, f"differs by {difference:.0e}", "<= 1e-10", difference <= 1e-10)
         else:
-            for _ in range(10):
-                next(one), next(other)
-            calls: dict[str, Callable[[], object]] = {"ours": partial(next, one), "by hand": partial(next, other)}
+            calls: dict[str, Callable[[], object]] = {"ours": partial(next, bptt), "by hand": partial(next, by_hand)}
             seconds = _in_turns(calls, 10 if quick else 40)
             ratio = seconds["by hand"] / seconds["ours"]
             took = f"{ratio:.2f}x ({1e3 * seconds['ours']:.1f} ms; {1e3 * seconds['by hand']:.1f} ms)"
-            yield Row(f"{cell}, k1=16, k2=128: torch by hand", took, ">= 3x", ratio >= 3)
+            yield Claim(f"{cell}, k1=16, k2=128: torch by hand", took, ">= 3x", ratio >= 3)
 
 
 def _by_bptt(model: nn.Module, chunks: Tensor) -> Iterator[None]:
@@ -218,7 +215,7 @@ def _by_hand(model: nn.Module, chunks: Tensor) -> Iterator[None]:
         yield
 
 
-def _loop(*, quick: bool) -> Row:
+def _loop(*, quick: bool) -> Claim:
     """The library's loop beside a bare one over the same model: LSTM(256), 32 rows, chunks of 64."""
     torch.manual_seed(0)
     text = np.random.default_rng(0).integers(0, 90, 2_000_000)
@@ -254,7 +251,7 @@ def _loop(*, quick: bool) -> Row:
     # medians leave out the steps at which train() writes its checkpoints, twenty in a budget of any length
     ours, plain = (statistics.median(taken) for taken in steps.values())
     took = f"{ours / plain - 1:+.1%} ({1e3 * ours:.2f} ms; {1e3 * plain:.2f} ms a step)"
-    return Row("train() beside a bare loop", took, "<= +3 %", ours <= 1.03 * plain)
+    return Claim("train() beside a bare loop", took, "<= +3 %", ours <= 1.03 * plain)
 
 
 def _used(field: str) -> float:

@@ -18,8 +18,8 @@ from typing import Any, Self
 import numpy as np
 
 from benchmarks.engines import Built, SkipPoint
-from benchmarks.memory import peak_bytes
-from benchmarks.points import AnyPoint, Array
+from benchmarks.peers.memory import peak_bytes
+from benchmarks.peers.points import AnyPoint, Array
 
 __all__ = ["Worker", "WorkerError"]
 
@@ -43,7 +43,7 @@ class Worker:
         self._pipe, theirs = Pipe()
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", str(theirs.fileno())],
+            [sys.executable, "-m", "benchmarks.peers.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=os.environ | dict.fromkeys(names, str(threads)),
         )

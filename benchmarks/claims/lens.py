@@ -7,20 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from benchmarks.through_time import Row
+from benchmarks.claims import Claim
 from chainrule.lens import Recorder, ThroughTime, through_time
 from chainrule.models import ModelConfig, build_symbol_model
 
-__all__ = ["rows"]
+__all__ = ["claims"]
 
 
-def rows(*, quick: bool) -> Iterator[Row]:
+def claims(*, quick: bool) -> Iterator[Claim]:
     """Measure both."""
     yield _map(turns=3 if quick else 7)
     yield _looks(seconds=20 if quick else 60)
 
 
-def _map(turns: int) -> Row:
+def _map(turns: int) -> Claim:
     """512 x 512 of a GRU(128) in float64, checks included, beside the time that as many passes would take."""
     torch.manual_seed(0)
     layer = torch.nn.GRU(128, 128, batch_first=True).double()
@@ -41,10 +41,10 @@ def _map(turns: int) -> Row:
     seconds = statistics.median(maps)
     peer = statistics.median(passes)
     measured = f"{seconds:.2f} s; 512 passes of torch's autograd {peer:.1f} s, without the states' gradients"
-    return Row("map of 512 x 512 steps, GRU(128)", measured, "<= 2 s", seconds <= 2)
+    return Claim("map of 512 x 512 steps, GRU(128)", measured, "<= 2 s", seconds <= 2)
 
 
-def _looks(seconds: float) -> Row:
+def _looks(seconds: float) -> Claim:
     """A character model, GRU(256), 32 rows of 64 steps, with a recorder left to itself at one hundredth of the time."""
     torch.manual_seed(0)
     text = torch.from_numpy(np.random.default_rng(0).integers(0, 90, (32, 1_000_000)))
@@ -63,4 +63,4 @@ def _looks(seconds: float) -> Row:
             step += 1
     share = recorder.seconds / (time.perf_counter() - began)
     measured = f"{share:.2%} of the time, {len(recorder.records)} looks in {step} steps"
-    return Row("looks during training, GRU(256)", measured, "<= 2 %", share <= 0.02)
+    return Claim("looks during training, GRU(256)", measured, "<= 2 %", share <= 0.02)

@@ -1,0 +1,84 @@
+"""The README and the pages of docs/: their commands and code blocks run as they stand, their links lead somewhere.
+
+A page runs from top to bottom in one folder, empty at first, and one namespace. Blocks of ``sh`` are commands, blocks of
+``python`` are code; what follows as ``output`` is what they print, to the letter. Blocks of ``text`` illustrate: what depends
+on the machine or takes long.
+"""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from chainrule.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "src").rglob("README.md"))]
+LANGUAGES = {"sh", "python", "output", "text"}
+# Other tests run these: they install, build, measure, or start several processes.
+NOT_RUN = ("make ", "pip ", "git ", "python -m ", "pytest", "ruff ", "mypy", "lint-imports", "torchrun ")
+BLOCK = re.compile(r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$|`(?P<inline>chainrule [a-z]+ [^`]*)`", re.M | re.S)
+PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")  # as in `chainrule score RUN`
+
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def blocks(page: Path) -> Iterator[tuple[str, str]]:
+    """Languages and texts of the blocks, in order; commands within the text are blocks of one line."""
+    for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        if match["inline"] is None:
+            yield match["language"], match["text"]
+        elif not PLACEHOLDER.search(match["inline"]):
+            yield "sh", match["inline"] + "\n"
+
+
+def run_commands(text: str) -> None:
+    for line in text.splitlines():
+        command = line.split(" #")[0].strip()
+        if not command or command.startswith(NOT_RUN):
+            continue
+        # what takes minutes is given five steps
+        arguments = shlex.split(re.sub(r"--minutes [\d.]+", "--steps 5", command))
+        assert arguments[0] == "chainrule", f"{command}: neither run nor among NOT_RUN"
+        result = CliRunner().invoke(app, arguments[1:])
+        print(result.stdout, end="")  # noqa: T201
+        assert result.exit_code == 0, f"{command}: {result.stderr}"
+        assert not re.search(r"error|warning", result.stderr), f"{command}: {result.stderr}"
+
+
+@pages
+def test_pages_run_from_top_to_bottom(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    names: dict[str, Any] = {"__name__": page.stem}
+    printed = ""
+    for language, text in blocks(page):
+        assert language in LANGUAGES, f"a block of {language!r}: {text}"
+        if language == "sh":
+            run_commands(text)
+        elif language == "python":
+            exec(compile(ast.parse(text), page.name, "exec"), names)
+        elif language == "output":
+            assert printed == text
+        printed = capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)\s#]+)", page.read_text(encoding="utf-8"))
+    near = [target for target in targets if "://" not in target]
+    assert [target for target in near if not (page.parent / target).exists()] == []
+
+
+def test_the_index_lists_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"({page.name})" not in index] == ["README.md"]
