@@ -59,7 +59,7 @@ def test_the_public_modules_are_these_and_their_files_stay_in_reach() -> None:
     names = {"data", "errors", "export", "functional", "lens", "nn", "training"}
     assert {module.__name__ for module in PUBLIC} == {"chainrule", *(f"chainrule.{name}" for name in names)}
     from chainrule.data.reading import KINDS
-    from chainrule.lens.reach import result as reach
+    from chainrule.lens.reach import reach
     from chainrule.models import MODELS
 
     assert inspect.ismodule(reach)

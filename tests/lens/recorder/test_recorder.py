@@ -16,7 +16,7 @@ from chainrule import nn
 from chainrule.errors import ArgumentError
 from chainrule.lens import Recorder
 from chainrule.lens.reach.horizon import of_lags
-from chainrule.lens.recurrences.calls import Call
+from chainrule.lens.recurrences.layer_calls import LayerCall
 from chainrule.lens.recurrences.stack import Stack
 from tests.lens.cases import LAYERS, B, I, T, close, inputs, layer_of, linear_rnn, look
 
@@ -166,14 +166,14 @@ def test_left_to_itself_it_keeps_to_its_share_of_the_time(monkeypatch: pytest.Mo
 
 def test_of_a_wide_layer_few_rows_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = []
-    right = Call.stack
+    right = LayerCall.stack
 
-    def stack(self: Call, taken: slice = slice(None), steps: slice = slice(None)) -> Stack:
+    def stack(self: LayerCall, taken: slice = slice(None), steps: slice = slice(None)) -> Stack:
         found = right(self, taken, steps)
         rows.append((found.rows, found.steps))
         return found
 
-    monkeypatch.setattr(Call, "stack", stack)
+    monkeypatch.setattr(LayerCall, "stack", stack)
     for hidden, steps in ((8, 64), (512, 64), (8, 600), (512, 500)):
         layer = torch.nn.GRU(3, hidden, batch_first=True)
         with Recorder(layer, every=1):

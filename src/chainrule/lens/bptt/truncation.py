@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from chainrule.display import BLUE, VERMILLION, Shown, Table, title
 from chainrule.lens.agreement import ALONG, Agreement, compare
 from chainrule.lens.arrays import Floats, listed, to_numpy
-from chainrule.lens.recurrences.calls import Call
+from chainrule.lens.recurrences.layer_calls import LayerCall
 from chainrule.lens.recurrences.stack import Stack, summed
 from chainrule.nn import swap
 from chainrule.ops.recurrence.backends.reference import State
@@ -105,7 +105,7 @@ def truncated(layer: nn.RNNBase, stack: Stack, dY: Tensor, dlast: list[State], k
 
 
 @torch.enable_grad()
-def in_chunks(call: Call, dY: Tensor, dlast: list[State], k: int) -> dict[str, Tensor]:
+def in_chunks(call: LayerCall, dY: Tensor, dlast: list[State], k: int) -> dict[str, Tensor]:
     """The layer run in chunks of k steps with the state detached between them, and differentiated by torch."""
     layer = call.layer
     T = call.x.shape[1]

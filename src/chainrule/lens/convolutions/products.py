@@ -1,4 +1,4 @@
-"""Which products make up one number of a convolution, by its index equations alone (see look.py).
+"""Which products make up one number of a convolution, by its index equations alone (see convolution.py).
 
 Arrays are x (B, C_in, \\*size), w (C_out, C_in / groups, \\*kernel) and dy (B, C_out, \\*output); each function returns
 the indices of the two factors, (n, dimensions) each. An index of x may lie outside of it, in the padding.

@@ -20,8 +20,8 @@ from chainrule.lens.reach.sampling import one_target_a_row
 from chainrule.lens.reach.verdict import verdict
 from chainrule.lens.recorder.pacing import Pace
 from chainrule.lens.recorder.record import Record, draw
-from chainrule.lens.recurrences.calls import Call, chosen, steps_of
 from chainrule.lens.recurrences.gates import uses
+from chainrule.lens.recurrences.layer_calls import LayerCall, chosen, steps_of
 from chainrule.ops.recurrence.trace import GATES
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Recorder(Shown):
             return
         if not self._pace.due(steps_of(self._layer, args, kwargs)):
             return
-        call = Call.of(self._layer, args, kwargs, result)
+        call = LayerCall.of(self._layer, args, kwargs, result)
         step = self._pace.step
         if 0 in call.x.shape[:2] or not call.output.requires_grad:
             return
@@ -196,7 +196,7 @@ class Recorder(Shown):
         return max(1, min(max(_FEWEST, min(_ROWS, quick)), _NUMBERS // (steps * width)))
 
     @torch.no_grad()
-    def _look(self, call: Call, step: int, gradients: Sequence[Tensor | None], began: float) -> None:
+    def _look(self, call: LayerCall, step: int, gradients: Sequence[Tensor | None], began: float) -> None:
         T = call.x.shape[1]
         steps = min(call.x.shape[1], _STEPS)
         stack = call.stack(slice(0, self._rows(steps)), slice(0, steps))

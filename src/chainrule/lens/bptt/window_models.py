@@ -19,7 +19,7 @@ from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.agreement import Agreement, compare
 from chainrule.lens.arrays import Floats, as_targets, listed, to_numpy
 from chainrule.lens.copying import as_double, double
-from chainrule.lens.reach.result import Reach
+from chainrule.lens.reach.reach import Reach
 from chainrule.models import Carry, ConditionalModel
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import ALONG, Agreement, compare
 from chainrule.lens.arrays import Floats, as_step, as_targets, listed, to_numpy
 from chainrule.lens.bptt.steps import Steps
-from chainrule.lens.bptt.terms import Term, term_of
+from chainrule.lens.bptt.term import Term, term_of
 from chainrule.lens.bptt.truncation import Truncation, in_chunks, truncated, truncation_of
 from chainrule.lens.reach.gradient_map import map_of, targets_of
-from chainrule.lens.reach.result import Reach
+from chainrule.lens.reach.reach import Reach
 from chainrule.lens.recurrences.capture import Captured
 from chainrule.lens.recurrences.gates import Gates, use_of
 from chainrule.lens.recurrences.scan import Back, Scan

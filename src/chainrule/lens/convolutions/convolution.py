@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from chainrule._torch import ConvNd, ConvTransposeNd
 from chainrule.errors import ArgumentError
 from chainrule.lens.arrays import as_float64
-from chainrule.lens.convolutions.result import Convolution
+from chainrule.lens.convolutions.convolution_result import Convolution
 from chainrule.nn import CausalConv1d
 
 __all__ = ["convolution"]

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.errors import ArgumentError
-from chainrule.lens.bptt.result import ThroughTime
-from chainrule.lens.bptt.windows import ThroughWindow
+from chainrule.lens.bptt.through_time_result import ThroughTime
+from chainrule.lens.bptt.window_models import ThroughWindow
 from chainrule.lens.recurrences.capture import capture
 from chainrule.models import ConditionalModel
 

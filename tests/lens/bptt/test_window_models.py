@@ -7,7 +7,7 @@ import torch
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens import ThroughWindow, through_time
-from chainrule.lens.bptt import windows
+from chainrule.lens.bptt import window_models as windows
 from chainrule.models import ModelConfig, SeriesModel, build_series_model, build_symbol_model
 
 WINDOW = 4
