@@ -246,6 +246,6 @@ def test_figures_show_the_numbers() -> None:
     look_ = convolved()
     np.testing.assert_array_equal(look_.plot().axes[0].images[0].get_array(), look_.y[0, 0])
     total = look_.input_gradient(1, 4, 4)
-    drawn = total.window.source[np.ix_(total.window.rows, total.window.columns)]
-    assert (drawn * total.window.kernel).sum() != 0
+    drawn = total.overlay.source[np.ix_(total.overlay.rows, total.overlay.columns)]
+    assert (drawn * total.overlay.kernel).sum() != 0
     assert len(total.plot().axes[0].patches) == 9

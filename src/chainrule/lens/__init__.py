@@ -8,8 +8,9 @@ from chainrule.lens.bptt.truncation import Truncation
 from chainrule.lens.bptt.window_models import ThroughWindow
 from chainrule.lens.convolutions.convolution import convolution
 from chainrule.lens.convolutions.convolution_result import Convolution
-from chainrule.lens.convolutions.sizes import ConvolutionSizes, sizes
-from chainrule.lens.convolutions.sums import Sum
+from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
+from chainrule.lens.convolutions.sizes import sizes
+from chainrule.lens.convolutions.sum import Sum
 from chainrule.lens.reach.reach import Reach
 from chainrule.lens.recorder.record import Record
 from chainrule.lens.recorder.recorder import Recorder

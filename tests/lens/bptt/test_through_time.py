@@ -392,7 +392,12 @@ def test_a_backward_step_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPa
     ("model", "arguments", "error", "message"),
     [
         (torch.nn.Linear(2, 2), {}, ArgumentError, "Linear has no recurrent layer"),
-        (torch.nn.ModuleList([torch.nn.GRU(I, H), torch.nn.GRU(I, H)]), {}, ArgumentError, "layer= one of '0', '1'"),
+        (
+            torch.nn.ModuleList([torch.nn.GRU(I, H), torch.nn.GRU(I, H)]),
+            {},
+            ArgumentError,
+            "choose one with `layer`, of '0', '1'",
+        ),
         (torch.nn.GRU(I, H), {"layer": "x"}, ArgumentError, "layer is 'x'; the recurrent layers of this model are ''"),
         (torch.nn.GRU(I, H), {"y": torch.zeros(2)}, ShapeError, r"expected targets of the output's shape \(3, 7, 5\)"),
         (torch.nn.GRU(I, H), {"y": lambda result: 3.0}, ArgumentError, "y gave float"),
@@ -403,7 +408,7 @@ def test_a_backward_step_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPa
             torch.nn.GRU(I, 512),
             {"x": torch.zeros(40_000, 2, I)},
             ArgumentError,
-            r"80,000 steps .* 24,406 in all would do",
+            r"80,000 steps .* expected 24,406 at most",
         ),
         (
             torch.nn.utils.parametrizations.weight_norm(torch.nn.GRU(I, H), "weight_hh_l0"),

@@ -113,9 +113,9 @@ def test_what_an_input_receives_written_by_hand() -> None:
     assert total.right.tolist() == [1000.0, 100.0, 10.0]
     assert total.right_index.tolist() == [[0, 2], [0, 1], [0, 0]]
     assert total.running.tolist() == [2000.0, 2300.0, 2350.0]
-    assert total.window.source.ravel().tolist() == [0, 0, 10, 100, 1000, 0, 0]  # drawn as the second convolution it is
-    assert total.window.kernel.ravel().tolist() == [5, 3, 2]
-    assert total.window.columns.tolist() == [2, 3, 4]
+    assert total.overlay.source.ravel().tolist() == [0, 0, 10, 100, 1000, 0, 0]  # drawn as the second convolution it is
+    assert total.overlay.kernel.ravel().tolist() == [5, 3, 2]
+    assert total.overlay.columns.tolist() == [2, 3, 4]
     assert look.input_gradient(0).products.tolist() == [20.0]
     assert look.dx.tolist() == [[20.0, 230.0, 2350.0, 3500.0, 5000.0]]
 
@@ -186,19 +186,19 @@ def test_a_formula_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPatch) -
 
 
 REFUSED: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
-    (torch.nn.Linear(2, 2), [1.0], {}, ArgumentError, "a Linear is no convolution"),
-    (torch.nn.ConvTranspose1d(1, 1, 2), np.ones((1, 4)), {}, ArgumentError, "ConvTranspose1d is no convolution"),
+    (torch.nn.Linear(2, 2), [1.0], {}, ArgumentError, "the layer is a Linear; expected Conv1d"),
+    (torch.nn.ConvTranspose1d(1, 1, 2), np.ones((1, 4)), {}, ArgumentError, "the layer is a ConvTranspose1d"),
     (torch.nn.Conv1d(1, 1, 2, padding_mode="circular"), np.ones((1, 4)), {}, ArgumentError, "pads with 'circular'"),
     (torch.nn.Conv1d(1, 1, 2), np.ones((1, 4)), {"stride": 2}, ArgumentError, "leave them out"),
     ([1.0] * 9, [1.0] * 3, {}, ShapeError, "the kernel is larger than the padded input"),
     ([1.0, 2.0], [1.0] * 4, {"dy": [1.0]}, ShapeError, r"dy has shape \(1, 1\); .* it must be \(1, 3\)"),
-    ([1.0, 2.0], [1.0, np.nan, 2.0], {}, ArgumentError, "x has NaN or infinity in it"),
+    ([1.0, 2.0], [1.0, np.nan, 2.0], {}, ArgumentError, "x contains NaN or infinity"),
     ([1.0, 2.0], None, {}, ArgumentError, "x is NoneType"),
-    (np.ones((1, 1, 2)), np.ones((0, 1, 4)), {}, ShapeError, "a batch without a row"),
+    (np.ones((1, 1, 2)), np.ones((0, 1, 4)), {}, ShapeError, "expected a batch of at least one row"),
     ([1.0, 2.0], "abc", {}, ArgumentError, "x is str; expected a tensor or an array"),
     ([1.0, 2.0], torch.ones(4, dtype=torch.complex64), {}, ShapeError, "x is torch.complex64"),
-    (np.ones((64, 64, 9)), np.ones((9, 64, 5000)), {}, ArgumentError, r"5 rows would do"),
-    (np.ones((512, 512, 9)), np.ones((512, 5000)), {}, ArgumentError, "a crop of x to 1/12 of its size would do"),
+    (np.ones((64, 64, 9)), np.ones((9, 64, 5000)), {}, ArgumentError, r"Give 5 rows"),
+    (np.ones((512, 512, 9)), np.ones((512, 5000)), {}, ArgumentError, "Crop x to 1/12 of its size"),
 ]
 
 
@@ -221,11 +221,11 @@ def test_indices_count_from_the_end_too() -> None:
 
 
 def test_sizes_that_are_no_sizes_or_more_than_can_be_counted() -> None:
-    with pytest.raises(ArgumentError, match=r"input is 28; expected its sizes, one for each dimension"):
+    with pytest.raises(ArgumentError, match=r"`input` is 28; expected its sizes, one for each dimension"):
         lens.sizes(28, 3)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="more than 1,000,000,000,000,000 numbers"):
         lens.sizes((10**12, 10**12), (3, 3))
-    with pytest.raises(ArgumentError, match="50,000,000 would do"):
+    with pytest.raises(ArgumentError, match="expected 50,000,000 at most"):
         lens.sizes((10**5, 10**5), (3, 3)).readers()
 
 

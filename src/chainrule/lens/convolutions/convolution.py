@@ -6,8 +6,8 @@ With stride s, dilation d and the zeros ``before`` x in every dimension (ops/con
     dx[b,c,h] = sum_{o,i,j: s j + d i - before = h} w[o,c,i] dy[b,o,j]
     dw[o,c,i] = sum_{b,j} dy[b,o,j] x[b,c,s j + d i - before]
 
-The lens lists the products of one such sum. They are gathered by these equations alone, so that the comparison with
-torch's own convolution and its gradients is one of two ways.
+The lens lists the products of one such sum. It gathers them by these equations alone, so that the comparison with
+torch's own convolution and its gradients is between two independent ways.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from chainrule.nn import CausalConv1d
 
 __all__ = ["convolution"]
 
-_PLAIN: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+_DEFAULTS: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 _Values = Tensor | ArrayLike
 
 
@@ -40,7 +40,7 @@ def convolution(
     groups: int = 1,
     flip: bool = False,
 ) -> Convolution:
-    """Look into a convolution of x and its gradients, in one to three dimensions.
+    """Inspect a convolution of x and its gradients, in one to three dimensions.
 
     Args:
         layer_or_kernel: a layer, torch.nn's or chainrule's, which brings its options; or a kernel
@@ -48,20 +48,21 @@ def convolution(
             :func:`chainrule.functional.convolution`.
         x: (B, C_in, \\*size), or (C_in, \\*size) without a batch. A kernel and an x of one dimension, or both of two,
             are those of a single channel.
-        dy: the gradient of the loss towards the output, of its shape; ones, so that the loss is its sum, if left out.
+        dy: the gradient of the loss with respect to the output, of its shape; ones by default, as if the loss were its
+            sum.
         flip: reverse the kernel: the convolution of mathematics.
 
-    Everything is computed in float64, on copies. NumPy arrays go in as well, and come out.
+    Everything is computed in float64, on copies. Tensors or NumPy arrays go in; NumPy arrays come out.
 
     Raises:
-        ShapeError, ArgumentError: as the op raises them; for options beside a layer, which has its own; for a layer
-            that pads with anything but zeros; for sizes of more than a thousand million products.
-        DisagreementError: the sums are not what autograd finds.
+        ShapeError, ArgumentError: as the op raises them; for options given beside a layer, which has its own; for
+            a layer that pads with anything but zeros; for sizes of more than a thousand million products.
+        DisagreementError: the sums differ from what autograd finds.
 
-    >>> look = convolution([1.0, 2.0, 3.0], x=[1.0, 0.0, -1.0, 2.0, 4.0], dy=[1.0, 10.0, 100.0])
-    >>> look.y.tolist()
+    >>> found = convolution([1.0, 2.0, 3.0], x=[1.0, 0.0, -1.0, 2.0, 4.0], dy=[1.0, 10.0, 100.0])
+    >>> found.y.tolist()
     [[-2.0, 4.0, 15.0]]
-    >>> print(look.input_gradient(2))
+    >>> print(found.input_gradient(2))
     dx[0,2] = 123
     product                      value  running sum
     ───────────────────────────────────────────────
@@ -76,36 +77,44 @@ def convolution(
     inputs = as_float64("x", x)
     cotangent = None if dy is None else as_float64("dy", dy)
     if isinstance(layer_or_kernel, nn.Module):
-        if bias is not None or flip is not False or any(not _is_plain(name, options[name]) for name in options):
+        if bias is not None or flip is not False or not all(map(_is_default, options, options.values())):
             raise ArgumentError("a layer has its bias and options: leave them out, or give its weight as the kernel.")
-        weight, offset, options = _of_layer(layer_or_kernel)
-    else:
-        weight = as_float64("the kernel", layer_or_kernel)
-        offset = None if bias is None else as_float64("bias", bias)
-        if weight.ndim == inputs.ndim < 3:
-            weight = weight[None, None]
-            inputs = inputs[None]
-            cotangent = None if cotangent is None else cotangent[None]
+        layer = _checked(layer_or_kernel)
+        weight = as_float64("weight", layer.weight)
+        return Convolution(weight, _optional("bias", layer.bias), inputs, cotangent, _options_of(layer), flip)
+    weight = as_float64("the kernel", layer_or_kernel)
+    offset = _optional("bias", bias)
+    if weight.ndim == inputs.ndim < 3:
+        weight = weight[None, None]
+        inputs = inputs[None]
+        cotangent = None if cotangent is None else cotangent[None]
     return Convolution(weight, offset, inputs, cotangent, options, flip)
 
 
-def _is_plain(name: str, value: object) -> bool:
+def _is_default(name: str, value: object) -> bool:
     """Whether an option was left as it is; what it is compared with may be an array."""
-    return type(value) is int and value == _PLAIN[name]
+    return type(value) is int and value == _DEFAULTS[name]
 
 
-def _of_layer(layer: nn.Module) -> tuple[Tensor, Tensor | None, dict[str, Any]]:
-    """Weight, bias and options."""
+def _optional(name: str, values: _Values | None) -> Tensor | None:
+    return None if values is None else as_float64(name, values)
+
+
+def _checked(layer: nn.Module) -> ConvNd:
+    """The layer, unless it is one that the index equations do not describe."""
     if not isinstance(layer, ConvNd) or isinstance(layer, ConvTransposeNd):
         raise ArgumentError(
-            f"a {type(layer).__name__} is no convolution that can be looked into; expected Conv1d, Conv2d, Conv3d or "
-            "CausalConv1d, of torch.nn or chainrule.nn, or a kernel."
+            f"the layer is a {type(layer).__name__}; expected Conv1d, Conv2d, Conv3d or CausalConv1d, of torch.nn or "
+            "chainrule.nn, or a kernel."
         )
     if layer.padding_mode != "zeros":
         raise ArgumentError(
-            f"the layer pads with {layer.padding_mode!r}; only zeros can be looked into. Pad x yourself, with "
+            f"the layer pads with {layer.padding_mode!r}; expected zeros. Pad x yourself, with "
             "torch.nn.functional.pad, and give the layer's weight as the kernel."
         )
+    return layer
+
+
+def _options_of(layer: ConvNd) -> dict[str, Any]:
     padding = "causal" if isinstance(layer, CausalConv1d) else layer.padding
-    options = {"stride": layer.stride, "padding": padding, "dilation": layer.dilation, "groups": layer.groups}
-    return as_float64("weight", layer.weight), None if layer.bias is None else as_float64("bias", layer.bias), options
+    return {"stride": layer.stride, "padding": padding, "dilation": layer.dilation, "groups": layer.groups}

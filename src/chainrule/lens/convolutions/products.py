@@ -13,11 +13,11 @@ from chainrule.ops.convolution.call import Geometry
 
 __all__ = ["of_input_gradient", "of_kernel_gradient", "of_output", "take"]
 
-Ints = NDArray[np.int64]
+_Ints = NDArray[np.int64]
 _Sizes = tuple[int, ...]
 
 
-def of_output(at: _Sizes, w: _Sizes, geometry: Geometry) -> tuple[Ints, Ints]:
+def of_output(at: _Sizes, w: _Sizes, geometry: Geometry) -> tuple[_Ints, _Ints]:
     """y[b,o,j]: indices of w and x, over the channels of o's group and the kernel."""
     b, o, *j = at
     c, *i = _grid(w[1:])
@@ -25,7 +25,7 @@ def of_output(at: _Sizes, w: _Sizes, geometry: Geometry) -> tuple[Ints, Ints]:
     return _columns(o, c, *i), _columns(b, c + group * w[1], *_read(j, i, geometry))
 
 
-def of_input_gradient(at: _Sizes, w: _Sizes, output: _Sizes, geometry: Geometry) -> tuple[Ints, Ints]:
+def of_input_gradient(at: _Sizes, w: _Sizes, output: _Sizes, geometry: Geometry) -> tuple[_Ints, _Ints]:
     """dx[b,c,h]: indices of w and dy, where an output lies that reads h."""
     b, c, *h = at
     outs = w[0] // geometry.groups
@@ -41,7 +41,7 @@ def of_input_gradient(at: _Sizes, w: _Sizes, output: _Sizes, geometry: Geometry)
     return _columns(o, c % w[1], *i), _columns(b, o, *j)
 
 
-def of_kernel_gradient(at: _Sizes, w: _Sizes, rows: int, output: _Sizes, geometry: Geometry) -> tuple[Ints, Ints]:
+def of_kernel_gradient(at: _Sizes, w: _Sizes, rows: int, output: _Sizes, geometry: Geometry) -> tuple[_Ints, _Ints]:
     """dw[o,c,i]: indices of dy and x, over the rows and the output positions."""
     o, c, *i = at
     b, *j = _grid((rows, *output))
@@ -49,7 +49,7 @@ def of_kernel_gradient(at: _Sizes, w: _Sizes, rows: int, output: _Sizes, geometr
     return _columns(b, o, *j), _columns(b, c + group * w[1], *_read(j, i, geometry))
 
 
-def take(array: NDArray[np.float64], index: Ints) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def take(array: NDArray[np.float64], index: _Ints) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The entries, 0 where the index lies outside, and where it lies inside."""
     inside: NDArray[np.bool_] = np.all((index >= 0) & (index < np.array(array.shape)), axis=1)
     values = np.zeros(len(index))
@@ -57,16 +57,16 @@ def take(array: NDArray[np.float64], index: Ints) -> tuple[NDArray[np.float64], 
     return values, inside
 
 
-def _read(j: Sequence[Ints | int], i: Sequence[Ints | int], geometry: Geometry) -> list[Ints | int]:
+def _read(j: Sequence[_Ints | int], i: Sequence[_Ints | int], geometry: Geometry) -> list[_Ints | int]:
     """The positions of x: stride*j + dilation*i - zeros before."""
     axes = zip(j, i, geometry.stride, geometry.dilation, geometry.before, strict=True)
     return [s * place + d * tap - z for place, tap, s, d, z in axes]
 
 
-def _grid(sizes: _Sizes) -> list[Ints]:
+def _grid(sizes: _Sizes) -> list[_Ints]:
     """All indices of an array of these sizes, a vector for each dimension."""
     return [axis.ravel() for axis in np.indices(sizes)]
 
 
-def _columns(*parts: Ints | int) -> Ints:
+def _columns(*parts: _Ints | int) -> _Ints:
     return np.column_stack(np.broadcast_arrays(*parts))

@@ -1,0 +1,113 @@
+"""The arrays of a convolution as its sums read them: padded, spread by the stride, the kernel as it lies on x."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.lens.arrays import Floats
+from chainrule.lens.convolutions.products import take
+from chainrule.ops.convolution.call import Geometry
+
+__all__ = ["Factors", "Operands"]
+
+_Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """One factor of each product of a sum: which array it is from, its values, where they stand, and if in padding."""
+
+    array: str
+    values: Floats
+    index: _Ints
+    inside: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Operands:
+    """x (B, C_in, \\*size), weight (C_out, C_in / groups, \\*kernel) and dy (B, C_out, \\*output).
+
+    ``batched`` is false where the user's x has no rows: indices are shown without one then.
+    """
+
+    x: Floats
+    weight: Floats
+    dy: Floats
+    geometry: Geometry
+    flip: bool
+    batched: bool
+
+    @cached_property
+    def kernel(self) -> Floats:
+        """The weight as it lies on x: reversed, for the convolution of mathematics."""
+        if not self.flip:
+            return self.weight
+        return np.flip(self.weight, tuple(range(2, self.weight.ndim)))
+
+    @cached_property
+    def padded(self) -> Floats:
+        """x with its zeros, (B, C_in, ...)."""
+        around = zip(self.geometry.before, self.geometry.after, strict=True)
+        return np.pad(self.x, [(0, 0), (0, 0), *around])
+
+    @cached_property
+    def spread(self) -> Floats:
+        """dy with the stride's zeros between and the kernel's reach around it; dx is its convolution."""
+        taps = self.weight.shape[2:]
+        reach = [d * (k - 1) for d, k in zip(self.geometry.dilation, taps, strict=True)]
+        size = [n + r for n, r in zip(self.padded.shape[2:], reach, strict=True)]
+        spread = np.zeros((*self.dy.shape[:2], *size))
+        places = [
+            slice(r, r + s * (n - 1) + 1, s)
+            for r, s, n in zip(reach, self.geometry.stride, self.dy.shape[2:], strict=True)
+        ]
+        spread[(slice(None), slice(None), *places)] = self.dy
+        return spread
+
+    @property
+    def outputs_a_group(self) -> int:
+        """How many output channels a group has."""
+        return len(self.weight) // self.geometry.groups
+
+    def inputs_of(self, output_channel: int) -> slice:
+        """The input channels that this output channel reads."""
+        count = self.weight.shape[1]
+        group = output_channel // self.outputs_a_group
+        return slice(group * count, (group + 1) * count)
+
+    def outputs_of(self, input_channel: int) -> slice:
+        """The output channels that read this input channel."""
+        group = input_channel // self.weight.shape[1]
+        return slice(group * self.outputs_a_group, (group + 1) * self.outputs_a_group)
+
+    def with_row(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """An index of x or y, with the row that it lacks where x has none."""
+        return index if self.batched else (0, *index)
+
+    def as_weight(self, index: _Ints) -> _Ints:
+        """Indices of ``kernel`` as those of ``weight``, and the reverse; flipping is its own inverse."""
+        if not self.flip:
+            return index
+        last = np.array(self.weight.shape[2:]) - 1
+        return np.column_stack([index[:, :2], last - index[:, 2:]])
+
+    def of_kernel(self, index: _Ints) -> Factors:
+        """The factors at these indices of ``kernel``."""
+        own = self.as_weight(index)
+        values, inside = take(self.weight, own)
+        return Factors("w", values, own, inside)
+
+    def of_x(self, index: _Ints) -> Factors:
+        """The factors at these indices of x, some of which may lie in the padding."""
+        return self._of_rows("x", self.x, index)
+
+    def of_dy(self, index: _Ints) -> Factors:
+        """The factors at these indices of dy."""
+        return self._of_rows("dy", self.dy, index)
+
+    def _of_rows(self, name: str, array: Floats, index: _Ints) -> Factors:
+        values, inside = take(array, index)
+        shown = index if self.batched else index[:, 1:]
+        return Factors(name, values, shown, inside)
