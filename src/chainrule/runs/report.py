@@ -1,7 +1,7 @@
 """What a fit leaves in the run's folder for people: the score and the figures."""
 
 from chainrule.display import new_figure
-from chainrule.lens.recorder.record import draw
+from chainrule.lens.recorder.record import draw_norms
 from chainrule.runs.folder.contents import SCORE
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import read_metrics
@@ -16,10 +16,15 @@ def write_report(run: Run, score: Score | ClassScore) -> None:
     write_json(run.path / SCORE, score.to_dict())
     if run.drawable:
         run.plot(baselines=score.baseline_nats() if isinstance(score, Score) else {}).savefig(run.path / "loss.png")
-    if looks := [r for r in read_metrics(run.path) if "reach" in r]:
-        by_lag, horizons = ([r["reach"][name] for r in looks] for name in ("gradient_by_lag", "horizon"))
+    inspected = [record for record in read_metrics(run.path) if "reach" in record]
+    if inspected:
         figure = new_figure(4.0)
-        draw(figure.axes[0], [r["step"] for r in looks], by_lag, horizons)
+        draw_norms(
+            figure.axes[0],
+            steps=[record["step"] for record in inspected],
+            by_lag=[record["reach"]["gradient_by_lag"] for record in inspected],
+            horizons=[record["reach"]["horizon"] for record in inspected],
+        )
         figure.savefig(run.path / "reach.png")
     if isinstance(score, ClassScore):
         score.plot().savefig(run.path / "confusion.png")

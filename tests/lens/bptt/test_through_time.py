@@ -371,7 +371,7 @@ def test_nothing_keeps_a_graph_or_the_model() -> None:
     assert len(held) > 20
     assert all(t.grad_fn is None for t in held)
     assert x.grad is None
-    assert all(p.grad is None for p in found._call.layer.parameters())
+    assert all(p.grad is None for p in found._passes.call.layer.parameters())
     alive = weakref.ref(layer)
     del layer
     gc.collect()

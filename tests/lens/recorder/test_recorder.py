@@ -148,14 +148,14 @@ def test_left_to_itself_it_keeps_to_its_share_of_the_time(monkeypatch: pytest.Mo
     now = 0.0
     monkeypatch.setattr("chainrule.lens.recorder.pacing.time.perf_counter", lambda: now)
     layer = linear_rnn(0.5).train()
-    right = Recorder._look
+    right = Recorder._inspect
 
     def slow(self: Recorder, *args: Any) -> None:
         nonlocal now
         right(self, *args)
         now += 0.03
 
-    monkeypatch.setattr(Recorder, "_look", slow)
+    monkeypatch.setattr(Recorder, "_inspect", slow)
     with Recorder(layer, share=0.02) as recorder:
         for _ in range(100):
             now += 0.1

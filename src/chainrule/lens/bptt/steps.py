@@ -4,16 +4,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from chainrule._choices import choose, counted
 from chainrule.display import Shown, Table, signed, title
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, listed
+from chainrule.lens.agreement import Agreement, compare
+from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.lens.bptt.network_passes import ScanPasses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Steps"]
+__all__ = ["Steps", "steps_of"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,21 +47,21 @@ class Steps(Shown):
         return f"of {self.of}: {counted(len(self.h), 'step')} of {counted(self.h.shape[1], 'unit')}"
 
     def table(self) -> Table:
-        """Norms of the states and their gradients, the gates' means, and what each step adds to dL/dW_hh."""
+        """Norms of the states and their gradients, means of the gates, and what each step adds to dL/dW_hh."""
         columns: dict[str, Floats] = {"|h|": _norm(self.h)}
         if self.c is not None:
             columns["|c|"] = _norm(self.c)
-        gates = self.gates if self.gates.keys() != {"n"} else {}  # the only one of an RNN is its state again
+        gates = {} if self.gates.keys() == {"n"} else self.gates  # the only one of an RNN is its state again
         columns |= {name: values.mean(1) for name, values in gates.items()}
         columns["|dh|"] = _norm(self.dh)
         if self.dc is not None:
             columns["|dc|"] = _norm(self.dc)
         columns["|dW_hh|"] = self.dW[next(name for name in self.dW if name.startswith("weight_hh"))]
         rows = [(t, *(float(column[t]) for column in columns.values())) for t in range(len(self.h))]
-        means = f", means of the gates {', '.join(gates)}" if gates else ""
+        means = f"; means of the gates {', '.join(gates)}" if gates else ""
         notes = (
-            f"Norms{means}; dh is dL/dh_t, dW_hh what the step adds to it.",
-            f"Every number behind it {self.agreement}.",
+            f"Norms of states and gradients{means}. dh is dL/dh_t; dW_hh is what the step adds to dL/dW_hh.",
+            f"Every number {self.agreement}.",
         )
         return Table(self.of, ("t", *columns), rows, notes)
 
@@ -70,7 +73,7 @@ class Steps(Shown):
         return {"of": self.of, "difference_to_autograd": self.agreement.error} | lists | nested
 
     def draw_on(self, ax: "Axes", what: str = "h") -> None:
-        """Units by steps, signed; ``what`` is h, c, dh, dc or the name of a gate, with d before it for its gradient.
+        """A map of units by steps. ``what`` is h, c, dh, dc or the name of a gate, with d before it for its gradient.
 
         Raises:
             ArgumentError: there is no such array.
@@ -83,6 +86,47 @@ class Steps(Shown):
         ax.set_xlabel("step t")
         ax.set_ylabel("unit")
         title(ax, f"{what}: {self.of}")
+
+
+def steps_of(passes: ScanPasses, agreement: Agreement) -> Steps:
+    """The steps of the one row of these passes; ``agreement`` is that of their gradients with autograd."""
+    scan = passes.scan
+    back = passes.back
+    live = scan.live[:, 0].double()[:, None]
+
+    def within(t: Tensor) -> Floats:
+        """The row, with zeros beyond its length."""
+        return to_numpy(t[:, 0] * live)
+
+    def by_gate(side_by_side: Tensor) -> dict[str, Floats]:
+        return {name: within(part) for name, part in scan.by_gate(side_by_side).items()}
+
+    definition = scan.definition()
+    values = torch.cat([value for _, value in definition.values()], dim=-1)
+    dh, *dc = scan.dtotal(back)
+    h, *c = scan.kept.states
+    return Steps(
+        of=passes.of,
+        h=within(h),
+        c=within(c[0]) if c else None,
+        gates=by_gate(scan.gates),
+        preactivations={name: within(preactivation) for name, (preactivation, _) in definition.items()},
+        dh=within(dh),
+        dc=within(dc[0]) if dc else None,
+        dgates=by_gate(scan.dgates(back)),
+        dW=_norms_of_gradients(passes),
+        agreement=agreement & compare("the gates", scan.gates, values),
+    )
+
+
+def _norms_of_gradients(passes: ScanPasses) -> dict[str, Floats]:
+    """The norm of what each step adds to the gradient of each weight."""
+    names = passes.names()
+    norms: dict[str, list[float]] = {}
+    for t in range(len(passes.scan.kept.X)):
+        for symbol, gradient in passes.scan.gradients(passes.back, t).items():
+            norms.setdefault(names[symbol], []).append(float(torch.linalg.vector_norm(gradient)))
+    return {name: np.array(values) for name, values in norms.items()}
 
 
 def _norm(values: Floats) -> Floats:

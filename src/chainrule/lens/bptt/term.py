@@ -5,7 +5,9 @@ With D_t for what enters the layer at step t, and J_j = ds_j/ds_{j-1} for the Ja
     dL/dW_hh = sum_t sum_{i <= t} term(t, i),  where term(t, i) carries D_t J_t J_{t-1} ... J_{i+1} into step i's W_hh.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +19,9 @@ from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, title
 from chainrule.errors import ArgumentError
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed, to_numpy
-from chainrule.lens.recurrences.scan import Back, Scan
-from chainrule.ops.recurrence.backends.reference import WEIGHTS
+from chainrule.lens.bptt.network_passes import ScanPasses
+from chainrule.lens.recurrences.autograd_check import check_scan, jacobians
+from chainrule.lens.recurrences.scan import Scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,12 +34,12 @@ _EIGENVALUES = 6e9  # and their count times their width cubed
 
 @dataclass(frozen=True, repr=False)
 class Term(Shown):
-    """What the gradient that enters at step t does on its way back to step i, of one sequence, layer and direction.
+    """The path of the gradient that enters at step t back to step i, in one sequence, layer and direction.
 
-    n = |t - i| factors lie between. S is the width of the state, the LSTM's h and c together.
+    There are n = |t - i| factors. S is the width of the state, the LSTM's h and c together.
 
     Attributes:
-        steps: t, ..., i: the steps that the way passes, (n + 1,).
+        steps: t, ..., i: the steps on the path, (n + 1,).
         factors: the Jacobian that leads from each step to the next of ``steps``, (n, S, S).
         norms, radii: the largest singular value, and the spectral radius, of each factor, (n,).
         products: the largest singular value of the product up to and including each factor, (n,).
@@ -63,14 +66,16 @@ class Term(Shown):
 
     def table(self) -> Table:
         rows: list[tuple[int | float | None, ...]] = []
+        gradients = np.linalg.norm(self.carried, axis=1)
         for k, step in enumerate(self.steps):
-            factor = (self.norms, self.radii, self.products)
-            own = (None, None, None) if k == 0 else tuple(float(a[k - 1]) for a in factor)
-            rows.append((step, *own, float(np.linalg.norm(self.carried[k])), float(self.adds[k])))
+            factor: tuple[float | None, ...] = (None, None, None)  # no Jacobian leads to the step t itself
+            if k > 0:
+                factor = tuple(float(values[k - 1]) for values in (self.norms, self.radii, self.products))
+            rows.append((step, *factor, float(gradients[k]), float(self.adds[k])))
         columns = ("step", "|J|", "rho(J)", "|product|", "|gradient|", "adds to |dW_hh|")
         notes = (
-            "J: the Jacobian that leads back to the step from the one above it; its largest singular value, spectral "
-            "radius, and the largest singular value of the product so far.",
+            "J: the Jacobian from the step above to this one. |J|: its largest singular value; rho(J): its spectral "
+            "radius; |product|: the largest singular value of the product so far.",
             f"Every factor and gradient {self.agreement}.",
         )
         return Table(self.of, columns, rows, notes)
@@ -83,11 +88,11 @@ class Term(Shown):
         return about | lists | {"contributions": weights}
 
     def draw_on(self, ax: "Axes") -> None:
-        """The gradient's norm on its way back, beside the norm of the product and the factors' spectral radii."""
+        """The norm of the gradient at each step, with that of the product and the spectral radii of the factors."""
         lags = np.arange(len(self.steps))
         ax.plot(lags, np.linalg.norm(self.carried, axis=1), color=BLUE, linewidth=2, label="gradient")
         ax.plot(lags[1:], self.products, color=BLACK, linewidth=1.2, label="product of Jacobians")
-        ax.plot(lags[1:], self.radii, color=VERMILLION, linewidth=0, marker=".", label="spectral radius of each")
+        ax.plot(lags[1:], self.radii, color=VERMILLION, linewidth=0, marker=".", label="spectral radii")
         ax.set_yscale("log")
         ax.set_xlabel(f"steps back from t = {self.steps[0]}")
         ax.set_ylabel("norm (an exact zero is left out)")
@@ -95,60 +100,62 @@ class Term(Shown):
         title(ax, self.of)
 
 
-def term_of(of: str, scan: Scan, back: Back, t: int, i: int | None, suffix: str) -> Term:
-    """The term (t, i) of one row's scan and its backward pass; ``suffix`` ends the names of its weights."""
+def term_of(passes: ScanPasses, t: int, i: int | None) -> Term:
+    """The term (t, i) of the one row of these passes."""
+    scan = passes.scan
     i = _checked(scan, t, i)
     low = min(t, i)
-    order = range(t, i - 1, -1) if t >= i else range(t, i + 1)
     steps = slice(low, max(t, i) + 1)
-    at = [s - low for s in order]
+    order = range(t, i - 1, -1) if t >= i else range(t, i + 1)
+    at = [step - low for step in order]
     part = scan.part(steps)
-    entering = torch.zeros_like(back.dY[steps])
-    entering[t - low] = back.dY[t]
-    way = part.backward(entering, back.dlast if t == scan.ends[0] else None)
-    jacobians, agreement = part.factors()
-    factors = jacobians[at[:-1]]
-    product = torch.eye(factors.shape[-1], dtype=factors.dtype)
-    products = []
-    for factor in factors:
-        product = product @ factor
-        products.append(_largest(product))
-    adds = (torch.linalg.vector_norm(part.gradients(way, s)["W_hh"]) for s in at)
+    entering = torch.zeros_like(passes.back.dY[steps])
+    entering[t - low] = passes.back.dY[t]
+    back = part.backward(entering, passes.back.dlast if t == scan.ends[0] else None)
+    found, agreement = jacobians(part)
+    factors = found[at[:-1]]
+    products = list(accumulate(factors, torch.matmul))
+    whole = products[-1] if products else torch.eye(factors.shape[-1], dtype=factors.dtype)
+    names = passes.names()
+    adds = [part.gradients(back, step)["W_hh"] for step in at]
     return Term(
-        f"{of}: from step {t} back to {i}",
-        tuple(order),
-        to_numpy(factors),
-        np.array([_largest(factor) for factor in factors]),
-        to_numpy(torch.linalg.eigvals(factors).abs().amax(-1)) if len(factors) else np.zeros(0),
-        np.array(products),
-        to_numpy(product),
-        to_numpy(torch.cat(way.dstates, dim=-1)[at, 0]),
-        {WEIGHTS[symbol] + suffix: to_numpy(gradient) for symbol, gradient in part.gradients(way, i - low).items()},
-        np.array([float(norm) for norm in adds]),
-        agreement & part.by_autograd(way),
+        of=f"{passes.of}: from step {t} back to {i}",
+        steps=tuple(order),
+        factors=to_numpy(factors),
+        norms=_largest(factors),
+        radii=to_numpy(torch.linalg.eigvals(factors).abs().amax(-1)),
+        products=_largest(products),
+        product=to_numpy(whole),
+        carried=to_numpy(torch.cat(back.dstates, dim=-1)[at, 0]),
+        contributions={names[symbol]: to_numpy(g) for symbol, g in part.gradients(back, i - low).items()},
+        adds=np.array([float(torch.linalg.vector_norm(gradient)) for gradient in adds]),
+        agreement=agreement & check_scan(part, back),
     )
 
 
 def _checked(scan: Scan, t: int, i: int | None) -> int:
-    """i, or the furthest that may be asked for."""
-    S = sum(scan.widths)
-    most = int(min(_NUMBERS // S**2, _EIGENVALUES // S**3))
+    """i, or the furthest step that Jacobians of this size allow."""
+    width = sum(scan.widths)
+    most = int(min(_NUMBERS // width**2, _EIGENVALUES // width**3))
     if i is None:
         i = min(t + most, len(scan.kept.X) - 1) if scan.reverse else max(t - most, 0)
-    elif i != t and (i > t) != scan.reverse:
-        side = "later: the reverse direction" if scan.reverse else "earlier: the layer"
-        raise ArgumentError(f"t is {t} and i is {i}; i must be t or {side} carries gradients that way alone.")
-    padding = scan.schedule.padding
-    if padding is not None and bool(padding[max(t, i)].any()):
-        raise ArgumentError(f"step {max(t, i)} lies beyond the row's length, which is {int((~padding).sum())}.")
+    if i != t and (i > t) != scan.reverse:
+        side = "t or later, as this is the reverse direction" if scan.reverse else "t or earlier"
+        raise ArgumentError(f"t is {t} and i is {i}; i must be {side}.")
+    live = scan.live.all(1)
+    if not live[max(t, i)]:
+        raise ArgumentError(f"step {max(t, i)} lies beyond the row's length, which is {int(live.sum())}.")
     if abs(t - i) > most:
         raise ArgumentError(
-            f"{abs(t - i)} Jacobians of {S} x {S} are too many to decompose. For a state of this size, t and i may be "
-            f"{counted(most, 'step')} apart."
+            f"t and i are {counted(abs(t - i), 'step')} apart, with a Jacobian of {width} x {width} at each; expected "
+            f"{counted(most, 'step')} at most for a state of this size."
         )
     return i
 
 
-def _largest(matrix: Tensor) -> float:
-    """The largest singular value."""
-    return float(torch.linalg.matrix_norm(matrix, 2)) if bool(matrix.isfinite().all()) else float("inf")
+def _largest(matrices: Iterable[Tensor]) -> Floats:
+    """The largest singular value of each; infinite where a number is not finite."""
+    return np.array(
+        [float(torch.linalg.matrix_norm(each, 2)) if bool(each.isfinite().all()) else np.inf for each in matrices],
+        dtype=np.float64,
+    )

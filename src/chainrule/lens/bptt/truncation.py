@@ -1,4 +1,4 @@
-"""What truncated backpropagation strikes out of the gradient, for chunks of several lengths."""
+"""What truncated backpropagation loses of the gradient, for chunks of several lengths."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule._choices import counted
 from chainrule.display import BLUE, VERMILLION, Shown, Table, title
 from chainrule.lens.agreement import ALONG, Agreement, compare
 from chainrule.lens.arrays import Floats, listed, to_numpy
@@ -16,12 +17,14 @@ from chainrule.lens.recurrences.stack import Stack, summed
 from chainrule.nn import swap
 from chainrule.ops.recurrence.backends.reference import State
 
-Gradients = Mapping[str, Tensor]
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Truncation", "in_chunks", "truncated", "truncation_of"]
+
+Gradients = Mapping[str, Tensor]
+
+_LINE: dict[str, Any] = {"linewidth": 2, "marker": "o", "markersize": 4}
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,10 +33,10 @@ class Truncation(Shown):
 
     Attributes:
         chunks: the lengths k, (K,).
-        lost: the norm of what is struck out, as a share of the full gradient's, (K,); over 1 where terms had cancelled.
+        lost: the norm of the terms left out, as a share of the full gradient's, (K,); over 1 where terms had cancelled.
         cosine: between the truncated gradient and the full one, (K,).
-        gradients: the truncated gradient of every weight by the layer's names, with k first.
-        norms: of all of it, (K,); ``full`` is that of the full gradient.
+        gradients: the truncated gradient of every weight by the layer's names, (K, ...).
+        norms: the norm of the whole truncated gradient, (K,); ``full`` is that of the full gradient.
     """
 
     of: str
@@ -50,13 +53,20 @@ class Truncation(Shown):
 
     def table(self) -> Table:
         arrays = (self.lost, self.cosine, self.norms)
-        rows = [(k, *(float(a[n]) for a in arrays)) for n, k in enumerate(self.chunks)]
+        rows = [(k, *(float(values[n]) for values in arrays)) for n, k in enumerate(self.chunks)]
         notes = (
-            f"The full gradient has the norm {self.full:.4g}. With the state detached every k steps, the terms between "
-            "different chunks are missing from it.",
+            f"The full gradient has norm {self.full:.4g}. If the state is detached every k steps, the terms between "
+            "different chunks are lost.",
             f"Run in chunks, the layer itself {str(self.agreement).replace('autograd', 'this')}.",
         )
-        return Table(f"Truncation: {self.of}", ("k", "lost, share", "cosine", "|gradient|"), rows, notes)
+        return Table(f"Truncated backpropagation: {self.of}", ("k", "lost, share", "cosine", "|gradient|"), rows, notes)
+
+    def sentence(self) -> str:
+        """What the first of the chunks' lengths comes to."""
+        return (
+            f"If the state is detached every {counted(self.chunks[0], 'step')}, as in training, the gradient loses "
+            f"{float(self.lost[0]):.0%} of its norm (cosine {float(self.cosine[0]):.2f})."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         lists = {name: listed(getattr(self, name)) for name in ("lost", "cosine", "norms")}
@@ -65,31 +75,43 @@ class Truncation(Shown):
         return about | {"difference_to_autograd": self.agreement.error} | lists | {"gradients": weights}
 
     def draw_on(self, ax: "Axes") -> None:
-        for values, colour, name in ((self.lost, BLUE, "lost, share of the norm"), (self.cosine, VERMILLION, "cosine")):
-            ax.plot(self.chunks, values, color=colour, linewidth=2, marker="o", markersize=4, label=name)
+        """The share of the norm that is lost, and the cosine, by the length of the chunks."""
+        ax.plot(self.chunks, self.lost, color=BLUE, label="lost, share of the norm", **_LINE)
+        ax.plot(self.chunks, self.cosine, color=VERMILLION, label="cosine", **_LINE)
         ax.set_xscale("log", base=2)
         ax.set_xticks(self.chunks, [str(k) for k in self.chunks])
         ax.minorticks_off()
         ax.set_xlabel("steps between detaching, k")
         ax.legend(frameon=False)
-        title(ax, f"What truncation strikes out: {self.of}")
+        title(ax, f"What truncation loses: {self.of}")
 
 
 def truncation_of(of: str, full: Gradients, cut: Mapping[int, tuple[Gradients, Gradients]]) -> Truncation:
-    """From the full gradient, and for each k the truncated one, by hand and by the layer run in chunks."""
+    """From the full gradient, and for each k the truncated one: as derived, and of the layer run in chunks."""
     whole = _flat(full)
+    whole_norm = float(torch.linalg.vector_norm(whole))
     agreement = Agreement(0.0)
-    size = float(torch.linalg.vector_norm(whole))
-    rows = []
+    lost = []
+    cosines = []
+    norms = []
     for k, (ours, theirs) in cut.items():
         for name, gradient in ours.items():
             agreement &= compare(f"the gradient of {name} in chunks of {k}", gradient, theirs[name], limit=ALONG)
         flat = _flat(ours)
-        norm, lost = (float(torch.linalg.vector_norm(v)) for v in (flat, whole - flat))
-        rows.append((lost / (size or 1.0), float(flat @ whole) / ((size * norm) or 1.0), norm))
-    lost_, cosine, norms = np.array(rows).T
-    gradients = {name: np.stack([to_numpy(ours[name]) for ours, _ in cut.values()]) for name in full}
-    return Truncation(of, tuple(cut), lost_, cosine, norms, size, gradients, agreement)
+        norm = float(torch.linalg.vector_norm(flat))
+        norms.append(norm)
+        lost.append(float(torch.linalg.vector_norm(whole - flat)) / (whole_norm or 1.0))
+        cosines.append(float(flat @ whole) / ((whole_norm * norm) or 1.0))
+    return Truncation(
+        of=of,
+        chunks=tuple(cut),
+        lost=np.array(lost),
+        cosine=np.array(cosines),
+        norms=np.array(norms),
+        full=whole_norm,
+        gradients={name: np.stack([to_numpy(ours[name]) for ours, _ in cut.values()]) for name in full},
+        agreement=agreement,
+    )
 
 
 def truncated(layer: nn.RNNBase, stack: Stack, dY: Tensor, dlast: list[State], k: int) -> dict[str, Tensor]:
@@ -108,30 +130,39 @@ def truncated(layer: nn.RNNBase, stack: Stack, dY: Tensor, dlast: list[State], k
 def in_chunks(call: LayerCall, dY: Tensor, dlast: list[State], k: int) -> dict[str, Tensor]:
     """The layer run in chunks of k steps with the state detached between them, and differentiated by torch."""
     layer = call.layer
-    T = call.x.shape[1]
+    steps = call.x.shape[1]
     if call.resets is not None or call.lengths is not None:
         swap(layer)
-    hx = call.hx
+    state = call.hx
     total = torch.zeros((), dtype=torch.float64)
-    for start in range(0, T, k):
-        x = call.x[:, start : start + k]
-        options: dict[str, Any] = {}
-        if call.resets is not None:
-            options["resets"] = call.resets[:, start : start + k]
-        if call.lengths is not None:
-            options["lengths"] = (call.lengths - start).clamp(0, x.shape[1])
-        state = hx[0] if hx is not None and len(hx) == 1 else hx
-        output, last = layer(x if layer.batch_first else x.transpose(0, 1), state, **options)
-        y = output.transpose(0, 1) if layer.batch_first else output
-        last = last if isinstance(last, tuple) else (last,)
+    last: State = ()
+    for start in range(0, steps, k):
+        y, last = _run_chunk(call, slice(start, min(start + k, steps)), state)
         total = total + (y * dY[start : start + k]).sum()
-        if start + k >= T:
-            ends = (torch.stack(parts) for parts in zip(*dlast, strict=True))
-            total = total + sum((end * s).sum() for end, s in zip(ends, last, strict=True))
-        hx = tuple(s.detach() for s in last)
+        state = tuple(part.detach() for part in last)
+    for part, *ends in zip(last, *dlast, strict=True):
+        total = total + (part * torch.stack(ends)).sum()
     parameters = dict(layer.named_parameters())
     found = torch.autograd.grad(total, list(parameters.values()), materialize_grads=True)
     return dict(zip(parameters, found, strict=True))
+
+
+def _run_chunk(call: LayerCall, steps: slice, state: State | None) -> tuple[Tensor, State]:
+    """The outputs (T, B, ·) of some steps from a state, and the state after them."""
+    layer = call.layer
+    x = call.x[:, steps]
+    options: dict[str, Tensor] = {}
+    if call.resets is not None:
+        options["resets"] = call.resets[:, steps]
+    if call.lengths is not None:
+        options["lengths"] = (call.lengths - steps.start).clamp(0, x.shape[1])
+    hx = state[0] if state is not None and len(state) == 1 else state
+    if layer.batch_first:
+        y, last = layer(x, hx, **options)
+        y = y.transpose(0, 1)
+    else:
+        y, last = layer(x.transpose(0, 1), hx, **options)
+    return y, last if isinstance(last, tuple) else (last,)
 
 
 def _flat(gradients: Gradients) -> Tensor:

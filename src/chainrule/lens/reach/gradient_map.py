@@ -121,7 +121,7 @@ def _checked(part: Stack, entering: Tensor, ends: list[State]) -> Agreement:
     """Autograd's word on some of the right-hand sides: the first of them and the last."""
     some = sorted({0, entering.shape[1] - 1})[:_CHECKED]
     few = [tuple(d[some] for d in states) for states in ends]
-    return part.by_autograd(part.backward(entering[:, some], few), weights=False)
+    return part.check(part.backward(entering[:, some], few), weights=False)
 
 
 def unrelated(schedule: Schedule, targets: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""How far back the gradient reaches: the map of its norms over all pairs of steps, and the horizon that it draws."""
+"""How far back the gradient reaches: the map of its norms over all pairs of steps, and its horizon."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._choices import choose, counted, finite
-from chainrule._optional import require
-from chainrule.display import BLUE, GREY, VERMILLION, Shown, Table, logarithmic, title
+from chainrule.display import Shown, Table, logarithmic, title
 from chainrule.lens.agreement import Agreement
 from chainrule.lens.arrays import Floats, listed
+from chainrule.lens.reach.curve import curve_frame, curve_rows, draw_curve
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval, of_lags
 from chainrule.lens.reach.verdict import verdict
 
@@ -32,10 +32,10 @@ class Reach(Shown):
     Attributes:
         norms: (B, R, T): row, target t, step i. NaN across a reset and beyond a row's length.
         targets: the R steps t that the rows of a map belong to; all T, or a sample of them.
-        window: the steps that training goes back.
+        window: the number of steps that training goes back.
         ahead: whether gradients go forward in time, as in a reverse direction.
-        receptive_field: of a window model: the steps that it sees at all; None for one with a state.
-        clip: computes the norm of the weights' gradient where the state is detached every so many steps.
+        receptive_field: of a window model: the number of steps that it sees; None for one with a state.
+        clip: computes the norm of the gradient of all weights if the state is detached every so many steps.
     """
 
     of: str
@@ -71,7 +71,7 @@ class Reach(Shown):
 
     @cached_property
     def verdict(self) -> str:
-        """What it comes to, in a sentence or two."""
+        """The result in a sentence or two."""
         return verdict(self.lagged, self.window, self.receptive_field, self.clip)
 
     @property
@@ -80,27 +80,24 @@ class Reach(Shown):
         return self.verdict.partition(":")[0]
 
     def summary(self) -> str:
-        sizes = (counted(len(self.targets), "target"), counted(len(self.norms), "sequence"))
-        return f"of {self.of}: {counted(self.norms.shape[-1], 'step')}, {', '.join(sizes)}"
+        steps = counted(self.norms.shape[-1], "step")
+        return f"of {self.of}: {steps}, {counted(len(self.targets), 'target')}, {counted(len(self.norms), 'sequence')}"
 
     def table(self) -> Table:
-        """The mean norm at lags that grow by doubling, and as a share of the start."""
-        seen = np.flatnonzero(~np.isnan(self.curve))
-        lags = sorted({0, int(seen[-1]), *(2**k for k in range(20) if 2**k < seen[-1])}) if seen.size else []
-        rows = [(lag, float(self.curve[lag]), float(self.curve[lag] / self.curve[0])) for lag in lags]
-        notes = [self.verdict, self._sampled(), f"Every gradient {self.agreement}."]
-        unit = "input" if self.receptive_field is not None else "state"
-        return Table(f"Reach: {self.of}", ("lag", f"|dL_t/d{unit}|", "of lag 0"), rows, tuple(n for n in notes if n))
+        """The mean gradient norm at lags that double, and as a share of the start."""
+        what = "state" if self.receptive_field is None else "input"
+        notes = (self.verdict, self._sampled(), f"Every gradient {self.agreement}.")
+        return Table(
+            f"Gradient norm by lag: {self.of}", ("lag", f"|dL_t/d{what}|", "of lag 0"), curve_rows(self.curve), notes
+        )
 
     def to_frame(self) -> "pd.DataFrame":
-        """The mean norm at every lag, and as a share of the start."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            columns = {"norm": self.curve, "share": self.curve / self.curve[0]}
-        frame: pd.DataFrame = require("pandas").DataFrame(columns)
-        return frame.rename_axis("lag").reset_index()
+        """The mean gradient norm at every lag, and as a share of the start."""
+        return curve_frame(self.curve)
 
     def to_dict(self) -> dict[str, Any]:
-        interval = {name: self.interval(share) for name, share in (("half", HALF), ("one_percent", ONE_PERCENT))}
+        shares = {"half": HALF, "one_percent": ONE_PERCENT}
+        intervals = {name: self.interval(share) for name, share in shares.items()}
         return {
             "of": self.of,
             "norms": listed(self.norms),
@@ -108,45 +105,40 @@ class Reach(Shown):
             "by_lag": listed(self.curve),
             "window": self.window,
             "receptive_field": self.receptive_field,
-            "horizon": {"half": self.horizon(HALF), "one_percent": self.horizon()},
-            "interval": {name: None if ends is None else list(ends) for name, ends in interval.items()},
+            "horizon": {name: self.horizon(share) for name, share in shares.items()},
+            "interval": {name: None if ends is None else list(ends) for name, ends in intervals.items()},
             "verdict": self.verdict,
             "difference_to_autograd": self.agreement.error,
         }
 
     def draw_on(self, ax: "Axes", what: str = "map") -> None:
-        """``what`` is "map", targets by steps, the mean over the rows; or "lags", the mean norm by lag."""
+        """``what`` is "map", targets by steps, the mean over the rows; or "lags", the mean gradient norm by lag."""
         choose("what", what, ("map", "lags"))
         if what == "lags":
-            ax.plot(self.curve, color=BLUE, linewidth=2)
-            ax.set_yscale("log")
-            for share, colour in ((HALF, GREY), (ONE_PERCENT, VERMILLION)):
-                ax.axhline(share * self.curve[0], color=colour, linewidth=1, linestyle="--")
-            ax.set_xlabel("lag")
-            ax.set_ylabel("mean norm (dashed: 50 % and 1 %)")
-        else:
-            counts = (~np.isnan(self.norms)).sum(0)
-            mean = np.where(counts > 0, np.nansum(self.norms, axis=0) / np.maximum(counts, 1), np.nan)
-            causal = of_causal(mean, self.targets, self.ahead)
-            logarithmic(ax, causal, "norm")
-            ticks = np.unique(np.linspace(0, len(self.targets) - 1, min(6, len(self.targets))).astype(int))
-            ax.set_yticks(ticks, [str(self.targets[k]) for k in ticks])
-            ax.set_xlabel("step i that the gradient reaches")
-            ax.set_ylabel("step t that it comes from")
-        title(ax, f"Reach: {self.of}")
+            draw_curve(ax, self.curve)
+            title(ax, f"Gradient norm by lag: {self.of}")
+            return
+        counts = (~np.isnan(self.norms)).sum(0)
+        mean = np.where(counts > 0, np.nansum(self.norms, axis=0) / np.maximum(counts, 1), np.nan)
+        logarithmic(ax, of_causal(mean, self.targets, self.ahead), "norm")
+        ticks = np.unique(np.linspace(0, len(self.targets) - 1, min(6, len(self.targets))).astype(int))
+        ax.set_yticks(ticks, [str(self.targets[k]) for k in ticks])
+        ax.set_xlabel("step i that the gradient reaches")
+        ax.set_ylabel("step t that it comes from")
+        title(ax, f"Gradient norms between steps: {self.of}")
 
     def _sampled(self) -> str:
-        T = self.norms.shape[-1]
-        rows = len(self.norms)
-        among = "all" if len(self.targets) == T else f"{len(self.targets)} of"
-        return f"Mean over {among} {counted(T, 'step')} t of {counted(rows, 'sequence')}."
+        steps = self.norms.shape[-1]
+        among = "all" if len(self.targets) == steps else f"{len(self.targets)} of"
+        return f"Mean over {among} {counted(steps, 'step')} t of {counted(len(self.norms), 'sequence')}."
 
 
 def of_causal(norms: Floats, targets: tuple[int, ...], ahead: bool) -> Floats:
     """norms (R, T) with NaN where step i lies on the side of t to which no gradient goes."""
     steps = np.arange(norms.shape[-1])
     t = np.array(targets)[:, None]
-    return np.where(steps < t if ahead else steps > t, np.nan, norms)
+    unreached = steps < t if ahead else steps > t
+    return np.where(unreached, np.nan, norms)
 
 
 def _share(share: float) -> float:

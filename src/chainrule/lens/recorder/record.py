@@ -1,51 +1,75 @@
-"""What a recorder keeps of a training step, and the figure of many."""
+"""What a recorder keeps of one training step, and the figure of many."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule.display import logarithmic, title
+from chainrule.display import Cell, Shown, Table, logarithmic, title
 from chainrule.lens.arrays import Floats, listed
+from chainrule.lens.reach.curve import curve_frame, curve_rows, draw_curve
 from chainrule.lens.recurrences.gates import GateUse
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Record", "draw"]
+__all__ = ["Record", "draw_norms"]
 
 
-@dataclass(frozen=True)
-class Record:
-    """One look at a training step.
+@dataclass(frozen=True, repr=False)
+class Record(Shown):
+    """One inspection of a training step.
 
     Attributes:
         step: which training step it was, counted from 1.
-        horizon, half: the lags under which the mean gradient falls to 1 % and 50 % of its start; None if it does not.
-        by_lag: that mean, (K,).
-        gates: how those of the last layer are used.
+        horizon, half: the lags from which on the mean gradient norm stays under 1 % and 50 % of its start; None if it
+            does not.
+        by_lag: that mean norm, (K,).
+        gates: how the gates of the last layer are used.
         verdict: a sentence.
-        seconds: what the look took.
+        seconds: the time that the inspection took.
     """
 
     step: int
     horizon: int | None
     half: int | None
-    by_lag: Floats = field(repr=False)
+    by_lag: Floats
     gates: tuple[GateUse, ...]
     verdict: str
     seconds: float
+
+    def summary(self) -> str:
+        return f"of step {self.step}: {self.verdict.partition(':')[0]}"
+
+    def table(self) -> Table:
+        """The mean gradient norm at lags that double."""
+        rows: list[tuple[Cell, ...]] = list(curve_rows(self.by_lag))
+        return Table(
+            f"Gradient norm by lag: training step {self.step}", ("lag", "norm", "share"), rows, (self.verdict,)
+        )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The mean gradient norm at every lag, and as a share of the start."""
+        return curve_frame(self.by_lag)
 
     def to_dict(self) -> dict[str, Any]:
         """As json writes it."""
         gates = {use.name: {key: value for key, value in asdict(use).items() if key != "name"} for use in self.gates}
         return asdict(self) | {"by_lag": listed(self.by_lag), "gates": gates}
 
+    def draw_on(self, ax: "Axes") -> None:
+        """The mean gradient norm by lag."""
+        draw_curve(ax, self.by_lag)
+        title(ax, f"Gradient norm by lag: training step {self.step}")
 
-def draw(axes: "Axes", steps: Sequence[int], by_lag: Sequence[ArrayLike], horizons: Sequence[int | None]) -> None:
-    """Norms by lag, one column for each of the training steps that were looked at, and the horizons over them."""
+
+def draw_norms(
+    axes: "Axes", *, steps: Sequence[int], by_lag: Sequence[ArrayLike], horizons: Sequence[int | None]
+) -> None:
+    """Norms by lag, one column for each of the training steps that were inspected, and the horizons over them."""
     columns = [np.asarray(column, dtype=np.float64) for column in by_lag]
     norms = np.full((max(map(len, columns), default=1), max(len(columns), 1)), np.nan)
     for k, column in enumerate(columns):
@@ -55,6 +79,6 @@ def draw(axes: "Axes", steps: Sequence[int], by_lag: Sequence[ArrayLike], horizo
     axes.plot(marks, color="white", linewidth=1.5, marker="o", markersize=3)
     ticks = np.unique(np.linspace(0, len(steps) - 1, min(6, len(steps))).astype(int))
     axes.set_xticks(ticks, [f"{steps[k]:,}" for k in ticks])
-    axes.set_xlabel("training step; white: 1 % of the start")
+    axes.set_xlabel("training step; white: 1 % horizon")
     axes.set_ylabel("lag")
-    title(axes, "How far the gradient reaches while training")
+    title(axes, "Gradient norm by lag during training")

@@ -1,28 +1,31 @@
-"""How gates and units are used: saturation, dead relus, and how long the memory lasts by its gates."""
+"""Gate saturation, dead units, and the time constants of the memory gates."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, title
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, listed
+from chainrule.lens.agreement import Agreement, compare
+from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.lens.recurrences.scan import Scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["GateUse", "Gates", "use_of", "uses"]
+__all__ = ["GateUse", "Gates", "gate_use", "gates_of"]
 
 _LOW = 0.1  # a sigmoid beyond these passes less than 0.09 of its 0.25 (Karpathy et al. 2015, section 4.2)
 _HIGH = 0.9
 _MEMORY = {"gru": "z", "gru_reset_before": "z", "lstm": "f"}
-_SQUASHED = {"n", "g"}  # tanh or relu, all others are sigmoids
+_SQUASHED = {"n", "g"}  # tanh, from -1 to 1; all others are sigmoids
 
 
 @dataclass(frozen=True)
 class GateUse:
-    """One gate, of an RNN the state h, over all rows and live steps. ``low`` and ``high`` are shares of its values.
+    """One gate (of an RNN the state h) over all rows and live steps. ``low`` and ``high`` are shares of its values.
 
     A sigmoid is low below 0.1 and high above 0.9, a tanh below -0.9 and above 0.9; a relu is low where it is 0 and
     has no high. ``dead`` is the share of units that are low at every step: of a relu, those that learn nothing.
@@ -40,7 +43,7 @@ class Gates(Shown):
     """The gates of one layer and direction.
 
     Attributes:
-        use: each gate's.
+        use: how each gate is used.
         memory: of every unit, the time constant of its forget or update gate in steps: -1 over the mean of log f, after
             which a value kept by the gate alone has fallen to 1/e; infinite for a gate that stays 1. None for an RNN,
             which has no such gate. (H,).
@@ -55,13 +58,17 @@ class Gates(Shown):
         return f"of {self.of}: {', '.join(use.name for use in self.use)}"
 
     def table(self) -> Table:
-        rows: list[tuple[Cell, ...]] = [(u.name, u.mean, u.low, u.high, u.dead) for u in self.use]
-        notes = [f"Shares of the values; always low: of the units. Every value {self.agreement}."]
+        rows: list[tuple[Cell, ...]] = [(use.name, use.mean, use.low, use.high, use.dead) for use in self.use]
+        notes = [f"Low and high: shares of the values; always low: share of the units. Every value {self.agreement}."]
+        what = "state"
         if self.memory is not None:
+            what = "gate"
             tenth, half, most = np.quantile(self.memory, (0.1, 0.5, 0.9), method="nearest")
-            shares = f"a tenth of the units {tenth:.3g} or less, half {half:.3g}, nine tenths {most:.3g}"
-            notes.insert(0, f"Memory by the gate, in steps: {shares}.")
-        what = "state" if self.memory is None else "gate"
+            notes.insert(
+                0,
+                f"Time constant of the memory gate, in steps: median {half:.3g}, "
+                f"10 % of the units at most {tenth:.3g}, 90 % at most {most:.3g}.",
+            )
         return Table(f"{what.title()}s: {self.of}", (what, "mean", "low", "high", "always low"), rows, tuple(notes))
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,12 +82,13 @@ class Gates(Shown):
 
     def draw_on(self, ax: "Axes") -> None:
         """Of each gate, the share of values at its low and at its high end."""
-        names = [u.name for u in self.use]
-        low, high = ([getattr(u, end) for u in self.use] for end in ("low", "high"))
-        middle = [1 - a - b for a, b in zip(low, high, strict=True)]
+        names = [use.name for use in self.use]
+        low = np.array([use.low for use in self.use])
+        high = np.array([use.high for use in self.use])
+        middle = 1 - low - high
         ax.barh(names, low, color=SKY, label="low")
         ax.barh(names, middle, left=low, color="#BBBBBB", label="between")
-        ax.barh(names, high, left=np.add(low, middle), color=VERMILLION, label="high")
+        ax.barh(names, high, left=low + middle, color=VERMILLION, label="high")
         ax.set_xlim(0, 1)
         ax.invert_yaxis()
         ax.grid(visible=False)
@@ -89,26 +97,44 @@ class Gates(Shown):
         title(ax, f"Gates: {self.of}")
 
 
-def use_of(of: str, cell: str, gates: dict[str, Floats], agreement: Agreement) -> Gates:
-    """From the values of the gates by name, (steps, H) each."""
+def gates_of(scan: Scan, of: str) -> Gates:
+    """How the gates of one layer and direction are used, over all rows and live steps."""
+    definition = torch.cat([value for _, value in scan.definition().values()], dim=-1)
+    agreement = compare("the gates", scan.gates[scan.live], definition[scan.live])
     memory = None
-    if cell in _MEMORY:
+    if scan.name in _MEMORY:
+        gate = _live_values(scan)[_MEMORY[scan.name]]
         with np.errstate(divide="ignore"):
-            memory = 1 / np.abs(np.log(gates[_MEMORY[cell]]).mean(0))
-    return Gates(of, uses(cell, gates), memory, agreement)
+            memory = 1 / np.abs(np.log(gate).mean(0))
+    return Gates(of, gate_use(scan), memory, agreement)
 
 
-def uses(cell: str, gates: dict[str, Floats]) -> tuple[GateUse, ...]:
-    """How each gate is used."""
+def gate_use(scan: Scan) -> tuple[GateUse, ...]:
+    """How each gate of one layer and direction is used, over all rows and live steps."""
     found = []
-    for name, values in gates.items():
-        relu = cell == "rnn_relu"
-        low = values <= 0 if relu else values < (-_HIGH if name in _SQUASHED else _LOW)
-        high = np.zeros_like(low) if relu else values > _HIGH
+    for name, values in _live_values(scan).items():
+        low, high = _low_and_high(scan.name, name, values)
         found.append(
             GateUse(
-                "h" if cell.startswith("rnn") else name,
-                *(float(each.mean()) for each in (values, low, high, low.all(0))),
+                name="h" if scan.name.startswith("rnn") else name,
+                mean=float(values.mean()),
+                low=float(low.mean()),
+                high=float(high.mean()),
+                dead=float(low.all(0).mean()),
             )
         )
     return tuple(found)
+
+
+def _live_values(scan: Scan) -> dict[str, Floats]:
+    """The values of every gate within the rows' lengths, (steps, H)."""
+    return {name: to_numpy(part) for name, part in scan.by_gate(scan.gates[scan.live]).items()}
+
+
+def _low_and_high(cell: str, gate: str, values: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which values lie at the low and at the high end of what the gate can be."""
+    if cell == "rnn_relu":
+        return values <= 0, np.zeros(values.shape, dtype=bool)
+    if gate in _SQUASHED:
+        return values < -_HIGH, values > _HIGH
+    return values < _LOW, values > _HIGH

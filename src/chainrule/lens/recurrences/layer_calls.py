@@ -16,7 +16,7 @@ from chainrule.lens.recurrences.stack import Stack, stack_of
 from chainrule.ops.arguments import as_lengths
 from chainrule.ops.recurrence.backends.reference import State
 
-__all__ = ["LayerCall", "calls_of", "chosen", "input_of", "steps_of"]
+__all__ = ["LayerCall", "calls_of", "chosen", "count_steps", "input_of"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class LayerCall:
         return stack_of(self.layer, x, self.hx, resets, lengths, rows)
 
 
-def steps_of(layer: nn.RNNBase, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
+def count_steps(layer: nn.RNNBase, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
     """How many steps a call of the layer takes, from what a hook is given."""
     x = input_of(args, kwargs)
     if isinstance(x, PackedSequence):

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.lens.agreement import Agreement
-from chainrule.lens.recurrences.scan import ALL, Back, Scan
+from chainrule.lens.recurrences.autograd_check import check_scan
+from chainrule.lens.recurrences.scan import ALL, BackwardPass, Scan
 from chainrule.nn.recurrence_options import Optioned, cell_of
 from chainrule.ops.recurrence.backends.reference import WEIGHTS, State, Weights
 
-__all__ = ["Backs", "Stack", "stack_of", "summed"]
+__all__ = ["BackwardPasses", "Stack", "stack_of", "suffixes", "summed"]
 
-Backs = list[list[Back]]
+BackwardPasses = list[list[BackwardPass]]
 """Backward passes by layer and direction."""
 
 
@@ -45,29 +46,31 @@ class Stack:
         return torch.cat([scan.output for scan in self.scans[-1]], dim=-1)
 
     @torch.no_grad()
-    def backward(self, dY: Tensor, dlast: Sequence[State] | None = None) -> Backs:
+    def backward(self, dY: Tensor, dlast: Sequence[State] | None = None) -> BackwardPasses:
         """Carry gradients of the last layer's outputs (T, N, ·) back through all layers, N over the B rows or over one.
 
         dlast has the gradient of each scan's last state, layer by layer and direction by direction.
         """
-        backs: Backs = []
-        k = sum(map(len, self.scans))
+        passes: BackwardPasses = []
+        ends: list[State | None] = [None] * sum(map(len, self.scans))
+        if dlast is not None:
+            ends = list(dlast)
         for layer in reversed(self.scans):
-            k -= len(layer)
+            own = [ends.pop() for _ in layer][::-1]
             split = dY.split([scan.widths[0] for scan in layer], dim=-1)
-            ends = [None] * len(layer) if dlast is None else dlast[k : k + len(layer)]
-            found = [scan.backward(*pair) for scan, *pair in zip(layer, split, ends, strict=True)]
-            backs.insert(0, found)
+            found = [scan.backward(dy, end) for scan, dy, end in zip(layer, split, own, strict=True)]
+            passes.insert(0, found)
             if layer is not self.scans[0]:
-                dY = torch.stack([scan.input_gradient(back) for scan, back in zip(layer, found, strict=True)]).sum(0)
-        return backs
+                below = [scan.input_gradient(back) for scan, back in zip(layer, found, strict=True)]
+                dY = torch.stack(below).sum(0)
+        return passes
 
-    def by_autograd(self, backs: Backs, weights: bool = True) -> Agreement:
-        """Hold all of a backward pass against autograd; see :class:`Scan`."""
+    def check(self, passes: BackwardPasses, weights: bool = True) -> Agreement:
+        """Hold all of a backward pass against autograd; see :func:`check_scan`."""
         agreement = Agreement(0.0)
-        for layer, found in zip(self.scans, backs, strict=True):
+        for layer, found in zip(self.scans, passes, strict=True):
             for scan, back in zip(layer, found, strict=True):
-                agreement &= scan.by_autograd(back, weights)
+                agreement &= check_scan(scan, back, weights)
         return agreement
 
 
@@ -79,38 +82,60 @@ def stack_of(
     Nothing is dropped between the layers, and zoneout is its expectation.
     """
     directions = 2 if layer.bidirectional else 1
-    suffixes = [names[0].removeprefix("weight_ih") for names in layer._all_weights]
     parts = 2 if layer.mode == "LSTM" else 1
     widths = (layer.proj_size or layer.hidden_size, layer.hidden_size)[:parts]
-    dtype = layer.get_parameter(layer._all_weights[0][0]).dtype  # under autocast x has another
-    x = x.to(dtype)
-    hx = None if hx is None else tuple(h.to(dtype) for h in hx)
-    x, resets, lengths = (None if t is None else t.detach()[rows] for t in (x, resets, lengths))  # type: ignore[assignment]
-    zoneout = layer._rates() if isinstance(layer, Optioned) else (0.0,) * parts
-    found: list[tuple[Scan, ...]] = []
+    rates = layer._rates() if isinstance(layer, Optioned) else (0.0,) * parts
+    zoneout = tuple(rate or None for rate in rates)
+    x = _taken(x, rows).to(layer.get_parameter(layer._all_weights[0][0]).dtype)  # under autocast x has another
+    resets = None if resets is None else _taken(resets, rows)
+    lengths = None if lengths is None else _taken(lengths, rows)
+    if hx is None:
+        count = directions * layer.num_layers
+        first = [tuple(x.new_zeros(len(x), width) for width in widths)] * count
+    else:
+        first = list(zip(*(_taken(part.to(x.dtype).transpose(0, 1), rows).unbind(1) for part in hx), strict=True))
+    weights = [_weights(layer, suffix) for suffix in suffixes(layer)]
+    scans = []
     for n in range(layer.num_layers):
-        scans = []
+        below = x
+        found = []
         for k in range(n * directions, (n + 1) * directions):
-            names = {symbol: name + suffixes[k] for symbol, name in WEIGHTS.items()}
-            held = {s: getattr(layer, name).detach() for s, name in names.items() if hasattr(layer, name)}
-            first = tuple(
-                x.new_zeros(len(x), width) if hx is None else hx[i][k].detach()[rows] for i, width in enumerate(widths)
+            reverse = k % directions == 1
+            scan = Scan.run(
+                cell_of(layer),
+                weights[k],
+                below,
+                first[k],
+                resets=resets,
+                lengths=lengths,
+                reverse=reverse,
+                zoneout=zoneout,
             )
-            rates = tuple(rate or None for rate in zoneout)
-            scans.append(
-                Scan.run(cell_of(layer), Weights(**held), x, first, resets, lengths, k % directions == 1, rates)
-            )
-        found.append(tuple(scans))
-        x = torch.cat([scan.output for scan in scans], dim=-1).transpose(0, 1)
-    return Stack(tuple(found))
+            found.append(scan)
+        scans.append(tuple(found))
+        x = torch.cat([scan.output for scan in found], dim=-1).transpose(0, 1)
+    return Stack(tuple(scans))
 
 
-def summed(layer: nn.RNNBase, stack: Stack, backs: Backs) -> dict[str, Tensor]:
+def summed(layer: nn.RNNBase, stack: Stack, passes: BackwardPasses) -> dict[str, Tensor]:
     """The gradients of all of the layer's parameters by their names, summed over the steps."""
     found: dict[str, Tensor] = {}
     scans = chain.from_iterable(stack.scans)
-    held = chain.from_iterable(backs)
-    for names, scan, back in zip(layer._all_weights, scans, held, strict=True):
-        suffix = names[0].removeprefix("weight_ih")
+    backs = chain.from_iterable(passes)
+    for suffix, scan, back in zip(suffixes(layer), scans, backs, strict=True):
         found |= {WEIGHTS[symbol] + suffix: gradient for symbol, gradient in scan.gradients(back).items()}
     return found
+
+
+def suffixes(layer: nn.RNNBase) -> list[str]:
+    """What the names of each scan's weights end in: _l0, _l0_reverse, _l1, ..."""
+    return [names[0].removeprefix("weight_ih") for names in layer._all_weights]
+
+
+def _weights(layer: nn.RNNBase, suffix: str) -> Weights:
+    names = {symbol: name + suffix for symbol, name in WEIGHTS.items()}
+    return Weights(**{symbol: getattr(layer, name).detach() for symbol, name in names.items() if hasattr(layer, name)})
+
+
+def _taken(t: Tensor, rows: slice) -> Tensor:
+    return t.detach()[rows]
