@@ -1,4 +1,4 @@
-"""Two ways to the same numbers: how far they differ, or an error where it is more than rounding."""
+"""Two ways of computing the same numbers compared: how far they differ, or an error if it is more than rounding."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,9 @@ class Agreement:
     error: float
 
     def __str__(self) -> str:
-        return f"agrees with autograd to {self.error:.0e}" if self.error else "agrees with autograd to the last bit"
+        if self.error == 0:
+            return "agrees with autograd to the last bit"
+        return f"agrees with autograd to {self.error:.0e}"
 
     def __and__(self, other: "Agreement") -> "Agreement":
         return Agreement(max(self.error, other.error))
@@ -29,7 +31,7 @@ class Agreement:
 def compare(name: str, ours: Tensor, autograd: Tensor, scale: float | None = None, limit: float = LIMIT) -> Agreement:
     """The difference of two tensors, relative to the largest magnitude of the second or to ``scale``.
 
-    What overflowed has to overflow in both; the rest is compared.
+    What overflows in one has to overflow in the other; the rest is compared.
 
     Raises:
         DisagreementError: they differ by more than ``limit``.
@@ -40,12 +42,12 @@ def compare(name: str, ours: Tensor, autograd: Tensor, scale: float | None = Non
     finite = torch.isfinite(autograd)
     if ours.shape != autograd.shape or not torch.equal(finite, torch.isfinite(ours)):
         raise DisagreementError(_message(name, f"shapes {tuple(ours.shape)} and {tuple(autograd.shape)}, or overflow"))
-    a = ours[finite]
-    b = autograd[finite]
-    if not a.numel():
+    expected = autograd[finite]
+    if not expected.numel():
         return Agreement(0.0)
-    largest = float(b.abs().max()) if scale is None else scale
-    error = float((a - b).abs().max()) / (largest or 1.0)
+    if scale is None:
+        scale = float(expected.abs().max())
+    error = float((ours[finite] - expected).abs().max()) / (scale or 1.0)
     if error > limit:
         raise DisagreementError(_message(name, f"by {error:.1e} of the largest value"))
     return Agreement(error)
@@ -53,7 +55,7 @@ def compare(name: str, ours: Tensor, autograd: Tensor, scale: float | None = Non
 
 def _message(name: str, how: str) -> str:
     return (
-        f"{name} as derived by hand and as found by autograd differ ({how}), so neither is shown. This is an error in "
-        "chainrule, unless the layer computes something else than its class says: please report it with the layer's "
+        f"{name} as derived by hand and as found by autograd differ ({how}), so neither is shown. This is a bug in "
+        "chainrule, unless the layer computes something other than its class says: please report it with the layer's "
         "options and shapes."
     )

@@ -1,4 +1,4 @@
-"""What goes in and out of the lens: float64 tensors within, NumPy arrays outside."""
+"""Conversion at the edges of the lens: float64 tensors inside, NumPy arrays outside."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
         check_dense(name, values)
         return values.detach().to("cpu", torch.float64, copy=True)
     try:
-        if values is None:  # of which NumPy makes NaN
+        if values is None:  # which NumPy would turn into NaN
             raise TypeError
         return torch.from_numpy(np.array(values, dtype=np.float64))
     except (TypeError, ValueError) as error:
@@ -38,7 +38,7 @@ def to_numpy(values: Tensor) -> Floats:
 
 
 def listed(values: ArrayLike) -> Any:
-    """Nested lists as strict JSON has them: null for what is no finite number.
+    """Nested lists as strict JSON allows them: null in the place of NaN and infinity.
 
     >>> listed(np.array([[1.0, np.inf], [np.nan, 0.0]]))
     [[1.0, None], [None, 0.0]]
@@ -54,29 +54,29 @@ def listed(values: ArrayLike) -> Any:
 def checked_index(name: str, shape: Sequence[int], index: Sequence[int]) -> tuple[int, ...]:
     """The whole index, counted from the front: leading dimensions of size 1 may have been left out."""
     missing = len(shape) - len(index)
-    ints = [as_int(i) for i in index]
-    whole = [0] * max(missing, 0) + ints
-    if missing < 0 or any(n != 1 for n in shape[:missing]) or None in ints:
+    ints = [found for i in index if (found := as_int(i)) is not None]
+    if missing < 0 or len(ints) < len(index) or any(size != 1 for size in shape[:missing]):
         raise ArgumentError(
             f"index {tuple(index)} of {name}; expected {len(shape)} ints, as its shape is {tuple(shape)}."
         )
-    if any(not -n <= (i or 0) < n for i, n in zip(whole, shape, strict=True)):
+    whole = [0] * missing + ints
+    if any(not -size <= i < size for i, size in zip(whole, shape, strict=True)):
         raise ArgumentError(f"index {tuple(index)} is outside of {name}, whose shape is {tuple(shape)}.")
-    return tuple((i or 0) % n for i, n in zip(whole, shape, strict=True))
+    return tuple(i % size for i, size in zip(whole, shape, strict=True))
 
 
-def as_step(name: str, step: int, T: int) -> int:
-    """A step from 0 to T - 1; negative ones count from the end."""
+def as_step(name: str, step: int, count: int) -> int:
+    """A step from 0 to count - 1; negative ones count from the end."""
     found = as_int(step)
-    if found is None or not -T <= found < T:
+    if found is None or not -count <= found < count:
         raise ArgumentError(
-            f"{name} is {step!r}; expected a step from 0 to {T - 1}, or from -{T} counting from the end."
+            f"{name} is {step!r}; expected a step from 0 to {count - 1}, or from -{count} counting from the end."
         )
-    return found % T
+    return found % count
 
 
-def as_targets(targets: Sequence[int], T: int) -> list[int]:
+def as_targets(targets: Sequence[int], count: int) -> list[int]:
     """The steps that a map is asked for, each once and in order."""
     if isinstance(targets, str) or not isinstance(targets, Sequence | np.ndarray | range) or not len(targets):
-        raise ArgumentError(f"targets are {targets!r}; expected a list of steps from 0 to {T - 1}, at least one.")
-    return sorted({as_step("a target", t, T) for t in targets})
+        raise ArgumentError(f"`targets` is {targets!r}; expected a list of steps from 0 to {count - 1}, at least one.")
+    return sorted({as_step("a target", t, count) for t in targets})

@@ -1,4 +1,4 @@
-"""Copies in float64 on the CPU, of models and of what goes into them."""
+"""Float64 copies on the CPU, of models and of their inputs."""
 
 import copy
 from typing import Any
@@ -14,10 +14,10 @@ __all__ = ["as_double", "double"]
 
 
 def double(model: nn.Module) -> nn.Module:
-    """A copy in float64 on the CPU, in evaluation, all of whose parameters want a gradient.
+    """A float64 copy on the CPU, in evaluation mode, all of whose parameters require a gradient.
 
     Raises:
-        ArgumentError: it is no module, or cannot be copied.
+        ArgumentError: it is not a module, or cannot be copied.
     """
     if not isinstance(model, nn.Module):
         raise ArgumentError(f"model is {type(model).__name__}; expected a layer or a model of torch.nn or chainrule.")
@@ -32,14 +32,15 @@ def double(model: nn.Module) -> nn.Module:
 
 
 def as_double(value: Any) -> Any:
-    """Copies of floating tensors and arrays in float64 on the CPU, within tuples too; of others as they are."""
+    """Floating tensors and arrays in float64 on the CPU, within tuples too; all else as it is."""
     if isinstance(value, np.ndarray):
         value = torch.from_numpy(value)
     if isinstance(value, Tensor):
         check_dense("a tensor", value)
         dtype = torch.float64 if value.is_floating_point() else value.dtype
         return value.detach().to("cpu", dtype, copy=True)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a named tuple
+        return type(value)(*map(as_double, value))
     if isinstance(value, tuple | list):
-        parts = map(as_double, value)
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+        return tuple(map(as_double, value))
     return value

@@ -398,12 +398,17 @@ def test_a_backward_step_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPa
             ArgumentError,
             "choose one with `layer`, of '0', '1'",
         ),
-        (torch.nn.GRU(I, H), {"layer": "x"}, ArgumentError, "layer is 'x'; the recurrent layers of this model are ''"),
+        (
+            torch.nn.GRU(I, H),
+            {"layer": "x"},
+            ArgumentError,
+            "`layer` is 'x'; the recurrent layers of this model are ''",
+        ),
         (torch.nn.GRU(I, H), {"y": torch.zeros(2)}, ShapeError, r"expected targets of the output's shape \(3, 7, 5\)"),
-        (torch.nn.GRU(I, H), {"y": lambda result: 3.0}, ArgumentError, "y gave float"),
+        (torch.nn.GRU(I, H), {"y": lambda result: 3.0}, ArgumentError, "`y` returned float"),
         (torch.nn.GRU(I, H), {"y": lambda result: torch.ones(())}, ArgumentError, "it has no gradient"),
         (torch.nn.GRU(I, H), {"window": 0}, ArgumentError, "window is 0"),
-        (nn.GRU(I, H), {"x": torch.zeros(0, 1, I)}, ShapeError, "it has no step to look at"),
+        (nn.GRU(I, H), {"x": torch.zeros(0, 1, I)}, ShapeError, "expected at least one"),
         (
             torch.nn.GRU(I, 512),
             {"x": torch.zeros(40_000, 2, I)},
@@ -452,7 +457,7 @@ def test_numbers_of_any_kind_go_into_a_layer_and_are_copied() -> None:
         ({"x": "abc"}, "x is str"),
         ({"x": torch.tensor([[0.0], [torch.nan], [0.0]])[None]}, "first in row 0 at step 1"),
         ({"y": torch.full((1, 3, 2), torch.nan)}, "the loss is nan"),
-        ({"lengths": [0]}, "it has no step to look at"),
+        ({"lengths": [0]}, "expected at least one"),
         ({"model": "gru"}, "model is str; expected a layer or a model"),
     ],
 )
@@ -471,7 +476,7 @@ def test_models_that_cannot_be_copied_or_have_nan_in_them() -> None:
     broken = torch.nn.GRU(1, 2)
     with torch.no_grad():
         broken.get_parameter("weight_hh_l0")[0] = torch.nan
-    with pytest.raises(ArgumentError, match="weight_hh_l0 has NaN"):
+    with pytest.raises(ArgumentError, match="weight_hh_l0 contains NaN"):
         through_time(broken, torch.zeros(3, 1, 1))
 
 
@@ -498,8 +503,8 @@ def test_a_short_rows_last_state_belongs_to_its_own_last_step() -> None:
 def test_what_a_look_cannot_tell() -> None:
     found = look(layer_of("gru in both directions"), inputs())
     for ask, message in (
-        (lambda: found.steps(row=3), "row is 3; there are 3"),
-        (lambda: found.steps(layer=2), "the layers are 0 to 1"),
+        (lambda: found.steps(row=3), "`row` is 3; expected a row from 0 to 2"),
+        (lambda: found.steps(layer=2), "expected a layer from 0 to 1"),
         (lambda: found.steps(direction=2), "direction is 2; expected 0, forward, or 1, reverse"),
         (lambda: found.term(2, 5), "i must be t or earlier"),
         (lambda: found.term(5, 2, direction=1), "i must be t or later"),

@@ -31,7 +31,7 @@ def test_the_map_goes_in_groups_and_large_ones_are_sampled_or_refused(monkeypatc
     monkeypatch.setattr(mapping, "_KEPT", 3 * 20 * 1 * 2)
     small = look(layer, x)
     assert len(small.reach().targets) == 1 if layer.num_layers == 2 else 2
-    with pytest.raises(ArgumentError, match=r"a map of 20 targets has .* numbers. Give 1 of them"):
+    with pytest.raises(ArgumentError, match=r"a map of 20 targets has .* numbers. Give at most 1"):
         small.reach(targets=range(20))
     monkeypatch.setattr(mapping, "_KEPT", 10**6)
     monkeypatch.setattr(mapping, "_WORK", 2 * 20 * products)

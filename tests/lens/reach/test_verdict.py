@@ -7,4 +7,4 @@ from chainrule.lens.reach.verdict import verdict
 
 def test_gradients_that_are_no_numbers_are_not_taken_for_none() -> None:
     lagged = np.full((2, 1, 5), np.inf)
-    assert verdict(lagged, 5).startswith("broken: what enters the layer is not finite")
+    assert verdict(lagged, 5).startswith("broken: the gradient that enters the layer is not finite")

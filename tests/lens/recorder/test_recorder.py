@@ -209,7 +209,7 @@ def test_what_it_shows_and_refuses() -> None:
     str(recorder), recorder.plot()
     with recorder:
         layer(torch.ones(2, 60, 1, dtype=torch.float64))[0].sum().backward()
-        with pytest.raises(ArgumentError, match="recording already"):
+        with pytest.raises(ArgumentError, match="in use already"):
             recorder.__enter__()
     assert not layer._forward_hooks
     assert "too short to learn" in recorder.verdict

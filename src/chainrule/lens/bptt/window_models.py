@@ -1,8 +1,8 @@
-"""Models that see a window of the past: what each of its inputs receives of each step's loss.
+"""Models that see a window of the past: the gradient of each step's loss with respect to each input in the window.
 
-Such a model has no state whose gradient could fade; its receptive field takes the horizon's place. What L_t sends back
-is found for many steps t at once: each is the last step of a short row of its own, which holds all that the model sees
-at t. For some steps it is held against a pass over the whole sequence.
+Such a model has no state whose gradient could vanish; its receptive field takes the horizon's place. The gradients of
+L_t are computed for many steps t at once: each is the last step of a short row of its own, which holds all that the
+model sees at t. For some steps they are compared with a pass over the whole sequence.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,11 +34,11 @@ _KEPT = 30_000_000  # norms of a map
 
 
 class ThroughWindow(Shown):
-    """One pass of a window model; what it has of :class:`ThroughTime` is the reach.
+    """One pass of a window model. Of what :class:`ThroughTime` has, it has the reach.
 
     Attributes:
         loss, losses: the sum of the loss, and that of every step, (B, T).
-        receptive_field: the steps that the model sees.
+        receptive_field: the number of steps that the model sees.
     """
 
     def __init__(
@@ -53,13 +53,12 @@ class ThroughWindow(Shown):
         self._resets = resets
         if not isinstance(self._x, Tensor) or self._x.dim() < 2:
             raise ShapeError(
-                "x must be a batch of sequences, as the model takes it: (B, T) symbols or (B, T, C) values."
+                "x is not a batch of sequences; expected what the model takes: (B, T) symbols or (B, T, C) values."
             )
         rows, steps = self._x.shape[:2]
         if rows * steps > _MOST:
             raise ArgumentError(
-                f"x has {counted(rows, 'row')} of {counted(steps, 'step')}, more than can be looked into: "
-                f"{_MOST:,} in all would do."
+                f"x has {counted(rows, 'row')} of {counted(steps, 'step')}; expected at most {_MOST:,} steps in all."
             )
         with torch.no_grad():
             self.losses = -to_numpy(self._model(self._x, self._state, resets=resets)[0])
@@ -69,44 +68,47 @@ class ThroughWindow(Shown):
 
     @torch.inference_mode(False)
     def reach(self, targets: Sequence[int] | None = None) -> Reach:
-        """The norms ||dL_t/dx_i|| towards the encoder's inputs, the newest of which has the lag 0.
+        """The norms ||dL_t/dx_i|| of the gradients with respect to the encoder's inputs; the newest has lag 0.
 
         At most 256 steps t are taken, or as many as memory allows, evenly spread. With a state, steps that see further
         back than x are left out.
         """
-        T = self._x.shape[1]
-        first = 0 if self._state is None else self.receptive_field + 1
-        if first >= T:
-            raise ArgumentError(
-                f"x has {T} steps and continues a state, so that some of the {counted(self.receptive_field, 'step')} "
-                f"that the model sees lie outside of it. Give at least {counted(first + 1, 'step')}, or no state."
-            )
-        most = max(1, _KEPT // (len(self._x) * T))
-        if targets is None:
-            used = [int(t) for t in np.unique(np.linspace(T - 1, first, min(_TARGETS, most, T - first)).round())]
-        else:
-            used = as_targets(targets, T)
-            if used[0] < first:
-                raise ArgumentError(f"step {used[0]} sees what the state holds; targets must be {first} or later.")
-            if len(used) > most:
-                raise ArgumentError(f"a map of {len(used):,} targets is too large for this x. Give {most:,} of them.")
-        norms = np.zeros((len(self._x), len(used), T))
+        used = self._targets(targets)
+        norms = np.zeros((len(self._x), len(used), self._x.shape[1]))
         for k, t in enumerate(used):
             norms[:, k, t + 1 :] = np.nan
         for steps in self._alike(used):
-            n = min(steps[0] + 1, self.receptive_field + 2)
-            rows = [slice(t + 1 - n, t + 1) for t in steps]
-            x = torch.cat([self._x[:, row] for row in rows])
-            resets = None if self._resets is None else torch.cat([self._resets[:, row] for row in rows])
-            found = self._gradient(x, resets, None, n - 1).reshape(len(steps), len(self._x), n)
-            for t, row, gradient in zip(steps, rows, found, strict=True):
-                norms[:, used.index(t), row] = gradient
+            length = min(steps[0] + 1, self.receptive_field + 2)
+            spans = [slice(t + 1 - length, t + 1) for t in steps]
+            for t, span, gradient in zip(steps, spans, self._gradients_in(spans, length), strict=True):
+                norms[:, used.index(t), span] = gradient
         agreement = Agreement(0.0)
         for t in {used[0], used[-1]}:
-            whole_pass = self._gradient(self._x, self._resets, self._state, t)[:, : t + 1]
             ours = torch.from_numpy(norms[:, used.index(t), : t + 1])
+            whole_pass = self._gradient(self._x, self._resets, self._state, t)[:, : t + 1]
             agreement &= compare(f"the gradient of step {t}", ours, torch.from_numpy(whole_pass))
         return Reach(self._of, norms, tuple(used), self.window, agreement, receptive_field=self.receptive_field)
+
+    def _targets(self, asked: Sequence[int] | None) -> list[int]:
+        """The steps t of the map: those asked for, or as many as work and memory allow, evenly spread."""
+        steps = self._x.shape[1]
+        first = 0 if self._state is None else self.receptive_field + 1
+        if first >= steps:
+            raise ArgumentError(
+                f"x has {steps} steps and continues a state, so that some of the "
+                f"{counted(self.receptive_field, 'step')} that the model sees lie outside of it. "
+                f"Give at least {counted(first + 1, 'step')}, or no state."
+            )
+        most = max(1, _KEPT // (len(self._x) * steps))
+        if asked is None:
+            count = min(_TARGETS, most, steps - first)
+            return [int(t) for t in np.unique(np.linspace(steps - 1, first, count).round())]
+        targets = as_targets(asked, steps)
+        if targets[0] < first:
+            raise ArgumentError(f"step {targets[0]} sees what the state holds; `targets` must be {first} or later.")
+        if len(targets) > most:
+            raise ArgumentError(f"a map of {len(targets):,} targets is too large for this x. Give at most {most:,}.")
+        return targets
 
     def _alike(self, targets: list[int]) -> Iterator[list[int]]:
         """Targets whose rows are of one length, as many as go into one pass."""
@@ -115,6 +117,12 @@ class ThroughWindow(Shown):
         long = [t for t in targets if t >= full]
         count = max(1, _STEPS // (len(self._x) * (full + 1)))
         yield from (long[k : k + count] for k in range(0, len(long), count))
+
+    def _gradients_in(self, spans: list[slice], length: int) -> Floats:
+        """||dL_t/dx_i|| of every row in each span of this length, whose last step is t: (spans, rows, length)."""
+        x = torch.cat([self._x[:, span] for span in spans])
+        resets = None if self._resets is None else torch.cat([self._resets[:, span] for span in spans])
+        return self._gradient(x, resets, None, length - 1).reshape(len(spans), len(self._x), length)
 
     def _gradient(self, x: Tensor, resets: Tensor | None, state: Carry | None, t: int) -> Floats:
         """||dL_t/dx_i|| of every row, (rows, steps)."""
@@ -133,11 +141,11 @@ class ThroughWindow(Shown):
         return {"of": self._of, "loss": self.loss, "losses": listed(self.losses), "reach": self.reach().to_dict()}
 
     def draw_on(self, ax: "Axes") -> None:
-        """The mean norm of the gradient by lag."""
+        """The mean gradient norm by lag."""
         self.reach().draw_on(ax, "lags")
 
     def parts(self) -> Sequence[Shown]:
-        return (self.reach(),)  # which is all that there is to show of it
+        return (self.reach(),)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The map of a stack's gradients: every target's carried back together, in as few reverse scans as memory allows."""
+"""The map of gradient norms: those of many targets carried back together, in as few reverse scans as memory allows."""
 
 from itertools import chain
 
@@ -35,17 +35,17 @@ def targets_of(stack: Stack, steps: list[int] | None) -> tuple[int, ...]:
         if len(steps) > max(1, _KEPT // maps):
             raise ArgumentError(
                 f"a map of {len(steps):,} targets has {counted(maps * len(steps), 'number')}. "
-                f"Give {max(1, _KEPT // maps):,} of them."
+                f"Give at most {max(1, _KEPT // maps):,}."
             )
         return tuple(steps)
     products = sum(w.numel() for layer in stack.scans for scan in layer for w in scan.weights[:2] if w is not None)
     each = stack.rows * T * products
     if each > _WORK:
-        works = max(1, int(_WORK / (T * products)))
+        remedy = f"Give {counted(max(1, int(_WORK / (T * products))), 'row')}."
+        if T * products > _WORK:
+            remedy = f"Give 1 row of {counted(int(_WORK / products), 'step')}."
         raise ArgumentError(
-            f"a map of {counted(stack.rows, 'row')} of {T} steps takes too long for a layer of this size. Give "
-            + counted(works, "row")
-            + (f", or {counted(int(_WORK / products), 'step')}." if works == 1 else ".")
+            f"a map of {counted(stack.rows, 'row')} of {T} steps takes too long for a layer of this size. {remedy}"
         )
     R = max(1, min(T, int(_WORK / each), _KEPT // maps))
     return tuple(int(t) for t in np.unique(np.linspace(T - 1, 0, R).round()))

@@ -1,4 +1,4 @@
-"""The mean gradient by lag, the horizon that it draws, and how sure of it a few sequences are."""
+"""The mean gradient norm by lag, its horizon, and the interval of the horizon over a few sequences."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,8 @@ def of_lags(norms: Floats, targets: ArrayLike, ahead: bool = False) -> Floats:
     """
     T = norms.shape[-1]
     lags = np.arange(T)
-    at = np.broadcast_to(np.asarray(targets)[..., None] + (lags if ahead else -lags), norms.shape)
+    steps = lags if ahead else -lags
+    at = np.broadcast_to(np.asarray(targets)[..., None] + steps, norms.shape)
     outside = (at < 0) | (at >= T)
     return np.where(outside, np.nan, np.take_along_axis(norms, np.where(outside, 0, at), axis=2))
 
@@ -57,25 +58,26 @@ def horizon(curve: Floats, share: float) -> int | None:
     if len(seen) == 0 or not seen[0] > 0:
         return None
     above = np.flatnonzero(~(seen < share * seen[0]))
-    last = int(above[-1])
-    return last + 1 if last + 1 < len(seen) else None
+    lag = int(above[-1]) + 1
+    return lag if lag < len(seen) else None
 
 
 def interval(lagged: Floats, share: float) -> Interval | None:
     """The 95 % interval of the horizon over rows (B, R, K): Student's, of its logarithm, by the jackknife."""
     enter = (lagged[..., 0] > 0).any(1)
     norms, starts = _sums(lagged[enter])
-    B = int(enter.sum())
-    beyond = lagged.shape[-1]
-    if B < 2:
+    rows = int(enter.sum())
+    if rows < 2:
         return None
-    without = ~np.vstack([np.zeros(B, dtype=bool), np.eye(B, dtype=bool)])  # none of the rows, then each
+    kept = ~np.vstack([np.zeros(rows, dtype=bool), np.eye(rows, dtype=bool)])  # all rows, then all but each
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = [_crossing(norms[rows].sum(0) / starts[rows].sum(0), share) for rows in without]
-    whole, *fewer = np.log([beyond if lag is None else lag for lag in found])
-    spread = _student(B - 1) * np.sqrt((B - 1) * np.var(fewer))
+        crossings = [_crossing(norms[those].sum(0) / starts[those].sum(0), share) for those in kept]
+    beyond = lagged.shape[-1]
+    whole, *fewer = np.log([beyond if lag is None else lag for lag in crossings])
+    spread = _student(rows - 1) * np.sqrt((rows - 1) * np.var(fewer))
     low, high = np.ceil(np.exp([whole - spread, whole + spread]).round(6))  # as the horizon is the crossing's
-    return int(low) if low < beyond else None, int(high) if high < beyond and None not in found else None
+    open_above = high >= beyond or None in crossings
+    return (None if low >= beyond else int(low), None if open_above else int(high))
 
 
 def _crossing(curve: Floats, share: float) -> float | None:
@@ -90,4 +92,6 @@ def _crossing(curve: Floats, share: float) -> float | None:
 def _student(freedom: int) -> float:
     """Student's t that 97.5 % lie below; from five degrees of freedom on Abramowitz & Stegun's series, 26.7.5."""
     few = (12.706, 4.303, 3.182, 2.776)
-    return few[freedom - 1] if freedom <= len(few) else 1.96 + 2.372 / freedom + 2.822 / freedom**2
+    if freedom <= len(few):
+        return few[freedom - 1]
+    return 1.96 + 2.372 / freedom + 2.822 / freedom**2

@@ -1,4 +1,4 @@
-"""When a recorder looks: every so many training steps, or so often that it takes no more than a share of the time."""
+"""When a recorder inspects: every so many training steps, or so often that it takes at most a share of the time."""
 
 import time
 
@@ -7,17 +7,17 @@ from chainrule._choices import finite, whole
 __all__ = ["Pace"]
 
 _SETTLED = 5  # training steps, before which everything takes longer
-_END = 0.05  # of the training, within which the last look is taken,
-_STEPS_TO_END = 2.5  # or as many steps, where they are longer
-_FORGETS = 0.99  # a step, the longest sequence; windows may become shorter for good
+_END = 0.05  # of the training, within which the last inspection is made
+_STEPS_TO_END = 2.5  # as many steps before the end, where they are longer than that
+_FORGETS = 0.99  # a step, of the longest sequence: windows may become shorter for good
 
 
 class Pace:
-    """Counts training steps, and what the looks at them took.
+    """Counts training steps and the time that inspections of them took.
 
     Attributes:
         step: the training steps so far.
-        seconds: what the looks took.
+        seconds: the time that the inspections took.
     """
 
     def __init__(self, every: int | None, share: float) -> None:
@@ -25,21 +25,25 @@ class Pace:
         self._share = finite("share", share, 0, 1)
         self.step = 0
         self.seconds = 0.0
-        self._cost = 0.0  # of the last look
-        self._chosen = 0  # the last step that was
+        self._cost = 0.0  # of the last inspection
+        self._chosen = 0  # the last step that was inspected
         self._longest = 0.0
-        self._began = self._looked = self._paused = time.perf_counter()
+        now = time.perf_counter()
+        self._began = now
+        self._inspected = now  # when the last inspection ended
+        self._paused = now
         self._spent: float | None = None  # of the training
         self._leap = 0.0  # the most that a step has added to it
-        self._from = 0.0, 0.0  # what was spent when it was first told, and the time
-        self._ended = False  # the last look is taken
+        self._first_spent = 0.0  # of the training, when it was first told
+        self._first_told = 0.0  # and when that was
+        self._ended = False  # the last inspection is made
 
     def begin(self) -> None:
-        """Go on counting the time."""
+        """Resume counting the time."""
         away = time.perf_counter() - self._paused
         self._began = self._began + away
-        self._looked = self._looked + away
-        self._from = self._from[0], self._from[1] + away
+        self._inspected = self._inspected + away
+        self._first_told = self._first_told + away
 
     def pause(self) -> None:
         self._paused = time.perf_counter()
@@ -48,13 +52,14 @@ class Pace:
         """This share of the training is done."""
         spent = finite("spent", spent, 0)
         if self._spent is None:
-            self._from = spent, time.perf_counter()
+            self._first_spent = spent
+            self._first_told = time.perf_counter()
         else:
             self._leap = max(self._leap, spent - self._spent)
         self._spent = spent
 
     def due(self, length: int) -> bool:
-        """Count a training step, on sequences of this length, and say whether to look at it."""
+        """Count a training step, on sequences of this length, and say whether to inspect it."""
         self.step += 1
         self._longest = max(length, _FORGETS * self._longest)
         due = 2 * length >= self._longest and self._is_time()
@@ -63,10 +68,10 @@ class Pace:
         return due
 
     def took(self, seconds: float) -> None:
-        """A look was taken."""
+        """An inspection was made."""
         self.seconds = self.seconds + seconds
         self._cost = seconds
-        self._looked = time.perf_counter()
+        self._inspected = time.perf_counter()
         self._ended = self._ending
 
     def _is_time(self) -> bool:
@@ -81,8 +86,8 @@ class Pace:
         reserved = 0.0
         if self._spent is not None and not self._ended:
             cost = cost or (now - self._began) / self.step  # the first takes about as long as a step
-            reserved = cost - self._share * self._left(now)  # for the last look, of what is still to be earned
-        spaced = cost <= self._share * (now - self._looked)
+            reserved = cost - self._share * self._left(now)  # for the last one, beyond the time still to be earned
+        spaced = cost <= self._share * (now - self._inspected)
         return spaced and self.seconds + cost + max(reserved, 0.0) <= self._share * (now - self._began)
 
     @property
@@ -90,8 +95,8 @@ class Pace:
         return self._spent is not None and 1 - self._spent <= max(_END, _STEPS_TO_END * self._leap)
 
     def _left(self, now: float) -> float:
-        """The seconds to the end of the training, as fast as it went so far."""
-        spent, at = self._from
-        if self._spent is None or self._spent <= spent:
+        """The seconds to the end of the training, at its pace so far."""
+        if self._spent is None or self._spent <= self._first_spent:
             return 0.0
-        return (now - at) * max(1 - self._spent, 0.0) / (self._spent - spent)
+        pace = (now - self._first_told) / (self._spent - self._first_spent)
+        return pace * max(1 - self._spent, 0.0)

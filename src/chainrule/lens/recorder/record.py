@@ -48,7 +48,7 @@ class Record(Shown):
         """The mean gradient norm at lags that double."""
         rows: list[tuple[Cell, ...]] = list(curve_rows(self.by_lag))
         return Table(
-            f"Gradient norm by lag: training step {self.step}", ("lag", "norm", "share"), rows, (self.verdict,)
+            f"Gradient norm by lag: training step {self.step}", ("lag", "norm", "of lag 0"), rows, (self.verdict,)
         )
 
     def to_frame(self) -> "pd.DataFrame":

@@ -82,9 +82,7 @@ class Recorder(Shown):
 
     def __enter__(self) -> Self:
         if self._hook is not None:
-            raise ArgumentError(
-                "this recorder is already in use. Leave its `with` block first, or make another recorder."
-            )
+            raise ArgumentError("this recorder is in use already. End its with statement first, or make another.")
         self._pace.begin()
         self._hook = self._layer.register_forward_hook(self._listen, with_kwargs=True)
         return self

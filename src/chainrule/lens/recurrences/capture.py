@@ -1,8 +1,8 @@
-"""A recurrent layer at work inside of any model: what went in, what came out, and the gradients that came back.
+"""One pass of a recurrent layer inside any model: what went in, what came out, and the gradients that came back.
 
-The model is copied to float64 on the CPU and set to evaluation, so that nothing of the user's changes. A hook on the
-copy's recurrent layer takes its arguments and results. torch differentiates the loss by the results, which is where
-gradients enter, and by the layer's parameters: the fused gradient, which the lens has to find again.
+The model is copied to float64 on the CPU and set to evaluation mode, so that nothing of the user's changes. A hook on
+the copy's recurrent layer records its arguments and results. torch differentiates the loss with respect to the results,
+which is where gradients enter, and to the layer's parameters: the fused gradient, which the lens has to find again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ class Captured:
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def capture(model: nn.Module, x: Any, y: Any, state: Any, layer: str | None, options: Mapping[str, Any]) -> Captured:
+def capture(model: nn.Module, x: Any, y: Any, *, state: Any, layer: str | None, options: Mapping[str, Any]) -> Captured:
     """Run a copy of the model once, forward and backward, and listen to its recurrent layer."""
     twin = double(model)
     recurrent = chosen(twin, layer)
@@ -102,8 +102,10 @@ def _limited(layer: nn.RNNBase) -> Iterator[None]:
 
 def _check_call(call: LayerCall, parameters: Mapping[str, Tensor]) -> None:
     """Refuse a call without a step, and numbers that are NaN or infinite."""
-    if 0 in call.x.shape[:2] or (call.lengths is not None and not call.lengths.any()):
-        raise ShapeError(f"the layer's input has shape {tuple(call.x.shape)}; expected at least one step.")
+    if 0 in call.x.shape[:2]:
+        raise ShapeError(f"the layer's input has shape {tuple(call.x.shape)}; expected at least one row and step.")
+    if call.lengths is not None and not call.lengths.any():
+        raise ShapeError("`lengths` are all 0; expected at least one step.")
     wrong = ~call.x.isfinite().all(-1)
     if call.lengths is not None:
         wrong &= torch.arange(call.x.shape[1]) < call.lengths.view(-1, 1)
