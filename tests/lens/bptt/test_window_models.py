@@ -97,7 +97,7 @@ def test_what_a_window_model_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     state = model.read(x[:, :4])
     with pytest.raises(ArgumentError, match="Give at least 6 steps, or no state"):
         through_time(model, x[:, 4:9], state=state).reach()
-    with pytest.raises(ArgumentError, match="targets must be 5 or later"):
+    with pytest.raises(ArgumentError, match="`targets` must be 5 or later"):
         through_time(model, x[:, 4:], state=state).reach(targets=[3])
     with pytest.raises(ArgumentError, match=r"2 rows of 150,000 steps; expected at most 200,000 steps"):
         through_time(model, torch.zeros(2, 150_000, 2))

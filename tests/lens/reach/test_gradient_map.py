@@ -38,5 +38,5 @@ def test_the_map_goes_in_groups_and_large_ones_are_sampled_or_refused(monkeypatc
     with pytest.raises(ArgumentError, match=r"a map of 3 rows of 20 steps .* Give 2 row"):
         look(layer, x).reach()
     monkeypatch.setattr(mapping, "_WORK", 7 * products)
-    with pytest.raises(ArgumentError, match=r"Give 1 row, or 7 steps"):
+    with pytest.raises(ArgumentError, match=r"Give 1 row of 7 steps"):
         look(layer, x).reach()

@@ -29,7 +29,8 @@ def test_orthogonal_weights_do_not_let_the_gradient_vanish() -> None:
     np.testing.assert_allclose(reach.curve / reach.curve[0], np.ones(STEPS), rtol=1e-12)
     assert (reach.horizon(), reach.horizon(0.5), reach.kind) == (None, None, "lasting")
     assert reach.verdict == (
-        "lasting: 63 steps back the gradient norm is still 1 times its start: it does not vanish within your window of 64."
+        "lasting: 63 steps back the gradient norm is still 1 times its start: "
+        "it does not vanish within your window of 64."
     )
     assert of_radius(1.0, window=16).verdict.endswith("a window longer than your 16 would learn from older steps.")
     assert "longer sequences would show" in of_radius(1.0, window=100).verdict
