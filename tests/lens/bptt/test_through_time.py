@@ -505,7 +505,7 @@ def test_what_a_look_cannot_tell() -> None:
     for ask, message in (
         (lambda: found.steps(row=3), "`row` is 3; expected a row from 0 to 2"),
         (lambda: found.steps(layer=2), "expected a layer from 0 to 1"),
-        (lambda: found.steps(direction=2), "`direction` is 2; expected 0 \(forward\) or 1 \(reverse\)"),
+        (lambda: found.steps(direction=2), r"`direction` is 2; expected 0 \(forward\) or 1 \(reverse\)"),
         (lambda: found.term(2, 5), "i must be t or earlier"),
         (lambda: found.term(5, 2, direction=1), "i must be t or later"),
         (lambda: found.term(7), "t is 7; expected a step from 0 to 6"),
