@@ -281,7 +281,7 @@ def test_a_pipe_gets_all_rows_and_a_terminal_is_told_of_those_left_out() -> None
     assert len(printed(table, 80).splitlines()) == 3 + 100
     seen = printed(table, 80, terminal=True)
     assert "… 60" in seen
-    assert "The rows left out here are written where the output goes to a file or a pipe." in seen
+    assert "The output has all rows if it is written to a file or a pipe." in seen
 
 
 def test_runs_stand_below_one_another_in_a_frame() -> None:

@@ -1,4 +1,4 @@
-"""Every result's faces: tables at 80 columns, dictionaries for json, figures by their data, pages by their elements."""
+"""Every way to show a result: tables at 80 columns, dictionaries for json, figures by their data, pages by elements."""
 
 import base64
 import io
@@ -153,7 +153,7 @@ def test_pages_run_nothing_and_fetch_nothing(name: str, tmp_path: Path) -> None:
         assert "<script" not in svg
         fetched = re.findall(r'(?:href|src)="([^"#][^"]*)"', svg)
         assert all(url.startswith("data:") for url in fetched)
-    assert Page(result._repr_html_()).elements[0] == ("div", {"class": "lens"})
+    assert Page(result._repr_html_()).elements[0] == ("div", {"class": "chainrule"})
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from chainrule.display import Table
-from chainrule.display.cells import clipped, printable, width_of, wrapped
 from chainrule.display.numbers import fixed, number, written
+from chainrule.display.terminal import clipped, printable, width_of, wrapped
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cf", "Mn", "Me", "Mc", "Cn")), max_size=120)
 

@@ -1,4 +1,4 @@
-"""How results are shown: one object as a line, a table, a dictionary, a frame, a figure and a page."""
+"""How results are shown: each as a line, a table, a dictionary, a frame, a figure and a page."""
 
 from chainrule.display.figure import (
     BLACK,

@@ -1,7 +1,7 @@
-"""The common look of figures, and colour scales that say what a colour means.
+"""The common style of figures, and colour scales that say what a colour means.
 
 pyplot and rcParams belong to the user's session and are not touched. Colours are Okabe & Ito's (2008, "Color
-universal design"), told apart with any colour vision.
+universal design"), which are distinct with any colour vision.
 """
 
 from collections.abc import Sequence
@@ -36,13 +36,13 @@ SKY = "#56B4E9"
 VERMILLION = "#D55E00"
 GREY = "#6B6B6B"
 BLACK = "#222222"
-ON_MAP = "#111111"  # ink on the colours of a map, which a dark page leaves as it is
+ON_MAP = "#111111"  # for text on a heat map, which a dark page leaves as it is
 _LINE = 0.17  # inches from one line of small text to the next
-_DECADES = 8  # that a scale of norms shows below its largest
+_DECADES = 8  # that a scale of norms shows below the largest
 
 
 def new_figure(height: float, panels: int = 1) -> "Picture":
-    """800 pixels wide at 100 dots an inch: ``panels`` plots below one another, sharing time."""
+    """A figure 800 pixels wide, at 100 dots an inch: ``panels`` plots below one another, with a common x axis."""
     figure: Picture = require("chainrule.display.picture").Picture(height)
     for axes in figure.subplots(panels, sharex=True, squeeze=False)[:, 0]:
         axes.spines[["top", "right"]].set_visible(False)
@@ -53,14 +53,14 @@ def new_figure(height: float, panels: int = 1) -> "Picture":
 
 
 def title(axes: "Axes", text: str) -> None:
-    """To the left above the frame, read as it is."""
+    """A title above the axes on the left; none of it is read as mathematics."""
     axes.set_title(text, loc="left", fontsize=12, fontweight="bold", parse_math=False)
 
 
 def name_ends(axes: "Axes", ends: Sequence[tuple[str, float, str]]) -> None:
-    """Write each (name, level, colour) right of the frame, as near its level as the others let it be.
+    """Write each (name, level, colour) to the right of the axes, as near its level as the others allow.
 
-    The least squared shifts that keep the names a line of text apart are an isotonic regression.
+    The smallest squared shifts that keep the names a line of text apart are an isotonic regression.
     """
     low, high = axes.get_ylim()
     figure = axes.get_figure(root=True)
@@ -86,7 +86,7 @@ def name_ends(axes: "Axes", ends: Sequence[tuple[str, float, str]]) -> None:
 
 
 def signed(axes: "Axes", values: NDArray[np.float64], label: str, **options: Any) -> None:
-    """A heat map of signed values: white is zero, blue below and red above, equally far."""
+    """A heat map of signed values on a symmetric scale: white is zero, blue is negative, red is positive."""
     largest = float(np.nanmax(np.abs(np.where(np.isfinite(values), values, np.nan)), initial=0.0)) or 1.0
     axes.grid(visible=False)
     image = axes.imshow(
@@ -99,7 +99,7 @@ def signed(axes: "Axes", values: NDArray[np.float64], label: str, **options: Any
 def logarithmic(axes: "Axes", norms: NDArray[np.float64], label: str, **options: Any) -> None:
     """A heat map of norms on a logarithmic scale of eight decades, whose floor the label states.
 
-    What lies below the floor has the floor's colour; an exact zero is grey, and NaN, which is no number here, is bare.
+    What lies below the floor has the floor's colour; an exact zero is grey, and NaN, where there is no norm, is blank.
     """
     positive = norms[np.isfinite(norms) & (norms > 0)]
     top = float(positive.max()) if positive.size else 1.0

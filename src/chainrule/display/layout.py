@@ -1,38 +1,38 @@
-"""Rows of text as lines of a terminal: columns that fit its width, with numbers that are never broken."""
+"""Rows of text laid out in a terminal: columns that fit its width, with numbers that are never broken."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chainrule.display.cells import padded, width_of, wrapped
+from chainrule.display.terminal import padded, width_of, wrapped
 
 __all__ = ["HARD", "Line", "fits", "lines_of"]
 
-HARD = "\N{NO-BREAK SPACE}"  # which shows as a blank
+HARD = "\N{NO-BREAK SPACE}"
 _GAP = 2  # blanks between columns
-_NARROWEST = 12  # to which a column of words is folded before others move below
+_NARROWEST = 12  # to which a column of words is wrapped before others move below
 
 _Row = Sequence[str]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table, and whether it is to stand out."""
+    """A line of a table, and whether it is emphasised."""
 
     text: str
     strong: bool = False
 
 
 def fits(header: _Row, rows: Sequence[_Row], width: int) -> bool:
-    """Whether the columns stand side by side with nothing folded."""
+    """Whether the columns fit side by side without wrapping."""
     return _total([max(map(width_of, column)) for column in zip(header, *rows, strict=True)]) <= width
 
 
 def lines_of(
     header: _Row, rows: Sequence[_Row], left: Sequence[bool], strong: Sequence[bool], width: int
 ) -> Iterator[Line]:
-    """Header, rule and rows. What is too wide folds its words; columns that still find no room follow below.
+    """Header, rule and rows. Words wrap in columns that are too wide; columns for which there is no room follow below.
 
-    ``left`` says which columns hold words, ``strong`` which rows stand out.
+    ``left`` says which columns hold words, ``strong`` which rows are emphasised.
     """
     widths = _widths(header, rows, left, width)
     for at in _blocks(widths, width):
@@ -47,14 +47,15 @@ def lines_of(
 
 
 def _widths(header: _Row, rows: Sequence[_Row], left: Sequence[bool], width: int) -> list[int]:
-    """Natural ones; where they do not fit, the widest that can fold gives way: words and headings, but no number."""
+    """The natural widths; if they do not fit, the widest column that can wrap shrinks, but no column of numbers."""
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     widths = []
     least = []
     for name, cells, words in zip(header, columns, left, strict=True):
         body = max(map(width_of, cells), default=0)
         heading = min(max(map(width_of, name.split(" "))), _NARROWEST)
-        least.append(max(heading, min(body, _NARROWEST) if words else body))
+        narrowest = min(body, _NARROWEST) if words else body
+        least.append(max(heading, narrowest))
         widths.append(max(min(max(body, width_of(name)), width), least[-1]))
     while _total(widths) > width:
         foldable = [k for k in range(len(widths)) if widths[k] > least[k]]
@@ -65,7 +66,7 @@ def _widths(header: _Row, rows: Sequence[_Row], left: Sequence[bool], width: int
 
 
 def _blocks(widths: Sequence[int], width: int) -> Iterator[list[int]]:
-    """The columns that stand side by side: all, or as many as have room, with the first repeated before each group."""
+    """The columns side by side: all, or as many as there is room for, with the first repeated before each group."""
     block: list[int] = []
     for k in range(len(widths)):
         if len(block) > 1 and _total([widths[j] for j in (*block, k)]) > width:
@@ -79,7 +80,7 @@ def _folded(cells: _Row, widths: Sequence[int], left: Sequence[bool]) -> Iterato
     """One row as lines."""
     folded = [wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
     for n in range(max(map(len, folded))):
-        parts = (lines[n] if n < len(lines) else "" for lines in folded)
+        parts = ["".join(lines[n : n + 1]) for lines in folded]
         yield (" " * _GAP).join(map(padded, parts, widths, left)).rstrip().replace(HARD, " ")
 
 

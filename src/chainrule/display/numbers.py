@@ -1,4 +1,4 @@
-"""Numbers as people read them: four digits in general, a column of one unit with as many decimals in each row."""
+"""How numbers are written: with four digits, or in a column of one unit with the same decimals in every row."""
 
 import math
 from collections.abc import Sequence
@@ -13,20 +13,25 @@ _WIDEST = 12  # digits of a column that is written with the same decimals
 
 
 def number(value: Cell, digits: int = 4) -> str:
-    """A cell as text: four digits, an exact zero as 0, what is merely tiny with its exponent.
+    """A cell as text: four digits, an exact zero as 0, a tiny number with its exponent.
 
     >>> [number(value) for value in (0.0, 3e-41, 0.123456, -12.0, 53066.2, 1e20, float("inf"), 7000, None)]
     ['0', '3.000e-41', '0.1235', '-12', '53,066', '1.000e+20', 'inf', '7,000', '']
     """
+    if value is None:
+        return ""
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    if value is None or not isinstance(value, float) or not math.isfinite(value):
-        return "" if value is None else str(value)
-    if value == 0:
+    if not isinstance(value, float) or not math.isfinite(value):
+        return str(value)
+    size = abs(value)
+    if size == 0:
         return "0"
-    if 10**digits <= abs(value) < _LARGEST:
+    if 1e-3 <= size < 10**digits:
+        return f"{value:.{digits}g}"
+    if 10**digits <= size < _LARGEST:
         return f"{value:,.0f}"
-    return f"{value:.{digits}g}" if 1e-3 <= abs(value) < 10**digits else f"{value:.{digits - 1}e}"
+    return f"{value:.{digits - 1}e}"
 
 
 def written(column: Sequence[Cell], how: str | None, digits: int = 4) -> list[str]:
@@ -45,9 +50,9 @@ def written(column: Sequence[Cell], how: str | None, digits: int = 4) -> list[st
 
 
 def fixed(values: Sequence[float]) -> str:
-    """The format that gives all values as many decimals: five digits of the largest, and two of the smallest.
+    """The format that gives all values the same number of decimals: five digits of the largest, two of the smallest.
 
-    Five digits of each, where that were too long to read.
+    Where that would be too long to read, five digits of each.
 
     >>> fixed([43.3, 108.85]), fixed([0.0, 1e-9, 1e9])
     (',.2f', '.5g')
@@ -55,6 +60,9 @@ def fixed(values: Sequence[float]) -> str:
     sizes = [abs(value) for value in values if value and math.isfinite(value)]
     if not sizes:
         return ".0f"
-    largest, smallest = (math.floor(math.log10(size)) for size in (max(sizes), min(sizes)))
+    largest = math.floor(math.log10(max(sizes)))
+    smallest = math.floor(math.log10(min(sizes)))
     decimals = max(0, _DIGITS - 1 - largest, 1 - smallest)
-    return f",.{decimals}f" if max(largest + 1, 1) + decimals <= _WIDEST else f".{_DIGITS}g"
+    if max(largest + 1, 1) + decimals > _WIDEST:
+        return f".{_DIGITS}g"
+    return f",.{decimals}f"

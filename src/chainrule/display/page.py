@@ -1,4 +1,4 @@
-"""One self-contained page: styles, tables, figures as pictures within it; no script, and nothing from the network."""
+"""A self-contained page: styles, tables and figures within one file; no scripts, nothing from the network."""
 
 import base64
 import html
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 __all__ = ["page", "picture", "styled"]
 
 _STYLE = """
-.lens {font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; color-scheme: light dark}
-.lens table {border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6em 0; font-size: 14px}
-.lens th, .lens td {text-align: right; padding: .15em .9em .15em 0; border: 0; background: none}
-.lens th.text, .lens td.text {text-align: left}
-.lens tr.strong {font-weight: 600}
-.lens th {border-bottom: 1px solid #999; font-weight: 600}
-.lens p {margin: .3em 0; max-width: 46em}
-.lens h1 {font-size: 1.4em} .lens h2 {font-size: 1.1em; margin: 1.6em 0 .2em}
-.lens img {max-width: 100%; height: auto; display: block}
-.lens .scroll {overflow-x: auto}
+.chainrule {font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; color-scheme: light dark}
+.chainrule table {border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6em 0; font-size: 14px}
+.chainrule th, .chainrule td {text-align: right; padding: .15em .9em .15em 0; border: 0; background: none}
+.chainrule th.text, .chainrule td.text {text-align: left}
+.chainrule tr.strong {font-weight: 600}
+.chainrule th {border-bottom: 1px solid #999; font-weight: 600}
+.chainrule p {margin: .3em 0; max-width: 46em}
+.chainrule h1 {font-size: 1.4em} .chainrule h2 {font-size: 1.1em; margin: 1.6em 0 .2em}
+.chainrule img {max-width: 100%; height: auto; display: block}
+.chainrule .scroll {overflow-x: auto}
 @media (prefers-color-scheme: dark) {
-  .lens {color: #ddd; background: #16181c}
+  .chainrule {color: #ddd; background: #16181c}
 }
 """
 
@@ -37,7 +37,7 @@ _PAGE = """<!DOCTYPE html>
 @media (prefers-color-scheme: dark) {{body {{background: #16181c}}}}{style}</style>
 </head>
 <body>
-<main class="lens">
+<main class="chainrule">
 <h1>{title}</h1>
 {body}
 </main>
@@ -52,11 +52,11 @@ def page(title: str, body: str) -> str:
 
 
 def styled(body: str) -> str:
-    """An element with its styles, to stand among others in a notebook."""
-    return f'<div class="lens"><style>{_STYLE}</style>\n{body}\n</div>'
+    """An element with its styles, for the output of a notebook cell."""
+    return f'<div class="chainrule"><style>{_STYLE}</style>\n{body}\n</div>'
 
 
-# matplotlib writes colours into each element; what it draws black by default it leaves without one
+# matplotlib writes colours into each element, but not those it draws in black by default
 _DARK_INK = """
 @media (prefers-color-scheme: dark) {
   svg {fill: #ddd}
@@ -68,7 +68,7 @@ _DARK_INK = """
 
 
 def picture(figure: "Figure", alternative: str) -> str:
-    """The figure as an <img> that holds its own SVG, whose ink is light where the reader's screen is dark."""
+    """The figure as an <img> that holds its own SVG, with light lines in a dark colour scheme."""
     written = io.StringIO()
     figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     svg = written.getvalue().replace("</style>", f"{_DARK_INK}</style>", 1)

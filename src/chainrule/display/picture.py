@@ -1,4 +1,4 @@
-"""A figure that shows itself in a notebook. Imported when first drawn, for matplotlib may be absent."""
+"""A figure that a notebook displays. Imported when something is first drawn, as matplotlib may be absent."""
 
 import io
 import warnings
@@ -10,11 +10,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 __all__ = ["Picture"]
 
-_SHARP = 2  # dots for each of a screen's, as many screens have
+_SHARP = 2  # pixels for each of a screen's, as high-resolution screens have
 
 
 class Picture(Figure):
-    """A matplotlib Figure as any other, of 100 dots an inch, that pyplot does not hold and a notebook draws.
+    """A matplotlib Figure of 100 dots an inch that a notebook displays, and that pyplot does not keep alive.
 
     >>> picture = Picture(2.0)
     >>> png, shown_as = picture._repr_png_()
@@ -26,13 +26,13 @@ class Picture(Figure):
         super().__init__((8.0, height), dpi=100, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
 
     def draw(self, renderer: RendererBase) -> None:
-        """As every Figure; a letter that no font here has is a box in it, of which matplotlib would warn each time."""
+        """As every Figure, without matplotlib's warnings for letters that its fonts lack, which it draws as boxes."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Glyph .* missing from font")
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
-        """What IPython asks for, with the size to show it at."""
+        """What IPython asks for: the PNG, and the size to display it at."""
         written = io.BytesIO()
         self.savefig(written, format="png", dpi=_SHARP * self.dpi)
         width, height = self.get_size_inches() * self.dpi

@@ -1,4 +1,4 @@
-"""What every result can do: be a line, a table, a dictionary, a pandas frame, a figure, a page."""
+"""What every result can be shown as: a line, a table, a dictionary, a pandas frame, a figure, a page."""
 
 import html
 from abc import ABC, abstractmethod
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from chainrule._optional import require
-from chainrule.display.cells import clipped, printable
 from chainrule.display.figure import new_figure
 from chainrule.display.page import page, picture, styled
 from chainrule.display.table import Table
+from chainrule.display.terminal import clipped, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Shown", "page_of"]
 
-_LINE = 150  # cells of a repr
+_LINE = 150  # columns of a repr
 
 
 class Shown(ABC):
-    """A result that was computed once, with its faces: at a prompt, in a terminal, a notebook, a file.
+    """A result, and how it is shown: at a prompt, in a terminal, in a notebook, as a file.
 
-    A result says what it is in ``summary()``, ``table()``, ``to_dict()`` and ``draw_on()``; of several tables, all in
-    ``tables()``. A dataclass of them has ``repr=False``, lest it print its arrays.
+    A subclass defines ``summary()``, ``table()``, ``to_dict()`` and ``draw_on()``; with several tables also
+    ``tables()``. A dataclass has to be made with ``repr=False``, or it would print its arrays.
     """
 
     @abstractmethod
     def summary(self) -> str:
-        """What it is in a few words, found at once: its ``repr`` is <Kind summary>."""
+        """A few words, quick to compute; the ``repr`` is <Class summary>."""
 
     @abstractmethod
     def table(self) -> Table:
@@ -41,18 +41,18 @@ class Shown(ABC):
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """The numbers in lists and dictionaries, as json writes them."""
+        """The numbers in lists and dictionaries, ready for ``json.dumps``."""
 
     @abstractmethod
     def draw_on(self, ax: "Axes", *args: Any, **options: Any) -> None:
-        """Draw on the axes; the options are a result's own."""
+        """Draw on the axes; each result has its own options."""
 
     def tables(self) -> Sequence[Table]:
-        """All that ``str()``, the command line and a notebook show, in order."""
+        """All tables that ``str()``, the command line and a notebook show, in order."""
         return (self.table(),)
 
     def to_frame(self) -> "pd.DataFrame":
-        """The numbers as a pandas DataFrame, with every digit."""
+        """The numbers as a pandas DataFrame, unrounded."""
         return self.table().to_frame()
 
     @overload
@@ -60,7 +60,7 @@ class Shown(ABC):
     @overload
     def plot(self, ax: "Axes", **options: Any) -> "Axes": ...
     def plot(self, ax: "Axes | None" = None, **options: Any) -> "Picture | Axes":
-        """Draw on ``ax`` and return it; or make a figure, which shows itself in a notebook and has ``savefig``.
+        """Draw on ``ax`` and return it; without ``ax``, return a new figure, which a notebook displays.
 
         The options are those of ``draw_on``.
         """
@@ -70,27 +70,27 @@ class Shown(ABC):
         return ax
 
     def figure(self, **options: Any) -> "Picture":
-        """What ``plot()`` returns where it is given no axes."""
+        """What ``plot()`` returns if it is given no axes."""
         made = new_figure(self.figure_height)
         self.draw_on(made.axes[0], **options)
         return made
 
     @property
     def figure_height(self) -> float:
-        """In inches, of a figure 8 inches wide."""
+        """The height in inches of a figure 8 inches wide."""
         return 4.0
 
     @property
     def drawable(self) -> bool:
-        """Whether there is something to draw, for a page."""
+        """Whether there is anything to draw."""
         return True
 
     def parts(self) -> "Sequence[Shown]":
-        """What the page shows, in order."""
+        """The results that the page shows, in order."""
         return (self,)
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """A page of its own, light or dark as the reader's screen is; written to ``path`` as well if one is given."""
+        """A self-contained page, light or dark as the reader's settings are; also written to ``path`` if given."""
         document = page_of(self.parts())
         if path is not None:
             Path(path).write_text(document, encoding="utf-8")
@@ -121,10 +121,13 @@ def page_of(results: Sequence[Shown]) -> str:
 def _section(result: Shown) -> str:
     """Heading, figure and tables; the heading is a line of its own."""
     first, *others = result.tables()
-    parts = [picture(result.figure(), printable(first.title))] if result.drawable else []
+    parts = [_heading(first, 2)]
+    if result.drawable:
+        parts.append(picture(result.figure(), printable(first.title)))
     parts.append(_scrolled(first))
-    parts += [f"{_heading(table, 3)}\n{_scrolled(table)}" for table in others]
-    return "\n".join([_heading(first, 2), *parts])
+    for table in others:
+        parts += [_heading(table, 3), _scrolled(table)]
+    return "\n".join(parts)
 
 
 def _heading(table: Table, level: int) -> str:

@@ -1,4 +1,4 @@
-"""Tables: plain data, written for a terminal of any width, for rich, for a page and for pandas."""
+"""Tables: plain data, written to a terminal of any width, to rich, to a page and to pandas."""
 
 import html
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chainrule._optional import require
-from chainrule.display.cells import printable, wrapped
 from chainrule.display.layout import HARD, Line, fits, lines_of
 from chainrule.display.numbers import Cell, written
+from chainrule.display.terminal import printable, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,16 +23,16 @@ _ROWS_OF_A_PAGE = 200
 
 @dataclass(frozen=True)
 class Table:
-    """A title, columns, rows and remarks. ``str()`` writes it at 80 columns, with the middle of many rows left out.
+    """A title, columns, rows and notes. ``str()`` writes it 80 characters wide; of many rows it leaves out the middle.
 
-    Numbers have four digits; three or two where they then fit the width. In a narrow terminal words fold, and columns
-    follow one another below; a number is never broken.
+    Numbers have four digits, or three or two if only then they fit the width. In a narrow terminal words wrap, and
+    columns follow one another below; a number is never broken.
 
     Attributes:
-        title, notes: above and below it.
-        columns, rows: names, and one cell for each in every row; a column with a str in it stands to the left.
-        formats: by the name of a column: "fixed", for the same decimals in every row, or a format as ".1%".
-        strong: the rows that stand out, by their numbers.
+        title, notes: the text above and below.
+        columns, rows: the names, and a cell for each in every row; a column with a str in it is aligned left.
+        formats: by the name of a column: "fixed", for the same decimals in every row, or a format such as ".1%".
+        strong: the numbers of the rows to emphasise.
 
     >>> print(Table("two", ("name", "x"), (("a", 1.5), ("b", 0.0)), ("b is nothing",)))
     two
@@ -56,15 +56,17 @@ class Table:
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """As ``str()``, but as wide as the console, and into a pipe or file every row."""
         text = require("rich.text").Text
+        styles = {False: "", True: "bold"}
         most = _ROWS if console.is_terminal else len(self.rows)
         for line in self.lines(options.max_width, most):
-            yield text(line.text, style="bold" if line.strong else "", no_wrap=True, overflow="ignore")
+            yield text(line.text, style=styles[line.strong], no_wrap=True, overflow="ignore")
         if -1 in self._kept(most):
-            yield text("The rows left out here are written where the output goes to a file or a pipe.")
+            yield text("The output has all rows if it is written to a file or a pipe.")
 
     def lines(self, width: int, most: int) -> Iterator[Line]:
         """Title, heading, rows and notes as lines of ``width``; of more than ``most`` rows, both ends."""
-        yield from (Line(line, True) for line in _paragraphs([self.title] if self.title else [], width))
+        if self.title:
+            yield from (Line(line, strong=True) for line in _paragraphs([self.title], width))
         left = self._left()
         kept = self._kept(most)
         names = [printable(name).replace(" %", f"{HARD}%") for name in self.columns]
@@ -79,12 +81,12 @@ class Table:
 
     def to_html(self) -> str:
         """The table as an element, of at most 200 rows."""
-        align = [' class="text"' if to_left else "" for to_left in self._left()]
+        left = self._left()
         kept = self._kept(_ROWS_OF_A_PAGE)
 
         def row(cells: Sequence[str], tag: str, strong: bool = False) -> str:
-            inner = (f"<{tag}{how}>{html.escape(cell)}</{tag}>" for cell, how in zip(cells, align, strict=True))
-            return f"<tr{' class=strong' if strong else ''}>{''.join(inner)}</tr>"
+            opening = "<tr class=strong>" if strong else "<tr>"
+            return f"{opening}{''.join(map(_element, cells, [tag] * len(cells), left))}</tr>"
 
         lines = (row(cells, "td", k in self.strong) for k, cells in zip(kept, self._cells(kept), strict=True))
         notes = "".join(f"<p>{html.escape(printable(note))}</p>" for note in self.notes)
@@ -93,7 +95,7 @@ class Table:
         return f"<table><thead>{head}</thead><tbody>\n{body}\n</tbody></table>\n{notes}"
 
     def to_frame(self) -> "pd.DataFrame":
-        """All rows, with every digit."""
+        """All rows, unrounded."""
         frame: pd.DataFrame = require("pandas").DataFrame(list(self.rows), columns=list(self.columns))
         return frame
 
@@ -120,6 +122,11 @@ class Table:
             gap = f"… {len(self.rows) - len(shown):,}"
             cells.insert(kept.index(-1), (gap, *("" for _ in self.columns[1:])))
         return cells
+
+
+def _element(text: str, tag: str, left: bool) -> str:
+    opening = f'<{tag} class="text">' if left else f"<{tag}>"
+    return f"{opening}{html.escape(text)}</{tag}>"
 
 
 def _paragraphs(texts: Sequence[str], width: int) -> list[str]:

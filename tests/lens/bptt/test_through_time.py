@@ -512,7 +512,7 @@ def test_what_a_look_cannot_tell() -> None:
         (lambda: found.truncation(2), "a bidirectional layer reads the whole sequence"),
         (lambda: found.step_gradients("weight"), "name is 'weight'"),
         (lambda: found.reach(targets=[]), "at least one"),
-        (lambda: found.reach(targets=3), "targets are 3; expected a list of steps"),  # type: ignore[arg-type]
+        (lambda: found.reach(targets=3), "`targets` is 3; expected a list of steps"),  # type: ignore[arg-type]
         (lambda: found.reach().horizon(2.0), "share is 2.0"),
     ):
         with pytest.raises(ArgumentError, match=message):

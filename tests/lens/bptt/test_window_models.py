@@ -103,5 +103,5 @@ def test_what_a_window_model_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         through_time(model, torch.zeros(2, 150_000, 2))
     monkeypatch.setattr(windows, "_KEPT", 2 * 12 * 5)
     assert len(through_time(model, x).reach().targets) == 5
-    with pytest.raises(ArgumentError, match=r"a map of 6 targets is too large .* Give 5"):
+    with pytest.raises(ArgumentError, match=r"a map of 6 targets is too large .* Give at most 5"):
         through_time(model, x).reach(targets=range(6))

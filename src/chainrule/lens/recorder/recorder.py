@@ -135,14 +135,14 @@ class Recorder(Shown):
         columns = ["step", "1 % lag", "50 % lag", "|gradient|"]
         if not self.records:
             return Table(title, tuple(columns), [], (self.verdict,))
-        columns += [f"{use.name} saturated" for use in self.records[-1].gates]
+        columns += [f"{use.name} sat." for use in self.records[-1].gates]
         rows: list[tuple[Cell, ...]] = []
         for record in self.records:
             saturated = [use.low + use.high for use in record.gates]
             rows.append((record.step, record.horizon, record.half, float(record.by_lag[0]), *saturated))
         notes = (
             self.verdict,
-            "Saturated: the share of a gate's values at either end of its range.",
+            "sat.: the share of a gate's values that is saturated, at either end of its range.",
             f"The inspections took {self.seconds:.2g} s.",
         )
         return Table(title, tuple(columns), rows, notes)

@@ -1,4 +1,4 @@
-"""Text in a terminal's cells: how wide it is, how it is broken into lines, and what of it can be shown at all."""
+"""Text in a terminal: its width, its lines, and what of it can be printed."""
 
 import unicodedata
 
@@ -9,25 +9,27 @@ _CONTROL = {"Cc", "Cs", "Zl", "Zp"}
 
 
 def printable(text: str) -> str:
-    r"""The text with line ends, escapes and halves of characters written out, which would break a line or a terminal.
+    r"""The text with line ends, escapes and lone surrogates spelt out: they would break a line or a terminal.
 
     >>> printable("a\tb\x1b[31m")
     'a\\tb\\x1b[31m'
     """
-    return "".join(repr(c)[1:-1] if unicodedata.category(c) in _CONTROL else c for c in text)
+    return "".join(map(_spelt, text))
 
 
 def width_of(text: str) -> int:
-    """How many cells of a terminal the text takes: two for a character of Chinese, Japanese or Korean.
+    """How many columns of a terminal the text takes: two for a Chinese, Japanese or Korean character.
 
     >>> width_of("price"), width_of("가격")
     (5, 4)
     """
-    return len(text) if text.isascii() else sum(map(_cells, text))
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns, text))
 
 
 def padded(text: str, width: int, left: bool) -> str:
-    """The text with blanks up to ``width``, on its right if it stands to the left."""
+    """The text with spaces up to ``width``, after it if it is aligned left."""
     blanks = " " * (width - width_of(text))
     return text + blanks if left else blanks + text
 
@@ -45,7 +47,7 @@ def clipped(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most ``width`` cells, broken between words, and within a word that is longer than a line.
+    """Lines of at most ``width`` columns, broken between words, and within a word that is longer than a line.
 
     >>> wrapped("one two three-and-a-half", 8)
     ['one two', 'three-an', 'd-a-half']
@@ -62,14 +64,22 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def _pieces(word: str, width: int) -> list[str]:
     pieces = [""]
-    for c in word:
-        if pieces[-1] and width_of(pieces[-1]) + _cells(c) > width:
+    for character in word:
+        if pieces[-1] and width_of(pieces[-1]) + _columns(character) > width:
             pieces.append("")
-        pieces[-1] += c
+        pieces[-1] += character
     return pieces
 
 
-def _cells(c: str) -> int:
-    if unicodedata.category(c) in _UNSEEN:
+def _spelt(character: str) -> str:
+    if unicodedata.category(character) in _CONTROL:
+        return repr(character)[1:-1]
+    return character
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in _UNSEEN:
         return 0
-    return 2 if unicodedata.east_asian_width(c) in "WF" else 1
+    if unicodedata.east_asian_width(character) in "WF":
+        return 2
+    return 1
