@@ -1,4 +1,4 @@
-"""Which stretches of its data a run is looked into with."""
+"""The sequences of its data on which a run is inspected."""
 
 import numpy as np
 import pytest
@@ -43,9 +43,9 @@ def test_many_short_documents_are_taken_rather_than_a_long_one() -> None:
     assert isinstance(found, ThroughTime)
     assert found.losses is not None
     assert found.losses.shape == (8, 13)  # the eighth longest has 13
-    with pytest.raises(TooShortError, match="a look needs 300 steps on end, and the longest document has 200"):
+    with pytest.raises(TooShortError, match="inspecting gradients needs 300 steps in a row, and the longest document has 200"):
         look_at(model, documents, window=10, steps=300)
-    with pytest.raises(TooShortError, match="a look needs 2 steps on end"):
+    with pytest.raises(TooShortError, match="inspecting gradients needs 2 steps in a row"):
         look_at(model, [np.zeros(1, dtype=np.int64)], window=10, steps=None)
 
 
@@ -57,5 +57,5 @@ def test_a_series_and_a_window_model(series_run: Run) -> None:
 
 
 def test_images_have_no_steps(digits_run: Run) -> None:
-    with pytest.raises(ArgumentError, match="cannot be looked into through time"):
+    with pytest.raises(ArgumentError, match="cannot be inspected through time"):
         digits_run.look()

@@ -1,4 +1,4 @@
-"""``chainrule look``: into a run, through time, and at the sizes of a convolution."""
+"""``chainrule look``: inspecting the gradients of a run, and the sizes of a convolution."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,44 +20,54 @@ _CONV = "look conv"
 
 
 def look_command(
-    target: Annotated[str, Argument(metavar="RUN|conv", help="The folder that fit made; or conv.", show_default=False)],
+    target: Annotated[str, Argument(metavar="RUN|conv", help="A run's folder, or the word conv.", show_default=False)],
     data: Annotated[
-        str | None, Argument(metavar="DATA", help="New data, read as the run's own was.", show_default=False)
+        str | None, Argument(metavar="DATA", help="New data, read like the run's own.", show_default=False)
     ] = None,
     steps: Annotated[
         int | None,
-        Option(help="Of a stretch of data; four windows, at most 512.", rich_help_panel=_RUN, show_default=False),
+        Option(
+            help="Steps per sequence (default: four windows, 512 at most).", rich_help_panel=_RUN, show_default=False
+        ),
     ] = None,
     at: Annotated[
-        int | None, Option(help="Follow the gradient back from this step.", rich_help_panel=_RUN, show_default=False)
+        int | None, Option(help="Trace the gradient back from this step.", rich_help_panel=_RUN, show_default=False)
     ] = None,
     input: Annotated[
-        str | None, Option(help="Its size: 100, 28x28, 8x28x28.", rich_help_panel=_CONV, show_default=False)
+        str | None, Option(help="Input size, such as 100, 28x28 or 8x28x28.", rich_help_panel=_CONV, show_default=False)
     ] = None,
     kernel: Annotated[
-        str | None, Option(help="Its size: 9, 3x3, 1x3x3.", rich_help_panel=_CONV, show_default=False)
+        str | None, Option(help="Kernel size, such as 9, 3x3 or 1x3x3.", rich_help_panel=_CONV, show_default=False)
     ] = None,
     in_channels: Annotated[
-        int | None, Option(help="Of the input; 1.", rich_help_panel=_CONV, show_default=False)
+        int | None, Option(help="Input channels (default 1).", rich_help_panel=_CONV, show_default=False)
     ] = None,
     out_channels: Annotated[
-        int | None, Option(help="Of the output; 1.", rich_help_panel=_CONV, show_default=False)
+        int | None, Option(help="Output channels (default 1).", rich_help_panel=_CONV, show_default=False)
     ] = None,
     stride: Annotated[
-        str | None, Option(help="2, or one a dimension: 2x1; 1.", rich_help_panel=_CONV, show_default=False)
+        str | None,
+        Option(help="Stride: 2, or one per dimension, 2x1 (default 1).", rich_help_panel=_CONV, show_default=False),
     ] = None,
     padding: Annotated[
-        str | None, Option(help="1, 1x0, valid, same or causal; 0.", rich_help_panel=_CONV, show_default=False)
+        str | None,
+        Option(help="Padding: 1, 1x0, valid, same or causal (default 0).", rich_help_panel=_CONV, show_default=False),
     ] = None,
     dilation: Annotated[
-        str | None, Option(help="2, or one a dimension: 2x1; 1.", rich_help_panel=_CONV, show_default=False)
+        str | None,
+        Option(help="Dilation: 2, or one per dimension, 2x1 (default 1).", rich_help_panel=_CONV, show_default=False),
     ] = None,
-    groups: Annotated[int | None, Option(help="Of the channels; 1.", rich_help_panel=_CONV, show_default=False)] = None,
-    html: Annotated[Path | None, Option(help="Write a page with figures to this .html.", show_default=False)] = None,
+    groups: Annotated[
+        int | None, Option(help="Groups of channels (default 1).", rich_help_panel=_CONV, show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None, Option(help="Write a page with figures to this .html file.", show_default=False)
+    ] = None,
 ) -> None:
-    """Look into a run: how far back gradients reach, what truncation cuts off, how the gates are used.
+    """Inspect a run: how far back gradients reach, what truncation loses, how saturated the gates are.
 
-    On stretches of the test part of its data, or of DATA. Or, as look conv, explain the sizes of a convolution.
+    This uses sequences from the test part of its data, or from DATA. With conv in the place of RUN, it explains the
+    sizes of a convolution.
     """
     check_out("--html", html, ".html")
     given = {
@@ -73,42 +83,53 @@ def look_command(
     asked = {name: value for name, value in given.items() if value is not None}
     if target == "conv":
         if data is not None or steps is not None or at is not None:
-            raise ArgumentError("look conv explains sizes: it takes no DATA, --steps or --at. For a run, write ./conv.")
+            raise ArgumentError(
+                "look conv takes no DATA, --steps or --at. To inspect a run in the folder conv, write ./conv."
+            )
         results = _conv(asked)
     else:
         if asked:
             names = ", ".join("--" + name.replace("_", "-") for name in asked)
-            raise ArgumentError(f"{names}: for look conv alone, and {target} is taken for a run.")
+            raise ArgumentError(f"{names}: only look conv takes these options, and {target} is a run.")
         results = _run(target, data, steps, at)
-    for k, result in enumerate(results):
-        show(result if k == 0 else "")
-        if k:
-            show(result)
+    first, *others = results
+    show(first)
+    for result in others:
+        show("")
+        show(result)
     if html is not None:
         emit(page_of(results), html)
 
 
 def _run(target: str, data: str | None, steps: int | None, at: int | None) -> Sequence[Shown]:
-    look = load(target).look(data, steps)
-    if not isinstance(look, ThroughTime):
-        if at is not None:
-            raise ArgumentError(f"--at follows a state's gradient, and {target} has no state: its model sees a window.")
-        return look.parts()
+    found = load(target).look(data, steps)
     if at is None:
-        return look.parts()
-    return [*look.parts(), look.term(as_step("--at", at, look.reach().norms.shape[-1]))]
+        return found.parts()
+    if not isinstance(found, ThroughTime):
+        raise ArgumentError(
+            f"--at traces the gradient of a state, but the model of {target} has none: it sees a window."
+        )
+    step = as_step("--at", at, found.reach().norms.shape[-1])
+    return [*found.parts(), found.term(step)]
 
 
-def _conv(asked: dict[str, Any]) -> Sequence[Shown]:
+def _conv(asked: dict[str, str | int]) -> Sequence[Shown]:
     if not {"input", "kernel"} <= asked.keys():
         raise ArgumentError("look conv needs --input and --kernel: chainrule look conv --input 28x28 --kernel 3x3")
-    for name in ("input", "kernel", "stride", "padding", "dilation"):
-        if name in asked and not (name == "padding" and asked[name] in ("valid", "same", "causal")):
-            asked[name] = _numbers(name, asked[name])
-    for name in ("stride", "padding", "dilation"):
-        if name in asked and len(asked[name]) == 1:
-            (asked[name],) = asked[name]
-    return [sizes(**asked)]
+    options: dict[str, Any] = {}
+    for name, value in asked.items():
+        options[name] = _sizes(name, value) if isinstance(value, str) else value
+    return [sizes(**options)]
+
+
+def _sizes(name: str, text: str) -> int | str | tuple[int, ...]:
+    """What an option of several sizes says: 28x28 is (28, 28), and one number stands for all dimensions."""
+    if name == "padding" and text in ("valid", "same", "causal"):
+        return text
+    numbers = _numbers(name, text)
+    if len(numbers) == 1 and name not in ("input", "kernel"):
+        return numbers[0]
+    return numbers
 
 
 def _numbers(name: str, text: str) -> tuple[int, ...]:

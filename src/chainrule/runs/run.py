@@ -171,9 +171,9 @@ class Run(Fitted):
     def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
         """How far gradients reach in the model, on ``data`` or the test part of the run's own, in float64.
 
-        Up to eight stretches of ``steps`` are looked at together; four windows, and 512 at most, if left out.
+        Up to eight sequences of ``steps`` are inspected together; by default of four windows, 512 steps at most.
         """
-        raise self._cannot("be looked into through time")
+        raise self._cannot("be inspected through time")
 
     @property
     def regression(self) -> Regression:

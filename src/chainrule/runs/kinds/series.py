@@ -166,7 +166,7 @@ class SeriesRun(Run):
     """A fitted model of a series, and the series."""
 
     model: SeriesModel
-    _can = "score, sample, forecast, backtest, be updated or be looked into"
+    _can = "score, sample, forecast, backtest, be updated or be inspected"
 
     @property
     def series(self) -> Series:

@@ -99,7 +99,7 @@ class SymbolRun(Run):
     """A fitted model of text or sound."""
 
     model: SymbolModel
-    _can = "score, sample or be looked into"
+    _can = "score, sample or be inspected"
 
     def score(self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None) -> Score:
         context = None if context is None else whole("context", context)
