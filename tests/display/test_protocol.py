@@ -1,5 +1,6 @@
 """What every kind of result can do, made by real fits of data whose names are wide, long and full of markup."""
 
+import inspect
 import io
 import json
 import re
@@ -7,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from rich.cells import cell_len
@@ -23,6 +25,7 @@ from chainrule.cli.app import app
 from chainrule.cli.console import show
 from chainrule.display import Shown, Table
 from chainrule.errors import ArgumentError
+from chainrule.lens import Recorder
 from chainrule.runs import Comparison, Forecast
 from tests.runs.cases import ar1, daily, text
 
@@ -35,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     global FOLDER
     FOLDER = tmp_path_factory.mktemp("protocol")
     yield
-    for cached in (series_run, text_run, digits_run, compared, look, made):
+    for cached in (series_run, text_run, digits_run, compared, look, recorded, made):
         cached.cache_clear()
 
 
@@ -83,6 +86,14 @@ def look() -> Any:
     return text_run().look(steps=6)
 
 
+@cache
+def recorded() -> Recorder:
+    layer = torch.nn.GRU(2, 3, batch_first=True)
+    with Recorder(layer, every=1) as recorder:
+        layer(torch.ones(2, 9, 2))[0].sum().backward()
+    return recorder
+
+
 KINDS: dict[str, Callable[[], Shown]] = {
     "score of a series": lambda: series_run().score(),
     "score of text": lambda: text_run().score(context=16),
@@ -107,6 +118,8 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "convolution": lambda: chainrule.lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]),
     "sum": lambda: chainrule.lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]).output(1),
     "sizes": lambda: chainrule.lens.sizes((28, 28), (3, 3)),
+    "recorder": lambda: recorded(),
+    "record": lambda: recorded().records[-1],
 }
 
 
@@ -126,7 +139,46 @@ def kinds_of(base: type[Any]) -> Iterator[type[Any]]:
         yield from kinds_of(kind)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds_of(Shown) if kind.__module__.startswith("chainrule.")])
+RESULTS = [kind for kind in kinds_of(Shown) if kind.__module__.startswith("chainrule.")]
+"""Every class of results that there is."""
+
+
+def returned_by(function: Callable[..., Any]) -> Iterator[type[Any]]:
+    """The classes of chainrule that a function says to return, alone, in a union or in a list."""
+    if not inspect.isfunction(function):
+        return
+    found = inspect.signature(function).return_annotation
+    if isinstance(found, str):
+        named = inspect.getmodule(function)
+        found = getattr(named, found, None)
+    for each in (found, *get_args(found)):
+        if isinstance(each, type) and each.__module__.startswith(("chainrule.lens.", "chainrule.runs.")):
+            yield each
+
+
+def test_every_kind_of_result_is_held_to_the_protocol() -> None:
+    concrete = {kind for kind in RESULTS if not inspect.isabstract(kind)}
+    assert concrete == {type(made(name)) for name in KINDS}
+
+
+def test_what_public_functions_and_results_return_are_results() -> None:
+    functions = [
+        (module.__name__, name, getattr(module, name))
+        for module in (chainrule, chainrule.lens, chainrule.runs)
+        for name in module.__all__
+    ]
+    methods = [
+        (kind.__name__, name, method)
+        for kind in RESULTS
+        for name, method in vars(kind).items()
+        if not name.startswith("_")
+    ]
+    found = {(where, name, kind) for where, name, each in functions + methods for kind in returned_by(each)}
+    assert {"score", "forecast", "look", "convolution", "truncation"} <= {name for _, name, _ in found}
+    assert [entry for entry in found if not issubclass(entry[2], Shown)] == []
+
+
+@pytest.mark.parametrize("kind", RESULTS)
 def test_no_kind_prints_its_arrays(kind: type) -> None:
     for name in ("__repr__", "__str__", "__rich__", "_repr_html_", "plot", "to_html"):
         assert getattr(kind, name) is getattr(Shown, name), f"{kind.__name__}.{name}"
