@@ -2,12 +2,11 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from chainrule.models.encoders import Encoder
 from chainrule.nn import Conv2d
 
-__all__ = ["ImageClassifier", "SequenceClassifier", "log_spectrogram"]
+__all__ = ["ImageClassifier", "SequenceClassifier"]
 
 
 class ImageClassifier(nn.Module):
@@ -72,17 +71,3 @@ class SequenceClassifier(nn.Module):
         mean = features.masked_fill(~inside[..., None], 0.0).sum(1) / lengths[:, None]
         logits: Tensor = self.logits(mean)
         return logits
-
-
-def log_spectrogram(waveform: Tensor, window: int = 256, hop: int = 128, bands: int = 64) -> Tensor:
-    """Log magnitudes of a waveform (T,) in ``bands`` equal bands of frequency, one row a hop: (steps, bands).
-
-    Pads a waveform shorter than one window with silence.
-
-    >>> log_spectrogram(torch.zeros(1024)).shape
-    torch.Size([7, 64])
-    """
-    waveform = F.pad(waveform, (0, max(0, window - len(waveform))))
-    spectrum = torch.stft(waveform, window, hop, window=torch.hann_window(window), center=False, return_complex=True)
-    magnitude = F.adaptive_avg_pool1d(spectrum.abs().T[None, :, 1:], bands)[0]
-    return (magnitude + 1e-3).log()

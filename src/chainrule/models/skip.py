@@ -15,7 +15,7 @@ from chainrule.data import Transform
 from chainrule.errors import DataError
 from chainrule.models.encoders import AREncoder, Encode, Encoder, State
 from chainrule.models.linear import regress, select_order, stabilised
-from chainrule.models.series import SeriesModel
+from chainrule.models.series_model import SeriesModel
 
 __all__ = ["SkipEncoder", "fit_path", "path_order"]
 

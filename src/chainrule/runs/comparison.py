@@ -24,7 +24,8 @@ from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.peak_memory import peak_memory
 from chainrule.runs.run import Source
 from chainrule.runs.scoring.metrics import nats_to_bits
-from chainrule.runs.scoring.scores import ERROR_FORMATS, Errors, Score
+from chainrule.runs.scoring.point_errors import ERROR_FORMATS, Errors
+from chainrule.runs.scoring.scores import Score
 
 if TYPE_CHECKING:
     import pandas as pd

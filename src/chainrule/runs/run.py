@@ -2,36 +2,50 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from chainrule._choices import counted
 from chainrule._wording import takes_options
 from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression
 from chainrule.runs.fitted import Fitted
-from chainrule.runs.fitting.refit import Refit
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data, digest_of
 from chainrule.runs.scoring.backtest import Backtest
-from chainrule.runs.scoring.classify import Classifications
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.classification import Classifications
 from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.scores import ClassScore, Score
+from chainrule.runs.scoring.scores import Score
 
 if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
-__all__ = ["Examples", "Run", "Source"]
+__all__ = ["Examples", "Refit", "Run", "Source"]
 
 # A Union, since | does not take the names of types that are not imported.
 Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
 Examples = Union[str, Path, NDArray[Any], Tensor, "Image", Iterable[Union[str, Path, NDArray[Any], Tensor, "Image"]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Refit:
+    """A model fitted to all ``count`` units of the data, by ``steps`` steps of training; None where it was solved."""
+
+    model: nn.Module
+    count: int
+    unit: str
+    steps: int | None
+
+    def __str__(self) -> str:
+        return f"weights refitted on all {counted(self.count, self.unit)}"
 
 
 class Run(Fitted):

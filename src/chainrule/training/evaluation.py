@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from chainrule._modes import evaluating
 from chainrule.models import Carry, ConditionalModel
-from chainrule.training.bptt.trial import evaluating
-from chainrule.training.feeds import Batch
+from chainrule.training.feeds.labelled_feed import BatchOf
 
 __all__ = ["Piece", "confusion_and_loss", "log_probs", "split_documents"]
 
@@ -88,7 +88,7 @@ def _chunked(model: ConditionalModel, x: Tensor) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def confusion_and_loss(
-    model: nn.Module, examples: Tensor, batch_of: Batch, classes: int
+    model: nn.Module, examples: Tensor, batch_of: BatchOf, classes: int
 ) -> tuple[NDArray[np.int64], float]:
     """The confusion matrix [true, predicted] of the named examples, and the mean loss in nats.
 

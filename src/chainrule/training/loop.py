@@ -18,7 +18,7 @@ from chainrule.errors import ArgumentError, ChainruleError, DivergedError, RunFo
 from chainrule.training.averaging import Average
 from chainrule.training.checkpoint import load_tensors, load_weights, pack, save_tensors, unpack, weights_of
 from chainrule.training.config import Progress, Report, TrainingConfig, Validation
-from chainrule.training.feeds import Feed
+from chainrule.training.feeds.feed import Feed
 from chainrule.training.group import ALONE, Group
 from chainrule.training.interrupts import interrupts
 

@@ -18,7 +18,7 @@ from chainrule.display import Cell, Shown, Table, fixed, new_figure
 from chainrule.errors import ArgumentError
 from chainrule.lens.arrays import listed
 from chainrule.models import SeriesModel
-from chainrule.runs.scoring.fan import forecast_fan, percent
+from chainrule.runs.figures.fan import forecast_fan, percent
 
 if TYPE_CHECKING:
     import pandas as pd

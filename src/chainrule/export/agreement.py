@@ -8,18 +8,18 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from chainrule.errors import ArgumentError, ExportError
-from chainrule.export.calls import FAILURES, Call, other_calls
+from chainrule.export.model_call import FAILURES, ModelCall, other_calls
 
 __all__ = ["TOLERANCES", "check"]
 
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 1e-2}
 """How far an exported model may differ from the model, as a part of the largest number in an output, by its dtype."""
 
-Run = Callable[[Call], Sequence[Any]]
+Run = Callable[[ModelCall], Sequence[Any]]
 """What runs the exported model on the arguments of a call: its outputs as a flat list."""
 
 
-def check(call: Call, exported: ExportedProgram, run: Run, *, tolerance: float | None, every_size: bool) -> None:
+def check(call: ModelCall, exported: ExportedProgram, run: Run, *, tolerance: float | None, every_size: bool) -> None:
     """Raise an ExportError where ``run`` gives anything else than the model, or fixes a size; see :func:`program`.
 
     every_size: whether all sizes are to vary that the model lets vary.
@@ -37,7 +37,7 @@ def check(call: Call, exported: ExportedProgram, run: Run, *, tolerance: float |
     if every_size:
         _check_free(call, others[0] if others else call)
     refusal: ExportError | None = None
-    for other in filter(Call.takes, others):
+    for other in filter(ModelCall.takes, others):
         try:
             got = run(other)
         except FAILURES as error:
@@ -53,7 +53,7 @@ def check(call: Call, exported: ExportedProgram, run: Run, *, tolerance: float |
     return None
 
 
-def _check_free(call: Call, other: Call) -> None:
+def _check_free(call: ModelCall, other: ModelCall) -> None:
     """Refuse sizes that were fixed in the recording while the model takes others."""
     pairs = zip(call.tensors(), other.tensors(), strict=True)
     fixed = [(k, dim) for k, (a, b) in enumerate(pairs) for dim in range(a.dim()) if a.shape[dim] == b.shape[dim]]
@@ -81,7 +81,7 @@ def _check_repeatable(first: Sequence[Any], second: Sequence[Any]) -> None:
         )
 
 
-def _compare(expected: Sequence[Any], got: Sequence[Any], call: Call, tolerance: float | None) -> None:
+def _compare(expected: Sequence[Any], got: Sequence[Any], call: ModelCall, tolerance: float | None) -> None:
     if len(expected) != len(got):
         raise ExportError(f"the exported model gives {len(got)} outputs, the model {len(expected)}.")
     for k, (ours, theirs) in enumerate(zip(expected, got, strict=True)):
@@ -121,5 +121,5 @@ def _difference(a: Tensor, b: Tensor) -> float:
     return float((a - b).abs().max()) / scale
 
 
-def _shapes(call: Call) -> str:
+def _shapes(call: ModelCall) -> str:
     return ", ".join(str(tuple(tensor.shape)) for tensor in call.tensors())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from chainrule.display import new_figure
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.runs.figures import comparison, confusion, loss_curve
-from chainrule.runs.scoring.fan import forecast_fan
+from chainrule.runs.figures.fan import forecast_fan
 
 LEVELS = [0.1, 0.25, 0.5, 0.75, 0.9]
 

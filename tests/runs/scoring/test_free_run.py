@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from chainrule.runs.scoring.ahead import FreeRun, free_run
+from chainrule.runs.scoring.free_run import FreeRun, free_run
 
 VALUES = np.linspace(0.0, 1.0, 20)[:, None]
 BEYOND = "That is beyond the data's range by more than its own width"

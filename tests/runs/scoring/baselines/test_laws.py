@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 from chainrule.errors import ArgumentError, DataError
-from chainrule.runs.scoring.laws import Law
+from chainrule.runs.scoring.baselines.laws import Law
 from tests.tolerances import RELATIVE
 
 TINY = RELATIVE[torch.float64]

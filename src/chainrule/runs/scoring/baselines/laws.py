@@ -6,8 +6,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import choose
 from chainrule._optional import require
-from chainrule.errors import ArgumentError, DataError
+from chainrule.errors import DataError
 
 __all__ = ["Law"]
 
@@ -39,18 +40,20 @@ class Law:
         ``centred`` holds the location at zero. Raises `DataError`, calling the data ``of``, where
         the likelihood has no maximum.
         """
-        if head not in ("gaussian", "student"):
-            raise ArgumentError(f"head must be 'gaussian' or 'student', got {head!r}")
-        flat = np.flatnonzero((x == (0.0 if centred else x[0])).all(axis=0))
+        choose("head", head, ("gaussian", "student"))
+        level = 0.0 if centred else x[0]
+        flat = np.flatnonzero((x == level).all(axis=0))
         if flat.size:
             raise DataError(
                 f"{of} are all equal in column {flat[0] + 1}, so no density fits them; leave that column out, "
-                "or train on a part in which it varies"
+                "or train on a part in which it varies."
             )
         loc = np.zeros(x.shape[1]) if centred else x.mean(axis=0)
         shape = (x - loc).T @ (x - loc) / len(x)
         _check_shape(shape, of)
-        return cls(loc, shape, None) if head == "gaussian" else cls(*_fit_student(x, of, centred=centred))
+        if head == "gaussian":
+            return cls(loc, shape, None)
+        return cls(*_fit_student(x, of, centred=centred))
 
     @property
     def scale(self) -> _Floats:
@@ -93,7 +96,8 @@ def _correlation(shape: _Floats) -> _Floats:
 def _check_shape(shape: _Floats, of: str) -> None:
     if np.linalg.eigvalsh(_correlation(shape))[0] < _SINGULAR:
         raise DataError(
-            f"{of} move in step exactly, so no joint density fits them; leave out a column that follows from the others"
+            f"{of} move in step exactly, so no joint density fits them; leave out a column that follows from the "
+            "others."
         )
 
 
@@ -106,15 +110,8 @@ def _fit_student(x: _Floats, of: str, *, centred: bool) -> tuple[_Floats, _Float
     for at each step, as in ECME (Liu & Rubin 1995). scipy fits one column only, bounds nothing, and its tolerances are
     absolute.
     """
-    rows, columns = x.shape
-    for column in x.T:
-        ties = np.count_nonzero(column == 0) if centred else np.unique(column, return_counts=True)[1].max()
-        if (columns + 2) * ties >= (columns + 1) * rows:
-            share = "two thirds" if columns == 1 else f"{columns + 1} of {columns + 2}"
-            raise DataError(
-                f"{ties} of {rows} of {of} coincide, and a Student-t's likelihood has no maximum once "
-                f"{share} do; use head 'gaussian'"
-            )
+    _check_ties(x, of, centred=centred)
+    columns = x.shape[1]
     centre = np.zeros(columns) if centred else np.median(x, axis=0)
     unit = np.sqrt(np.square(x - centre).mean(axis=0))
     z = (x - centre) / unit
@@ -128,12 +125,25 @@ def _fit_student(x: _Floats, of: str, *, centred: bool) -> tuple[_Floats, _Float
             loc = weights @ z / weights.sum()
         shape = (weights * (z - loc).T) @ (z - loc) / weights.sum()
         _check_shape(shape, of)
-        df, found = _likeliest_df(_squared(z - loc, shape), columns)
-        found -= 0.5 * float(np.linalg.slogdet(shape)[1])
-        if found <= best + _GAIN:
+        df, likelihood = _likeliest_df(_squared(z - loc, shape), columns)
+        likelihood -= 0.5 * float(np.linalg.slogdet(shape)[1])
+        if likelihood <= best + _GAIN:
             break
-        best = found
+        best = likelihood
     return centre + unit * loc, shape * np.outer(unit, unit), df
+
+
+def _check_ties(x: _Floats, of: str, *, centred: bool) -> None:
+    """Refuse values of which so many coincide that the likelihood of a Student-t has no bound."""
+    rows, columns = x.shape
+    for column in x.T:
+        ties = np.count_nonzero(column == 0) if centred else np.unique(column, return_counts=True)[1].max()
+        if (columns + 2) * ties >= (columns + 1) * rows:
+            share = "two thirds" if columns == 1 else f"{columns + 1} of {columns + 2}"
+            raise DataError(
+                f"{ties} of {rows} of {of} coincide, and a Student-t's likelihood has no maximum once "
+                f'{share} do; use `head="gaussian"`.'
+            )
 
 
 def _squared(e: _Floats, shape: _Floats) -> _Floats:

@@ -82,7 +82,7 @@ def test_symbol_log_prob_depends_on_the_past_alone() -> None:
 
 
 def test_bad_symbols() -> None:
-    with pytest.raises(ArgumentError, match="V must be at least 1"):
+    with pytest.raises(ArgumentError, match="V is 0; expected a whole number of at least 1"):
         Unigram.fit([], 0)
     with pytest.raises(UnseenSymbolError, match=r"2 symbols lie outside the alphabet 0\.\.2; the first is 3, at"):
         Bigram.fit([np.array([0, 3, -1])], 3)
@@ -188,16 +188,24 @@ def test_paths_depend_on_the_generator_alone(head: str) -> None:
 FITTED = SeasonalNaive.fit(series(), 4, "gaussian")
 BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: SeasonalNaive.fit(series(4), 4, "gaussian"), TooShortError, "at least 5 steps, got 4"),
-    (lambda: SeasonalNaive.fit(series(), 0, "gaussian"), ArgumentError, "season must be at least 1, got 0"),
+    (
+        lambda: SeasonalNaive.fit(series(), 0, "gaussian"),
+        ArgumentError,
+        "season is 0; expected a whole",
+    ),
     (lambda: Iid.fit(series(1), "gaussian"), TooShortError, "at least 2 training steps, got 1"),
     (lambda: RandomWalk.fit(series()[:, 0], "gaussian"), ShapeError, r"train must be \(time, columns\)"),
     (lambda: FITTED.log_density(series(), 3), ArgumentError, "one season of past, 4 steps.*got 3"),
     (lambda: FITTED.log_density(series(), 61), ArgumentError, "at most the number of values, 60; got 61"),
     (lambda: FITTED.log_density(series(C=1), 4), ShapeError, r"\(time, 2 columns, as in training\)"),
     (lambda: FITTED.point(series(3), 1), TooShortError, "as many steps of history, got 3"),
-    (lambda: FITTED.point(series(), 0), ArgumentError, "horizon must be at least 1"),
+    (lambda: FITTED.point(series(), 0), ArgumentError, "horizon is 0; expected a whole"),
     (lambda: FITTED.quantiles(series(), 2, [0.5, 1.0]), ArgumentError, r"between 0 and 1, got \[0.5, 1.0\]"),
-    (lambda: FITTED.paths(series(), 2, 0, np.random.default_rng(0)), ArgumentError, "n must be at least 1"),
+    (
+        lambda: FITTED.paths(series(), 2, 0, np.random.default_rng(0)),
+        ArgumentError,
+        "n is 0; expected a whole",
+    ),
     (lambda: FITTED.point(np.full((9, 2), np.nan), 1), MissingValuesError, "in 9 rows, the first row 0"),
 ]
 

@@ -1,7 +1,5 @@
-"""Streams: many documents, or one that is longer than memory, as parallel rows that run on in order."""
+"""Streams: many documents, or one that is larger than memory, as parallel rows that are read in order."""
 
-import mmap
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -12,8 +10,9 @@ from torch import Tensor
 
 from chainrule._choices import counted, whole
 from chainrule._room import check_room
-from chainrule.errors import ArgumentError, ShapeError, TooShortError
+from chainrule.errors import ArgumentError, TooShortError
 from chainrule.ops.arguments import as_flag
+from chainrule.training.feeds.document_line import DocumentLine, as_arrays
 
 __all__ = ["Chunk", "Streams"]
 
@@ -41,10 +40,10 @@ class Chunk(NamedTuple):
 class Streams:
     """Documents laid end to end and cut into ``batch`` rows of equal length (to one step), read ``window`` at a time.
 
-    Each chunk continues the one before it in every row, so state carried from one to the next is the state of the
+    In every row each chunk continues the one before it, so that a state carried from one to the next is that of the
     same document, except where ``resets`` starts a new one; at the start of an epoch, no row has a state. Every step
-    is the y of exactly one chunk of an epoch. Documents are read where they lie: numpy.memmap of a file that
-    is larger than memory will do.
+    is the y of exactly one chunk of an epoch. Documents are not copied: a numpy.memmap of a file larger than memory
+    will do.
 
     Iterating gives the chunks from where the streams stand to the end of the epoch; iterating again, the next epoch.
 
@@ -90,8 +89,21 @@ class Streams:
         self._seed = whole("seed", seed, 0)
         if rank >= ranks:
             raise ArgumentError(f"rank is {rank}, but there are {ranks}: expected 0 to {ranks - 1}.")
-        self._documents = _arrays([documents] if isinstance(documents, np.ndarray | Tensor) else documents)
-        self.steps = sum(map(len, self._documents))
+        self._line = DocumentLine(as_arrays(documents))
+        self.steps = len(self._line)
+        self._check_steps(batch, ranks)
+        self._shuffle = as_flag("shuffle", shuffle)
+        self.random_windows = as_flag("random_windows", random_windows)
+        rows = batch * ranks
+        bounds = np.arange(rows + 1) * self.steps // rows
+        self.row_length = int(np.diff(bounds).max())
+        width = min(self.window, self.row_length)
+        check_room("a chunk", lambda batch: 2 * batch * width * self._line.step_bytes, batch=batch)
+        self._first = bounds[rank * batch : (rank + 1) * batch].tolist()
+        self._last = bounds[rank * batch + 1 : (rank + 1) * batch + 1].tolist()
+        self.seek(0)
+
+    def _check_steps(self, batch: int, ranks: int) -> None:
         rows = batch * ranks
         if self.steps < 2 * rows:
             of = "" if ranks == 1 else f" ({batch} for each of {ranks} processes)"
@@ -99,16 +111,6 @@ class Streams:
                 f"a batch of {rows:,}{of} needs at least two steps a row, and has {counted(self.steps, 'step')}; "
                 f"expected a batch of at most {self.steps // (2 * ranks)}, or more data."
             )
-        self._shuffle = as_flag("shuffle", shuffle)
-        self.random_windows = as_flag("random_windows", random_windows)
-        bounds = np.arange(rows + 1) * self.steps // rows
-        self.row_length = int(np.diff(bounds).max())
-        of_step = self._documents[0][0].nbytes
-        width = min(self.window, self.row_length)
-        check_room("a chunk", lambda batch: 2 * batch * width * of_step, batch=batch)
-        self._first = bounds[rank * batch : (rank + 1) * batch].tolist()
-        self._last = bounds[rank * batch + 1 : (rank + 1) * batch + 1].tolist()
-        self.seek(0)
 
     @property
     def rows(self) -> int:
@@ -126,15 +128,14 @@ class Streams:
         Raises:
             ArgumentError: these streams have no such position.
         """
-        epoch = whole("epoch", epoch, 0)
-        at = whole("at", at, 0, self.row_length - 1)
-        index = whole("index", index, 0)
-        self._epoch = epoch
-        self._at = at
-        self._index = index
-        count = len(self._documents)
-        self._order = self._drawn(epoch).permutation(count).tolist() if self._shuffle else list(range(count))
-        self._ends = np.cumsum([len(self._documents[d]) for d in self._order]).tolist()
+        self._epoch = whole("epoch", epoch, 0)
+        self._at = whole("at", at, 0, self.row_length - 1)
+        self._index = whole("index", index, 0)
+        count = self._line.count
+        order = list(range(count))
+        if self._shuffle:
+            order = self._drawn(self._epoch).permutation(count).tolist()
+        self._line.arrange(order)
 
     def __iter__(self) -> Iterator[Chunk]:
         epoch = self._epoch
@@ -144,29 +145,33 @@ class Streams:
     def read(self) -> Chunk:
         """The next chunk, of the next epoch if this one has ended."""
         width = min(self._next_window(), self.row_length - self._at)
-        shape = self._documents[0].shape[1:]
-        dtype = self._documents[0].dtype
-        y = np.zeros((self.rows, width, *shape), np.int64 if np.issubdtype(dtype, np.integer) else dtype)
+        y = self._line.blank(self.rows, width)
         x = np.zeros_like(y)
         starts = np.zeros((self.rows, width), dtype=np.bool_)
         mask = np.ones((self.rows, width), dtype=np.bool_)
         for row, (first, last) in enumerate(zip(self._first, self._last, strict=True)):
             begin = first + self._at
-            end = min(first + self._at + width, last)
-            x[row, 0] = self._copy(begin, end, y[row], starts[row]) if begin < end else self._step(end - 1)
+            end = min(begin + width, last)
+            if begin < end:
+                x[row, 0] = self._line.copy(begin, end, y[row], starts[row])
+            else:
+                x[row, 0] = self._line.step(end - 1)
             if end - begin < width:
                 mask[row, end - begin :] = False
-                y[row, end - begin :] = self._step(end - 1)
+                y[row, end - begin :] = self._line.step(end - 1)
         x[:, 1:] = y[:, :-1]
         x[starts] = 0
-        self._at = self._at + width
-        self._index = self._index + 1
-        if self._index % _FORGET == 0:
-            _forget(self._documents)
-        if self._at == self.row_length:
-            self.seek(self._epoch + 1)
+        self._go_on(width)
         resets = torch.from_numpy(starts) if starts.any() else None
         return Chunk(torch.from_numpy(x), torch.from_numpy(y), resets, torch.from_numpy(mask))
+
+    def _go_on(self, width: int) -> None:
+        self._at += width
+        self._index += 1
+        if self._index % _FORGET == 0:
+            self._line.give_back()
+        if self._at == self.row_length:
+            self.seek(self._epoch + 1)
 
     def peek(self, steps: int) -> Chunk:
         """What comes next, up to ``steps`` steps of this epoch; the streams stay where they are."""
@@ -182,35 +187,6 @@ class Streams:
             self.random_windows = is_random
             self.seek(*position)
 
-    def _copy(self, begin: int, end: int, y: NDArray[Any], starts: NDArray[np.bool_]) -> Any:
-        """Fill a row with the steps from begin to end, counted over all documents in this epoch's order.
-
-        What is returned is the step before them, zero where a document starts.
-        """
-        at = 0
-        place = bisect_right(self._ends, begin)
-        before = 0
-        while begin < end:
-            first = self._ends[place - 1] if place else 0
-            document = self._documents[self._order[place]]
-            n = min(end, self._ends[place]) - begin
-            inside = begin - first
-            y[at : at + n] = document[inside : inside + n]
-            if inside:
-                before = document[inside - 1]
-            else:
-                starts[at] = True
-            at = at + n
-            begin = begin + n
-            place = place + 1
-        return before
-
-    def _step(self, at: int) -> Any:
-        """The step number ``at``, counted over all documents in this epoch's order."""
-        place = bisect_right(self._ends, at)
-        first = self._ends[place - 1] if place else 0
-        return self._documents[self._order[place]][at - first]
-
     def _next_window(self) -> int:
         if not self.random_windows:
             return self.window
@@ -221,39 +197,3 @@ class Streams:
     def _drawn(self, *key: int) -> np.random.Generator:
         """Random numbers that depend on nothing but the seed and the key, so that any position can be gone to."""
         return np.random.default_rng((self._seed, *key, len(key)))
-
-
-def _arrays(documents: Sequence[NDArray[Any] | Tensor]) -> list[NDArray[Any]]:
-    """The documents that have steps, as arrays; refused are those that are no numbers, or not like the first one."""
-    if not isinstance(documents, Sequence) or isinstance(documents, str | bytes):
-        raise ShapeError(f"documents are a {type(documents).__name__}; expected an array or tensor, or a list of them.")
-    try:
-        arrays = [document if isinstance(document, np.ndarray) else np.asarray(document) for document in documents]
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ShapeError(f"documents are no arrays of numbers: {error}") from error
-    first = next((array for array in arrays if array.size), None)
-    for n, array in enumerate(arrays):
-        if array.ndim == 0 or array.dtype.kind not in "buif":
-            raise ShapeError(
-                f"document {n} is no array of steps (T, ...) of numbers: got shape {array.shape} and dtype "
-                f"{array.dtype}. Expected arrays, as numpy.asarray or numpy.memmap make them, or tensors."
-            )
-        if first is not None and array.size and (array.dtype, array.shape[1:]) != (first.dtype, first.shape[1:]):
-            raise ShapeError(
-                f"document {n} has steps of shape {array.shape[1:]} and dtype {array.dtype}, and one before of "
-                f"{first.shape[1:]} and {first.dtype}; expected the same of all."
-            )
-    return [array for array in arrays if array.size]
-
-
-def _forget(documents: Sequence[NDArray[Any]]) -> None:
-    """Give back the pages of mapped files that were read: the system keeps them as long as it has memory to spare.
-
-    Those of mode "c" hold what was written to them, and stay.
-    """
-    maps = {
-        id(m): m for d in documents if isinstance(d, np.memmap) and d.mode != "c" and (m := getattr(d, "_mmap", None))
-    }
-    for mapped in maps.values():
-        if hasattr(mapped, "madvise"):
-            mapped.madvise(mmap.MADV_DONTNEED)

@@ -16,7 +16,7 @@ from chainrule._torch import pytree
 from chainrule.errors import ArgumentError
 from chainrule.ops.arguments import FOREIGN
 
-__all__ = ["FAILURES", "Call", "call_of", "evaluating", "other_calls"]
+__all__ = ["FAILURES", "ModelCall", "call_of", "evaluating", "other_calls"]
 
 FAILURES = (*FOREIGN, AssertionError, NotImplementedError)
 """What a model, or what was made of it, raises where sizes do not fit."""
@@ -26,7 +26,7 @@ _FEW = 10  # dimensions whose every combination is tried
 
 
 @dataclass(frozen=True)
-class Call:
+class ModelCall:
     """A model and the arguments that it is called with."""
 
     model: Module
@@ -62,7 +62,7 @@ class Call:
 
         return {name: pytree.tree_map(each, value) for name, value in self.by_name().items()}
 
-    def resized(self, sizes: Sequence[Sequence[int]]) -> "Call":
+    def resized(self, sizes: Sequence[Sequence[int]]) -> "ModelCall":
         """The call with tensors of these sizes, none smaller, filled by repeating what they hold."""
         wanted = iter(sizes)
 
@@ -74,9 +74,9 @@ class Call:
             return leaf
 
         args, kwargs = pytree.tree_map(each, (self.args, self.kwargs))
-        return Call(self.model, args, kwargs)
+        return ModelCall(self.model, args, kwargs)
 
-    def enlarged(self, dims: Collection[_Dim]) -> "Call":
+    def enlarged(self, dims: Collection[_Dim]) -> "ModelCall":
         """The call with these dimensions larger by one."""
         shapes = enumerate(tensor.shape for tensor in self.tensors())
         return self.resized([[n + ((k, dim) in dims) for dim, n in enumerate(shape)] for k, shape in shapes])
@@ -91,11 +91,11 @@ class Call:
         return found
 
 
-def call_of(model: object, args: object, kwargs: Mapping[str, Any] | None) -> Call:
+def call_of(model: object, args: object, kwargs: Mapping[str, Any] | None) -> ModelCall:
     """The arguments of an exporter, checked."""
     if not isinstance(model, Module):
         raise ArgumentError(f"model is {type(model).__name__}; expected a torch.nn.Module.")
-    call = Call(model, args if isinstance(args, tuple) else (args,), dict(kwargs or {}))
+    call = ModelCall(model, args if isinstance(args, tuple) else (args,), dict(kwargs or {}))
     if not call.tensors():
         raise ArgumentError("args hold no tensor; expected the arguments of the model's forward, such as (x, state).")
     if any(0 in tensor.shape for tensor in call.tensors()):
@@ -119,7 +119,7 @@ def evaluating(model: Module) -> Iterator[None]:
             module.training = training
 
 
-def other_calls(program: ExportedProgram, call: Call) -> list[Call]:
+def other_calls(program: ExportedProgram, call: ModelCall) -> list[ModelCall]:
     """The same call with other sizes that the program says it takes too: each free size a step larger, or twice.
 
     The steps differ, so that sizes that were alike by chance are not any more. None where no size is free.
@@ -137,7 +137,7 @@ def other_calls(program: ExportedProgram, call: Call) -> list[Call]:
     return [_evaluated(call, shapes, {s: min(n, most.get(s, n)) for s, n in step.items()}) for step in steps if free]
 
 
-def _evaluated(call: Call, shapes: Sequence[Sequence[Any]], values: Mapping[Any, Any]) -> Call:
+def _evaluated(call: ModelCall, shapes: Sequence[Sequence[Any]], values: Mapping[Any, Any]) -> ModelCall:
     def size(n: Any) -> int:
         return int(n.node.expr.subs(values)) if isinstance(n, torch.SymInt) else int(n)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from chainrule._torch import pytree
-from chainrule.export.calls import Call
+from chainrule.export.model_call import ModelCall
 from chainrule.nn import CausalConv1d
 
 __all__ = ["input_names_of", "output_names_of"]
@@ -14,7 +14,7 @@ __all__ = ["input_names_of", "output_names_of"]
 _STATES = ("h", "c")
 
 
-def input_names_of(call: Call) -> list[str]:
+def input_names_of(call: ModelCall) -> list[str]:
     """Of each tensor among the arguments: its parameter, and where it lies in it; h_0 and c_0 of a recurrent layer."""
     names = _paths(call.by_name())
     if isinstance(call.model, torch.nn.RNNBase):
@@ -24,7 +24,7 @@ def input_names_of(call: Call) -> list[str]:
     return names
 
 
-def output_names_of(call: Call, result: Any, inputs: list[str]) -> list[str]:
+def output_names_of(call: ModelCall, result: Any, inputs: list[str]) -> list[str]:
     """Of each tensor in what the model returns; other than those of its inputs."""
     if isinstance(call.model, torch.nn.RNNBase):
         names = ["output", *(f"{part}_n" for part in _STATES)][: len(_paths(result))]
