@@ -19,7 +19,8 @@ from chainrule.training.feeds.labelled_feed import LabelledFeed
 from chainrule.training.feeds.stream_feed import StreamFeed
 from chainrule.training.feeds.streams import Chunk, Streams
 from chainrule.training.group import ALONE, Group, processes
-from chainrule.training.loop import BEST, LAST, saved_progress, train
+from chainrule.training.loop import BEST, LAST, train
+from chainrule.training.snapshot import saved_progress
 
 __all__ = [
     "ALONE",

@@ -116,7 +116,7 @@ def _as_numpy(tensor: Tensor, name: str) -> NDArray[Any]:
         array: NDArray[Any] = tensor.numpy(force=True)
     except (TypeError, RuntimeError) as error:  # a sparse or quantised one
         raise DataError(
-            f"{name} is a tensor of {tensor.dtype}, layout {tensor.layout}, that has no array of numbers "
+            f"{name} is a tensor of {tensor.dtype}, layout {tensor.layout}, which NumPy cannot hold "
             f"({str(error).splitlines()[0]}). Expected a dense one: convert it first."
         ) from error
     return array
