@@ -10,7 +10,7 @@ __all__ = ["ImageClassifier", "SequenceClassifier"]
 
 
 class ImageClassifier(nn.Module):
-    """Convolution, relu and pooling, as often as the image can be halved to 4 or more pixels; then a linear layer.
+    """Convolution, ReLU and pooling, as often as the image can be halved to 4 or more pixels; then a linear layer.
 
     x is (N, C, H, W) in [0, 1]; returns logits (N, classes). After LeCun et al. 1998, section II.
 
@@ -36,8 +36,8 @@ class ImageClassifier(nn.Module):
             if min(height, width) < 8:
                 break
             stages.append(nn.MaxPool2d(2))
-            height = height // 2
-            width = width // 2
+            height //= 2
+            width //= 2
         self.stages = nn.Sequential(*stages)
         self.dropout = nn.Dropout(dropout)
         self.logits = nn.Linear(hidden * height * width, classes)

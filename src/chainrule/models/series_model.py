@@ -21,7 +21,7 @@ class SeriesModel(ConditionalModel):
     cold start is given rather than modelled, and its log-probability is 0. A z that is not known, before the first
     or of a given x, enters as 0.
 
-    How what is linear goes past the network, and why paths that feed on themselves stay bounded: `SkipEncoder`.
+    `SkipEncoder` says how a linear path goes past the network, and why sampled paths stay bounded.
 
     >>> from chainrule.data import Transform
     >>> from chainrule.models import ModelConfig, build_series_model
@@ -76,17 +76,17 @@ class SeriesModel(ConditionalModel):
             )
         if resets is not None and resets.any():
             raise ArgumentError("a series is one sequence: resets are for many documents, and must be None here.")
-        given = carry is None and self.transform.lag > 0
+        is_first_given = carry is None and self.transform.lag > 0
         carry = carry or self._carry(x[:, 0])
         z = self.transform.apply(x, carry.last[:, 0])
-        if given:
-            z = torch.cat([torch.zeros_like(z[:, :1]), z[:, 1:]], dim=1)
+        if is_first_given:
+            z = _without_first(z)
         inputs = self._inputs(torch.cat([carry.last[:, 1:], z[:, :-1]], dim=1))
         features, state = self.encoder(inputs, carry.encoder)
         prediction: RealPrediction = self.head(features)
         log_prob = prediction.log_prob(self._inputs(z)).double() + self.transform.log_jacobian(x)
-        if given:
-            log_prob = torch.cat([torch.zeros_like(log_prob[:, :1]), log_prob[:, 1:]], dim=1)
+        if is_first_given:
+            log_prob = _without_first(log_prob)
         return log_prob, Carry(torch.stack([x[:, -1], z[:, -1]], dim=1), state), prediction
 
     def quantiles(self, x: Tensor, levels: Tensor, carry: Carry | None = None) -> Tensor:
@@ -110,3 +110,8 @@ class SeriesModel(ConditionalModel):
         z = drawn.double()
         x = self.transform.undo(z[:, None], carry.last[:, 0])[:, 0]
         return x, Carry(torch.stack([x, z], dim=1), state)
+
+
+def _without_first(steps: Tensor) -> Tensor:
+    """Steps (B, T, ...) with zeros in the place of the first."""
+    return torch.cat([torch.zeros_like(steps[:, :1]), steps[:, 1:]], dim=1)

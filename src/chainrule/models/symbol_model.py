@@ -15,7 +15,7 @@ __all__ = ["SymbolModel"]
 class SymbolModel(ConditionalModel):
     """A conditional model of V symbols; x is int64 (B, T), or whole numbers of a smaller type, as data keeps them.
 
-    Before its first symbol a row has seen V, the start: it enters as a zero vector and nothing predicts it.
+    Before its first symbol a row has seen V, the start symbol: it enters as a zero vector and is never predicted.
     ``end``, one or two symbols, is what every document ends with: after it, a sample starts another document.
 
     >>> from chainrule.models import ModelConfig, build_symbol_model
@@ -68,9 +68,9 @@ class SymbolModel(ConditionalModel):
         """What the head predicts each x from."""
         if x.dim() != 2 or x.dtype != torch.int64 or x.numel() == 0:
             raise ShapeError(f"x must be int64 symbols (B, T), neither of them 0, got {x.dtype} {tuple(x.shape)}.")
-        low, high = (int(end) for end in x.aminmax())
-        if low < 0 or high >= self.symbols:
-            raise ArgumentError(f"symbols are numbered from 0 to {self.symbols - 1}, got {low if low < 0 else high}.")
+        for end in map(int, x.aminmax()):
+            if not 0 <= end < self.symbols:
+                raise ArgumentError(f"symbols are numbered from 0 to {self.symbols - 1}, got {end}.")
         carry = carry or self.start(len(x))
         inputs = torch.cat([carry.last[:, None], x[:, :-1]], dim=1)
         if resets is not None:
@@ -94,5 +94,6 @@ class SymbolModel(ConditionalModel):
 
 
 def _as_indices(x: Tensor) -> Tensor:
+    """Whole numbers of any type as int64; anything else as it is, for ``_features`` to refuse."""
     is_whole = not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
     return x.long() if is_whole else x
