@@ -9,10 +9,17 @@ from chainrule.models.build import (
     build_series_model,
     build_symbol_model,
 )
-from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
+from chainrule.models.classifiers import (
+    BANDS,
+    ImageClassifier,
+    SequenceClassifier,
+    as_pixels,
+    log_spectrogram,
+    pad_features,
+    sound_features,
+)
 from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.evidence import Evidence, choose_transform
-from chainrule.models.features import BANDS, as_pixels, log_spectrogram, pad_features, sound_features
 from chainrule.models.linear import Regression, fit_least_squares, select_order
 from chainrule.models.series_model import SeriesModel
 from chainrule.models.skip import fit_path, path_order

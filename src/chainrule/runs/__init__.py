@@ -1,6 +1,7 @@
 """Runs: fit a model to data, then score, sample, forecast, backtest, compare and classify with it."""
 
-from chainrule.runs.comparison import Comparison, ComparisonRow, compare
+from chainrule.runs.comparison import compare
+from chainrule.runs.comparison_result import Comparison, ComparisonRow
 from chainrule.runs.fitting.fit import fit, load
 from chainrule.runs.run import Run
 from chainrule.runs.scoring.backtest import Backtest, BacktestRow

@@ -2,14 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chainrule._choices import counted
 from chainrule._wording import takes_options
 from chainrule.data import Labelled, Reading, Series, Symbols, read
 from chainrule.errors import ArgumentError, DataError
@@ -18,6 +17,7 @@ from chainrule.models import Regression
 from chainrule.runs.fitted import Fitted
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data, digest_of
+from chainrule.runs.refit import Refit
 from chainrule.runs.scoring.backtest import Backtest
 from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.runs.scoring.classification import Classifications
@@ -28,24 +28,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
-__all__ = ["Examples", "Refit", "Run", "Source"]
+__all__ = ["Examples", "Run", "Source"]
 
 # A Union, since | does not take the names of types that are not imported.
 Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
 Examples = Union[str, Path, NDArray[Any], Tensor, "Image", Iterable[Union[str, Path, NDArray[Any], Tensor, "Image"]]]
-
-
-@dataclass(frozen=True, eq=False)
-class Refit:
-    """A model fitted to all ``count`` units of the data, by ``steps`` steps of training; None where it was solved."""
-
-    model: nn.Module
-    count: int
-    unit: str
-    steps: int | None
-
-    def __str__(self) -> str:
-        return f"weights refitted on all {counted(self.count, self.unit)}"
 
 
 class Run(Fitted):

@@ -15,7 +15,7 @@ from chainrule.runs.folder.contents import REFIT, REFIT_LAST, REFIT_METRICS
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.folder.metrics_log import keep_until, reporting
 from chainrule.runs.kinds.task import Task
-from chainrule.runs.run import Refit
+from chainrule.runs.refit import Refit
 from chainrule.training import (
     BEST,
     Group,
