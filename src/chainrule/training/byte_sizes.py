@@ -1,4 +1,4 @@
-"""Sizes of memory, as people write them."""
+"""Sizes of memory as people write them."""
 
 import re
 
@@ -6,6 +6,7 @@ from chainrule.errors import ArgumentError
 
 __all__ = ["bytes_of"]
 
+_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?)\s*([a-zA-Z]*)\s*")
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -19,8 +20,9 @@ def bytes_of(size: str | int) -> int:
     ...
     chainrule.errors.ArgumentError: memory is 'lots'; expected a size such as 256MB, 1.5GiB or a number of bytes.
     """
-    found = None if isinstance(size, bool) else re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-zA-Z]*)\s*", str(size))
-    unit = None if found is None else _UNITS.get(found[2].lower())
-    if found is None or unit is None or float(found[1]) * unit < 1:
-        raise ArgumentError(f"memory is {size!r}; expected a size such as 256MB, 1.5GiB or a number of bytes.")
-    return int(float(found[1]) * unit)
+    found = _SIZE.fullmatch(str(size))
+    if found is not None and found[2].lower() in _UNITS:
+        count = int(float(found[1]) * _UNITS[found[2].lower()])
+        if count >= 1:
+            return count
+    raise ArgumentError(f"memory is {size!r}; expected a size such as 256MB, 1.5GiB or a number of bytes.")
