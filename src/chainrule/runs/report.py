@@ -16,11 +16,15 @@ def write_report(run: Run, score: Score | ClassScore) -> None:
     """Write score.json, loss.png, and reach.png, the forecast or the confusion matrix where there is one."""
     write_json(run.path / SCORE, score.to_dict())
     if run.drawable:
-        run.plot(baselines=score.baseline_nats() if isinstance(score, Score) else {}).savefig(run.path / "loss.png")
-    if looks := [r for r in read_metrics(run.path) if "reach" in r]:
-        by_lag, horizons = ([r["reach"][name] for r in looks] for name in ("gradient_by_lag", "horizon"))
+        baselines = score.baseline_nats() if isinstance(score, Score) else {}
+        run.plot(baselines=baselines).savefig(run.path / "loss.png")
+    looks = [record for record in read_metrics(run.path) if "reach" in record]
+    if looks:
+        steps = [record["step"] for record in looks]
+        by_lag = [record["reach"]["gradient_by_lag"] for record in looks]
+        horizons = [record["reach"]["horizon"] for record in looks]
         figure = new_figure(4.0)
-        draw(figure.axes[0], [r["step"] for r in looks], by_lag, horizons)
+        draw(figure.axes[0], steps, by_lag, horizons)
         figure.savefig(run.path / "reach.png")
     if isinstance(score, ClassScore):
         score.plot().savefig(run.path / "confusion.png")
