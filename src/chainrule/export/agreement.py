@@ -1,4 +1,4 @@
-"""What was exported is run beside the model, on the inputs given and on others of other sizes."""
+"""Whether an exported model agrees with the model, on the inputs given and on inputs of other sizes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -55,9 +55,9 @@ def check(call: ModelCall, exported: ExportedProgram, run: Run, *, tolerance: fl
 
 def _check_free(call: ModelCall, other: ModelCall) -> None:
     """Refuse sizes that were fixed in the recording while the model takes others."""
-    pairs = zip(call.tensors(), other.tensors(), strict=True)
-    fixed = [(k, dim) for k, (a, b) in enumerate(pairs) for dim in range(a.dim()) if a.shape[dim] == b.shape[dim]]
     sizes = [tensor.shape for tensor in call.tensors()]
+    other_sizes = [tensor.shape for tensor in other.tensors()]
+    fixed = [(k, dim) for k, shape in enumerate(sizes) for dim, size in enumerate(shape) if size == other_sizes[k][dim]]
     for n in sorted({sizes[k][dim] for k, dim in fixed}):
         found = call.varying([(k, dim) for k, dim in fixed if sizes[k][dim] == n])
         if not found:
@@ -71,14 +71,12 @@ def _check_free(call: ModelCall, other: ModelCall) -> None:
 
 
 def _check_repeatable(first: Sequence[Any], second: Sequence[Any]) -> None:
-    if any(
-        isinstance(a, Tensor) and not torch.equal(a.nan_to_num(), b.nan_to_num())
-        for a, b in zip(first, second, strict=True)
-    ):
-        raise ExportError(
-            "the model gives other numbers when it is called again, so that nothing can be compared with it: it draws "
-            "at random, or keeps a state. Hand the state in as an argument, and out as an output."
-        )
+    for one, other in zip(first, second, strict=True):
+        if isinstance(one, Tensor) and not torch.equal(one.nan_to_num(), other.nan_to_num()):
+            raise ExportError(
+                "the model gives other numbers when it is called again, so that nothing can be compared with it: it "
+                "draws at random, or keeps a state. Pass the state in as an argument, and return it as an output."
+            )
 
 
 def _compare(expected: Sequence[Any], got: Sequence[Any], call: ModelCall, tolerance: float | None) -> None:
@@ -108,10 +106,8 @@ def _difference(a: Tensor, b: Tensor) -> float:
     if not a.is_floating_point():
         return 0.0 if torch.equal(a, b) else float("inf")
     finite = a.isfinite()
-    if (
-        not torch.equal(a[~finite].nan_to_num(nan=0.5), b[~finite].nan_to_num(nan=0.5))
-        or not b[finite].isfinite().all()
-    ):
+    is_same = torch.equal(a[~finite].nan_to_num(nan=0.5), b[~finite].nan_to_num(nan=0.5))
+    if not is_same or not b[finite].isfinite().all():
         return float("inf")
     a = a[finite].double()
     b = b[finite].double()

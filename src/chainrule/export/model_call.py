@@ -1,8 +1,7 @@
-"""One call of a model: its arguments as torch.export has them, their sizes, and the same call with other sizes."""
+"""One call of a model: its arguments as torch.export has them, and the same call with other sizes."""
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import Any
@@ -16,7 +15,7 @@ from chainrule._torch import pytree
 from chainrule.errors import ArgumentError
 from chainrule.ops.arguments import FOREIGN
 
-__all__ = ["FAILURES", "ModelCall", "call_of", "evaluating", "other_calls"]
+__all__ = ["FAILURES", "ModelCall", "call_of", "other_calls"]
 
 FAILURES = (*FOREIGN, AssertionError, NotImplementedError)
 """What a model, or what was made of it, raises where sizes do not fit."""
@@ -39,7 +38,7 @@ class ModelCall:
             return pytree.tree_leaves(self.model(*self.args, **self.kwargs))
 
     def takes(self) -> bool:
-        """Whether the model runs at all."""
+        """Whether the model takes these arguments."""
         try:
             self.run()
         except FAILURES:
@@ -67,11 +66,7 @@ class ModelCall:
         wanted = iter(sizes)
 
         def each(leaf: Any) -> Any:
-            if isinstance(leaf, Tensor):
-                for dim, size in enumerate(next(wanted)):
-                    if size != leaf.shape[dim]:
-                        leaf = leaf.index_select(dim, torch.arange(size, device=leaf.device) % leaf.shape[dim])
-            return leaf
+            return _repeated(leaf, next(wanted)) if isinstance(leaf, Tensor) else leaf
 
         args, kwargs = pytree.tree_map(each, (self.args, self.kwargs))
         return ModelCall(self.model, args, kwargs)
@@ -82,7 +77,7 @@ class ModelCall:
         return self.resized([[n + ((k, dim) in dims) for dim, n in enumerate(shape)] for k, shape in shapes])
 
     def varying(self, dims: Sequence[_Dim]) -> list[_Dim]:
-        """Those of the dimensions that the model lets vary, alone or together with others of them, by trying."""
+        """Those of the dimensions that the model lets vary, alone or together; found out by trying."""
         found: list[_Dim] = []
         most = len(dims) if len(dims) <= _FEW else 3
         for group in chain.from_iterable(combinations(dims, count) for count in range(1, most + 1)):
@@ -92,7 +87,11 @@ class ModelCall:
 
 
 def call_of(model: object, args: object, kwargs: Mapping[str, Any] | None) -> ModelCall:
-    """The arguments of an exporter, checked."""
+    """The arguments of an exporter, checked.
+
+    Raises:
+        ArgumentError: the model is no module, or cannot be called so.
+    """
     if not isinstance(model, Module):
         raise ArgumentError(f"model is {type(model).__name__}; expected a torch.nn.Module.")
     call = ModelCall(model, args if isinstance(args, tuple) else (args,), dict(kwargs or {}))
@@ -107,16 +106,11 @@ def call_of(model: object, args: object, kwargs: Mapping[str, Any] | None) -> Mo
     return call
 
 
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """The model in evaluation, each module of it back in its own mode afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+def _repeated(tensor: Tensor, sizes: Sequence[int]) -> Tensor:
+    for dim, size in enumerate(sizes):
+        if size != tensor.shape[dim]:
+            tensor = tensor.index_select(dim, torch.arange(size, device=tensor.device) % tensor.shape[dim])
+    return tensor
 
 
 def other_calls(program: ExportedProgram, call: ModelCall) -> list[ModelCall]:
@@ -133,11 +127,18 @@ def other_calls(program: ExportedProgram, call: ModelCall) -> list[ModelCall]:
             if isinstance(symbol, torch.SymInt) and symbol.node.expr.is_symbol:
                 free.setdefault(symbol.node.expr, size)
     most = {symbol: program.range_constraints[symbol].upper for symbol in free if symbol in program.range_constraints}
-    steps = [{s: n + 1 + k for k, (s, n) in enumerate(free.items())}, {s: 2 * n for s, n in free.items()}]
-    return [_evaluated(call, shapes, {s: min(n, most.get(s, n)) for s, n in step.items()}) for step in steps if free]
+    if not free:
+        return []
+    larger = {symbol: size + 1 + k for k, (symbol, size) in enumerate(free.items())}
+    twice = {symbol: 2 * size for symbol, size in free.items()}
+    calls = []
+    for sizes_of in (larger, twice):
+        within = {symbol: min(size, most.get(symbol, size)) for symbol, size in sizes_of.items()}
+        calls.append(_with_sizes(call, shapes, within))
+    return calls
 
 
-def _evaluated(call: ModelCall, shapes: Sequence[Sequence[Any]], values: Mapping[Any, Any]) -> ModelCall:
+def _with_sizes(call: ModelCall, shapes: Sequence[Sequence[Any]], values: Mapping[Any, Any]) -> ModelCall:
     def size(n: Any) -> int:
         return int(n.node.expr.subs(values)) if isinstance(n, torch.SymInt) else int(n)
 

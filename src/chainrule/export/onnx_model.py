@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from chainrule._modes import evaluating
 from chainrule._optional import require
 from chainrule.errors import ArgumentError, ExportError
 from chainrule.export.agreement import check
-from chainrule.export.model_call import ModelCall, call_of, evaluating
+from chainrule.export.model_call import ModelCall, call_of
 from chainrule.export.programs import example, recorded
 from chainrule.export.tensor_names import input_names_of, output_names_of
 
@@ -75,7 +76,7 @@ def onnx(
     for package in ("onnx", "onnxscript", "onnxruntime"):
         require(package, extra="export")
     call = call_of(model, args, kwargs)
-    with evaluating(model):
+    with evaluating(model.modules()):
         with torch.no_grad():
             result = model(*call.args, **call.kwargs)
         inputs = _names("input_names", input_names, input_names_of(call))

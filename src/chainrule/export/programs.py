@@ -10,9 +10,10 @@ import torch
 from torch.export import ExportedProgram
 from torch.nn import Module
 
+from chainrule._modes import evaluating
 from chainrule.errors import ExportError
 from chainrule.export.agreement import check
-from chainrule.export.model_call import ModelCall, call_of, evaluating
+from chainrule.export.model_call import ModelCall, call_of
 from chainrule.ops.arguments import as_flag
 
 __all__ = ["example", "program", "recorded"]
@@ -60,7 +61,7 @@ def program(
     """
     call = call_of(model, args, kwargs)
     strict = as_flag("strict", strict)
-    with evaluating(model):
+    with evaluating(model.modules()):
         call.run()  # what it refuses, it refuses in its own words
         larger = example(call)
         shapes = larger.all_dynamic() if dynamic_shapes is None else dynamic_shapes

@@ -47,11 +47,17 @@ class LatentEncoder(nn.Module):
         if len(self.start) == 0:
             y, state = self._run(x, state, resets=resets)
         else:
-            start = tuple(s.expand(len(x), *s.shape) for s in self.start)
-            state = start if state is None else state
-            split = resets is not None and bool(resets.any())
-            y, state = self._run_split(x, state, start, resets) if split else self._run(x, state)  # type: ignore[arg-type]
+            y, state = self._run_from_start(x, state, resets)
         return self.dropout(y.transpose(1, 2)).transpose(1, 2), state
+
+    def _run_from_start(self, x: Tensor, state: State | None, resets: Tensor | None) -> tuple[Tensor, State]:
+        """As ``_run``, from the learned state where there is none and after resets."""
+        start = tuple(part.expand(len(x), *part.shape) for part in self.start)
+        if state is None:
+            state = start
+        if resets is None or not resets.any():
+            return self._run(x, state)
+        return self._run_split(x, state, start, resets)
 
     def _run(self, x: Tensor, state: State | None, **where: Tensor | None) -> tuple[Tensor, State]:
         # The layer keeps its state as torch does, (layers, B, H); ours has the batch first.
@@ -61,35 +67,36 @@ class LatentEncoder(nn.Module):
         return y, tuple(s.transpose(0, 1) for s in (h if is_lstm else (h,)))
 
     def _run_split(self, x: Tensor, state: State, start: State, resets: Tensor) -> tuple[Tensor, State]:
-        """Every stretch between two resets as a row of its own, since resets inside the layer are to zeros.
+        """Run every stretch between two resets as a row of its own, since resets inside the layer are to zeros.
 
-        Those less than twice as long as another are run together, so that filling them up takes little.
+        Stretches less than twice as long as one another are run together, so that little of a batch is padding.
         """
         B, T = resets.shape
         begins = resets.clone()
         begins[:, 0] = True
-        row, t = begins.nonzero(as_tuple=True)
-        is_last = torch.cat([row[1:] != row[:-1], row.new_ones(1, dtype=torch.bool)])
-        lengths = torch.where(is_last, T, t.roll(-1)) - t
-        fresh = resets[row, t][:, None, None]
-        states = tuple(torch.where(fresh, s[row], old[row]) for s, old in zip(start, state, strict=True))
+        row, first = begins.nonzero(as_tuple=True)  # of every stretch
+        is_last = torch.cat([row[1:] != row[:-1], row.new_ones(1, dtype=torch.bool)])  # of its row
+        lengths = torch.where(is_last, T, first.roll(-1)) - first
+        is_fresh = resets[row, first][:, None, None]
+        states = tuple(torch.where(is_fresh, new[row], old[row]) for new, old in zip(start, state, strict=True))
         outputs = []
-        steps = []
+        places = []  # of the outputs, in all rows laid end to end
         ends = []
-        chosen = []
+        order = []
         sizes = torch.tensor([int(length).bit_length() for length in lengths])
         for size in sizes.unique():
             some = (sizes == size).nonzero()[:, 0]
-            inside = torch.arange(int(lengths[some].max())) < lengths[some, None]
-            at = (t[some, None] + torch.arange(inside.shape[1])).clamp(max=T - 1)
-            y, last = self._run(x[row[some, None], at], tuple(s[some] for s in states), lengths=lengths[some])
-            outputs.append(y[inside])
-            steps.append((row[some, None] * T + at)[inside])
-            ends.append(last)
-            chosen.append(some)
-        y = torch.cat(outputs)[torch.cat(steps).argsort()].view(B, T, -1)
-        order = torch.cat(chosen).argsort()[is_last]
-        return y, tuple(torch.cat(parts)[order] for parts in zip(*ends, strict=True))
+            is_inside = torch.arange(int(lengths[some].max())) < lengths[some, None]
+            steps = (first[some, None] + torch.arange(is_inside.shape[1])).clamp(max=T - 1)
+            own = tuple(part[some] for part in states)
+            y, end = self._run(x[row[some, None], steps], own, lengths=lengths[some])
+            outputs.append(y[is_inside])
+            places.append((row[some, None] * T + steps)[is_inside])
+            ends.append(end)
+            order.append(some)
+        y = torch.cat(outputs)[torch.cat(places).argsort()].view(B, T, -1)
+        last = torch.cat(order).argsort()[is_last]
+        return y, tuple(torch.cat(parts)[last] for parts in zip(*ends, strict=True))
 
     def streamed(self, state: State | None, rows: int) -> Encode:
         return self

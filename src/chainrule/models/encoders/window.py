@@ -13,12 +13,13 @@ __all__ = ["AREncoder", "ConvEncoder", "MLPEncoder"]
 
 
 class _Streams:
-    """Convolutions fed one step at a time, from their pasts on."""
+    """Convolutions that are fed one step at a time, and continue from their pasts."""
 
     def __init__(self, layers: Sequence[nn.Module], pasts: State | None, rows: int) -> None:
         self.of = [ConvolutionStream(layer, rows) for layer in layers if isinstance(layer, CausalConv1d)]
-        for stream, past in zip(self.of, pasts or (), strict=pasts is not None):
-            stream.state = past
+        if pasts is not None:
+            for stream, past in zip(self.of, pasts, strict=True):
+                stream.state = past
 
     def reset(self, resets: Tensor | None) -> None:
         if resets is not None and resets.any():
@@ -55,7 +56,8 @@ class AREncoder(nn.Module):
         self.window.bias.copy_(intercept)
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
-        y, past = self.window(x.transpose(1, 2), None if state is None else state[0], resets=resets)
+        past = None if state is None else state[0]
+        y, past = self.window(x.transpose(1, 2), past, resets=resets)
         return y.transpose(1, 2), (past,)
 
     def streamed(self, state: State | None, rows: int) -> Encode:
@@ -140,7 +142,7 @@ class ConvEncoder(nn.Module):
         return layers
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
-        pasts = [None for _ in self.convolutions] if state is None else list(state)
+        pasts = [None] * len(self.convolutions) if state is None else list(state)
 
         def convolve(layer: int, x: Tensor) -> Tensor:
             y: Tensor
