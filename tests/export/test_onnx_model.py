@@ -18,8 +18,8 @@ import chainrule
 from chainrule import export
 from chainrule.errors import ArgumentError, ExportError
 from chainrule.export import onnx_model
-from chainrule.export.calls import call_of
-from chainrule.export.naming import input_names_of, output_names_of
+from chainrule.export.model_call import call_of
+from chainrule.export.tensor_names import input_names_of, output_names_of
 
 Arguments = Callable[[int, int], tuple[tuple[Any, ...], dict[str, Any]]]
 

@@ -161,7 +161,7 @@ def test_a_loss_that_diverges_names_the_step_and_the_largest_gradient(value: flo
     named = message.split("mostly in ")[1].split(". ")[0]
     assert named in dict(job.model.named_parameters())
     assert str(tmp_path / BEST) in message
-    assert "Try a learning rate below 0.02 or a clip below 1." in message
+    assert "Try a `learning_rate` below 0.02 or a `clip` below 1." in message
     assert load_tensors(tmp_path / LAST)[1]["step"] == 6  # the last good one
     assert all(tensor.isfinite().all() for tensor in load_tensors(tmp_path / BEST)[0].values())
     assert Job().train(tmp_path, resume=True).step == 40

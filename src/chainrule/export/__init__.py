@@ -4,7 +4,7 @@ What leaves here computes what the model computes: both are run on the inputs gi
 length, and where they differ, :class:`chainrule.errors.ExportError` says by how much and nothing is written.
 """
 
-from chainrule.export.comparing import TOLERANCES
+from chainrule.export.agreement import TOLERANCES
 from chainrule.export.onnx_model import onnx
 from chainrule.export.programs import program
 

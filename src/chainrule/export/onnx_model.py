@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from chainrule._modes import evaluating
 from chainrule._optional import require
 from chainrule.errors import ArgumentError, ExportError
-from chainrule.export.calls import Call, call_of, evaluating
-from chainrule.export.comparing import check
-from chainrule.export.naming import input_names_of, output_names_of
+from chainrule.export.agreement import check
+from chainrule.export.model_call import ModelCall, call_of
 from chainrule.export.programs import example, recorded
+from chainrule.export.tensor_names import input_names_of, output_names_of
 
 if TYPE_CHECKING:
     from torch.onnx import ONNXProgram  # whose import takes as long as that of all of chainrule
@@ -75,7 +76,7 @@ def onnx(
     for package in ("onnx", "onnxscript", "onnxruntime"):
         require(package, extra="export")
     call = call_of(model, args, kwargs)
-    with evaluating(model):
+    with evaluating(model.modules()):
         with torch.no_grad():
             result = model(*call.args, **call.kwargs)
         inputs = _names("input_names", input_names, input_names_of(call))
@@ -105,7 +106,7 @@ def _names(argument: str, names: Sequence[str] | None, default: list[str]) -> li
     return list(names)
 
 
-def _record(call: Call, **options: Any) -> "ONNXProgram":
+def _record(call: ModelCall, **options: Any) -> "ONNXProgram":
     log = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = log.level
     log.setLevel(logging.ERROR)  # it would say each time that torchvision is missing, whose layers no model has then
@@ -117,7 +118,7 @@ def _record(call: Call, **options: Any) -> "ONNXProgram":
     return exported
 
 
-def _runner(file: Path) -> Callable[[Call], list[Tensor]]:
+def _runner(file: Path) -> Callable[[ModelCall], list[Tensor]]:
     """What runs the file in ONNX Runtime."""
     runtime = require("onnxruntime", extra="export")
     options = runtime.SessionOptions()
@@ -130,7 +131,7 @@ def _runner(file: Path) -> Callable[[Call], list[Tensor]]:
         ) from error
     names = [value.name for value in session.get_inputs()]
 
-    def run(call: Call) -> list[Tensor]:
+    def run(call: ModelCall) -> list[Tensor]:
         inputs = [tensor.numpy(force=True) for tensor in call.tensors()]
         if len(inputs) != len(names):
             raise ExportError(f"the exported model has the inputs {names}, and the model was given {len(inputs)}.")

@@ -10,9 +10,10 @@ import torch
 from torch.export import ExportedProgram
 from torch.nn import Module
 
+from chainrule._modes import evaluating
 from chainrule.errors import ExportError
-from chainrule.export.calls import Call, call_of, evaluating
-from chainrule.export.comparing import check
+from chainrule.export.agreement import check
+from chainrule.export.model_call import ModelCall, call_of
 from chainrule.ops.arguments import as_flag
 
 __all__ = ["example", "program", "recorded"]
@@ -60,7 +61,7 @@ def program(
     """
     call = call_of(model, args, kwargs)
     strict = as_flag("strict", strict)
-    with evaluating(model):
+    with evaluating(model.modules()):
         call.run()  # what it refuses, it refuses in its own words
         larger = example(call)
         shapes = larger.all_dynamic() if dynamic_shapes is None else dynamic_shapes
@@ -70,7 +71,7 @@ def program(
         check(
             call,
             exported,
-            lambda other: Call(runner, other.args, other.kwargs).run(),
+            lambda other: ModelCall(runner, other.args, other.kwargs).run(),
             tolerance=tolerance,
             every_size=dynamic_shapes is None,
         )
@@ -79,18 +80,18 @@ def program(
     return exported
 
 
-def example(call: Call) -> Call:
+def example(call: ModelCall) -> ModelCall:
     """The call to record: torch takes a size of 1 for a number that stays, so that those that vary are made larger."""
     shapes = enumerate(tensor.shape for tensor in call.tensors())
     ones = [(k, dim) for k, shape in shapes for dim, size in enumerate(shape) if size == 1]
     return call.enlarged(call.varying(ones))
 
 
-def _export(call: Call, shapes: Any, strict: bool) -> ExportedProgram:
+def _export(call: ModelCall, shapes: Any, strict: bool) -> ExportedProgram:
     return torch.export.export(call.model, call.args, call.kwargs, dynamic_shapes=shapes, strict=strict)
 
 
-def recorded(call: Call, record: Callable[[Call], _Program]) -> _Program:
+def recorded(call: ModelCall, record: Callable[[ModelCall], _Program]) -> _Program:
     """What torch records of the call; an ExportError where torch cannot."""
     try:
         with torch.no_grad(), warnings.catch_warnings():

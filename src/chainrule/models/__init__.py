@@ -9,15 +9,24 @@ from chainrule.models.build import (
     build_series_model,
     build_symbol_model,
 )
-from chainrule.models.classifiers import ImageClassifier, SequenceClassifier, log_spectrogram
+from chainrule.models.classifiers import (
+    BANDS,
+    ImageClassifier,
+    SequenceClassifier,
+    as_pixels,
+    log_spectrogram,
+    pad_features,
+    sound_features,
+)
 from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.evidence import Evidence, choose_transform
 from chainrule.models.linear import Regression, fit_least_squares, select_order
-from chainrule.models.series import SeriesModel
+from chainrule.models.series_model import SeriesModel
 from chainrule.models.skip import fit_path, path_order
-from chainrule.models.symbols import SymbolModel
+from chainrule.models.symbol_model import SymbolModel
 
 __all__ = [
+    "BANDS",
     "LATENT",
     "MODELS",
     "Carry",
@@ -29,6 +38,7 @@ __all__ = [
     "SequenceClassifier",
     "SeriesModel",
     "SymbolModel",
+    "as_pixels",
     "build_image_classifier",
     "build_sequence_classifier",
     "build_series_model",
@@ -37,6 +47,8 @@ __all__ = [
     "fit_least_squares",
     "fit_path",
     "log_spectrogram",
+    "pad_features",
     "path_order",
     "select_order",
+    "sound_features",
 ]

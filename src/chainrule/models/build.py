@@ -12,9 +12,9 @@ from chainrule.errors import ArgumentError
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
 from chainrule.models.encoders import AREncoder, ConvEncoder, Encoder, LatentEncoder, MLPEncoder
 from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
-from chainrule.models.series import SeriesModel
+from chainrule.models.series_model import SeriesModel
 from chainrule.models.skip import SkipEncoder
-from chainrule.models.symbols import SymbolModel
+from chainrule.models.symbol_model import SymbolModel
 
 __all__ = [
     "LATENT",

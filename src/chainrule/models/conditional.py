@@ -1,19 +1,20 @@
 """Conditional models: an encoder and a head, p(x_1..x_T) = prod_t p(x_t | x_<t).
 
-Every way of using a model goes through ``forward``, which scores a chunk and carries the state on: scoring a
-sequence in pieces is scoring it whole, and sampling is the same step taken on the model's own symbols.
+Every use of a model goes through ``forward``, which scores a chunk and carries the state on. A sequence scored in
+chunks has the score of the whole, and sampling takes the same step on the model's own symbols.
 """
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted, whole
+from chainrule._modes import evaluating
 from chainrule._room import check_room
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models.encoders import Encode, Encoder, State
@@ -34,12 +35,15 @@ class Carry(NamedTuple):
     encoder: State | None
 
     def detach(self) -> "Carry":
-        """The same place, cut from the graph: what truncated backpropagation carries on."""
-        return Carry(self.last, None if self.encoder is None else tuple(s.detach() for s in self.encoder))
+        """The same carry, cut from the graph."""
+        if self.encoder is None:
+            return self
+        return Carry(self.last, tuple(part.detach() for part in self.encoder))
 
     def rows(self, index: Tensor) -> "Carry":
-        """The rows named by ``index`` (repeats allowed), as a batch of its own."""
-        return Carry(self.last[index], None if self.encoder is None else tuple(s[index] for s in self.encoder))
+        """The rows named by ``index`` (repeats allowed), as a batch of their own."""
+        encoder = None if self.encoder is None else tuple(part[index] for part in self.encoder)
+        return Carry(self.last[index], encoder)
 
 
 class ConditionalModel(nn.Module, ABC):
@@ -69,8 +73,8 @@ class ConditionalModel(nn.Module, ABC):
     def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
         """Feed the last x of every row: the distribution of what comes next, and the encoder's state after it.
 
-        The distribution is of the next symbol, or of the next value as the network sees it, transformed. ``encode``
-        takes the encoder's place: what its ``streamed`` gave.
+        The distribution is of the next symbol, or of the next transformed value. ``encode``, which the encoder's
+        ``streamed`` returned, takes the encoder's place.
         """
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -88,17 +92,18 @@ class ConditionalModel(nn.Module, ABC):
         top_k: int | None = None,
         seed: int = 0,
     ) -> Tensor:
-        """Draw n further steps after ``context`` ((T, ...) or (B, T, ...)); the same shape with T = n.
+        """Draw n steps after ``context``, (T, ...) or (B, T, ...); the result has its shape with T = n.
 
-        Without a context, n steps from a cold start: (n, ...). ``temperature`` below 1 sharpens, above 1 flattens;
+        Without a context, n steps from a cold start: (n, ...). A ``temperature`` below 1 sharpens, above 1 flattens;
         ``top_k`` keeps the k likeliest symbols. The same seed draws the same, and torch's own generator stays where
         it is.
         """
-        batched = context is None or context.dim() == self.context_dims + 1
-        rows = 1 if context is None or not batched else len(context)
-        carry = self.start(rows) if context is None else self.read(context if batched else context[None])
-        drawn = self.continue_from(carry, n, temperature=temperature, top_k=top_k, seed=seed)
-        return drawn if batched and context is not None else drawn[0]
+        draw = partial(self.continue_from, n=n, temperature=temperature, top_k=top_k, seed=seed)
+        if context is None:
+            return draw(self.start(1))[0]
+        if context.dim() == self.context_dims + 1:
+            return draw(self.read(context))
+        return draw(self.read(context[None]))[0]
 
     @torch.no_grad()
     def forecast(self, context: Tensor, horizon: int, paths: int = 1000, *, seed: int = 0) -> Tensor:
@@ -119,21 +124,15 @@ class ConditionalModel(nn.Module, ABC):
 
     @torch.no_grad()
     def read(self, context: Tensor, carry: Carry | None = None) -> Carry:
-        """The carry after rows of context (B, T, ...), which go on from ``carry``; T may be 0."""
+        """The carry after rows of context (B, T, ...), which continue from ``carry``; T may be 0."""
         if context.shape[1] == 0:
-            return carry if carry is not None else self.start(len(context))
+            return self.start(len(context)) if carry is None else carry
         with self.evaluating():
             return self.advance(context, carry)
 
-    @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """Evaluation mode (no dropout) for a while, then the mode it was in."""
-        was_training = self.training
-        self.eval()
-        try:
-            yield
-        finally:
-            self.train(was_training)
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Evaluation mode (no dropout) within a ``with`` block; afterwards every part is in the mode it was in."""
+        return evaluating(self.modules())
 
     @torch.no_grad()
     def continue_from(
@@ -156,13 +155,15 @@ class ConditionalModel(nn.Module, ABC):
     def _check_room(self, carry: Carry, paths: int, **steps: int) -> None:
         """Refuse more paths, or longer ones, than memory holds: their states, and every step twice when stacked."""
         of_state = sum(part[0].nbytes for part in (carry.last, *(carry.encoder or ())))
-        of_step = carry.last[0, 0].nbytes if carry.last.dim() > 1 else carry.last[0].nbytes
+        last = carry.last[0]
+        of_step = last[0].nbytes if last.dim() else last.nbytes
 
         def needs(paths: int, **steps: int) -> int:
-            return paths * (of_state + 2 * math.prod(steps.values()) * of_step) + math.prod(steps.values()) * _TENSOR
+            count = math.prod(steps.values())
+            return paths * (of_state + 2 * count * of_step) + count * _TENSOR
 
         check_room("the paths", needs, paths=paths, **steps)
 
     @abstractmethod
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:
-        """What was drawn, as x in the data's own units, and the carry that has it as its last."""
+        """What was drawn, as x in the data's own units, and the carry that has it as its last x."""

@@ -27,8 +27,8 @@ _RECENT = 5000  # steps at the end of the training part that are looked at
 _LEAST = 24
 _ORIGINS = 24
 _ORDER = 24  # of the AR, or a season and one more
-_CLEARLY = 0.1  # nats a value, by which either side wins against what the levels speak for
-_LEFT = 0.1  # share of later values outside of the range known before, from which levels speak for changes
+_CLEARLY = 0.1  # nats a value that either side needs to win against what the levels speak for
+_LEFT = 0.1  # share of later values outside the range known before, from which the levels speak for changes
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Evidence:
 
     @property
     def why(self) -> str:
-        """What spoke for it, in words."""
+        """What speaks for it, in words."""
         if not self.nats:
             return "too few steps to choose by evidence"
         others = {name: nats for name, nats in self.nats.items() if name != self.transform}
@@ -53,11 +53,11 @@ class Evidence:
             return "no other can be used"
         second = max(others, key=others.__getitem__)
         gained = self.nats[self.transform] - others[second]
-        likelier = f"{gained:.2f} nats a value likelier than under {second}"
-        if gained < 0:
-            levels = "stay within those known before" if self.stays else "leave those known before"
-            likelier = f"nearly as likely as under {second}, and levels {levels}"
-        return f"{self.horizon}-step forecasts within the training part are {likelier}"
+        forecasts = f"{self.horizon}-step forecasts within the training part are"
+        if gained >= 0:
+            return f"{forecasts} {gained:.2f} nats a value likelier than under {second}"
+        levels = "stay within those known before" if self.stays else "leave those known before"
+        return f"{forecasts} nearly as likely as under {second}, and levels {levels}"
 
 
 def choose_transform(train: NDArray[np.float64], season: int, *, positive: bool) -> Evidence:
@@ -77,24 +77,33 @@ def choose_transform(train: NDArray[np.float64], season: int, *, positive: bool)
     nats = {}
     for name in _CANDIDATES if positive else _CANDIDATES[:2]:
         try:
-            nats[name] = _nats(values, begin, horizon, Transform.fit(name, values[:begin]), max(season + 1, _ORDER))
+            transform = Transform.fit(name, values[:begin])
+            nats[name] = _nats(values, transform, begin=begin, horizon=horizon, most=max(season + 1, _ORDER))
         except DataError:  # without variation under this transform, or predicted without error: no evidence either way
             continue
     if not nats:
         return Evidence(_CANDIDATES[0], {}, 0)
     stays = _outside(values[:begin], values[begin:]) < _LEFT
-    favoured = "standardise" if stays else max(nats.keys() - {"standardise"} or nats, key=nats.__getitem__)
+    favoured = "standardise"
+    if not stays:
+        others = nats.keys() - {"standardise"}
+        favoured = max(others or nats, key=nats.__getitem__)
     worth = {name: value + _CLEARLY * (name == favoured) for name, value in nats.items()}
     return Evidence(max(worth, key=worth.__getitem__), nats, horizon, stays)
 
 
 def _outside(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-    """The share of later values outside of the range of those before."""
-    return float(((after < before.min(axis=0)) | (after > before.max(axis=0))).mean())
+    """The share of later values outside the range of those before."""
+    is_below = after < before.min(axis=0)
+    is_above = after > before.max(axis=0)
+    return float((is_below | is_above).mean())
 
 
-def _nats(values: NDArray[np.float64], begin: int, horizon: int, transform: Transform, most: int) -> float:
-    """The mean log-likelihood of values up to ``horizon`` steps after origins from ``begin`` on."""
+def _nats(values: NDArray[np.float64], transform: Transform, *, begin: int, horizon: int, most: int) -> float:
+    """The mean log-likelihood of values up to ``horizon`` steps after origins from ``begin`` on.
+
+    The AR has at most ``most`` taps.
+    """
     x = torch.from_numpy(values)
     z = transform.apply(x)
     known = z[: begin - transform.lag]
@@ -129,5 +138,6 @@ def _variances(fit: Regression, horizon: int, *, summed: bool) -> Tensor:
         terms = [fit.coefficients[k - 1] @ responses[j - k] for k in range(1, min(j, tau) + 1)]
         responses.append(torch.stack(terms).sum(0))
     psi = torch.stack(responses)
-    psi = psi.cumsum(0) if summed else psi
+    if summed:
+        psi = psi.cumsum(0)
     return (psi @ fit.residual_covariance @ psi.mT).diagonal(dim1=-2, dim2=-1).cumsum(0)

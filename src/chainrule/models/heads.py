@@ -35,7 +35,7 @@ class CategoricalHead(nn.Module):
 
 
 class _LocationScale(nn.Module):
-    """Location and scale of C channels from features (..., F), and how channels move together.
+    """Location and scale of C channels from features (..., F), and the correlations between channels.
 
     location = s (W features + b) and scale = s softplus(W' features + b'), in the units s of the channels. With
     ``skip`` the last C features are a linear path, which is added to the location. With ``direct`` the features are the
@@ -84,7 +84,8 @@ class _LocationScale(nn.Module):
             return features, s.expand_as(features)
         path: Tensor | float = 0.0
         if self.skip:
-            features, path = features[..., : -self.channels], features[..., -self.channels :]
+            path = features[..., -self.channels :]
+            features = features[..., : -self.channels]
         location, raw = self.outputs(features).chunk(2, dim=-1)
         return path + s * location, s * (F.softplus(raw + _UNIT) + _SCALE_FLOOR)
 

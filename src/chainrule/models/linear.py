@@ -14,7 +14,7 @@ from chainrule._choices import counted
 from chainrule.errors import ArgumentError, DataError, TooShortError
 from chainrule.models.encoders import AREncoder
 from chainrule.models.heads import GaussianHead
-from chainrule.models.series import SeriesModel
+from chainrule.models.series_model import SeriesModel
 
 __all__ = ["Regression", "fit_least_squares", "regress", "select_order"]
 

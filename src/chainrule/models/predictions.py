@@ -40,8 +40,8 @@ def _check_temperature(temperature: float) -> None:
 def _no_top_k(top_k: int | None) -> None:
     if top_k is not None:
         raise ArgumentError(
-            f"--top-k {top_k} chooses among symbols; this model predicts real values. Leave it out, "
-            "and use --temperature to narrow the samples."
+            f"`top_k={top_k}` chooses among symbols; this model predicts real values. Leave it out, "
+            "and use `temperature` to narrow the samples."
         )
 
 

@@ -2,10 +2,10 @@
 
     location_t = sum_k A_k z_{t-k} + s (W h_t + b)        scale_t = s softplus(...)
 
-The A_k are those of a linear AR, fitted by least squares before training and then left as they are; s is the spread of
-what it leaves, so that the network learns, in units of its own size, what is not linear. Such a path lets a network
-follow levels that training never saw, where its features saturate (Lai et al. 2018, LSTNet, section 3.6). Its roots
-lie inside the unit circle and its network sees inputs in bounds, so that paths fed with their own samples stay bounded.
+The A_k are those of a linear AR, fitted by least squares before training and then fixed; s is the spread of its
+residuals, so that the network learns in units of order one what is not linear. The path lets a network follow levels
+that training never saw, where its features saturate (Lai et al. 2018, LSTNet, section 3.6). The roots of the path lie
+inside the unit circle and the network's inputs are bounded, so that paths fed with their own samples stay bounded.
 """
 
 import torch
@@ -15,7 +15,7 @@ from chainrule.data import Transform
 from chainrule.errors import DataError
 from chainrule.models.encoders import AREncoder, Encode, Encoder, State
 from chainrule.models.linear import regress, select_order, stabilised
-from chainrule.models.series import SeriesModel
+from chainrule.models.series_model import SeriesModel
 
 __all__ = ["SkipEncoder", "fit_path", "path_order"]
 
@@ -57,29 +57,36 @@ class SkipEncoder(nn.Module):
         seen = self.network.receptive_field
         taps = self.path.receptive_field
         assert taps is not None
-        return None if seen is None else max(seen, taps)
+        if seen is None:
+            return None
+        return max(seen, taps)
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
-        own, past = (None, None) if state is None else (state[:-1], state[-1:])
-        return self._both(x, self.network, own, self.path, past, resets)
+        of_network, of_path = _parts(state)
+        features, of_network = self.network(self.transform.squash(x), of_network, resets=resets)
+        linear, of_path = self.path(x, of_path, resets=resets)
+        return torch.cat([features, linear], dim=-1), (*of_network, *of_path)
 
     def streamed(self, state: State | None, rows: int) -> Encode:
-        own, past = (None, None) if state is None else (state[:-1], state[-1:])
-        network = self.network.streamed(own, rows)
-        path = self.path.streamed(past, rows)
-        kept = None if own is None else len(own)  # the path's past is in its stream from here on
+        of_network, of_path = _parts(state)
+        network = self.network.streamed(of_network, rows)
+        path = self.path.streamed(of_path, rows)  # which keeps its past to itself from here on
+        kept = None if of_network is None else len(of_network)
 
         def encode(x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
-            return self._both(x, network, None if state is None else state[:kept], path, None, resets)
+            of_network = None if state is None else state[:kept]
+            features, after = network(self.transform.squash(x), of_network, resets=resets)
+            linear, _ = path(x, resets=resets)
+            return torch.cat([features, linear], dim=-1), after
 
         return encode
 
-    def _both(
-        self, z: Tensor, network: Encode, own: State | None, path: Encode, past: State | None, resets: Tensor | None
-    ) -> tuple[Tensor, State]:
-        features, own = network(self.transform.squash(z), own, resets=resets)
-        linear, past = path(z, past, resets=resets)
-        return torch.cat([features, linear], dim=-1), (*own, *past)
+
+def _parts(state: State | None) -> tuple[State | None, State | None]:
+    """The network's part of a state, and the path's, which is the last tensor."""
+    if state is None:
+        return None, None
+    return state[:-1], state[-1:]
 
 
 def path_order(transform: Transform, train: Tensor, season: int) -> int:
@@ -96,8 +103,8 @@ def path_order(transform: Transform, train: Tensor, season: int) -> int:
 def fit_path(model: SeriesModel, train: Tensor) -> None:
     """Fit the linear path of a network, if it has one, to training values (T, C); its roots are kept inside.
 
-    Where no density fits what a linear AR leaves (too few steps, or none of it), the path goes on repeating the last
-    value.
+    Where no density fits the residuals of a linear AR (too few steps, or no residuals), the path goes on repeating the
+    last value.
     """
     encoder = model.encoder
     if not isinstance(encoder, SkipEncoder):

@@ -1,12 +1,15 @@
 """Runs: fit a model to data, then score, sample, forecast, backtest, compare and classify with it."""
 
-from chainrule.runs.comparison import Comparison, ComparisonRow, compare
+from chainrule.runs.comparison import compare
+from chainrule.runs.comparison_result import Comparison, ComparisonRow
 from chainrule.runs.fitting.fit import fit, load
 from chainrule.runs.run import Run
 from chainrule.runs.scoring.backtest import Backtest, BacktestRow
-from chainrule.runs.scoring.classify import Classification, Classifications
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.classification import Classification, Classifications
 from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.scores import ClassScore, Errors, Score
+from chainrule.runs.scoring.point_errors import Errors
+from chainrule.runs.scoring.scores import Score
 
 __all__ = [
     "Backtest",

@@ -1,21 +1,16 @@
 """Comparing models on one source: the same cut, the same scores, the same baselines."""
 
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from chainrule._choices import counted
-from chainrule._optional import require
 from chainrule._wording import takes_options
 from chainrule.data import Labelled, Reading, Series, Symbols, read
-from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError, RunExistsError
 from chainrule.models import MODELS
-from chainrule.runs.figures import bars_height, comparison
+from chainrule.runs.comparison_result import Comparison, ComparisonRow
 from chainrule.runs.fitting.defaults import solved_exactly
 from chainrule.runs.fitting.fit import fit
 from chainrule.runs.fitting.summary import saying_once
@@ -23,111 +18,12 @@ from chainrule.runs.folder.contents import is_run, refuse_existing
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.peak_memory import peak_memory
 from chainrule.runs.run import Source
-from chainrule.runs.scoring.metrics import nats_to_bits
-from chainrule.runs.scoring.scores import ERROR_FORMATS, Errors, Score
+from chainrule.runs.scoring.scores import Score
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-__all__ = ["Comparison", "ComparisonRow", "compare"]
+__all__ = ["compare"]
 
 _AS_FOUND = Reading()
 _TABLE = "comparison.json"
-
-
-@dataclass(frozen=True)
-class ComparisonRow:
-    """One model or baseline on the test part.
-
-    ``gained`` is in nats per unit over the i.i.d. baseline, give or take ``gained_95`` (95 %); ``seconds`` and
-    ``memory_bytes`` (peak, above what was there before) are of fitting and scoring, None for baselines.
-    """
-
-    name: str
-    nats: float
-    gained: float
-    gained_95: float
-    errors: Errors | None = None
-    parameters: int | None = None
-    seconds: float | None = None
-    memory_bytes: int | None = None
-
-    def cells(self, real: bool) -> tuple[Cell, ...]:
-        """Its row in the table of a comparison, with errors for ``real`` values and bits for others."""
-        errors = (None, None) if self.errors is None else (self.errors.mae, self.errors.coverage_80)
-        middle = errors if real else (nats_to_bits(self.nats),)
-        memory = None if self.memory_bytes is None else self.memory_bytes / 1e6
-        return (self.name, self.nats, self.gained, self.gained_95, *middle, self.parameters, self.seconds, memory)
-
-
-@dataclass(frozen=True, repr=False)
-class Comparison(Shown):
-    """Models and baselines on the same held-out data; the first row is the i.i.d. baseline."""
-
-    of: str
-    unit: str
-    count: int
-    rows: tuple[ComparisonRow, ...]
-
-    @property
-    def best(self) -> ComparisonRow:
-        """The row of greatest likelihood."""
-        return min(self.rows, key=lambda row: row.nats)
-
-    def verdict(self) -> str:
-        """Whether order matters here, in one sentence: it does if any interval of gains lies above zero."""
-        surest = max(self.rows, key=lambda row: row.gained - row.gained_95)
-        best = self.best
-        if surest.gained - surest.gained_95 > 0:
-            return f"Order matters here: {surest.name} {self._gain(surest)} over i.i.d."
-        if best is self.rows[0]:
-            return "Order was not shown to matter here: nothing is likelier than i.i.d."
-        return f"Order was not shown to matter here: the best, {best.name}, {self._gain(best)} over i.i.d."
-
-    def _gain(self, row: ComparisonRow) -> str:
-        return f"gains {row.gained:.3f} +- {row.gained_95:.3f} nats per {self.unit}"
-
-    def summary(self) -> str:
-        best = f"{self.best.name} with {self.best.nats:.3f} nats/{self.unit}"
-        return f"of {self.of}: {best} is the best of {len(self.rows)}"
-
-    def table(self) -> Table:
-        """Models and baselines, likeliest first."""
-        ranked = sorted(self.rows, key=lambda row: row.nats)
-        real = any(row.errors for row in self.rows)
-        columns = ("", "nats", "gained", "± 95 %", *(("MAE", "in 80 %") if real else ("bits",)))
-        formats = {**ERROR_FORMATS, **dict.fromkeys(("nats", "gained", "± 95 %", "bits"), ".3f")}
-        return Table(
-            f"{self.of}: {counted(self.count, self.unit)}; nats and bits per {self.unit}",
-            (*columns, "params", "seconds", "MB"),
-            [row.cells(real) for row in ranked],
-            (self.verdict(),),
-            formats={**formats, "params": ",", "seconds": ".0f", "MB": ".0f"},
-            strong=[k for k, row in enumerate(ranked) if row.parameters is not None],
-        )
-
-    def to_frame(self) -> "pd.DataFrame":
-        """A row for each model and baseline, in the order of ``rows``."""
-        rows = {row.name: asdict(row) | (asdict(row.errors) if row.errors else {}) for row in self.rows}
-        frame: pd.DataFrame = require("pandas").DataFrame.from_dict(rows, orient="index")
-        return frame.drop(columns=["name", "errors"]).rename_axis("name")
-
-    def draw_on(self, ax: "Axes") -> None:
-        """What each gains over the i.i.d. baseline, as bars with the best on top."""
-        iid, *others = self.rows
-        comparison(ax, [row.name for row in others], [row.gained for row in others], f"nats per {self.unit}", iid.name)
-
-    @property
-    def figure_height(self) -> float:
-        return bars_height(len(self.rows) - 1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The rows and the verdict as JSON-able values; an interval without bounds is None."""
-        rows = [
-            {**asdict(row), "gained_95": row.gained_95 if math.isfinite(row.gained_95) else None} for row in self.rows
-        ]
-        return {**asdict(self), "rows": rows, "verdict": self.verdict()}
 
 
 @takes_options
@@ -216,8 +112,8 @@ def _refuse_existing(folder: Path, models: Sequence[str], *, overwrite: bool) ->
         refuse_existing(folder)
     elif not overwrite:
         raise RunExistsError(
-            f"{folder} exists, and a comparison overwrites nothing. Choose another folder with --out, or replace it "
-            "with --overwrite."
+            f"{folder} exists, and a comparison overwrites nothing. Choose another folder with `out`, or replace it "
+            "with `overwrite=True`."
         )
     for name in models:
         refuse_existing(folder / name, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""Series that go on: what came since a fit, checked against what the run knows and joined to it."""
+"""Series that have grown: what came since a fit is checked against what the run knows, and joined to it."""
 
 import warnings
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from chainrule.runs.folder.data_config import digest_of
 __all__ = ["Continued", "go_on", "said", "with_growth"]
 
 _ROUNDING = 1e-9  # relative: values that were written out and read again are the same
-_SAME = 0.5  # of steps: a series without dates that has so many of the known ones is the known one, revised
+_SAME = 0.5  # of steps: a series without dates that shares as many with the known one is the known one, revised
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Continued:
     Attributes:
         series: all of it, under the name, the columns and the season of the known one.
         steps: how many are new.
-        revised: in words, which of the known values the new data have otherwise; ``series`` has the new ones.
+        revised: in words, which of the known values differ in the new data; ``series`` has the new ones.
     """
 
     series: Series
@@ -39,7 +39,7 @@ class Continued:
 
 
 def go_on(known: Series, new: Series) -> Continued:
-    """Join ``new`` to the known series: it may repeat the end of it, or all, and goes on from its last step.
+    """Join ``new`` to the known series: it may repeat the end of that, or all of it, and goes on from its last step.
 
     With dates, steps of the same date are the same steps. Without, new data that begin with the whole of the known
     series repeat it, and any others follow its last step.
@@ -55,23 +55,33 @@ def go_on(known: Series, new: Series) -> Continued:
     new = _in_order(known, new)
     if known.dates is None and new.dates is None:
         return _by_count(known, new)
-    if known.dates is None or new.dates is None:
-        dated, undated = (new, known) if known.dates is None else (known, new)
-        raise DataError(
-            f"{dated.name} has dates and {undated.name} has none, so that it cannot be told where the one goes on from "
-            "the other. Give new data with dates where the fitted data has them, and without where it has none."
-        )
-    if (known.timezone is None) != (new.timezone is None):
-        zoned, other = (known, new) if new.timezone is None else (new, known)
-        raise DataError(
-            f"{zoned.name} has dates of a time zone, {zoned.timezone}, and {other.name} has dates of none. Give new "
-            "data with a time zone where the fitted data has one, and without where it has none."
-        )
+    if known.dates is None:
+        raise _undated(dated=new, undated=known)
+    if new.dates is None:
+        raise _undated(dated=known, undated=new)
+    if known.timezone is None and new.timezone is not None:
+        raise _without_zone(zoned=new, other=known)
+    if known.timezone is not None and new.timezone is None:
+        raise _without_zone(zoned=known, other=new)
     return _by_date(known, known.dates, new, new.dates)
 
 
+def _undated(*, dated: Series, undated: Series) -> DataError:
+    return DataError(
+        f"{dated.name} has dates and {undated.name} has none, so that it cannot be told where the one goes on from "
+        "the other. Give new data with dates where the fitted data has them, and without where it has none."
+    )
+
+
+def _without_zone(*, zoned: Series, other: Series) -> DataError:
+    return DataError(
+        f"{zoned.name} has dates of a time zone, {zoned.timezone}, and {other.name} has dates of none. Give new "
+        "data with a time zone where the fitted data has one, and without where it has none."
+    )
+
+
 def with_growth(known: Series, config: RunConfig, read: Callable[[Path], Series]) -> Series:
-    """The known series of a run, and what the file that was fitted has more by now; a warning says so if it changed."""
+    """The known series of a run, with what the fitted file has gained since; a warning says if the file changed."""
     source = Path(config.source or "")
     if not source.is_absolute() or not source.exists():
         return known
@@ -88,7 +98,9 @@ def with_growth(known: Series, config: RunConfig, read: Callable[[Path], Series]
         _warn(f"{source.name} has changed since the fit, and {goes_on}: it has other values for {now.revised}")
         return known
     if now.steps:
-        end = "" if now.series.dates is None else f", {said(now.series.dates[-1:], now.series.timezone)}"
+        end = ""
+        if now.series.dates is not None:
+            end = f", {said(now.series.dates[-1:], now.series.timezone)}"
         _warn(f"{source.name} has grown by {counted(now.steps, 'step')} since the fit; this goes on from its end{end}.")
     return now.series
 
@@ -125,7 +137,6 @@ def _by_count(known: Series, new: Series) -> Continued:
 
 
 def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Continued:
-    first = dates[0]
     last = dates[-1]
     when = partial(said, zone=known.timezone)
     if new_dates[-1] < last:
@@ -134,7 +145,7 @@ def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Cont
             "that go on from there; they may begin earlier."
         )
     since = new_dates > last
-    repeats = (new_dates >= first) & ~since
+    repeats = (new_dates >= dates[0]) & ~since
     place = np.searchsorted(dates, new_dates[repeats])
     strange = dates[place] != new_dates[repeats]
     if strange.any():
@@ -164,10 +175,13 @@ def _check_spacing(name: str, dates: Dates, after: Dates, zone: str | None) -> N
     wide = np.flatnonzero(gaps > own.max())
     close = np.flatnonzero(2 * gaps < own.min())
     if len(wide):
-        before, then = (said(after[wide[0] + i : wide[0] + i + 1], zone) for i in (0, 1))
-        what = f"{before}, where the data of the run end," if wide[0] == 0 else before
+        gap = wide[0]
+        before = said(after[gap : gap + 1], zone)
+        then = said(after[gap + 1 : gap + 2], zone)
+        if gap == 0:
+            before += ", where the data of the run end,"
         raise DataError(
-            f"{name} has a gap: after {what} it goes on at {then}, and no two steps of the run are so far apart. "
+            f"{name} has a gap: after {before} it goes on at {then}, and no two steps of the run are so far apart. "
             "Give the steps between them too."
         )
     if len(close):
@@ -183,7 +197,9 @@ def _differ(known: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.
 
 
 def _numbered(steps: NDArray[np.bool_]) -> str:
-    return f"step{'s' if steps.sum() > 1 else ''} {listed((np.flatnonzero(steps) + 1).tolist(), shown=5)}"
+    numbers = (np.flatnonzero(steps) + 1).tolist()
+    noun = "steps" if len(numbers) > 1 else "step"
+    return f"{noun} {listed(numbers, shown=5)}"
 
 
 def said(dates: Dates, zone: str | None) -> str:

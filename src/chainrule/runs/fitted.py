@@ -12,7 +12,8 @@ from chainrule.errors import ArgumentError
 from chainrule.runs.figures import loss_curve
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.metrics_log import read_metrics
-from chainrule.runs.scoring.scores import ClassScore, Score
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.scores import Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ __all__ = ["Fitted"]
 
 
 class Fitted(Shown):
-    """What of a run is shown; ``result`` is the score of the test part, None for a run that was loaded."""
+    """What is shown of a run; ``result`` is the score of the test part, None for a run that was loaded."""
 
     path: Path
     config: RunConfig
@@ -43,7 +44,7 @@ class Fitted(Shown):
         return f"{fitted}: {counted(self.parameters, 'parameter')}, in {self.path}"
 
     def table(self) -> Table:
-        """What it is."""
+        """Model, data and size."""
         data = self.config.data
         seen = self.receptive_field
         rows: list[tuple[Cell, ...]] = [
@@ -58,8 +59,10 @@ class Fitted(Shown):
         return Table(f"{self.config.model.name} of {data.name}", ("", "run"), rows)
 
     def tables(self) -> Sequence[Table]:
-        """What it is, and of a run that was just fitted its score."""
-        return (self.table(), *(() if self.result is None else self.result.tables()))
+        """The run, and its score if it was just fitted."""
+        if self.result is None:
+            return (self.table(),)
+        return (self.table(), *self.result.tables())
 
     def to_frame(self) -> "pd.DataFrame":
         """One row, so that runs can stand below one another: pandas.concat([run.to_frame() for run in runs])."""
@@ -71,12 +74,12 @@ class Fitted(Shown):
         return frame
 
     def to_dict(self) -> dict[str, Any]:
-        """What it is, its whole config, and its score if it was just fitted."""
+        """The run, its whole config, and its score if it was just fitted."""
         score = None if self.result is None else self.result.to_dict()
         return self._about() | {"config": self.config.to_dict(), "score": score}
 
     def draw_on(self, ax: "Axes", baselines: Mapping[str, float] | None = None) -> None:
-        """The losses while it was trained; each baseline's loss, by name, is a dashed line.
+        """The losses during training; each baseline's loss, by name, is a dashed line.
 
         Raises:
             ArgumentError: it was fitted in closed form, and has no such losses.
@@ -84,7 +87,7 @@ class Fitted(Shown):
         records = self._records()
         trained = [record for record in records if record["loss"] is not None]
         if not trained:
-            raise ArgumentError(f"{self.path} was fitted in closed form, without steps to draw. Draw its score().")
+            raise ArgumentError(f"{self.path} was fitted in closed form, without steps to draw. Plot its score().")
         validated = [record for record in records if "validation" in record]
         loss_curve(
             ax,
@@ -102,7 +105,7 @@ class Fitted(Shown):
 
     @property
     def drawable(self) -> bool:
-        """Whether there are losses: not of a fit in closed form."""
+        """Whether there are losses to draw, as a fit in closed form has none."""
         return any(record["loss"] is not None for record in self._records())
 
     def _records(self) -> list[dict[str, Any]]:

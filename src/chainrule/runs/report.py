@@ -6,7 +6,8 @@ from chainrule.runs.folder.contents import SCORE
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.runs.run import Run
-from chainrule.runs.scoring.scores import ClassScore, Score
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.scores import Score
 
 __all__ = ["write_report"]
 
@@ -15,7 +16,8 @@ def write_report(run: Run, score: Score | ClassScore) -> None:
     """Write score.json, loss.png, and reach.png, the forecast or the confusion matrix where there is one."""
     write_json(run.path / SCORE, score.to_dict())
     if run.drawable:
-        run.plot(baselines=score.baseline_nats() if isinstance(score, Score) else {}).savefig(run.path / "loss.png")
+        baselines = score.baseline_nats() if isinstance(score, Score) else {}
+        run.plot(baselines=baselines).savefig(run.path / "loss.png")
     inspected = [record for record in read_metrics(run.path) if "reach" in record]
     if inspected:
         figure = new_figure(4.0)

@@ -15,13 +15,14 @@ from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression
 from chainrule.runs.fitted import Fitted
-from chainrule.runs.fitting.refit import Refit
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data, digest_of
+from chainrule.runs.refit import Refit
 from chainrule.runs.scoring.backtest import Backtest
-from chainrule.runs.scoring.classify import Classifications
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.classification import Classifications
 from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.scores import ClassScore, Score
+from chainrule.runs.scoring.scores import Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ class Run(Fitted):
     ) -> Any:
         """Draw what follows the prompt: text of a text model, a waveform of a sound model, values of a series.
 
-        In the place of a prompt, ``data`` is read first, however long it is; that of a series as by ``forecast``.
+        Instead of a prompt, ``data`` may be read first, however long it is; that of a series as by ``forecast``.
         """
         raise self._cannot("sample")
 
@@ -124,9 +125,9 @@ class Run(Fitted):
     ) -> Forecast:
         """Quantiles of the steps after the end of the data, from sampled paths.
 
-        The weights stay as they are; the state runs on over what came since the fit. That is ``data``, which goes on
-        from the run's own and may repeat it; or what ``update`` was given; or what the fitted file has grown by, which
-        a warning says.
+        The weights stay as they are; the state reads on over what came since the fit. That is ``data``, which goes on
+        from the run's own and may repeat it; or what ``update`` was given; or what the fitted file has grown by, of
+        which a warning tells.
 
         Raises:
             DataError: ``data`` ends before the run's own, leaves a gap after it, or has other columns.
@@ -135,10 +136,10 @@ class Run(Fitted):
         raise self._cannot("forecast")
 
     def update(self, data: Source) -> "Run":
-        """Keep what came since the fit with the run, so that forecasts and samples go on from its end; the run itself.
+        """Keep what came since the fit with the run, so that forecasts and samples go on from its end; returns the run.
 
-        The weights stay as they are, and so do the data that ``score`` and ``backtest`` are of. ``data`` is checked as
-        by ``forecast``; where it has other values for steps that the run knows, these are taken, and a warning says so.
+        The weights stay as they are, and so does the data that ``score`` and ``backtest`` use. ``data`` is checked as
+        by ``forecast``; where it has other values for steps that the run knows, these are taken, with a warning.
         """
         raise self._cannot("be updated")
 
@@ -152,15 +153,15 @@ class Run(Fitted):
         seed: int = 0,
         advance: Callable[[float], None] = lambda share: None,
     ) -> Backtest:
-        """Errors of the forecasts that would have been made along the held-out data, beside naive ones."""
+        """Errors of forecasts as they would have been made along the held-out data, beside naive ones."""
         raise self._cannot("backtest")
 
     def classify(self, files: Examples) -> Classifications:
         """The label of each example, with the probability of every class.
 
         Args:
-            files: paths of images or sound files, or arrays: images as the run's own were (channels x height x width,
-                or channels last; of Pillow, L or RGB), samples from -1 to 1 at the run's own rate. One, or several.
+            files: one or several paths of images or sound files, or arrays or tensors: images like the run's own
+                (channels x height x width, or channels last; of Pillow, L or RGB), samples from -1 to 1 at its rate.
 
         Raises:
             ArgumentError, DataError: something else, or an image of another size.
@@ -181,11 +182,11 @@ class Run(Fitted):
         raise self._cannot("give a regression")
 
     def watched(self, score: Score | ClassScore) -> Score | ClassScore:
-        """The score, and where the forecasts go that feed on themselves, of a kind of run that has any."""
+        """The score, with where forecasts go that feed on themselves, if this kind of run makes any."""
         return score
 
     def draw(self) -> None:
-        """Write the figures that this kind of run has besides its losses: none, unless a kind says so."""
+        """Write the figures that this kind of run has besides its losses: none, unless a kind does so."""
         return
 
     _can = "score"

@@ -1,9 +1,9 @@
 """Streams, backpropagation through time, the training loop and its checkpoints."""
 
-from chainrule.training.bptt.byte_sizes import bytes_of
 from chainrule.training.bptt.estimate import Lost, estimate
 from chainrule.training.bptt.full import FullBPTT
 from chainrule.training.bptt.truncated import Place, TruncatedBPTT
+from chainrule.training.byte_sizes import bytes_of
 from chainrule.training.checkpoint import (
     check_weights,
     load_tensors,
@@ -14,10 +14,13 @@ from chainrule.training.checkpoint import (
 )
 from chainrule.training.config import Progress, Report, TrainingConfig, Validation
 from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, split_documents
-from chainrule.training.feeds import Feed, LabelledFeed, StreamFeed
+from chainrule.training.feeds.feed import Feed
+from chainrule.training.feeds.labelled_feed import LabelledFeed
+from chainrule.training.feeds.stream_feed import StreamFeed
+from chainrule.training.feeds.streams import Chunk, Streams
 from chainrule.training.group import ALONE, Group, processes
-from chainrule.training.loop import BEST, LAST, saved_progress, train
-from chainrule.training.streams import Chunk, Streams
+from chainrule.training.loop import BEST, LAST, train
+from chainrule.training.snapshot import saved_progress
 
 __all__ = [
     "ALONE",

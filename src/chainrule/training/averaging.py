@@ -14,9 +14,9 @@ __all__ = ["Average"]
 
 
 class Average:
-    """The average of a model's weights: after each step, a <- decay a + (1 - decay) w.
+    """A moving average of a model's weights: after each step, average <- decay average + (1 - decay) weights.
 
-    After n steps decay is at most (1 + n) / (10 + n), so that the first weights are soon forgotten.
+    After n steps, the decay is at most (1 + n) / (10 + n), so that the first weights are soon forgotten.
 
     >>> model = nn.Linear(1, 1, bias=False)
     >>> _ = nn.init.zeros_(model.weight)
@@ -43,7 +43,7 @@ class Average:
         return {**dict(zip(self._names, self._average, strict=True)), "updates": torch.tensor(self._updates)}
 
     def load(self, weights: dict[str, Tensor]) -> None:
-        """Go on from what ``weights`` were; a ValueError if they are of another model."""
+        """Go on from such ``weights``; a ValueError if they are another model's."""
         self._updates = whole("updates", int(weights["updates"]), 0)
         average = [weights[name] for name in self._names]
         if [(t.shape, t.dtype) for t in average] != [(t.shape, t.dtype) for t in self._average]:
@@ -52,19 +52,19 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take the model's weights of now in."""
+        """Take in the model's present weights."""
         self._updates += 1
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
         now = weights_of(self._model)
         add_decayed(self._average, [now[name] for name in self._names], 1 - decay)
 
     def put(self) -> None:
-        """The average in the model, for good."""
+        """Put the average into the model, for good."""
         load_weights(self._model, weights_of(self._model) | dict(zip(self._names, self._average, strict=True)))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The average in the model for a while, then the weights again."""
+        """Put the average into the model for the ``with`` block, then the weights again."""
         own = {name: tensor.clone() for name, tensor in weights_of(self._model).items()}
         self.put()
         try:

@@ -85,16 +85,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             # Copies, because matrix products of memory as the file aligns it differ in the last bit from torch's own.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
         if metadata.get(_DIGEST, _digest(tensors)) != _digest(tensors):
-            raise RunFormatError(
-                f"{path} has other bytes than were written to it. Restore it from a copy, or fit again."
-            )
+            raise RunFormatError(f"{path} was changed after it was written. Restore it from a copy, or fit again.")
         about = parse(metadata[_KEY])
         if not isinstance(about, dict):
             raise RunFormatError(f"{path} does not say what it holds. Restore it from a copy, or fit again.")
         return tensors, about
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing: the folder is not a complete run. Fit it again.") from error
-    except (error_type, OSError, ValueError, TypeError, RuntimeError) as error:  # the last two of odd dtypes
+    except (error_type, OSError, ValueError, TypeError, RuntimeError) as error:  # the last two for odd dtypes
         raise RunFormatError(
             f"{path} cannot be read as a checkpoint of chainrule ({error}). It was cut short or changed; "
             "restore it from a copy, or fit again."
@@ -143,7 +141,11 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def check_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Refuse weights that are not ``model``'s, which may be on the device meta: then nothing of its size is needed."""
+    """Refuse weights that are not ``model``'s; on the meta device, the model itself takes no memory.
+
+    Raises:
+        RunFormatError: names, shapes or dtypes are not the model's, or numbers are not finite.
+    """
     expected = {name: (t.shape, t.dtype) for name, t in weights_of(model).items()}
     given = {name: (t.shape, t.dtype) for name, t in weights.items()}
     if given != expected:

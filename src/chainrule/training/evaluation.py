@@ -1,4 +1,4 @@
-"""Scores on held-out data: the whole of it, with carried state that training never touches."""
+"""Scores of all of the held-out data, with a state of their own that training never touches."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from chainrule._modes import evaluating
 from chainrule.models import Carry, ConditionalModel
-from chainrule.training.bptt.trial import evaluating
-from chainrule.training.feeds import Batch
+from chainrule.training.feeds.labelled_feed import BatchOf
 
 __all__ = ["Piece", "confusion_and_loss", "log_probs", "split_documents"]
 
@@ -35,19 +35,20 @@ def split_documents(documents: Sequence[NDArray[Any]], bounds: Sequence[int], co
     ...     for part in split_documents([np.arange(3), np.arange(3, 8)], [5], context=1)]
     [[([0, 1, 2], 0), ([3, 4], 0)], [([4, 5, 6, 7], 1)]]
     """
-    edges = [0, *bounds, sum(len(document) for document in documents)]
-    parts: list[list[Piece]] = [[] for _ in edges[1:]]
-    first = place = 0
+    ends = [*bounds, sum(len(document) for document in documents)]
+    parts: list[list[Piece]] = [[] for _ in ends]
+    part = 0
+    before = 0  # steps of the documents before this one
     for document in documents:
         begin = 0
         while begin < len(document):
-            while edges[place + 1] <= first + begin:
-                place += 1
-            end = min(edges[place + 1] - first, len(document))
+            while ends[part] <= before + begin:
+                part += 1
+            end = min(ends[part] - before, len(document))
             read_from = max(begin - context, 0)
-            parts[place].append(Piece(document[read_from:end], begin - read_from))
+            parts[part].append(Piece(document[read_from:end], begin - read_from))
             begin = end
-        first += len(document)
+        before += len(document)
     return parts
 
 
@@ -67,7 +68,8 @@ def log_probs(model: ConditionalModel, pieces: Sequence[Piece]) -> list[NDArray[
     with model.evaluating():
         for first in range(0, len(pieces), _ROWS):
             rows = longest_first[first : first + _ROWS]
-            x = torch.stack([_extended(pieces[i].x, len(pieces[rows[0]].x)) for i in rows])
+            longest = len(pieces[rows[0]].x)
+            x = torch.stack([_extended(pieces[i].x, longest) for i in rows])
             whole = torch.cat(list(_chunked(model, x)), dim=1).double().numpy()
             for row, i in enumerate(rows):
                 scores[i] = whole[row, pieces[i].context : len(pieces[i].x)]
@@ -75,8 +77,9 @@ def log_probs(model: ConditionalModel, pieces: Sequence[Piece]) -> list[NDArray[
 
 
 def _extended(x: NDArray[Any], steps: int) -> Tensor:
-    """x as long as the longest row beside it. Its last step is repeated: a value that every transform can take."""
-    return torch.from_numpy(np.pad(x, [(0, steps - len(x)), *[(0, 0)] * (x.ndim - 1)], mode="edge"))
+    """x made as long as ``steps`` by repeating its last step, a value that every transform can take."""
+    missing = [(0, steps - len(x))] + [(0, 0)] * (x.ndim - 1)
+    return torch.from_numpy(np.pad(x, missing, mode="edge"))
 
 
 def _chunked(model: ConditionalModel, x: Tensor) -> Iterator[Tensor]:
@@ -88,9 +91,9 @@ def _chunked(model: ConditionalModel, x: Tensor) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def confusion_and_loss(
-    model: nn.Module, examples: Tensor, batch_of: Batch, classes: int
+    model: nn.Module, examples: Tensor, batch_of: BatchOf, classes: int
 ) -> tuple[NDArray[np.int64], float]:
-    """The confusion matrix [true, predicted] of the named examples, and the mean loss in nats.
+    """The confusion matrix [true, predicted] of the examples with these indices, and the mean loss in nats.
 
     >>> x, labels = torch.tensor([[2.0, 0.0], [1.0, 3.0], [0.0, 1.0]]), torch.tensor([0, 1, 0])
     >>> matrix, loss = confusion_and_loss(nn.Identity(), torch.arange(3), lambda i: ((x[i],), labels[i]), classes=2)

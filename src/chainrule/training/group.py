@@ -1,7 +1,7 @@
-"""Several processes that train one model: torch.distributed's, as torchrun starts them.
+"""Several processes that train one model, as torchrun starts them, by torch.distributed.
 
-Each process, a rank, has streams of its own; gradients are summed over all before every step, so that the weights stay
-the same everywhere. Rank 0 alone writes.
+Each process, a rank, has its own streams; gradients are summed over all ranks before every step, so that the weights
+stay the same everywhere. Rank 0 alone writes.
 """
 
 import os
@@ -15,7 +15,6 @@ from torch import Tensor, distributed, nn
 from chainrule.errors import ProcessError
 
 __all__ = ["ALONE", "Group", "processes"]
-
 
 _LEAVE = 0.1  # seconds: gloo's threads let their last tensor go a moment after it is done, and abort without a Python
 
@@ -49,7 +48,8 @@ class Group:
         if self.size == 1:
             return
         learned = [p for p in model.parameters() if p.requires_grad]
-        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in learned])
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in learned]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
         self._reduce(flat)
         for parameter, total in zip(learned, flat.split([p.numel() for p in learned]), strict=True):
             parameter.grad = total.view_as(parameter)
@@ -58,7 +58,9 @@ class Group:
         """What every process gives, in the order of their ranks."""
         if self.size == 1:
             return [data]
-        sizes = [int(size) for size in self.sum([len(data) if r == self.rank else 0 for r in range(self.size)])]
+        own = [0.0] * self.size
+        own[self.rank] = len(data)
+        sizes = [int(size) for size in self.sum(own)]
         padded = torch.zeros(max(sizes), dtype=torch.uint8)
         padded[: len(data)] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
         gathered = [torch.empty_like(padded) for _ in sizes]
@@ -67,7 +69,7 @@ class Group:
         return [bytes(one[:size].numpy()) for one, size in zip(gathered, sizes, strict=True)]
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process has come here."""
         self.sum([0.0])
 
     def _reduce(self, tensor: Tensor) -> None:
@@ -85,13 +87,17 @@ def _named(group: Group) -> Iterator[None]:
     except RuntimeError as error:
         raise ProcessError(
             f"process {group.rank} of {group.size} lost the others: one has ended ({str(error).splitlines()[0]}). The "
-            "last checkpoint is complete; find what ended it above, and start all of them again with --resume."
+            "last checkpoint is complete: see above what ended it, and start all of them again with `resume=True`."
         ) from error
 
 
 @contextmanager
 def processes() -> Iterator[Group]:
-    """The group that torchrun's environment names, joined for a while; or a group of this process alone."""
+    """Join the group that torchrun's environment names, for the ``with`` block; without one, this process alone.
+
+    Raises:
+        ProcessError: the other processes cannot be joined.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or not distributed.is_available():
         yield Group()
@@ -103,8 +109,8 @@ def processes() -> Iterator[Group]:
         except (ValueError, RuntimeError) as error:
             raise ProcessError(
                 f"WORLD_SIZE is {size}, so this should be one of {size} processes, and the others cannot be joined "
-                f"({str(error).splitlines()[0]}). Start them with torchrun --nproc-per-node {size} -m chainrule, or "
-                "unset WORLD_SIZE."
+                f"({str(error).splitlines()[0]}). Start them with torchrun --nproc-per-node {size}, or unset "
+                "WORLD_SIZE."
             ) from error
     try:
         yield Group(distributed.get_rank(), distributed.get_world_size())

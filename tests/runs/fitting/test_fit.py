@@ -191,7 +191,7 @@ def test_a_learning_rate_that_is_much_too_high_diverges_or_ends_but_never_passes
             series(ar1(200) * 1e3), "rnn", hidden=4, steps=60, learning_rate=1e6, clip=1e9, out=tmp_path, quiet=True
         )
     except DivergedError as error:
-        assert "Try a learning rate below 1e+06" in str(error)  # noqa: PT017 (either end is right)
+        assert "Try a `learning_rate` below 1e+06" in str(error)  # noqa: PT017 (either end is right)
     else:
         assert isinstance(run.result, Score)
         assert np.isfinite(run.result.log_prob).all()

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from chainrule.errors import ArgumentError
 from chainrule.training import FullBPTT, TruncatedBPTT, estimate
-from chainrule.training.bptt.losses import evaluate, loss_of, shares
+from chainrule.training.bptt.loss_shares import shares
+from chainrule.training.bptt.losses import evaluate, loss_of
 from chainrule.training.bptt.recomputation import Plan
 from tests.tolerances import close
 from tests.training.bptt.test_trees import planned

@@ -146,7 +146,7 @@ def test_bad_arguments_say_what_would_work() -> None:
         TruncatedBPTT(4)(model, mean, x, x, mask=torch.ones(2, 4, dtype=torch.int64))
     with pytest.raises(ArgumentError, match=r"the loss gave shape \(8, 3\); expected a tensor with one number"):
         TruncatedBPTT(4)(model, lambda h, _: h, x, x)
-    with pytest.raises(ArgumentError, match=r"the model gave Tensor; expected the pair \(output, state\)"):
+    with pytest.raises(ArgumentError, match=r"the model returned Tensor; expected the pair \(output, state\)"):
         TruncatedBPTT(4)(lambda x, h: x, mean, x, x)
     with pytest.raises(ShapeError, match="hx"):
         TruncatedBPTT(4)(cn.GRU(2, 3, batch_first=True), mean, x, x, torch.zeros(1, 2, 4))

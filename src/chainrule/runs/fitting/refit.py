@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from chainrule._choices import counted
 from chainrule._schema import structured
 from chainrule._wording import as_written
 from chainrule.data import Transform
@@ -16,6 +15,7 @@ from chainrule.runs.folder.contents import REFIT, REFIT_LAST, REFIT_METRICS
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.folder.metrics_log import keep_until, reporting
 from chainrule.runs.kinds.task import Task
+from chainrule.runs.refit import Refit
 from chainrule.training import (
     BEST,
     Group,
@@ -26,20 +26,7 @@ from chainrule.training import (
     weights_of,
 )
 
-__all__ = ["Refit", "load_refit", "refit_everything"]
-
-
-@dataclass(frozen=True, eq=False)
-class Refit:
-    """A model fitted to all ``count`` units of the data, by ``steps`` steps of training; None where it was solved."""
-
-    model: nn.Module
-    count: int
-    unit: str
-    steps: int | None
-
-    def __str__(self) -> str:
-        return f"weights refitted on all {counted(self.count, self.unit)}"
+__all__ = ["load_refit", "refit_everything"]
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,14 @@ from torch import Tensor, nn
 
 from chainrule.data import Labelled, split_labelled, split_note
 from chainrule.errors import ArgumentError
+from chainrule.models import BANDS, as_pixels, pad_features, sound_features
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import DataConfig, digest_of
 from chainrule.runs.kinds.task import Task
 from chainrule.runs.run import Examples, Run, Source
-from chainrule.runs.scoring.classify import (
-    BANDS,
-    Classifications,
-    as_pixels,
-    classify_examples,
-    pad_features,
-    sound_features,
-)
-from chainrule.runs.scoring.scores import ClassScore
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.classification import Classifications
+from chainrule.runs.scoring.classify import classify_examples
 from chainrule.training import ALONE, Group, LabelledFeed, TrainingConfig, confusion_and_loss
 
 __all__ = ["ClassifierRun", "LabelledTask"]

@@ -30,11 +30,13 @@ from chainrule.runs.kinds.task import Task
 from chainrule.runs.kinds.training_streams import stream_feed
 from chainrule.runs.looking import look_at
 from chainrule.runs.run import Run, Source
-from chainrule.runs.scoring.ahead import backtest_ahead, excess, free_run
+from chainrule.runs.scoring.ahead import backtest_ahead, excess
 from chainrule.runs.scoring.backtest import Backtest, backtest_series
+from chainrule.runs.scoring.baselines import Baselines
 from chainrule.runs.scoring.forecast import Forecast, forecast_series
+from chainrule.runs.scoring.free_run import free_run
 from chainrule.runs.scoring.scores import Score
-from chainrule.runs.scoring.series_score import Baselines, score_series
+from chainrule.runs.scoring.series_score import score_series
 from chainrule.training import ALONE, Feed, Group, Piece, Validation, load_tensors, log_probs, save_tensors
 
 __all__ = ["SeriesRun", "SeriesTask"]

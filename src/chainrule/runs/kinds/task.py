@@ -6,7 +6,8 @@ from typing import Any
 
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import DataConfig
-from chainrule.runs.scoring.scores import ClassScore, Score
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.scores import Score
 from chainrule.training import Feed, Validation
 
 __all__ = ["Task"]

@@ -15,9 +15,9 @@ from chainrule.display import BLUE, GREY, Cell, Shown, Table, title
 from chainrule.errors import ArgumentError, TooShortError
 from chainrule.models import Carry, SeriesModel
 from chainrule.runs.figures import bars, bars_height
-from chainrule.runs.scoring.metrics import coverage, crps_from_paths, mae, mase, rmse
-from chainrule.runs.scoring.scores import ERROR_FORMATS
-from chainrule.runs.scoring.series_score import Baselines
+from chainrule.runs.scoring.baselines import Baselines
+from chainrule.runs.scoring.metrics import crps_from_paths
+from chainrule.runs.scoring.point_errors import ERROR_FORMATS, LEVELS, errors_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,9 +46,15 @@ class BacktestRow:
 
 @dataclass(frozen=True, repr=False)
 class Backtest(Shown):
-    """What a model and the naive forecasts would have got wrong; ``origins`` forecasts of ``horizon`` steps each.
+    """The errors of a model and of naive forecasts, from many origins in held-out data.
 
-    ``rows`` has the model's errors by the name "model"; ``model`` is how its row is shown.
+    Attributes:
+        of: what was forecast.
+        horizon: steps of each forecast.
+        origins: how many forecasts were made.
+        paths: how many futures were sampled for each.
+        rows: the errors by forecaster; those of the model by the name "model".
+        model: how the model's row is shown.
     """
 
     of: str
@@ -110,25 +116,22 @@ def backtest_series(
     paths: int,
     stride: int | None,
     seed: int,
-    advance: Callable[[float], None],
+    advance: Callable[[float], None] = lambda share: None,
 ) -> Backtest:
     """Forecast ``horizon`` steps of values (T, C) at origins from ``begin`` on, every ``stride`` steps.
 
-    The data is read once, in order: the state is streamed from origin to origin and copied there, so no forecast sees
-    a step after its origin. ``advance`` is told the share that is done.
+    The data is read once, in order: the state is carried from origin to origin and copied there, so that no forecast
+    sees a step after its origin. ``advance`` is called with the share that is done.
     """
+    _check_options(horizon=horizon, paths=paths, stride=stride, seed=seed)
     last = len(values) - horizon
-    if horizon < 1 or paths < 2 or (stride is not None and stride < 1) or seed < 0:
-        raise ArgumentError(
-            "horizon and stride must be at least 1, paths at least 2 and seed at least 0; "
-            f"got horizon {horizon}, stride {stride}, paths {paths} and seed {seed}."
-        )
     if last < begin:
         raise TooShortError(
             f"a horizon of {horizon} needs {horizon} held-out steps, and {of} has {len(values) - begin}. "
             "Use a shorter horizon or more data."
         )
-    stride = stride or max(1, -(-(last - begin + 1) // _ORIGINS))
+    if stride is None:
+        stride = -(-(last - begin + 1) // _ORIGINS)
     origins = list(range(begin, last + 1, stride))
     # paths of the model, of the naive forecasts, and copies of them in what scores them
     held = len(origins) * horizon * values.shape[1] * 8 * _COPIES
@@ -140,7 +143,15 @@ def backtest_series(
     for naive in baselines.naive:
         sampled = np.stack([naive.paths(values[:t], horizon, paths, rng) for t in origins])
         rows[naive.name] = _row(sampled, actual, baselines.scale)
-    return Backtest(of, horizon, len(origins), paths, rows)
+    return Backtest(of, horizon, origins=len(origins), paths=paths, rows=rows)
+
+
+def _check_options(*, horizon: int, paths: int, stride: int | None, seed: int) -> None:
+    if horizon < 1 or paths < 2 or (stride is not None and stride < 1) or seed < 0:
+        raise ArgumentError(
+            "horizon and stride must be at least 1, paths at least 2 and seed at least 0; "
+            f"got horizon {horizon}, stride {stride}, paths {paths} and seed {seed}."
+        )
 
 
 def paths_from(
@@ -182,12 +193,6 @@ def _carries(model: SeriesModel, values: _Floats, origins: list[int]) -> Carry:
 
 def _row(paths: _Floats, actual: _Floats, scale: _Floats) -> BacktestRow:
     """Errors of paths (origins, n, H, C) against what happened (origins, H, C)."""
-    low_95, low_80, median, high_80, high_95 = np.quantile(paths, (0.025, 0.1, 0.5, 0.9, 0.975), axis=1)
-    return BacktestRow(
-        mae(median - actual),
-        rmse(median - actual),
-        mase(median - actual, scale),
-        float(crps_from_paths(paths.swapaxes(0, 1), actual).mean()),
-        coverage(low_80, high_80, actual),
-        coverage(low_95, high_95, actual),
-    )
+    errors = errors_of(np.quantile(paths, LEVELS, axis=1), actual, scale)
+    crps = float(crps_from_paths(paths.swapaxes(0, 1), actual).mean())
+    return BacktestRow(**asdict(errors), crps=crps)

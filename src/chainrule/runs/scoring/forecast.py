@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from chainrule.display import Cell, Shown, Table, fixed, new_figure
 from chainrule.errors import ArgumentError
 from chainrule.lens.arrays import listed
 from chainrule.models import SeriesModel
-from chainrule.runs.scoring.fan import forecast_fan, percent
+from chainrule.runs.figures.fan import forecast_fan, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,11 +34,19 @@ _Dates = NDArray[np.datetime64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Forecast(Shown):
-    """Quantiles (Q, H, C) at ``levels`` (Q,) of the H steps after ``history`` (T, C), from ``paths`` (n, H, C).
+    """Quantiles of the steps after the end of a series, from sampled paths.
 
-    ``of`` is the name of the data. ``dates`` (H,) are in UTC where there is a ``timezone``, None where the steps can
-    only be numbered; ``calendar`` says what they follow, or why there are none, and is None where the history has no
-    dates.
+    Attributes:
+        columns: C names.
+        levels: Q numbers between 0 and 1.
+        quantiles: (Q, H, C), of each step and column at each level.
+        paths: (n, H, C), from which the quantiles are.
+        dates: (H,), in UTC where there is a ``timezone``; None where the steps can only be numbered.
+        history: (T, C), the series before.
+        history_dates: (T,), or None.
+        of: the name of the data.
+        timezone: of the dates.
+        calendar: what the dates follow, or why there are none; None where the history has no dates.
     """
 
     columns: tuple[str, ...]
@@ -53,9 +61,10 @@ class Forecast(Shown):
     calendar: str | None = None
 
     def rows(self) -> tuple[list[str], list[list[Any]]]:
-        """A header and one row a step: the step or date, then every quantile of every column."""
+        """A header, and a row for each step: the step or date, then every quantile of every column."""
         header = [self._unit, *(f"{column} {level:g}" for column in self.columns for level in self.levels)]
-        return header, [[at, *self.quantiles[:, h].T.reshape(-1).tolist()] for h, at in enumerate(self._when())]
+        rows = [[at, *self.quantiles[:, h].T.reshape(-1).tolist()] for h, at in enumerate(self._when())]
+        return header, rows
 
     def to_csv(self) -> str:
         """The rows as CSV, every digit kept."""
@@ -68,69 +77,82 @@ class Forecast(Shown):
 
     def summary(self) -> str:
         sizes = f"{counted(self.quantiles.shape[1], 'step')}, {counted(len(self.columns), 'column')}"
-        return f"of {self.of}: {sizes}, quantiles {', '.join(map(percent, self.levels))}"
+        levels = ", ".join(map(percent, self.levels))
+        return f"of {self.of}: {sizes}, quantiles {levels}"
 
     def table(self) -> Table:
-        """That of the first column."""
+        """The table of the first column."""
         return self.tables()[0]
 
     def tables(self) -> Sequence[Table]:
-        """A table a column of the series, one row a step and one column a quantile."""
+        """A table for each column of the series, with a row for each step and a column for each quantile."""
         when = self._when()
         names = [f"{level:g}" for level in self.levels]
         tables = []
         for c, column in enumerate(self.columns):
             rows = [(at, *self.quantiles[:, h, c].tolist()) for h, at in enumerate(when)]
             formats = dict.fromkeys(names, fixed(self.quantiles[:, :, c].ravel().tolist()))
-            notes = self.remarks() if c == len(self.columns) - 1 else ()
-            tables.append(Table(f"forecast of {column}", (self._unit, *names), rows, notes, formats=formats))
+            tables.append(Table(f"forecast of {column}", (self._unit, *names), rows, formats=formats))
+        tables[-1] = replace(tables[-1], notes=self.remarks())
         return tables
 
     def remarks(self) -> tuple[str, ...]:
-        """What the dates follow, or why the steps are numbered, in a sentence; none where the history has no dates."""
+        """A sentence on what the dates follow, or why steps are numbered; none where the history has no dates."""
         if self.calendar is None:
             return ()
-        return (f"{'steps are numbered' if self.dates is None else 'dates follow'}: {self.calendar}",)
+        if self.dates is None:
+            return (f"steps are numbered: {self.calendar}",)
+        return (f"dates follow: {self.calendar}",)
 
     def to_frame(self) -> "pd.DataFrame":
-        """A row a column and step: its date, in the time zone, or number; the column; the quantiles by level."""
+        """A row for each column and step: its date, in the time zone, or number; the column; the quantiles by level."""
         pandas = require("pandas")
-        when = range(1, self.quantiles.shape[1] + 1)
+        when: Any = self._numbers
         if self.dates is not None:
             when = pandas.DatetimeIndex(self.dates)
-            when = when if self.timezone is None else when.tz_localize("UTC").tz_convert(self.timezone)
-        frames = [
-            pandas.DataFrame({self._unit: when, "column": column}).join(
-                pandas.DataFrame(self.quantiles[:, :, c].T, columns=list(self.levels))
-            )
-            for c, column in enumerate(self.columns)
-        ]
+        if self.dates is not None and self.timezone is not None:
+            when = when.tz_localize("UTC").tz_convert(self.timezone)
+        frames = []
+        for c, column in enumerate(self.columns):
+            steps = pandas.DataFrame({self._unit: when, "column": column})
+            quantiles = pandas.DataFrame(self.quantiles[:, :, c].T, columns=list(self.levels))
+            frames.append(steps.join(quantiles))
         frame: pd.DataFrame = pandas.concat(frames, ignore_index=True)
         return frame
 
     def to_dict(self) -> dict[str, Any]:
         """The quantiles by level, step and column; not the paths, which are many."""
-        about: dict[str, Any] = {"of": self.of, "columns": list(self.columns), "levels": list(self.levels)}
-        about |= {"timezone": self.timezone, "calendar": self.calendar}
-        return about | {f"{self._unit}s": list(self._when()), "quantiles": listed(self.quantiles)}
+        return {
+            "of": self.of,
+            "columns": list(self.columns),
+            "levels": list(self.levels),
+            "timezone": self.timezone,
+            "calendar": self.calendar,
+            f"{self._unit}s": list(self._when()),
+            "quantiles": listed(self.quantiles),
+        }
 
     def draw_on(self, ax: "Axes", column: str | None = None, actual: _Floats | None = None) -> None:
-        """The fan of one column, of several the one named: the end of the history, the median and bands.
+        """The fan of one column: the end of the history, the median and bands.
 
-        ``actual`` (H, C) is drawn beside it if it is known.
+        Of several columns, ``column`` says which. ``actual`` (H, C) is drawn beside it if it is known.
+
+        Raises:
+            ArgumentError: there is no such column, or none is named of several.
         """
         if column is None and len(self.columns) > 1:
             raise ArgumentError(
                 f"one axes has room for one column, and there are {len(self.columns)}. Name one, as in "
                 f"plot(ax, column={self.columns[0]!r}), or leave out ax for a figure of all."
             )
-        column = self.columns[0] if column is None else column
+        if column is None:
+            column = self.columns[0]
         choose("column", column, self.columns)
         c = self.columns.index(column)
         self._fan([ax], slice(c, c + 1), actual)
 
     def figure(self, **options: Any) -> "Picture":
-        """A panel a column, or the one that is named by ``column``."""
+        """A panel for each column, or for the one that ``column`` names."""
         if options.get("column") is not None:
             return super().figure(**options)
         made = new_figure(self.figure_height, len(self.columns))
@@ -163,7 +185,14 @@ class Forecast(Shown):
         return "step" if self.dates is None else "date"
 
     def _when(self) -> Sequence[Cell]:
-        return range(1, self.quantiles.shape[1] + 1) if self.dates is None else write_dates(self.dates, self.timezone)
+        if self.dates is None:
+            return self._numbers
+        return write_dates(self.dates, self.timezone)
+
+    @property
+    def _numbers(self) -> range:
+        """The steps' numbers, from 1 on."""
+        return range(1, self.quantiles.shape[1] + 1)
 
 
 def forecast_series(
@@ -179,10 +208,10 @@ def forecast_series(
     quantiles = np.quantile(futures, levels, axis=0)
     frequency = data.frequency
     return Forecast(
-        data.columns,
-        levels,
-        quantiles,
-        futures,
+        columns=data.columns,
+        levels=levels,
+        quantiles=quantiles,
+        paths=futures,
         dates=None if frequency is None else frequency.next(horizon),
         history=data.values,
         history_dates=data.dates,

@@ -1,4 +1,4 @@
-"""Scores: plain numbers with names, and how they are shown."""
+"""The score of a model of symbols or of real values."""
 
 import math
 from collections.abc import Sequence
@@ -13,33 +13,21 @@ from chainrule._optional import require
 from chainrule.data.text.unknown import Unknown
 from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
-from chainrule.runs.figures import confusion, losses_along
+from chainrule.runs.figures import losses_along
+from chainrule.runs.scoring.backtest import Backtest
+from chainrule.runs.scoring.free_run import FreeRun
 from chainrule.runs.scoring.metrics import nats_to_bits
+from chainrule.runs.scoring.point_errors import ERROR_FORMATS, Errors
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from chainrule.runs.scoring.ahead import FreeRun
-    from chainrule.runs.scoring.backtest import Backtest
-
-__all__ = ["ERROR_FORMATS", "ClassScore", "Errors", "Score"]
+__all__ = ["Score"]
 
 _FEW = 30  # scored units below which a score is mostly chance
-ERROR_FORMATS = {"MAE": "fixed", "RMSE": "fixed", "CRPS": "fixed", "MASE": ".3f", "in 80 %": ".0%", "in 95 %": ".0%"}
 
 _Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Of point forecasts (the median) and of intervals, in the data's units; coverage is a share."""
-
-    mae: float
-    rmse: float
-    mase: float
-    coverage_80: float
-    coverage_95: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,8 +57,8 @@ class Score(Shown):
     unseen: int = 0
     unknown: Unknown | None = None
     cold: dict[int, _Floats] = field(default_factory=dict)
-    ahead: "Backtest | None" = None
-    free: "FreeRun | None" = None
+    ahead: Backtest | None = None
+    free: FreeRun | None = None
     model: str = "model"
 
     @property
@@ -199,70 +187,4 @@ class Score(Shown):
             "errors": {name: asdict(errors) for name, errors in self.errors.items()},
             "ahead": self.ahead and self.ahead.to_dict(),
             "free": self.free and self.free.to_dict(),
-        }
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ClassScore(Shown):
-    """How well labels were predicted: the confusion matrix [true, predicted] and the mean -log p of the true label.
-
-    ``split`` says how the examples that were scored were parted from those trained on; empty for new data.
-    """
-
-    of: str
-    classes: tuple[str, ...]
-    confusion: NDArray[np.int64]
-    nats: float
-    majority: float
-    model: str = "model"
-    split: str = ""
-
-    @property
-    def count(self) -> int:
-        return int(self.confusion.sum())
-
-    @property
-    def accuracy(self) -> float:
-        return float(np.trace(self.confusion) / self.confusion.sum())
-
-    def summary(self) -> str:
-        return f"of {self.of}: {self.model} {self.accuracy:.2%} of {counted(self.count, 'example')}"
-
-    def table(self) -> Table:
-        """Accuracy, beside always giving the best single answer."""
-        rows: list[tuple[Cell, ...]] = [
-            (self.model, self.accuracy, self.nats),
-            ("best single answer", self.majority, None),
-        ]
-        formats = {"accuracy": ".2%", "nats/example": ".4f"}
-        title = f"{self.of}: {counted(self.count, 'example')}"
-        notes = (f"Split {self.split}.",) if self.split else ()
-        return Table(title, ("", "accuracy", "nats/example"), rows, notes, formats=formats, strong=[0])
-
-    def to_frame(self) -> "pd.DataFrame":
-        """The confusion matrix: a row for each true class, a column for each predicted one."""
-        classes = list(self.classes)
-        frame: pd.DataFrame = require("pandas").DataFrame(self.confusion, classes, classes)
-        return frame.rename_axis(index="true", columns="predicted")
-
-    def draw_on(self, ax: "Axes") -> None:
-        """The confusion matrix."""
-        confusion(ax, self.confusion, self.classes)
-
-    @property
-    def figure_height(self) -> float:
-        return 7.0
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "of": self.of,
-            "unit": "example",
-            "count": self.count,
-            "accuracy": self.accuracy,
-            "majority_accuracy": self.majority,
-            "split": self.split,
-            "nats": self.nats,
-            "bits": nats_to_bits(self.nats),
-            "classes": list(self.classes),
-            "confusion": self.confusion.tolist(),
         }

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from chainrule._modes import evaluating
 from chainrule.errors import ArgumentError
 from chainrule.training.bptt.full import FullBPTT
-from chainrule.training.bptt.losses import Loss, end_to_end, shares
-from chainrule.training.bptt.model_step import check_steps, run
-from chainrule.training.bptt.trial import evaluating
+from chainrule.training.bptt.loss_shares import shares
+from chainrule.training.bptt.losses import Loss, end_to_end
+from chainrule.training.bptt.stateful_model import check_steps, run
 from chainrule.training.bptt.truncated import TruncatedBPTT
 
 __all__ = ["Lost", "estimate"]
@@ -21,7 +23,13 @@ _FEW = 32  # steps that tell a sum from a mean
 
 @dataclass(frozen=True)
 class Lost:
-    """Of the gradient by TruncatedBPTT(k1, k2) beside the full one, g: ``lost`` is |g - truncated| / |g|."""
+    """What the gradient of ``TruncatedBPTT(k1, k2)`` lacks of the full one.
+
+    Attributes:
+        k1, k2: the window.
+        lost: |full - truncated| / |full|.
+        cosine: of the angle between the two.
+    """
 
     k1: int
     k2: int
@@ -42,12 +50,12 @@ def estimate(
 ) -> list[Lost]:
     """Measure what each window (k1, k2) loses of the gradient of all steps of x, with the weights as they are.
 
-    The model is in evaluation mode meanwhile; its mode and its ``.grad`` are as before afterwards. The arguments are
-    those of :class:`TruncatedBPTT` and :class:`FullBPTT`; of x, several times the longest window is a fair sample. The
-    loss may be the mean over its steps or their sum: what is lost is the same.
+    Meanwhile the model is in evaluation mode; afterwards its mode and its ``.grad`` are what they were. The arguments
+    are those of :class:`TruncatedBPTT` and :class:`FullBPTT`. Several times as many steps as the longest window has are
+    a fair sample. The loss may be the mean over its steps or their sum: the share that is lost is the same.
 
     Raises:
-        ArgumentError, ShapeError: as these two do; the loss is neither mean nor sum.
+        ArgumentError, ShapeError: as of these two; also of a loss that is neither a mean nor a sum.
 
     >>> from chainrule.nn import GRU
     >>> _ = torch.manual_seed(0)
@@ -66,47 +74,60 @@ def estimate(
     if not plans:
         raise ArgumentError(f"windows is {windows!r}; expected pairs (k1, k2), such as [(16, 64)].")
     parameters = [p for p in model.parameters() if p.requires_grad]
-    before = [p.grad for p in parameters]
+    own_gradients = [p.grad for p in parameters]
     try:
         with evaluating(model.modules()):
+            sample = _Sample(model, loss, x, y, state, resets)
             full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
-            of_parts = _shares(model, loss, x, y, state, resets, plans)
             found = []
-            for bptt, of_part in zip(plans, of_parts, strict=True):
-
-                def chunks(bptt: TruncatedBPTT = bptt, of_part: list[float] = of_part) -> None:
-                    place = state
-                    for n, share in enumerate(of_part):
-                        part = slice(n * bptt.k1, (n + 1) * bptt.k1)
-                        starts = None if resets is None else resets[:, part]
-                        _, place = bptt(model, loss, x[:, part], y[:, part], place, resets=starts, scale=share)
-
-                truncated = _gradient(parameters, chunks)
+            for bptt, shares_of_chunks in zip(plans, sample.shares(plans), strict=True):
+                truncated = _gradient(parameters, partial(sample.send_back, bptt, shares_of_chunks))
                 norm = full.norm()
-                cosine = torch.nn.functional.cosine_similarity(full, truncated, dim=0)
-                found.append(
-                    Lost(bptt.k1, bptt.k2, float((full - truncated).norm() / norm) if norm else 0.0, float(cosine))
-                )
+                lost = float((full - truncated).norm() / norm) if norm else 0.0
+                cosine = float(torch.nn.functional.cosine_similarity(full, truncated, dim=0))
+                found.append(Lost(bptt.k1, bptt.k2, lost, cosine))
             return found
     finally:
-        for parameter, gradient in zip(parameters, before, strict=True):
+        for parameter, gradient in zip(parameters, own_gradients, strict=True):
             parameter.grad = gradient
 
 
-@torch.no_grad()
-def _shares(
-    model: nn.Module, loss: Loss, x: Tensor, y: Tensor, state: Any, resets: Tensor | None, plans: list[TruncatedBPTT]
-) -> list[list[float]]:
-    """Of each window's chunks in the loss of all, as the first steps tell that have a gradient."""
-    chunks = [[part.flatten(0, 1) for part in y.split(bptt.k1, dim=1)] for bptt in plans]
-    for t in range(0, x.shape[1], _FEW):
-        part = slice(t, t + _FEW)
-        output, state = run(model, x[:, part], state, None if resets is None else resets[:, part])
-        steps, targets = end_to_end(output, y[:, part], None)
-        found = [shares(loss, steps, targets, parts) for parts in chunks]
-        if all(found):
-            return [share for share in found if share is not None]
-    return [[len(part) / (y.shape[0] * y.shape[1]) for part in parts] for parts in chunks]
+@dataclass(frozen=True)
+class _Sample:
+    """The steps that windows are measured on, and the model and loss that are measured."""
+
+    model: nn.Module
+    loss: Loss
+    x: Tensor
+    y: Tensor
+    state: Any
+    resets: Tensor | None
+
+    def send_back(self, bptt: TruncatedBPTT, shares_of_chunks: list[float]) -> None:
+        """Add the truncated gradient of all steps, chunk by chunk."""
+        place = self.state
+        for n, share in enumerate(shares_of_chunks):
+            part = slice(n * bptt.k1, (n + 1) * bptt.k1)
+            x = self.x[:, part]
+            _, place = bptt(self.model, self.loss, x, self.y[:, part], place, resets=self._starts(part), scale=share)
+
+    @torch.no_grad()
+    def shares(self, plans: list[TruncatedBPTT]) -> list[list[float]]:
+        """The shares of each window's chunks in the total loss, as the first steps tell that have a gradient."""
+        chunks = [[part.flatten(0, 1) for part in self.y.split(bptt.k1, dim=1)] for bptt in plans]
+        state = self.state
+        for first in range(0, self.x.shape[1], _FEW):
+            part = slice(first, first + _FEW)
+            output, state = run(self.model, self.x[:, part], state, self._starts(part))
+            steps, targets = end_to_end(output, self.y[:, part], None)
+            found = [shares(self.loss, steps, targets, parts) for parts in chunks]
+            if all(found):
+                return [each for each in found if each is not None]
+        count = self.y.shape[0] * self.y.shape[1]
+        return [[len(part) / count for part in parts] for parts in chunks]
+
+    def _starts(self, part: slice) -> Tensor | None:
+        return None if self.resets is None else self.resets[:, part]
 
 
 def _pair(window: object) -> tuple[int, int]:
@@ -119,4 +140,5 @@ def _gradient(parameters: list[nn.Parameter], send_back: Callable[[], object]) -
     for parameter in parameters:
         parameter.grad = None
     send_back()
-    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]).double()
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    return torch.cat([gradient.flatten() for gradient in gradients]).double()

@@ -1,10 +1,9 @@
-"""Which states to keep when a sequence is gone through backwards with room for few of them.
+"""Which states to keep for a backward pass through a sequence, with room for few of them.
 
-The sequence is cut into segments of equal length. Going backwards needs the state before each segment, the last first;
-a state that is not kept is computed again from the nearest one before it that is. Where to keep them is known: with
-c states, the first one among them, and r repetitions, C(c + r, c) segments can be gone through, and no schedule does
-with fewer repeated segments than this one: Griewank & Walther (2000), Algorithm 799, Revolve; through time, Gruslys et
-al. (2016), section 3.
+The sequence is cut into segments of equal length. The backward pass needs the state before each segment, the last one
+first; a state that is not kept is computed again from the nearest earlier one that is. The best schedule is known: with
+c kept states, the first among them, and r repetitions it goes through C(c + r, c) segments, and no other repeats fewer
+(Griewank & Walther 2000, Algorithm 799, Revolve; through time, Gruslys et al. 2016, section 3).
 """
 
 import math
@@ -40,12 +39,16 @@ class Plan:
 def plan(steps: int, memory: int, step_bytes: float, state_bytes: int, always: int = 0) -> Plan:
     """The plan that keeps ``steps`` within ``memory`` bytes.
 
-    step_bytes: what a step's graph and its backward pass take. state_bytes: what one kept state takes. always: what
-    any number of steps takes besides.
+    If room is left for the states between all segments, every segment is run forward twice, and is as long as that
+    allows: the square-root rule of Chen et al. (2016), with sqrt(steps) segments where memory is least. If not, half
+    of the memory is for a segment, and half for as many states as it holds.
 
-    The longest segments that leave room for all the states between them are run forward twice: as in the square-root
-    rule of Chen et al. (2016), with sqrt(steps) segments where memory is least. Where even that does not fit, half of
-    the memory holds a segment and half as many states as go in.
+    Args:
+        steps: of the sequence.
+        memory: in bytes.
+        step_bytes: what a step's graph and its backward pass take.
+        state_bytes: what one kept state takes.
+        always: what any number of steps takes besides.
 
     Raises:
         ArgumentError: not even one step at a time fits.
@@ -62,17 +65,18 @@ def plan(steps: int, memory: int, step_bytes: float, state_bytes: int, always: i
     memory -= always
     if steps * step_bytes <= memory:
         return Plan(steps, 1, 0)
-    # length * step_bytes + steps / length * state_bytes = memory
+    # the larger solution of length * step_bytes + steps / length * state_bytes = memory
     half = memory / (2 * step_bytes)
-    root = half**2 - steps * state_bytes / step_bytes
-    if root >= 0 and half + math.sqrt(root) >= 1:
-        length = max(1, math.floor(half + math.sqrt(root)) - 1)
+    square = half**2 - steps * state_bytes / step_bytes
+    if square >= 0 and half + math.sqrt(square) >= 1:
+        length = max(1, math.floor(half + math.sqrt(square)) - 1)
         segments = math.ceil(steps / length)
         if length * step_bytes + (segments - 1) * state_bytes <= memory:
             return Plan(length, segments, segments - 1)
     length = max(1, math.floor(half))
     segments = math.ceil(steps / length)
-    return Plan(length, segments, min(segments - 1, max(1, int((memory - length * step_bytes) // state_bytes))))
+    room = int((memory - length * step_bytes) // state_bytes)
+    return Plan(length, segments, places=min(segments - 1, max(1, room)))
 
 
 def split(segments: int, places: int) -> int:
@@ -86,7 +90,7 @@ def split(segments: int, places: int) -> int:
 
 
 def repeated(segments: int, places: int) -> int:
-    """How many segments are run forward without a graph, that is again or ahead, to go back through all.
+    """How many times segments are run forward without a graph, beside the one with it, to go back through all.
 
     >>> repeated(10, 9), repeated(10, 3), repeated(10, 1), repeated(10, 0)
     (9, 14, 20, 45)
@@ -106,4 +110,6 @@ def _repetitions(segments: int, places: int) -> int:
 
 def _reach(places: int, repetitions: int) -> int:
     """Segments that can be gone through with so many repetitions of any of them: C(c + r, c) with c = places + 1."""
-    return math.comb(places + 1 + repetitions, places + 1) if repetitions >= 0 else 0
+    if repetitions < 0:
+        return 0
+    return math.comb(places + 1 + repetitions, places + 1)

@@ -1,7 +1,7 @@
 """States of models, whatever they are made of: tensors in tuples, lists, dictionaries, dataclasses, or None.
 
 What torch's pytrees know is walked through as they say, dataclasses by their attributes. Anything else is refused:
-a tensor inside it would keep its graph, or lose its gradient, and nobody would know.
+a tensor inside it would keep its graph, or lose its gradient, without a word.
 """
 
 import copy
@@ -23,7 +23,7 @@ _PLAIN = (type(None), bool, Number, str, bytes, Enum, torch.dtype, torch.device)
 
 
 def leaves_of(state: Any) -> list[Tensor]:
-    """The tensors of a state, in an order of their own.
+    """The tensors of a state, always in the same order.
 
     >>> [len(leaf) for leaf in leaves_of((torch.zeros(2), {"c": torch.zeros(3), "none": None}))]
     [2, 3]
@@ -49,15 +49,17 @@ def copied(state: Any) -> Any:
 
 
 def kept(state: Any) -> Any:
-    """The same state, cut from the graph and in memory of its own: nothing larger that it lies in is kept with it."""
+    """The same state, cut from the graph and in memory of its own, so that no larger tensor is kept alive by it."""
     return _mapped(lambda leaf: leaf.detach().clone(), state, "the state")
 
 
 def differentiable(state: Any) -> Any:
-    """The same state, cut from the graph, as a new beginning that gradients are collected at."""
-    return _mapped(
-        lambda leaf: leaf.detach().requires_grad_(leaf.is_floating_point() or leaf.is_complex()), state, "the state"
-    )
+    """The same state, cut from the graph, as new leaves at which gradients are collected."""
+
+    def as_leaf(tensor: Tensor) -> Tensor:
+        return tensor.detach().requires_grad_(tensor.is_floating_point() or tensor.is_complex())
+
+    return _mapped(as_leaf, state, "the state")
 
 
 def _mapped(change: Callable[[Tensor], Tensor], state: Any, where: str) -> Any:
@@ -67,20 +69,21 @@ def _mapped(change: Callable[[Tensor], Tensor], state: Any, where: str) -> Any:
         return state
     paths, spec = pytree.tree_flatten_with_path(state, is_leaf=lambda part: part is not state)
     if not paths or paths[0][0]:
-        return pytree.tree_unflatten([_mapped(change, part, where + pytree.keystr(at)) for at, part in paths], spec)
+        parts = [_mapped(change, part, where + pytree.keystr(at)) for at, part in paths]
+        return pytree.tree_unflatten(parts, spec)
     if dataclasses.is_dataclass(state) and not isinstance(state, type):
         return _mapped_dataclass(change, state, where)
     kind = type(state)
     raise ArgumentError(
-        f"{where} is a {kind.__module__}.{kind.__qualname__}, which may hold tensors that would lose their gradients "
-        "unseen. Expected tensors, None, numbers and strings, in tuples, lists, dictionaries, named tuples or "
+        f"{where} is a {kind.__module__}.{kind.__qualname__}, which may hold tensors whose gradients would be lost "
+        "without a word. Expected tensors, None, numbers and strings, in tuples, lists, dictionaries, named tuples or "
         "dataclasses. Return it as one of these, or tell torch what it is made of: "
         "torch.utils._pytree.register_pytree_node(...)."
     )
 
 
 def _mapped_dataclass(change: Callable[[Tensor], Tensor], state: Any, where: str) -> Any:
-    """A dataclass of the same attributes, also of those that are no fields; its ``__init__`` is not called again."""
+    """A dataclass with all attributes mapped, fields or not; its ``__init__`` is not called again."""
     names = [field.name for field in dataclasses.fields(state) if hasattr(state, field.name)]
     names += [name for name in getattr(state, "__dict__", ()) if name not in names]
     twin = copy.copy(state)

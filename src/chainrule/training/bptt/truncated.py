@@ -15,9 +15,9 @@ from torch import Tensor
 
 from chainrule._choices import counted, finite, whole
 from chainrule.errors import ArgumentError
-from chainrule.training.bptt.cut_check import check_cut_once
+from chainrule.training.bptt.chunk_check import check_chunking_once
 from chainrule.training.bptt.losses import Loss, loss_of
-from chainrule.training.bptt.model_step import Model, advance, check_steps, run
+from chainrule.training.bptt.stateful_model import Model, advance, check_steps, run
 from chainrule.training.bptt.trees import copied, detached, kept
 
 __all__ = ["Place", "TruncatedBPTT"]
@@ -25,7 +25,7 @@ __all__ = ["Place", "TruncatedBPTT"]
 _LARGEST = 1e30  # scale of a loss: float32 has room for gradients of its size
 
 
-class Piece(NamedTuple):
+class Stretch(NamedTuple):
     """Steps of the past, and the state before them as it was when they were new."""
 
     x: Tensor
@@ -36,12 +36,13 @@ class Piece(NamedTuple):
 class Place(NamedTuple):
     """Where truncated backpropagation stands in its streams: the state, and the steps that it will run again.
 
-    ``short``: the last chunk had fewer steps than k1, so that no stored state lies k2 steps before the end of the next.
+    ``is_short``: the last chunk had fewer steps than k1, so that no stored state lies k2 steps before the end of the
+    next one.
     """
 
     state: Any
-    past: tuple[Piece, ...] = ()
-    short: bool = False
+    past: tuple[Stretch, ...] = ()
+    is_short: bool = False
 
 
 class TruncatedBPTT:
@@ -83,7 +84,7 @@ class TruncatedBPTT:
         self.k2 = self.k1 if k2 is None else whole("k2", k2)
         if self.k2 < self.k1:
             raise ArgumentError(
-                f"k2 is {self.k2} and k1 is {self.k1}: gradients of k1 steps go back through these k1 steps at least. "
+                f"k2 is {self.k2} and k1 is {self.k1}: gradients of k1 steps go back through at least these k1 steps. "
                 f"Expected k2 >= k1, for example k1={self.k2}, k2={self.k1}."
             )
 
@@ -105,13 +106,13 @@ class TruncatedBPTT:
         """Run the next chunk and send its loss back. A chunk in which no step or target counts has the loss 0.
 
         Args:
-            model: ``output, state = model(x, state)``; see :mod:`chainrule.training.bptt.model_step`.
+            model: ``output, state = model(x, state)``; see :mod:`chainrule.training.bptt.stateful_model`.
             loss: the mean over the steps it is given, or their sum; see :mod:`chainrule.training.bptt.losses`.
             x, y: (B, T, ...), T at most k1.
-            state: the place that the last call returned; or a state of the model, None for its own, to start from.
-            resets: bool, (B, T), at the first steps of documents, for models that take it.
-            mask: bool, (B, T), of the steps whose losses count.
-            scale: what gradients are multiplied by; the loss returned is not.
+            state: the place that the last call returned; or a state of the model to start from, None for its own.
+            resets: bool (B, T), True at the first steps of documents, for models that take it.
+            mask: bool (B, T), True where losses count.
+            scale: a factor of the gradients; the loss returned is without it.
 
         Raises:
             ShapeError: x, y, resets and mask do not go together.
@@ -123,63 +124,80 @@ class TruncatedBPTT:
         place = state if isinstance(state, Place) else Place(state)
         self._check_chunk(x.shape[1], place)
         if place is not state:
-            check_cut_once(model, x, place.state, again=self.k1 < self.k2)
-        start = place.state if not place.past else _again(model, place.past)
-        # the state that a later chunk starts from again lies inside this one where k1 does not divide k2
-        inner = x.shape[1] - (self.k2 - self.k1) % self.k1
-        if inner <= 0 or inner == x.shape[1]:
-            pieces: tuple[Piece, ...] = (_piece(x, resets, place.state),) if self.k1 < self.k2 else ()
-            output, end = run(model, x, start, resets)
-        else:
-            early = slice(inner)
-            late = slice(inner, None)
-            before = _piece(x[:, early], _cut(resets, early), place.state)
-            first, middle = run(model, x[:, early], start, _cut(resets, early))
-            pieces = (before, _piece(x[:, late], _cut(resets, late), middle))
-            second, end = run(model, x[:, late], copied(middle), _cut(resets, late))
-            output = torch.cat([first, second], dim=1)
-        after = Place(detached(end), self._kept(place.past + pieces), self.k2 > self.k1 > x.shape[1])
+            check_chunking_once(model, x, place.state, again=self.k1 < self.k2)
+        start = _rerun(model, place.past) if place.past else place.state
+        output, end, stretches = self._run(model, x, resets, place.state, start)
+        is_short = x.shape[1] < self.k1 < self.k2
+        after = Place(detached(end), self._kept(place.past + stretches), is_short)
         value = loss_of(loss, output, y, mask)
         if value is None:
             return output.new_zeros(()), after
-        (value if scale == 1 else value * scale).backward()
+        scaled = value if scale == 1 else value * scale
+        scaled.backward()
         return value.detach(), after
 
-    def _kept(self, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    def _run(
+        self, model: Model, x: Tensor, resets: Tensor | None, state: Any, start: Any
+    ) -> tuple[Tensor, Any, tuple[Stretch, ...]]:
+        """Run a chunk from ``start``, which is ``state`` with its graph: outputs, end state, and what to run again."""
+        if self.k1 == self.k2:
+            return *run(model, x, start, resets), ()
+        # the state that a later chunk starts from again lies inside this one where k1 does not divide k2
+        inner = x.shape[1] - (self.k2 - self.k1) % self.k1
+        if inner <= 0 or inner == x.shape[1]:
+            return *run(model, x, start, resets), (_stretch(x, resets, state),)
+        early = slice(inner)
+        late = slice(inner, None)
+        first, middle = run(model, x[:, early], start, _cut(resets, early))
+        stretches = (
+            _stretch(x[:, early], _cut(resets, early), state),
+            _stretch(x[:, late], _cut(resets, late), middle),
+        )
+        second, end = run(model, x[:, late], copied(middle), _cut(resets, late))
+        return torch.cat([first, second], dim=1), end, stretches
+
+    def _kept(self, stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
         """The last k2 - k1 steps."""
         if self.k1 == self.k2:
             return ()
-        while _steps(pieces[1:]) >= self.k2 - self.k1:
-            pieces = pieces[1:]
-        return pieces
+        while _steps(stretches[1:]) >= self.k2 - self.k1:
+            stretches = stretches[1:]
+        return stretches
 
     def _check_chunk(self, steps: int, place: Place) -> None:
-        if steps > self.k1 or place.short:
-            wrong = f"a chunk has {counted(steps, 'step')}" if steps > self.k1 else "a chunk follows a shorter one"
-            raise ArgumentError(
-                f"{wrong}; expected k1 = {counted(self.k1, 'step')} a chunk, and only the last of a stream shorter. "
-                "The next stream starts from a state or None."
-            )
+        if steps <= self.k1 and not place.is_short:
+            return
+        wrong = f"a chunk has {counted(steps, 'step')}" if steps > self.k1 else "a chunk follows a shorter one"
+        raise ArgumentError(
+            f"{wrong}; expected k1 = {counted(self.k1, 'step')} a chunk, and only the last of a stream shorter. "
+            "The next stream starts from a state or None."
+        )
 
 
-def _steps(pieces: tuple[Piece, ...]) -> int:
-    return sum(piece.x.shape[1] for piece in pieces)
+def _steps(stretches: tuple[Stretch, ...]) -> int:
+    return sum(stretch.x.shape[1] for stretch in stretches)
 
 
 def _cut(resets: Tensor | None, part: slice) -> Tensor | None:
     return None if resets is None else resets[:, part]
 
 
-def _piece(x: Tensor, resets: Tensor | None, state: Any) -> Piece:
+def _stretch(x: Tensor, resets: Tensor | None, state: Any) -> Stretch:
     """These steps in memory of their own: the next chunk may be read into that of this one."""
-    return Piece(x.clone(), None if resets is None else resets.clone(), kept(state))
+    return Stretch(x.clone(), None if resets is None else resets.clone(), kept(state))
 
 
-def _again(model: Model, past: tuple[Piece, ...]) -> Any:
+def _rerun(model: Model, past: tuple[Stretch, ...]) -> Any:
     """The state after the steps of the past, with a graph."""
-    x = torch.cat([piece.x for piece in past], dim=1)
-    resets = None
-    if any(piece.resets is not None for piece in past):
-        none = (torch.zeros(piece.x.shape[:2], dtype=torch.bool, device=x.device) for piece in past)
-        resets = torch.cat([zeros if p.resets is None else p.resets for p, zeros in zip(past, none, strict=True)], 1)
-    return advance(model, x, copied(past[0].state), resets)
+    x = torch.cat([stretch.x for stretch in past], dim=1)
+    return advance(model, x, copied(past[0].state), _joined_resets(past))
+
+
+def _joined_resets(past: tuple[Stretch, ...]) -> Tensor | None:
+    if all(stretch.resets is None for stretch in past):
+        return None
+    each = []
+    for stretch in past:
+        none = torch.zeros(stretch.x.shape[:2], dtype=torch.bool, device=stretch.x.device)
+        each.append(none if stretch.resets is None else stretch.resets)
+    return torch.cat(each, dim=1)

@@ -1,0 +1,109 @@
+"""Losses while training, and along the data that is scored."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule._optional import require
+from chainrule.display import BLUE, GREY, SKY, name_ends, title
+from chainrule.errors import ArgumentError, ShapeError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["loss_curve", "losses_along"]
+
+_BLOCKS = 60  # of losses along the data
+_Floats = NDArray[np.float64]
+
+
+def loss_curve(
+    axes: "Axes",
+    steps: ArrayLike,
+    train_loss: ArrayLike,
+    valid_steps: ArrayLike,
+    valid_loss: ArrayLike,
+    unit: str = "nats per character",
+    baselines: Mapping[str, float] | None = None,
+) -> None:
+    """Training and validation loss over the steps of training; each baseline's loss is a dashed line.
+
+    ``steps`` and ``train_loss`` are (N,), N >= 1; ``valid_steps`` and ``valid_loss`` (M,), M >= 0. The highest
+    twentieth of the training losses, mostly the first ones, may lie above the frame, so that the rest can be told
+    apart.
+
+    >>> from chainrule.display import new_figure
+    >>> curve = new_figure(4.5)
+    >>> loss_curve(curve.axes[0], [1, 2, 3], [4.0, 3.0, 2.5], [3], [2.6], baselines={"unigram": 3.3})
+    >>> curve.axes[0].get_title("left")
+    'Best held-out loss: 2.600 nats per character, at step 3'
+    """
+    x, y = _curve("steps", steps, "train_loss", train_loss)
+    valid_x, valid_y = _curve("valid_steps", valid_steps, "valid_loss", valid_loss)
+    if not x.size:
+        raise ArgumentError("a loss curve needs at least one training loss, got none")
+    axes.plot(x, y, color=SKY, linewidth=1.2, marker="o" if x.size == 1 else None, markersize=4)
+    ends = [("training", y[-1], SKY)]
+    heading = "Training loss"
+    if valid_x.size:
+        axes.plot(valid_x, valid_y, color=BLUE, linewidth=2, marker="o", markersize=4)
+        ends.append(("held-out", valid_y[-1], BLUE))
+        best = int(valid_y.argmin())
+        heading = f"Best held-out loss: {valid_y[best]:.3f} {unit}, at step {valid_x[best]:,.0f}"
+    for name, loss in (baselines or {}).items():
+        axes.axhline(loss, color=GREY, linewidth=1, linestyle="--")
+        ends.append((f"{name} {loss:.3f}", loss, GREY))
+    shown = [*y[y <= np.quantile(y, 0.95)], *valid_y, *(level for _, level, _ in ends)]
+    low = min(shown)
+    high = max(shown)
+    margin = 0.05 * (high - low) or 0.05
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_xlim(0, 1.01 * max(*x, *valid_x, 1))
+    axes.xaxis.set_major_locator(require("matplotlib.ticker").MaxNLocator(integer=True))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel("training step")
+    axes.set_ylabel(f"loss ({unit})", parse_math=False)
+    title(axes, heading)
+    name_ends(axes, ends)
+
+
+def losses_along(axes: "Axes", losses: Mapping[str, NDArray[np.float64]], unit: str) -> None:
+    """The loss along the data in nats per unit, as means of at most 60 blocks; the model comes first, then baselines.
+
+    ``losses`` are (n,) each, n >= 1. Infinite means are left out.
+    """
+    model = next(iter(losses))
+    ends = []
+    count = len(losses[model])
+    blocks = min(count, _BLOCKS)
+    middle = [float(at.mean()) for at in np.array_split(np.arange(1, count + 1), blocks)]
+    marker = "o" if blocks == 1 else None  # of one point no line is seen
+    for name, values in reversed(list(losses.items())):  # the model's own line over the others
+        colour = BLUE if name == model else GREY
+        width = 2.0 if name == model else 1.0
+        means = np.array([part.mean() for part in np.array_split(values, blocks)])
+        means[~np.isfinite(means)] = np.nan
+        axes.plot(middle, means, color=colour, linewidth=width, marker=marker, markersize=4)
+        if np.isfinite(means[-1]):
+            ends.append((name, float(means[-1]), colour))
+    axes.margins(x=0)
+    axes.set_xlabel(f"scored {unit}")
+    axes.set_ylabel(f"nats per {unit}", parse_math=False)
+    averaged = f", means of {blocks} blocks" if blocks < count else ""
+    title(axes, f"Loss along the data{averaged}")
+    if ends:
+        name_ends(axes, ends)
+
+
+def _curve(x_name: str, x: ArrayLike, y_name: str, y: ArrayLike) -> tuple[_Floats, _Floats]:
+    steps = np.asarray(x, dtype=np.float64)
+    losses = np.asarray(y, dtype=np.float64)
+    if steps.ndim != 1 or steps.shape != losses.shape:
+        raise ShapeError(
+            f"{x_name} and {y_name} must be lists of one length, got shapes {steps.shape} and {losses.shape}"
+        )
+    if not np.isfinite(losses).all():
+        raise ArgumentError(f"{y_name} must be finite, got {losses[~np.isfinite(losses)][0]}")
+    return steps, losses

@@ -1,0 +1,117 @@
+"""Snapshots of training: everything that is needed to go on from here to the same bits."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule._schema import structured
+from chainrule.errors import ArgumentError, ChainruleError, RunFormatError
+from chainrule.training.checkpoint import load_tensors, load_weights, pack, save_tensors, unpack, weights_of
+from chainrule.training.config import Progress, TrainingConfig
+from chainrule.training.optimisation import Optimisation
+
+__all__ = ["load_snapshot", "save_snapshot", "saved_progress"]
+
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
+
+
+def save_snapshot(path: Path, optimisation: Optimisation, progress: Progress) -> None:
+    """Save weights, optimiser, average, and each process's feed and random numbers; rank 0 writes."""
+    group = optimisation.group
+    tensors = {f"model.{name}": tensor for name, tensor in weights_of(optimisation.model).items()}
+    if optimisation.average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in optimisation.average.weights.items()}
+    own = pack({**optimisation.feed.state(), "random": torch.get_rng_state()})
+    for rank, packed in enumerate(group.gather(own)):
+        tensors[f"rank.{rank}"] = torch.frombuffer(bytearray(packed), dtype=torch.uint8)
+    if not group.leads:
+        return
+    for i, moments in optimisation.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{i}.{name}": tensor for name, tensor in moments.items()}
+    save_tensors(path, tensors, asdict(progress))
+
+
+def load_snapshot(path: Path, optimisation: Optimisation) -> Progress:
+    """Continue from a snapshot of the same training; how far it was.
+
+    Raises:
+        ArgumentError: it was left by another number of processes.
+        RunFormatError: it is missing, broken, or of another training.
+    """
+    tensors, about = load_tensors(path)
+    count = sum(name.startswith("rank.") for name in tensors)
+    if count not in (0, optimisation.group.size):
+        raise ArgumentError(
+            f"{path} was left by {count} processes that trained together, and this is "
+            f"one of {optimisation.group.size}. Start as many as before."
+        )
+    try:
+        _restore(optimisation, tensors)
+        return _continued(structured(Progress, about, "progress"), optimisation.config)
+    except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        raise _mixed_up(path, error if isinstance(error, ChainruleError) else repr(error)) from error
+
+
+def saved_progress(path: Path) -> Progress:
+    """How far the training was that left this checkpoint.
+
+    Raises:
+        RunFormatError: there is none, or it is broken.
+    """
+    _, about = load_tensors(path)
+    try:
+        return structured(Progress, about, "progress")
+    except ArgumentError as error:
+        raise _mixed_up(path, error) from error
+
+
+def _restore(optimisation: Optimisation, tensors: dict[str, Tensor]) -> None:
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}, "rank": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    own = unpack(parts["rank"][str(optimisation.group.rank)])
+    load_weights(optimisation.model, parts["model"])
+    if optimisation.average is not None:
+        optimisation.average.load(parts["average"])
+    torch.set_rng_state(own.pop("random"))
+    optimisation.feed.restore(own)
+    moments = _moments(optimisation.optimiser, parts["optimiser"])
+    optimisation.optimiser.load_state_dict({**optimisation.optimiser.state_dict(), "state": moments})
+
+
+def _continued(progress: Progress, config: TrainingConfig) -> Progress:
+    """The progress in shares of this budget, which may be another one than before."""
+    spent = config.spent(progress.step, progress.seconds)
+    if progress.recorded == progress.spent:
+        progress.recorded = spent
+    elif progress.recorded > 0:
+        progress.recorded *= spent / progress.spent
+    progress.spent = spent
+    progress.stopped = config.lost_patience(progress)
+    return progress
+
+
+def _moments(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """What the optimiser keeps of each parameter, of the parameter's own shape."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        i, _, moment = name.partition(".")
+        shape = () if moment == "step" else parameters[int(i)].shape
+        if moment not in _MOMENTS or tensor.shape != shape or not tensor.is_floating_point():
+            raise ValueError(f"optimiser.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
+        state.setdefault(int(i), {})[moment] = tensor
+    if any(len(moments) < len(_MOMENTS) for moments in state.values()):
+        raise ValueError(f"the optimiser's state lacks some of {', '.join(_MOMENTS)}")
+    return state
+
+
+def _mixed_up(path: Path, what: object) -> RunFormatError:
+    return RunFormatError(
+        f"{path} is not what training left to resume from ({what}). "
+        "The run's files were mixed up; restore them from a copy, or fit again."
+    )
