@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 
 from chainrule.cli.app import app
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "src").rglob("README.md"))]
@@ -44,8 +46,8 @@ def run_commands(text: str) -> None:
         command = line.split(" #")[0].strip()
         if not command or command.startswith(NOT_RUN):
             continue
-        # what takes minutes is given five steps
-        arguments = shlex.split(re.sub(r"--minutes [\d.]+", "--steps 5", command))
+        # what takes long is given five steps
+        arguments = shlex.split(re.sub(r"--(minutes|steps) [\d.]+", "--steps 5", command))
         assert arguments[0] == "chainrule", f"{command}: neither run nor among NOT_RUN"
         result = CliRunner().invoke(app, arguments[1:])
         print(result.stdout, end="")  # noqa: T201
