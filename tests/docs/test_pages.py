@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def test_pages_run_from_top_to_bottom(
         if language == "sh":
             run_commands(text)
         elif language == "python":
-            exec(compile(ast.parse(text), page.name, "exec"), names)
+            exec(compile(ast.parse(dedent(text)), page.name, "exec"), names)
         elif language == "output":
             assert printed == text
         printed = capsys.readouterr().out
