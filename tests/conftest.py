@@ -20,6 +20,6 @@ def two_threads() -> Iterator[None]:
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made, but neither laid out nor written, which takes longer than all else in a small fit.
 
-    For tests of other things: what a fit draws is looked at in tests/runs/fitting/test_fit.py and tests/runs/test_figures.py.
+    For tests of other things: tests/runs/fitting/test_fit.py and tests/runs/test_figures.py look at what is drawn.
     """
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)

@@ -1,8 +1,8 @@
 """The README and the pages of docs/: their commands and code blocks run as they stand, their links lead somewhere.
 
-A page runs from top to bottom in one folder, empty at first, and one namespace. Blocks of ``sh`` are commands, blocks of
-``python`` are code; what follows as ``output`` is what they print, to the letter. Blocks of ``text`` illustrate: what depends
-on the machine or takes long.
+A page runs from top to bottom in one folder, empty at first, and one namespace. Blocks of ``sh`` are commands, blocks
+of ``python`` are code; an ``output`` that follows is what they print, to the letter. Blocks of ``text`` illustrate what
+depends on the machine or takes long.
 """
 
 import ast
