@@ -1,8 +1,8 @@
 """The README and the pages of docs/: their commands and code blocks run as they stand, their links lead somewhere.
 
-A page runs from top to bottom in one folder, empty at first, and one namespace. Blocks of ``sh`` are commands, blocks of
-``python`` are code; what follows as ``output`` is what they print, to the letter. Blocks of ``text`` illustrate: what depends
-on the machine or takes long.
+A page runs from top to bottom in one folder, empty at first, and one namespace. Blocks of ``sh`` are commands, blocks
+of ``python`` are code; an ``output`` that follows is what they print, to the letter. Blocks of ``text`` illustrate what
+depends on the machine or takes long.
 """
 
 import ast
@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ import torch
 from typer.testing import CliRunner
 
 from chainrule.cli.app import app
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,8 +47,8 @@ def run_commands(text: str) -> None:
         command = line.split(" #")[0].strip()
         if not command or command.startswith(NOT_RUN):
             continue
-        # what takes minutes is given five steps
-        arguments = shlex.split(re.sub(r"--minutes [\d.]+", "--steps 5", command))
+        # what takes long is given five steps
+        arguments = shlex.split(re.sub(r"--(minutes|steps) [\d.]+", "--steps 5", command))
         assert arguments[0] == "chainrule", f"{command}: neither run nor among NOT_RUN"
         result = CliRunner().invoke(app, arguments[1:])
         print(result.stdout, end="")  # noqa: T201
@@ -66,7 +69,7 @@ def test_pages_run_from_top_to_bottom(
         if language == "sh":
             run_commands(text)
         elif language == "python":
-            exec(compile(ast.parse(text), page.name, "exec"), names)
+            exec(compile(ast.parse(dedent(text)), page.name, "exec"), names)
         elif language == "output":
             assert printed == text
         printed = capsys.readouterr().out

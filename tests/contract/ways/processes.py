@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
 
@@ -69,6 +69,16 @@ def sharded(model: Module, inputs: Inputs) -> Any:
         return outputs, [g.full_tensor() for g in gradients]
 
 
+def wrapped(model: Module, inputs: Inputs) -> Any:
+    """The older way of sharding, which makes the parameters views of one; a process alone keeps all of it."""
+    warnings.filterwarnings("ignore", "FSDP is switching to use `NO_SHARD`|.*NO_SHARD.* is deprecated")
+    with group():
+        shards = FullyShardedDataParallel(model, use_orig_params=True, device_id=torch.device("cpu"))
+        outputs, _ = backward(shards, lambda: shards(*inputs))
+        with FullyShardedDataParallel.summon_full_params(shards, with_grads=True):
+            return outputs, [p.grad.clone() for p in shards.parameters() if p.grad is not None]
+
+
 def whole(model: Module, inputs: Inputs) -> Any:
     return backward(model, lambda: model(*inputs))
 
@@ -82,4 +92,5 @@ PROCESSES = [
     Way("fork", forked, learn),
     Way("data-parallel", data_parallel, learn, on=layers, alone=True),
     Way("fully-sharded", sharded, whole, on=layers, alone=True),
+    Way("fully-sharded-wrapper", wrapped, whole, on=layers, alone=True),
 ]

@@ -16,6 +16,8 @@ from chainrule.models import fit_least_squares
 from chainrule.training import load_tensors, save_tensors
 from tests.runs.cases import ar1, same_weights, series, symbols
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def fit(folder: Path, model: str = "gru", **options: Any) -> Run:
     budget = {} if model == "ar" else {"steps": 30, "hidden": 4}

@@ -17,6 +17,8 @@ from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.training import load_tensors
 from tests.runs.cases import ar1, same_weights, series, symbols
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 Fit = Callable[..., Run]
 
 

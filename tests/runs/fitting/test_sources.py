@@ -15,6 +15,8 @@ from chainrule import Run
 from chainrule.errors import ArgumentError, ChainruleError, ColumnError, DataError, ShapeError
 from tests.runs.cases import ar1
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 RUNS = ("text_run", "series_run", "digits_run")
 SOURCES: dict[str, Any] = {
     "none": None,

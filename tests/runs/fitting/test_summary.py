@@ -12,6 +12,8 @@ import pytest
 import chainrule
 from chainrule.training import TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 YEARS = "years, on the 1st of January (YS-JAN)"
 SUNSPOTS = f"sunspots: 309 steps of SUNACTIVITY, 1700-01-01 to 2008-01-01, {YEARS}, a season of 11 steps."
 

@@ -12,6 +12,8 @@ from chainrule.errors import ArgumentError, DataError, RunExistsError, RunFormat
 from chainrule.training import StreamFeed
 from tests.runs.cases import ar1, same_weights, series
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def fit(folder: Path, **options: Any) -> Run:
     given: dict[str, Any] = {"window": 4, "quiet": True, "out": folder}

@@ -14,6 +14,8 @@ from chainrule.models import MODELS
 from chainrule.runs.kinds.series import SeriesRun
 from tests.runs.cases import ar1, same_weights
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 COLUMNS = cycle([1, 3])
 HEADS = cycle(["gaussian", "student", "gaussian"])
 CASES = [

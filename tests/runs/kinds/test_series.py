@@ -20,6 +20,8 @@ from chainrule.training import evaluation, load_tensors
 from tests.runs.cases import ar1, daily, same_weights, series, write_csv
 from tests.tolerances import LEAST_SQUARES, RELATIVE
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 TINY = RELATIVE[torch.float64]
 CLOSE = RELATIVE[torch.float32]
 

@@ -19,6 +19,8 @@ from chainrule.training import evaluation, load_tensors
 from tests.runs.cases import same_weights, symbol_config, symbols, text
 from tests.tolerances import RELATIVE
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 CLOSE = RELATIVE[torch.float32]
 
 
