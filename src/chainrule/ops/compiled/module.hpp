@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "dtypes.hpp"
+
 namespace chainrule {
 
 namespace nb = nanobind;
 
 #define DECLARE(level) \
-    namespace level { extern const Kernels singles, doubles; }
+    namespace level { extern const ByDtype<Kernels> kernels; }
 
 #if defined(__x86_64__)
 DECLARE(x86_64)
@@ -25,7 +27,7 @@ namespace {
 
 struct Level {
     const char* name;
-    const Kernels &singles, &doubles;
+    const ByDtype<Kernels>& kernels;
 };
 
 // What this machine can run, the best first.
@@ -37,11 +39,11 @@ std::vector<Level> available() {
     const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                     __builtin_cpu_supports("avx512vl");
-    if (v4) levels.push_back({"x86-64-v4", x86_64_v4::singles, x86_64_v4::doubles});
-    if (v3) levels.push_back({"x86-64-v3", x86_64_v3::singles, x86_64_v3::doubles});
-    levels.push_back({"x86-64", x86_64::singles, x86_64::doubles});
+    if (v4) levels.push_back({.name = "x86-64-v4", .kernels = x86_64_v4::kernels});
+    if (v3) levels.push_back({.name = "x86-64-v3", .kernels = x86_64_v3::kernels});
+    levels.push_back({.name = "x86-64", .kernels = x86_64::kernels});
 #else
-    levels.push_back({"plain", plain::singles, plain::doubles});
+    levels.push_back({.name = "plain", .kernels = plain::kernels});
 #endif
     return levels;
 }
@@ -54,8 +56,15 @@ std::vector<std::string> level_names() {
     return names;
 }
 
-const Kernels& kernels(int level, bool is_double) {
-    return is_double ? levels[size_t(level)].doubles : levels[size_t(level)].singles;
+std::vector<std::string> names_of_dtypes() { return {std::begin(dtype_names), std::end(dtype_names)}; }
+
+// The code for a dtype at a level, both by their place in what levels() and dtypes() return.
+const Kernels& kernels(int level, int dtype) {
+    if (level < 0 || size_t(level) >= levels.size())
+        throw nb::value_error(("unknown instruction level " + std::to_string(level)).c_str());
+    if (dtype < 0 || size_t(dtype) >= dtype_count)
+        throw nb::value_error(("the kernels are not compiled for dtype " + std::to_string(dtype)).c_str());
+    return levels[size_t(level)].kernels[size_t(dtype)];
 }
 
 constexpr int64_t worth_unlocking = 1'000'000;  // multiplications and additions: letting go of the lock can cost 5 ms

@@ -217,7 +217,7 @@ def test_gate_functions_at_the_edges(level: int, dtype: torch.dtype) -> None:
 
 def _evaluated(level: int, function: str, x: Tensor) -> Tensor:
     y = torch.empty_like(x)
-    _scan.evaluate(level, x.dtype == torch.float64, function == "sigmoid", len(x), x.data_ptr(), y.data_ptr())
+    _scan.evaluate(level, native.DTYPES[x.dtype], function == "sigmoid", len(x), x.data_ptr(), y.data_ptr())
     return y
 
 

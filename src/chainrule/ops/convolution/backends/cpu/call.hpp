@@ -20,15 +20,15 @@ struct Segment {
 // B rows, G groups, in each C input and O output channels. w and the gradients are dense, (G, O, C, *K); so are y, dy
 // and dx, (B, G, O or C, *J or *H). Number h of x in the last axis is h after its first.
 struct Call {
-    int64_t B, G, C, O, threads;
-    Axis axes[3];  // the last one is that whose numbers lie side by side
-    const Segment* segments;  // in the order of their rows, or null: each row is one
-    int64_t segment_count;
-    const void* x;
-    int64_t x_row, x_channel, x_step[2];
-    const void *w, *bias, *dy;  // bias (G, O) may be null
-    void *y, *dx, *dw, *dbias;  // dbias may be null
-    void* workspace;
+    int64_t B = 0, G = 0, C = 0, O = 0, threads = 1;
+    Axis axes[3] = {};                   // the last one is that whose numbers lie side by side
+    const Segment* segments = nullptr;  // in the order of their rows, or null: each row is one
+    int64_t segment_count = 0;
+    const void* x = nullptr;
+    int64_t x_row = 0, x_channel = 0, x_step[2] = {};
+    const void *w = nullptr, *bias = nullptr, *dy = nullptr;  // bias (G, O) may be null
+    void *y = nullptr, *dx = nullptr, *dw = nullptr, *dbias = nullptr;  // dbias may be null
+    void* workspace = nullptr;
 };
 
 // One step of B rows of a causal convolution. Its last dilation (K - 1) inputs and x lie in a ring of slots, (B, G, C)
@@ -36,12 +36,12 @@ struct Call {
 // w (G, K, C, padded), bias (G, padded), the outputs of a group followed by zeros up to whole vectors. If `depthwise`,
 // which C = O = 1 allows, they are w (K, padded) and bias (padded,), of all groups.
 struct StreamCall {
-    int64_t B, G, C, O, K, dilation, padded, depthwise, threads;
-    const void *w, *bias;  // bias may be null
-    void* ring;
-    int64_t at;
-    const void* x;
-    void* y;
+    int64_t B = 0, G = 0, C = 0, O = 0, K = 0, dilation = 1, padded = 0, depthwise = 0, threads = 1;
+    const void *w = nullptr, *bias = nullptr;  // bias may be null
+    void* ring = nullptr;
+    int64_t at = 0;
+    const void* x = nullptr;
+    void* y = nullptr;
 };
 
 // The code of one instruction level for one dtype. Sizes are in numbers of that dtype.

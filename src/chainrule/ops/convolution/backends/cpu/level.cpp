@@ -1,4 +1,5 @@
 // The kernels of one instruction level; CMake compiles this file once for each.
+#include "../../../compiled/dtypes.hpp"
 #include "correlate.hpp"
 #include "kernel_gradient.hpp"
 #include "plane_kernel_gradient.hpp"
@@ -6,7 +7,7 @@
 
 namespace chainrule::LEVEL {
 
-extern const Kernels singles, doubles;  // module.hpp declares the same
+extern const ByDtype<Kernels> kernels;  // module.hpp declares the same
 
 namespace {
 
@@ -42,13 +43,24 @@ template <class S> void kernel_gradient(const Call& call) {
 
 template <class S> void stream(const StreamCall& call) { Stream<S>(call).run(); }
 
-template <class S> constexpr Kernels kernels() {
-    return {forward_workspace<S>, input_gradient_workspace<S>, kernel_gradient_workspace<S>,
-            forward<S>, input_gradient<S>, kernel_gradient<S>, stream<S>};
+template <class S> constexpr Kernels kernels_of() {
+    return {
+        .forward_workspace = forward_workspace<S>,
+        .input_gradient_workspace = input_gradient_workspace<S>,
+        .kernel_gradient_workspace = kernel_gradient_workspace<S>,
+        .forward = forward<S>,
+        .input_gradient = input_gradient<S>,
+        .kernel_gradient = kernel_gradient<S>,
+        .stream = stream<S>,
+    };
 }
 
 }  // namespace
 
-constinit const Kernels singles = kernels<float>(), doubles = kernels<double>();
+constinit const ByDtype<Kernels> kernels = {
+#define KERNELS(name, type) kernels_of<type>(),
+    FOR_EACH_DTYPE(KERNELS)
+#undef KERNELS
+};
 
 }  // namespace chainrule::LEVEL

@@ -22,11 +22,21 @@ class Stream {
     const bool is_long_;
 
 public:
-    Stream(int level, bool is_double, int64_t B, int64_t G, int64_t C, int64_t O, int64_t K, int64_t dilation,
+    Stream(int level, int dtype, int64_t B, int64_t G, int64_t C, int64_t O, int64_t K, int64_t dilation,
            int64_t padded, int64_t depthwise, int64_t threads, uintptr_t w, uintptr_t bias, uintptr_t ring)
-        : kernels_(kernels(level, is_double)),
-          call_{B, G, C, O, K, dilation, padded, depthwise, threads, pointer(w), pointer(bias), pointer(ring), 0,
-                nullptr, nullptr},
+        : kernels_(kernels(level, dtype)),
+          call_{.B = B,
+                .G = G,
+                .C = C,
+                .O = O,
+                .K = K,
+                .dilation = dilation,
+                .padded = padded,
+                .depthwise = depthwise,
+                .threads = threads,
+                .w = pointer(w),
+                .bias = pointer(bias),
+                .ring = pointer(ring)},
           is_long_(B * G * C * O * K >= worth_unlocking) {}
 
     void run(int64_t at, uintptr_t x, uintptr_t y) const {
@@ -47,49 +57,72 @@ NB_MODULE(_convolution, m) {
     // A call has sizes alone; where things lie is told each time. Workspaces are in numbers of the dtype.
     using Axes = std::array<std::array<int64_t, 6>, 3>;
     nb::class_<Call> call(m, "Call");
-    call.def("__init__", [](Call* self, int64_t B, int64_t G, int64_t C, int64_t O, int64_t threads, const Axes& axes,
-                            std::array<int64_t, 4> x) {
-        new (self) Call{B, G, C, O, threads, {}, nullptr, 0, nullptr, x[0], x[1], {x[2], x[3]},
-                        nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
-        for (int i = 0; i < 3; ++i) {
-            const auto& a = axes[size_t(i)];
-            self->axes[i] = {a[0], a[1], a[2], a[3], a[4], a[5]};
-        }
-    });
+    call.def(
+        "__init__",
+        [](Call* self, int64_t B, int64_t G, int64_t C, int64_t O, int64_t threads, const Axes& axes,
+           std::array<int64_t, 4> x_strides) {
+            new (self) Call{
+                .B = B,
+                .G = G,
+                .C = C,
+                .O = O,
+                .threads = threads,
+                .x_row = x_strides[0],
+                .x_channel = x_strides[1],
+                .x_step = {x_strides[2], x_strides[3]},
+            };
+            for (int i = 0; i < 3; ++i) {
+                const auto& [size, kernel, positions, stride, dilation, before] = axes[size_t(i)];
+                self->axes[i] = {
+                    .size = size,
+                    .kernel = kernel,
+                    .positions = positions,
+                    .stride = stride,
+                    .dilation = dilation,
+                    .before = before,
+                };
+            }
+        },
+        nb::kw_only(), nb::arg("B"), nb::arg("G"), nb::arg("C"), nb::arg("O"), nb::arg("threads"), nb::arg("axes"),
+        nb::arg("x_strides"));
 
     m.def("levels", level_names);
+    m.def("dtypes", names_of_dtypes);
 #define WORKSPACE(name) \
-    m.def(#name "_workspace", [](int level, bool is_double, const Call& call, uintptr_t segments, int64_t count) { \
-        return kernels(level, is_double).name##_workspace(within(call, segments, count)); \
+    m.def(#name "_workspace", [](int level, int dtype, const Call& call, uintptr_t segments, int64_t count) { \
+        return kernels(level, dtype).name##_workspace(within(call, segments, count)); \
     })
     WORKSPACE(forward);
     WORKSPACE(input_gradient);
     WORKSPACE(kernel_gradient);
     const nb::call_guard<nb::gil_scoped_release> unlocked;
-    m.def("forward", [](int level, bool is_double, const Call& sizes, uintptr_t segments, int64_t count,
+    m.def("forward", [](int level, int dtype, const Call& sizes, uintptr_t segments, int64_t count,
                         uintptr_t workspace, uintptr_t x, uintptr_t w, uintptr_t bias, uintptr_t y) {
         Call call = within(sizes, segments, count);
         call.workspace = pointer(workspace);
         call.x = pointer(x), call.w = pointer(w), call.bias = pointer(bias), call.y = pointer(y);
-        kernels(level, is_double).forward(call);
+        kernels(level, dtype).forward(call);
     }, unlocked);
-    m.def("input_gradient", [](int level, bool is_double, const Call& sizes, uintptr_t segments, int64_t count,
+    m.def("input_gradient", [](int level, int dtype, const Call& sizes, uintptr_t segments, int64_t count,
                                uintptr_t workspace, uintptr_t dy, uintptr_t w, uintptr_t dx) {
         Call call = within(sizes, segments, count);
         call.workspace = pointer(workspace);
         call.dy = pointer(dy), call.w = pointer(w), call.dx = pointer(dx);
-        kernels(level, is_double).input_gradient(call);
+        kernels(level, dtype).input_gradient(call);
     }, unlocked);
-    m.def("kernel_gradient", [](int level, bool is_double, const Call& sizes, uintptr_t segments, int64_t count,
+    m.def("kernel_gradient", [](int level, int dtype, const Call& sizes, uintptr_t segments, int64_t count,
                                 uintptr_t workspace, uintptr_t x, uintptr_t dy, uintptr_t dw, uintptr_t dbias) {
         Call call = within(sizes, segments, count);
         call.workspace = pointer(workspace);
         call.x = pointer(x), call.dy = pointer(dy), call.dw = pointer(dw), call.dbias = pointer(dbias);
-        kernels(level, is_double).kernel_gradient(call);
+        kernels(level, dtype).kernel_gradient(call);
     }, unlocked);
 
     nb::class_<Stream>(m, "Stream")
-        .def(nb::init<int, bool, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                      uintptr_t, uintptr_t, uintptr_t>())
+        .def(nb::init<int, int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                      uintptr_t, uintptr_t, uintptr_t>(),
+             nb::kw_only(), nb::arg("level"), nb::arg("dtype"), nb::arg("B"), nb::arg("G"), nb::arg("C"),
+             nb::arg("O"), nb::arg("K"), nb::arg("dilation"), nb::arg("padded"), nb::arg("depthwise"),
+             nb::arg("threads"), nb::arg("w"), nb::arg("bias"), nb::arg("ring"))
         .def("run", &Stream::run);
 }

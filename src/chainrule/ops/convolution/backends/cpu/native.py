@@ -14,7 +14,8 @@ from chainrule.ops.pointers import dense, dense_lines
 
 __all__ = ["DTYPES", "LEVELS", "excess", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
 
-DTYPES = (torch.float32, torch.float64)
+DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_convolution.dtypes())}
+"""The dtypes that the kernels are compiled for, and the number of each there."""
 
 LEVELS: list[str] = _convolution.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
@@ -156,22 +157,22 @@ def _run(
     *tensors: Tensor | None,
 ) -> None:
     """Run a pass over ``tensors``, those that it takes in their order; ``x_strides`` are for those that read x."""
-    is_double = y.dtype == torch.float64
+    dtype = DTYPES[y.dtype]
     sizes = (threads(y.shape, weight.shape), x, x_strides, weight.shape, y.shape, geometry)
-    call, size = _prepared(name, _level, is_double, *sizes)
+    call, size = _prepared(name, _level, dtype, *sizes)
     within = (0, 0) if segments is None else (segments.data_ptr(), len(segments))
     if segments is not None:
-        size = getattr(_convolution, f"{name}_workspace")(_level, is_double, call, *within)
+        size = getattr(_convolution, f"{name}_workspace")(_level, dtype, call, *within)
     workspace = blocks.empty(y, (size,))
     pointers = [0 if t is None else t.data_ptr() for t in (workspace, *tensors)]
-    getattr(_convolution, name)(_level, is_double, call, *within, *pointers)
+    getattr(_convolution, name)(_level, dtype, call, *within, *pointers)
 
 
 @lru_cache(maxsize=1024)
 def _prepared(
     name: str,
     level: int,
-    is_double: bool,
+    dtype: int,
     threads: int,
     x: Sequence[int],
     x_strides: Sequence[int] | None,
@@ -186,5 +187,13 @@ def _prepared(
     row, channel, *steps = x_strides or [0] * len(x)
     strides = (row, channel, *(0,) * unused, *steps[:-1])
     G = geometry.groups
-    call = _convolution.Call(x[0], G, weight[1], weight[0] // G, threads, axes, strides)
-    return call, getattr(_convolution, f"{name}_workspace")(level, is_double, call, 0, 0)
+    call = _convolution.Call(
+        B=x[0],
+        G=G,
+        C=weight[1],
+        O=weight[0] // G,
+        threads=threads,
+        axes=axes,
+        x_strides=strides,
+    )
+    return call, getattr(_convolution, f"{name}_workspace")(level, dtype, call, 0, 0)

@@ -35,10 +35,20 @@ class Steps:
         self._bias = None if bias is None else pad(held(bias.detach()).view(parts, -1), (0, beside))
         self._ring = ring
         self._stream = _convolution.Stream(
-            *(native._level, weight.dtype == torch.float64),
-            *(B, groups, C, out // groups, K, dilation, self._weight.shape[-1], depthwise),
-            native.threads((B, out), weight.shape),
-            *(0 if t is None else t.data_ptr() for t in (self._weight, self._bias, ring)),
+            level=native._level,
+            dtype=native.DTYPES[weight.dtype],
+            B=B,
+            G=groups,
+            C=C,
+            O=out // groups,
+            K=K,
+            dilation=dilation,
+            padded=self._weight.shape[-1],
+            depthwise=depthwise,
+            threads=native.threads((B, out), weight.shape),
+            w=self._weight.data_ptr(),
+            bias=0 if self._bias is None else self._bias.data_ptr(),
+            ring=ring.data_ptr(),
         )
         self.run = self._stream.run
         """A step: (at, x, y), the slot of the ring that x goes to, the next one holding the oldest input; addresses of

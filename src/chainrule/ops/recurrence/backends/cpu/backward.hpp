@@ -1,57 +1,21 @@
 // The backward pass: the scan in reverse, then the products that make the gradients of the weights and inputs.
 #pragma once
 
-#include "options_backward.hpp"
+#include "product_gradients.hpp"
 
 namespace chainrule::LEVEL {
 
-template <class C, class S> struct Backward : Pass<C, S> {
-    using P = Pass<C, S>;
-    using P::call, P::B, P::I, P::H, P::G, P::early, P::late, P::products, P::stride;
-    const int64_t sums_size = RowSums<S>::size * H, sums_rows = B > 0 ? B : 1;
-    const int64_t wide = (vectors<S>(C::wide * H) + 1) * lanes<S>;  // of a row of d
-
-    Arena<S> arena;
-    const bool again = !this->call.gates;  // the gates were not kept
-    S *const W_hh, *const W_ih, *const dh, *const dc, *const d, *const x, *const h;
-    const Inputs<C, S> inputs;
-    S* const W_forward;
-    const PerRow<S> scratch;
-    S *const d_x, *const d_h;  // as d: the gradients of the products, where they are normalised
-    S *const made, *const dv, *const sums;  // of the options
-    S *const W_early, *const reset, *const s_panels;  // where gates come early: their rows of W_hh, s of the chunk's rows
-
-    // What the products of the weights' gradients sum over: x, h_start and s of the chunk's rows.
-    struct Operands {
-        RowPanels<S> x, h, s;
-    };
-
-    explicit Backward(const Call& call)
-        : P{call, rows_of(call)}, arena{this->numbers(call.workspace)}, W_hh(arena.take(panels_size<S>(H, late * H))),
-          W_ih(arena.take(call.dx.data ? panels_size<S>(I, G * H) : 0)), dh(arena.take(B * stride)),
-          dc(arena.take(C::has_c ? B * stride : 0)), d(arena.take(this->most_rows * wide)),
-          x(arena.take(call.dW_ih ? panels_size<S>(I, this->most_rows) : 0)),
-          h(arena.take(call.dW_hh ? panels_size<S>(H, this->most_rows) : 0)), inputs(call, arena, again),
-          W_forward(arena.take(again ? panels_size<S>(H, H, G) : 0)),
-          scratch(P::scratch(arena, again, again && C::has_q, again && optioned<C>)),
-          d_x(arena.take(optioned<C> && call.g_ih ? this->most_rows * wide : 0)),
-          d_h(arena.take(optioned<C> && call.g_hh ? this->most_rows * wide : 0)),
-          made(arena.take(optioned<C> ? B * stride : 0)), dv(arena.take(optioned<C> ? B * stride : 0)),
-          sums(arena.take(optioned<C> ? sums_rows * sums_size : 0)),
-          W_early(arena.take(early ? panels_size<S>(H, early * H) : 0)),
-          reset(arena.take(early ? this->most_rows * H : 0)),
-          s_panels(arena.take(early && call.dW_hh ? panels_size<S>(H, this->most_rows) : 0)) {}
-
-    // Chunks as large as the cache that is shared may hold of d: the fewer there are, the fewer times threads meet. Beside
-    // d_x, d_h and v, which one pass writes and the next reads, d has to stay in a thread's own.
-    static int64_t rows_of(const Call& call) {
-        const int64_t held = int64_t(1) << (call.g_hh ? 17 : 20);
-        const int64_t rows = held / (C::wide * call.H);
-        return rows < chunk_rows ? chunk_rows : rows > 4 * chunk_rows ? 4 * chunk_rows : rows;
-    }
+template <class C, class S> struct Backward : ProductGradients<C, S> {
+    using Memory = BackwardMemory<C, S>;
+    using Memory::call, Memory::B, Memory::I, Memory::H, Memory::G, Memory::early, Memory::late, Memory::products;
+    using Memory::stride, Memory::wide, Memory::sums_size, Memory::sums_rows, Memory::recomputes, Memory::scratch;
+    using Memory::d, Memory::d_x, Memory::d_h, Memory::dh, Memory::dc, Memory::x, Memory::h, Memory::s_panels;
+    using Memory::W_hh, Memory::W_early, Memory::reset, Memory::made, Memory::dv, Memory::sums, Memory::of_h;
+    using Operands = typename Memory::Operands;
+    using ProductGradients<C, S>::ProductGradients;
 
     void run() const {
-        pack();
+        this->pack();
         if constexpr (optioned<C>) clear(sums, sums_rows * sums_size);
         for (int64_t b = 0; b < B; ++b) {
             copy(dh + b * stride, this->numbers(call.dh_n, b * H), H);
@@ -59,17 +23,20 @@ template <class C, class S> struct Backward : Pass<C, S> {
         }
         for (int64_t s = this->chunks() - 1; s >= 0; --s) {
             const Chunk<S> chunk = this->chunk(s, scratch);
-            const Operands operands{{x, call.dW_ih ? I : 0, chunk.rows}, {h, call.dW_hh ? H : 0, chunk.rows},
-                                    {s_panels, early && call.dW_hh ? H : 0, chunk.rows}};
+            const Operands operands{
+                .x = {x, call.dW_ih ? I : 0, chunk.rows},
+                .h = {h, call.dW_hh ? H : 0, chunk.rows},
+                .s = {s_panels, early && call.dW_hh ? H : 0, chunk.rows},
+            };
             this->each_thread([&](int64_t thread) {
                 const Share share(B, thread, this->threads);
-                if (again) gates_again(chunk, thread, share);
+                if (recomputes) this->gates_again(chunk, thread, share);
                 for (int64_t b = share.begin; b < share.end; b += block_rows)
                     scan(chunk, operands, b, share.end - b < block_rows ? share.end - b : block_rows);
             });
             this->each_thread([&](int64_t thread) {
-                if (call.dx.data) inputs_backward(chunk, Share(chunk.rows, thread, this->threads));
-                weights_backward(chunk, Share(H, thread, this->threads), s == this->chunks() - 1);
+                if (call.dx.data) this->inputs_backward(chunk, Share(chunk.rows, thread, this->threads));
+                this->weights_backward(chunk, Share(H, thread, this->threads), s == this->chunks() - 1);
             });
         }
         for (int64_t b = 0; b < B; ++b) {
@@ -77,61 +44,6 @@ template <class C, class S> struct Backward : Pass<C, S> {
             if constexpr (C::has_c) copy(this->numbers(call.dc_0, b * H), dc + b * stride, H);
         }
         if constexpr (optioned<C>) add_up();
-    }
-
-    // Backward, the weights are used transposed: their rows are what is summed over, in the order of d.
-    void pack() const {
-        const S *of_h = this->numbers(call.W_hh), *of_x = this->numbers(call.W_ih);
-        const RowPanels<S> by_early(W_early, early ? H : 0, early * H), by_h(W_hh, H, late * H);
-        for (int64_t k = 0; k < early * H; ++k) by_early.put(k, of_h + k * H);
-        for (int64_t k = early * H; k < G * H; ++k)
-            by_h.put(k - early * H, of_h + (C::dgh_gate(int(k / H)) * H + k % H) * H);
-        if (call.dx.data) {
-            const RowPanels<S> by_x(W_ih, I, G * H);
-            for (int64_t k = 0; k < G * H; ++k) by_x.put(k, of_x + k * I);
-        }
-        if (!again) return;
-        inputs.pack();
-        this->pack_hidden(W_forward);
-    }
-
-    // As the state before each step was kept, the gates of all steps are computed anew at once; of rows b of the batch.
-    void gates_again(const Chunk<S>& chunk, int64_t thread, Share b) const {
-        inputs(chunk, thread, b);
-        if (b.size() == B) return gates_again(chunk, Share(0, chunk.rows));
-        for (int64_t n = 0; n < chunk.rows; n += B) gates_again(chunk, Share(n + b.begin, n + b.end));
-    }
-
-    void gates_again(const Chunk<S>& chunk, Share share) const {
-        if (B == 1) gates_again<Way::alone>(chunk, share);
-        else gates_again<Way::plain>(chunk, share);
-    }
-
-    template <Way way> void gates_again(const Chunk<S>& chunk, Share share) const {
-        const int64_t first = chunk.begin * B + share.begin;
-        const S *h_start = this->numbers(call.h_start, first * H), *c_start = this->numbers(call.c_start, first * H);
-        const auto row = [&](int64_t r) {
-            const int64_t n = share.begin + r;
-            return Row<S>{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
-        };
-        S* const s = reset + share.begin * H;
-        if constexpr (optioned<C>) {
-            const OptionedRow<C, S> options(call);
-            S *v = chunk.of.v_h + share.begin * G * H, *inverse = chunk.of.inverse_h + share.begin * products;
-            options.template hidden<way>(W_forward, h_start, H, share.size(), s, H, row, v, inverse);
-            for (int64_t r = 0; r < share.size(); ++r)
-                options.forward(0, 0, row(r), v + r * G * H, inverse + r * products, h_start + r * H,
-                                this->numbers(c_start, r * H), nullptr, nullptr, nullptr);
-        } else {
-            const auto use = [&](int64_t r, int64_t u, const Vector<S>* gh) {
-                visit_units<S>(u, H, [&](auto at) {
-                    State<S> state{at.get(h_start + r * H), {}};
-                    if constexpr (C::has_c) state.c = at.get(c_start + r * H);
-                    C::step(at, gh, state, row(r));
-                });
-            };
-            this->template hidden<way>(W_forward, h_start, H, share.size(), s, H, row, use);
-        }
     }
 
     void scan(const Chunk<S>& chunk, const Operands& operands, int64_t b0, int64_t rows) const {
@@ -221,85 +133,26 @@ template <class C, class S> struct Backward : Pass<C, S> {
     auto of_row(const Chunk<S>& chunk, int64_t t, int64_t b) const {
         const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
         const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
-        return typename OptionedRowBackward<C, S>::At{
-            row, this->numbers(chunk.of.v_x, n * G * H), this->numbers(chunk.of.inverse_x, n),
-            this->numbers(chunk.of.v_h, n * G * H), this->numbers(chunk.of.inverse_h, n * products),
-            this->numbers(call.h_start, kept), this->numbers(call.c_start, kept), this->at(call.dy, b, t),
-            dh + b * stride, dc + b * stride, d + n * wide, d_x + n * wide, d_h + n * wide, made + b * stride,
-            dv + b * stride, this->numbers(call.dh, kept), this->numbers(call.dc, kept), this->numbers(call.da, kept * G)};
-    }
-
-    // dx = W_ih^T dgx
-    void inputs_backward(const Chunk<S>& chunk, Share share) const {
-        const S* dgx = of_x() + share.begin * wide;
-        multiply<S, 1>(dgx, wide, share.size(), W_ih, I, G * H,
-                       [&](int64_t r, int64_t u, const Vector<S>* product) {
-                           const int64_t n = share.begin + r;
-                           S* dx = this->at(call.dx, n % B, chunk.begin + n / B);
-                           visit_units<S>(u, I, [&](auto at) { at.put(dx, *product); });
-                       });
-    }
-
-    // dW_ih += sum of dgx x^T, dW_hh += sum of dgh h_start^T, or s^T, and the biases' sums, for a share of the rows of each gate.
-    void weights_backward(const Chunk<S>& chunk, Share share, bool first) const {
-        for (int k = 0; k < G; ++k) {
-            const int gate = C::dgh_gate(k);
-            outer(chunk, share, of_x() + k * H, x, I, k, call.dW_ih, first);
-            outer(chunk, share, of_h() + k * H, early && gate >= early ? s_panels : h, H, gate, call.dW_hh, first);
-            sum(chunk, share, d + (C::dgx + k) * H, k, call.db_ih, first);
-            sum(chunk, share, d + k * H, gate, call.db_hh, first);
-        }
-        if constexpr (optioned<C>) {
-            if (call.g_ih) gains_backward(chunk, share, first);
-        }
-    }
-
-    // The gradients of W_ih x and of W_hh h: those of gx and gh, but for layer normalisation.
-    const S* of_x() const { return optioned<C> && call.g_ih ? d_x : d + C::dgx * H; }
-    const S* of_h() const { return optioned<C> && call.g_hh ? d_h : d; }
-
-    void outer(const Chunk<S>& chunk, Share share, const S* columns, const S* panels, int64_t width, int gate, void* to,
-               bool first) const {
-        if (!to) return;
-        S* dW = this->numbers(to) + (gate * H + share.begin) * width;
-        multiply<S, 1, Way::down>(columns + share.begin, wide, share.size(), panels, width, chunk.rows,
-                                  [&](int64_t r, int64_t u, const Vector<S>* product) {
-                                      S* row = dW + r * width;
-                                      visit_units<S>(u, width, [&](auto at) {
-                                          at.put(row, first ? *product : at.get(row) + *product);
-                                      });
-                                  });
-    }
-
-    void sum(const Chunk<S>& chunk, Share share, const S* columns, int gate, void* to, bool first) const {
-        if (!to) return;
-        S* db = this->numbers(to) + gate * H;
-        if (first) clear(db + share.begin, share.size());
-        for (int64_t n = 0; n < chunk.rows; ++n)
-            for (int64_t j = share.begin; j < share.end; ++j) db[j] += columns[n * wide + j];
-    }
-
-    // dg_ih += sum of dgx v_x, dg_hh += sum of dgh v_h: row by row, as v lies in memory.
-    void gains_backward(const Chunk<S>& chunk, Share share, bool first) const {
-        for (int k = 0; first && k < G; ++k)
-            for (void* to : {call.dg_ih, call.dg_hh}) clear(this->numbers(to, k * H + share.begin), share.size());
-        for (int64_t t = chunk.begin, n = 0; t < chunk.end; ++t) {
-            for (int64_t b = 0; b < B; ++b, ++n) {
-                if (!call.live(b, t)) continue;
-                for (int k = 0; k < G; ++k) {
-                    const int64_t at_x = k * H + share.begin, at_h = C::dgh_gate(k) * H + share.begin;
-                    const S *d_row = d + n * wide + at_x, *v_x = chunk.of.v_x + n * G * H, *v_h = chunk.of.v_h + n * G * H;
-                    const auto add = [&](void* to, int64_t at, const S* dg, const S* v) {
-                        S* sum = this->numbers(to, at);
-                        each_vector<S>(share.size(), [&](int, int64_t j, int m) {
-                            store(sum + j, load(sum + j, m) + load(dg + j, m) * load(v + at + j, m), m);
-                        });
-                    };
-                    add(call.dg_ih, at_x, d_row + C::dgx * H, v_x);
-                    add(call.dg_hh, at_h, d_row, v_h);
-                }
-            }
-        }
+        return typename OptionedRowBackward<C, S>::AtStep{
+            .row = row,
+            .v_x = this->numbers(chunk.of.v_x, n * G * H),
+            .inverse_x = this->numbers(chunk.of.inverse_x, n),
+            .v_h = this->numbers(chunk.of.v_h, n * G * H),
+            .inverse_h = this->numbers(chunk.of.inverse_h, n * products),
+            .h_start = this->numbers(call.h_start, kept),
+            .c_start = this->numbers(call.c_start, kept),
+            .dy = this->at(call.dy, b, t),
+            .dh = dh + b * stride,
+            .dc = dc + b * stride,
+            .d = d + n * wide,
+            .d_x = d_x + n * wide,
+            .d_h = d_h + n * wide,
+            .made = made + b * stride,
+            .dv = dv + b * stride,
+            .dh_all = this->numbers(call.dh, kept),
+            .dc_all = this->numbers(call.dc, kept),
+            .da = this->numbers(call.da, kept * G),
+        };
     }
 
     // A step of padding; `kept` counts the rows of the call, n those of the chunk.

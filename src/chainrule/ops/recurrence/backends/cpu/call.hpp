@@ -9,8 +9,8 @@ enum class Cell : int64_t { rnn_tanh, rnn_relu, gru, lstm, gru_reset_before };
 
 // A tensor (B, T, width): the numbers of row b, step t lie side by side from b * row + t * step.
 struct Strided {
-    void* data;
-    int64_t row, step;
+    void* data = nullptr;
+    int64_t row = 0, step = 0;
 };
 
 // B rows, T steps, I inputs, H hidden units, G = gates * H. Dense but for the strided ones; no buffers overlap.
@@ -67,14 +67,14 @@ struct Call {
 // T steps of B rows through a stack of layers of H units, the first with I inputs. x has I numbers and y has H at
 // b * row + t * step.
 struct StreamCall {
-    int64_t B, I, H, layers;
-    const void* W;  // packed, the layers one after the other
-    void *h, *c;    // (layers, B, H), before and after; c of the LSTM
-    void* workspace;
+    int64_t B = 0, I = 0, H = 0, layers = 0;
+    const void* W = nullptr;           // packed, the layers one after the other
+    void *h = nullptr, *c = nullptr;  // (layers, B, H), before and after; c of the LSTM
+    void* workspace = nullptr;
 
-    int64_t T, row, step;
-    const void* x;
-    void* y;
+    int64_t T = 0, row = 0, step = 0;
+    const void* x = nullptr;
+    void* y = nullptr;
 };
 
 // The code of one instruction level for one dtype. Sizes are in numbers of that dtype.

@@ -67,8 +67,14 @@ template <class C, class S> struct Pass {
     // Scratch for all rows of a chunk.
     PerRow<S> scratch(Arena<S>& arena, bool gates, bool q, bool normalised) const {
         const int64_t n = normalised ? most_rows : 0;
-        return {arena.take(gates ? most_rows * G * H : 0), q ? arena.take(most_rows * H) : nullptr,
-                arena.take(n * G * H), arena.take(n * G * H), arena.take(n), arena.take(n * products)};
+        return {
+            .gates = arena.take(gates ? most_rows * G * H : 0),
+            .q = q ? arena.take(most_rows * H) : nullptr,
+            .v_x = arena.take(n * G * H),
+            .v_h = arena.take(n * G * H),
+            .inverse_x = arena.take(n),
+            .inverse_h = arena.take(n * products),
+        };
     }
 
     // The s-th chunk of steps in the order of the scan.
@@ -79,10 +85,19 @@ template <class C, class S> struct Pass {
         const auto of = [&](const void* kept, S* scratch, int64_t width) {
             return kept ? numbers(kept, begin * B * width) : scratch;
         };
-        return {begin, begin + steps, steps * B,
-                {of(call.gates, scratch.gates, G * H), of(call.q, scratch.q, H), of(call.v_x, scratch.v_x, G * H),
-                 of(call.v_h, scratch.v_h, G * H), of(call.inverse_x, scratch.inverse_x, 1),
-                 of(call.inverse_h, scratch.inverse_h, products)}};
+        return {
+            .begin = begin,
+            .end = begin + steps,
+            .rows = steps * B,
+            .of = {
+                .gates = of(call.gates, scratch.gates, G * H),
+                .q = of(call.q, scratch.q, H),
+                .v_x = of(call.v_x, scratch.v_x, G * H),
+                .v_h = of(call.v_h, scratch.v_h, G * H),
+                .inverse_x = of(call.inverse_x, scratch.inverse_x, 1),
+                .inverse_h = of(call.inverse_h, scratch.inverse_h, products),
+            },
+        };
     }
 
     // W_hh and its bias as the scan reads them; the last product's panels begin behind those of the early gates.

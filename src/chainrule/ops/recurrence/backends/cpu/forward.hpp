@@ -80,9 +80,15 @@ template <class C, class S> struct Forward : Pass<C, S> {
                 clear(from + b * stride, H);
                 if constexpr (C::has_c) clear(c + b * stride, H);
             }
-            at_row[r] = {{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), call.gates != nullptr},
-                         this->numbers(call.h_start, kept), this->numbers(call.c_start, kept),
-                         this->at(call.y, b, t), call.live(b, t)};
+            at_row[r] = {
+                .row = {.gates = chunk.of.gates + n * G * H,
+                        .q = this->numbers(chunk.of.q, n * H),
+                        .keep = call.gates != nullptr},
+                .h_start = this->numbers(call.h_start, kept),
+                .c_start = this->numbers(call.c_start, kept),
+                .y = this->at(call.y, b, t),
+                .live = call.live(b, t),
+            };
             if (!at_row[r].live && call.gates) {
                 clear(at_row[r].row.gates, G * H);
                 if constexpr (C::has_q) clear(at_row[r].row.q, H);

@@ -1,11 +1,14 @@
 // One instruction level: CMake compiles this file once for each, with its flags and its name in LEVEL.
+#include <stdexcept>
+
+#include "../../../compiled/dtypes.hpp"
 #include "backward.hpp"
 #include "forward.hpp"
 #include "stream.hpp"
 
 namespace chainrule::LEVEL {
 
-extern const Kernels singles, doubles;  // module.cpp declares the same
+extern const ByDtype<Kernels> kernels;  // module.hpp declares the same
 
 namespace {
 
@@ -16,8 +19,9 @@ template <class S, class Visit> auto visit_cell(Cell cell, Visit visit) {
         case Cell::rnn_relu: return visit(static_cast<Rnn<S, Relu<S>>*>(nullptr));
         case Cell::gru_reset_before: return visit(static_cast<GruResetBefore<S>*>(nullptr));
         case Cell::gru: return visit(static_cast<Gru<S>*>(nullptr));
-        default: return visit(static_cast<Lstm<S>*>(nullptr));
+        case Cell::lstm: return visit(static_cast<Lstm<S>*>(nullptr));
     }
+    throw std::invalid_argument("the kernels have no cell of this number");
 }
 
 // The same with or without options.
@@ -80,13 +84,26 @@ template <class S> void evaluate(bool is_sigmoid, int64_t count, const void* fro
     }
 }
 
-template <class S> constexpr Kernels kernels() {
-    return {forward_workspace<S>, backward_workspace<S>, forward<S>, backward<S>,
-            packed_layer_size<S>, pack_layer<S>, stream_workspace_size<S>, stream<S>, evaluate<S>};
+template <class S> constexpr Kernels kernels_of() {
+    return {
+        .forward_workspace = forward_workspace<S>,
+        .backward_workspace = backward_workspace<S>,
+        .forward = forward<S>,
+        .backward = backward<S>,
+        .packed_layer_size = packed_layer_size<S>,
+        .pack_layer = pack_layer<S>,
+        .stream_workspace_size = stream_workspace_size<S>,
+        .stream = stream<S>,
+        .evaluate = evaluate<S>,
+    };
 }
 
 }  // namespace
 
-constinit const Kernels singles = kernels<float>(), doubles = kernels<double>();
+constinit const ByDtype<Kernels> kernels = {
+#define KERNELS(name, type) kernels_of<type>(),
+    FOR_EACH_DTYPE(KERNELS)
+#undef KERNELS
+};
 
 }  // namespace chainrule::LEVEL

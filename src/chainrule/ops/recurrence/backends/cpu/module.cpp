@@ -20,7 +20,7 @@ template <auto member> void add_strided(nb::class_<Call>& type, const char* name
             return std::tuple(reinterpret_cast<uintptr_t>(of.data), of.row, of.step);
         },
         [](Call& call, std::tuple<uintptr_t, int64_t, int64_t> of) {
-            call.*member = {pointer(std::get<0>(of)), std::get<1>(of), std::get<2>(of)};
+            call.*member = {.data = pointer(std::get<0>(of)), .row = std::get<1>(of), .step = std::get<2>(of)};
         });
 }
 
@@ -32,10 +32,17 @@ class Stream {
     const int64_t work_;  // of one step, at least
 
 public:
-    Stream(int level, bool is_double, int64_t cell, int64_t B, int64_t I, int64_t H, int64_t layers, uintptr_t W,
+    Stream(int level, int dtype, int64_t cell, int64_t B, int64_t I, int64_t H, int64_t layers, uintptr_t W,
            uintptr_t h, uintptr_t c, uintptr_t workspace)
-        : kernels_(kernels(level, is_double)), cell_(Cell(cell)),
-          call_{B, I, H, layers, pointer(W), pointer(h), pointer(c), pointer(workspace), 0, 0, 0, nullptr, nullptr},
+        : kernels_(kernels(level, dtype)), cell_(Cell(cell)),
+          call_{.B = B,
+                .I = I,
+                .H = H,
+                .layers = layers,
+                .W = pointer(W),
+                .h = pointer(h),
+                .c = pointer(c),
+                .workspace = pointer(workspace)},
           work_(B * H * (I + H) * layers) {}
 
     void run(int64_t T, int64_t row, int64_t step, uintptr_t x, uintptr_t y) const {
@@ -72,38 +79,38 @@ NB_MODULE(_scan, m) {
     POINTER(dW_ih), POINTER(dW_hh), POINTER(db_ih), POINTER(db_hh);
 
     m.def("levels", level_names);
-    m.def("forward_workspace", [](int level, bool is_double, int64_t cell, const Call& call) {
-        return kernels(level, is_double).forward_workspace(Cell(cell), call);
+    m.def("dtypes", names_of_dtypes);
+    m.def("forward_workspace", [](int level, int dtype, int64_t cell, const Call& call) {
+        return kernels(level, dtype).forward_workspace(Cell(cell), call);
     });
-    m.def("backward_workspace", [](int level, bool is_double, int64_t cell, const Call& call) {
-        return kernels(level, is_double).backward_workspace(Cell(cell), call);
+    m.def("backward_workspace", [](int level, int dtype, int64_t cell, const Call& call) {
+        return kernels(level, dtype).backward_workspace(Cell(cell), call);
     });
-    m.def("forward", [](int level, bool is_double, int64_t cell, const Call& call) {
-        kernels(level, is_double).forward(Cell(cell), call);
+    m.def("forward", [](int level, int dtype, int64_t cell, const Call& call) {
+        kernels(level, dtype).forward(Cell(cell), call);
     }, unlocked);
-    m.def("backward", [](int level, bool is_double, int64_t cell, const Call& call) {
-        kernels(level, is_double).backward(Cell(cell), call);
+    m.def("backward", [](int level, int dtype, int64_t cell, const Call& call) {
+        kernels(level, dtype).backward(Cell(cell), call);
     }, unlocked);
-    m.def("packed_layer_size", [](int level, bool is_double, int64_t cell, int64_t I, int64_t H) {
-        return kernels(level, is_double).packed_layer_size(Cell(cell), I, H);
+    m.def("packed_layer_size", [](int level, int dtype, int64_t cell, int64_t I, int64_t H) {
+        return kernels(level, dtype).packed_layer_size(Cell(cell), I, H);
     });
-    m.def("pack_layer", [](int level, bool is_double, int64_t cell, int64_t I, int64_t H, uintptr_t W_ih, uintptr_t W_hh,
+    m.def("pack_layer", [](int level, int dtype, int64_t cell, int64_t I, int64_t H, uintptr_t W_ih, uintptr_t W_hh,
                            uintptr_t b_ih, uintptr_t b_hh, uintptr_t packed) {
-        kernels(level, is_double).pack_layer(Cell(cell), I, H, pointer(W_ih), pointer(W_hh), pointer(b_ih),
+        kernels(level, dtype).pack_layer(Cell(cell), I, H, pointer(W_ih), pointer(W_hh), pointer(b_ih),
                                              pointer(b_hh), pointer(packed));
     }, unlocked);
-    m.def("stream_workspace_size", [](int level, bool is_double, int64_t cell, int64_t B, int64_t H) {
-        StreamCall call{};
-        call.B = B, call.H = H;
-        return kernels(level, is_double).stream_workspace_size(Cell(cell), call);
+    m.def("stream_workspace_size", [](int level, int dtype, int64_t cell, int64_t B, int64_t H) {
+        const StreamCall call{.B = B, .H = H};
+        return kernels(level, dtype).stream_workspace_size(Cell(cell), call);
     });
     nb::class_<Stream>(m, "Stream")
-        .def(nb::init<int, bool, int64_t, int64_t, int64_t, int64_t, int64_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t>())
+        .def(nb::init<int, int, int64_t, int64_t, int64_t, int64_t, int64_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t>())
         .def("run", &Stream::run);
     m.def("address", [](nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> array) {
         return reinterpret_cast<uintptr_t>(array.data());
     });
-    m.def("evaluate", [](int level, bool is_double, bool sigmoid, int64_t n, uintptr_t x, uintptr_t y) {
-        kernels(level, is_double).evaluate(sigmoid, n, pointer(x), pointer(y));
+    m.def("evaluate", [](int level, int dtype, bool sigmoid, int64_t n, uintptr_t x, uintptr_t y) {
+        kernels(level, dtype).evaluate(sigmoid, n, pointer(x), pointer(y));
     }, unlocked);
 }

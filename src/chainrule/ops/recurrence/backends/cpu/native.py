@@ -11,12 +11,14 @@ from chainrule.ops.pointers import dense, dense_lines, held
 from chainrule.ops.recurrence.backends.cpu import _scan
 
 __all__ = [
-    *("CELLS", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),
+    *("CELLS", "DTYPES", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),
     *("backward", "empty_as", "empty_gradients", "forward", "kept_parts", "kept_size", "threads"),
 ]
 
 CELLS = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3, "gru_reset_before": 4}
 GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4, "gru_reset_before": 3}
+DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_scan.dtypes())}
+"""The dtypes that the kernels are compiled for, and the number of each there."""
 LEVELS: list[str] = _scan.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
 
@@ -232,7 +234,7 @@ def threads(cell: str, x: Tensor, H: int, backward: bool = False) -> int:
 
 def _call(
     cell: str, x: Tensor, weights: Parameters, masks: Masks, kept: Tensor | None, backward: bool = False
-) -> tuple[_scan.Call, tuple[int, bool, int]]:
+) -> tuple[_scan.Call, tuple[int, int, int]]:
     """The call with what both passes have, and which code it is for."""
     call = _scan.Call()
     B, T, I = x.shape
@@ -261,7 +263,7 @@ def _call(
         call.keep_c = _pointer(masks.keep_c)
         call.rate_h = masks.rate_h
         call.rate_c = masks.rate_c
-    return call, (_level, x.dtype == torch.float64, CELLS[cell])
+    return call, (_level, DTYPES[x.dtype], CELLS[cell])
 
 
 def _dense(values: Iterable[Any]) -> list[Any]:

@@ -20,7 +20,7 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
 
     // What one row has at one step. d: the gradients of gx and gh; d_x and d_h: those of the products that are normalised.
     // `made` and `dv` are scratch; dh_all, dc_all and da are null where they are not asked for.
-    struct At {
+    struct AtStep {
         Row<S> row;
         const S *v_x, *inverse_x, *v_h, *inverse_h, *h_start, *c_start, *dy;
         S *dh, *dc, *d, *d_x, *d_h, *made, *dv, *dh_all, *dc_all, *da;
@@ -28,7 +28,7 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
 
     // All gradients within the step, and what the row's state receives directly; of a cell with early gates, those
     // that the last product needs.
-    void backward(int64_t b, int64_t t, const At& a, const RowSums<S>& sums) const {
+    void backward(int64_t b, int64_t t, const AtStep& a, const RowSums<S>& sums) const {
         const Zoneout<S> keep_h = this->zoneout(call.keep_h, call.rate_h, b, t);
         if constexpr (C::has_c) {
             lstm_backward(b, t, a, sums, keep_h);
@@ -46,18 +46,18 @@ template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
     }
 
     // What is left of such a cell, when the last product has given ds.
-    void reset_backward(const At& a) const {
+    void reset_backward(const AtStep& a) const {
         if (g_hh) product_backward(0, early, a.d, a.d_h, a.v_h, *a.inverse_h, g_hh, C::dgh_gate);
         inputs_backward(a);
     }
 
-    void inputs_backward(const At& a) const {
+    void inputs_backward(const AtStep& a) const {
         const S* dgx = a.d + C::dgx * H;
         if (a.da) copy(a.da, dgx, G * H);
         if (g_ih) product_backward(0, G, dgx, a.d_x, a.v_x, *a.inverse_x, g_ih, [](int k) { return k; });
     }
 
-    void lstm_backward(int64_t b, int64_t t, const At& a, const RowSums<S>& sums, Zoneout<S> keep_h) const {
+    void lstm_backward(int64_t b, int64_t t, const AtStep& a, const RowSums<S>& sums, Zoneout<S> keep_h) const {
         const Zoneout<S> keep_c = this->zoneout(call.keep_c, call.rate_c, b, t);
         const S* gates = a.row.gates;
         this->each_units([&](auto at) {

@@ -23,7 +23,7 @@ class Steps:
 
     def __init__(self, cell: str, layers: Sequence[Weights], state: State) -> None:
         W_ih = layers[0].W_ih
-        key = (native._level, W_ih.dtype == torch.float64, native.CELLS[cell])
+        key = (native._level, native.DTYPES[W_ih.dtype], native.CELLS[cell])
         _, B, H = state[0].shape
         widths = [weights.W_ih.shape[1] for weights in layers]
         sizes = [_scan.packed_layer_size(*key, width, H) for width in widths]

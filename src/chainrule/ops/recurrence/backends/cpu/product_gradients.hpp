@@ -1,0 +1,84 @@
+// The products that make the gradients of the inputs and weights, once the scan has those of a chunk's gates.
+#pragma once
+
+#include "gates_again.hpp"
+
+namespace chainrule::LEVEL {
+
+template <class C, class S> struct ProductGradients : GatesAgain<C, S> {
+    using Memory = BackwardMemory<C, S>;
+    using Memory::call, Memory::B, Memory::I, Memory::H, Memory::G, Memory::early, Memory::wide;
+    using Memory::d, Memory::x, Memory::h, Memory::s_panels, Memory::W_ih, Memory::of_x, Memory::of_h;
+    using GatesAgain<C, S>::GatesAgain;
+
+    // dx = W_ih^T dgx
+    void inputs_backward(const Chunk<S>& chunk, Share share) const {
+        const S* dgx = of_x() + share.begin * wide;
+        multiply<S, 1>(dgx, wide, share.size(), W_ih, I, G * H,
+                       [&](int64_t r, int64_t u, const Vector<S>* product) {
+                           const int64_t n = share.begin + r;
+                           S* dx = this->at(call.dx, n % B, chunk.begin + n / B);
+                           visit_units<S>(u, I, [&](auto at) { at.put(dx, *product); });
+                       });
+    }
+
+    // dW_ih += sum of dgx x^T, dW_hh += sum of dgh h_start^T, or s^T, and the biases' sums, for a share of the rows of each gate.
+    void weights_backward(const Chunk<S>& chunk, Share share, bool first) const {
+        for (int k = 0; k < G; ++k) {
+            const int gate = C::dgh_gate(k);
+            outer(chunk, share, of_x() + k * H, x, I, k, call.dW_ih, first);
+            outer(chunk, share, of_h() + k * H, early && gate >= early ? s_panels : h, H, gate, call.dW_hh, first);
+            sum(chunk, share, d + (C::dgx + k) * H, k, call.db_ih, first);
+            sum(chunk, share, d + k * H, gate, call.db_hh, first);
+        }
+        if constexpr (optioned<C>) {
+            if (call.g_ih) gains_backward(chunk, share, first);
+        }
+    }
+
+    void outer(const Chunk<S>& chunk, Share share, const S* columns, const S* panels, int64_t width, int gate, void* to,
+               bool first) const {
+        if (!to) return;
+        S* dW = this->numbers(to) + (gate * H + share.begin) * width;
+        multiply<S, 1, Way::down>(columns + share.begin, wide, share.size(), panels, width, chunk.rows,
+                                  [&](int64_t r, int64_t u, const Vector<S>* product) {
+                                      S* row = dW + r * width;
+                                      visit_units<S>(u, width, [&](auto at) {
+                                          at.put(row, first ? *product : at.get(row) + *product);
+                                      });
+                                  });
+    }
+
+    void sum(const Chunk<S>& chunk, Share share, const S* columns, int gate, void* to, bool first) const {
+        if (!to) return;
+        S* db = this->numbers(to) + gate * H;
+        if (first) clear(db + share.begin, share.size());
+        for (int64_t n = 0; n < chunk.rows; ++n)
+            for (int64_t j = share.begin; j < share.end; ++j) db[j] += columns[n * wide + j];
+    }
+
+    // dg_ih += sum of dgx v_x, dg_hh += sum of dgh v_h: row by row, as v lies in memory.
+    void gains_backward(const Chunk<S>& chunk, Share share, bool first) const {
+        for (int k = 0; first && k < G; ++k)
+            for (void* to : {call.dg_ih, call.dg_hh}) clear(this->numbers(to, k * H + share.begin), share.size());
+        for (int64_t t = chunk.begin, n = 0; t < chunk.end; ++t) {
+            for (int64_t b = 0; b < B; ++b, ++n) {
+                if (!call.live(b, t)) continue;
+                for (int k = 0; k < G; ++k) {
+                    const int64_t at_x = k * H + share.begin, at_h = C::dgh_gate(k) * H + share.begin;
+                    const S *d_row = d + n * wide + at_x, *v_x = chunk.of.v_x + n * G * H, *v_h = chunk.of.v_h + n * G * H;
+                    const auto add = [&](void* to, int64_t at, const S* dg, const S* v) {
+                        S* sum = this->numbers(to, at);
+                        each_vector<S>(share.size(), [&](int, int64_t j, int m) {
+                            store(sum + j, load(sum + j, m) + load(dg + j, m) * load(v + at + j, m), m);
+                        });
+                    };
+                    add(call.dg_ih, at_x, d_row + C::dgx * H, v_x);
+                    add(call.dg_hh, at_h, d_row, v_h);
+                }
+            }
+        }
+    }
+};
+
+}  // namespace chainrule::LEVEL
