@@ -114,9 +114,12 @@ def _remedy(bad: pd.Series) -> str:
         return "Write truths as 1 and 0."
     if types.is_timedelta64_dtype(bad):
         return "Write durations as numbers of one unit, as pandas' column.dt.total_seconds() does."
+    correct = "Correct these cells, leave them blank, or choose another column with `columns`."
+    if types.is_datetime64_any_dtype(bad):
+        return correct
     cell = str(bad.iloc[0]).strip()
-    if types.is_datetime64_any_dtype(bad) or not _MARKED_NUMBER.fullmatch(cell):
-        return "Correct these cells, leave them blank, or choose another column with `columns`."
+    if not _MARKED_NUMBER.fullmatch(cell):
+        return correct
     begins_with_unit = cell[0] in "$€£¥" or cell[0].isalpha()
     ends_with_unit = not cell[-1].isdigit()
     if any(mark in cell for mark in ",.' ") and not begins_with_unit and not ends_with_unit:

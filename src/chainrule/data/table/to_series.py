@@ -110,5 +110,6 @@ def _check_values(table: LoadedTable, columns: tuple[str, ...], values: NDArray[
         got = listed((f"{value:g}" for value in values[not_positive]), shown=5)
         raise TransformError(
             f"log-return needs positive values; {table.name} has {got} in {listed(columns)}, "
-            f"at {table.at(not_positive)}. Use {setting('transform', 'difference')} or {setting('transform', 'standardise')}."
+            f"at {table.at(not_positive)}. Use {setting('transform', 'difference')} or "
+            f"{setting('transform', 'standardise')}."
         )
