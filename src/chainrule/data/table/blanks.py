@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.frequency import Frequency
-from chainrule.data.dates.parsing import Dates
 from chainrule.data.messages import setting
 from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import MissingValuesError

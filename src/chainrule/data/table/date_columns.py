@@ -8,7 +8,8 @@ import numpy as np
 
 from chainrule._choices import listed
 from chainrule._optional import require
-from chainrule.data.dates.parsing import Dates, no_dates, parse_dates
+from chainrule.data.dates.datetimes import Dates, no_dates
+from chainrule.data.dates.parsing import parse_dates
 from chainrule.data.messages import setting
 from chainrule.data.numerals import Marks, to_numbers
 from chainrule.data.table.columns import is_numeric

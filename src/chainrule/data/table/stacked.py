@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule._choices import listed, near
 from chainrule._optional import require
-from chainrule.data.dates.parsing import Dates
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.messages import setting
 from chainrule.data.table.columns import is_numeric
 from chainrule.data.table.loaded import LoadedTable

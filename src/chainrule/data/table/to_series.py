@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from chainrule._choices import counted, listed
 from chainrule.data.container_checks import check_size
 from chainrule.data.containers import Series
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.frequency import check_frequency, find_frequency
-from chainrule.data.dates.parsing import Dates
 from chainrule.data.dates.season import find_season
 from chainrule.data.dates.timezones import zone_of
 from chainrule.data.messages import setting
