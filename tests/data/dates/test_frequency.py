@@ -87,8 +87,7 @@ TRADING = pd.bdate_range("2023-01-02", "2024-12-31").drop(["2023-12-25", "2024-0
         (TRADING, "business days (B); 3 dates missing: 2023-12-25, 2024-03-29, 2024-12-25"),
         (
             TRADING.append(pd.DatetimeIndex(["2024-03-02"])).sort_values(),
-            "business days (B); 3 dates missing: 2023-12-25, 2024-03-29, 2024-12-25; "
-            "1 date off the rule: 2024-03-02",
+            "business days (B); 3 dates missing: 2023-12-25, 2024-03-29, 2024-12-25; 1 date off the rule: 2024-03-02",
         ),
         (  # the last day of trading, which was no last business day in one month
             TRADING[np.append(TRADING.month[1:] != TRADING.month[:-1], True)],
