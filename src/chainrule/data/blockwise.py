@@ -1,4 +1,4 @@
-"""Many arrays, or one that is long, as blocks of a bounded size, so that little memory is needed."""
+"""Arrays as blocks of bounded size, so that what is computed from them needs little memory."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ _SIZE = 1 << 20
 
 
 def blocks(arrays: Iterable[NDArray[Any]], size: int = _SIZE) -> Iterator[NDArray[Any]]:
-    """The arrays (T, ...) laid end to end, long ones cut and short ones joined to blocks of about ``size`` steps.
+    """The arrays (T, ...) end to end as blocks of about ``size`` steps: long ones cut, short ones joined.
 
     >>> [block.tolist() for block in blocks([np.arange(5), np.arange(1), np.arange(2)], size=3)]
     [[0, 1, 2], [3, 4], [0, 0, 1]]

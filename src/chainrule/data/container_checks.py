@@ -1,4 +1,4 @@
-"""Checks of what containers are built from."""
+"""Checks of what `Symbols`, `Series` and `Labelled` are built from."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,36 +22,37 @@ def default_columns(count: int) -> tuple[str, ...]:
     >>> default_columns(1), default_columns(2)
     (('value',), ('value1', 'value2'))
     """
-    return ("value",) if count == 1 else tuple(f"value{i}" for i in range(1, count + 1))
+    if count == 1:
+        return ("value",)
+    return tuple(f"value{i}" for i in range(1, count + 1))
 
 
 def check_size(values: NDArray[np.float64], name: str) -> None:
-    """Refuse values whose squares leave float64; NaN passes."""
+    """Refuse values whose squares float64 does not hold; NaN passes."""
     largest = np.abs(values).max(where=~np.isnan(values), initial=0)
     if largest > _LARGEST:
         raise DataError(f"{name} has values up to {largest:g}; expected at most {_LARGEST:g}. Scale the data down.")
 
 
 def check_indices(name: str, indices: Iterable[NDArray[Any]], size: int, of: str) -> None:
-    """Refuse indices that are not below the size of what they are indices into."""
+    """Refuse indices that are not from 0 to below the size of what they are indices ``of``."""
     ranges = [(int(block.min()), int(block.max())) for block in blocks(indices) if block.size]
-    low = min((r[0] for r in ranges), default=0)
-    high = max((r[1] for r in ranges), default=0)
+    low = min((first for first, _ in ranges), default=0)
+    high = max((last for _, last in ranges), default=0)
     if ranges and not 0 <= low <= high < size:
-        has = f"its {of} ha{'ve' if of.endswith('s') else 's'} 0 to {size - 1}"
-        raise ArgumentError(f"{name} has indices from {low} to {high}; {has}.")
+        raise ArgumentError(f"{name} has indices from {low} to {high}; expected 0 to {size - 1}, those of its {of}.")
 
 
 def _as_array(what: str, values: object) -> NDArray[Any]:
-    """The values as NumPy takes them; of tensors, dense ones on the CPU without a graph."""
+    """The values as NumPy takes them; tensors must be dense, on the CPU and without a graph."""
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ArgumentError(f"{what} are a {type(values).__name__} that is no array: {error}") from error
+        raise ArgumentError(f"{what} are a {type(values).__name__} that is not an array: {error}") from error
 
 
 def checked_values(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """The values as float64, steps x columns, in memory that may be written to (as torch wants it)."""
+    """The values as float64, steps x columns, in writable memory, as torch wants it."""
     given = _as_array(f"the values of {name}", values)
     if given.dtype.kind not in "iuf":
         raise ArgumentError(f"the values of {name} are of type {given.dtype}; expected numbers, such as float64.")
@@ -70,16 +71,19 @@ def checked_values(values: NDArray[np.float64], name: str) -> NDArray[np.float64
 
 
 def checked_dates(dates: NDArray[np.datetime64], steps: int, name: str) -> NDArray[np.datetime64]:
-    """The dates in nanoseconds: one a step, strictly increasing."""
+    """The dates in nanoseconds: one for each step, strictly increasing."""
     given = _as_array(f"the dates of {name}", dates)
     if given.dtype.kind != "M":
         raise ArgumentError(f"the dates of {name} are of type {given.dtype}; expected datetime64.")
     if given.shape != (steps,):
-        raise ShapeError(f"{name} has {counted(steps, 'step')} but dates of shape {given.shape}; expected one a step.")
+        raise ShapeError(
+            f"{name} has {counted(steps, 'step')} but dates of shape {given.shape}; expected one for each."
+        )
     checked = given.astype("datetime64[ns]")
     if np.isnat(given).any() or (checked.astype(given.dtype) != given).any():
-        raise DataError(f"the dates of {name} are missing in places, or not from 1678 to 2261. Correct them.")
-    if (np.diff(checked) <= np.timedelta64(0)).any():
-        step = int(np.argmax(np.diff(checked) <= np.timedelta64(0))) + 2
+        raise DataError(f"some dates of {name} are missing, or not from 1678 to 2261. Correct them.")
+    not_later = np.diff(checked) <= np.timedelta64(0)
+    if not_later.any():
+        step = int(np.argmax(not_later)) + 2
         raise DataError(f"the dates of {name} do not increase at step {step}. Sort the steps, oldest first.")
     return checked

@@ -1,4 +1,4 @@
-"""What reading gives: discrete sequences, series of real values, or labelled examples."""
+"""What reading returns: sequences of symbols, series of real values, or labelled examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,25 +27,25 @@ class Symbols:
     """Sequences of symbols from one alphabet: text, or quantised sound.
 
     Attributes:
-        documents: one array of indices into the alphabet a document.
-        alphabet: what the indices stand for.
-        name: of the source, for messages and titles.
-        rate: samples per second of sound, else None.
-        end: what every document ends with, one or two symbols; empty where nothing marks it.
-        unknown: characters of the source that the alphabet does not have and that were left out or replaced; None if
+        documents: an array (T,) of indices into the alphabet for each document.
+        alphabet: the symbols that the indices stand for.
+        name: the name of the source, for messages and titles.
+        rate: samples per second, of sound; else None.
+        end: the one or two symbols that every document ends with; empty where nothing marks the end.
+        unknown: the characters of the source that the alphabet does not have, which were left out or replaced; None if
             there were none.
-        unscored: where replaced ones are, counted over all documents: read, and not to be scored.
+        unscored: the places of replaced characters, int64, counted over all documents: they are not scored.
 
     Documents are kept in the smallest type that holds the alphabet, most often uint8.
 
     Raises:
-        ShapeError: a document that is not one row of whole numbers.
+        ShapeError: a document that is not a one-dimensional array of whole numbers.
         ArgumentError: indices that the alphabet does not have.
 
     >>> Symbols([np.array([0, 3])], Alphabet.of(["abc"]), "abc")
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: abc has indices from 0 to 3; its alphabet has 0 to 2.
+    chainrule.errors.ArgumentError: abc has indices from 0 to 3; expected 0 to 2, those of its alphabet.
     """
 
     documents: Sequence[NDArray[Any]]
@@ -72,11 +72,12 @@ class Symbols:
                 )
         check_indices(self.name, [*arrays, np.array(self.end, dtype=np.int64)], len(self.alphabet), "alphabet")
         if any(array.dtype != self.alphabet.dtype for array in arrays):
-            object.__setattr__(self, "documents", [x.astype(self.alphabet.dtype, copy=False) for x in self.documents])
+            converted = [document.astype(self.alphabet.dtype, copy=False) for document in self.documents]
+            object.__setattr__(self, "documents", converted)
 
     @property
     def length(self) -> int:
-        """Symbols in all documents together."""
+        """The number of symbols in all documents together."""
         if isinstance(self.documents, Documents):
             return self.documents.length
         return sum(len(document) for document in self.documents)
@@ -87,20 +88,20 @@ class Series:
     """Real values in time order, in the data's own units, none missing, all finite.
 
     Attributes:
-        values: steps x columns, or steps alone for one column; kept as float64, steps x columns.
-        columns: the names; "value", or "value1" and so on, if not given.
-        dates: of the steps, strictly increasing, kept in nanoseconds; None if there are none.
-        name: of the source.
+        values: (T, C), or (T,) for one column; kept as float64 (T, C).
+        columns: the names of the columns; "value", or "value1" and so on, if not given.
+        dates: the dates of the steps, strictly increasing, kept in nanoseconds; None if there are none.
+        name: the name of the source.
         season: steps in a season, 1 where none is known.
-        freq: the alias of what the dates follow, as `Reading.freq` has it; None finds it, see ``frequency``.
-        timezone: that the dates, then in UTC, are shown and counted in; None for dates of no zone.
-        filled: how many of the values were put in for blanks of the source.
+        freq: the frequency of the dates, an alias as in `Reading.freq`; None finds it, see ``frequency``.
+        timezone: the zone whose clock shows the dates, which are then in UTC; None for dates without a zone.
+        filled: how many values were filled in for blanks of the source.
         left_out: how many rows of the source were left out for their blanks.
 
     Raises:
-        ShapeError: values of other dimensions, or as many columns or dates as there are not.
-        ArgumentError: values or dates of another type, names that repeat, a season below 1, an unknown frequency
-            or time zone, or one without dates.
+        ShapeError: values of other dimensions, or another number of names or dates than columns or steps.
+        ArgumentError: values or dates of another dtype, names that repeat, a season below 1, an unknown frequency
+            or time zone, or one of these without dates.
         MissingValuesError: NaN among the values.
         DataError: infinite or huge values, or dates that are missing or do not increase.
 
@@ -124,8 +125,8 @@ class Series:
         values = checked_values(self.values, self.name)
         columns = tuple(self.columns) or default_columns(values.shape[1])
         if len(columns) != values.shape[1]:
-            has = f"{counted(values.shape[1], 'column')} but {counted(len(columns), 'name')}"
-            raise ShapeError(f"{self.name} has {has}: {listed(columns)}.")
+            names = f"{counted(len(columns), 'name')}: {listed(columns)}"
+            raise ShapeError(f"{self.name} has {counted(values.shape[1], 'column')} but {names}.")
         if len(set(columns)) < len(columns):
             raise ArgumentError(f"the columns of {self.name} are {listed(columns)}; expected distinct names.")
         for option, least in (("season", 1), ("filled", 0), ("left_out", 0)):
@@ -135,7 +136,7 @@ class Series:
         if self.dates is not None:
             object.__setattr__(self, "dates", checked_dates(self.dates, len(values), self.name))
         elif self.freq is not None or self.timezone is not None:
-            raise ArgumentError(f"{self.name} has no dates, so that it can have no frequency and no time zone.")
+            raise ArgumentError(f"{self.name} has no dates, so it cannot have a frequency or a time zone.")
         if self.freq is not None:
             parse_rule(self.freq)
         if self.timezone is not None:
@@ -143,28 +144,31 @@ class Series:
 
     @cached_property
     def frequency(self) -> Frequency | None:
-        """What the dates follow, where they break it, and those that come next; None if there are no dates."""
-        return None if self.dates is None else find_frequency(self.dates, self.timezone, self.freq)
+        """The frequency of the dates, where they break it, and which come next; None if there are no dates."""
+        if self.dates is None:
+            return None
+        return find_frequency(self.dates, self.timezone, self.freq)
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Examples with a label each.
+    """Examples, each with a label.
 
     Attributes:
-        inputs: waveforms of their own lengths (sound), or one array N x channels x height x width (images):
+        inputs: for sound N float32 waveforms (T,) of their own lengths; for images one array (N, channels, height, width),
             uint8 from 0 to 255, or float32 from 0 to 1.
-        labels: int64, N, indices into ``classes``.
-        classes: the names.
+        labels: int64 (N,), indices into ``classes``.
+        classes: the names of the classes.
         kind: "sound" or "images".
-        name: of the source.
-        rate: samples per second of sound, else None.
-        test: bool, N, True for the examples that the source itself keeps for testing; None if it keeps none.
-        groups: what each example belongs to, such as its speaker, N names, which a split keeps on one side; else empty.
+        name: the name of the source.
+        rate: samples per second, of sound; else None.
+        test: bool (N,), True for the examples that the source itself keeps for testing; None if it keeps none.
+        groups: the group of each example, such as its speaker, N names: a split keeps groups together. Empty if there
+            are none.
         grouped_by: what the groups are, such as "speaker".
 
     Raises:
-        ArgumentError: another kind, or labels that are no indices into the classes.
+        ArgumentError: another kind, or labels that are not indices into the classes.
         ShapeError: inputs, labels, ``test`` and ``groups`` of different lengths.
     """
 
@@ -181,10 +185,11 @@ class Labelled:
     def __post_init__(self) -> None:
         check_fields(self)
         choose("the kind of labelled data", self.kind, ("sound", "images"))
-        shapes = {"labels": self.labels.shape, "test": self.labels.shape if self.test is None else self.test.shape}
-        for what, shape in shapes.items():
-            if shape != (len(self.inputs),):
-                raise ShapeError(f"{self.name} has {counted(len(self.inputs), 'input')} but {what} of shape {shape}.")
+        for what, array in (("labels", self.labels), ("test", self.test)):
+            if array is not None and array.shape != (len(self.inputs),):
+                raise ShapeError(
+                    f"{self.name} has {counted(len(self.inputs), 'input')} but {what} of shape {array.shape}."
+                )
         if self.groups and len(self.groups) != len(self.inputs):
             raise ShapeError(f"{self.name} has {counted(len(self.inputs), 'input')} but {len(self.groups)} groups.")
         if self.labels.dtype != np.int64:

@@ -1,4 +1,4 @@
-"""What other libraries raise while they read a file, as errors of our own."""
+"""What other libraries raise while they decode a file, as errors of our own."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ _SHOWN = 200
 
 @contextmanager
 def decoding_of(path: Path | str, what: str) -> Iterator[None]:
-    """Around a library that decodes a file: whatever it raises becomes a DataError that names the file.
+    """Turns whatever a library raises while it decodes a file into a DataError that names the file.
 
-    A broken file makes decoders fail in any class (Pillow: SyntaxError, struct.error, KeyError, ...), so that no list
-    of them would hold. Only the library's call belongs inside, whose warnings are its own affair.
+    On a broken file decoders raise nearly anything (Pillow: SyntaxError, struct.error, KeyError, ...), so that no list
+    of classes would be complete. Only the library's call belongs inside. Its warnings are not shown.
 
     >>> with decoding_of("a.png", "an image"):
     ...     raise SyntaxError("broken PNG file")
@@ -33,8 +33,9 @@ another format.
     except ChainruleError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        said = said if len(said) <= _SHOWN else f"{said[:_SHOWN]} ..."
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        if len(reason) > _SHOWN:
+            reason = f"{reason[:_SHOWN]} ..."
         raise DataError(
-            f"{path} cannot be read as {what}: {said}. It is broken, cut short, or of another format."
+            f"{path} cannot be read as {what}: {reason}. It is broken, cut short, or of another format."
         ) from error

@@ -22,7 +22,7 @@ _SPACES = "[ \u00a0\u202f]"
 
 @dataclass(frozen=True)
 class Marks:
-    """The marks that a reading names; where it names none, a comma may stand for the decimal point."""
+    """The marks that a reading names; if it names none, a comma may be the decimal mark."""
 
     thousands: str | None = None
     decimal: str | None = None
@@ -32,23 +32,31 @@ class Marks:
 
     @property
     def point(self) -> str:
-        """What stands before decimals: a comma where the point parts thousands."""
-        return self.decimal or ("," if self.thousands == "." or not self else ".")
+        """The mark before decimals: a comma if the point stands between thousands, or if no mark is named."""
+        if self.decimal:
+            return self.decimal
+        if self.thousands == "." or not self:
+            return ","
+        return "."
 
     @property
     def group(self) -> str:
-        """A pattern of what parts thousands; one that nothing matches where nothing does."""
-        return {None: "(?!)", " ": _SPACES}.get(self.thousands) or re.escape(str(self.thousands))
+        """A pattern of the mark between thousands; one that matches nothing if there is none."""
+        if self.thousands is None:
+            return "(?!)"
+        if self.thousands == " ":
+            return _SPACES
+        return re.escape(self.thousands)
 
     @property
     def number(self) -> str:
-        """A pattern of whole numbers' cells."""
+        """A pattern of cells that are numbers as a whole."""
         whole = rf"(?:\d{{1,3}}(?:{self.group}\d{{2,3}})*{self.group}\d{{3}}|\d+)"
         return rf"[-+]?(?:{whole}(?:{re.escape(self.point)}\d*)?|{re.escape(self.point)}\d+)(?:[eE][-+]?\d+)?"
 
 
 def to_numbers(cells: pd.Series, marks: Marks) -> pd.Series[float]:
-    """The cells as floats, missing where they are no numbers; truths, durations, dates, complex numbers are none."""
+    """The cells as floats, missing where they are not real numbers: truth values, durations and dates are not."""
     pd = require("pandas")
     types = pd.api.types
     if types.is_numeric_dtype(cells) and not types.is_bool_dtype(cells) and not types.is_complex_dtype(cells):
@@ -71,7 +79,7 @@ def _as_floats(cells: pd.Series) -> pd.Series[float]:
 
 
 def is_ambiguous(cells: pd.Series) -> bool:
-    """Whether the cells have commas that may part decimals or thousands: 1,500 and the like alone."""
+    """Whether all commas of the cells may stand before decimals or between thousands, as in 1,500."""
     types = require("pandas").api.types
     if not types.is_object_dtype(cells) and not types.is_string_dtype(cells):
         return False
@@ -88,7 +96,7 @@ def _has_decimal_commas(text: pd.Series) -> bool:
 
 
 def _number(cell: Any) -> float:
-    """A Python object as a number; too large a one is infinite, which is refused later by its name."""
+    """A Python object as a number; one that is too large is infinite, which is refused later with its row."""
     if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal | str | np.number):
         return np.nan
     try:

@@ -50,6 +50,7 @@ _KINDS_OF = {
     "labels": ("sound",),
     "group": ("sound", "images"),
 }
+_SINGULARS = {"table": "a table"}
 _PLURALS = {"table": "tables"}
 
 
@@ -184,7 +185,7 @@ Did you mean 'line'?
                 applies = " and ".join(_PLURALS.get(each, each) for each in kinds)
                 raise ArgumentError(
                     f"{setting(field.name, value)} applies to {applies}, but {name} is read as "
-                    f"{_PLURALS.get(kind, kind)}. Leave it out, or name another `kind`."
+                    f"{_SINGULARS.get(kind, kind)}. Leave it out, or name another `kind`."
                 )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Transforms of real values: what a model sees instead of x, always undone in what it gives back.
+"""Transforms of real values: what a model sees instead of x, always undone in what it returns.
 
 With m and s the mean and standard deviation over the training steps:
 
@@ -7,13 +7,13 @@ With m and s the mean and standard deviation over the training steps:
     difference     z_t = (x_t - x_{t-1} - m) / s
     log-return     z_t = (log(x_t / x_{t-1}) - m) / s
 
-Each maps x_t to z_t one to one when the past is given, so a density of z becomes one of x, in the data's
-own units, by log p(x_t | past) = log p(z_t | past) + log |dz_t / dx_t|. Likelihoods of models under
-different transforms can so be compared. The affine step after a difference changes no family of models,
-only the scale that networks are trained on.
+Given the past, each maps x_t to z_t one to one, so a density of z becomes one of x, in the data's own
+units, by log p(x_t | past) = log p(z_t | past) + log |dz_t / dx_t|. This makes likelihoods of models under
+different transforms comparable. The affine step after a difference changes no family of models, only the
+scale that networks are trained on.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,25 +23,26 @@ from torch import Tensor
 
 from chainrule._choices import choose, counted, listed
 from chainrule._schema import check_fields
+from chainrule.data.messages import setting
 from chainrule.data.reading import TRANSFORMS
 from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
 
 __all__ = ["Transform"]
 
-_CONSTANT = 1e-12  # spread over magnitude: below it, differences are rounding
-_SIZES = (1e-120, 1e120)  # of a column's largest value: squares of what is left of it stay within float64
-_SIZES_UNSCALED = (1e-15, 1e15)  # under "none", networks see it as it is, and square it in float32
+_CONSTANT = 1e-12  # a spread below this share of the magnitude is rounding
+_SIZES = (1e-120, 1e120)  # of a column's largest value, so that float64 holds squares
+_SIZES_UNSCALED = (1e-15, 1e15)  # under "none", where networks see the values themselves, and square them in float32
 
 
 @dataclass(frozen=True)
 class Transform:
-    """A fitted transform. Time is the last dimension but one, columns the last; any dimensions before.
+    """A fitted transform of values (..., T, C): time is the last dimension but one, columns are the last.
 
     Args:
         name: "standardise", "none", "difference" or "log-return".
-        mean: m, one a column.
-        scale: s, one a column.
-        low, high: the least and the largest z of the training steps, one a column; empty where they are not known.
+        mean: m of each column.
+        scale: s of each column.
+        low, high: the least and the largest z of the training steps, of each column; empty if they are not known.
 
     >>> transform = Transform.fit("difference", np.array([[1.0], [2.0], [4.0], [5.0]]))
     >>> x = torch.tensor([[7.0], [5.0]], dtype=torch.float64)
@@ -63,7 +64,7 @@ class Transform:
         if len(self.mean) != len(self.scale) or not all(scale > 0 for scale in self.scale):
             raise ArgumentError("a transform needs a mean and a scale above 0 for each column.")
         if not len(self.low) == len(self.high) in (0, len(self.mean)):
-            raise ArgumentError("a transform needs the least and the largest z of each column, or of none.")
+            raise ArgumentError("a transform needs the least and the largest z of every column, or of none.")
 
     @property
     def lag(self) -> int:
@@ -78,13 +79,12 @@ class Transform:
 
         Raises:
             ArgumentError: an unknown name.
+            ShapeError: values of another shape or dtype.
             TooShortError: fewer than two transformed steps.
             TransformError: a column without variation, not positive under log-return, or too large or too
                 small to compute with.
         """
-        if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype != np.float64 or not values.size:
-            got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-            raise ShapeError(f"values of a transform must be a float64 array, steps x columns, got {got}.")
+        _check_array(values)
         unfitted = cls(name, (0.0,) * values.shape[1], (1.0,) * values.shape[1])
         names = [repr(column) for column in columns] or [str(i + 1) for i in range(values.shape[1])]
         _check_size(name, values, names, source)
@@ -93,25 +93,38 @@ class Transform:
         if len(values) < 2 + unfitted.lag:
             raise TooShortError(f"{name} needs at least {counted(2 + unfitted.lag, 'step')} to fit; got {len(values)}.")
         z = unfitted.apply(torch.from_numpy(values)).numpy()
-        magnitude = np.abs(z if name == "log-return" else values).max(axis=0)
-        constant = np.flatnonzero(np.ptp(z, axis=0) <= _CONSTANT * magnitude)
-        if len(constant):
-            j = int(constant[0])
-            varies = np.ptp(values[:, j]) > _CONSTANT * np.abs(values[:, j]).max()
-            raise TransformError(
-                f"column {names[j]} of {source} cannot be scaled: its {'changes' if unfitted.lag else 'values'} over "
-                f"the training steps are all {z[0, j]:g}. "
-                f"{'Use --transform standardise' if varies else 'Choose a column that varies'}."
-            )
+        unfitted._check_varies(z, values, names, source)
         mean = z.mean(axis=0)
         scale = z.std(axis=0)
         low = (z.min(axis=0) - mean) / scale
         high = (z.max(axis=0) - mean) / scale
-        return cls(name, *(tuple(numbers.tolist()) for numbers in (mean, scale, low, high)))
+        return cls(
+            name=name,
+            mean=tuple(mean.tolist()),
+            scale=tuple(scale.tolist()),
+            low=tuple(low.tolist()),
+            high=tuple(high.tolist()),
+        )
+
+    def _check_varies(self, z: NDArray[np.float64], values: NDArray[np.float64], names: list[str], source: str) -> None:
+        """Refuse a column whose z, not yet scaled, is constant but for rounding."""
+        rounded = z if self.name == "log-return" else values
+        constant = np.flatnonzero(np.ptp(z, axis=0) <= _CONSTANT * np.abs(rounded).max(axis=0))
+        if not len(constant):
+            return
+        j = int(constant[0])
+        what = "changes" if self.lag else "values"
+        remedy = "Choose a column that varies"
+        if np.ptp(values[:, j]) > _CONSTANT * np.abs(values[:, j]).max():
+            remedy = f"Use {setting('transform', 'standardise')}"
+        raise TransformError(
+            f"column {names[j]} of {source} cannot be scaled: its {what} over the training steps are all {z[0, j]:g}. "
+            f"{remedy}."
+        )
 
     def apply(self, x: Tensor, previous: Tensor | None = None) -> Tensor:
-        """z of x (..., T, C). With lag 1, ``previous`` (..., C) is the value before the first;
-        without it the first step has no z and is lost.
+        """z of x (..., T, C). With lag 1, ``previous`` (..., C) is the value before the first step;
+        without it the first step has no z and is left out.
 
         Raises:
             TransformError: a value that is not positive under log-return.
@@ -134,10 +147,12 @@ class Transform:
             raise ArgumentError(f"undoing {self.name} needs `previous`, the value before the first step.")
         total = x.cumsum(dim=-2)
         previous = previous.unsqueeze(-2)
-        return previous * total.exp() if self.name == "log-return" else previous + total
+        if self.name == "log-return":
+            return previous * total.exp()
+        return previous + total
 
     def squash(self, z: Tensor) -> Tensor:
-        """z (..., C) within the training steps' range as it is; beyond it, ever slower and by half its width at most.
+        """z (..., C) unchanged within the range of the training steps; beyond it, squashed to half its width at most.
 
         >>> transform = Transform("none", (0.0,), (1.0,), low=(-1.0,), high=(1.0,))
         >>> transform.squash(torch.tensor([[-0.5], [1.0], [1.1], [9.0], [900.0]])).flatten()
@@ -165,7 +180,13 @@ class Transform:
         >>> Transform("standardise", (1.5,), (2.0,)).to_dict()
         {'name': 'standardise', 'mean': [1.5], 'scale': [2.0], 'low': [], 'high': []}
         """
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {
+            "name": self.name,
+            "mean": list(self.mean),
+            "scale": list(self.scale),
+            "low": list(self.low),
+            "high": list(self.high),
+        }
 
     def _affine(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if x.shape[-1] != len(self.mean):
@@ -181,17 +202,29 @@ class Transform:
             steps = listed((bad.nonzero()[:, -2] + 1).tolist(), shown=5)
             raise TransformError(
                 f"log-return needs positive values; got {got} at step {steps}. "
-                "Use --transform difference or --transform standardise."
+                f"Use {setting('transform', 'difference')} or {setting('transform', 'standardise')}."
             )
         return x.log()
 
 
+def _check_array(values: object) -> None:
+    got = type(values).__name__
+    if isinstance(values, np.ndarray):
+        if values.ndim == 2 and values.dtype == np.float64 and values.size:
+            return
+        got = f"{values.dtype} {values.shape}"
+    raise ShapeError(f"values of a transform must be a float64 array, steps x columns; got {got}.")
+
+
 def _check_size(transform: str, values: NDArray[np.float64], names: list[str], source: str) -> None:
-    low, high = _SIZES_UNSCALED if transform == "none" else _SIZES
+    low, high = _SIZES
+    remedy = "Scale the data (use another unit)"
+    if transform == "none":
+        low, high = _SIZES_UNSCALED
+        remedy += f", or use {setting('transform', 'standardise')}"
     for name, largest in zip(names, np.abs(values).max(axis=0, initial=0), strict=True):
         if largest and not low <= largest <= high:
-            remedy = ", or use --transform standardise" if transform == "none" else ""
             raise TransformError(
-                f"column {name} of {source} has values of at most {largest:g} in size; under {transform} that must be "
-                f"from {low:g} to {high:g}. Scale the data (use another unit){remedy}."
+                f"the largest absolute value of column {name} of {source} is {largest:g}; under {transform} it must be "
+                f"from {low:g} to {high:g}. {remedy}."
             )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule.data import Series
-from chainrule.data.dates.parsing import Dates
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.timezones import write_dates
 from chainrule.errors import ChainruleError, DataError
 from chainrule.runs.folder.config import RunConfig

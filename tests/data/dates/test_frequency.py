@@ -68,7 +68,7 @@ def test_every_frequency_is_found_and_goes_on_as_pandas_does(alias: str, zone: s
     np.testing.assert_array_equal(found.next(6), dates[periods:], err_msg=str(found))
     assert found.missing == periods - len(known)
     np.testing.assert_array_equal(np.sort(np.concatenate([known, found.missing_dates()])), dates[:periods])
-    assert not len(found.beside)
+    assert not len(found.off)
     named = find_frequency(known, zone, found.alias)  # as a run keeps it
     np.testing.assert_array_equal(named.next(6), dates[periods:])
     check_frequency(named, "x")
@@ -87,18 +87,17 @@ TRADING = pd.bdate_range("2023-01-02", "2024-12-31").drop(["2023-12-25", "2024-0
         (TRADING, "business days (B); 3 dates missing: 2023-12-25, 2024-03-29, 2024-12-25"),
         (
             TRADING.append(pd.DatetimeIndex(["2024-03-02"])).sort_values(),
-            "business days (B); 3 dates missing: 2023-12-25, 2024-03-29, 2024-12-25; "
-            "1 date that lies beside: 2024-03-02",
+            "business days (B); 3 dates missing: 2023-12-25, 2024-03-29, 2024-12-25; 1 date off the rule: 2024-03-02",
         ),
         (  # the last day of trading, which was no last business day in one month
             TRADING[np.append(TRADING.month[1:] != TRADING.month[:-1], True)],
-            "months, on the last business day (BME); 1 date that lies beside: 2024-03-28",
+            "months, on the last business day (BME); 1 date off the rule: 2024-03-28",
         ),
         (
             pd.date_range("2024-01-01", periods=100, freq="h")
             .delete([30, 31])
             .insert(50, pd.Timestamp("2024-01-03T03:20")),
-            "hours (h); 2 dates missing: 2024-01-02T06:00:00, 2024-01-02T07:00:00; 1 date that lies beside: "
+            "hours (h); 2 dates missing: 2024-01-02T06:00:00, 2024-01-02T07:00:00; 1 date off the rule: "
             "2024-01-03T03:20:00",
         ),
         (

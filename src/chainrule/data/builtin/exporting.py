@@ -1,4 +1,4 @@
-"""Built-in sets as files, in the form that `read` takes: a way to see what one's own data should look like."""
+"""Built-in sets as files that `read` takes, to see what one's own data should look like."""
 
 from pathlib import Path
 
@@ -14,12 +14,20 @@ from chainrule.errors import ArgumentError
 
 __all__ = ["export"]
 
+_SUFFIXES = {"characters": ".txt", "bytes": ".txt", "mu-law": ".wav"}
+
 
 def export(name: str, path: str | Path) -> None:
     """Write a built-in set to a file, or images to a new folder with a sub-folder for each class.
 
     Raises:
         ArgumentError: an unknown name, a suffix that is not of this kind of data, or a path that exists.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export("sunspots", Path(folder, "spots.csv"))
+    ...     read(Path(folder, "spots.csv")).values.shape
+    (309, 1)
     """
     known = [entry.name for entry in builtins()]
     if name not in known:
@@ -28,24 +36,25 @@ def export(name: str, path: str | Path) -> None:
     data = read(name)
     if path.exists():
         raise ArgumentError(f"{path} exists and is not overwritten. Remove it, or choose another path.")
-    suffix = _suffix(data)
-    if path.suffix.lower() != suffix:
-        expected = f"a {suffix} file" if suffix else "a folder, with no suffix"
-        raise ArgumentError(f"{name} is written to {expected}; got {path}.")
-    if isinstance(data, Symbols):
-        _write_symbols(data, path)
-    elif isinstance(data, Series):
-        columns = dict(zip(data.columns, data.values.T, strict=True))
-        dates = {} if data.dates is None else {"date": data.dates}
-        require("pandas").DataFrame({**dates, **columns}).to_csv(path, index=False)
-    else:
+    if isinstance(data, Labelled):
+        if path.suffix:
+            raise ArgumentError(f"{name} is written to a folder, with no suffix; got {path}.")
         _write_images(data, path)
+        return
+    suffix = ".csv" if isinstance(data, Series) else _SUFFIXES[data.alphabet.kind]
+    if path.suffix.lower() != suffix:
+        raise ArgumentError(f"{name} is written to a {suffix} file; got {path}.")
+    if isinstance(data, Series):
+        _write_series(data, path)
+    else:
+        _write_symbols(data, path)
 
 
-def _suffix(data: Symbols | Series | Labelled) -> str:
-    if isinstance(data, Symbols):
-        return ".txt" if data.rate is None else ".wav"
-    return ".csv" if isinstance(data, Series) else ""
+def _write_series(data: Series, path: Path) -> None:
+    columns = dict(zip(data.columns, data.values.T, strict=True))
+    if data.dates is not None:
+        columns = {"date": data.dates, **columns}
+    require("pandas").DataFrame(columns).to_csv(path, index=False)
 
 
 def _write_symbols(data: Symbols, path: Path) -> None:

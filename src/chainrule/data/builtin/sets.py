@@ -1,4 +1,4 @@
-"""Built-in data, carried by installed packages and never downloaded."""
+"""Built-in data sets, which come with installed packages and are never downloaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ class Builtin:
 
     Attributes:
         name: what `chainrule.data.read` takes.
-        kind: as of `Reading`.
+        kind: its kind, as in `Reading`.
         description: what it is, and what is done to it unless the reading says otherwise.
-        size: in words.
+        size: how large it is, in words.
         source: the package that carries it, and where it is from.
-        licence: of the data.
-        read: reads it, with an alphabet if one is given.
+        licence: the licence of the data.
+        read: the function that reads it, with an alphabet if one is given.
     """
 
     name: str
@@ -87,11 +87,11 @@ def _tone(reading: Reading, alphabet: Alphabet | None) -> Symbols:
 
 _RATE = 8000
 _MELODY = "C4 D4 E4 G4 E4 D4 C4 A3 C4 E4 G4 C5 B4 G4 E4 C4"
-_SEMITONES = dict(zip(["C", "D", "E", "F", "G", "A", "B"], (0, 2, 4, 5, 7, 9, 11), strict=True))
+_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 def _melody() -> Waveform:
-    """Decaying notes: the k-th of five harmonics has 1/k of the first's strength and of its life."""
+    """Decaying notes of five harmonics: the k-th has 1/k of the first's amplitude and decays k times as fast."""
     time = np.arange(_RATE * 2 // 5) / _RATE
     notes = [_note(time, _frequency(name)) for name in _MELODY.split()]
     samples = np.concatenate(notes)
@@ -112,58 +112,58 @@ def _note(time: NDArray[np.float64], frequency: float) -> NDArray[np.float64]:
 
 _BUILTINS = (
     Builtin(
-        "english",
-        "text",
-        "Python's help topics: English prose with code, one document a topic",
-        "about 80 documents, 470,000 characters",
-        "CPython, pydoc_data.topics",
-        "PSF-2.0",
-        _english,
+        name="english",
+        kind="text",
+        description="Python's help topics: English prose with code, one document a topic",
+        size="about 80 documents, 470,000 characters",
+        source="CPython, pydoc_data.topics",
+        licence="PSF-2.0",
+        read=_english,
     ),
     Builtin(
-        "google",
-        "table",
-        "Google's share price on trading days, 2004 to 2008; adj_close unless other columns are asked for",
-        "1,047 days, 6 columns",
-        "matplotlib, goog.npz",
-        "as matplotlib, PSF-based",
-        _google,
+        name="google",
+        kind="table",
+        description="Google's share price on trading days, 2004 to 2008; adj_close unless other columns are asked for",
+        size="1,047 days, 6 columns",
+        source="matplotlib, goog.npz",
+        licence="as matplotlib, PSF-based",
+        read=_google,
     ),
     Builtin(
-        "sunspots",
-        "table",
-        "Sunspot numbers of each year, 1700 to 2008",
-        "309 years",
-        "statsmodels; National Geophysical Data Center",
-        "public domain",
-        _sunspots,
+        name="sunspots",
+        kind="table",
+        description="Sunspot numbers of each year, 1700 to 2008",
+        size="309 years",
+        source="statsmodels; National Geophysical Data Center",
+        licence="public domain",
+        read=_sunspots,
     ),
     Builtin(
-        "co2",
-        "table",
-        "Weekly CO2 in the air at Mauna Loa, 1958 to 2001; 59 missing weeks are filled linearly unless "
+        name="co2",
+        kind="table",
+        description="Weekly CO2 in the air at Mauna Loa, 1958 to 2001; 59 missing weeks are filled linearly unless "
         "another fill is asked for",
-        "2,284 weeks",
-        "statsmodels; Keeling and Whorf, Scripps Institution of Oceanography",
-        "public domain",
-        _co2,
+        size="2,284 weeks",
+        source="statsmodels; Keeling and Whorf, Scripps Institution of Oceanography",
+        licence="public domain",
+        read=_co2,
     ),
     Builtin(
-        "digits",
-        "images",
-        "Handwritten digits, 8 x 8 grey pixels from 0 to 1",
-        "1,797 images, 10 classes",
-        "scikit-learn; Alpaydin and Kaynak, UCI Machine Learning Repository",
-        "CC BY 4.0",
-        _digits,
+        name="digits",
+        kind="images",
+        description="Handwritten digits, 8 x 8 grey pixels from 0 to 1",
+        size="1,797 images, 10 classes",
+        source="scikit-learn; Alpaydin and Kaynak, UCI Machine Learning Repository",
+        licence="CC BY 4.0",
+        read=_digits,
     ),
     Builtin(
-        "tone",
-        "sound",
-        "A synthesised melody of decaying harmonics",
-        "6.4 seconds at 8 kHz",
-        "computed",
-        "MIT, as chainrule",
-        _tone,
+        name="tone",
+        kind="sound",
+        description="A synthesised melody of decaying harmonics",
+        size="6.4 seconds at 8 kHz",
+        source="computed",
+        licence="MIT, as chainrule",
+        read=_tone,
     ),
 )

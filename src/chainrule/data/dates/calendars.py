@@ -1,4 +1,4 @@
-"""Rules that dates follow: pandas' offsets by their aliases, days of the month, times of day; and their words."""
+"""Rules that dates follow: pandas' offsets by their aliases, days of the month, times of day."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from chainrule._choices import listed, near
+from chainrule._choices import near
 from chainrule._optional import require
+from chainrule.data.dates.calendar_words import DAY, WEEKDAYS, ordinal, week_in_words, with_anchor
 from chainrule.errors import ArgumentError
 
 if TYPE_CHECKING:
     from pandas.tseries.offsets import BaseOffset
 
-__all__ = ["DAY", "MONTHS", "WEEKDAYS", "Rule", "is_rule", "parse_rule"]
-
-DAY = 86_400_000_000_000  # nanoseconds
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+__all__ = ["Rule", "is_rule", "parse_rule"]
 
 _CALENDARS = {
     "D": ("day", "", 7),
@@ -42,7 +39,7 @@ _CALENDARS = {
     "BYS": ("year", "on the first business day of {month}", 1),
     "BYE": ("year", "to the last business day of {month}", 1),
 }
-"""By what the alias begins with: what a step is, where it lies, and how many of them are a season."""
+"""By how the alias begins: what a step is, where in it the date lies, and how many steps are a season."""
 
 _TICKS = {"h": "hour", "min": "minute", "s": "second", "ms": "millisecond", "us": "microsecond", "ns": "nanosecond"}
 _MEANT = {
@@ -67,10 +64,10 @@ class Rule:
         alias: pandas' own; or "M-15", the 15th of months (from 29 on the last day where a month is shorter);
             "C-SunMonTueWedThu", days of such weeks; "5min B", every five minutes on business days, at the times of
             day that the data has.
-        unit: what a step, or each of ``n``, is.
-        where: it lies, in words.
+        unit: the unit of a step, such as "month".
+        where: where in the unit the date lies, in words.
         season: steps in a season, None if there is none.
-        offset: pandas' offset of one ``unit``, None if ``ticks`` alone tell.
+        offset: pandas' offset of one ``unit``, None for units below a day.
         n: units in a step.
         ticks: nanoseconds in a step, where it is below a day.
     """
@@ -85,12 +82,15 @@ class Rule:
 
     @property
     def step(self) -> str:
-        """What a step is, wherever it lies: months are months, at their start or end."""
-        several = f"{self.unit}s"
-        return several if self.n == 1 else f"every {self.n} {several}"
+        """What a step is, wherever in it the date lies: months are months, at their start or end."""
+        if self.n == 1:
+            return f"{self.unit}s"
+        return f"every {self.n} {self.unit}s"
 
     def __str__(self) -> str:
-        return f"{self.step}, {self.where}" if self.where else self.step
+        if not self.where:
+            return self.step
+        return f"{self.step}, {self.where}"
 
 
 @cache
@@ -111,18 +111,25 @@ def parse_rule(alias: str) -> Rule:
     >>> parse_rule("monthly")
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: freq is 'monthly'; expected a pandas alias such as h, 15min, D, B, W-MON, MS, \
+    chainrule.errors.ArgumentError: `freq` is 'monthly'; expected a pandas alias such as h, 15min, D, B, W-MON, MS, \
 ME, BME, QE-DEC, YS, or M-15 for the 15th of months. Did you mean MS or ME?
     """
     tick, _, calendar = str(alias).rpartition(" ")
-    if tick:
-        times = _parse_one(tick, alias)
-        days = _parse_one(calendar, alias)
-        if times.ticks is None or days.offset is None or days.season not in range(2, 8):
-            raise _unknown(alias)
-        where = f"on {days.where or days.step} at the same hours"
-        return Rule(alias, times.unit, where, times.season, days.offset, times.n, times.ticks)
-    return _parse_one(str(alias), alias)
+    if not tick:
+        return _parse_one(str(alias), alias)
+    times = _parse_one(tick, alias)
+    days = _parse_one(calendar, alias)
+    if times.ticks is None or days.offset is None or days.season not in range(2, 8):
+        raise _unknown(alias)
+    return Rule(
+        alias=alias,
+        unit=times.unit,
+        where=f"on {days.where or days.step} at the same hours",
+        season=times.season,
+        offset=days.offset,
+        n=times.n,
+        ticks=times.ticks,
+    )
 
 
 def is_rule(alias: str | None) -> bool:
@@ -134,35 +141,51 @@ def is_rule(alias: str | None) -> bool:
 
 
 def _parse_one(part: str, alias: str) -> Rule:
-    offsets = require("pandas").offsets
-    if match := _DAY_OF_MONTH.fullmatch(part):
-        n = int(match[1] or 1)
-        day = int(match[2])
-        if n:
-            where = f"on the {_ordinal(day)}" + " or the last day before it" * (day > 28)
-            return Rule(part, "month", where, _season(12, n), offsets.DateOffset(months=1, day=day), n)
+    """The rule of an alias without a blank, which is ``part`` of a whole alias."""
+    if (match := _DAY_OF_MONTH.fullmatch(part)) and int(match[1] or 1) > 0:
+        return _day_of_month(part, months=int(match[1] or 1), day=int(match[2]))
     if match := _WEEK.fullmatch(part):
-        days = tuple(day for day in WEEKDAYS if day in match[1])
-        offset = offsets.CustomBusinessDay(weekmask=" ".join(days))
-        return Rule(part, "day", _week_in_words(days), _season(len(days), 1), offset)
+        return _days_of_week(part, tuple(day for day in WEEKDAYS if day in match[1]))
     offset = _pandas_offset(part, alias)
     name, _, anchor = offset.rule_code.partition("-")
-    if offset.n < 1:
+    if offset.n < 1 or (name not in _CALENDARS and name not in _TICKS):
         raise _unknown(alias)
     if name in _CALENDARS:
         unit, where, season = _CALENDARS[name]
-        return Rule(offset.freqstr, unit, _filled(where, anchor), _season(season, offset.n), offset.base, offset.n)
-    if name not in _TICKS:
-        raise _unknown(alias)
-    ticks = offset.nanos
-    steps = round(DAY / ticks) if ticks < DAY else _season(7 * DAY, ticks)
-    return Rule(offset.freqstr, _TICKS[name], "", steps, None, offset.n, ticks)
+        return Rule(
+            alias=offset.freqstr,
+            unit=unit,
+            where=with_anchor(where, anchor),
+            season=_season(season, offset.n),
+            offset=offset.base,
+            n=offset.n,
+        )
+    return Rule(
+        alias=offset.freqstr,
+        unit=_TICKS[name],
+        season=_season_of_ticks(offset.nanos),
+        n=offset.n,
+        ticks=offset.nanos,
+    )
+
+
+def _day_of_month(alias: str, months: int, day: int) -> Rule:
+    offset = require("pandas").offsets.DateOffset(months=1, day=day)
+    where = f"on the {ordinal(day)}"
+    if day > 28:
+        where += " or the last day before it"
+    return Rule(alias=alias, unit="month", where=where, season=_season(12, months), offset=offset, n=months)
+
+
+def _days_of_week(alias: str, days: tuple[str, ...]) -> Rule:
+    offset = require("pandas").offsets.CustomBusinessDay(weekmask=" ".join(days))
+    return Rule(alias=alias, unit="day", where=week_in_words(days), season=_season(len(days), 1), offset=offset)
 
 
 def _pandas_offset(part: str, alias: str) -> Any:
     to_offset = require("pandas.tseries.frequencies").to_offset
     try:
-        with warnings.catch_warnings():  # what pandas only warns of it will refuse
+        with warnings.catch_warnings():  # aliases that pandas warns of are ones that it is about to drop
             warnings.simplefilter("error")
             return to_offset(part)
     except (ValueError, Warning, OverflowError) as error:
@@ -170,40 +193,24 @@ def _pandas_offset(part: str, alias: str) -> Any:
 
 
 def _unknown(alias: object) -> ArgumentError:
-    meant = _MEANT.get(str(alias).casefold())
-    hint = f" Did you mean {meant}?" if meant else near(str(alias), [*_CALENDARS, *_TICKS])
+    hint = near(str(alias), [*_CALENDARS, *_TICKS])
+    if meant := _MEANT.get(str(alias).casefold()):
+        hint = f" Did you mean {meant}?"
     return ArgumentError(
-        f"freq is {alias!r}; expected a pandas alias such as h, 15min, D, B, W-MON, MS, ME, BME, QE-DEC, YS, "
+        f"`freq` is {alias!r}; expected a pandas alias such as h, 15min, D, B, W-MON, MS, ME, BME, QE-DEC, YS, "
         f"or M-15 for the 15th of months.{hint}"
     )
 
 
 def _season(units: int, n: int) -> int | None:
-    return units // n if units % n == 0 and units > n else None
+    """Steps of ``n`` units in a season of so many ``units``, None if they are not a whole number above 1."""
+    if units % n or units <= n:
+        return None
+    return units // n
 
 
-def _filled(where: str, anchor: str) -> str:
-    """The words with what the anchor of an alias says: FRI, 3FRI, DEC."""
-    if not anchor or "{" not in where:
-        return where
-    if anchor in MONTHS:
-        month = require("pandas").Timestamp(2000, MONTHS.index(anchor) + 1, 1).month_name()
-        return where.format(month=month)
-    weekday = WEEKDAYS.index(anchor[-3:].title())
-    monday = require("pandas").Timestamp(2024, 1, 1)
-    nth = _ordinal(int(anchor[0])) if anchor[0].isdigit() else ""
-    return where.format(weekday=monday.replace(day=1 + weekday).day_name(), nth=nth)
-
-
-def _week_in_words(days: tuple[str, ...]) -> str:
-    """Sun to Thu where the days follow on each other, else each."""
-    for first in range(len(WEEKDAYS)):
-        run = tuple(WEEKDAYS[(first + i) % 7] for i in range(len(days)))
-        if len(days) > 2 and set(run) == set(days):
-            return f"{run[0]} to {run[-1]}"
-    return listed(days)
-
-
-def _ordinal(number: int) -> str:
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(0 if number in (11, 12, 13) else number % 10, "th")
-    return f"{number}{ending}"
+def _season_of_ticks(ticks: int) -> int | None:
+    """Steps of so many nanoseconds in a day; of a day or longer, in a week."""
+    if ticks < DAY:
+        return round(DAY / ticks)
+    return _season(7 * DAY, ticks)

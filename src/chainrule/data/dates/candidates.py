@@ -1,4 +1,4 @@
-"""Frequencies that dates may have: aliases of about their median step."""
+"""Frequencies that dates may have: aliases of rules with about their median step."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
-from chainrule.data.dates.calendars import DAY, MONTHS, WEEKDAYS
+from chainrule.data.dates.calendar_words import DAY, MONTHS, WEEKDAYS
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.grids import most_common
-from chainrule.data.dates.parsing import Dates
 from chainrule.data.dates.timezones import local_times
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["candidates"]
 
-_ABOUT_A_DAY = 20 * DAY // 24  # shorter steps are counted as time that passes, longer ones in days
+_ABOUT_A_DAY = 20 * DAY // 24  # shorter steps are counted in elapsed time, longer ones in days
 _UNITS = (DAY // 24, DAY // 1440, 10**9, 10**6, 1000)
-_ROUND = 0.005  # of a step that varies: so near a whole unit, it is that
-_RARE = 0.25  # of the most common weekday: rarer ones are none of the week
+_ROUND = 0.005  # a step that varies is taken for the whole unit that it is so near to, as a share of it
+_RARE = 0.25  # weekdays with fewer dates than this share of the most common one's are not part of the week
 
 _Ints = NDArray[np.int64]
 
@@ -49,29 +49,28 @@ def candidates(dates: Dates, timezone: str | None) -> Iterator[str]:
     if 13 <= days <= 17:
         yield from ("SMS", "SME")
     months = np.asarray(local.year * 12 + local.month, dtype=np.int64)
-    if (between := int(np.median(np.diff(months)))) > 0:
-        yield from _months(between, months, day, np.asarray(local.day, dtype=np.int64))
+    between = int(np.median(np.diff(months)))
+    if between > 0:
+        yield from _months(between, months, day=day, day_of_month=np.asarray(local.day, dtype=np.int64))
     if days > 1:
         yield f"{days}D"
-    if step <= 1.2 * DAY or share > 0.9:  # a day or so, at any time of it; or equal steps, such as 36 hours
+    if step <= 1.2 * DAY or share > 0.9:  # about a day, at any time of day; or equal steps, such as 36 hours
         yield _time(step if share else DAY)
 
 
-def _months(between: int, months: _Ints, day: _Ints, day_of_month: _Ints) -> Iterator[str]:
+def _months(between: int, months: _Ints, *, day: _Ints, day_of_month: _Ints) -> Iterator[str]:
     """Rules for dates so many months apart."""
     in_year = (int(most_common(months % 12)) - 1) % 12  # 0 is January
-    for place in ("S", "E", "BS", "BE"):
-        business = "B" * (len(place) - 1)
-        edge = place[-1]
+    count = str(between) if between > 1 else ""
+    for business, edge in (("", "S"), ("", "E"), ("B", "S"), ("B", "E")):
         if between % 12 == 0:
             yield f"{between // 12}{business}Y{edge}-{MONTHS[in_year]}"
         elif between == 3:
-            # A quarter's starts are told from January on, its ends from December back, as pandas does.
-            anchor = in_year % 3 if edge == "S" else 9 + in_year % 3
-            yield f"{business}Q{edge}-{MONTHS[anchor]}"
+            # As pandas does, a quarter's starts are named by the first such month of a year, its ends by the last.
+            first_month = 0 if edge == "S" else 9
+            yield f"{business}Q{edge}-{MONTHS[first_month + in_year % 3]}"
         else:
-            yield f"{between if between > 1 else ''}{business}M{edge}"
-    count = between if between > 1 else ""
+            yield f"{count}{business}M{edge}"
     weekday = WEEKDAYS[most_common(_weekday(day))].upper()
     yield f"{count}M-{most_common(day_of_month)}"
     yield f"{count}WOM-{min(int(most_common((day_of_month - 1) // 7)) + 1, 4)}{weekday}"
@@ -85,7 +84,7 @@ def _breaks_daily(broken: NDArray[np.bool_], local: pd.DatetimeIndex, days: int)
 
 
 def _usual(apart: _Ints) -> tuple[int, float]:
-    """The step that most have, and their share; if most have none, the median, rounded where it is nearly whole."""
+    """The most common step and its share; where none is common the median, rounded if nearly whole, and 0."""
     steps, counts = np.unique(apart, return_counts=True)
     if counts.max() > 0.4 * len(apart):
         return int(steps[np.argmax(counts)]), float(counts.max() / len(apart))
@@ -103,19 +102,19 @@ def _time(nanoseconds: int) -> str:
 
 
 def _week(day: _Ints) -> str | None:
-    """The week of the data: B from Monday to Friday, other weekdays by name, None for all seven or one."""
+    """The week of the data: B for Monday to Friday, other weekdays by name, None for all seven or for one."""
     counts = np.bincount(_weekday(day), minlength=7)
-    some = counts >= _RARE * counts.max()
-    if some.all() or some.sum() == 1:
+    in_week = counts >= _RARE * counts.max()
+    if in_week.all() or in_week.sum() == 1:
         return None
-    if (some == (np.arange(7) < 5)).all():
+    if (in_week == (np.arange(7) < 5)).all():
         return "B"
     # A weekday counts as left out when the data passed it at least twice.
     first = (np.arange(7) + 4) % 7  # of each weekday, in days since 1970
     passed = (day[-1] - first) // 7 - (day[0] - 1 - first) // 7
-    if (passed[~some] < 2).any():
+    if (passed[~in_week] < 2).any():
         return None
-    return "C-" + "".join(name for name, there in zip(WEEKDAYS, some, strict=True) if there)
+    return "C-" + "".join(name for name, is_in in zip(WEEKDAYS, in_week, strict=True) if is_in)
 
 
 def _weekday(day: _Ints) -> _Ints:

@@ -1,4 +1,4 @@
-"""The frequency of dates: found from all of them, or named; where they break it; and the dates that come next."""
+"""The frequency of dates: found or named, where the dates break it, and which dates come next."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule._choices import counted
-from chainrule.data.dates.calendars import DAY, Rule, parse_rule
+from chainrule.data.dates.calendar_words import DAY
+from chainrule.data.dates.calendars import Rule, parse_rule
 from chainrule.data.dates.candidates import candidates
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.grids import Grid, lay
-from chainrule.data.dates.parsing import Dates
 from chainrule.data.dates.timezones import write_dates
+from chainrule.data.messages import setting
 from chainrule.errors import DataError
 
 __all__ = ["Frequency", "check_frequency", "find_frequency"]
 
 _SHOWN = 3
-_FEW = 2  # dates that may have a longer gap between them
-_BESIDE = 0.1  # of the dates: more of them beside a named frequency contradict it
+_FEW = 2  # so few dates may be further apart than a step
+_MOST_OFF = 0.1  # of the dates: if more of them are not dates of a named frequency, they contradict it
 _NANOSECONDS = (("day", DAY), ("hour", DAY // 24), ("minute", DAY // 1440), ("second", 10**9), ("nanosecond", 1))
 
 
 @dataclass(frozen=True, eq=False)
 class Frequency:
-    """What dates follow, and where they break it. ``str`` of it says so in a sentence.
+    """The rule that dates follow, and where they break it; ``str`` says both in a sentence.
 
     Attributes:
         dates: in UTC.
-        timezone: whose clock the calendar is by; None for dates without one.
-        rule: what they follow; None where no rule explains most of the steps.
+        timezone: the zone whose days the rule counts; None for dates without a zone.
+        rule: the rule that they follow; None where no rule explains most of the steps.
     """
 
     dates: Dates
@@ -40,25 +42,33 @@ class Frequency:
     @property
     def alias(self) -> str | None:
         """The rule's alias, as `Reading.freq` takes it."""
-        return None if self.rule is None else self.rule.alias
+        if self.rule is None:
+            return None
+        return self.rule.alias
 
     @property
     def season(self) -> int | None:
-        """Steps in the calendar's season: a day, a week or a year; None where there is none."""
-        return None if self.grid is None else self.grid.season
+        """Steps in the calendar's season, which is a day, a week or a year; None where there is none."""
+        if self.grid is None:
+            return None
+        return self.grid.season
 
     @property
-    def beside(self) -> Dates:
-        """The dates that are not the rule's."""
-        return self.dates[:0] if self.grid is None else self.dates[~self.grid.on]
+    def off(self) -> Dates:
+        """The dates that are not dates of the rule."""
+        if self.grid is None:
+            return self.dates[:0]
+        return self.dates[~self.grid.on]
 
     @property
     def missing(self) -> int:
-        """How many of the rule's dates between the first and the last are not there."""
-        return 0 if self.grid is None else int((np.maximum(np.diff(self.grid.places), 1) - 1).sum())
+        """How many of the rule's dates between the first and the last are missing."""
+        if self.grid is None:
+            return 0
+        return int((np.maximum(np.diff(self.grid.places), 1) - 1).sum())
 
     def missing_dates(self, most: int | None = None) -> Dates:
-        """The first ``most`` of them, all by default, in UTC."""
+        """The first ``most`` of the missing dates, all by default, in UTC."""
         if self.grid is None:
             return self.dates[:0]
         places = self.grid.places
@@ -69,21 +79,23 @@ class Frequency:
         return self.grid.at(first + np.arange(absent.sum()))
 
     def next(self, steps: int) -> Dates | None:
-        """The dates in UTC of so many steps after the last; None where the dates follow no rule.
+        """The dates in UTC of the next ``steps`` after the last; None where the dates follow no rule.
 
         >>> ends = np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[ns]")
         >>> find_frequency(ends).next(2)
         array(['2024-04-30T00:00:00.000000', '2024-05-31T00:00:00.000000'],
               dtype='datetime64[us]')
         """
-        return None if self.grid is None else self.grid.at(self.grid.places[-1] + np.arange(1, steps + 1))
+        if self.grid is None:
+            return None
+        return self.grid.at(self.grid.places[-1] + np.arange(1, steps + 1))
 
     def fits(self, alias: str) -> bool:
         """Whether the dates could have been read with this frequency named."""
         return _contradiction(find_frequency(self.dates, self.timezone, alias)) is None
 
     def has_steps_of(self, alias: str) -> bool:
-        """Whether the steps may be those of another frequency: the dates are its own, or they are as long.
+        """Whether the steps may be those of another frequency: they are as long, or the dates are dates of it.
 
         >>> weekdays = np.array(["2024-12-02", "2024-12-03", "2024-12-04"], "datetime64[ns]")
         >>> [find_frequency(weekdays).has_steps_of(alias) for alias in ("B", "W-MON", "h")]
@@ -95,10 +107,13 @@ class Frequency:
 
     @property
     def words(self) -> str:
-        """What the dates follow, without where they break it."""
+        """The rule that the dates follow, without where they break it."""
         if self.rule is None:
             return _apart(self.dates)
-        return f"{self.rule} ({self.rule.alias}{f', {self.timezone}' if self.timezone else ''})"
+        alias = self.rule.alias
+        if self.timezone:
+            alias += f", {self.timezone}"
+        return f"{self.rule} ({alias})"
 
     def __str__(self) -> str:
         if self.rule is None:
@@ -107,28 +122,26 @@ class Frequency:
         if self.missing:
             first = write_dates(self.missing_dates(_SHOWN), self.timezone)
             broken.append(f"{counted(self.missing, 'date')} missing: {_first(first, self.missing)}")
-        if len(self.beside):
-            first = write_dates(self.beside[:_SHOWN], self.timezone)
-            not_on = "lies" if len(self.beside) == 1 else "lie"
-            broken.append(
-                f"{counted(len(self.beside), 'date')} that {not_on} beside: {_first(first, len(self.beside))}"
-            )
+        off = self.off
+        if len(off):
+            first = write_dates(off[:_SHOWN], self.timezone)
+            broken.append(f"{counted(len(off), 'date')} off the rule: {_first(first, len(off))}")
         return "; ".join(broken)
 
 
 def find_frequency(dates: Dates, timezone: str | None = None, freq: str | None = None) -> Frequency:
     """The frequency ``freq`` of dates, or if it is None the one that explains most of their steps.
 
-    A step is explained where both its dates are the rule's, with none of them between. What explains no more than
-    half of the steps is no frequency.
+    A rule explains a step where both its dates are dates of the rule, with no other date of the rule between them. A
+    rule that explains no more than half of the steps is not taken.
 
     Args:
         dates: (T,) datetime64, in UTC where there is a time zone; increasing.
-        timezone: the zone that days, weeks and months are of.
+        timezone: the zone whose days, weeks and months are counted.
         freq: an alias, see `Rule`.
 
     Raises:
-        ArgumentError: ``freq`` is no alias.
+        ArgumentError: ``freq`` is not an alias.
 
     >>> days = np.array(["2024-12-23", "2024-12-24", "2024-12-26", "2024-12-27", "2024-12-30"], "datetime64[ns]")
     >>> print(find_frequency(days, freq="B"))
@@ -153,23 +166,24 @@ def check_frequency(frequency: Frequency, name: str) -> None:
     """Refuse a frequency that was named, where the dates of ``name`` contradict it.
 
     Raises:
-        DataError: more than a tenth of the dates lie beside it, or no two dates are one step apart.
+        DataError: more than a tenth of the dates are not dates of it, or no two dates are one step apart.
     """
     contradiction = _contradiction(frequency)
     if contradiction is None:
         return
     found = find_frequency(frequency.dates, frequency.timezone)
     raise DataError(
-        f"--freq is {frequency.alias} ({frequency.rule}), but {contradiction}. The dates of {name}: {found}. "
-        "Leave --freq out, or correct the dates."
+        f"{setting('freq', frequency.alias)} means {frequency.rule}, but {contradiction}. The dates of {name}: "
+        f"{found}. Leave `freq` out, or correct the dates."
     )
 
 
 def _contradiction(frequency: Frequency) -> str | None:
-    beside = frequency.beside
-    if len(beside) > _BESIDE * len(frequency.dates):
-        first = write_dates(beside[:_SHOWN], frequency.timezone)
-        return f"{len(beside):,} of {counted(len(frequency.dates), 'date')} are not such: {_first(first, len(beside))}"
+    """Why the dates cannot be of this frequency, None if they can."""
+    off = frequency.off
+    if len(off) > _MOST_OFF * len(frequency.dates):
+        first = write_dates(off[:_SHOWN], frequency.timezone)
+        return f"{len(off):,} of {counted(len(frequency.dates), 'date')} are not: {_first(first, len(off))}"
     if len(frequency.dates) > _FEW and frequency.grid is not None and not frequency.grid.explained:
         return "no two dates are one step apart"
     return None
@@ -179,11 +193,14 @@ def _without_rule(frequency: Frequency) -> str:
     """Why there is no rule, and the frequency that would do if it were named."""
     dates = frequency.dates
     if len(dates) < 3:
-        return f"{counted(len(dates), 'date')}, too few to tell a frequency; name it with --freq, for example --freq D"
+        return (
+            f"{counted(len(dates), 'date')}, too few to tell a frequency; name it with `freq`, for example "
+            f"{setting('freq', 'D')}"
+        )
     text = f"dates that come {_apart(dates)}, and no frequency fits"
     for alias in ("D", "h", "min", "s"):
         if frequency.fits(alias):
-            return f"{text}; name one with --freq, for example --freq {alias}"
+            return f"{text}; name one with `freq`, for example {setting('freq', alias)}"
     return text
 
 
@@ -192,11 +209,16 @@ def _apart(dates: Dates) -> str:
     if not len(apart):
         return "a single date"
     unit, size = next((unit, size) for unit, size in _NANOSECONDS if size <= np.median(apart))
-    low, high = (f"{step / size:.3g}" for step in (apart.min(), apart.max()))
-    units = unit if (low, high) == ("1", "1") else unit + "s"
-    return f"{low} {units} apart" if low == high else f"{low} to {high} {units} apart"
+    low = f"{apart.min() / size:.3g}"
+    high = f"{apart.max() / size:.3g}"
+    if low != high:
+        return f"{low} to {high} {unit}s apart"
+    return f"1 {unit} apart" if low == "1" else f"{low} {unit}s apart"
 
 
 def _first(first: list[str], count: int) -> str:
-    more = f" and {count - len(first):,} more" if count > len(first) else ""
-    return ", ".join(first) + more
+    """The first of so many dates."""
+    shown = ", ".join(first)
+    if count > len(first):
+        shown += f" and {count - len(first):,} more"
+    return shown

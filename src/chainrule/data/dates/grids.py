@@ -1,4 +1,4 @@
-"""The grid of dates that a rule has: where given dates lie on it, and the dates at any of its places."""
+"""The dates of a rule, numbered: which numbers given dates have, and which dates other numbers have."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.data.dates.calendars import Rule
-from chainrule.data.dates.parsing import Dates
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.timezones import local_times, utc_times
 from chainrule.errors import ArgumentError
 
 __all__ = ["Grid", "lay", "most_common"]
 
 _DAY = 86_400_000_000  # microseconds
-_TOLERANCE = 0.1  # of a step below a day that a date may lie beside its place
-_RARE = 0.2  # of the most common time of day: rarer ones are no times of the rule
+_TOLERANCE = 0.1  # of a step below a day: so far from its place a date may be
+_RARE = 0.2  # times of day with fewer dates than this share of the most common one's are not times of the rule
 
 _LAST = np.datetime64("9999-12-30", "us")  # a day short of the end, for the zones ahead of UTC
 
@@ -28,7 +28,8 @@ _Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Grid(ABC):
-    """Dates laid on a rule: ``places`` number the rule's dates, ``on`` tells which dates are such; T of each."""
+    """Dates (T,) laid on a rule: ``places`` (T,) are their numbers among the rule's dates, ``on`` (T,) tells which of
+    the dates are the rule's."""
 
     places: _Ints
     on: NDArray[np.bool_]
@@ -36,7 +37,7 @@ class Grid(ABC):
 
     @property
     def explained(self) -> int:
-        """Steps between two dates of the rule with none of them between."""
+        """How many steps go from one date of the rule to the next."""
         return int(((np.diff(self.places) == 1) & self.on[1:] & self.on[:-1]).sum())
 
     def at(self, places: _Ints) -> Dates:
@@ -49,9 +50,8 @@ class Grid(ABC):
             dates = self._at(places)
         except (OverflowError, ValueError, NotImplementedError) as error:
             raise _too_far() from error
-        if (dates.astype("datetime64[us]") > _LAST).any() or (
-            np.diff(dates).astype(np.int64) < 0
-        ).any():  # what overflows turns negative
+        overflows = (np.diff(dates).astype(np.int64) < 0).any()
+        if overflows or (dates.astype("datetime64[us]") > _LAST).any():
             raise _too_far()
         return dates
 
@@ -60,7 +60,7 @@ class Grid(ABC):
 
 
 def lay(rule: Rule, dates: Dates, zone: str | None) -> Grid:
-    """Lay dates, in UTC and increasing, on a rule: calendars by the clock of the zone, hours as they pass.
+    """Lay dates, in UTC and increasing, on a rule: days and longer by the clock of the zone, hours by elapsed time.
 
     >>> dates = np.array(["2024-01-31", "2024-02-29", "2024-04-30", "2024-05-30"], "datetime64[ns]")
     >>> from chainrule.data.dates.calendars import parse_rule
@@ -70,38 +70,45 @@ def lay(rule: Rule, dates: Dates, zone: str | None) -> Grid:
     """
     if rule.offset is not None:
         return _Calendar.lay(rule, dates, zone)
+    # The clock ran through, or was set anew in between: whichever explains more steps.
     ticks = [_Ticks.lay(rule, dates, absolute) for absolute in (True, False)]
-    return max(ticks, key=lambda grid: grid.explained)  # clocks run on, or were set anew in between
+    return max(ticks, key=lambda grid: grid.explained)
 
 
 @dataclass(frozen=True, eq=False)
 class _Ticks(Grid):
-    """Equal steps of time that pass, whatever the clocks show; a tenth of a step is taken for jitter."""
+    """Equal steps of elapsed time, whatever the clocks show, with a tolerance of a tenth of a step."""
 
     dates: Dates
     ticks: int
 
     @classmethod
     def lay(cls, rule: Rule, dates: Dates, absolute: bool) -> _Ticks:
+        """``absolute``: places are counted from one origin; otherwise from each date to the next."""
         assert rule.ticks is not None
         time = dates.astype("datetime64[ns]").astype(np.int64)
         if absolute:
-            beside = most_common(time % rule.ticks)
-            places = (time - beside + rule.ticks // 2) // rule.ticks
-            far = np.abs(time - beside - places * rule.ticks)
+            origin = most_common(time % rule.ticks)
+            places = (time - origin + rule.ticks // 2) // rule.ticks
+            distance = np.abs(time - origin - places * rule.ticks)
         else:
             apart = np.diff(time, prepend=time[0])
             steps = (apart + rule.ticks // 2) // rule.ticks
             places = np.cumsum(steps)
-            far = np.abs(apart - steps * rule.ticks)
-        on = (far <= _TOLERANCE * rule.ticks) & (np.diff(places, prepend=places[0] - 1) > 0)
-        return cls(places, on, rule.season, dates, rule.ticks)
+            distance = np.abs(apart - steps * rule.ticks)
+        is_near = distance <= _TOLERANCE * rule.ticks
+        is_later = np.diff(places, prepend=places[0] - 1) > 0
+        return cls(places=places, on=is_near & is_later, season=rule.season, dates=dates, ticks=rule.ticks)
 
     def _at(self, places: _Ints) -> Dates:
+        # Microseconds, which go on beyond the year 2262, unless the dates need nanoseconds.
+        unit = "us"
+        ticks = self.ticks // 1000
+        if self.ticks % 1000 > 0 or (self.dates.astype("datetime64[us]") != self.dates).any():
+            unit = "ns"
+            ticks = self.ticks
         before = np.maximum(np.searchsorted(self.places, places, side="right") - 1, 0)
-        exact = self.ticks % 1000 > 0 or (self.dates.astype("datetime64[us]") != self.dates).any()
-        unit = "ns" if exact else "us"  # microseconds go on beyond the year 2262
-        after = (places - self.places[before]) * (self.ticks if exact else self.ticks // 1000)
+        after = (places - self.places[before]) * ticks
         found: Dates = self.dates[before].astype(f"datetime64[{unit}]") + after.astype(f"timedelta64[{unit}]")
         return found
 
@@ -112,32 +119,42 @@ class _Calendar(Grid):
 
     zone: str | None
     rule: Rule
-    days: _Ints  # days since 1970 of the offset, all around the data
-    phase: int
+    days: _Ints  # of the rule's offset, in days since 1970, from before the first date to after the last
+    every: int  # such a day is one of the rule's
+    phase: int  # the first of the days that is
     times: _Ints  # of day, in microseconds
 
     @classmethod
     def lay(cls, rule: Rule, dates: Dates, zone: str | None) -> _Calendar:
         local = local_times(dates, zone).to_numpy().astype(np.int64)
-        times = _times_of_day(local, several=rule.ticks is not None)
+        has_times = rule.ticks is not None
+        times = _times_of_day(local, several=has_times)
         day, rest = np.divmod(local - times[0], _DAY)
         days = _days_around(rule, int(day[0]), int(day[-1]))
         nearest = _nearest(days, day)
         on = days[nearest] == day
-        n = 1 if rule.ticks is not None else rule.n  # where ticks are, n counts them
-        phase = int(most_common(nearest[on] % n)) if on.any() else 0
-        place = (nearest - phase + n // 2) // n
-        on &= place * n + phase == nearest
+        every = 1 if has_times else rule.n  # n counts the ticks, if there are any
+        phase = int(most_common(nearest[on] % every)) if on.any() else 0
+        place = (nearest - phase + every // 2) // every
+        on &= place * every + phase == nearest
         time = np.searchsorted(times - times[0], rest, side="right") - 1
         on &= times[time] - times[0] == rest
-        season = rule.season if rule.ticks is None else len(times)
-        return cls(place * len(times) + time, on, season, zone, rule, days, phase, times)
+        return cls(
+            places=place * len(times) + time,
+            on=on,
+            season=len(times) if has_times else rule.season,
+            zone=zone,
+            rule=rule,
+            days=days,
+            every=every,
+            phase=phase,
+            times=times,
+        )
 
     def _at(self, places: _Ints) -> Dates:
         pd = require("pandas")
         place, time = np.divmod(places, len(self.times))
-        n = 1 if self.rule.ticks is not None else self.rule.n
-        index = place * n + self.phase
+        index = place * self.every + self.phase
         days = self.days
         if len(index) and index.max() >= len(days):
             last = days[-1:].astype("datetime64[D]").astype("datetime64[us]")[0]
@@ -149,7 +166,7 @@ class _Calendar(Grid):
 
 
 def _too_far() -> ArgumentError:
-    return ArgumentError("the steps ahead reach beyond the year 9999, where dates end; ask for fewer.")
+    return ArgumentError("the steps ahead reach beyond the year 9999, the last that dates have; ask for fewer steps.")
 
 
 def _days_around(rule: Rule, first: int, last: int) -> _Ints:
@@ -162,6 +179,7 @@ def _days_around(rule: Rule, first: int, last: int) -> _Ints:
 
 
 def _nearest(days: _Ints, day: _Ints) -> _Ints:
+    """The index of the nearest of the sorted days to each day."""
     after = np.clip(np.searchsorted(days, day), 1, len(days) - 1)
     return np.where(day - days[after - 1] <= days[after] - day, after - 1, after)
 
@@ -169,7 +187,8 @@ def _nearest(days: _Ints, day: _Ints) -> _Ints:
 def _times_of_day(local: _Ints, several: bool) -> _Ints:
     """The most common time of day; or all that are not rare."""
     times, counts = np.unique(local % _DAY, return_counts=True)
-    return times[counts >= _RARE * counts.max()] if several else times[[np.argmax(counts)]]
+    chosen = counts >= _RARE * counts.max() if several else [np.argmax(counts)]
+    return np.asarray(times[chosen])
 
 
 def most_common(numbers: _Ints) -> np.int64:

@@ -1,4 +1,4 @@
-"""The ways in which text writes days, months, weeks and quarters, beside ISO 8601."""
+"""The formats in which text writes days, months, weeks and quarters, besides ISO 8601."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FORMATS = (
     *(f"{month}{mark}%Y" for month in ("%b", "%B") for mark in (" ", "-", "/", ", ")),
     *(f"%Y{mark}{month}" for month in ("%b", "%B") for mark in (" ", "-", "/")),
 )
-"""What pandas does not guess from a cell: weeks, and months without a day."""
+"""The formats that pandas does not guess from a cell: weeks, and months without a day."""
 
 NUMBERS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-"""The formats of dates that are written as one number, by its digits."""
+"""The formats of dates written as one number, by how many digits it has."""
 
 _MONTH = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 SHORT_YEAR = rf"(?:\d{{1,2}}|{_MONTH})([-/.])(?:\d{{1,2}}|{_MONTH})\1\d{{2}}|{_MONTH}[- ]\d{{2}}"
@@ -44,10 +44,14 @@ def as_days(text: pd.Series) -> pd.Series:
     if known.str.fullmatch(_QUARTER).any():
         return text.map(_quarter, na_action="ignore")
     if known.str.fullmatch(_WEEK).any():
-        return text.map(
-            lambda cell: _WEEK.sub(r"\1-W\2-1", cell) if _WEEK.fullmatch(cell) else cell, na_action="ignore"
-        )
+        return text.map(_week, na_action="ignore")
     return text
+
+
+def _week(cell: str) -> str:
+    if not _WEEK.fullmatch(cell):
+        return cell
+    return _WEEK.sub(r"\1-W\2-1", cell)
 
 
 def _quarter(cell: str) -> str:

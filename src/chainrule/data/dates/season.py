@@ -10,31 +10,29 @@ from chainrule.data.dates.frequency import Frequency
 
 __all__ = ["find_season"]
 
-_TRAIN = 0.8  # of the steps: as `split_steps` has it
-_ROUNDING = 1e-12  # spread, over the largest value, of what is left of a straight line
+_TRAIN = 0.8  # of the steps, as in `split_steps`
+_ROUNDING = 1e-12  # a spread below this share of the largest value is what rounding leaves of a straight line
 
 
 def find_season(frequency: Frequency | None, values: NDArray[np.float64]) -> int:
     """Steps in a season: from the dates' frequency, else from the autocorrelation; 1 where there is none.
 
     Steps below a day have the day as their season, days the week (five steps when weekends are absent),
-    weeks, months and quarters the year. The series must have two of them, or they are not taken. The
-    autocorrelation is that of the first eight tenths of the steps, which train: it does not look at what is
-    held out.
+    weeks, months and quarters the year. It is taken if the series has at least two of them. The autocorrelation is
+    that of the first eight tenths of the steps, the training part: nothing held out is looked at.
     """
-    season = None if frequency is None else frequency.season
-    if season and 2 * season <= len(values):
-        return season
+    if frequency is not None and frequency.season and 2 * frequency.season <= len(values):
+        return frequency.season
     return _autocorrelation_peak(values[: math.floor(_TRAIN * len(values) + 0.5)])
 
 
 def _autocorrelation_peak(values: NDArray[np.float64]) -> int:
     """The lag of the autocorrelation's first clear peak, 1 if there is none.
 
-    A straight line is taken out first. A peak is the highest lag between a rise through zero and the next
-    fall. It is clear when it leaves two 95 % bands: that of white noise, for all lags together, and
+    A linear trend is removed first. A peak is the highest value between a rise through zero and the next
+    fall. It is clear when it exceeds two 95 % bands: that of white noise, for all lags together, and
     Bartlett's, 1.96 sqrt((1 + 2 sum_{j<k} r_j^2) / T), which widens for series that merely wander. A period
-    that is no whole number of steps shows in the peaks at its multiples, so these decide between the lag and
+    that is not a whole number of steps shows in the peaks at its multiples, so these decide between the lag and
     its neighbours.
     """
     T = len(values)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import near
 from chainrule._optional import require
-from chainrule.data.dates.parsing import Dates
+from chainrule.data.dates.datetimes import Dates
 from chainrule.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ _COMMON = (
     "Australia/Sydney",
     "Pacific/Auckland",
 )
-"""Zones tried first: where several fit what is written, these names are the ones that people know."""
+"""Zones tried first: where several fit the offsets, these are the names that people know."""
 
 
 def zone_of(column: pd.Series, dates: Dates) -> str | None:
     """The time zone of a column whose ``dates`` are these in UTC; None where it names none.
 
-    Text tells offsets alone. Where these change as the clocks of a zone do, it is that zone; offsets that are no one
-    zone's are kept as UTC.
+    Text has only offsets. Where these change as the clocks of a zone do, it is that zone; offsets that no zone has
+    are read as UTC.
 
     >>> import pandas as pd
     >>> cells = pd.Series(["2024-03-30T00:00+01:00", "2024-03-31T00:00+01:00", "2024-04-01T00:00+02:00"])
@@ -48,7 +48,9 @@ def zone_of(column: pd.Series, dates: Dates) -> str | None:
     pd = require("pandas")
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         name = str(column.dtype.tz)
-        return name if _is_zone(name) else _zone_of_offsets(dates, _offsets_of_times(column))
+        if _is_zone(name):
+            return name
+        return _zone_of_offsets(dates, _offsets_of_times(column))
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return None
     known = column.notna().to_numpy()
@@ -66,25 +68,29 @@ def check_zone(name: str) -> None:
     >>> check_zone("Europe/Berln")
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: timezone is 'Europe/Berln', which is not known; expected a name such as \
-Europe/Berlin or UTC+01:00. Did you mean 'Europe/Berlin'?
+    chainrule.errors.ArgumentError: the time zone 'Europe/Berln' is not known; expected a name such as Europe/Berlin \
+or UTC+01:00. Did you mean 'Europe/Berlin'?
     """
     if not isinstance(name, str) or not _is_zone(name):
         raise ArgumentError(
-            f"timezone is {name!r}, which is not known; expected a name such as Europe/Berlin or UTC+01:00."
+            f"the time zone {name!r} is not known; expected a name such as Europe/Berlin or UTC+01:00."
             f"{near(str(name), available_timezones())}"
         )
 
 
 def local_times(dates: Dates, zone: str | None) -> pd.DatetimeIndex:
     """Dates in UTC as a clock in the zone shows them, in microseconds; as they are without a zone."""
-    index: Any = require("pandas").DatetimeIndex(dates.astype("datetime64[us]"))
-    local = index if zone is None else index.tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    local: Any = require("pandas").DatetimeIndex(dates.astype("datetime64[us]"))
+    if zone is not None:
+        local = local.tz_localize("UTC").tz_convert(zone).tz_localize(None)
     return cast("pd.DatetimeIndex", local)
 
 
 def utc_times(local: pd.DatetimeIndex, zone: str | None) -> Dates:
-    """The dates in UTC that a clock in the zone shows so: of two, the first; where it skips them, the next it shows."""
+    """The dates in UTC at which a clock in the zone shows these times.
+
+    Of a time that it shows twice, the first; for one that it skips, the next that it shows.
+    """
     if zone is not None:
         first = np.ones(len(local), dtype=bool)
         shown = local.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
@@ -93,22 +99,33 @@ def utc_times(local: pd.DatetimeIndex, zone: str | None) -> Dates:
 
 
 def write_dates(dates: Dates, zone: str | None = None) -> list[str]:
-    """Dates as ISO 8601 in their own time zone: days alone where all are midnights, else with the offset from UTC.
+    """Dates as ISO 8601 in their own time zone: only days where all are midnights, else with the offset from UTC.
 
     >>> write_dates(np.array(["2024-06-30T22:00", "2024-07-01T22:00"], "datetime64[us]"), "Europe/Berlin")
     ['2024-07-01', '2024-07-02']
     >>> write_dates(np.array(["2024-10-27T00:00", "2024-10-27T01:00"], "datetime64[us]"), "Europe/Berlin")
     ['2024-10-27T02:00:00+02:00', '2024-10-27T02:00:00+01:00']
     """
+    if zone is None:
+        return _as_text(dates, _coarsest_unit(dates))
     local = local_times(dates, zone).to_numpy()
-    exact = local if zone is not None else dates
-    units = (unit for unit in ("D", "s", "us") if (exact.astype(f"datetime64[{unit}]") == exact).all())
-    unit = next(units, "us" if zone is not None else "ns")
-    text: list[str] = np.datetime_as_string(exact, unit=unit).tolist()  # type: ignore[call-overload]
-    if zone is None or unit == "D":
+    unit = _coarsest_unit(local)
+    text = _as_text(local, unit)
+    if unit == "D":
         return text
     minutes = (local - dates.astype("datetime64[us]")) // np.timedelta64(1, "m")
     return [f"{when}{_offset(int(ahead))}" for when, ahead in zip(text, minutes, strict=True)]
+
+
+def _coarsest_unit(dates: Dates) -> str:
+    """The coarsest of days, seconds, microseconds and nanoseconds that holds all dates."""
+    units = (unit for unit in ("D", "s", "us") if (dates.astype(f"datetime64[{unit}]") == dates).all())
+    return next(units, "ns")
+
+
+def _as_text(dates: Dates, unit: str) -> list[str]:
+    text: list[str] = np.datetime_as_string(dates, unit=unit).tolist()  # type: ignore[call-overload]
+    return text
 
 
 def _is_zone(name: str) -> bool:
@@ -128,7 +145,8 @@ def _minutes(offset: str) -> int:
 
 
 def _offset(minutes: int) -> str:
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+    sign = "-" if minutes < 0 else "+"
+    return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 def _offsets_of_times(column: pd.Series) -> NDArray[np.float64]:
@@ -146,7 +164,8 @@ def _zone_of_offsets(dates: Dates, minutes: NDArray[np.float64]) -> str:
     if (minutes == minutes[0]).all():
         return f"UTC{_offset(int(minutes[0]))}"
     change = np.flatnonzero(np.diff(minutes))
-    ends = np.unique(np.concatenate([[0, len(dates) - 1], change, change + 1]))  # a zone that fits these may fit all
+    # Only a zone that fits where the offset changes is compared at all dates, which takes longer.
+    ends = np.unique(np.concatenate([[0, len(dates) - 1], change, change + 1]))
     for zone in (*_COMMON, *sorted(available_timezones())):
         if all(_agrees(zone, dates[at], minutes[at]) for at in (ends, slice(None))):
             return zone

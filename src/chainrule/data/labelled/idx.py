@@ -76,9 +76,9 @@ def _load(path: Path) -> NDArray[Any]:
 
 def _header(file: IO[bytes], path: Path) -> tuple[np.dtype[Any], list[int]]:
     start = file.read(4)
-    if len(start) == 4 and start[:2] == b"\0\0" and start[2] in _TYPES:
+    if len(start) == 4:
         rank = start[3]
         dimensions = np.frombuffer(file.read(4 * rank), ">u4").tolist()
-        if len(dimensions) == rank:
+        if start[:2] == b"\0\0" and start[2] in _TYPES and len(dimensions) == rank:
             return np.dtype(_TYPES[start[2]]), dimensions
     raise DataError(f"{path} is not an idx file: it begins with {start.hex(' ') or 'nothing'}.")

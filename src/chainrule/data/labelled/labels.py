@@ -27,10 +27,10 @@ def index_labels(
     found = sorted(set(names), key=_order)
     broken = [name for name in found if not _is_text(name)]
     if broken:
-        raise DataError(f"{source} has the label {broken[0]!r}, which is no text. Rename the class.")
+        raise DataError(f"{source} has the label {broken[0]!r}, which is not valid text. Rename the class.")
     if classes is None:
         if len(found) < 2:
-            raise DataError(f"{source} has one class only, {listed(found)}; to classify takes two or more.")
+            raise DataError(f"{source} has only one class, {listed(found)}; classifying takes two or more.")
         classes = tuple(found)
     for name in found:
         if name not in classes:
@@ -48,7 +48,7 @@ def _order(name: str) -> tuple[float, str]:
 
 
 def _is_text(name: str) -> bool:
-    """Whether it can be written down: names of files and labels of arrays may hold bytes that are no characters."""
+    """Whether it can be encoded: names of files and labels of arrays may hold bytes that are not characters."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -4,18 +4,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.frequency import Frequency
-from chainrule.data.dates.parsing import Dates
+from chainrule.data.messages import setting
 from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import MissingValuesError
 
 __all__ = ["fill", "with_missing_dates", "without_blank_rows"]
 
 _MOST_MISSING = 9  # times the dates that there are
+_FORWARD = setting("fill", "forward")
+_LINEAR = setting("fill", "linear")
+_DROP = setting("fill", "drop")
+
+_Values = NDArray[np.float64]
 
 
 def without_blank_rows(table: LoadedTable, dates: Dates, how: str | None) -> tuple[LoadedTable, Dates]:
-    """A table and its dates without the rows that are blank throughout, if blanks are to be dropped.
+    """A table and its dates without the rows that are entirely blank, if blanks are to be dropped.
 
     Raises:
         MissingValuesError: such rows, under any other ``how``: a date is not filled.
@@ -24,15 +30,15 @@ def without_blank_rows(table: LoadedTable, dates: Dates, how: str | None) -> tup
     if blank.any() and how != "drop":
         raise MissingValuesError(
             f"{table.name} has {counted(blank.sum(), 'entirely blank row')}, at {table.at(blank)}. "
-            "Give --fill drop (leave rows out), or delete them: --fill forward and --fill linear do not fill dates."
+            f"Give {_DROP} (leave rows out), or delete them: {_FORWARD} and {_LINEAR} do not fill dates."
         )
     return table.where(~blank), dates[~blank]
 
 
 def fill(
-    table: LoadedTable, columns: tuple[str, ...], values: NDArray[np.float64], dates: Dates | None, how: str | None
-) -> tuple[NDArray[np.float64], Dates | None]:
-    """The values with blanks filled as `Reading.fill` says, and the dates of the steps that are left.
+    table: LoadedTable, columns: tuple[str, ...], values: _Values, *, dates: Dates | None, how: str | None
+) -> tuple[_Values, Dates | None]:
+    """The values (T, C) with blanks filled as `Reading.fill` says, and the dates of the steps that are left.
 
     Raises:
         MissingValuesError: blanks and no ``how``, or one that cannot fill them.
@@ -41,34 +47,50 @@ def fill(
     if how is None:
         raise MissingValuesError(
             f"{table.name} has {counted(blank.sum(), 'missing value')} in {listed(columns)}, at {table.at(blank)}. "
-            "Give --fill forward (repeat the value before), "
-            "--fill linear (interpolate) or --fill drop (leave rows out)."
+            f"Give {_FORWARD} (repeat the value before), {_LINEAR} (interpolate) or {_DROP} (leave rows out)."
         )
     if how == "drop":
-        whole = ~blank.any(axis=1)
-        return values[whole], None if dates is None else dates[whole]
-    unfillable = blank[0] | blank[-1] if how == "linear" else blank[0]
+        complete = ~blank.any(axis=1)
+        return values[complete], None if dates is None else dates[complete]
+    _check_ends(table, columns, blank, how)
+    if how == "forward":
+        return _forward(values, blank), dates
+    return _linear(values, blank, dates), dates
+
+
+def _check_ends(table: LoadedTable, columns: tuple[str, ...], blank: NDArray[np.bool_], how: str) -> None:
+    """Refuse blanks without a value before them or, where it is needed, after them."""
+    unfillable = blank[0]
+    needs = "before the blank"
+    end = "first row"
+    if how == "linear":
+        unfillable = blank[0] | blank[-1]
+        needs = "on each side of the blank"
+        end = "first or last row"
     if unfillable.any():
         column = columns[int(np.argmax(unfillable))]
-        side, end = ("on each side", "first or last row") if how == "linear" else ("before", "first row")
         raise MissingValuesError(
-            f"--fill {how} needs a value {side}, but {column!r} of {table.name} is missing in its {end}. "
-            "Use --fill drop."
+            f"{setting('fill', how)} needs a value {needs}, but {column!r} of {table.name} is missing in its {end}. "
+            f"Use {_DROP}."
         )
-    if how == "forward":
-        steps = np.arange(len(values))[:, None]
-        last = np.maximum.accumulate(np.where(blank, 0, steps), axis=0)
-        return np.take_along_axis(values, last, axis=0), dates
+
+
+def _forward(values: _Values, blank: NDArray[np.bool_]) -> _Values:
+    steps = np.arange(len(values))[:, None]
+    last_known = np.maximum.accumulate(np.where(blank, 0, steps), axis=0)
+    filled: _Values = np.take_along_axis(values, last_known, axis=0)
+    return filled
+
+
+def _linear(values: _Values, blank: NDArray[np.bool_], dates: Dates | None) -> _Values:
     time = np.arange(len(values)) if dates is None else dates.astype(np.int64)
     filled = values.copy()
-    for x, gap in zip(filled.T, blank.T, strict=True):
-        x[gap] = np.interp(time[gap], time[~gap], x[~gap])
-    return filled, dates
+    for column, gap in zip(filled.T, blank.T, strict=True):
+        column[gap] = np.interp(time[gap], time[~gap], column[~gap])
+    return filled
 
 
-def with_missing_dates(
-    values: NDArray[np.float64], frequency: Frequency, how: str | None
-) -> tuple[NDArray[np.float64], Dates]:
+def with_missing_dates(values: _Values, frequency: Frequency, how: str | None) -> tuple[_Values, Dates]:
     """Values and dates with blank rows where the frequency misses dates, if blanks are to be filled; else as they are.
 
     Raises:
@@ -79,11 +101,11 @@ def with_missing_dates(
         return values, dates
     if frequency.missing > _MOST_MISSING * len(dates):
         raise MissingValuesError(
-            f"--fill {how} would add {counted(frequency.missing, 'date')} to {len(dates):,} by "
-            f"--freq {frequency.alias}. Name a frequency that more of the dates follow, or leave --fill out: a step is "
-            "then a row."
+            f"{setting('fill', how)} would add {counted(frequency.missing, 'date')} to {len(dates):,} by "
+            f"{setting('freq', frequency.alias)}. Name a frequency that more of the dates follow, or leave `fill` out, "
+            "so that each row is a step."
         )
-    every = np.concatenate([dates, frequency.missing_dates().astype(dates.dtype)])
-    blank = np.full((frequency.missing, values.shape[1]), np.nan)
-    order = np.argsort(every)
-    return np.concatenate([values, blank])[order], every[order]
+    all_dates = np.concatenate([dates, frequency.missing_dates().astype(dates.dtype)])
+    blank_rows = np.full((frequency.missing, values.shape[1]), np.nan)
+    order = np.argsort(all_dates)
+    return np.concatenate([values, blank_rows])[order], all_dates[order]

@@ -1,4 +1,4 @@
-"""Columns in the types that the rest of the pipeline reads: nothing packed, nothing of Arrow's."""
+"""Columns in the types that the rest of the pipeline reads: no categories, nothing sparse, none of Arrow's types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_TEXT = 256 << 20  # characters
 
 
 def from_arrow(column: Any) -> pd.Series:
-    """A chunked array of Arrow's as pandas has its values: decimals as floats, extensions as what they store."""
+    """An Arrow chunked array as a pandas column: decimals as floats, extension types as what they store."""
     pa = require("pyarrow")
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], type=column.type.storage_type)
@@ -36,7 +36,7 @@ def _packs_bytes(kind: Any) -> bool:
 
 
 def plain(column: Any) -> Any:
-    """The column of a DataFrame with categories, sparse values and Arrow's types as their values."""
+    """The column of a DataFrame with categories, sparse values and Arrow's types as plain values."""
     pd = require("pandas")
     if isinstance(column.dtype, pd.CategoricalDtype):
         kind = column.cat.categories.dtype
@@ -48,4 +48,6 @@ def plain(column: Any) -> Any:
         return column.astype("object")
     if isinstance(column.dtype, pd.SparseDtype):
         return column.sparse.to_dense()
-    return from_arrow(column.array.__arrow_array__()) if isinstance(column.dtype, pd.ArrowDtype) else column
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return from_arrow(column.array.__arrow_array__())
+    return column

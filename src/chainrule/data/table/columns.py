@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule._optional import require
+from chainrule.data.messages import setting
 from chainrule.data.numerals import Marks, is_ambiguous, to_numbers
-from chainrule.data.table.loaded import LoadedTable, as_option
+from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import ColumnError
 
 if TYPE_CHECKING:
@@ -35,30 +36,30 @@ def choose_columns(
     for i, column in enumerate(named):
         table.check_has(column)
         if column in named[:i]:
-            raise ColumnError(f"the column {column!r} is chosen twice in --columns; name each column once.")
+            raise ColumnError(f"`columns` names {column!r} twice; name each column once.")
     if named:
         return named
     free = [column for column in table.frame.columns if column not in others]
-    numeric = [c for c in free if is_numeric(table.frame[c], marks) and not _counts_rows(table.frame[c])]
+    numeric = [name for name in free if is_numeric(table.frame[name], marks) and not _counts_rows(table.frame[name])]
     filled = [column for column in numeric if table.frame[column].notna().any()] or numeric
     if len(filled) == 1:
         return (filled[0],)
     if filled:
         raise ColumnError(
             f"{table.name} has {counted(len(filled), 'numeric column')}: {listed(filled)}. "
-            f"Choose with --columns, for example --columns {as_option(filled[0])}."
+            f"Choose with `columns`, for example {setting('columns', (filled[0],))}."
         )
     for column in free:
         if _nearly_numeric(table.frame[column], marks):
             numbers_of(table, column, marks)
     raise ColumnError(
         f"{table.name} has no numeric column; it has {listed(table.frame.columns)}. "
-        "Add a column of numbers, or read it as text with --kind text."
+        f"Add a column of numbers, or read it as text with {setting('kind', 'text')}."
     )
 
 
 def is_numeric(column: pd.Series, marks: Marks = _NO_MARKS) -> bool:
-    """Whether the column holds numbers and blanks alone; truths are none."""
+    """Whether the column holds only numbers and blanks; truth values are not numbers."""
     types = require("pandas").api.types
     if types.is_numeric_dtype(column):
         return not (types.is_bool_dtype(column) or types.is_complex_dtype(column))
@@ -78,14 +79,16 @@ def numbers_of(table: LoadedTable, column: str, marks: Marks = _NO_MARKS) -> NDA
     numbers = to_numbers(cells, marks)
     if not marks and is_ambiguous(cells):
         raise ColumnError(
-            f"column {column!r} of {table.name} has commas that may part decimals or thousands, for example "
-            f"{cells.dropna().iloc[0]!r}. Give --decimal ',' or --thousands ',' to say which."
+            f"column {column!r} of {table.name} has commas that may stand before decimals or between thousands, for "
+            f"example {cells.dropna().iloc[0]!r}. Give {setting('decimal', ',')} or {setting('thousands', ',')} to say "
+            "which."
         )
     bad = (cells.notna() & numbers.isna()).to_numpy()
     if bad.any():
+        hold = "holds" if bad.sum() == 1 else "hold"
         raise ColumnError(
-            f"column {column!r} of {table.name} is not numeric: {table.at(bad)} "
-            f"hold{'s' if bad.sum() == 1 else ''} {table.cells(column, bad)}. {_remedy(cells[bad])}"
+            f"column {column!r} of {table.name} is not numeric: {table.at(bad)} {hold} {table.cells(column, bad)}. "
+            f"{_remedy(cells[bad])}"
         )
     return np.asarray(numbers, dtype=np.float64)
 
@@ -99,25 +102,29 @@ def _counts_rows(column: pd.Series) -> bool:
 
 
 def _nearly_numeric(cells: pd.Series, marks: Marks) -> bool:
-    """Whether some cells are numbers, or all are numbers with a sign, a unit or a mark."""
+    """Whether some cells are numbers, or all are with a sign, a unit or a mark taken off."""
     text = [str(cell).strip() for cell in cells.dropna()]
     return bool(to_numbers(cells, marks).notna().any()) or (bool(text) and all(map(_MARKED_NUMBER.fullmatch, text)))
 
 
 def _remedy(bad: pd.Series) -> str:
+    """What to do about cells that are not numbers, told by the first of them."""
     types = require("pandas").api.types
     if types.is_bool_dtype(bad):
         return "Write truths as 1 and 0."
     if types.is_timedelta64_dtype(bad):
         return "Write durations as numbers of one unit, as pandas' column.dt.total_seconds() does."
-    cell = "" if types.is_datetime64_any_dtype(bad) else str(bad.iloc[0]).strip()
-    if _MARKED_NUMBER.fullmatch(cell):
-        if (
-            any(mark in cell for mark in ",.' ")
-            and cell[-1].isdigit()
-            and cell[0] not in "$€£¥"
-            and not cell[0].isalpha()
-        ):
-            return "Name the marks with --thousands and --decimal: --thousands '.' --decimal ',' for 1.234,5."
-        return f"Strip the sign or unit, for example {re.sub(r'[^-+.0-9]', '', cell)} for {cell!r}."
-    return "Correct these cells, leave them blank, or choose another column with --columns."
+    correct = "Correct these cells, leave them blank, or choose another column with `columns`."
+    if types.is_datetime64_any_dtype(bad):
+        return correct
+    cell = str(bad.iloc[0]).strip()
+    if not _MARKED_NUMBER.fullmatch(cell):
+        return correct
+    begins_with_unit = cell[0] in "$€£¥" or cell[0].isalpha()
+    ends_with_unit = not cell[-1].isdigit()
+    if any(mark in cell for mark in ",.' ") and not begins_with_unit and not ends_with_unit:
+        return (
+            f"Name the marks with `thousands` and `decimal`: {setting('thousands', '.')} and "
+            f"{setting('decimal', ',')} for 1.234,5."
+        )
+    return f"Strip the sign or unit, for example {re.sub(r'[^-+.0-9]', '', cell)} for {cell!r}."

@@ -39,51 +39,71 @@ def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, readi
         DataError: as for a table in a file.
     """
     if isinstance(values, np.ndarray):
-        frame = _frame_of_array(values)
-        if len(reading.columns) == frame.shape[1] and not set(reading.columns) & set(frame.columns):
-            frame.columns = list(reading.columns)  # an array has no names, so that these are its columns', in order
-        reading = replace(reading, columns=reading.columns or tuple(frame.columns))
-        if not set(reading.columns) <= set(frame.columns):
-            raise ShapeError(
-                f"the array has {counted(frame.shape[1], 'column')}; expected as many as are named: "
-                f"{listed(reading.columns)}, in this order."
-            )
-        table = LoadedTable(frame, "the data")
-    else:
-        table, freq = _table_of_pandas(values)
-        if reading.date is None:
-            reading = replace(reading, freq=reading.freq or freq)
+        return _series_of_array(values, reading)
+    table, freq = _table_of_pandas(values)
+    if reading.date is None:
+        reading = replace(reading, freq=reading.freq or freq)
     return table_series(table, reading)
 
 
+def _series_of_array(values: NDArray[Any], reading: Reading) -> Series:
+    """A series of all columns, or of those named; as many names as there are columns become theirs, in order."""
+    frame = _frame_of_array(values)
+    if len(reading.columns) == frame.shape[1] and not set(reading.columns) & set(frame.columns):
+        frame.columns = list(reading.columns)
+    columns = reading.columns or tuple(frame.columns)
+    if not set(columns) <= set(frame.columns):
+        raise ShapeError(
+            f"the array has {counted(frame.shape[1], 'column')}; expected as many as are named: {listed(columns)}, in "
+            "this order."
+        )
+    return table_series(LoadedTable(frame, "the data"), replace(reading, columns=columns))
+
+
 def _table_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[LoadedTable, str | None]:
-    """The columns, under names that are text, and before them the index, unless it only counts rows; and its freq."""
+    """The index as columns, unless it only counts rows, then the columns; and the alias of the index's frequency."""
     pandas = require("pandas")
     frame: pd.DataFrame = pandas.DataFrame(values)
     if values.ndim == 1 and values.name is None:
         frame.columns = ["value"]
-    names = [" ".join(map(str, name)) if isinstance(name, tuple) else name for name in frame.columns]
-    levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
-    periods = pandas.PeriodIndex
-    levels = [level.to_timestamp() if isinstance(level, periods) else level for level in levels]
+    levels = [_as_dates(frame.index.get_level_values(i)) for i in range(frame.index.nlevels)]
     freq = next((level.freqstr for level in levels if isinstance(level, pandas.DatetimeIndex)), None)
-    levels = [level for level in levels if level.name is not None or not pandas.api.types.is_numeric_dtype(level)]
-    default = "date" if len(levels) == 1 else "index"
+    levels = [level for level in levels if not _counts_rows(level)]
+    unnamed = "date" if len(levels) == 1 else "index"
     columns = [level.to_series().reset_index(drop=True) for level in levels]
-    columns += [frame.iloc[:, i].reset_index(drop=True) for i in range(len(names))]
+    columns += [frame.iloc[:, i].reset_index(drop=True) for i in range(frame.shape[1])]
     together: pd.DataFrame = pandas.DataFrame({i: plain(column) for i, column in enumerate(columns)})
-    together.columns = named([*(default if level.name is None else level.name for level in levels), *names])
+    index_names = [unnamed if level.name is None else level.name for level in levels]
+    together.columns = named([*index_names, *map(_column_name, frame.columns)])
     table = LoadedTable(together, "the data", index=tuple(together.columns[: len(levels)]))
-    return table, freq if len(levels) == 1 and is_rule(freq) else None
+    if len(levels) == 1 and is_rule(freq):
+        return table, freq
+    return table, None
+
+
+def _as_dates(level: pd.Index[Any]) -> Any:
+    """A level of an index; one of periods, such as months, as the dates that they begin at."""
+    if isinstance(level, require("pandas").PeriodIndex):
+        return level.to_timestamp()
+    return level
+
+
+def _counts_rows(level: Any) -> bool:
+    return level.name is None and bool(require("pandas").api.types.is_numeric_dtype(level))
+
+
+def _column_name(name: object) -> object:
+    """The name of a column; of one with several levels, their names with blanks between them."""
+    return " ".join(map(str, name)) if isinstance(name, tuple) else name
 
 
 def _frame_of_array(values: NDArray[Any]) -> pd.DataFrame:
     if values.ndim not in (1, 2):
-        raise ShapeError(f"an array of a series must be (steps,) or (steps, columns), got shape {values.shape}.")
+        raise ShapeError(f"the array has shape {values.shape}; expected (steps,) or (steps, columns).")
     if not values.size:
-        raise ShapeError(f"the array is empty, of shape {values.shape}; expected (steps,) or (steps, columns).")
+        raise ShapeError(f"the array is empty: its shape is {values.shape}; expected (steps,) or (steps, columns).")
     if values.dtype.kind not in "iufb":
-        raise DataError(f"an array of a series must hold numbers, got {values.dtype}.")
+        raise DataError(f"the array has dtype {values.dtype}; expected numbers.")
     columns = values.reshape(len(values), -1)
     names = default_columns(columns.shape[1])
     frame: pd.DataFrame = require("pandas").DataFrame(columns.astype(np.float64), columns=list(names))

@@ -1,11 +1,8 @@
-"""A table as loaded, with the words to tell its rows, columns and cells by."""
+"""A table as loaded, which can say in words where its rows, columns and cells are."""
 
 from __future__ import annotations
 
-import csv
-import io
 import reprlib
-import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed, near
+from chainrule.data.messages import setting
 from chainrule.errors import ColumnError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_COLUMNS", "LoadedTable", "as_option", "check_cells", "check_columns", "named"]
+__all__ = ["MOST_COLUMNS", "LoadedTable", "check_cells", "check_columns", "named"]
 
 MOST_COLUMNS = 5_000
 _MOST_CELLS = 30_000_000
@@ -49,22 +47,23 @@ class LoadedTable:
         return self.frame.isna().all(axis=1).to_numpy()
 
     def at(self, bad: NDArray[np.bool_]) -> str:
-        """Which rows are bad, in words, as "line 7" or "rows 2, 3, 9"; of bad cells, the rows they are in."""
+        """The bad rows, or the rows of bad cells, in words: "line 7" or "rows 2, 3, 9"."""
         rows = self.frame.index.to_numpy()[np.unique(np.nonzero(bad)[0])] + self.first
-        return f"{self.row}{'s' if len(rows) > 1 else ''} {listed(rows, shown=5)}"
+        word = self.row if len(rows) == 1 else f"{self.row}s"
+        return f"{word} {listed(rows, shown=5)}"
 
     def cells(self, column: str, bad: NDArray[np.bool_]) -> str:
         """The first of a column's bad cells, long ones shortened."""
         cells = self.frame[column][bad]
         if getattr(cells.dtype, "tz", None) is not None:
             cells = cells.dt.tz_convert(None)
-        if cells.dtype.kind in "mM":  # pandas has dates that Python has not
+        if cells.dtype.kind in "mM":  # pandas has dates that Python's datetime does not reach
             cells = cells.astype("str")
         more = f" and {len(cells) - 5} more" if len(cells) > 5 else ""
         return ", ".join(_SHORTENED.repr(cell) for cell in cells.head(5)) + more
 
     def where(self, kept: NDArray[np.bool_]) -> LoadedTable:
-        """The table of the rows kept, which messages still call by their numbers in the source."""
+        """The table of the rows kept; messages still count them as the source does."""
         return replace(self, frame=self.frame[kept])
 
     def check_has(self, column: str) -> None:
@@ -72,35 +71,26 @@ class LoadedTable:
         names = list(self.frame.columns)
         if column in names:
             return
+        # The command line takes a name with a comma for two names, where it is not in quotes.
         with_comma = next((name for name in names if column in _parts(name)), None)
         hint = near(column, names)
         if with_comma is not None:
-            hint = f" A name with a comma in it goes in quotes, as in --columns {as_option(with_comma)}."
+            hint = f" If you mean the name with the comma, give it as {setting('columns', (with_comma,))}."
         raise ColumnError(f"{self.name} has no column {column!r}; it has {listed(names)}.{hint}")
 
 
 def _parts(name: str) -> list[str]:
-    """What the command line takes a name with commas for, when it stands without quotes."""
-    return [part.strip() for part in name.split(",")] if "," in name else []
-
-
-def as_option(*names: str) -> str:
-    """Names as the value of an option at the command line.
-
-    >>> print(as_option("Close"), as_option("Adj Close"), as_option("Price, USD"), as_option("Date", "Time"))
-    Close 'Adj Close' '"Price, USD"' Date,Time
-    """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(names)
-    return shlex.quote(text.getvalue())
+    """What stands before, between and after the commas of a name; nothing if it has none."""
+    parts = [part.strip() for part in name.split(",")]
+    return parts if len(parts) > 1 else []
 
 
 def check_columns(count: int, name: str) -> None:
     """Refuse more columns than a series can sensibly have, before work is done for each."""
     if count > MOST_COLUMNS:
         raise DataError(
-            f"{name} has {counted(count, 'column')}; expected at most {MOST_COLUMNS:,}: a line is a step and a column "
-            "a variable. If the steps run across, turn the table round, for example with pandas: frame.T."
+            f"{name} has {counted(count, 'column')}; expected at most {MOST_COLUMNS:,}: each row is a step, each "
+            "column a variable. If the steps run across, transpose the table, for example with pandas: frame.T."
         )
 
 
@@ -110,24 +100,25 @@ def check_cells(rows: int, columns: int, name: str) -> None:
     if rows * columns > _MOST_CELLS:
         raise DataError(
             f"{name} has {counted(rows, 'row')} of {counted(columns, 'column')}; expected at most {_MOST_CELLS:,} "
-            "cells. Write the columns to model, or fewer rows, to a file of their own."
+            "cells. Write only the columns to model, or fewer rows, to a file of their own."
         )
 
 
 def named(names: Iterable[object]) -> list[str]:
-    """Distinct names of columns: blanks around them cut, those without one called as pandas does, copies numbered.
+    """Distinct names of columns: stripped of blanks, called as pandas does where they are empty, copies numbered.
 
     >>> named([" Date", "", "Change", "Change"])
     ['Date', 'Unnamed: 1', 'Change 1', 'Change 2']
     """
-    texts = [str(name).strip() or f"Unnamed: {i}" for i, name in enumerate(names)]
-    copies = Counter(texts)
-    taken = set(texts)
-    seen = Counter[str]()
-    for i, text in enumerate(texts):
-        if copies[text] > 1:
-            while texts[i] in taken:
-                seen[text] += 1
-                texts[i] = f"{text} {seen[text]}"
-            taken.add(texts[i])
-    return texts
+    given = [str(name).strip() or f"Unnamed: {i}" for i, name in enumerate(names)]
+    copies = Counter(given)
+    taken = set(given)
+    numbers = Counter[str]()
+    distinct = list(given)
+    for i, name in enumerate(given):
+        if copies[name] > 1:
+            while distinct[i] in taken:
+                numbers[name] += 1
+                distinct[i] = f"{name} {numbers[name]}"
+            taken.add(distinct[i])
+    return distinct

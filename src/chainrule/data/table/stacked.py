@@ -1,8 +1,7 @@
-"""Several series in one table, one below the other: the rows of one are chosen by its id."""
+"""Several series in one table, one below the other: the rows of one of them, chosen by its id."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -11,9 +10,10 @@ import numpy as np
 
 from chainrule._choices import listed, near
 from chainrule._optional import require
-from chainrule.data.dates.parsing import Dates
+from chainrule.data.dates.datetimes import Dates
+from chainrule.data.messages import setting
 from chainrule.data.table.columns import is_numeric
-from chainrule.data.table.loaded import LoadedTable, as_option
+from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import ColumnError
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ __all__ = ["choose_series"]
 
 _ID_NAMES = ("id", "unique_id", "item_id", "series", "series_id", "ticker", "symbol", "name", "store", "item")
 _MOST_TRIED = 20
+_EXACT = 2**53  # below it, float64 holds every whole number
 
 
 def choose_series(
-    table: LoadedTable, dates: Dates | None, others: Iterable[str], ids: tuple[str, ...], series: str | None
+    table: LoadedTable, dates: Dates | None, *, others: Iterable[str], ids: tuple[str, ...], series: str | None
 ) -> tuple[LoadedTable, Dates | None, tuple[str, ...]]:
     """The rows and dates of one series, and the columns whose cells tell series apart; all rows if there is one.
 
@@ -42,14 +43,12 @@ def choose_series(
     """
     for column in ids:
         table.check_has(column)
-    known = dates is not None and len(np.unique(dates[~np.isnat(dates)])) < int((~np.isnat(dates)).sum())
-    if not ids and (known or series is not None):
-        ids = _find_ids(table, dates if known else None, list(others), series)
+    ids = ids or _find_ids(table, dates, list(others), series)
     if not ids:
         if series is not None:
             raise ColumnError(
-                f"no column of {table.name} holds the series {series!r}. Leave --series out, or name the column of "
-                "the ids with --id."
+                f"no column of {table.name} holds the series {series!r}. Leave `series` out, or name the column of "
+                "the ids with `id`."
             )
         return table, dates, ()
     labels = _labels(table, ids)
@@ -57,57 +56,81 @@ def choose_series(
     if series is None and len(names) == 1:
         return table, dates, ids
     chosen = (labels == series).to_numpy(dtype=bool, na_value=False)
-    if chosen.any():
-        return table.where(chosen), None if dates is None else dates[chosen], ids
-    told = f"{table.name} holds {len(names)} series, told apart by {listed(ids)}: {listed(names)}."
+    if not chosen.any():
+        raise ColumnError(_which_series(table, ids, names, series))
+    return table.where(chosen), None if dates is None else dates[chosen], ids
+
+
+def _which_series(table: LoadedTable, ids: tuple[str, ...], names: list[str], series: str | None) -> str:
+    """The words that ask for a series, or say that there is none by that name."""
+    there_are = f"{table.name} holds {len(names)} series, told apart by {listed(ids)}: {listed(names)}."
     if series is not None:
-        raise ColumnError(f"there is no series {series!r}: {told}{near(series, names)}")
-    found = f"--id {as_option(*ids)} " if len(ids) > 1 else ""
-    example = f" Choose one with --series, for example {found}--series {shlex.quote(names[0])}." if names else ""
-    raise ColumnError(told + (example or " Fill the column in, or name another with --id."))
+        return f"there is no series {series!r}: {there_are}{near(series, names)}"
+    if not names:
+        return f"{there_are} Fill the column in, or name another with `id`."
+    example = setting("series", names[0])
+    if len(ids) > 1:
+        example = f"{setting('id', ids)} and {example}"
+    return f"{there_are} Choose one with `series`, for example {example}."
 
 
 def _labels(table: LoadedTable, ids: tuple[str, ...]) -> pd.Series:
     """The id of each row as text, missing where a part is; whole numbers without a point."""
-    pd = require("pandas")
-    parts = []
-    for column in ids:
-        cells = table.frame[column]
-        if (
-            pd.api.types.is_float_dtype(cells)
-            and (cells.dropna() % 1 == 0).all()
-            and (cells.dropna().abs() < 2**53).all()
-        ):
-            cells = cells.astype("Int64")
-        parts.append(cells.astype("str").str.strip().where(cells.notna()))
+    parts = [_as_text(table.frame[column]) for column in ids]
     labels = parts[0]
     for part in parts[1:]:
         labels = labels + "," + part
     return labels
 
 
+def _as_text(cells: pd.Series) -> pd.Series:
+    if require("pandas").api.types.is_float_dtype(cells):
+        known = cells.dropna()
+        if (known % 1 == 0).all() and (known.abs() < _EXACT).all():
+            cells = cells.astype("Int64")
+    return cells.astype("str").str.strip().where(cells.notna())
+
+
 def _find_ids(table: LoadedTable, dates: Dates | None, others: list[str], series: str | None) -> tuple[str, ...]:
-    """The column, else two, within whose cells no date repeats; without dates the one that has ``series``."""
+    """The columns that tell series apart, where dates repeat or a series is asked for; none if there are none."""
     free = [column for column in table.frame.columns if column not in others]
-    if dates is None:
-        holding = [column for column in free if (_labels(table, (column,)) == series).any()]
-        if len(holding) > 1:
-            raise ColumnError(
-                f"{listed(holding)} of {table.name} hold {series!r}. Name the column of the ids with --id, for "
-                f"example --id {as_option(holding[0])}."
-            )
-        return tuple(holding)
-    named = sorted((c for c in free if c.casefold() in _ID_NAMES), key=lambda c: _ID_NAMES.index(c.casefold()))
-    words = [c for c in free if c not in named and not is_numeric(table.frame[c]) and table.frame[c].notna().any()]
-    tried = [*named, *words][:_MOST_TRIED]
-    pd = require("pandas")
-    for ids in _subsets(tried):
+    if dates is not None:
+        known = dates[~np.isnat(dates)]
+        if len(np.unique(known)) < len(known):
+            return _ids_without_repeats(table, dates, free)
+    if series is not None:
+        return _ids_that_hold(table, series, free)
+    return ()
+
+
+def _ids_that_hold(table: LoadedTable, series: str, free: list[str]) -> tuple[str, ...]:
+    """The column that holds the id of the series."""
+    holding = [column for column in free if (_labels(table, (column,)) == series).any()]
+    if len(holding) > 1:
+        raise ColumnError(
+            f"{listed(holding)} of {table.name} hold {series!r}. Name the column of the ids with `id`, for example "
+            f"{setting('id', holding[0])}."
+        )
+    return tuple(holding)
+
+
+def _ids_without_repeats(table: LoadedTable, dates: Dates, free: list[str]) -> tuple[str, ...]:
+    """The column, else two, among whose equal cells no date repeats."""
+    by_name = [column for column in free if column.casefold() in _ID_NAMES]
+    by_name.sort(key=lambda column: _ID_NAMES.index(column.casefold()))
+    of_words = [column for column in free if column not in by_name and _holds_words(table.frame[column])]
+    has_date = ~np.isnat(dates)
+    for ids in _subsets([*by_name, *of_words][:_MOST_TRIED]):
         labels = _labels(table, ids)
         if 1 < labels.nunique() <= len(labels) / 2:
-            pairs = pd.DataFrame({"id": labels.to_numpy(), "date": dates})[~np.isnat(dates)]
+            pairs = require("pandas").DataFrame({"id": labels.to_numpy(), "date": dates})[has_date]
             if not pairs.duplicated().any():
                 return ids
     return ()
+
+
+def _holds_words(cells: pd.Series) -> bool:
+    return bool(cells.notna().any()) and not is_numeric(cells)
 
 
 def _subsets(columns: list[str]) -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""A table's columns as a series: chosen, dated, checked, and its blanks filled where that is asked for."""
+"""The columns of a table as a series: chosen, dated, checked, with blanks filled as the reading says."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from chainrule._choices import counted, listed
 from chainrule.data.container_checks import check_size
 from chainrule.data.containers import Series
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.frequency import check_frequency, find_frequency
-from chainrule.data.dates.parsing import Dates
 from chainrule.data.dates.season import find_season
 from chainrule.data.dates.timezones import zone_of
+from chainrule.data.messages import setting
 from chainrule.data.numerals import Marks
 from chainrule.data.reading import Reading
 from chainrule.data.table.blanks import fill, with_missing_dates, without_blank_rows
@@ -39,7 +40,7 @@ def table_series(table: LoadedTable, reading: Reading) -> Series:
     """
     _check_length(table, int((~table.blank).sum()))
     date, dates = find_dates(table, reading.date_columns, reading.date_format)
-    table, dates, ids = choose_series(table, dates, date, reading.id_columns, reading.series)
+    table, dates, ids = choose_series(table, dates, others=date, ids=reading.id_columns, series=reading.series)
     marks = Marks(reading.thousands, reading.decimal)
     columns = choose_columns(table, reading.columns, {*date, *ids, *table.index}, marks)
     zone = None if dates is None else zone_of(table.frame[date[-1]], dates)
@@ -52,19 +53,27 @@ def table_series(table: LoadedTable, reading: Reading) -> Series:
     if reading.freq is not None:
         if dates is None:
             raise ArgumentError(
-                f"--freq is {reading.freq}, but {table.name} has no column of dates. Name it with --date, or leave "
-                "--freq out."
+                f"{setting('freq', reading.freq)} applies to dates, and {table.name} has no column of dates. Name it "
+                "with `date`, or leave `freq` out."
             )
         frequency = find_frequency(dates, zone, reading.freq)
         check_frequency(frequency, table.name)
         values, dates = with_missing_dates(values, frequency, reading.fill)
     blanks = int(np.isnan(values).sum())
     if blanks:
-        values, dates = fill(table, columns, values, dates, reading.fill)
+        values, dates = fill(table, columns, values, dates=dates, how=reading.fill)
     _check_length(table, len(values))
-    drop = reading.fill == "drop"
-    filled, left_out = (0, rows - len(values)) if drop else (blanks, 0)
-    series = Series(values, columns, dates, table.name, 1, reading.freq, zone, filled, left_out)
+    drops = reading.fill == "drop"
+    series = Series(
+        values=values,
+        columns=columns,
+        dates=dates,
+        name=table.name,
+        freq=reading.freq,
+        timezone=zone,
+        filled=0 if drops else blanks,
+        left_out=rows - len(values) if drops else 0,
+    )
     return replace(series, season=reading.season or find_season(series.frequency, values[:, 0]))
 
 
@@ -74,30 +83,33 @@ def _check_length(table: LoadedTable, steps: int) -> None:
 
 
 def _check_order(table: LoadedTable, dates: Dates) -> None:
-    seen = np.ones(len(dates), dtype=bool)
-    seen[np.unique(dates, return_index=True)[1]] = False
+    repeated = np.ones(len(dates), dtype=bool)
+    repeated[np.unique(dates, return_index=True)[1]] = False
+    if repeated.any():
+        raise ColumnError(
+            f"dates of {table.name} repeat an earlier one, at {table.at(repeated)}. Keep one row for each date, or if "
+            "they are of several series, name the column that tells them apart with `id`."
+        )
     early = np.concatenate([[False], np.diff(dates).astype(np.int64) < 0])
-    for wrong, what, remedy in (
-        (
-            seen,
-            "repeat an earlier one",
-            "Keep one row a date, or if they are of several series, name the column that tells them apart with --id",
-        ),
-        (early, "are earlier than the row before", "Sort the rows by date, oldest first"),
-    ):
-        if wrong.any():
-            raise ColumnError(f"dates of {table.name} {what}, at {table.at(wrong)}. {remedy}.")
+    if early.any():
+        raise ColumnError(
+            f"dates of {table.name} are earlier than the row before, at {table.at(early)}. "
+            "Sort the rows by date, oldest first."
+        )
 
 
 def _check_values(table: LoadedTable, columns: tuple[str, ...], values: NDArray[np.float64], transform: str) -> None:
     infinite = np.isinf(values)
     if infinite.any():
-        raise DataError(f"{table.name} has infinite values, at {table.at(infinite)}. Correct or blank them.")
+        raise DataError(
+            f"{table.name} has infinite values, at {table.at(infinite)}. Correct them, or leave the cells blank."
+        )
     check_size(values, table.name)
-    low = values <= 0
-    if transform == "log-return" and low.any():
-        got = listed((f"{value:g}" for value in values[low]), shown=5)
+    not_positive = values <= 0
+    if transform == "log-return" and not_positive.any():
+        got = listed((f"{value:g}" for value in values[not_positive]), shown=5)
         raise TransformError(
             f"log-return needs positive values; {table.name} has {got} in {listed(columns)}, "
-            f"at {table.at(low)}. Use --transform difference or --transform standardise."
+            f"at {table.at(not_positive)}. Use {setting('transform', 'difference')} or "
+            f"{setting('transform', 'standardise')}."
         )

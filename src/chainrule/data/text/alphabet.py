@@ -4,8 +4,8 @@ The mu-law (ITU-T Recommendation G.711, with mu = 255) spaces levels evenly in
 
     F(x) = sign(x) ln(1 + mu |x|) / ln(1 + mu),        x in [-1, 1],
 
-so that quiet sound, where the ear and most samples are, gets the fine ones. Its inverse is
-sign(y) ((1 + mu)^|y| - 1) / mu. G.711 itself approximates F by line segments; this is F.
+so that quiet sound, where the ear is sensitive and most samples lie, gets the finest levels. Its inverse is
+sign(y) ((1 + mu)^|y| - 1) / mu. G.711 itself approximates F by line segments; this is F itself.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Alphabet:
 
     Args:
         kind: "characters", "bytes" or "mu-law".
-        symbols: for characters: the distinct characters, sorted; index i is the i-th. Else empty.
+        symbols: of "characters" the distinct characters, sorted; index i is the i-th. Empty for other kinds.
 
     >>> alphabet = Alphabet.of(["banana"])
     >>> alphabet.symbols, alphabet.encode("nab").tolist(), alphabet.decode([1, 0, 2])
@@ -52,11 +52,11 @@ class Alphabet:
         choose("an alphabet's kind", self.kind, _KINDS)
         in_order = "".join(sorted(set(self.symbols)))
         if self.kind == "characters" and (not self.symbols or self.symbols != in_order):
-            raise ArgumentError("an alphabet of characters needs them distinct, sorted, and at least one.")
+            raise ArgumentError("an alphabet of characters needs at least one, all distinct and sorted.")
         if any("\ud800" <= symbol <= "\udfff" for symbol in self.symbols):
-            raise ArgumentError("halves of surrogate pairs (U+D800 to U+DFFF) are no characters of an alphabet.")
+            raise ArgumentError("an alphabet cannot have halves of surrogate pairs (U+D800 to U+DFFF) as characters.")
         if self.kind != "characters" and self.symbols:
-            raise ArgumentError(f"an alphabet of {self.kind} names no symbols; it has all {_LEVELS}.")
+            raise ArgumentError(f"an alphabet of {self.kind} takes no symbols: it always has all {_LEVELS}.")
 
     def __len__(self) -> int:
         return len(self.symbols) if self.kind == "characters" else _LEVELS
@@ -68,7 +68,7 @@ class Alphabet:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of indices: the smallest type that holds them all.
+        """The dtype of indices: the smallest that holds them all.
 
         >>> Alphabet("bytes").dtype
         dtype('uint8')
@@ -76,28 +76,35 @@ class Alphabet:
         return np.min_scalar_type(len(self) - 1)
 
     def encode(self, document: str | bytes | NDArray[Any], name: str = "the text") -> NDArray[Any]:
-        """The indices, of ``dtype``, of a text's characters, of bytes (text becomes UTF-8), or of a waveform's levels.
+        """The indices (T,), of ``dtype``, of characters, of bytes (text becomes UTF-8), or of a waveform's levels.
 
         Raises:
-            UnseenSymbolError: characters that the alphabet does not have; ``name`` says of what.
-            DataError: a waveform that leaves [-1, 1].
-            ShapeError: one that is not one row of real numbers.
+            UnseenSymbolError: characters that the alphabet does not have; messages call the text ``name``.
+            DataError: a waveform with samples outside [-1, 1].
+            ShapeError: a waveform that is not one row of real numbers.
+            ArgumentError: a document of another type than the alphabet encodes.
         """
         if self.kind == "characters" and isinstance(document, str):
             return self._encode_characters(document, name)
-        if self.kind == "bytes" and isinstance(document, str | bytes):
-            return np.frombuffer(_utf_8(document, name) if isinstance(document, str) else document, np.uint8).copy()
+        if self.kind == "bytes" and isinstance(document, str):
+            document = _utf_8(document, name)
+        if self.kind == "bytes" and isinstance(document, bytes):
+            return np.frombuffer(document, np.uint8).copy()
         if self.kind == "mu-law" and isinstance(document, np.ndarray):
             return _compress(document, name)
         takes = {"characters": "text (str)", "bytes": "bytes or text (str)", "mu-law": "a waveform (NumPy array)"}
         raise ArgumentError(f"{name} is of type {type(document).__name__}; expected {takes[self.kind]}.")
 
     def decode(self, indices: ArrayLike) -> str | bytes | NDArray[np.float32]:
-        """The text, the bytes, or the float32 waveform (the middle of each level) that indices stand for."""
+        """The text, the bytes, or the float32 waveform (the middle of each level) that indices (T,) stand for.
+
+        Raises:
+            ArgumentError: indices that the alphabet does not have.
+        """
         index = np.asarray(indices, dtype=np.int64)
         if index.size and not (index.min() >= 0 and index.max() < len(self)):
             raise ArgumentError(
-                f"indices go from {index.min()} to {index.max()}; this alphabet has 0 to {len(self) - 1}."
+                f"the indices range from {index.min()} to {index.max()}; this alphabet has 0 to {len(self) - 1}."
             )
         if self.kind == "characters":
             return code_points(self.symbols)[index].astype("<u4").tobytes().decode("utf-32-le")
@@ -110,7 +117,7 @@ class Alphabet:
         return {"kind": self.kind, "symbols": self.symbols}
 
     def index(self, points: NDArray[Any]) -> NDArray[Any]:
-        """The index of each code point, of bytes the byte; len(self) for what is no symbol of this alphabet.
+        """The index of each code point, or of each byte; len(self) for what is not a symbol of this alphabet.
 
         >>> Alphabet.of(["abc"]).index(np.array([99, 120])).tolist()
         [2, 3]
@@ -119,7 +126,7 @@ class Alphabet:
 
     @cached_property
     def _table(self) -> NDArray[Any]:
-        """The index of every code point up to the highest known one, and of any one past it."""
+        """The index of every code point up to the highest known one, and one entry for all above it."""
         if self.kind != "characters":
             return np.arange(_LEVELS + 1, dtype=np.uint16)
         known = code_points(self.symbols)
@@ -147,8 +154,8 @@ def _utf_8(text: str, name: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{name} has {text[error.start]!r} at character {error.start + 1}, half of a surrogate pair and no "
-            "character, which UTF-8 cannot say. Remove it, or give bytes."
+            f"{name} has {text[error.start]!r} at character {error.start + 1}, half of a surrogate pair, which UTF-8 "
+            "cannot encode. Remove it, or give bytes."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Text out of bytes, a block at a time: encodings, byte order marks, and errors that name the place."""
+"""Bytes decoded to text, a block at a time: encodings, byte order marks, and errors that name the place."""
 
 import codecs
 import io
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from chainrule.data.messages import setting
 from chainrule.errors import ArgumentError, DataError
 
 __all__ = ["BLOCK", "check_encoding", "decode", "decoded", "with_line_feeds"]
@@ -17,31 +18,33 @@ _MARKS = {  # the longer first: utf-32 begins as utf-16 does
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# What Python has among its encodings that no text file is in: of host names, of its own source, of nothing at all.
-_OF_NO_FILE = ("charmap", "idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape")
+_BYTE_ORDERS = {"little": "le", "big": "be"}
+_REMEDY = f"Name its encoding, for example {setting('encoding', 'latin-1')}."
+# Encodings of Python's that no text file has: for host names, for its own source, for nothing at all.
+_NOT_OF_FILES = ("charmap", "idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape")
 
 
 def check_encoding(encoding: object) -> None:
-    """Refuse what is no encoding of text files, such as idna, or hex, which Python has beside them.
+    """Refuse what is not an encoding of text files, such as idna or hex, which Python has among its codecs.
 
     >>> check_encoding("punycode")
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: encoding is 'punycode', which is no encoding of text files that Python has; \
-expected one such as utf-8, latin-1, cp1252 or utf-16.
+    chainrule.errors.ArgumentError: `encoding` is 'punycode', which is not an encoding of text files; expected one \
+that Python has, such as utf-8, latin-1, cp1252 or utf-16.
     """
     if not (isinstance(encoding, str) and _is_known(encoding)):
         raise ArgumentError(
-            f"encoding is {encoding!r}, which is no encoding of text files that Python has; expected one such as "
-            "utf-8, latin-1, cp1252 or utf-16."
+            f"`encoding` is {encoding!r}, which is not an encoding of text files; expected one that Python has, such "
+            "as utf-8, latin-1, cp1252 or utf-16."
         )
 
 
 def _is_known(encoding: str) -> bool:
     try:
-        b"text".decode(encoding, errors="replace")  # hex and its like are no encodings of text to Python either
-        return codecs.lookup(encoding).name.replace("-", "_") not in _OF_NO_FILE
-    except (LookupError, ValueError):  # ValueError: a name that no codec could have
+        b"text".decode(encoding, errors="replace")  # which Python refuses for hex and the like, as they decode to bytes
+        return codecs.lookup(encoding).name.replace("-", "_") not in _NOT_OF_FILES
+    except (LookupError, ValueError):  # a ValueError for a name that no codec could have
         return False
 
 
@@ -52,20 +55,21 @@ def decode(raw: bytes, encoding: str, name: str) -> str:
     Traceback (most recent call last):
     ...
     chainrule.errors.DataError: menu.txt is not utf-8 text: byte 3 (line 1) is 0xe9, unexpected end of data. \
-Name its encoding, for example Reading(encoding="latin-1").
+Name its encoding, for example `encoding="latin-1"`.
     """
     return "".join(decoded(io.BytesIO(raw), encoding, name))
 
 
 def decoded(stream: BinaryIO, encoding: str, name: str) -> Iterator[str]:
-    """The text of a stream without a byte order mark, a block at a time; characters may lie across blocks.
+    """The text of a stream without a byte order mark, a block at a time; characters may span two blocks.
 
     Raises:
-        DataError: bytes that are no text of this encoding, with the byte and the line.
+        DataError: bytes that are not text of this encoding, with the byte and the line.
     """
     raw = stream.read(BLOCK)
     codec = _codec(raw, encoding, name)
-    read = lines = 0
+    read = 0
+    lines = 0
     if codec == "utf-8" and raw.startswith(codecs.BOM_UTF8):
         read = len(codecs.BOM_UTF8)
         raw = raw[read:] + stream.read(read)
@@ -75,16 +79,15 @@ def decoded(stream: BinaryIO, encoding: str, name: str) -> Iterator[str]:
         try:
             text = decoder.decode(raw, final=not raw)
         except UnicodeDecodeError as error:
-            found = error.object  # the block, after what the decoder has kept of the one before
+            found = error.object  # this block, after the bytes that the decoder kept of the one before
             lines += found[: error.start].decode(codec, "replace").count("\n")
             raise DataError(
                 f"{name} is not {encoding} text: byte {read - len(found) + error.start} (line {lines + 1}) is "
-                f"0x{found[error.start]:02x}, {error.reason}. Name its encoding, for example --encoding latin-1."
+                f"0x{found[error.start]:02x}, {error.reason}. {_REMEDY}"
             ) from error
-        except UnicodeError as error:  # which some decoders raise of a sequence that does not end
+        except UnicodeError as error:  # which some decoders raise for a sequence that does not end
             raise DataError(
-                f"{name} is not {encoding} text: up to byte {read} (about line {lines + 1}), {error}. "
-                "Name its encoding, for example --encoding latin-1."
+                f"{name} is not {encoding} text: up to byte {read} (about line {lines + 1}), {error}. {_REMEDY}"
             ) from error
         yield text
         if not raw:
@@ -109,16 +112,16 @@ def with_line_feeds(text: Iterable[str]) -> Iterator[str]:
 
 
 def _codec(first: bytes, encoding: str, name: str) -> str:
-    """The codec that reads a stream with these first bytes; but for that of utf-8, it takes a mark off."""
+    """The codec for a stream with these first bytes; except for utf-8, it takes the mark off itself."""
     codec = codecs.lookup(encoding).name
     mark = next((mark for mark in _MARKS if first.startswith(mark)), b"")
     if mark and not codec.startswith(_MARKS[mark]):
         raise DataError(
-            f"{name} begins with {mark.hex(' ')}, the mark of {_MARKS[mark]}, but is read as {encoding}. "
-            f"Give --encoding {_MARKS[mark]}."
+            f"{name} begins with {mark.hex(' ')}, the byte order mark of {_MARKS[mark]}, but is read as {encoding}. "
+            f"Give {setting('encoding', _MARKS[mark])}."
         )
-    if codec == "utf-8-sig":  # whose decoder takes a mark that ends in its middle for nothing
+    if codec == "utf-8-sig":  # whose decoder silently drops a stream that ends within the mark
         return "utf-8"
     if codec in _MARKS.values() and not mark:
-        return f"{codec}-{'le' if sys.byteorder == 'little' else 'be'}"
+        return f"{codec}-{_BYTE_ORDERS[sys.byteorder]}"
     return codec

@@ -14,7 +14,7 @@ _Places = NDArray[np.int64]
 
 
 class Documents(Sequence[NDArray[Any]]):
-    """Documents that are parts of one array, each made when it is asked for: a million take no more than their places.
+    """Documents that are parts of one array, each sliced when asked for: a million take only the room of their places.
 
     >>> documents = Documents(np.arange(9), np.array([0, 4]), np.array([2, 9]))
     >>> len(documents), [document.tolist() for document in documents]
@@ -46,11 +46,11 @@ class Documents(Sequence[NDArray[Any]]):
 
     @property
     def length(self) -> int:
-        """Steps of all of them."""
+        """The symbols of all documents together."""
         return int((self._stops - self._starts).sum())
 
     def positions(self, index: int) -> _Places:
-        """Where the array has ``index``, counted over the documents alone."""
+        """Where the documents have ``index``, counted over the documents laid end to end."""
         sizes = self._stops - self._starts
         before = np.cumsum(sizes) - sizes
         found = [np.zeros(0, np.int64)]
@@ -65,7 +65,7 @@ class Documents(Sequence[NDArray[Any]]):
 
 
 def lines(indices: NDArray[Any], newline: int) -> tuple[_Places, _Places]:
-    """Where lines start and stop, behind their newline.
+    """Where lines start and stop; each stops after its newline.
 
     >>> [places.tolist() for places in lines(np.array([0, 7, 7, 1]), newline=7)]
     [[0, 2, 3], [2, 3, 4]]
@@ -77,7 +77,7 @@ def lines(indices: NDArray[Any], newline: int) -> tuple[_Places, _Places]:
 
 
 def paragraphs(indices: NDArray[Any], newline: int, white: Sequence[int]) -> tuple[_Places, _Places]:
-    """Where runs of lines start and stop that have more than ``white`` symbols and a newline.
+    """Where paragraphs start and stop: runs of lines with symbols other than a newline and the ``white`` ones.
 
     >>> [places.tolist() for places in paragraphs(np.array([7, 0, 7, 1, 7, 5, 7, 2]), newline=7, white=[5])]
     [[1, 7], [5, 8]]
@@ -85,11 +85,11 @@ def paragraphs(indices: NDArray[Any], newline: int, white: Sequence[int]) -> tup
     starts, stops = lines(indices, newline)
     if not len(starts):
         return starts, stops
-    more = np.empty(len(indices), np.bool_)
+    is_text = np.empty(len(indices), np.bool_)
     first = 0
     for block in blocks([indices]):
-        more[first : first + len(block)] = ~np.isin(block, [newline, *white])
+        is_text[first : first + len(block)] = ~np.isin(block, [newline, *white])
         first += len(block)
-    has_text = np.logical_or.reduceat(more, starts)
+    has_text = np.logical_or.reduceat(is_text, starts)
     edges = np.diff(np.concatenate([[False], has_text, [False]]).astype(np.int8))
     return starts[np.flatnonzero(edges == 1)], stops[np.flatnonzero(edges == -1) - 1]

@@ -1,26 +1,23 @@
 """Text: files and folders of them, as documents of characters or bytes.
 
-A file is read twice, a block at a time: once for its characters and their number, once for their indices. So reading
-takes little more memory than the indices, a byte each where there are up to 256 characters.
+A file is read twice, a block at a time: once to count its characters, once for their indices. So reading takes little
+more memory than the indices, one byte each for alphabets of up to 256 characters.
 """
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.containers import Symbols
-from chainrule.data.formats import TEXTS, format_of
 from chainrule.data.messages import setting
 from chainrule.data.reading import Reading
-from chainrule.data.text import decoding
 from chainrule.data.text.alphabet import Alphabet, code_points
-from chainrule.data.text.decoding import decoded, with_line_feeds
 from chainrule.data.text.documents import Documents, lines, paragraphs
+from chainrule.data.text.text_file import TextFile
 from chainrule.data.text.unknown import Unknown
 from chainrule.errors import DataError, TooShortError, UnseenSymbolError
 
@@ -29,7 +26,7 @@ __all__ = ["text_symbols"]
 _ENDS = {"one": "", "line": "\n", "blank-line": "\n\n"}
 _WHITE = " \t\v\f\r"
 _SURROGATES = slice(0xD800, 0xE000)
-_POINTS = 0x110000
+_CODE_POINTS = 0x110000
 
 
 def text_symbols(
@@ -40,21 +37,21 @@ def text_symbols(
 ) -> Symbols:
     r"""Documents of symbols from files, or from the bytes of files, by name.
 
-    Characters are the text with "\r\n" read as "\n"; bytes are as in the file. A document of
-    ``documents="line"`` ends in "\n", one of "blank-line" in "\n\n": a model can so tell where one ends. Lines of
-    nothing but white space part the documents of "blank-line". Empty documents are left out.
+    Characters are the text with "\r\n" read as "\n"; bytes are as in the file. With ``documents="line"`` each document
+    ends in "\n", with "blank-line" in "\n\n", so that a model can tell where one ends. With "blank-line" documents are
+    separated by lines of nothing but white space. Empty documents are left out.
 
-    Characters that a given alphabet does not have are refused, or with ``unknown="skip"`` of the reading left
-    out, or with "replace" read as a blank, or where the alphabet has none as the commonest known character of the text.
+    Characters that a given alphabet does not have are refused, or left out if the reading has ``unknown="skip"``. With
+    "replace" they are read as a blank, or if the alphabet has none as the most common known character of the text.
 
     Raises:
         DataError: text that is not in the encoding.
         UnseenSymbolError: characters that a given alphabet does not have.
         TooShortError: no symbol at all.
     """
-    texts = [_Text(file, source, reading) for file, source in files.items()]
-    counts = np.zeros(_POINTS, np.int64)
-    lengths = [text.count(counts) for text in texts]
+    texts = [TextFile(file, source, reading) for file, source in files.items()]
+    counts = np.zeros(_CODE_POINTS, np.int64)
+    lengths = [text.add_counts(counts) for text in texts]
     if not any(lengths):
         raise TooShortError(f"{name} is empty; expected at least one document of text.")
     _check_characters(counts, name, reading.encoding)
@@ -62,7 +59,9 @@ def text_symbols(
     if alphabet is None:
         alphabet = Alphabet("bytes") if reading.unit == "bytes" else _alphabet(counts, end)
     found = _unknown(texts, counts, alphabet, name, reading.unknown)
-    dtype = alphabet.dtype if found is None else np.min_scalar_type(len(alphabet))  # which an unknown one's fits too
+    dtype = alphabet.dtype
+    if found is not None:
+        dtype = np.min_scalar_type(len(alphabet))  # len(alphabet) stands for unknown characters
     room = np.zeros(sum(lengths) + len(end) * len(texts), dtype)
     documents = _documents(texts, alphabet, reading, room)
     if not len(documents):
@@ -79,87 +78,47 @@ def text_symbols(
     return Symbols(documents, alphabet, name, end=ends, unknown=found, unscored=unscored)
 
 
-@dataclass(frozen=True)
-class _Text:
-    """A file of text, read anew by every pass."""
-
-    name: str
-    source: Path | bytes
-    reading: Reading
-
-    def _open(self) -> BinaryIO:
-        if isinstance(self.source, bytes):
-            return io.BytesIO(self.source)
-        return format_of(self.source, TEXTS).load(self.source)
-
-    def blocks(self) -> Iterator[str]:
-        """The text, a block at a time; of bytes, each as the character of its number."""
-        with self._open() as stream:
-            if self.reading.unit == "characters":
-                yield from with_line_feeds(decoded(stream, self.reading.encoding, self.name))
-                return
-            characters = (block.decode("latin-1") for block in iter(lambda: stream.read(decoding.BLOCK), b""))
-            if self.reading.documents == "one":
-                yield from characters
-            else:
-                yield from with_line_feeds(characters)
-
-    def count(self, counts: NDArray[np.int64]) -> int:
-        """Add how often each code point occurs; how many there are in all."""
-        length = 0
-        for block in self.blocks():
-            found = np.bincount(code_points(block))
-            counts[: len(found)] += found
-            length += len(block)
-        return length
-
-    def indices(self, alphabet: Alphabet, room: NDArray[Any]) -> int:
-        """Put the index of every character into ``room``, of an unknown one len(alphabet) or none; how many."""
-        at = 0
-        for block in self.blocks():
-            index = alphabet.index(code_points(block))
-            index = index[index < len(alphabet)] if self.reading.unknown == "skip" else index
-            if at + len(index) > len(room):
-                raise DataError(f"{self.name} has grown while it was read. Read it when nothing writes to it.")
-            room[at : at + len(index)] = index
-            at += len(index)
-        return at
-
-
-def _documents(texts: Sequence[_Text], alphabet: Alphabet, reading: Reading, room: NDArray[Any]) -> Documents:
-    """The documents of all texts, in ``room``, which has as much more as each text may lack of its last end."""
+def _documents(texts: Sequence[TextFile], alphabet: Alphabet, reading: Reading, room: NDArray[Any]) -> Documents:
+    """The documents of all texts, in ``room``, which has space for each text and, if it lacks it, its last end."""
     end = alphabet.encode(_ENDS[reading.documents])
-    white = [index for index in alphabet.index(code_points(_WHITE)).tolist() if index < len(alphabet)]
     starts = []
     stops = []
-    at = 0
+    used = 0
     for text in texts:
-        length = text.indices(alphabet, room[at:])
-        indices = room[at : at + length]
-        if reading.documents == "one":
-            first = np.zeros(min(1, length), np.int64)
-            last = np.full(min(1, length), length)
-        elif reading.documents == "line":
-            first, last = lines(indices, end[0])
-            kept = indices[first] != end[0]
-            first = first[kept]
-            last = last[kept]
-        else:
-            first, last = paragraphs(indices, end[0], white)
-        # What is behind a last line is the end of the text, or of "blank-line" a blank one: there is room for the ends.
-        last = last + len(end) - (room[at + last - 1] == end[:1]) if len(end) else last
-        for back in range(len(end)):
-            room[at + last - 1 - back] = end[0]
-        starts.append(first + at)
-        stops.append(last + at)
-        at += length + len(end)
+        length = text.fill(room[used:], alphabet)
+        start, stop = _places(room[used : used + length], alphabet, reading.documents)
+        start += used
+        stop += used
+        if len(end):
+            # A document stops after its newline, or without one at the end of the text. One end more is always to be
+            # written: it falls on the blank line after the document, or on the space that the room has after a text.
+            stop += len(end) - (room[stop - 1] == end[0])
+            for back in range(len(end)):
+                room[stop - 1 - back] = end[0]
+        starts.append(start)
+        stops.append(stop)
+        used += length + len(end)
     return Documents(room, np.concatenate(starts), np.concatenate(stops))
+
+
+def _places(indices: NDArray[Any], alphabet: Alphabet, documents: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the documents of one text start and stop; lines and paragraphs stop after their last newline."""
+    if documents == "one":
+        count = min(1, len(indices))
+        return np.zeros(count, np.int64), np.full(count, len(indices))
+    newline = alphabet.encode("\n")[0]
+    if documents == "line":
+        starts, stops = lines(indices, newline)
+        has_text = indices[starts] != newline
+        return starts[has_text], stops[has_text]
+    white = [index for index in alphabet.index(code_points(_WHITE)).tolist() if index < len(alphabet)]
+    return paragraphs(indices, newline, white)
 
 
 def _check_characters(counts: NDArray[np.int64], name: str, encoding: str) -> None:
     if counts[_SURROGATES].any():
         raise DataError(
-            f"{name} has halves of surrogate pairs (U+D800 to U+DFFF) when read as {encoding}, and they are no "
+            f"{name} has halves of surrogate pairs (U+D800 to U+DFFF) when read as {encoding}, and they are not "
             f"characters. Name its encoding, for example {setting('encoding', 'utf-8')}."
         )
 
@@ -172,9 +131,9 @@ def _alphabet(counts: NDArray[np.int64], end: str) -> Alphabet:
 
 
 def _unknown(
-    texts: Sequence[_Text], counts: NDArray[np.int64], alphabet: Alphabet, name: str, unknown: str | None
+    texts: Sequence[TextFile], counts: NDArray[np.int64], alphabet: Alphabet, name: str, unknown: str | None
 ) -> Unknown | None:
-    """What the alphabet does not have of the texts; None if nothing."""
+    """The characters of the texts that the alphabet does not have; None if it has all."""
     if (alphabet.index(np.flatnonzero(counts)) < len(alphabet)).all():
         return None
     found = Unknown.among([(text.name, text.blocks()) for text in texts], alphabet.symbols, name)
@@ -184,7 +143,7 @@ def _unknown(
 
 
 def _stand_in(counts: NDArray[np.int64], alphabet: Alphabet) -> str:
-    """What unknown characters are read as: a blank, or where it is unknown too, the commonest known one of a line."""
+    """What unknown characters are read as: a blank, or if that is unknown too, the most common known character."""
     if " " in alphabet.symbols:
         return " "
     return max(alphabet.symbols.replace("\n", "") or "\n", key=lambda symbol: counts[ord(symbol)])

@@ -14,8 +14,9 @@ import numpy as np
 from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.messages import setting
-from chainrule.data.table.formats.header import Layout, find_layout, is_comment
+from chainrule.data.table.formats.header import Layout, find_layout
 from chainrule.data.table.formats.packed import unpacked
+from chainrule.data.table.formats.sample import is_comment
 from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.loaded import LoadedTable, check_cells
 from chainrule.data.text.decoding import decode
