@@ -13,6 +13,7 @@ from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.making import make
 from chainrule.nn.recording import Recordable, is_root, leaf
 from chainrule.nn.streams.convolutional import ConvolutionStream
+from chainrule.nn.swapping.replacements import replaces
 from chainrule.ops.arguments import FOREIGN, as_int, check_tensors, explain_failure
 from chainrule.ops.convolution import causal_convolution, convolution
 from chainrule.ops.convolution.dispatch import by_torch
@@ -20,7 +21,7 @@ from chainrule.ops.convolution.dispatch import by_torch
 __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
 
 
-class _Convolution(Recordable, ConvNd):
+class _ConvolutionLayer(Recordable, ConvNd):
     """Replaces torch's computation, adds no state: a torch layer may be given one of these as its class."""
 
     def __init__(
@@ -80,7 +81,8 @@ class _Convolution(Recordable, ConvNd):
             ) from error
 
 
-class Conv1d(_Convolution, nn.Conv1d):
+@replaces(nn.Conv1d)
+class Conv1d(_ConvolutionLayer, nn.Conv1d):
     """Takes the place of `torch.nn.Conv1d`: x (B, C_in, T) or (C_in, T) gives y (B, C_out, J) or (C_out, J).
 
     ::
@@ -97,7 +99,8 @@ class Conv1d(_Convolution, nn.Conv1d):
     """
 
 
-class Conv2d(_Convolution, nn.Conv2d):
+@replaces(nn.Conv2d)
+class Conv2d(_ConvolutionLayer, nn.Conv2d):
     """Takes the place of `torch.nn.Conv2d`: x (B, C_in, H, W) or (C_in, H, W).
 
     ::
@@ -113,7 +116,8 @@ class Conv2d(_Convolution, nn.Conv2d):
     """
 
 
-class Conv3d(_Convolution, nn.Conv3d):
+@replaces(nn.Conv3d)
+class Conv3d(_ConvolutionLayer, nn.Conv3d):
     """Takes the place of `torch.nn.Conv3d`: x (B, C_in, D, H, W) or (C_in, D, H, W).
 
     The sum is that of `Conv2d` with a third index. Arguments, parameters and initialisation are torch's.
@@ -215,6 +219,10 @@ class CausalConv1d(Recordable, nn.Conv1d):
             dilation=self.dilation[0],
             groups=self.groups,
         )
+
+    def why_not_torchs(self) -> str | None:
+        """torch's Conv1d has padding on both sides, and no state."""
+        return "torch.nn has no causal convolution"
 
     def stream(self, batch: int = 1) -> ConvolutionStream:
         """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.ConvolutionStream`."""

@@ -12,6 +12,8 @@ from torch.fx import Proxy
 from torch.nn import Module
 
 from chainrule.errors import ExportError
+from chainrule.nn.swapping.replacements import Replacement
+from chainrule.nn.swapping.swap import unswap
 
 __all__ = ["Recordable", "is_root", "leaf"]
 
@@ -35,13 +37,11 @@ def leaf(layer: Module, x: Proxy, *args: Any, **options: Any) -> Any:
     return x.tracer.create_proxy("call_module", path, (x, *args), given)
 
 
-class Recordable(Module):
+class Recordable(Replacement):
     """A layer in the place of one of torch.nn's, which TorchScript compiles instead."""
 
     def __prepare_scriptable__(self) -> Module:
         """What torch.jit.script compiles in place of this layer, and puts into the model that holds it."""
-        from chainrule.nn.swapping.swap import unswap  # which is made of the layers
-
         layer = type(self).__new__(type(self))
         layer.__dict__.update(self.__dict__)
         for name, why in unswap(layer).left.items():

@@ -36,7 +36,7 @@ The constructor takes more too; without these a layer has exactly the parameters
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -52,14 +52,13 @@ from chainrule.functional import Trace
 from chainrule.nn.making import make
 from chainrule.nn.recording import leaf
 from chainrule.nn.recurrence_options import Optioned
+from chainrule.nn.streams.recurrent import Stream
+from chainrule.nn.swapping.replacements import replaces
 from chainrule.ops import choices
 from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
 from chainrule.ops.plain import PLAIN, is_traced, is_transformed, needs_grad, untraced
 from chainrule.ops.pointers import lacks_memory
 from chainrule.ops.recurrence.dispatch import is_single_step
-
-if TYPE_CHECKING:
-    from chainrule.nn.streams.recurrent import Stream
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -69,6 +68,7 @@ _States = tuple[Tensor, ...]  # (h,) or (h, c), each (layers * directions, batch
 _Traces = tuple[tuple[Trace, ...], ...]  # by layer, by direction
 
 
+@replaces(torch.nn.RNN)
 class RNN(Optioned, torch.nn.RNN):
     """Elman's recurrent network, in the place of :class:`torch.nn.RNN`.
 
@@ -102,11 +102,12 @@ class RNN(Optioned, torch.nn.RNN):
         output, (h_n,), traces = _run(self, op, input, hidden, resets, lengths, return_all)
         return (output, h_n, traces) if return_all else (output, h_n)
 
-    def stream(self, batch: int = 1) -> "Stream":
+    def stream(self, batch: int = 1) -> Stream:
         """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
-        return _stream(self, batch)
+        return Stream(self, batch)
 
 
+@replaces(torch.nn.GRU)
 class GRU(Optioned, torch.nn.GRU):
     """The gated recurrent unit (Cho et al. 2014), in the place of :class:`torch.nn.GRU`.
 
@@ -151,11 +152,12 @@ class GRU(Optioned, torch.nn.GRU):
         output, (h_n,), traces = _run(self, op, input, hidden, resets, lengths, return_all)
         return (output, h_n, traces) if return_all else (output, h_n)
 
-    def stream(self, batch: int = 1) -> "Stream":
+    def stream(self, batch: int = 1) -> Stream:
         """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
-        return _stream(self, batch)
+        return Stream(self, batch)
 
 
+@replaces(torch.nn.LSTM)
 class LSTM(Optioned, torch.nn.LSTM):
     """Long short-term memory (Hochreiter & Schmidhuber 1997), in the place of :class:`torch.nn.LSTM`.
 
@@ -198,15 +200,9 @@ class LSTM(Optioned, torch.nn.LSTM):
         output, (h_n, c_n), traces = _run(self, functional.lstm, input, hx, resets, lengths, return_all)
         return (output, (h_n, c_n), traces) if return_all else (output, (h_n, c_n))
 
-    def stream(self, batch: int = 1) -> "Stream":
+    def stream(self, batch: int = 1) -> Stream:
         """This layer for ``batch`` sequences that arrive step by step: see :class:`chainrule.nn.Stream`."""
-        return _stream(self, batch)
-
-
-def _stream(layer: torch.nn.RNNBase, batch: int) -> "Stream":
-    from chainrule.nn.streams.recurrent import Stream  # which is made of the layers above
-
-    return Stream(layer, batch)
+        return Stream(self, batch)
 
 
 def _run(

@@ -119,6 +119,11 @@ class Optioned(Recordable, torch.nn.RNNBase):
             options["peepholes"] = True
         return options if self.reset_after else options | {"reset_after": False}
 
+    def why_not_torchs(self) -> str | None:
+        """The options that torch.nn does not have."""
+        options = ", ".join(f"{name}={value}" for name, value in self.used_options().items())
+        return f"torch.nn has no {options}" if options else None
+
     def extra_repr(self) -> str:
         """torch's, and the options that are used."""
         return super().extra_repr() + "".join(f", {name}={value}" for name, value in self.used_options().items())

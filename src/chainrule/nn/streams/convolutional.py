@@ -1,10 +1,10 @@
 """Streaming of a causal convolution: one step at a time, at a cost that the kernel's size alone decides."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chainrule.errors import ShapeError
 from chainrule.nn.streams.arrays import (
@@ -21,17 +21,14 @@ from chainrule.nn.streams.arrays import (
 from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.convolution import causal_convolution
 from chainrule.ops.convolution.backends import cpu
-from chainrule.ops.convolution.backends.cpu import Steps
+from chainrule.ops.convolution.backends.cpu import ConvolutionSteps
 from chainrule.ops.pointers import check_held
-
-if TYPE_CHECKING:
-    from chainrule.nn.convolution import CausalConv1d
 
 __all__ = ["ConvolutionStream"]
 
 
 class ConvolutionStream:
-    """A :class:`CausalConv1d` that is fed as its input arrives, ``y = stream(x)``; made by ``layer.stream(batch)``.
+    """A `chainrule.nn.CausalConv1d` fed as its input arrives, ``y = stream(x)``; made by ``layer.stream(batch)``.
 
     x is a tensor or a NumPy array of the layer's dtype, and y is of the same kind:
 
@@ -63,12 +60,12 @@ class ConvolutionStream:
     True
     """
 
-    def __init__(self, layer: "CausalConv1d", batch: int = 1) -> None:
+    def __init__(self, layer: nn.Conv1d, batch: int = 1) -> None:
         check_runs()
         self.batch = checked_batch(batch)
         self._layer = layer
         self._reach = layer.dilation[0] * (layer.kernel_size[0] - 1)
-        self._steps: Steps | None = None
+        self._steps: ConvolutionSteps | None = None
         self._ring = zeros(self._reach + 1, self.batch, layer.in_channels)  # the last inputs
         self._at = self._reach  # where the next one goes; the oldest follows it
         self.refresh()
@@ -95,7 +92,7 @@ class ConvolutionStream:
             self.backend = "layer" if obstacle else "cpu"
             self.why = obstacle or f"{weight.dtype} on the CPU, instructions {cpu.LEVELS[0]}"
             options = (layer.dilation[0], layer.groups)
-            self._steps = None if obstacle else Steps(weight, self._bias, self._ring, *options)
+            self._steps = None if obstacle else ConvolutionSteps(weight, self._bias, self._ring, *options)
         self._tensors = tensors_like(weight)
         self._arrays = arrays_like(weight)
 

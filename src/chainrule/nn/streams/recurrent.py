@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.nn.recurrence import GRU, LSTM, RNN
 from chainrule.nn.recurrence_options import Optioned, cell_of
 from chainrule.nn.streams.arrays import (
     Array,
@@ -22,14 +21,13 @@ from chainrule.nn.streams.arrays import (
     tensors_like,
     zeros,
 )
+from chainrule.nn.swapping.replacements import has_own_forward
 from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence.backends import cpu
 from chainrule.ops.recurrence.backends.reference import Weights
 
 __all__ = ["Stream"]
-
-_FORWARDS = (RNN.forward, GRU.forward, LSTM.forward)
 
 
 class Stream:
@@ -57,6 +55,7 @@ class Stream:
         ArgumentError: the layer is bidirectional, or batch is no integer above 0.
         ShapeError: x, out or a state has the wrong shape, dtype or device.
 
+    >>> from chainrule.nn import GRU
     >>> layer = GRU(3, 4)
     >>> stream, x = layer.stream(), torch.randn(5, 1, 3)
     >>> y = torch.stack([stream(x_t) for x_t in x])
@@ -209,7 +208,7 @@ class Stream:
 
 def _obstacle(layer: torch.nn.RNNBase) -> str | None:
     """Why the kernels can't stream this layer; None if they can."""
-    if type(layer).forward not in _FORWARDS or "forward" in vars(layer):
+    if has_own_forward(layer):
         return "the layer has a forward of its own"
     if layer._forward_hooks or layer._forward_pre_hooks:
         return "the layer has forward hooks"

@@ -17,22 +17,10 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from chainrule._torch import ConvTransposeNd
 from chainrule.errors import ArgumentError
-from chainrule.nn.convolution import CausalConv1d, Conv1d, Conv2d, Conv3d
-from chainrule.nn.recurrence import GRU, LSTM, RNN
-from chainrule.nn.recurrence_options import Optioned
+from chainrule.nn.swapping.replacements import OURS, THEIRS, Replacement
 from chainrule.nn.swapping.subclasses import computes_as, joined, original
 
 __all__ = ["SwapReport", "swap", "unswap"]
-
-_OURS: dict[type[Module], type[Module]] = {
-    torch.nn.Conv1d: Conv1d,
-    torch.nn.Conv2d: Conv2d,
-    torch.nn.Conv3d: Conv3d,
-    torch.nn.RNN: RNN,
-    torch.nn.GRU: GRU,
-    torch.nn.LSTM: LSTM,
-}
-_THEIRS: dict[type[Module], type[Module]] = {ours: theirs for theirs, ours in _OURS.items()}
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,7 @@ def swap(module: Module) -> SwapReport:
     left     2  transposed convolution: chainrule has none
     2 other modules have nothing to swap.
     """
-    return _reclass(module, _OURS, _why_left)
+    return _reclass(module, OURS, _why_left)
 
 
 def unswap(module: Module) -> SwapReport:
@@ -89,6 +77,7 @@ def unswap(module: Module) -> SwapReport:
     Raises:
         ArgumentError: ``module`` is not a torch.nn.Module.
 
+    >>> from chainrule.nn import GRU
     >>> layer = GRU(2, 3)
     >>> print(unswap(layer))
     swapped  (the model)  chainrule.nn.GRU -> torch.nn.GRU
@@ -96,7 +85,7 @@ def unswap(module: Module) -> SwapReport:
     >>> type(layer) is torch.nn.GRU
     True
     """
-    return _reclass(module, _THEIRS, _why_kept)
+    return _reclass(module, THEIRS, _why_kept)
 
 
 def _reclass(
@@ -135,12 +124,12 @@ def _change(module: Module, new: type[Module]) -> str:
 def _target(module: Module, table: dict[type[Module], type[Module]]) -> type[Module] | None:
     """The class to take the place of the module's own, or of the one that it was parametrized from; or None."""
     own = _plain(module)
-    if table is _THEIRS and (before := original(own)) is not None:
+    if table is THEIRS and (before := original(own)) is not None:
         return before
     if own in table:
         return table[own]
     base = _base(module, table)
-    return joined(own, table[base]) if base is not None and table is _OURS and computes_as(own, base) else None
+    return joined(own, table[base]) if base is not None and table is OURS and computes_as(own, base) else None
 
 
 def _base(module: Module, table: dict[type[Module], type[Module]]) -> type[Module] | None:
@@ -148,32 +137,30 @@ def _base(module: Module, table: dict[type[Module], type[Module]]) -> type[Modul
 
 
 def _name(cls: type[Module]) -> str:
-    if cls in _OURS or cls in _THEIRS:
-        return f"{'torch' if cls in _OURS else 'chainrule'}.nn.{cls.__name__}"
+    if cls in OURS or cls in THEIRS:
+        return f"{'torch' if cls in OURS else 'chainrule'}.nn.{cls.__name__}"
     return f"{cls.__module__}.{cls.__qualname__}{'' if original(cls) is None else ' with chainrule.nn'}"
 
 
 def _why_left(module: Module) -> str | None:
     """Why `swap` leaves a module that it might be expected to take; None for all others."""
     if isinstance(module, torch.jit.ScriptModule):
-        scripted = getattr(module, "original_name", "") in {layer.__name__ for layer in _OURS}
+        scripted = getattr(module, "original_name", "") in {layer.__name__ for layer in OURS}
         return "TorchScript: swap the model before it is compiled" if scripted else None
-    if isinstance(module, (*_THEIRS, CausalConv1d)):
+    if isinstance(module, Replacement):
         return "already chainrule's"
     if isinstance(module, ConvTransposeNd):
         return "transposed convolution: chainrule has none"
     if isinstance(module, torch.nn.RNNCellBase):
         return "single step: chainrule's layers run over sequences"
-    return _why_unsafe(module, _OURS)
+    return _why_unsafe(module, OURS)
 
 
 def _why_kept(module: Module) -> str | None:
     """The same for `unswap`."""
-    if isinstance(module, CausalConv1d):
-        return "torch.nn has no causal convolution"
-    if isinstance(module, Optioned) and (options := module.used_options()):
-        return f"torch.nn has no {', '.join(f'{name}={value}' for name, value in options.items())}"
-    return _why_unsafe(module, _THEIRS)
+    if isinstance(module, Replacement) and (reason := module.why_not_torchs()):
+        return reason
+    return _why_unsafe(module, THEIRS)
 
 
 def _why_unsafe(module: Module, table: dict[type[Module], type[Module]]) -> str | None:

@@ -269,7 +269,8 @@ def _correlate(x: Tensor, weight: Tensor, stride: _Sizes, dilation: _Sizes) -> T
 def _gather_then_multiply(x: Tensor, weight: Tensor, size: _Sizes, stride: _Sizes, dilation: _Sizes) -> Tensor:
     """View x as windows [b,g,c,j,i] = x[b,g,c,s j + d i], then one product sums over c and i."""
     kernel = weight.shape[3:]
-    lead, space = (x.stride()[:3], x.stride()[3:])
+    lead = x.stride()[:3]
+    space = x.stride()[3:]
     between = [a * s for a, s in zip(space, stride, strict=True)]
     within = [a * d for a, d in zip(space, dilation, strict=True)]
     windows = x.as_strided((*x.shape[:3], *size, *kernel), (*lead, *between, *within))

@@ -7,8 +7,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+import chainrule.ops.convolution.backends.cpu._convolution as _convolution
 from chainrule.ops import blocks
-from chainrule.ops.convolution.backends.cpu import _convolution
 from chainrule.ops.convolution.call import Geometry, output_shape
 from chainrule.ops.pointers import dense, dense_lines
 

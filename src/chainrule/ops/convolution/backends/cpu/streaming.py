@@ -1,18 +1,18 @@
 """A causal convolution prepared for streaming: the weights laid out once, one call for a step."""
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from chainrule.ops.convolution.backends.cpu import _convolution, native
+import chainrule.ops.convolution.backends.cpu._convolution as _convolution
+from chainrule.ops.convolution.backends.cpu import native
 from chainrule.ops.pointers import held
 
-__all__ = ["Steps"]
+__all__ = ["ConvolutionSteps"]
 
 _VECTOR = 64  # bytes of the widest one
 
 
-class Steps:
+class ConvolutionSteps:
     """Causal convolution over a batch of ``B`` rows, a step at a time; nothing in here checks an argument.
 
     Args:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+import chainrule.ops.recurrence.backends.cpu._scan as _scan
 from chainrule.ops import blocks
 from chainrule.ops.pointers import dense, dense_lines, held
-from chainrule.ops.recurrence.backends.cpu import _scan
 
 __all__ = [
     *("CELLS", "DTYPES", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),

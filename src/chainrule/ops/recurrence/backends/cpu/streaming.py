@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import torch
-
+import chainrule.ops.recurrence.backends.cpu._scan as _scan
 from chainrule.ops.pointers import dense
-from chainrule.ops.recurrence.backends.cpu import _scan, native
+from chainrule.ops.recurrence.backends.cpu import native
 from chainrule.ops.recurrence.backends.cpu._scan import address
 from chainrule.ops.recurrence.backends.reference import State, Weights
 
