@@ -140,5 +140,5 @@ def test_where_nothing_of_ours_runs() -> None:
 
 
 def test_what_cannot_be_called() -> None:
-    with pytest.raises(ArgumentError, match="a layer, a model or a function, got Tensor"):
+    with pytest.raises(ArgumentError, match="a layer, a model or a function to call, got Tensor"):
         chainrule.explain(torch.zeros(1))  # type: ignore[arg-type]

@@ -112,7 +112,7 @@ def test_tools_that_fuse_leave_the_numbers(name: str) -> None:
 def test_a_scripted_model_is_torchs_and_loads_without_chainrule(tmp_path: Path) -> None:
     theirs, ours = nets()
     layer = ours.get_submodule("conv")
-    with pytest.warns(UserWarning, match=r"chainrule.swap\(model\) brings chainrule's back"):
+    with pytest.warns(UserWarning, match=r"chainrule.swap\(model\) to get chainrule's back"):
         torch.jit.script(layer)
     assert type(layer) is chainrule.nn.Conv1d
     del ours.normed, theirs.normed  # torch cannot script a parametrized layer

@@ -1,4 +1,4 @@
-"""Which code runs a call of a layer, a model or a function of ours, and why: the choices made while it runs."""
+"""Which backend runs each call inside a layer, a model or a function, and why."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,12 +18,12 @@ __all__ = ["ExplainedCall", "Explanation", "explain"]
 
 @dataclass(frozen=True)
 class ExplainedCall(Choice):
-    """One call of an op: what it ran on, and who made it."""
+    """One call of an op: what ran it, and which module made it."""
 
     module: str
-    """The module's name in the model; "" for the model itself, and where no module made the call."""
+    """The module's name in the model; "" for the model itself, and for calls that no module made."""
     layer: int | None
-    """Which of a recurrent module's layers, from 0."""
+    """The layer of a recurrent module, from 0."""
 
     def __str__(self) -> str:
         where = [
@@ -38,10 +38,10 @@ class ExplainedCall(Choice):
 
 @dataclass(frozen=True)
 class Explanation:
-    """What :func:`explain` saw; printed, a line for each call."""
+    """The calls that :func:`explain` saw; prints as one line for each."""
 
     calls: dict[ExplainedCall, int]
-    """The calls of ops in the order of the first of each kind, and how often each was made."""
+    """The calls of ops in order of first occurrence, and how often each was made."""
 
     def __str__(self) -> str:
         lines = [f"{call}{f' ({times} times)' if times > 1 else ''}" for call, times in self.calls.items()]
@@ -49,13 +49,13 @@ class Explanation:
 
 
 def explain(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:
-    """Say which code runs ``target(*args, **kwargs)``, and why.
+    """Run ``target(*args, **kwargs)`` and report which backend ran each call of an op, and why.
 
     target is a layer, a model with such layers, one of its methods, or a function such as
-    ``chainrule.functional.gru``. The call is really made, once, and what it returns is dropped: whether gradients are
-    recorded, autocast and the number of threads matter as they do for any call. The random state is put back; what a
-    module keeps of a call, such as the running means of batch normalisation, is kept. What torch.compile
-    compiled runs uncompiled meanwhile. Streams don't appear: they say themselves what runs them.
+    ``chainrule.functional.gru``. The call is really made, once, and its result is dropped: grad mode, autocast and the
+    number of threads matter as they do for any call. The random state is restored; other changes that a call makes,
+    such as the running means of batch normalisation, stay. Compiled functions run uncompiled meanwhile. Streams do not
+    appear: their attributes ``backend`` and ``why`` say what runs them.
 
     Raises:
         ArgumentError: ``target`` cannot be called.
@@ -68,9 +68,7 @@ def explain(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanatio
     convolution, x (8, 2, 1000): cpu, ...; torch.float32 on the CPU, instructions ...
     """
     if not callable(target):
-        raise ArgumentError(
-            f"explain needs what it can call, a layer, a model or a function, got {type(target).__name__}."
-        )
+        raise ArgumentError(f"expected a layer, a model or a function to call, got {type(target).__name__}.")
     seen = _Seen()
     root = target if isinstance(target, Module) else getattr(target, "__self__", None)
     with ExitStack() as stack:
@@ -94,7 +92,7 @@ class _Running:
 
 @dataclass
 class _Seen:
-    """The calls so far, and the modules that run, the innermost last."""
+    """The calls so far, and the modules that are running, innermost last."""
 
     calls: Counter[ExplainedCall] = field(default_factory=Counter)
     running: list[_Running] = field(default_factory=list)
@@ -119,7 +117,7 @@ class _Seen:
 
 @contextmanager
 def _watched(root: Module, seen: _Seen) -> Iterator[None]:
-    """Keep the list of the modules that run, by hooks on all of them."""
+    """Track the running modules by hooks on all of them."""
     with ExitStack() as hooks:
         for name, module in root.named_modules():
             hooks.enter_context(module.register_forward_pre_hook(partial(seen.begin, name), prepend=True))

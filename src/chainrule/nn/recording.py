@@ -1,8 +1,8 @@
-"""What torch's recorders of whole models find at chainrule's layers: what they find at torch.nn's.
+"""torch.fx and TorchScript treat chainrule's layers as they treat torch.nn's.
 
-torch.fx takes the layers of torch.nn for leaves, whose insides it does not follow, as it knows their module's name;
-ours make the node of a leaf themselves. TorchScript compiles the source of a layer, which ours is no such language
-for; it gets torch's layer of the same parameters.
+torch.fx treats the layers of torch.nn as leaves, which it does not trace into, because it knows their module's name;
+chainrule's layers create the node of a leaf themselves. TorchScript compiles the source of a layer, and cannot compile
+chainrule's; it is given torch's layer with the same parameters.
 """
 
 import warnings
@@ -19,16 +19,16 @@ __all__ = ["Recordable", "is_root", "leaf"]
 
 
 def is_root(layer: Module, x: Proxy) -> bool:
-    """Whether the layer is all that torch.fx traces with this x, so that the graph cannot call it."""
+    """Whether the layer itself is the root that torch.fx traces with this x, so that the graph cannot call it."""
     return getattr(x.tracer, "root", None) is layer
 
 
 def leaf(layer: Module, x: Proxy, *args: Any, **options: Any) -> Any:
-    """The node of torch.fx's graph that calls the layer with x and what else is given."""
+    """The node of torch.fx's graph that calls the layer with x and the other arguments."""
     if is_root(layer, x):
         raise ExportError(
-            f"torch.fx cannot look into {type(layer).__name__}, which is all that it was given to trace: its graph "
-            "calls the layer. Trace a model that the layer is part of, such as torch.nn.Sequential(layer)."
+            f"torch.fx cannot trace {type(layer).__name__} by itself, as its graph has to call the layer. "
+            "Trace a model that contains the layer, such as torch.nn.Sequential(layer)."
         )
     while args and args[-1] is None:
         args = args[:-1]
@@ -38,10 +38,10 @@ def leaf(layer: Module, x: Proxy, *args: Any, **options: Any) -> Any:
 
 
 class Recordable(Replacement):
-    """A layer in the place of one of torch.nn's, which TorchScript compiles instead."""
+    """A layer for which TorchScript compiles the layer of torch.nn that it replaces."""
 
     def __prepare_scriptable__(self) -> Module:
-        """What torch.jit.script compiles in place of this layer, and puts into the model that holds it."""
+        """The layer that torch.jit.script compiles instead of this one, and puts in its place in the model."""
         layer = type(self).__new__(type(self))
         layer.__dict__.update(self.__dict__)
         for name, why in unswap(layer).left.items():
@@ -50,8 +50,8 @@ class Recordable(Replacement):
                 "torch.jit.trace, or export it with chainrule.export.program or chainrule.export.onnx."
             )
         warnings.warn(
-            f"torch.jit.script compiles torch.nn.{type(layer).__name__} in the place of chainrule's, and puts it into "
-            "the model that holds it: chainrule.swap(model) brings chainrule's back.",
+            f"torch.jit.script compiles torch.nn.{type(layer).__name__} instead of chainrule's layer, which it replaces "
+            "in the model: call chainrule.swap(model) to get chainrule's back.",
             stacklevel=2,
         )
         return layer

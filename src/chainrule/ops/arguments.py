@@ -1,4 +1,4 @@
-"""What the entrances of all ops ask of their arguments alike, before any shape: tensors and integers."""
+"""Checks of arguments that all ops share: tensors, integers, flags and lengths."""
 
 import operator
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 FOREIGN = (RuntimeError, TypeError, ValueError, IndexError, OverflowError, MemoryError)
-"""What torch raises where it cannot do what it is asked for."""
+"""The exceptions that torch raises for arguments that it cannot compute with."""
 
 _PLAIN = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool, torch.int64, torch.int32)
 _NUMBERS = 2**40
@@ -33,20 +33,21 @@ _TOO_LARGE = ("allocate memory", "calculation overflowed", "Overflow when unpack
 
 
 def check_tensors(required: Mapping[str, object], optional: Mapping[str, object]) -> None:
-    """Refuse by its name what is no tensor; the optional ones may be None."""
+    """Raise an ArgumentError that names the argument that is not a tensor; the optional ones may be None."""
     given = {name: value for name, value in optional.items() if value is not None}
     for name, value in {**required, **given}.items():
         if not isinstance(value, Tensor):
             raise ArgumentError(
-                f"{name} is {_kind(value)}; expected a torch.Tensor: make one of it, for example with torch.as_tensor"
+                f"{name} is {_kind(value)}; expected a torch.Tensor: convert it, for example with torch.as_tensor"
             )
 
 
 def explain_failure(error: Exception, arguments: Mapping[str, object]) -> None:
-    """Raise a ShapeError that names the tensor that made torch fail; return where all are ordinary ones.
+    """Raise a ShapeError that names the tensor that made torch fail; return if all tensors are ordinary.
 
-    Ordinary calls pay nothing for it, and what torch does take, such as a layout of its own, is never refused. An error
-    of ours is explained by a tensor's layout alone, which its shape and dtype may follow from.
+    Called only once something has failed, so that ordinary calls pay nothing, and no tensor is refused that torch can
+    compute with. One of chainrule's own errors is explained by a tensor's layout alone, as the shape and dtype that it
+    complains about may follow from the layout.
     """
     tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
     found = _layout if isinstance(error, ChainruleError) else _oddity
@@ -58,12 +59,12 @@ def explain_failure(error: Exception, arguments: Mapping[str, object]) -> None:
     if isinstance(error, MemoryError) or any(words in str(error) for words in _TOO_LARGE):
         sizes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
         raise ShapeError(
-            f"this call asks for more memory than there is, with {sizes}. Give it smaller sizes, or fewer rows at once."
+            f"this call needs more memory than there is, with {sizes}. Use smaller sizes, or fewer rows at once."
         ) from error
 
 
 def check_plain(name: str, tensor: Tensor) -> None:
-    """Refuse a tensor that is not dense, or of no dtype that is computed with; one on the device meta passes."""
+    """Refuse a tensor that is not dense, or has a dtype that is not computed with; on the meta device all pass."""
     if not tensor.is_meta and (odd := _oddity(tensor)) is not None:
         raise ShapeError(f"{name} is {odd}.")
 
@@ -75,25 +76,25 @@ def check_dense(name: str, tensor: Tensor) -> None:
 
 
 def _oddity(tensor: Tensor) -> str | None:
-    """What keeps a tensor from being computed with, and what to do about it."""
+    """Why a tensor cannot be computed with, and what to do about it; None if it can."""
     if (odd := _form(tensor)) is not None or tensor.dtype in _PLAIN:
         return odd
     return f"{tensor.dtype}, which torch cannot compute this with; convert it, for example with .float()"
 
 
 def _form(tensor: Tensor) -> str | None:
-    """What is odd in a tensor besides its dtype."""
+    """The same, whatever the dtype."""
     if (odd := _layout(tensor)) is not None:
         return odd
     if tensor.numel() >= _NUMBERS:
-        return f"of {counted(tensor.numel(), 'number')}, more than any memory holds"
+        return f"too large for any memory: it has {counted(tensor.numel(), 'number')}"
     if tensor.is_meta:
-        return "on the device meta, where tensors hold no data; expected it where the others are"
+        return "on the meta device, where tensors hold no data; move it to the device of the others"
     return loss(tensor)
 
 
 def _layout(tensor: Tensor) -> str | None:
-    """What keeps a tensor from being a dense block of numbers."""
+    """Why a tensor is not one dense block of numbers, and what to do about it; None if it is."""
     if tensor.is_nested:
         return "a nested tensor; expected a dense one, padded, with lengths"
     if tensor.layout != torch.strided:
@@ -104,7 +105,7 @@ def _layout(tensor: Tensor) -> str | None:
 
 
 def as_flag(name: str, value: object) -> bool:
-    """A bool as it is, of Python or NumPy; anything else is refused."""
+    """The bool that value is, Python's or NumPy's; anything else is refused."""
     if value is True or value is False:
         return value
     if type(value).__name__ in ("bool", "bool_"):  # NumPy's, without importing it
@@ -113,10 +114,10 @@ def as_flag(name: str, value: object) -> bool:
 
 
 def as_int(value: object) -> int | None:
-    """The int that value stands for, such as numpy.int64(2); None if it is no integer, as a bool is none."""
+    """The int that value stands for, such as numpy.int64(2); None if it is not an integer. A bool is not one."""
     if isinstance(value, bool) or (isinstance(value, Tensor) and value.dtype == torch.bool):
         return None
-    if isinstance(value, torch.SymInt):  # one of a recording, which operator.index would fix to the number it has now
+    if isinstance(value, torch.SymInt):  # a symbolic size: operator.index would fix it to its present value
         return value  # type: ignore[return-value]
     try:
         return operator.index(value)  # type: ignore[arg-type]
@@ -125,7 +126,7 @@ def as_int(value: object) -> int | None:
 
 
 def as_lengths(lengths: object) -> Tensor:
-    """A tensor as it is; of a sequence of ints, or of an int where there is no batch, a tensor."""
+    """The lengths as a tensor; they may be a sequence of ints, or one int where there is no batch."""
     if isinstance(lengths, Tensor):
         return lengths
     several = isinstance(lengths, Sequence) and not isinstance(lengths, str)
@@ -133,7 +134,7 @@ def as_lengths(lengths: object) -> Tensor:
     integers = [as_int(value) for value in values]
     if None in integers or not (several or isinstance(lengths, int)):
         got = f"holds {values[integers.index(None)]!r}" if several else f"is {_kind(lengths)}"
-        raise ArgumentError(f"lengths {got}; expected an integer tensor or a sequence of ints, one a row")
+        raise ArgumentError(f"lengths {got}; expected an integer tensor or a sequence of ints, one for each row")
     try:
         return torch.tensor(integers if several else integers[0], dtype=torch.int64, device="cpu")
     except ValueError as error:
@@ -141,10 +142,10 @@ def as_lengths(lengths: object) -> Tensor:
 
 
 def occurs(condition: Tensor, name: str) -> bool:
-    """Whether condition, an error, holds anywhere; ``name`` is the argument that it was taken from.
+    """Whether an error condition is true anywhere; ``name`` is the argument that it is about.
 
-    A graph that torch.compile, torch.export or make_fx makes cannot branch on it. It raises a RuntimeError of its own
-    where the condition holds. On the device meta there are shapes alone, and nothing occurs.
+    A graph made by torch.compile, torch.export or make_fx cannot branch on a value: there a RuntimeError is raised when
+    the graph runs and the condition is true. On the meta device there are no values, and the answer is False.
     """
     if condition.is_meta:
         return False
@@ -157,7 +158,7 @@ def occurs(condition: Tensor, name: str) -> bool:
         if not is_transform_active():
             raise
         raise BackendError(
-            f"{name} cannot be mapped by torch.func.vmap: its values have to be read. Close over it instead"
+            f"{name} cannot be mapped by torch.func.vmap, as its values have to be read. Do not map over it"
         ) from error
 
 

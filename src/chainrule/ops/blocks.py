@@ -1,4 +1,4 @@
-"""Memory for large tensors, kept from call to call.
+"""Memory for large tensors, reused from call to call.
 
 The C library gives large blocks back to the system when they are freed, and the system clears each page anew when it
 is first touched: up to a sixth of a training step's time. Blocks here are torch's own storages. One is idle once no
@@ -50,7 +50,7 @@ def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
 
 @contextmanager
 def idle_at_most(size: int) -> Iterator[None]:
-    """Let fewer bytes lie idle for a while, for who has to keep to a bound while shapes change from call to call."""
+    """Keep fewer idle bytes while the context is open, to stay within a bound although shapes change."""
     global _IDLE
     before = _IDLE
     _IDLE = min(size, _IDLE)
@@ -61,18 +61,18 @@ def idle_at_most(size: int) -> Iterator[None]:
 
 
 def release() -> None:
-    """Give every idle block back."""
+    """Free all idle blocks."""
     with _lock:
         _let_go(_IDLE)
 
 
 def _is_sound(block: UntypedStorage, size: int) -> bool:
-    """Whether it is still what it was: a tensor can be resized, or shared with another process."""
+    """Whether the block is unchanged: a tensor can be resized, or shared with another process."""
     return block.nbytes() == size and not block.is_shared()
 
 
 def _let_go(size: int) -> None:
-    """Drop idle blocks, those of the sizes asked for longest ago first, until another ``size`` bytes may lie idle."""
+    """Free idle blocks, the least recently used sizes first, until another ``size`` bytes may be idle."""
     for key in list(_blocks):
         _blocks[key] = [block for block in _blocks[key] if _is_sound(block, key)]
         if not _blocks[key] and key != size:

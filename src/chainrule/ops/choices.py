@@ -1,4 +1,4 @@
-"""Which backend each call of an op takes, and why: told to whoever listens, as :func:`chainrule.nn.explain` does."""
+"""Which backend runs each call of an op, and why, for listeners such as :func:`chainrule.nn.explain`."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,22 +14,22 @@ __all__ = ["Choice", "Description", "listen", "listener"]
 
 @dataclass(frozen=True)
 class Choice:
-    """What one call of an op runs on."""
+    """What ran one call of an op."""
 
     op: str
     """The op, as "gru" or "convolution"."""
     shape: tuple[int, ...]
     """The shape of x."""
     reverse: bool
-    """Whether a recurrence went from the last step to the first."""
+    """Whether a recurrence ran from the last step to the first."""
     backend: str
-    """What computed, in the words of the argument ``backend``: "cpu", "fft", "torch", "formula" or "reference"."""
+    """The backend that ran it, by the name of the argument: "cpu", "fft", "torch", "formula" or "reference"."""
     reason: str
-    """Why this one."""
+    """Why this backend."""
     instructions: str | None
     """The instruction level of compiled code; None where torch's own operations compute."""
     threads: int
-    """How many threads compute at most."""
+    """The maximum number of threads."""
 
 
 class Description(NamedTuple):
@@ -45,19 +45,19 @@ class Description(NamedTuple):
 
 
 listening = 0
-"""How many listen, in any thread: while nobody does there is nothing to tell."""
+"""The number of listeners in all threads: without any, the fastest calls skip even asking for one."""
 _lock = threading.Lock()
 _listener: ContextVar[Callable[[Choice], None] | None] = ContextVar("_listener", default=None)
 
 
 def listener() -> Callable[[Choice], None] | None:
-    """Who is to be told of the choices made in this thread; None while a call is compiled, which runs later."""
+    """The listener of this thread; None while a call is being compiled, as it runs later."""
     return None if torch.compiler.is_compiling() else _listener.get()
 
 
 @contextmanager
 def listen(tell: Callable[[Choice], None]) -> Iterator[None]:
-    """Call ``tell`` with each choice that is made in this thread meanwhile."""
+    """Call ``tell`` with each choice made in this thread while the context is open."""
     global listening
     token = _listener.set(tell)
     with _lock:

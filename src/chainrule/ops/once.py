@@ -1,4 +1,4 @@
-"""Answers that shapes and options alone decide, worked out once: a small call takes less time than its checks."""
+"""Answers that depend on shapes and options alone, computed once: checks would take longer than a small call."""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -12,14 +12,14 @@ _Answer = TypeVar("_Answer")
 
 
 def once(function: Callable[..., _Answer], *arguments: Any) -> _Answer:
-    """``function(*arguments)``, or what it returned for the same before; an exception is raised anew each time."""
+    """``function(*arguments)``, or what it returned for the same arguments before; exceptions are not remembered."""
     if torch.compiler.is_compiling() or not are_exact(arguments):
         return function(*arguments)
     return cast(_Answer, _known(function, *arguments))
 
 
 def remember(known: dict[Any, _Answer], key: Any, answer: _Answer) -> _Answer:
-    """Keep an answer among the known ones, which are forgotten when they are too many; returns the answer."""
+    """Add an answer to the known ones, all of which are forgotten when there are too many; returns the answer."""
     if len(known) >= _MOST:
         known.clear()
     known[key] = answer
@@ -35,7 +35,7 @@ def _known(function: Callable[..., object], *arguments: Any) -> object:
 
 
 def are_exact(values: Iterable[object]) -> bool:
-    """Whether only the same equals the values: True and 1.0 equal 1, and a size may be a symbol."""
+    """Whether equal values are the same: True and 1.0 equal 1, and a size may be symbolic."""
     for value in values:
         if type(value) in _EXACT:
             continue

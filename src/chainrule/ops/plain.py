@@ -1,4 +1,4 @@
-"""Who looks on while an op is called: compiled code must not run behind the back of what records or maps calls."""
+"""What observes a call of an op: compiled code must not bypass anything that records, maps or differentiates calls."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -27,32 +27,32 @@ __all__ = [
 _Result = TypeVar("_Result")
 
 PLAIN = frozenset({Tensor, torch.nn.Parameter})
-"""The classes of tensors that nobody has derived from."""
+"""The classes of ordinary tensors; subclasses may do anything."""
 
 
 def is_plain(call: Sequence[object]) -> bool:
-    """Whether there are but ordinary tensors, which hold their numbers, and nobody who takes calls over."""
+    """Whether all tensors are ordinary ones that hold their numbers, and no dispatch mode intercepts the call."""
     if torch.compiler.is_compiling() or count_dispatch_modes() > 0:
         return False
     return not [value for value in call if type(value) not in PLAIN and isinstance(value, Tensor)]
 
 
 def is_unwatched(call: Sequence[object]) -> bool:
-    """Whether a compiled op can be called as the plain function that it is, without torch's dispatcher.
+    """Whether a compiled op can be called as a plain function, without torch's dispatcher.
 
-    Else the registered op is called, which is recorded and profiled as itself, has fake results and runs the same code
-    7 us later.
+    Otherwise the registered op is called, which can be recorded, profiled and run on fake tensors. It runs the same
+    code, 7 us later.
     """
     return is_plain(call) and not is_profiler_enabled()
 
 
 def is_traced() -> bool:
-    """Whether torch.jit.trace, or the ONNX exporter made of it, records what torch's own operations compute."""
+    """Whether torch.jit.trace, or the ONNX exporter built on it, is recording torch's operations."""
     return tracing_state() is not None
 
 
 def untraced() -> AbstractContextManager[None]:
-    """Let checks look at sizes and values meanwhile, which are no part of what torch.jit.trace records."""
+    """A context in which checks may read sizes and values without torch.jit.trace recording that."""
     return _NOTHING if tracing_state() is None else _without_tracing()
 
 
@@ -70,12 +70,12 @@ def _without_tracing() -> Iterator[None]:
 
 
 def is_transformed() -> bool:
-    """Whether one of torch.func's transforms, or forward mode, is at work."""
+    """Whether one of torch.func's transforms, or forward-mode differentiation, is active."""
     return is_transform_active() or in_forward_mode()
 
 
 def recorder() -> str | None:
-    """Who records or transforms the calls that are made now, or gives them no numbers; None if they just run."""
+    """What records or transforms calls at present, or runs them without values; None if they just run."""
     if tracing_state() is not None:
         return "torch.jit.trace"
     if is_transform_active() or in_forward_mode():
@@ -95,14 +95,14 @@ _MODES = {
 
 
 def is_batched(tensors: Iterable[Tensor | None]) -> bool:
-    """Whether a tensor stands for many, as a gradient does with ``is_grads_batched`` and ``vectorize``."""
+    """Whether a tensor stands for many, as gradients do with ``is_grads_batched`` and ``vectorize``."""
     if torch.compiler.is_compiling():
         return False
     return any(t is not None and is_legacy_batched(t) for t in tensors)
 
 
 def named(name: str, function: Callable[..., _Result], *arguments: object) -> _Result:
-    """``function(*arguments)``, under this name where torch's profiler is at work."""
+    """``function(*arguments)``, which torch's profiler lists under this name."""
     if torch.compiler.is_compiling() or not is_profiler_enabled():
         return function(*arguments)
     with torch.profiler.record_function(f"chainrule.functional.{name}"):

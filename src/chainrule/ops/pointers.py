@@ -1,4 +1,4 @@
-"""Tensors as compiled code reads them, by their addresses: every pointer is checked against its storage."""
+"""Tensors as compiled code reads them, by address: each is checked against its storage first."""
 
 from typing import cast
 
@@ -13,12 +13,12 @@ __all__ = ["check_held", "dense", "dense_lines", "held", "lacks_memory", "loss"]
 
 
 def held(tensor: Tensor) -> Tensor:
-    """The tensor with its numbers as they lie in memory: a negation that torch put off is done.
+    """The tensor with its values as they are in memory: a negation that torch has postponed is carried out.
 
     Raises:
-        ShapeError: its storage does not hold it (any more), as after ``untyped_storage().resize_(0)``.
+        ShapeError: its storage is too small for it, as after ``untyped_storage().resize_(0)``.
     """
-    if tensor._is_zerotensor():  # which has no memory at all
+    if tensor._is_zerotensor():  # it has no memory at all
         return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
     if tensor.is_neg():
         tensor = tensor.resolve_neg()
@@ -28,24 +28,24 @@ def held(tensor: Tensor) -> Tensor:
 
 
 def check_held(*tensors: object) -> None:
-    """Refuse tensors that their storages do not hold, before torch's own operations read beyond them.
+    """Refuse tensors whose storages are too small, before torch's own operations read beyond them.
 
-    Of those whose numbers do not lie side by side from the storage's beginning, it is enough that it has as many.
+    Tensors that are not contiguous pass if the storage has as many numbers as the tensor.
     """
     if torch.compiler.is_compiling() or is_transformed():
-        return  # there may be no storage at all
+        return  # tensors may have no storage at all
     for tensor in tensors:
         if type(tensor) in PLAIN and lacks_memory(cast(Tensor, tensor)):
             held(cast(Tensor, tensor))
 
 
 def lacks_memory(tensor: Tensor) -> bool:
-    """Whether a storage has fewer numbers than its tensor, as one that was freed; so has that of an expanded one."""
+    """Whether a storage has fewer numbers than its tensor: it was freed, or the tensor is expanded."""
     return tensor.untyped_storage().nbytes() < tensor.nbytes
 
 
 def loss(tensor: Tensor) -> str | None:
-    """How much memory a tensor has lost, as "without its memory: ..."; None if it has all of it."""
+    """How much memory a tensor lacks, as "without its memory: ..."; None if it has all of it."""
     if not is_plain([tensor]) or is_transformed() or _is_held(tensor):
         return None
     needed = counted(_end(tensor) * tensor.itemsize, "byte")
@@ -67,7 +67,7 @@ def dense(tensor: Tensor) -> Tensor:
 
 
 def dense_lines(tensor: Tensor) -> Tensor:
-    """The tensor with the numbers of the last dimension side by side: a copy only where they are not."""
+    """The tensor with the last dimension contiguous: a copy only where it is not."""
     tensor = held(tensor)
     return tensor if tensor.stride(-1) == 1 or tensor.shape[-1] == 1 else tensor.contiguous()
 

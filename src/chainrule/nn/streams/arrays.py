@@ -1,4 +1,4 @@
-"""What streams share: tensors and NumPy arrays handled alike, by their addresses and fast; the rows of a batch."""
+"""What streams share: one fast way to handle tensors and NumPy arrays, and checks of states and rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -74,29 +74,31 @@ def described(x: object) -> str:
 
 
 def check_states(states: object, names: Iterable[str]) -> None:
-    """Refuse what is no mapping from these names to dense tensors that hold data."""
+    """Raise unless ``states`` maps these names to dense tensors that hold data."""
     if not isinstance(states, Mapping) or set(states) != set(names):
         got = list(states) if isinstance(states, Mapping) else f"a {type(states).__name__}"
-        raise ArgumentError(f"the state of this stream is {list(names)} by name, got {got}.")
+        raise ArgumentError(
+            f"expected the state of this stream as a dictionary with the keys {list(names)}, got {got}."
+        )
     for name, state in states.items():
         if not isinstance(state, Tensor):
             raise ShapeError(f"{name} of a stream's state must be a tensor, got {described(state)}.")
         if state.is_meta:
-            raise ShapeError(f"{name} of a stream's state is on the device meta, where tensors hold no data.")
+            raise ShapeError(f"{name} of a stream's state is on the meta device, where tensors hold no data.")
         check_plain(name, state)
 
 
 def check_runs() -> None:
-    """Refuse to stream where calls are recorded or transformed: the state lies in memory that they do not see."""
+    """Refuse to stream while calls are recorded or transformed: the state is in memory that these do not see."""
     if (who := recorder()) is not None:
         raise BackendError(
-            f"a stream keeps its state itself, which {who} cannot follow: call the layer, "
-            "with the state as an argument and a result, in its place"
+            f"a stream updates its state in place, which {who} cannot follow: call the layer instead, "
+            "with the state as an argument and a result"
         )
 
 
 def checked_batch(batch: object) -> int:
-    """How many sequences are streamed side by side."""
+    """The number of sequences that are streamed in parallel."""
     rows = as_int(batch)
     if rows is None or rows < 1:
         raise ArgumentError(f"batch must be an integer of at least 1, got {batch!r}.")
@@ -104,11 +106,13 @@ def checked_batch(batch: object) -> int:
 
 
 def zeros(*shape: int) -> Tensor:
-    """Room for a state, or an ArgumentError where there is not so much."""
+    """A state of zeros; an ArgumentError if memory does not suffice."""
     try:
         return torch.zeros(shape, device="cpu")  # whatever the default device
     except FOREIGN as error:
-        raise ArgumentError(f"a state of shape {shape} does not fit into memory: stream fewer sequences.") from error
+        raise ArgumentError(
+            f"a state of shape {shape} does not fit into memory: stream fewer sequences at once."
+        ) from error
 
 
 def clear_rows(states: Iterable[Tensor], batch: int, rows: int | Sequence[int] | Tensor | None) -> None:

@@ -1,4 +1,4 @@
-"""Streaming of a causal convolution: one step at a time, at a cost that the kernel's size alone decides."""
+"""Streaming of a causal convolution: one step at a time, at a cost that depends on the kernel size alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,12 +44,12 @@ class ConvolutionStream:
     go on from its state with its weights; each is to be used by one thread at a time.
 
     Attributes:
-        batch: how many sequences are streamed side by side.
-        backend: "cpu"; or "layer" where they can't run, and a step costs what a chunk of one step does.
+        batch: the number of sequences that are streamed in parallel.
+        backend: "cpu"; or "layer" where the kernels cannot run: a step then costs as much as a chunk of one step.
         why: the reason, as a sentence.
 
     Raises:
-        ArgumentError: batch is no integer above 0, or rows to reset are none of the stream's.
+        ArgumentError: batch is not a positive integer, or the rows to reset are not rows of the stream.
         ShapeError: x, out or a state has the wrong shape, dtype or device.
 
     >>> from chainrule.nn import CausalConv1d

@@ -47,12 +47,12 @@ class Stream:
     go on from its state with its weights; each is to be used by one thread at a time.
 
     Attributes:
-        batch: how many sequences are streamed side by side.
-        backend: "cpu"; or "layer" where they can't run, and the layer itself is called with the state.
+        batch: the number of sequences that are streamed in parallel.
+        backend: "cpu"; or "layer" where the kernels cannot run, and the layer itself is called with the state.
         why: the reason, as a sentence.
 
     Raises:
-        ArgumentError: the layer is bidirectional, or batch is no integer above 0.
+        ArgumentError: the layer is bidirectional, or batch is not a positive integer.
         ShapeError: x, out or a state has the wrong shape, dtype or device.
 
     >>> from chainrule.nn import GRU

@@ -33,9 +33,9 @@ class SwapReport:
     swapped: dict[str, str]
     """name: "old class -> new class"."""
     left: dict[str, str]
-    """name: why a layer that resembles a supported one stayed as it was."""
+    """name: why a layer that resembles a supported one was left unchanged."""
     others: int
-    """How many further modules there are, such as Linear or Sequential, with nothing to swap."""
+    """The number of other modules, such as Linear or Sequential, with nothing to swap."""
 
     def __str__(self) -> str:
         rows = [("swapped", *item) for item in self.swapped.items()]
@@ -53,8 +53,8 @@ def swap(module: Module) -> SwapReport:
     Supported are torch.nn's Conv1d, Conv2d, Conv3d, RNN, GRU and LSTM, and subclasses of them that compute as they do:
     these stay subclasses of what they were. No parameter is copied.
 
-    What torch records of the model stays what it was, see the README; tools that look for torch's exact classes, to
-    fuse, quantise or count, need :func:`unswap` before.
+    What torch records of the model does not change, see the README; for tools that look for torch's exact classes, to
+    fuse, quantise or count, call :func:`unswap` first.
 
     Raises:
         ArgumentError: ``module`` is not a torch.nn.Module.
@@ -72,7 +72,7 @@ def unswap(module: Module) -> SwapReport:
     """Undo :func:`swap`: turn chainrule's layers inside ``module`` into torch.nn's, in place.
 
     Layers that were made as chainrule's become torch.nn's too. CausalConv1d stays, and so do recurrent layers with
-    layer_norm, zoneout, peepholes or reset_after=False: torch has no equal.
+    layer_norm, zoneout, peepholes or reset_after=False: torch has no equivalent.
 
     Raises:
         ArgumentError: ``module`` is not a torch.nn.Module.

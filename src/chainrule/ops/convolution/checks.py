@@ -218,7 +218,7 @@ def _ends(ends: Tensor, rows: _Sizes, T: int) -> Tensor:
     if ends.shape != rows or ends.is_floating_point() or ends.is_complex() or ends.dtype == torch.bool:
         raise ShapeError(
             f"lengths is {ends.dtype} of shape {tuple(ends.shape)}; "
-            f"with this x it must be integers of shape {tuple(rows)}, one a row"
+            f"with this x it must be integers of shape {tuple(rows)}, one for each row"
         )
     if occurs((ends < 0) | (ends > T), "lengths"):
         raise ArgumentError(f"lengths are {ends.tolist()}; each must lie between 0 and the {T} steps of x")
