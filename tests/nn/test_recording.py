@@ -92,7 +92,7 @@ def test_a_convolution_alone_is_traced_as_torchs_operations() -> None:
 
 
 def test_a_recurrence_alone_cannot_be_traced_and_says_so() -> None:
-    with pytest.raises(ExportError, match="Trace a model that the layer is part of"):
+    with pytest.raises(ExportError, match="Trace a model that contains the layer"):
         fx.symbolic_trace(chainrule.nn.GRU(3, 4))
 
 

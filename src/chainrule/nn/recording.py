@@ -50,8 +50,8 @@ class Recordable(Replacement):
                 "torch.jit.trace, or export it with chainrule.export.program or chainrule.export.onnx."
             )
         warnings.warn(
-            f"torch.jit.script compiles torch.nn.{type(layer).__name__} instead of chainrule's layer, which it replaces "
-            "in the model: call chainrule.swap(model) to get chainrule's back.",
+            f"torch.jit.script compiles torch.nn.{type(layer).__name__} and puts it in the place of chainrule's in the "
+            "model: call chainrule.swap(model) to get chainrule's back.",
             stacklevel=2,
         )
         return layer
