@@ -12,6 +12,7 @@ from chainrule.display.figure import (
     new_figure,
     signed,
     title,
+    whole_ticks,
 )
 from chainrule.display.numbers import Cell, fixed, number
 from chainrule.display.shown import Shown, page_of
@@ -35,4 +36,5 @@ __all__ = [
     "page_of",
     "signed",
     "title",
+    "whole_ticks",
 ]

@@ -1,7 +1,7 @@
 """Conversion at the edges of the lens: float64 tensors inside, NumPy arrays outside."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,9 +11,12 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int, check_dense
 
-__all__ = ["Floats", "as_float64", "as_step", "as_targets", "checked_index", "listed", "to_numpy"]
+__all__ = ["Floats", "as_float64", "as_step", "as_targets", "checked_index", "if_given", "listed", "to_numpy"]
 
 Floats = NDArray[np.float64]
+
+_Value = TypeVar("_Value")
+_Converted = TypeVar("_Converted")
 
 
 def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
@@ -29,6 +32,17 @@ def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
         return torch.from_numpy(np.array(values, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"{name} is {type(values).__name__}; expected a tensor or an array of numbers.") from error
+
+
+def if_given(convert: Callable[[_Value], _Converted], value: _Value | None) -> _Converted | None:
+    """``convert(value)``; None stays None.
+
+    >>> if_given(abs, -2), if_given(abs, None)
+    (2, None)
+    """
+    if value is None:
+        return None
+    return convert(value)
 
 
 def to_numpy(values: Tensor) -> Floats:
