@@ -14,7 +14,7 @@ from chainrule.display.figure import (
     title,
     whole_ticks,
 )
-from chainrule.display.numbers import Cell, fixed, number
+from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
 from chainrule.display.table import Table
 
@@ -29,6 +29,7 @@ __all__ = [
     "Shown",
     "Table",
     "fixed",
+    "listed",
     "logarithmic",
     "name_ends",
     "new_figure",

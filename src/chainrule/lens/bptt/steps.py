@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import choose, counted
-from chainrule.display import Shown, Table, signed, title
-from chainrule.lens.agreement import Agreement, compare
-from chainrule.lens.arrays import Floats, if_given, listed, to_numpy
+from chainrule.display import Shown, Table, listed, signed, title
+from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.lens.bptt.network_passes import ScanPasses
+from chainrule.lens.conversion import Floats, if_given, to_numpy
 from chainrule.ops.recurrence.backends.reference import State
 
 if TYPE_CHECKING:

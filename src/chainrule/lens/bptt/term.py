@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import counted
-from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, title, whole_ticks
+from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, listed, title, whole_ticks
 from chainrule.errors import ArgumentError
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.bptt.network_passes import ScanPasses
+from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.autograd_check import check_scan, jacobians
 from chainrule.lens.recurrences.scan import Scan
 

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import choose, counted, whole
-from chainrule.display import Cell, Shown, Table, number
+from chainrule.display import Cell, Shown, Table, listed, number
 from chainrule.errors import ArgumentError
-from chainrule.lens.agreement import ALONG, Agreement, compare
-from chainrule.lens.arrays import Floats, as_step, as_targets, if_given, listed, to_numpy
+from chainrule.lens.autograd_agreement import ALONG, Agreement, compare
 from chainrule.lens.bptt.network_passes import NetworkPasses
 from chainrule.lens.bptt.steps import Steps, steps_of
 from chainrule.lens.bptt.term import Term, term_of
 from chainrule.lens.bptt.truncation import Truncation, in_chunks, truncated, truncation_of
+from chainrule.lens.conversion import Floats, as_step, as_targets, if_given, to_numpy
 from chainrule.lens.reach.gradient_map import map_of, targets_of
 from chainrule.lens.reach.reach import Reach
 from chainrule.lens.recurrences.capture import Captured

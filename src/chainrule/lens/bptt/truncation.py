@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted
-from chainrule.display import BLUE, VERMILLION, Shown, Table, title
-from chainrule.lens.agreement import ALONG, Agreement, compare
-from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.display import BLUE, VERMILLION, Shown, Table, listed, title
+from chainrule.lens.autograd_agreement import ALONG, Agreement, compare
+from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.layer_calls import LayerCall
 from chainrule.lens.recurrences.stack import Stack, summed
 from chainrule.nn import swap

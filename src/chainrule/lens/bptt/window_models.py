@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted, whole
-from chainrule.display import Shown, Table, number
+from chainrule.display import Shown, Table, listed, number
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.lens.agreement import Agreement, compare
-from chainrule.lens.arrays import Floats, as_targets, if_given, listed, to_numpy
+from chainrule.lens.autograd_agreement import Agreement, compare
+from chainrule.lens.conversion import Floats, as_targets, if_given, to_numpy
 from chainrule.lens.copying import as_double, double
 from chainrule.lens.reach.reach import Reach
 from chainrule.models import Carry, ConditionalModel

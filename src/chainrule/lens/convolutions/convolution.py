@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from chainrule._torch import ConvNd, ConvTransposeNd
 from chainrule.errors import ArgumentError
-from chainrule.lens.arrays import as_float64, if_given
+from chainrule.lens.conversion import as_float64, if_given
 from chainrule.lens.convolutions.convolution_result import Convolution
 from chainrule.nn import CausalConv1d
 

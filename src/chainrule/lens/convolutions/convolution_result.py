@@ -10,13 +10,13 @@ from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.display import Shown, Table, signed, title
+from chainrule.display import Shown, Table, listed, signed, title
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.lens.arrays import Floats, checked_index, if_given, listed, to_numpy
+from chainrule.lens.conversion import Floats, checked_index, if_given, to_numpy
 from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
 from chainrule.lens.convolutions.expansion import input_gradient_sum, kernel_gradient_sum, output_sum
+from chainrule.lens.convolutions.formula_and_torch import run
 from chainrule.lens.convolutions.operands import Operands
-from chainrule.lens.convolutions.passes import run
 from chainrule.lens.convolutions.sum import Sum, entry
 from chainrule.ops.convolution.checks import geometry_of
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule._optional import require
 from chainrule.display import BLUE, GREY, VERMILLION, whole_ticks
-from chainrule.lens.arrays import Floats
+from chainrule.lens.conversion import Floats
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT
 
 if TYPE_CHECKING:

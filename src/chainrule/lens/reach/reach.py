@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._choices import choose, counted, finite
-from chainrule.display import Shown, Table, logarithmic, title
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, if_given, listed
+from chainrule.display import Shown, Table, listed, logarithmic, title
+from chainrule.lens.autograd_agreement import Agreement
+from chainrule.lens.conversion import Floats, if_given
 from chainrule.lens.reach.curve import curve_frame, curve_rows, draw_curve
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval, of_lags
 from chainrule.lens.reach.verdict import verdict

@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule._choices import counted
 from chainrule.display import number
-from chainrule.lens.arrays import Floats
+from chainrule.lens.conversion import Floats
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval
 
 __all__ = ["verdict"]

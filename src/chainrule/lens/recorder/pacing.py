@@ -3,7 +3,7 @@
 import time
 
 from chainrule._choices import finite, whole
-from chainrule.lens.arrays import if_given
+from chainrule.lens.conversion import if_given
 
 __all__ = ["Pace"]
 

@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from chainrule._choices import counted, whole
 from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
-from chainrule.lens.arrays import if_given
+from chainrule.lens.conversion import if_given
 from chainrule.lens.recorder.inspection import inspect_pass
 from chainrule.lens.recorder.pacing import Pace
 from chainrule.lens.recorder.record import Record, draw_norms

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, title
-from chainrule.lens.agreement import Agreement, compare
-from chainrule.lens.arrays import Floats, if_given, listed, to_numpy
+from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, listed, title
+from chainrule.lens.autograd_agreement import Agreement, compare
+from chainrule.lens.conversion import Floats, if_given, to_numpy
 from chainrule.lens.recurrences.scan import Scan
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from chainrule.errors import ArgumentError
-from chainrule.lens.arrays import if_given
+from chainrule.lens.conversion import if_given
 from chainrule.lens.recurrences.stack import Stack, stack_of
 from chainrule.ops.arguments import as_lengths
 from chainrule.ops.recurrence.backends.reference import State

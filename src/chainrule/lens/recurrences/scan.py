@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from chainrule.lens.arrays import if_given
+from chainrule.lens.conversion import if_given
 from chainrule.ops.recurrence.backends.formula.cells import Cell, make_cell
 from chainrule.ops.recurrence.backends.formula.passes import Entering, Forward, entering, forward, gradients, prepared
 from chainrule.ops.recurrence.backends.formula.product import Saved

@@ -7,8 +7,8 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import if_given
+from chainrule.lens.autograd_agreement import Agreement
+from chainrule.lens.conversion import if_given
 from chainrule.lens.recurrences.autograd_check import check_scan
 from chainrule.lens.recurrences.scan import ALL, BackwardPass, Scan
 from chainrule.nn.recurrence_options import Optioned, cell_of
@@ -92,9 +92,10 @@ def stack_of(
     lengths = if_given(lambda each: _taken(each, rows), lengths)
     if hx is None:
         count = directions * layer.num_layers
-        first = [tuple(x.new_zeros(len(x), width) for width in widths)] * count
+        hx = tuple(x.new_zeros(count, len(x), width) for width in widths)
     else:
-        first = list(zip(*(_taken(part.to(x.dtype).transpose(0, 1), rows).unbind(1) for part in hx), strict=True))
+        hx = tuple(part.detach()[:, rows].to(x.dtype) for part in hx)
+    first = list(zip(*hx, strict=True))  # of each scan
     weights = [_weights(layer, suffix) for suffix in suffixes(layer)]
     scans = []
     for n in range(layer.num_layers):

@@ -1,7 +1,7 @@
 """Conversion at the edges of the lens: float64 tensors inside, NumPy arrays outside."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int, check_dense
 
-__all__ = ["Floats", "as_float64", "as_step", "as_targets", "checked_index", "if_given", "listed", "to_numpy"]
+__all__ = ["Floats", "as_float64", "as_step", "as_targets", "checked_index", "if_given", "to_numpy"]
 
 Floats = NDArray[np.float64]
 
@@ -49,20 +49,6 @@ def to_numpy(values: Tensor) -> Floats:
     """A float64 array of its own."""
     array: Floats = values.detach().to("cpu", torch.float64).numpy().copy()
     return array
-
-
-def listed(values: ArrayLike) -> Any:
-    """Nested lists as strict JSON allows them: null in the place of NaN and infinity.
-
-    >>> listed(np.array([[1.0, np.inf], [np.nan, 0.0]]))
-    [[1.0, None], [None, 0.0]]
-    """
-    array = np.asarray(values)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        found = array.astype(object)
-        found[~np.isfinite(array)] = None
-        return found.tolist()
-    return array.tolist()
 
 
 def checked_index(name: str, shape: Sequence[int], index: Sequence[int]) -> tuple[int, ...]:
