@@ -14,9 +14,8 @@ from chainrule._choices import choose, counted, finite, whole
 from chainrule._optional import require
 from chainrule.data import Series
 from chainrule.data.dates.timezones import local_times, write_dates
-from chainrule.display import Cell, Shown, Table, fixed, new_figure
+from chainrule.display import Cell, Shown, Table, fixed, listed, new_figure
 from chainrule.errors import ArgumentError
-from chainrule.lens.arrays import listed
 from chainrule.models import SeriesModel
 from chainrule.runs.figures.fan import forecast_fan, percent
 
