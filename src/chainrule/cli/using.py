@@ -16,7 +16,7 @@ from chainrule.cli.console import check_out, emit, say, show
 from chainrule.data import Series, Symbols, write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
-from chainrule.runs.kinds.series import SeriesRun
+from chainrule.runs.kinds.series.run import SeriesRun
 
 __all__ = [
     "backtest_command",
@@ -65,7 +65,7 @@ def sample_command(
     length: Annotated[int, Option(help="Symbols or steps to draw.")] = 500,
     temperature: Annotated[float, Option(help="Below 1 sharper, above 1 flatter.")] = 1.0,
     top_k: Annotated[int | None, Option(help="Only the k likeliest symbols.", show_default=False)] = None,
-    seed: o.Seed = 0,
+    seed: o.DrawingSeed = 0,
     out: Annotated[
         Path | None, Option(help="A .txt, .wav or .csv file; else standard output.", show_default=False)
     ] = None,
@@ -97,7 +97,7 @@ def forecast_command(
     horizon: Annotated[int, Option(help="Steps ahead.")] = 30,
     paths: Annotated[int, Option(help="Sampled futures.")] = 1000,
     quantiles: Annotated[str, Option(help="Levels with commas between them.")] = ".1,.5,.9",
-    seed: o.Seed = 0,
+    seed: o.DrawingSeed = 0,
     plot: Annotated[Path | None, Option(help="Draw the fan to this .png.", show_default=False)] = None,
     out: Annotated[Path | None, Option(help="Write every digit to this .csv.", show_default=False)] = None,
 ) -> None:
@@ -144,7 +144,7 @@ def backtest_command(
     stride: Annotated[
         int | None, Option(help="Steps between origins; so many that at most 100 are left.", show_default=False)
     ] = None,
-    seed: o.Seed = 0,
+    seed: o.DrawingSeed = 0,
 ) -> None:
     """Score the forecasts that would have been made along the last tenth of the data, or along new DATA.
 
