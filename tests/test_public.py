@@ -138,7 +138,7 @@ folder = pathlib.Path(tempfile.mkdtemp())
 for name, package in (("x.csv", "pandas"), ("x.wav", "soundfile"), ("x.parquet", "pyarrow")):
     (folder / name).write_bytes(b"a")
     missing(package, lambda: chainrule.data.read(folder / name))
-missing("safetensors", lambda: chainrule.fit("english", hidden=2, steps=1, batch=4000, out=folder / "run", quiet=True))
+missing("safetensors", lambda: chainrule.fit("english", hidden=2, steps=1, training={"batch": 4000}, out=folder / "run", quiet=True))
 from chainrule.cli import main
 try:
     main()

@@ -59,8 +59,8 @@ def test_a_reading_survives_json(reading: Reading) -> None:
         ({"season": 0}, "`season` is 0; expected a whole number"),
         ({"rate": 8000.5}, "`rate` is 8000.5; expected a whole number"),
         ({"columns": "price"}, r"`columns` is 'price'; expected a tuple"),
-        ({"encoding": "utf-9"}, "encoding is 'utf-9', which is no encoding of text"),
-        ({"encoding": "hex"}, "encoding is 'hex', which is no encoding of text"),
+        ({"encoding": "utf-9"}, "`encoding` is 'utf-9', which is not an encoding of text"),
+        ({"encoding": "hex"}, "`encoding` is 'hex', which is not an encoding of text"),
     ],
 )
 def test_a_value_that_is_no_choice_is_refused(options: dict[str, Any], message: str) -> None:
@@ -99,7 +99,7 @@ def test_a_setting_applies_to_a_kind_or_is_refused(name: str, kind: str) -> None
     if settings_of(Reading)[name].applies(has=(kind,)):
         reading.refuse_foreign(kind, "the file")
     else:
-        with pytest.raises(ArgumentError, match=f"`{name}=.* applies to .* but the file is read as {kind}"):
+        with pytest.raises(ArgumentError, match=f"`{name}=.* applies to .* but the file is read as .*{kind}"):
             reading.refuse_foreign(kind, "the file")
 
 
@@ -111,7 +111,7 @@ def test_labels_are_of_sound_as_images_have_them_anyway() -> None:
 @pytest.mark.parametrize("option", [{"encoding": "latin-1"}, {"header": True}, {"sheet": "a"}])
 def test_what_says_how_a_file_is_written_is_refused_of_a_built_in_set(option: dict[str, Any]) -> None:
     name = "english" if "encoding" in option else "sunspots"
-    with pytest.raises(ArgumentError, match=f"applies to files, but {name} is built in. Leave it out"):
+    with pytest.raises(ArgumentError, match=f"does not apply to the built-in set {name}. Leave it out"):
         read(name, Reading(**option))
 
 

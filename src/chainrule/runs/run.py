@@ -230,7 +230,13 @@ class Run(Fitted):
             own_source = isinstance(source, str) and source.removeprefix("builtin:") == self.config.source
             group = reading.group if own_source else None
             of_new: dict[str, Any] = {"unknown": unknown, "group": group}
-            data = read(source, replace(reading, **of_new), alphabet=own.alphabet, classes=own.classes or None)
+            data = read(
+                source,
+                replace(reading, **of_new),
+                alphabet=own.alphabet,
+                classes=own.classes or None,
+                inherited=True,
+            )
         difference = f"is {data.kind}" if data.kind != own.kind else self._difference(data)
         if difference is not None:
             raise DataError(
