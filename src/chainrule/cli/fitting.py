@@ -25,9 +25,7 @@ def fit_command(
     minutes: o.Minutes = None,
     steps: o.Steps = None,
     seed: o.Seed = None,
-    out: Annotated[
-        Path | None, Option(help="Folder of the run (default: runs/DATA-MODEL).", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, Option(help="Folder of the run (default runs/DATA-MODEL).", show_default=False)] = None,
     resume: Annotated[bool, Option("--resume", help="Continue the run in --out.")] = False,
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
@@ -77,7 +75,7 @@ def compare_command(
     steps: o.Steps = None,
     seed: o.Seed = None,
     out: Annotated[
-        Path | None, Option(help="Folder of the runs (default: runs/compare-DATA).", show_default=False)
+        Path | None, Option(help="Folder of the runs (default runs/compare-DATA).", show_default=False)
     ] = None,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace the comparison in --out.")] = False,
     quiet: o.Quiet = False,

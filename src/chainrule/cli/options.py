@@ -46,28 +46,30 @@ Source = Annotated[
     str, Argument(metavar="DATA", help="A file, a folder, or a built-in set (see: chainrule data).", show_default=False)
 ]
 NewSource = Annotated[
-    str | None, Argument(metavar="DATA", help="New data, read as the run's own was.", show_default=False)
+    str | None, Argument(metavar="DATA", help="New data, read like the run's own.", show_default=False)
 ]
-NewData = Annotated[str, Argument(metavar="DATA", help="New data, read as the run's own was.", show_default=False)]
+NewData = Annotated[str, Argument(metavar="DATA", help="New data, read like the run's own.", show_default=False)]
 RunFolder = Annotated[Path, Argument(metavar="RUN", help="The run's folder, made by fit.", show_default=False)]
 Model = Annotated[
     str | None,
     Option(
-        help=f"Name of the model: {', '.join(MODELS)} (default: gru; for images, conv).",
+        help=f"Name of the model: {', '.join(MODELS)} (default gru, or conv for images).",
         rich_help_panel="Model",
         show_default=False,
     ),
 ]
 Minutes = Annotated[
     float | None,
-    Option(help="Training minutes (default: 3; compare: 1 per model).", rich_help_panel="Training", show_default=False),
+    Option(
+        help="Training minutes (default 3; for compare, 1 per model).", rich_help_panel="Training", show_default=False
+    ),
 ]
 Steps = Annotated[
     int | None,
     Option(help="Training steps, in place of minutes.", rich_help_panel="Training", show_default=False),
 ]
 Seed = Annotated[
-    int | None, Option(callback=_check_seed, metavar="INTEGER", help="Random seed (default: 0).", show_default=False)
+    int | None, Option(callback=_check_seed, metavar="INTEGER", help="Random seed (default 0).", show_default=False)
 ]
 DrawingSeed = Annotated[int, Option(callback=_check_seed, help="Random seed.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace the run in --out.")]
@@ -149,7 +151,7 @@ def _help(each: Setting) -> str:
     if each.choices and each.choices[0].isalpha():  # marks are told in words
         words += f"; one of {', '.join(each.choices)}"
     default = each.default_words
-    return words + (f" (default: {default})." if default else ".")
+    return words + (f" (default {default})." if default else ".")
 
 
 def names_in(text: str) -> tuple[str, ...]:
