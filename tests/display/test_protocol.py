@@ -58,7 +58,7 @@ def series_run() -> Run:
 @cache
 def text_run() -> Run:
     (FOLDER / "<b>words.txt").write_text(text())
-    return fit(FOLDER / "<b>words.txt", hidden=4, window=8, steps=10, batch=4, name="text")
+    return fit(FOLDER / "<b>words.txt", hidden=4, window=8, steps=10, training={"batch": 4}, name="text")
 
 
 @cache

@@ -112,7 +112,7 @@ def test_a_fill_inserts_the_dates_that_a_named_frequency_misses(tmp_path: Path) 
     days = pd.date_range("2024-01-01", periods=6).delete([2, 3])
     pd.DataFrame({"date": days, "x": [0.0, 1.0, 4.0, 5.0]}).to_csv(path, index=False)
     for how, values in ((None, [0, 1, 4, 5]), ("linear", [0, 1, 2, 3, 4, 5]), ("forward", [0, 1, 1, 1, 4, 5])):
-        series = read(path, Reading(freq="D", fill=how))
+        series = read(path, Reading(freq="D", fill=how))  # type: ignore[arg-type]
         assert isinstance(series, Series)
         assert series.values[:, 0].tolist() == values
         assert str(series.frequency).startswith("days (D)" + "; 2 dates missing: 2024-01-03" * (how is None))
