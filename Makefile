@@ -37,7 +37,7 @@ fuzz: $(READY)
 # python itself is not instrumented: the libraries have to be there before it starts, and it leaks by design.
 SANITIZED := build/sanitize
 # What is slow and reads no other memory than the rest; and the forks of a data loader, which hung once here, never without.
-NOT_SANITIZED := thousand or formula or compile or second or python_threads or data_loader or fourier
+NOT_SANITIZED := hundreds or formula or compile or second or python_threads or data_loader or fourier
 sanitize: export CXX = g++
 sanitize: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \

@@ -138,7 +138,8 @@ folder = pathlib.Path(tempfile.mkdtemp())
 for name, package in (("x.csv", "pandas"), ("x.wav", "soundfile"), ("x.parquet", "pyarrow")):
     (folder / name).write_bytes(b"a")
     missing(package, lambda: chainrule.data.read(folder / name))
-missing("safetensors", lambda: chainrule.fit("english", hidden=2, steps=1, batch=4000, out=folder / "run", quiet=True))
+small = {"hidden": 2, "steps": 1, "training": {"batch": 4000}, "quiet": True}
+missing("safetensors", lambda: chainrule.fit("english", out=folder / "run", **small))
 from chainrule.cli import main
 try:
     main()

@@ -11,6 +11,7 @@ from chainrule import _room
 from chainrule._room import check_room, memory
 from chainrule.errors import ArgumentError
 from chainrule.models import ModelConfig
+from chainrule.runs.kinds.building import build, weights_in
 from tests.runs.cases import ar1, series, symbol_config, symbols
 
 
@@ -29,11 +30,11 @@ def test_a_container_s_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_what_would_fit_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_room, "memory", lambda: 10**6)
     check_room("it", lambda a, b: a * b, a=1000, b=1000)
-    with pytest.raises(ArgumentError, match=r"a is 5,000: it would take 5 MB, and this machine has 1 MB\."):
+    with pytest.raises(ArgumentError, match=r"`a` is 5,000: it would take 5 MB, and this machine has 1 MB\."):
         check_room("it", lambda a, b: a * b, a=5000, b=1000)
     with pytest.raises(ArgumentError, match=r"At most about 9[0-9]0 would fit"):
         check_room("it", lambda a, b: a * b, a=5000, b=1000)
-    with pytest.raises(ArgumentError, match=r"a 5, b 7: it would take 2 MB.*Use smaller sizes"):
+    with pytest.raises(ArgumentError, match=r"`a` 5, `b` 7: it would take 2 MB.*Use smaller sizes"):
         check_room("it", lambda a, b: 2 * 10**6, a=5, b=7)
 
 
@@ -41,22 +42,25 @@ def test_what_would_fit_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("layers", [1, 2, 3, 4, 6])
 def test_weights_are_counted_without_being_made(name: str, layers: int) -> None:
     config = symbol_config(symbols(400)).data
-    model = ModelConfig(name, 8, layers=1 if name == "ar" else layers, window=2)
-    made = config.build(model)
+    model = ModelConfig(name, 8, layers=None if name == "ar" else layers, window=2)
+    made = build(config, model)
     held = sum(t.numel() * t.element_size() for t in [*made.parameters(), *made.buffers()])
-    assert config.weights_in(model) == held
+    assert weights_in(config, model) == held
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "gru", "hidden": 10**7}, "hidden is 10,000,000: a gru of .* would take .*B.*At most about"),
-        ({"model": "conv", "hidden": 10**7}, "hidden is 10,000,000"),
-        ({"model": "lstm", "hidden": 10**5, "layers": 1000}, "hidden is 100,000"),
-        ({"model": "gru", "hidden": 10**12}, "hidden is 1000000000000; expected a whole number .* at most 100,000,000"),
-        ({"model": "gru", "layers": 10**9}, "layers is 1000000000; expected a whole number .* at most 1,000"),
-        ({"model": "gru", "learning_rate": 1e300}, r"learning rate is 1e\+300; expected"),
-        ({"model": "gru", "accumulate": 10**12}, "accumulate is 1000000000000; expected"),
+        ({"model": "gru", "hidden": 10**7}, "`hidden` is 10,000,000: a gru of .* would take .*B.*At most about"),
+        ({"model": "conv", "hidden": 10**7}, "`hidden` is 10,000,000"),
+        ({"model": "lstm", "hidden": 10**5, "layers": 1000}, "`hidden` is 100,000"),
+        (
+            {"model": "gru", "hidden": 10**12},
+            "`hidden` is 1000000000000; expected .* at most 100,000,000",
+        ),
+        ({"model": "gru", "layers": 10**9}, "`layers` is 1000000000; expected a whole number .* at most 1,000"),
+        ({"model": "gru", "training": {"learning_rate": 1e300}}, r"`learning_rate` is 1e\+300; expected"),
+        ({"model": "gru", "training": {"accumulate": 10**12}}, "`accumulate` is 1000000000000; expected"),
     ],
 )
 def test_fits_that_ask_for_too_much(options: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -69,11 +73,11 @@ def test_fits_that_ask_for_too_much(options: dict[str, Any], message: str, tmp_p
 
 def test_paths_that_ask_for_too_much(tmp_path: Path) -> None:
     run = chainrule.fit(series(ar1(100)), "ar", window=2, out=tmp_path / "run", quiet=True)
-    with pytest.raises(ArgumentError, match="paths is 1,000,000,000,000: the paths would take"):
+    with pytest.raises(ArgumentError, match="`paths` is 1,000,000,000,000: the paths would take"):
         run.forecast(3, paths=10**12)
-    with pytest.raises(ArgumentError, match="horizon is 1,000,000,000,000: the paths would take"):
+    with pytest.raises(ArgumentError, match="`horizon` is 1,000,000,000,000: the paths would take"):
         run.forecast(10**12)
-    with pytest.raises(ArgumentError, match="length is 1,000,000,000,000: the paths would take"):
+    with pytest.raises(ArgumentError, match="`length` is 1,000,000,000,000: the paths would take"):
         run.sample(10**12)
-    with pytest.raises(ArgumentError, match=r"paths is 1,000,000,000,000: the paths from . origins would take"):
+    with pytest.raises(ArgumentError, match=r"`paths` is 1,000,000,000,000: the paths from . origins would take"):
         run.backtest(horizon=3, paths=10**12)

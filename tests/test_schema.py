@@ -70,7 +70,7 @@ def test_any_value_in_a_field_s_place_is_refused_or_of_its_type(good: Any, data:
         ("layers", "1", r"it.layers is '1'; expected a whole number or null"),
         ("dropout", 10**400, r"it.dropout is a whole number of more than 63 bits; expected a finite number"),
         ("tied", 0, r"it.tied is 0; expected true or false"),
-        ("head", "\ud800", r"it.head is '\\ud800'; expected text"),
+        ("head", "\ud800", r"it.head is '\\ud800'; expected one of gaussian, student"),
     ],
 )
 def test_the_message_says_where_what_and_what_instead(name: str, value: object, message: str) -> None:
@@ -87,5 +87,5 @@ def test_text_that_is_no_json_is_a_value_error(text: str | bytes) -> None:
 def test_fields_made_in_python() -> None:
     check_fields(ModelConfig())
     for wrong in ({"tied": 1}, {"head": 3}, {"layer_norm": "yes"}, {"name": None}):
-        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+        with pytest.raises(ArgumentError, match="model" if "name" in wrong else next(iter(wrong))):
             ModelConfig(**wrong)

@@ -1,4 +1,4 @@
-"""Options in messages, over every message there is: they exist, and are told to users of the library as arguments."""
+"""Settings in messages, over every message there is: in backticks, as Python has them, and as flags in commands."""
 
 import ast
 import re
@@ -9,13 +9,16 @@ import pytest
 import typer
 
 import chainrule
-from chainrule._wording import as_arguments, as_flags
+from chainrule._settings import settings_of
 from chainrule.cli.app import app
+from chainrule.cli.flags import as_flags, learn
 from chainrule.errors import ArgumentError, ChainruleError, MissingExtraError
 
 SOURCE = Path(chainrule.__file__).parent
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+NAMED = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 OTHERS = {"nproc-per-node", "given"}  # torchrun's, and one that is put in
+TABLES = (chainrule.ModelSettings, chainrule.TrainingSettings, chainrule.Reading)
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -41,17 +44,18 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and " " in value.strip()
 
 
-MESSAGES = [
-    pytest.param(path, text, id=f"{path.relative_to(SOURCE)}: {text[:50]}")
-    for path in sorted(SOURCE.rglob("*.py"))
-    if path.name != "_wording.py"
-    for text in dict.fromkeys(texts(path))
-    if FLAG.search(text)
-]
+def messages(found: re.Pattern[str]) -> list[object]:
+    return [
+        pytest.param(path, text, id=f"{path.relative_to(SOURCE)}: {text[:50]}")
+        for path in sorted(SOURCE.rglob("*.py"))
+        for text in dict.fromkeys(texts(path))
+        if is_text(text) and found.search(text)
+    ]
 
 
 def options() -> set[str]:
     group = typer.main.get_command(app)
+    learn(group)
     commands = [group, *group.commands.values()]  # type: ignore[attr-defined]
     names = (name for c in commands for p in c.params for name in (*p.opts, *p.secondary_opts))
     return {name.removeprefix("--") for name in names} | {"help"}
@@ -60,15 +64,39 @@ def options() -> set[str]:
 OPTIONS = options()
 
 
-def test_there_are_messages_with_options() -> None:
-    assert len(MESSAGES) > 40
+def test_there_are_messages_with_settings() -> None:
+    assert len(messages(NAMED)) > 40
     assert {"fill", "out", "resume", "layer-norm", "no-layer-norm", "horizon"} <= OPTIONS
 
 
-@pytest.mark.parametrize(("path", "text"), MESSAGES)
-def test_every_option_that_a_message_names_exists(path: Path, text: str) -> None:
-    named = {name for name in FLAG.findall(text) if not name.endswith("-")} - OTHERS
+@pytest.mark.parametrize(("path", "text"), messages(FLAG))
+def test_flags_are_named_by_the_commands_alone_and_exist(path: Path, text: str) -> None:
+    named = set(FLAG.findall(text)) - OTHERS
     assert named <= OPTIONS
+    assert path.parent.name == "cli" or not named
+
+
+@pytest.mark.parametrize(("path", "text"), messages(NAMED))
+def test_settings_of_the_commands_are_told_as_flags(path: Path, text: str) -> None:
+    told = as_flags(text)
+    for name, value in NAMED.findall(text):
+        if name.replace("_", "-") in OPTIONS - {"data"} and "given" not in value:  # some commands have DATA for it
+            assert f"--{name.replace('_', '-')}" in told or f"--no-{name.replace('_', '-')}" in told
+    assert set(FLAG.findall(told)) - OTHERS <= OPTIONS
+
+
+@pytest.mark.parametrize(("path", "text"), messages(NAMED))
+def test_the_values_that_messages_name_are_ones_that_the_setting_takes(path: Path, text: str) -> None:
+    for name, value in NAMED.findall(text):
+        for table in TABLES:
+            if name in settings_of(table) and value and "given" not in value:
+                table(**{name: ast.literal_eval(value)})  # which refuses what is no value of it
+
+
+def test_every_setting_of_fit_is_an_option() -> None:
+    for table in TABLES:
+        for name in settings_of(table):
+            assert name.replace("_", "-") in OPTIONS
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
@@ -77,66 +105,33 @@ def test_every_option_that_the_readme_names_exists() -> None:
     assert named <= OPTIONS | OTHERS | {"quick"}, "--quick is the benchmarks'"
 
 
-@pytest.mark.parametrize(("path", "text"), [case for case in MESSAGES if case.values[0].parent.name != "cli"])  # type: ignore[union-attr]
-def test_a_user_of_the_library_is_told_the_argument(path: Path, text: str) -> None:
-    told = as_arguments(text)
-    assert set(FLAG.findall(told)) <= OTHERS
-    assert told != text or set(FLAG.findall(text)) <= OTHERS
-    for call in re.findall(r"Reading\([^()]*(?:\([^()]*\))?\)", told):
-        if "=..." not in call and "given" not in call:
-            eval(call, {"Reading": chainrule.Reading})  # which refuses what is no value of the option
-    assert not re.search(r'"\)? (or|and) (?!--|Reading|\w+=)[a-z-]+[.)]', told), told  # each value with its option
-
-
 @pytest.mark.parametrize(
     ("message", "told"),
     [
-        ("Use --fill drop.", 'Use Reading(fill="drop").'),
-        ("Give --fill drop (leave rows out), or delete", 'Give Reading(fill="drop") (leave rows out), or delete'),
-        ("Resample, for example --rate 8000.", "Resample, for example Reading(rate=8000)."),
-        ("--columns Close", 'Reading(columns=("Close",))'),
-        ("--columns Open,Close,", 'Reading(columns=("Open", "Close")),'),
-        ('--columns "Adj Close"', 'Reading(columns=("Adj Close",))'),
-        ("Choose with --columns, for", "Choose with Reading(columns=...), for"),
-        ("--date 2020 is", 'Reading(date="2020") is'),
-        ("--encoding utf-16-le.", 'Reading(encoding="utf-16-le").'),
-        ("--labels classifies", "Reading(labels=True) classifies"),
-        ("with --out.", "with out=."),
-        ("only --minutes and --steps may change", "only minutes= and steps= may change"),
-        ("--minutes 0.5, --steps 300", "minutes=0.5, steps=300"),
-        ("with --resume added", "with resume=True added"),
-        ("--no-layer-norm", "layer_norm=False"),
-        ("--layer-norm is", "layer_norm=True is"),
-        ("--learning-rate 1e-3", "learning_rate=1e-3"),
-        ("--tbptt 16,128", 'tbptt="16,128"'),
-        ("--tbptt 64", "tbptt=64"),
-        ("--memory 256MB!", 'memory="256MB"!'),
-        ("--quantiles .1,.5", "quantiles=(.1, .5)"),
-        ("--random-windows, --clip-value", "random_windows=True, clip_value="),
-        ("--unheard of", "--unheard of"),
-        ("torchrun --nproc-per-node 2 -m chainrule fit", "torchrun --nproc-per-node 2 -m chainrule fit"),
-        ("as in: chainrule fit DATA --out RUN", "as in: chainrule fit DATA --out RUN"),
-        ("chainrule fit x.csv --out y. Use --out", "chainrule fit x.csv --out y. Use out="),
-        ("nothing -- at all", "nothing -- at all"),
+        ('Use `fill="drop"`.', "Use --fill drop."),
+        ('`columns=("Close",)`', "--columns Close"),
+        ('`columns=("Open", "Close")`,', "--columns Open,Close,"),
+        ('`columns=("Adj Close",)`', "--columns 'Adj Close'"),
+        ('`columns=("Price, USD",)`', "--columns '\"Price, USD\"'"),
+        ("`columns`, for", "--columns, for"),
+        ('`decimal=","`', "--decimal ,"),
+        ('`id="New York"`', "--id 'New York'"),
+        ("`labels=True` reads", "--labels reads"),
+        ("`header=False`, or `header=True`", "--no-header, or --header"),
+        ("`layer_norm` or `layer_norm=False`", "--layer-norm or --no-layer-norm"),
+        ("with `out`.", "with --out."),
+        ("with `resume=True` added", "with --resume added"),
+        ("`learning_rate=0.001`", "--learning-rate 0.001"),
+        ("`tbptt=(16, 128)`", "--tbptt 16,128"),
+        ('`memory="256MB"`!', "--memory 256MB!"),
+        ("`top_k` is 0", "--top-k is 0"),
+        ("`unheard` of, `nn.GRU` and `", "`unheard` of, `nn.GRU` and `"),
     ],
-)  # fmt: skip
-def test_as_arguments(message: str, told: str) -> None:
-    assert as_arguments(message) == told
+)
+def test_as_flags(message: str, told: str) -> None:
+    assert as_flags(message) == told
     for error in (ArgumentError(message), MissingExtraError(message)):
-        assert str(error) == told
-        assert error.message == message
-
-
-def test_arguments_whose_names_differ_are_flags_on_the_command_line() -> None:
-    assert as_flags("learning_rate is 0 and layer_norm on") == "--learning-rate is 0 and --layer-norm on"
-    for same in (
-        "the file learning_rate.csv",
-        "'learning_rate' is a column",
-        "x/top_k",
-        "weight_ih must be",
-        "steps is 0",
-    ):
-        assert as_flags(same) == same
+        assert str(error) == message
 
 
 def test_an_error_without_a_message() -> None:

@@ -6,12 +6,16 @@ backwards through convolutions and through time, says how to learn it.
 
 from chainrule import data, errors, export, functional, lens, nn, training
 from chainrule.data import Reading
+from chainrule.models import ModelSettings
 from chainrule.nn import explain, swap, unswap
 from chainrule.runs import Run, compare, fit, load
+from chainrule.training import TrainingSettings
 
 __all__ = [
+    "ModelSettings",
     "Reading",
     "Run",
+    "TrainingSettings",
     "compare",
     "data",
     "errors",

@@ -35,7 +35,7 @@ def check_room(what: str, needs: Callable[..., int], **asked: int) -> None:
     ... # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: paths is 1,000,000,000,000: the paths would take 8 PB, and this machine has ...
+    chainrule.errors.ArgumentError: `paths` is 1,000,000,000,000: the paths would take 8 PB, and this machine has ...
     """
     has = memory()
     needed = needs(**asked)
@@ -48,10 +48,10 @@ def check_room(what: str, needs: Callable[..., int], **asked: int) -> None:
 
         if value > 1 and fits(1):
             raise ArgumentError(
-                f"{option} is {value:,}: {what} would take {_spelt(needed)}, and this machine has {_spelt(has)}. "
+                f"`{option}` is {value:,}: {what} would take {_spelt(needed)}, and this machine has {_spelt(has)}. "
                 f"At most about {_largest(fits, value):,} would fit."
             )
-    together = ", ".join(f"{option} {value:,}" for option, value in asked.items())
+    together = ", ".join(f"`{option}` {value:,}" for option, value in asked.items())
     raise ArgumentError(
         f"{together}: {what} would take {_spelt(needed)}, and this machine has {_spelt(has)}. Use smaller sizes."
     )

@@ -5,11 +5,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from chainrule._choices import listed, near
 from chainrule.errors import ArgumentError
 
-__all__ = ["check_fields", "check_record", "parse", "structured", "value_as"]
+__all__ = ["check_fields", "check_record", "hints_of", "parse", "structured", "value_as"]
 
 _T = TypeVar("_T")
 _LARGEST = 2**63
@@ -19,8 +20,8 @@ _NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a f
 _known: dict[Any, dict[str, Any]] = {}
 
 
-def _hints(cls: Any) -> dict[str, Any]:
-    """The type hints of a class; to find them takes long, beside all else that settings are made with."""
+def hints_of(cls: Any) -> dict[str, Any]:
+    """The type hints of a class, found once: finding them takes longer than making an object of it."""
     if cls not in _known:
         _known[cls] = get_type_hints(cls)
     return _known[cls]
@@ -68,7 +69,7 @@ def structured(cls: type[_T], values: object, where: str) -> _T:
         if some:
             more = "" if what == "lacks" else ", which this version of chainrule does not know"
             raise ArgumentError(f"{where} {what} {', '.join(_brief(name) for name in some[:5])}{more}.")
-    hints = _hints(cls)
+    hints = hints_of(cls)
     return cls(**{name: value_as(hints[name], values[name], f"{where}.{name}") for name in names})
 
 
@@ -92,7 +93,7 @@ def value_as(hint: Any, value: object, where: str) -> Any:
         return [value_as(kinds[0], each, f"{where}.{k}") for k, each in enumerate(value)]
     elif origin is dict and isinstance(value, Mapping):
         return {name: value_as(kinds[1], each, f"{where}.{_brief(name)}") for name, each in value.items()}
-    elif hint is Any:
+    elif hint is Any or (origin is Literal and value in kinds):
         return value
     elif is_typeddict(hint):
         check_record(hint, value, where)
@@ -112,7 +113,7 @@ def check_record(kind: type, values: object, where: str) -> None:
         raise ArgumentError(f"{where} is {_brief(values)}; expected an object.")
     if missing := kind.__required_keys__ - values.keys():  # type: ignore[attr-defined]
         raise ArgumentError(f"{where} lacks {', '.join(sorted(missing))}.")
-    for name, hint in _hints(kind).items():
+    for name, hint in hints_of(kind).items():
         if name in values:
             value_as(hint, values[name], f"{where}.{name}")
 
@@ -123,6 +124,8 @@ def _could_be(kind: Any, value: object) -> bool:
         return _is_number(value)
     if is_dataclass(kind) or is_typeddict(kind):
         return isinstance(value, Mapping)
+    if get_origin(kind) is Literal:
+        return isinstance(value, str)
     container = {tuple: list, list: list, dict: Mapping}.get(get_origin(kind))
     return kind is Any or (isinstance(value, container) if container else type(value) is kind)
 
@@ -146,6 +149,8 @@ def _expected(hint: Any) -> str:
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return " or ".join(_expected(kind) for kind in kinds)
+    if origin is Literal:
+        return _one_of(kinds)
     if origin in (tuple, list):
         return f"a list, each {_expected(kinds[0])}"
     if origin is dict:
@@ -171,12 +176,20 @@ def check_fields(made: object, but: tuple[str, ...] = ()) -> None:
     >>> Reading(labels="yes")
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: labels is 'yes'; expected True or False.
+    chainrule.errors.ArgumentError: `labels` is 'yes'; expected True or False.
     """
-    for name, hint in _hints(type(made)).items():
+    for name, hint in hints_of(type(made)).items():
         value = getattr(made, name)
         if name not in but and not _is(hint, value):
-            raise ArgumentError(f"{name} is {_brief(value)}; expected {_called(hint)}.")
+            suggested = near(value, _words_of(hint)) if isinstance(value, str) else ""
+            raise ArgumentError(f"`{name}` is {_brief(value)}; expected {_called(hint)}.{suggested}")
+
+
+def _words_of(hint: Any) -> tuple[str, ...]:
+    """The words that a hint with a Literal in it allows."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(word for kind in get_args(hint) for word in _words_of(kind))
 
 
 def _is(hint: Any, value: object) -> bool:
@@ -184,6 +197,8 @@ def _is(hint: Any, value: object) -> bool:
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return any(_is(kind, value) for kind in kinds)
+    if origin is Literal:
+        return isinstance(value, str) and value in kinds
     if hint in (int, float, Any):
         return True
     if origin in (tuple, list):
@@ -192,12 +207,21 @@ def _is(hint: Any, value: object) -> bool:
     return type(value) is kind if kind in (str, bool, NoneType) else isinstance(value, kind)
 
 
+def _one_of(words: tuple[str, ...]) -> str:
+    """The words as they are; marks in quotes, as they could not be told from those between them."""
+    plain = all(word[0].isalpha() for word in words)
+    return f"one of {listed(words if plain else map(repr, words))}"
+
+
 def _called(hint: Any) -> str:
     """A type as Python's users call it."""
     kinds = get_args(hint)
     origin = get_origin(hint)
+    if origin is Literal:
+        return _one_of(kinds)
     if origin in (Union, UnionType):
-        return " or ".join(_called(kind) for kind in kinds)
+        told = [kind for kind in kinds if kind is not NoneType or not _words_of(hint)]
+        return " or ".join(_called(kind) for kind in told)
     if origin in (tuple, list):
         return f"a {origin.__name__} of {_called(kinds[0])}"
     words = {str: "text", bool: "True or False", NoneType: "None", int: "whole numbers", float: "numbers"}

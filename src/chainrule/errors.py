@@ -21,12 +21,10 @@
     ├── DivergedError                     the loss became NaN or infinite
     └── ProcessError (RuntimeError)       one of several processes that train together has ended
 
-Each message says what was wrong, what was got, what was expected, and how to mend it. The command
-line prints the message and exits with code 2; from Python they are ordinary exceptions, and name
-options as arguments: Reading(fill="drop") goes to fit as reading=chainrule.Reading(fill="drop").
+Each message says what was wrong, what was got, what was expected, and how to mend it. It names
+settings in backticks as Python has them: `fill="drop"` is a field of Reading. The command line tells
+them as its options, --fill drop, prints the message and exits with code 2.
 """
-
-from chainrule._wording import as_arguments
 
 __all__ = [
     "ArgumentError",
@@ -59,14 +57,6 @@ def __dir__() -> list[str]:
 
 class ChainruleError(Exception):
     """The root: catches every error that chainrule raises on purpose."""
-
-    def __str__(self) -> str:
-        return as_arguments(self.message)
-
-    @property
-    def message(self) -> str:
-        """The message as it was written, which names options as the command line has them."""
-        return super().__str__()
 
 
 class ArgumentError(ChainruleError, ValueError):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from torch.nn import Module
 from torch.testing._internal.common_modules import ModuleErrorEnum, ModuleInfo, ModuleInput, module_db
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
@@ -108,13 +109,23 @@ def test_copied_and_saved_layers_give_the_same(name: str, training: bool) -> Non
     ids=["train", "eval", "second"],
 )
 def test_gradients(name: str, check: Any, training: bool) -> None:
-    for layer, case in cases(name, training=training, requires_grad=True):
+    """Of the inputs and the weights as one vector, which is checked along random directions."""
+    for layer, case in cases(name, training=training):
         inputs, spec = tree_flatten(case.forward_input.args)
+        names = [weight for weight, _ in layer.named_parameters()]
+        leaves = [*inputs, *layer.parameters()]
 
-        def run(*leaves: Tensor, layer: Module = layer, n: int = len(inputs), spec: Any = spec) -> list[Tensor]:
-            return tensors(layer(*tree_unflatten(leaves[:n], spec)))
+        def run(
+            vector: Tensor, layer: Module = layer, spec: Any = spec, names: Any = names, leaves: Any = leaves
+        ) -> Any:
+            parts = vector.split([leaf.numel() for leaf in leaves])
+            given = [part.view(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+            n = len(leaves) - len(names)
+            weights = dict(zip(names, given[n:], strict=True))
+            return tensors(functional_call(layer, weights, tuple(tree_unflatten(given[:n], spec))))
 
-        assert check(run, [*inputs, *layer.parameters()], fast_mode=True)
+        vector = torch.cat([leaf.detach().flatten() for leaf in leaves]).requires_grad_()
+        assert check(run, [vector], fast_mode=True)
 
 
 @layers

@@ -1,8 +1,6 @@
 """Single sightings: sizes beyond reason, foreign layouts, two processes."""
 
 import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ from chainrule import nn
 from chainrule.errors import ChainruleError
 from chainrule.functional import causal_convolution, convolution, gru, lstm, rnn
 from tests.contract.isolation import alone
+from tests.contract.two_processes import check_gradients
+from tests.processes import Started
 
 X = torch.randn(2, 3, 20)
 W = torch.randn(4, 3, 3)
@@ -90,6 +90,7 @@ CALLS: dict[str, tuple[Callable[..., Any], list[Tensor]]] = {
 @pytest.mark.parametrize("call", CALLS)
 def test_foreign_layouts_are_refused_in_words(call: str, layout: str) -> None:
     function, tensors = CALLS[call]
+    FOREIGN[layout](tensors[0])  # loads what torch loads for its first one, once for all forks
 
     def run() -> None:
         for k, tensor in enumerate(tensors):
@@ -102,11 +103,6 @@ def test_foreign_layouts_are_refused_in_words(call: str, layout: str) -> None:
 
 def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
     """Each has half of the rows."""
-    command = [sys.executable, "-m", "tests.contract.two_processes", str(tmp_path / "meeting")]
-    children = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
-    try:
-        errors = [child.communicate(timeout=60)[1] for child in children]
-    finally:
-        for child in children:
-            child.kill()
-    assert [child.returncode for child in children] == [0, 0], "\n".join(errors)
+    both = [Started(check_gradients, str(tmp_path / "meeting"), rank) for rank in range(2)]
+    errors = [process.communicate(timeout=60)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], "\n".join(errors)

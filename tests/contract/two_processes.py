@@ -1,6 +1,5 @@
-"""One of two processes that share a model's rows: run as ``python -m tests.contract.two_processes FILE RANK``."""
+"""One of two processes that share a model's rows."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -52,7 +51,8 @@ LAYERS: tuple[tuple[Callable[[], Module], tuple[int, ...]], ...] = (
 )
 
 
-def main(path: str, rank: int) -> None:
+def check_gradients(path: str, rank: int) -> None:
+    """They are, by every way and in every layer, those of a process that has all rows; ``path`` is where both meet."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
@@ -66,7 +66,3 @@ def main(path: str, rank: int) -> None:
                 close(2 * gradient, wanted)  # the processes' gradients are averaged, the loss is a sum
     distributed.barrier()
     distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule._schema import structured
-from chainrule.data import Reading
+from chainrule._settings import settings_of
+from chainrule.data import Reading, read
+from chainrule.data.reading import KINDS
 from chainrule.errors import ArgumentError
 
 READINGS = st.builds(
@@ -44,21 +46,21 @@ def test_a_reading_survives_json(reading: Reading) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "tables"}, "kind is 'tables'; .*Did you mean 'table'?"),
-        ({"unit": "letters"}, "unit is 'letters'; expected one of characters, bytes"),
+        ({"kind": "tables"}, "`kind` is 'tables'; .*Did you mean 'table'?"),
+        ({"unit": "letters"}, "`unit` is 'letters'; expected one of characters, bytes"),
         ({"documents": "lines"}, "Did you mean 'line'?"),
-        ({"transform": "log"}, "transform is 'log'; .*log-return"),
-        ({"fill": "forwards"}, "fill is 'forwards'; .*Did you mean 'forward'?"),
-        ({"series": 3}, "series is 3; expected text"),
-        ({"date": ("Date", 3)}, "date is a tuple; expected text or a tuple of text"),
-        ({"header": "no"}, "header is 'no'; expected True or False or None"),
-        ({"thousands": ";"}, "thousands is ';'; expected one of"),
-        ({"thousands": ",", "decimal": ","}, "thousands and decimal are both ','; expected two marks"),
-        ({"season": 0}, "season is 0; expected a whole number"),
-        ({"rate": 8000.5}, "rate is 8000.5; expected a whole number"),
-        ({"columns": "price"}, r"columns is 'price'; expected a tuple"),
-        ({"encoding": "utf-9"}, "encoding is 'utf-9', which is no encoding of text"),
-        ({"encoding": "hex"}, "encoding is 'hex', which is no encoding of text"),
+        ({"transform": "log"}, "`transform` is 'log'; .*log-return"),
+        ({"fill": "forwards"}, "`fill` is 'forwards'; .*Did you mean 'forward'?"),
+        ({"series": 3}, "`series` is 3; expected text"),
+        ({"date": ("Date", 3)}, "`date` is a tuple; expected text or a tuple of text"),
+        ({"header": "no"}, "`header` is 'no'; expected True or False or None"),
+        ({"thousands": ";"}, "`thousands` is ';'; expected one of"),
+        ({"thousands": ",", "decimal": ","}, "`thousands` and `decimal` are both ','; expected two marks"),
+        ({"season": 0}, "`season` is 0; expected a whole number"),
+        ({"rate": 8000.5}, "`rate` is 8000.5; expected a whole number"),
+        ({"columns": "price"}, r"`columns` is 'price'; expected a tuple"),
+        ({"encoding": "utf-9"}, "`encoding` is 'utf-9', which is not an encoding of text"),
+        ({"encoding": "hex"}, "`encoding` is 'hex', which is not an encoding of text"),
     ],
 )
 def test_a_value_that_is_no_choice_is_refused(options: dict[str, Any], message: str) -> None:
@@ -66,20 +68,51 @@ def test_a_value_that_is_no_choice_is_refused(options: dict[str, Any], message: 
         Reading(**options)
 
 
-@pytest.mark.parametrize(
-    ("reading", "kind", "option"),
-    [
-        (Reading(columns=("price",)), "text", "columns"),
-        (Reading(fill="drop"), "sound", "fill"),
-        (Reading(unit="bytes"), "table", "unit"),
-        (Reading(rate=8000), "images", "rate"),
-        (Reading(encoding="latin-1"), "sound", "encoding"),
-        (Reading(labels=True), "text", "labels"),
-    ],
-)
-def test_an_option_foreign_to_the_kind_is_refused(reading: Reading, kind: str, option: str) -> None:
-    with pytest.raises(ArgumentError, match=f"{option} is .* but the file is read as {kind}"):
+OTHER: dict[str, object] = {  # a value of every setting that is not its default
+    "encoding": "latin-1",
+    "unit": "bytes",
+    "documents": "line",
+    "columns": ("price",),
+    "date": "day",
+    "date_format": "%d.%m.%Y",
+    "freq": "D",
+    "id": "ticker",
+    "series": "A",
+    "header": True,
+    "sheet": "a",
+    "thousands": ".",
+    "decimal": ",",
+    "transform": "none",
+    "fill": "drop",
+    "season": 7,
+    "rate": 8000,
+    "labels": True,
+    "group": "folder",
+    "unknown": "skip",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [name for name in settings_of(Reading) if name != "kind"])
+def test_a_setting_applies_to_a_kind_or_is_refused(name: str, kind: str) -> None:
+    reading = Reading(**{name: OTHER[name]})  # type: ignore[arg-type]
+    if settings_of(Reading)[name].applies(has=(kind,)):
         reading.refuse_foreign(kind, "the file")
+    else:
+        with pytest.raises(ArgumentError, match=f"`{name}=.* applies to .* but the file is read as .*{kind}"):
+            reading.refuse_foreign(kind, "the file")
+
+
+def test_labels_are_of_sound_as_images_have_them_anyway() -> None:
+    with pytest.raises(ArgumentError, match="`labels=True` applies to sound, but digits is read as images"):
+        read("digits", Reading(labels=True))
+
+
+@pytest.mark.parametrize("option", [{"encoding": "latin-1"}, {"header": True}, {"sheet": "a"}])
+def test_what_says_how_a_file_is_written_is_refused_of_a_built_in_set(option: dict[str, Any]) -> None:
+    name = "english" if "encoding" in option else "sunspots"
+    with pytest.raises(ArgumentError, match=f"does not apply to the built-in set {name}. Leave it out"):
+        read(name, Reading(**option))
 
 
 def test_defaults_are_foreign_to_no_kind() -> None:
@@ -90,11 +123,11 @@ def test_defaults_are_foreign_to_no_kind() -> None:
 @pytest.mark.parametrize(
     ("reading", "message"),
     [
-        (Reading(columns=("y", "z")), "columns is y, z, but"),
-        (Reading(labels=True), "labels is set, but"),
-        (Reading(season=7), "season is 7, but"),
+        (Reading(columns=("y", "z")), r'`columns=\("y", "z"\)` applies to tables, but'),
+        (Reading(labels=True), "`labels=True` applies to sound, but"),
+        (Reading(season=7), "`season=7` applies to tables, but"),
     ],
 )
-def test_a_foreign_option_is_spelt_as_in_the_command_line(reading: Reading, message: str) -> None:
+def test_a_foreign_option_is_named_as_it_is_given(reading: Reading, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         reading.refuse_foreign("text", "the file")

@@ -58,7 +58,7 @@ def series_run() -> Run:
 @cache
 def text_run() -> Run:
     (FOLDER / "<b>words.txt").write_text(text())
-    return fit(FOLDER / "<b>words.txt", hidden=4, window=8, steps=10, batch=4, name="text")
+    return fit(FOLDER / "<b>words.txt", hidden=4, window=8, steps=10, training={"batch": 4}, name="text")
 
 
 @cache
@@ -254,7 +254,7 @@ def test_a_notebook_shows_tables_and_figures_and_reads_no_markup(result: Shown) 
 
 def test_a_plot_shows_itself_in_a_notebook(result: Shown) -> None:
     if not result.drawable:
-        with pytest.raises(ArgumentError, match=r"fitted in closed form, without steps to draw\. Draw its score"):
+        with pytest.raises(ArgumentError, match=r"fitted in closed form, without steps to draw\. Plot its score"):
             result.plot()
         return
     figure = result.plot()

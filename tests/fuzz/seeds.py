@@ -131,17 +131,21 @@ def run_folders(folder: Path, only: Sequence[str] = ()) -> None:
     for k in range(24):
         (data / "spoken" / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
         soundfile.write(data / "spoken" / "ab"[k % 2] / f"{k}.wav", np.sin(np.arange(600) / (2 + k % 2)), 8000)
-    quick = {"steps": 3, "batch": 4, "quiet": True}
+    quick = {"steps": 3, "training": {"batch": 4}, "quiet": True}
     small = {"hidden": 4, **quick}
     prices = Reading(columns=("price", "b"))
     plans: dict[str, tuple[str, str, Any]] = {
         "text-gru": ("words.txt", "gru", {"window": 8, **small}),
         "text-conv": ("words.txt", "conv", {"window": 8, **small, "tied": True}),
-        "text-full": ("words.txt", "lstm", {**small, "bptt": "full", "memory": "8MB"}),
+        "text-full": ("words.txt", "lstm", {**small, "training": {"batch": 4, "bptt": "full", "memory": "8MB"}}),
         "sound-mlp": ("tone.wav", "mlp", {"window": 8, **small}),
         "series-ar": ("prices.csv", "ar", {"window": 3, "reading": prices, "quiet": True}),
         "series-lstm": ("prices.csv", "lstm", {"window": 8, "reading": prices, "head": "student", **small}),
-        "series-average": ("prices.csv", "rnn", {"window": 8, "reading": prices, "average": 0.9, **small}),
+        "series-average": (
+            "prices.csv",
+            "rnn",
+            {"window": 8, "reading": prices, **small, "training": {"batch": 4, "average": 0.9}},
+        ),
         "spoken-gru": ("spoken", "gru", {**small, "reading": Reading(labels=True)}),
         "digits": ("digits", "conv", small),
     }

@@ -27,9 +27,12 @@ _Model = TypeVar("_Model", bound=ConditionalModel)
 
 _WITH: dict[str, dict[str, Any]] = {"a learned start": {"learned_start": True}, "layer norm": {"layer_norm": True}}
 CONFIGS = {
-    f"{name}{layers}": ModelConfig(name, hidden=6, layers=layers, window=2**layers if name == "conv" else 3)
+    f"{name}{layers}": ModelConfig(
+        name, hidden=6, layers=None if name == "ar" else layers, window=2**layers if name == "conv" else 3
+    )
     for name in MODELS
-    for layers in ((1,) if name == "ar" else (1, 2))
+    for layers in (1, 2)
+    if (name, layers) != ("ar", 2)
 } | {
     f"{name} with {what}": ModelConfig(name, hidden=6, layers=2, **option)
     for name in LATENT
@@ -100,7 +103,7 @@ def _series_case(config: ModelConfig, transform: Transform) -> Case:
 SYMBOL_CASES = {f"symbols-{name}": _symbol_case(config) for name, config in CONFIGS.items()}
 # The transforms take turns; so do the heads, one transform later, so that all pairs occur.
 SERIES_CASES = {
-    f"series-{name}-{head}-{transform.name}": _series_case(replace(config, head=head), transform)
+    f"series-{name}-{head}-{transform.name}": _series_case(replace(config, head=head), transform)  # type: ignore[arg-type]
     for (name, config), transform, head in zip(
         CONFIGS.items(), cycle(TRANSFORMS.values()), cycle([*HEADS, *HEADS, *reversed(HEADS), *reversed(HEADS)])
     )

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def spread(around: float, scale: float, *, multiplicative: bool) -> tuple[Tensor
 
 @every_head
 @every_transform
-def test_the_density_of_the_next_x_integrates_to_one(transform: str, head: str) -> None:
+def test_the_density_of_the_next_x_integrates_to_one(transform: str, head: Any) -> None:
     law = TRANSFORMS[transform]
     model = series_model(replace(GRU, head=head), law)
     x = values(1, 6)
@@ -54,7 +55,7 @@ def test_the_density_of_the_next_x_integrates_to_one(transform: str, head: str) 
 
 @every_head
 @every_transform
-def test_quantiles_invert_the_distribution(transform: str, head: str) -> None:
+def test_quantiles_invert_the_distribution(transform: str, head: Any) -> None:
     model = series_model(replace(GRU, head=head), TRANSFORMS[transform])
     x = values(2, 6)
     lag = model.transform.lag
@@ -84,7 +85,7 @@ def test_quantiles_go_on_from_a_carry(transform: str) -> None:
 
 @every_head
 @every_transform
-def test_samples_fall_below_a_quantile_as_often_as_it_says(transform: str, head: str) -> None:
+def test_samples_fall_below_a_quantile_as_often_as_it_says(transform: str, head: Any) -> None:
     model = series_model(replace(GRU, head=head), one_channel(transform))
     x = values(1, 6, channels=1)
     n = 4000
@@ -98,7 +99,7 @@ def test_samples_fall_below_a_quantile_as_often_as_it_says(transform: str, head:
 
 
 @every_head
-def test_quantiles_of_a_float32_model_are_those_of_its_law_to_float32(head: str) -> None:
+def test_quantiles_of_a_float32_model_are_those_of_its_law_to_float32(head: Any) -> None:
     model = series_model(replace(GRU, head=head), TRANSFORMS["none"]).float()
     extreme = torch.tensor([1e-9, 1 - 1e-9], dtype=torch.float64)  # the second is 1 in float32
     with torch.no_grad():

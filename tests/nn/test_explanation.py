@@ -10,7 +10,7 @@ from torch.nn import Module
 import chainrule
 from chainrule import functional, nn
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.models.build import ModelConfig, build_symbol_model
+from chainrule.models import ModelConfig, build_symbol_model
 from chainrule.nn import ExplainedCall
 from chainrule.ops.recurrence.backends.cpu import LEVELS
 from chainrule.ops.recurrence.backends.reference import Weights

@@ -1,16 +1,19 @@
 """Small data and quick fits that the tests of runs share."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule._settings import settings_of
 from chainrule.data import Alphabet, Reading, Series, Symbols, Transform
 from chainrule.models import ModelConfig
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import DataConfig
-from chainrule.training import TrainingConfig
+from chainrule.training import TrainingConfig, TrainingSettings
 
 WORDS = "the cat sat on the mat and the dog ran after it\n"
 
@@ -65,6 +68,13 @@ def series_config(data: Series, transform: str = "standardise", name: str = "gru
         "series", data.name, "step", "", transform=Transform.fit(transform, data.values), columns=data.columns
     )
     return RunConfig(None, Reading(), ModelConfig(name, 8, window=window), TrainingConfig(steps=1, batch=4), about)
+
+
+def arranged(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as ``fit`` takes them: those of training together."""
+    training = {name: value for name, value in options.items() if name in settings_of(TrainingSettings)}
+    others = {name: value for name, value in options.items() if name not in training}
+    return {**others, "training": training} if training else others
 
 
 def same_weights(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:

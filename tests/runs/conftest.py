@@ -15,7 +15,7 @@ def text_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("text")
     source = folder / "words.txt"
     source.write_text(text())
-    return chainrule.fit(source, hidden=8, window=16, steps=12, batch=4, out=folder / "run", quiet=True)
+    return chainrule.fit(source, hidden=8, window=16, steps=12, training={"batch": 4}, out=folder / "run", quiet=True)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from chainrule import Reading, Run
 from chainrule.data import Series
 from chainrule.errors import ArgumentError, ColumnError, DataError, ShapeError, TransformError
 from chainrule.runs.continuing import go_on
-from chainrule.runs.kinds.series import SeriesRun
+from chainrule.runs.kinds.series.run import SeriesRun
 from tests.runs.cases import ar1, daily, write_csv
 
 VALUES = ar1(60)
@@ -199,7 +199,7 @@ def test_what_is_no_series_cannot_be_updated_or_take_both(text_run: Run, run: Se
 def test_text_goes_on_after_all_of_new_data_as_after_a_prompt(
     text_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chainrule.runs.kinds.symbols._CHUNK", 7)
+    monkeypatch.setattr("chainrule.runs.kinds.symbols.run._CHUNK", 7)
     (tmp_path / "new.txt").write_text("the cat sat on the mat and the dog ran")
     after = text_run.sample(30, data=tmp_path / "new.txt", seed=4)
     monkeypatch.undo()

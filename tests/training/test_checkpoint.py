@@ -140,5 +140,5 @@ def test_a_byte_that_changed_is_noticed(tmp_path: Path) -> None:
     changed = bytearray(path.read_bytes())
     changed[-300] ^= 1
     path.write_bytes(changed)
-    with pytest.raises(RunFormatError, match="other bytes than were written"):
+    with pytest.raises(RunFormatError, match="was changed after it was written"):
         load_tensors(path)

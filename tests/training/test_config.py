@@ -52,14 +52,14 @@ def test_the_budget_is_steps_where_they_are_given_and_minutes_otherwise() -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, "steps is 0; expected a whole number of at least 1"),
-        ({"batch": 0}, "batch is 0; expected a whole number of at least 1"),
-        ({"minutes": 0.0}, "minutes is 0.0; expected a number above 0 and finite"),
-        ({"minutes": math.inf}, "minutes is inf; expected a number above 0 and finite"),
-        ({"learning_rate": -1e-3}, "learning rate is -0.001; expected a number above 0 and below 1e.12"),
-        ({"learning_rate": math.nan}, "learning rate is nan; expected a number above 0 and below 1e.12"),
-        ({"clip": 0.0}, "clip is 0.0; expected a number above 0 and below 1e.30"),
-        ({"weight_decay": -0.1}, "weight decay is -0.1; expected a number of at least 0 and below 1e.12"),
+        ({"steps": 0}, "`steps` is 0; expected a whole number of at least 1"),
+        ({"batch": 0}, "`batch` is 0; expected a whole number of at least 1"),
+        ({"minutes": 0.0}, "`minutes` is 0.0; expected a number above 0 and finite"),
+        ({"minutes": math.inf}, "`minutes` is inf; expected a number above 0 and finite"),
+        ({"learning_rate": -1e-3}, "`learning_rate` is -0.001; expected a number above 0 and below 1e.12"),
+        ({"learning_rate": math.nan}, "`learning_rate` is nan; expected a number above 0 and below 1e.12"),
+        ({"clip": 0.0}, "`clip` is 0.0; expected a number above 0 and below 1e.30"),
+        ({"weight_decay": -0.1}, "`weight_decay` is -0.1; expected a number of at least 0 and below 1e.12"),
     ],
     ids=str,
 )

@@ -1,10 +1,7 @@
 """Several processes: two with half the rows are one with all; one that dies ends the others, and nothing is lost."""
 
 import json
-import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,44 +11,42 @@ import pytest
 import torch
 
 from chainrule.errors import ProcessError
-from chainrule.training import LAST, load_tensors, processes
+from chainrule.training import LAST, StreamFeed, Streams, TrainingConfig, load_tensors, processes, train
+from tests.processes import Started
 from tests.tolerances import close
-from tests.training.jobs import Job
+from tests.training.jobs import DOCUMENTS, Job
 
 
-def start(folder: Path, size: int, *, steps: int = 12, slow: str = "", **options: Any) -> list[subprocess.Popen[str]]:
+def start(folder: Path, size: int, *, steps: int = 12, slow: str = "", **options: Any) -> list[Started]:
     """The job below in ``size`` processes, as torchrun would start them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    arguments = json.dumps({"folder": str(folder), "steps": steps, "slow": slow, **options})
-    environment = {**os.environ, "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    environment["OMP_NUM_THREADS"] = "1"
+    environment = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    arguments = {"folder": str(folder), "steps": steps, "slow": slow, **options}
     return [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.training.test_group", arguments],
-            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        Started(train_rows, arguments, environment={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(size)
     ]
 
 
-def finish(processes: list[subprocess.Popen[str]]) -> list[str]:
-    outputs = [process.communicate(timeout=120) for process in processes]
-    for process, (_, error) in zip(processes, outputs, strict=True):
+def finish(ranks: list[Started]) -> list[str]:
+    outputs = [process.communicate(timeout=120) for process in ranks]
+    for process, (_, error) in zip(ranks, outputs, strict=True):
         assert process.returncode == 0, error
     return [output for output, _ in outputs]
 
 
-def main(folder: str, steps: int, batch: int, slow: str, fails: int = 0, resume: bool = False, **options: Any) -> None:
-    """The job in one process: rows of an uneven length, so that their tails differ."""
-    from chainrule.training import StreamFeed, Streams, processes, train
-    from chainrule.training.config import TrainingConfig
-    from tests.training.jobs import DOCUMENTS
+def train_rows(arguments: dict[str, Any]) -> None:
+    """The job in one process."""
+    torch.set_num_threads(1)
+    train_job(**arguments)
 
+
+def train_job(
+    folder: str, steps: int, batch: int, slow: str, fails: int = 0, resume: bool = False, **options: Any
+) -> None:
+    """On rows of an uneven length, so that their tails differ."""
     torch.manual_seed(0)
     job = Job("gru", steps=steps)
     job.without_dropout()
@@ -95,9 +90,9 @@ def test_a_process_that_dies_ends_the_others_and_the_run_goes_on_from_its_checkp
     finish(start(whole, 2, steps=40, batch=2))
     both = start(folder, 2, steps=40, batch=2, slow=str(slow))
     while not (slow / "1.15").exists():
-        assert both[1].poll() is None
+        assert both[1].returncode is None
         time.sleep(0.01)
-    both[1].send_signal(signal.SIGKILL)
+    both[1].kill()
     _, error = both[0].communicate(timeout=60)
     both[1].communicate(timeout=60)
     assert both[0].returncode != 0
@@ -131,7 +126,3 @@ def test_as_many_processes_must_go_on_as_began(tmp_path: Path) -> None:
     (alone,) = start(tmp_path, 1, steps=8, batch=4, resume=True)
     _, error = alone.communicate(timeout=60)
     assert "was left by 2 processes that trained together, and this is one of 1. Start as many as before." in error
-
-
-if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))

@@ -9,9 +9,9 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from chainrule._wording import as_flags
 from chainrule.cli.console import say, show
 from chainrule.cli.fitting import compare_command, data_command, fit_command
+from chainrule.cli.flags import learn
 from chainrule.cli.looking import look_command
 from chainrule.cli.using import (
     backtest_command,
@@ -33,18 +33,18 @@ class _Group(TyperGroup):
     """Turns errors into messages and exit codes, for every command in one place."""
 
     def invoke(self, ctx: Any) -> Any:
+        learn(self)
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)
             except KeyboardInterrupt:
-                say("interrupted; what was saved is kept (fit goes on with --resume)", style="bold red")
+                say("interrupted; what was saved is kept (continue a fit with --resume)", style="bold red")
                 raise typer.Exit(_INTERRUPTED) from None
             except BrokenPipeError:
                 raise  # the reader of a pipe has seen enough: typer ends quietly
             except (ChainruleError, OSError) as error:
-                message = as_flags(error.message) if isinstance(error, ChainruleError) else str(error)
-                say(f"error: {message}", style="bold red")
+                say(f"error: {error}", style="bold red")
                 raise typer.Exit(_USER_ERROR) from None
 
 
@@ -80,7 +80,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Sequence models by the two chain rules: fit, score, sample, forecast, compare, look inside."""
+    """Sequence models by the two chain rules: fit, score, sample, forecast, compare, inspect."""
 
 
 def _add(name: str, command: Callable[..., None], *example: str) -> None:

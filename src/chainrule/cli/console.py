@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from chainrule.cli.flags import as_flags
 from chainrule.errors import ArgumentError
 
 __all__ = ["check_out", "emit", "say", "show"]
@@ -29,9 +30,9 @@ def emit(result: str | bytes, out: Path | None) -> None:
 
 
 def say(text: str, style: str | None = None) -> None:
-    """A remark or an error, on standard error; never wrapped in a pipe, never read as markup."""
+    """A remark or an error, with settings told as flags, on standard error; never wrapped, never read as markup."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
-    console.print(text, style=style)
+    console.print(as_flags(text), style=style)
 
 
 def check_out(option: str, path: Path | None, suffix: str) -> None:

@@ -10,7 +10,7 @@ from chainrule.cli.console import check_out, emit, show
 from chainrule.display import Shown, page_of
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughTime, sizes
-from chainrule.lens.arrays import as_step
+from chainrule.lens.conversion import as_step
 from chainrule.runs import load
 
 __all__ = ["look_command"]

@@ -16,7 +16,7 @@ from chainrule.cli.console import check_out, emit, say, show
 from chainrule.data import Series, Symbols, write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
-from chainrule.runs.kinds.series import SeriesRun
+from chainrule.runs.kinds.series.run import SeriesRun
 
 __all__ = [
     "backtest_command",
@@ -33,23 +33,25 @@ def score_command(
     data: o.NewSource = None,
     context: Annotated[
         int | None,
-        Option(help="Also in blocks of so many symbols, each from a cold start.", show_default=False),
+        Option(help="Also score in blocks of this many symbols, each from a cold start.", show_default=False),
     ] = None,
     unknown: Annotated[
         str | None,
-        Option(help="New characters in DATA: skip, or replace by a blank; else refused.", show_default=False),
+        Option(
+            help="Characters that the model does not know: skip or replace (default refuse them).", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Score a run: the exact log-likelihood, per symbol or step, in nats and bits.
+    """Score a run by its exact log-likelihood, per symbol or step, in nats and bits.
 
-    Without DATA on the last tenth of the run's own data, beside baselines; with DATA on all of it. For real values also
-    point and interval errors, one step ahead.
+    Without DATA, the last tenth of the run's own data is scored and compared with baselines; with DATA, all of it is
+    scored. For real values, point and interval errors one step ahead are reported too.
 
-    State is carried through the whole of the data. --context 256 adds what a transformer with a window of 256 would be
-    scored by: blocks of 256 symbols, each from a cold start that has read one symbol.
+    State is carried through all of the data. To compare with a transformer whose window is 256, --context 256 also
+    scores blocks of 256 symbols, each from a cold start that has read one symbol.
 
-    DATA may have characters that the model does not know: --unknown skip leaves them out of the text, --unknown replace
-    reads them as a blank and does not score them.
+    If DATA has characters that the model does not know, --unknown skip leaves them out of the text, and --unknown
+    replace reads them as a blank and does not score them.
     """
     show(load(run).score(data, context=context, unknown=unknown))
 
@@ -60,23 +62,23 @@ def sample_command(
         str | None, Option(help="Text to continue, or FILE:path to continue a file.", show_default=False)
     ] = None,
     after: Annotated[
-        str | None, Option("--from", help="DATA to read first; only what follows is shown.", show_default=False)
+        str | None, Option("--from", help="Data to read before sampling; it is not shown.", show_default=False)
     ] = None,
-    length: Annotated[int, Option(help="Symbols or steps to draw.")] = 500,
-    temperature: Annotated[float, Option(help="Below 1 sharper, above 1 flatter.")] = 1.0,
-    top_k: Annotated[int | None, Option(help="Only the k likeliest symbols.", show_default=False)] = None,
-    seed: o.Seed = 0,
+    length: Annotated[int, Option(help="Number of symbols or steps to sample.")] = 500,
+    temperature: Annotated[float, Option(help="Sampling temperature; lower is less random.")] = 1.0,
+    top_k: Annotated[int | None, Option(help="Sample from the k most likely symbols only.", show_default=False)] = None,
+    seed: o.DrawingSeed = 0,
     out: Annotated[
-        Path | None, Option(help="A .txt, .wav or .csv file; else standard output.", show_default=False)
+        Path | None, Option(help="Output file: .txt, .wav or .csv (default standard output).", show_default=False)
     ] = None,
 ) -> None:
-    """Draw from a run: text, sound, or one possible future of a series."""
+    """Sample from a run: text, sound, or one possible future of a series."""
     opened = load(run)
     kind = _kind(opened)
     if kind in _SUFFIXES:
         check_out("--out", out, _SUFFIXES[kind])
     if kind == "sound" and out is None:
-        raise ArgumentError("a sample of sound needs --out x.wav: it cannot be printed.")
+        raise ArgumentError('a sample of sound cannot be printed: give `out="x.wav"`.')
     given = _prompt(opened, kind, prompt)
     drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed, data=after)
     if kind == "series":
@@ -94,23 +96,26 @@ def sample_command(
 def forecast_command(
     run: o.RunFolder,
     data: o.NewSource = None,
-    horizon: Annotated[int, Option(help="Steps ahead.")] = 30,
-    paths: Annotated[int, Option(help="Sampled futures.")] = 1000,
-    quantiles: Annotated[str, Option(help="Levels with commas between them.")] = ".1,.5,.9",
-    seed: o.Seed = 0,
-    plot: Annotated[Path | None, Option(help="Draw the fan to this .png.", show_default=False)] = None,
-    out: Annotated[Path | None, Option(help="Write every digit to this .csv.", show_default=False)] = None,
+    horizon: Annotated[int, Option(help="Number of steps to forecast.")] = 30,
+    paths: Annotated[int, Option(help="Number of sampled paths.")] = 1000,
+    quantiles: Annotated[str, Option(help="Quantile levels, separated by commas.")] = ".1,.5,.9",
+    seed: o.DrawingSeed = 0,
+    plot: Annotated[Path | None, Option(help="Plot the forecast to this .png file.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, Option(help="Write the forecast in full precision to this .csv file.", show_default=False)
+    ] = None,
 ) -> None:
-    """Forecast the steps after the end of the data, as quantiles of sampled futures.
+    """Forecast the steps after the end of the data, as quantiles of sampled paths.
 
-    The end is that of the fitted file as it is now, or of new DATA that goes on from the run's own and may repeat it.
+    The forecast starts from the end of the fitted file as it is now, or of new DATA that continues the run's own data
+    and may repeat it.
     """
     check_out("--plot", plot, ".png")
     check_out("--out", out, ".csv")
     try:
         levels = [float(level) for level in quantiles.split(",")]
     except ValueError:
-        raise ArgumentError(f"--quantiles is {quantiles!r}; expected numbers like .1,.5,.9") from None
+        raise ArgumentError(f"`quantiles` is {quantiles!r}; expected numbers like .1,.5,.9") from None
     opened = load(run)
     forecast = opened.forecast(horizon, paths=paths, quantiles=levels, seed=seed, data=data)
     if opened.refit is not None:
@@ -127,9 +132,9 @@ def forecast_command(
 
 
 def update_command(run: o.RunFolder, data: o.NewData) -> None:
-    """Keep what came since the fit with a run of a series: forecasts and samples then go on from its end.
+    """Add new data to a run of a series, so that forecasts and samples continue from its end.
 
-    DATA goes on from the run's own data and may repeat it. Weights and scores stay as they are.
+    DATA continues the run's own data and may repeat it. Weights and scores stay the same.
     """
     opened = load(run).update(data)
     assert isinstance(opened, SeriesRun)
@@ -139,17 +144,18 @@ def update_command(run: o.RunFolder, data: o.NewData) -> None:
 def backtest_command(
     run: o.RunFolder,
     data: o.NewSource = None,
-    horizon: Annotated[int, Option(help="Steps ahead of each forecast.")] = 30,
-    paths: Annotated[int, Option(help="Sampled futures of each forecast.")] = 200,
+    horizon: Annotated[int, Option(help="Number of steps in each forecast.")] = 30,
+    paths: Annotated[int, Option(help="Number of sampled paths per forecast.")] = 200,
     stride: Annotated[
-        int | None, Option(help="Steps between origins; so many that at most 100 are left.", show_default=False)
+        int | None,
+        Option(help="Steps between forecasts (default as many as leave at most 100 of them).", show_default=False),
     ] = None,
-    seed: o.Seed = 0,
+    seed: o.DrawingSeed = 0,
 ) -> None:
-    """Score the forecasts that would have been made along the last tenth of the data, or along new DATA.
+    """Score the forecasts that would have been made over the last tenth of the data, or over new DATA.
 
-    MASE is the mean absolute error over that of the seasonal naive forecast in training; CRPS scores the whole
-    distribution; the last columns say how often the 80 % and 95 % intervals held.
+    MASE is the mean absolute error relative to that of the seasonal naive forecast on the training part, and CRPS
+    scores the whole distribution. The last columns are the coverage of the 80 % and 95 % intervals.
     """
     opened = load(run)
     progress = require("rich.progress")
@@ -169,9 +175,9 @@ def backtest_command(
 
 def classify_command(
     run: o.RunFolder,
-    files: Annotated[list[Path], Argument(metavar="FILES", help="Images, or wav or flac files.", show_default=False)],
+    files: Annotated[list[Path], Argument(metavar="FILES", help="Images, or .wav or .flac files.", show_default=False)],
 ) -> None:
-    """Label files: the likeliest class of each, with its probability."""
+    """Classify files: the most likely class of each, with its probability."""
     show(load(run).classify(files))
 
 
@@ -196,7 +202,7 @@ def _prompt(run: Run, kind: str, prompt: str | None) -> Any:
         assert isinstance(data, Series)
         return data.values
     if kind != "text":
-        raise ArgumentError(f"--prompt is {prompt!r}; this run continues a file: give FILE:path.")
+        raise ArgumentError(f"`prompt` is {prompt!r}, but this run continues a file: give FILE:path.")
     alphabet = run.config.data.alphabet
     return prompt.encode("utf-8", "surrogateescape") if alphabet is not None and alphabet.kind == "bytes" else prompt
 

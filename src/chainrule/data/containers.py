@@ -56,6 +56,9 @@ class Symbols:
     unknown: Unknown | None = None
     unscored: NDArray[np.int64] | None = None
 
+    kind = "symbols"
+    groups = ()
+
     def __post_init__(self) -> None:
         check_fields(self)
         object.__setattr__(self, "end", tuple(whole("end", symbol, 0) for symbol in self.end))
@@ -74,6 +77,11 @@ class Symbols:
         if any(array.dtype != self.alphabet.dtype for array in arrays):
             converted = [document.astype(self.alphabet.dtype, copy=False) for document in self.documents]
             object.__setattr__(self, "documents", converted)
+
+    @property
+    def arrays(self) -> Sequence[NDArray[Any]]:
+        """All that it holds."""
+        return self.documents
 
     @property
     def length(self) -> int:
@@ -120,6 +128,9 @@ class Series:
     filled: int = 0
     left_out: int = 0
 
+    kind = "series"
+    groups = ()
+
     def __post_init__(self) -> None:
         check_fields(self, but=("values", "dates"))
         values = checked_values(self.values, self.name)
@@ -142,6 +153,11 @@ class Series:
         if self.timezone is not None:
             check_zone(self.timezone)
 
+    @property
+    def arrays(self) -> Sequence[NDArray[Any]]:
+        """All that it holds."""
+        return [self.values]
+
     @cached_property
     def frequency(self) -> Frequency | None:
         """The frequency of the dates, where they break it, and which come next; None if there are no dates."""
@@ -155,7 +171,7 @@ class Labelled:
     """Examples, each with a label.
 
     Attributes:
-        inputs: for sound N float32 waveforms (T,) of their own lengths; for images one array (N, channels, height, width),
+        inputs: for sound N float32 waveforms (T,) of their own lengths; for images one (N, channels, height, width),
             uint8 from 0 to 255, or float32 from 0 to 1.
         labels: int64 (N,), indices into ``classes``.
         classes: the names of the classes.
@@ -195,3 +211,8 @@ class Labelled:
         if self.labels.dtype != np.int64:
             raise ArgumentError(f"{self.name} has labels of type {self.labels.dtype}; expected int64 indices.")
         check_indices(self.name, [self.labels], len(self.classes), "classes")
+
+    @property
+    def arrays(self) -> Sequence[NDArray[Any]]:
+        """All that it holds."""
+        return [*self.inputs, self.labels]

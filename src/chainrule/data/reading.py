@@ -1,98 +1,49 @@
 """How a source is read. A run keeps it in its config, so that new data is read the same way."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-from chainrule._choices import choose, spelt, whole
+from chainrule._choices import spelt, whole
 from chainrule._schema import check_fields
-from chainrule._wording import takes_options
+from chainrule._settings import On, described, named, setting, settings_of
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.labelled.groups import check_group
-from chainrule.data.messages import setting
 from chainrule.data.sounds.waveforms import HIGHEST_RATE
 from chainrule.data.text.decoding import check_encoding
-from chainrule.data.text.unknown import UNKNOWN
 from chainrule.errors import ArgumentError
 
-__all__ = ["FILLS", "KINDS", "TRANSFORMS", "Reading"]
+__all__ = ["KINDS", "TRANSFORMS", "Reading"]
 
 KINDS = ("text", "table", "sound", "images")
 TRANSFORMS = ("standardise", "none", "difference", "log-return")
-FILLS = ("forward", "linear", "drop")
-_THOUSANDS = (",", ".", " ", "'", "_")
-_DECIMALS = (".", ",")
-
-_CHOICES = {
-    "unit": ("characters", "bytes"),
-    "documents": ("one", "blank-line", "line"),
-    "transform": ("auto", *TRANSFORMS),
-}
-_KINDS_OF = {
-    "encoding": ("text", "table"),
-    "unit": ("text",),
-    "documents": ("text",),
-    "unknown": ("text",),
-    "columns": ("table",),
-    "date": ("table",),
-    "date_format": ("table",),
-    "id": ("table",),
-    "series": ("table",),
-    "header": ("table",),
-    "sheet": ("table",),
-    "thousands": ("table",),
-    "decimal": ("table",),
-    "freq": ("table",),
-    "transform": ("table",),
-    "fill": ("table",),
-    "season": ("table",),
-    "rate": ("sound",),
-    "labels": ("sound",),
-    "group": ("sound", "images"),
-}
-_SINGULARS = {"table": "a table"}
-_PLURALS = {"table": "tables"}
+_PLURAL = {"text": "text", "table": "tables", "sound": "sound", "images": "images"}
+_TEXT = (On(has="text"),)
+_TABLE = (On(has="table"),)
+_LABELLED = (On(has="sound"), On(has="images"))
 
 
-@takes_options
+@described
 @dataclass(frozen=True)
 class Reading:
     """How a source is read; every field is JSON-able, every default is what most files need.
 
-    Args:
-        kind: "text", "table", "sound" or "images"; None finds it from the source.
-        encoding: of text and CSV files.
-        unit: the symbols of a text, "characters" or "bytes".
-        documents: what one document is: "one" (the whole file), "blank-line" or "line". Of a folder,
-            each file is split on its own.
-        columns: the columns of a table to model; empty takes the only numeric one.
-        date: the table's date column, or the columns whose parts make a date; None finds them.
-        date_format: the format of the dates, as of strptime ("%d.%m.%Y"), or the unit of numbers that count from 1970
-            ("s", "ms", "us", "ns"); None finds it, and refuses dates that read in several ways.
-        freq: the frequency of the dates, a pandas alias such as "B", "ME" or "15min"; None finds it. Dates that
-            contradict it are refused. Or "M-15" for the 15th of months (29 to 31: the last day of shorter ones),
-            "C-SunMonTueWedThu" for days of such weeks, "5min B" for every five minutes of business days, at the
-            times of day that the data has. With a ``fill`` of "forward" or "linear", missing dates are filled in.
-        id: of a table of several series one below the other: the column, or columns, that tell them apart; None
-            finds them where dates repeat.
-        series: the id of the series to take; of several columns, their cells with commas between them.
-        header: whether a CSV file or a sheet has a header; None finds it. Columns without are "column 1" and so on.
-        sheet: of an Excel file with several.
-        thousands: the mark between thousands: "," or "." or " " or "'" or "_".
-        decimal: the mark before decimals, "." or ","; None takes commas where they can be nothing else.
-        transform: "standardise", "none", "difference" or "log-return"; see `chainrule.data.Transform`. "auto" chooses
-            among them by evidence from the training part.
-        fill: what to do with blanks: None refuses them, "forward" repeats the value before, "linear"
-            interpolates between its neighbours, "drop" leaves the row out. "linear" so looks ahead: the
-            value after a gap enters those filled in; "forward" does not. Neither fills a missing date, unless
-            ``freq`` says which are missing.
-        season: steps in a season; None finds it from the dates' frequency or the autocorrelation.
-        rate: samples per second to resample sound to; None keeps the files' own.
-        labels: read sound files as labelled sequences, to classify.
-        group: what is to be wholly on one side of the split of labelled examples, such as a speaker: a pattern that
-            the names of files match, as "*_{speaker}_*"; "folder", the one that a file lies in; or an array of an npz.
-        unknown: characters of new text that a model does not know: None refuses them, "skip" leaves them out, "replace"
-            reads them as a blank that is not scored.
+    A setting that does not apply to the source is refused. Notes on some:
+
+    - ``documents``: each file of a folder is split on its own.
+    - ``columns``: empty takes the only numeric column.
+    - ``date_format``: as of strptime, or the unit of numbers that count from 1970; without one, dates that read in
+      several ways are refused.
+    - ``freq``: a pandas alias such as "B", "ME" or "15min". Dates that contradict it are refused. Or "M-15" for the
+      15th of months (29 to 31: the last day of shorter ones), "C-SunMonTueWedThu" for days of such weeks, "5min B" for
+      every five minutes of business days, at the times of day that the data has. With a ``fill`` of "forward" or
+      "linear", missing dates are filled in.
+    - ``transform``: see `chainrule.data.Transform`.
+    - ``fill``: "linear" looks ahead, since the value after a gap enters those filled in; "forward" does not. Neither
+      fills a missing date, unless ``freq`` says which are missing.
+    - ``group``: a pattern that the names of files match, such as "*_{speaker}_*"; "folder", the one that a file lies
+      in; or an array of an npz.
+    - ``unknown``: "replace" reads unknown characters as a blank that is not scored.
 
     Raises:
         ArgumentError: a value that is not one of the choices.
@@ -100,71 +51,101 @@ class Reading:
     >>> Reading(documents="lines")
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: documents is 'lines'; expected one of one, blank-line, line. \
+    chainrule.errors.ArgumentError: `documents` is 'lines'; expected one of one, blank-line, line. \
 Did you mean 'line'?
     """
 
-    kind: str | None = None
-    encoding: str = "utf-8"
-    unit: str = "characters"
-    documents: str = "one"
-    columns: tuple[str, ...] = ()
-    date: str | tuple[str, ...] | None = None
-    date_format: str | None = None
-    freq: str | None = None
-    id: str | tuple[str, ...] | None = None
-    series: str | None = None
-    header: bool | None = None
-    sheet: str | None = None
-    thousands: str | None = None
-    decimal: str | None = None
-    transform: str = "auto"
-    fill: str | None = None
-    season: int | None = None
-    rate: int | None = None
-    labels: bool = False
-    group: str | None = None
-    unknown: str | None = None
+    kind: Literal["text", "table", "sound", "images"] | None = setting(None, "Kind of data", chosen="detected")
+    encoding: str = setting("utf-8", "Encoding of text and CSV files", on=_TEXT + _TABLE)
+    unit: Literal["characters", "bytes"] = setting("characters", "Symbols of a text", on=_TEXT)
+    documents: Literal["one", "blank-line", "line"] = setting(
+        "one", "What counts as one document of a text: the whole file, or each paragraph or line", on=_TEXT
+    )
+    columns: tuple[str, ...] = setting((), "Columns of a table to model", chosen="the only numeric one", on=_TABLE)
+    date: str | tuple[str, ...] | None = setting(
+        None, "Date column, or several whose parts make a date", chosen="detected", on=_TABLE
+    )
+    date_format: str | None = setting(
+        None,
+        "Format of dates, such as %d.%m.%Y, or the unit of numbers since 1970: s, ms, us or ns",
+        chosen="detected",
+        on=_TABLE,
+    )
+    freq: str | None = setting(
+        None, "Frequency of the dates, a pandas alias: h, B, ME, 15min", chosen="detected", on=_TABLE
+    )
+    id: str | tuple[str, ...] | None = setting(
+        None, "Column, or columns, that tell several series in one table apart", chosen="detected", on=_TABLE
+    )
+    series: str | None = setting(
+        None,
+        "Which of several series to model, by its id (cells of several id columns separated by commas)",
+        on=_TABLE,
+    )
+    header: bool | None = setting(None, "Whether a CSV file or a sheet has a header row", chosen="detected", on=_TABLE)
+    sheet: str | None = setting(None, "Sheet of an Excel file", chosen="the only one", on=_TABLE)
+    thousands: Literal[",", ".", " ", "'", "_"] | None = setting(
+        None, "Thousands separator of a table: a comma, dot, blank, apostrophe or underscore", chosen="none", on=_TABLE
+    )
+    decimal: Literal[".", ","] | None = setting(
+        None, "Decimal mark of a table, a dot or a comma", chosen="a dot, unless a comma can be nothing else", on=_TABLE
+    )
+    transform: Literal["auto", "standardise", "none", "difference", "log-return"] = setting(
+        "auto", "Transform of a series; auto chooses by evidence from the training part", on=_TABLE
+    )
+    fill: Literal["forward", "linear", "drop"] | None = setting(
+        None,
+        "Treatment of missing values: repeat the value before, interpolate, or drop the row",
+        chosen="refuse them",
+        on=_TABLE,
+    )
+    season: int | None = setting(
+        None, "Steps in a season", chosen="detected from the dates or the autocorrelation", on=_TABLE
+    )
+    rate: int | None = setting(
+        None, "Resample sound to so many samples per second", chosen="the files' own rate", on=(On(has="sound"),)
+    )
+    labels: bool = setting(False, "Read sound files as labelled sequences, to classify", on=(On(has="sound"),))
+    group: str | None = setting(
+        None,
+        "Group of labelled examples that the split keeps together: a pattern of file names such as "
+        "'*_{speaker}_*', or folder",
+        on=_LABELLED,
+    )
+    unknown: Literal["skip", "replace"] | None = setting(
+        None, "New characters that a model does not know: skip them, or replace them by a blank", on=_TEXT
+    )
 
     def __post_init__(self) -> None:
+        if isinstance(self.columns, str):
+            raise ArgumentError(f"`columns` is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
+        if not isinstance(self.columns, Sequence) or not all(isinstance(name, str) for name in self.columns):
+            raise ArgumentError(f"`columns` is {spelt(self.columns)}; expected a tuple of names, such as ('Close',).")
         check_fields(self, but=("columns",))
-        for option, choices in _CHOICES.items():
-            choose(option, getattr(self, option), choices)
-        if self.kind is not None:
-            choose("kind", self.kind, KINDS)
-        if self.fill is not None:
-            choose("fill", self.fill, FILLS)
+        for option in ("columns", "date", "id"):
+            value = getattr(self, option)
+            if isinstance(value, Sequence) and not isinstance(value, str):
+                object.__setattr__(self, option, tuple(value))
+        for option in ("season", "rate"):
+            value = getattr(self, option)
+            if value is not None:
+                object.__setattr__(self, option, whole(f"`{option}`", value))
+        self._check_together()
+
+    def _check_together(self) -> None:
         if self.freq is not None:
             parse_rule(self.freq)
-        if self.unknown is not None:
-            choose("unknown", self.unknown, UNKNOWN)
-            if self.unit == "bytes":
-                raise ArgumentError(f"unknown is {self.unknown}, but every byte is known. Leave it out.")
         if self.group is not None:
             check_group(self.group)
-        if isinstance(self.columns, str):
-            raise ArgumentError(f"columns is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
-        if not isinstance(self.columns, Sequence) or not all(isinstance(name, str) for name in self.columns):
-            raise ArgumentError(f"columns is {spelt(self.columns)}; expected a tuple of names, such as ('Close',).")
-        object.__setattr__(self, "columns", tuple(self.columns))
-        for option in ("date", "id"):
-            value = getattr(self, option)
-            if isinstance(value, list):
-                object.__setattr__(self, option, tuple(value))
-        self._check_marks()
-        for option in ("season", "rate"):
-            if (value := getattr(self, option)) is not None:
-                object.__setattr__(self, option, whole(option, value))
-        if self.rate is not None and self.rate > HIGHEST_RATE:
-            raise ArgumentError(f"rate is {self.rate}; expected at most {HIGHEST_RATE:,} samples a second.")
-        check_encoding(self.encoding)
-
-    def _check_marks(self) -> None:
-        for option, choices in (("thousands", _THOUSANDS), ("decimal", _DECIMALS)):
-            if getattr(self, option) is not None:
-                choose(option, getattr(self, option), choices)
+        if self.unknown is not None and self.unit == "bytes":
+            raise ArgumentError(
+                f"{named('unknown', self.unknown)} is for characters; every byte is known. Leave it out."
+            )
         if self.thousands is not None and self.thousands == self.decimal:
-            raise ArgumentError(f"thousands and decimal are both {self.decimal!r}; expected two marks.")
+            raise ArgumentError(f"`thousands` and `decimal` are both {self.decimal!r}; expected two marks.")
+        if self.rate is not None and self.rate > HIGHEST_RATE:
+            raise ArgumentError(f"`rate` is {self.rate}; expected at most {HIGHEST_RATE:,} samples per second.")
+        check_encoding(self.encoding)
 
     @property
     def date_columns(self) -> tuple[str, ...]:
@@ -177,15 +158,19 @@ Did you mean 'line'?
         return _names(self.id)
 
     def refuse_foreign(self, kind: str, name: str) -> None:
-        """Refuse settings that say nothing about this kind of data, rather than ignore them."""
-        for field in fields(self):
-            kinds = _KINDS_OF.get(field.name, KINDS)
-            value = getattr(self, field.name)
-            if kind not in kinds and value != field.default:
-                applies = " and ".join(_PLURALS.get(each, each) for each in kinds)
+        """Refuse settings that say nothing about this kind of data, rather than ignore them.
+
+        Raises:
+            ArgumentError: names the setting, and what it applies to.
+        """
+        for each in settings_of(Reading).values():
+            value = getattr(self, each.name)
+            if value != each.default and not each.applies(has=(kind,)):
+                kinds = " and ".join(words for other, words in _PLURAL.items() if each.applies(has=(other,)))
+                read_as = "a table" if kind == "table" else kind
                 raise ArgumentError(
-                    f"{setting(field.name, value)} applies to {applies}, but {name} is read as "
-                    f"{_SINGULARS.get(kind, kind)}. Leave it out, or name another `kind`."
+                    f"{named(each.name, value)} applies to {kinds}, but {name} is read as {read_as}. Leave it out, or "
+                    "name another `kind`."
                 )
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from chainrule.display.figure import (
     new_figure,
     signed,
     title,
+    whole_ticks,
 )
-from chainrule.display.numbers import Cell, fixed, number
+from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
 from chainrule.display.table import Table
 
@@ -28,6 +29,7 @@ __all__ = [
     "Shown",
     "Table",
     "fixed",
+    "listed",
     "logarithmic",
     "name_ends",
     "new_figure",
@@ -35,4 +37,5 @@ __all__ = [
     "page_of",
     "signed",
     "title",
+    "whole_ticks",
 ]

@@ -14,6 +14,7 @@ from chainrule._optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
     from chainrule.display.picture import Picture
 
@@ -29,6 +30,7 @@ __all__ = [
     "new_figure",
     "signed",
     "title",
+    "whole_ticks",
 ]
 
 BLUE = "#0072B2"
@@ -93,7 +95,7 @@ def signed(axes: "Axes", values: NDArray[np.float64], label: str, **options: Any
         values, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", aspect="auto", **options
     )
     axes.figure.colorbar(image, ax=axes, label=label, shrink=0.9)
-    _whole_ticks(axes)
+    whole_ticks(axes.xaxis, axes.yaxis)
 
 
 def logarithmic(axes: "Axes", norms: NDArray[np.float64], label: str, **options: Any) -> None:
@@ -115,9 +117,10 @@ def logarithmic(axes: "Axes", norms: NDArray[np.float64], label: str, **options:
         **options,
     )
     axes.figure.colorbar(image, ax=axes, label=f"{label}; floor {floor:.0e}, exact zero grey", shrink=0.9)
-    _whole_ticks(axes)
+    whole_ticks(axes.xaxis, axes.yaxis)
 
 
-def _whole_ticks(axes: "Axes") -> None:
-    for axis in (axes.xaxis, axes.yaxis):
+def whole_ticks(*axes: "Axis") -> None:
+    """Ticks at whole numbers alone, for axes that count."""
+    for axis in axes:
         axis.set_major_locator(require("matplotlib.ticker").MaxNLocator(integer=True))

@@ -1,9 +1,13 @@
-"""How numbers are written: with four digits, or in a column of one unit with the same decimals in every row."""
+"""How numbers are written: with four digits, in a column of one unit with the same decimals, in JSON as lists."""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["Cell", "fixed", "number", "written"]
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["Cell", "fixed", "listed", "number", "written"]
 
 Cell = str | int | float | None
 
@@ -66,3 +70,17 @@ def fixed(values: Sequence[float]) -> str:
     if max(largest + 1, 1) + decimals > _WIDEST:
         return f".{_DIGITS}g"
     return f",.{decimals}f"
+
+
+def listed(values: ArrayLike) -> Any:
+    """Nested lists as strict JSON allows them: null in the place of NaN and infinity.
+
+    >>> listed(np.array([[1.0, np.inf], [np.nan, 0.0]]))
+    [[1.0, None], [None, 0.0]]
+    """
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        found = array.astype(object)
+        found[~np.isfinite(array)] = None
+        return found.tolist()
+    return array.tolist()

@@ -31,7 +31,9 @@ def width_of(text: str) -> int:
 def padded(text: str, width: int, left: bool) -> str:
     """The text with spaces up to ``width``, after it if it is aligned left."""
     blanks = " " * (width - width_of(text))
-    return text + blanks if left else blanks + text
+    if left:
+        return text + blanks
+    return blanks + text
 
 
 def clipped(text: str, width: int) -> str:

@@ -35,7 +35,7 @@ def check(call: ModelCall, exported: ExportedProgram, run: Run, *, tolerance: fl
     _compare(expected, got, call, tolerance)
     others = other_calls(exported, call)
     if every_size:
-        _check_free(call, others[0] if others else call)
+        _check_free(call, next(iter(others), call))
     refusal: ExportError | None = None
     for other in filter(ModelCall.takes, others):
         try:

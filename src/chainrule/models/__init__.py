@@ -1,9 +1,6 @@
 """Conditional models p(x_t | x_<t) in two families, window and latent, under one protocol; and classifiers."""
 
 from chainrule.models.build import (
-    LATENT,
-    MODELS,
-    ModelConfig,
     build_image_classifier,
     build_sequence_classifier,
     build_series_model,
@@ -22,6 +19,7 @@ from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.evidence import Evidence, choose_transform
 from chainrule.models.linear import Regression, fit_least_squares, select_order
 from chainrule.models.series_model import SeriesModel
+from chainrule.models.settings import LATENT, MODELS, ModelConfig, ModelSettings
 from chainrule.models.skip import fit_path, path_order
 from chainrule.models.symbol_model import SymbolModel
 
@@ -34,6 +32,7 @@ __all__ = [
     "Evidence",
     "ImageClassifier",
     "ModelConfig",
+    "ModelSettings",
     "Regression",
     "SequenceClassifier",
     "SeriesModel",

@@ -97,8 +97,10 @@ class SeriesModel(ConditionalModel):
         if not ((levels > 0) & (levels < 1)).all():
             raise ArgumentError(f"levels of quantiles must be between 0 and 1, got {levels.tolist()}.")
         _, _, prediction = self.predict(x, carry)
-        unknown = torch.full_like(x[:, :1], torch.nan)
-        before = torch.cat([unknown if carry is None else carry.last[:, :1], x[:, :-1]], dim=1)
+        first = torch.full_like(x[:, :1], torch.nan)
+        if carry is not None:
+            first = carry.last[:, :1]
+        before = torch.cat([first, x[:, :-1]], dim=1)
         z = prediction.quantile(levels).double()
         return self.transform.undo(z[..., None, :], before.expand_as(z))[..., 0, :]
 

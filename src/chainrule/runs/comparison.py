@@ -1,48 +1,48 @@
 """Comparing models on one source: the same cut, the same scores, the same baselines."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from chainrule._wording import takes_options
-from chainrule.data import Labelled, Reading, Series, Symbols, read
+from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunExistsError
 from chainrule.models import MODELS
 from chainrule.runs.comparison_result import Comparison, ComparisonRow
-from chainrule.runs.fitting.defaults import solved_exactly
+from chainrule.runs.fitting.asked import Asked, reading_of
 from chainrule.runs.fitting.fit import fit
+from chainrule.runs.fitting.plan import data_of
 from chainrule.runs.fitting.summary import saying_once
 from chainrule.runs.folder.contents import is_run, refuse_existing
 from chainrule.runs.folder.json_files import write_json
+from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.table import KINDS
 from chainrule.runs.peak_memory import peak_memory
-from chainrule.runs.run import Source
+from chainrule.runs.run import Run, Source
 from chainrule.runs.scoring.scores import Score
+from chainrule.training import TrainingSettings
 
 __all__ = ["compare"]
 
 _AS_FOUND = Reading()
+_AS_CHOSEN = TrainingSettings()
 _TABLE = "comparison.json"
 
 
-@takes_options
 def compare(
     source: Source,
     models: Sequence[str] = MODELS,
     *,
-    hidden: int | None = None,
-    window: int | None = None,
-    head: str = "gaussian",
     minutes: float | None = None,
     steps: int | None = None,
-    batch: int = 32,
-    learning_rate: float | None = None,
-    seed: int = 0,
-    reading: Reading = _AS_FOUND,
     out: str | Path | None = None,
+    seed: int | None = None,
     overwrite: bool = False,
     quiet: bool = False,
+    training: TrainingSettings | Mapping[str, Any] = _AS_CHOSEN,
+    reading: Reading | Mapping[str, Any] = _AS_FOUND,
+    **settings: Any,
 ) -> Comparison:
     """Fit each model to the same training part and score all on the same test part.
 
@@ -53,52 +53,94 @@ def compare(
         out: a folder for the runs, one inside it for each model; None takes runs/compare-SOURCE.
         overwrite: replace the comparison in ``out``: its table and figure, and the runs of these models.
 
-    The other arguments are those of ``fit``, for the models that have a use for them.
+    The other arguments are those of ``fit``. Each model takes the settings that apply to it; one that applies to none
+    of the models is refused.
     """
     unknown = [name for name in models if name not in MODELS]
     if unknown or not models or len(set(models)) < len(models):
-        raise ArgumentError(f"models must be different ones of {', '.join(MODELS)}; got {', '.join(models) or 'none'}.")
-    data = source if isinstance(source, Symbols | Series | Labelled) else read(source, reading)
-    if isinstance(data, Labelled):
+        raise ArgumentError(
+            f"`models` must be different ones of {', '.join(MODELS)}; got {', '.join(models) or 'none'}."
+        )
+    data = data_of(source, reading_of(reading))
+    kind = KINDS[data.kind]
+    if "stream" not in kind.has:
         raise ArgumentError("compare is for sequences; fit and score classifiers one by one.")
+    asked = Asked.of(settings, training)
+    if asked.training.refit:
+        raise ArgumentError("`refit` does not apply to a comparison: its models are scored alone. Leave it out.")
+    budgets = _budgets(kind, models, asked, minutes=minutes, steps=steps, seed=seed)
     folder = Path(out) if out is not None else Path("runs") / f"compare-{Path(data.name).stem}"
     _refuse_existing(folder, models, overwrite=overwrite)
-    training: dict[str, Any] = {"minutes": minutes, "steps": steps, "batch": batch, "learning_rate": learning_rate}
-    trained = [name for name in models if not solved_exactly(data, name, head)]
-    if trained:
-        training["minutes"] = 1.0 if minutes is None and steps is None else minutes
+    if any(budgets.values()):
         _warm_up()
     rows: list[ComparisonRow] = []
     score: Score | None = None
     with saying_once():
         for name in models:
             began = time.monotonic()
+            own = asked.only_for(kind, name)
             with peak_memory() as peak:
                 run = fit(
                     source,
                     name,
-                    hidden=None if name == "ar" and len(models) > 1 else hidden,
-                    window=window,
-                    head=head,
-                    seed=seed,
-                    refit=False,
+                    training={**own.training_given, "refit": False},
                     reading=reading,
                     out=folder / name,
                     overwrite=overwrite,
                     quiet=quiet,
-                    **(training if name in trained or not trained else {}),  # which ar by itself refuses
+                    **budgets[name],
+                    **own.model_given,
                 )
             assert isinstance(run.result, Score)
             score = run.result
-            gained, gained_95 = score.gain(next(iter(score.baselines)), _compared(score, models))
             seconds = time.monotonic() - began
-            errors = score.errors.get("model")
-            rows.append(ComparisonRow(name, score.nats, gained, gained_95, errors, run.parameters, seconds, peak.bytes))
+            rows.append(_model_row(run, score, models, seconds, peak.bytes))
     assert score is not None
     result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, models)), *rows))
     write_json(folder / _TABLE, result.to_dict())
     result.plot().savefig(folder / "comparison.png")
     return result
+
+
+def _budgets(
+    kind: Kind,
+    models: Sequence[str],
+    asked: Asked,
+    *,
+    minutes: float | None,
+    steps: int | None,
+    seed: int | None,
+) -> dict[str, dict[str, Any]]:
+    """The budget and seed of each model, none for those that are solved exactly.
+
+    Raises:
+        ArgumentError: something is given that applies to none of the models.
+    """
+    given: dict[str, Any] = {"minutes": minutes, "steps": steps, "seed": seed}
+    trained = [name for name in models if not kind.solves(name, asked.model.head)]
+    if not trained:
+        asked.check(kind, models[0], budget=given)
+    for name in asked.given:
+        if not any(asked.applies(name, kind, model) for model in models):
+            asked.check(kind, models[0], budget={})
+    if minutes is None and steps is None:
+        given["minutes"] = 1.0
+    return {name: given if name in trained else {} for name in models}
+
+
+def _model_row(run: Run, score: Score, models: Sequence[str], seconds: float, memory: int | None) -> ComparisonRow:
+    gained, gained_95 = score.gain(next(iter(score.baselines)), _compared(score, models))
+    errors = score.errors.get("model")
+    return ComparisonRow(
+        run.config.model.name,
+        score.nats,
+        gained,
+        gained_95,
+        errors,
+        parameters=run.parameters,
+        seconds=seconds,
+        memory_bytes=memory,
+    )
 
 
 def _refuse_existing(folder: Path, models: Sequence[str], *, overwrite: bool) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Union
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chainrule._wording import takes_options
-from chainrule.data import Labelled, Reading, Series, Symbols, read
+from chainrule.data import Reading, read
 from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import Regression
@@ -80,7 +79,6 @@ class Run(Fitted):
         encoder = getattr(self.model, "encoder", None)
         return None if encoder is None else encoder.receptive_field
 
-    @takes_options
     @abstractmethod
     def score(
         self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
@@ -96,7 +94,6 @@ class Run(Fitted):
         none) and not scored. The score says which they were.
         """
 
-    @takes_options
     def sample(
         self,
         length: int = 500,
@@ -113,7 +110,6 @@ class Run(Fitted):
         """
         raise self._cannot("sample")
 
-    @takes_options
     def forecast(
         self,
         horizon: int = 30,
@@ -168,7 +164,6 @@ class Run(Fitted):
         """
         raise self._cannot("classify")
 
-    @takes_options
     def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
         """How far gradients reach in the model, on ``data`` or the test part of the run's own, in float64.
 
@@ -191,9 +186,18 @@ class Run(Fitted):
 
     _can = "score"
 
+    @abstractmethod
+    def _difference(self, data: Data) -> str | None:
+        """What keeps data of the run's own kind from being used with it, in words; None if nothing does."""
+
+    @property
+    @abstractmethod
+    def _fitted_to(self) -> str:
+        """What the model was fitted to, in words."""
+
     def _refuse_both(self, prompt: Any, data: Source | None) -> None:
         if prompt is not None and data is not None:
-            raise ArgumentError("give a prompt or data to go on from, not both.")
+            raise ArgumentError("give `prompt` or `data` to go on from, not both.")
 
     def _refuse_of_symbols(self, context: int | None, unknown: str | None) -> None:
         if context is not None:
@@ -217,18 +221,28 @@ class Run(Fitted):
         own = self.config.data
         # The transform is the run's own, whatever the new data would take.
         reading = replace(self.config.reading, transform=Reading.transform)
-        if isinstance(source, Symbols | Series | Labelled):
+        if isinstance(source, Data):
             if unknown is not None:
-                raise ArgumentError(f"unknown is {unknown!r}, but {source.name} is read already. Leave it out.")
+                raise ArgumentError(f"`unknown` is {unknown!r}, but {source.name} is read already. Leave it out.")
             data = source
         else:
             # new data is not split, so that it needs no groups
             own_source = isinstance(source, str) and source.removeprefix("builtin:") == self.config.source
             group = reading.group if own_source else None
-            reading = replace(reading, unknown=unknown, group=group)
-            data = read(source, reading, alphabet=own.alphabet, classes=own.classes or None)
-        if (difference := own.difference(data)) is not None:
-            raise DataError(f"{data.name} {difference}. Give {self.path} data of the kind that it was fitted to.")
+            of_new: dict[str, Any] = {"unknown": unknown, "group": group}
+            data = read(
+                source,
+                replace(reading, **of_new),
+                alphabet=own.alphabet,
+                classes=own.classes or None,
+                inherited=True,
+            )
+        difference = f"is {data.kind}" if data.kind != own.kind else self._difference(data)
+        if difference is not None:
+            raise DataError(
+                f"{data.name} {difference}; the model was fitted to {self._fitted_to}. Give {self.path} data of the "
+                "kind that it was fitted to."
+            )
         return data
 
     def _own(self) -> Data:

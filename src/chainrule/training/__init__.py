@@ -12,7 +12,7 @@ from chainrule.training.checkpoint import (
     weights_of,
     write_atomically,
 )
-from chainrule.training.config import Progress, Report, TrainingConfig, Validation
+from chainrule.training.config import Progress, Report, TrainingConfig, TrainingSettings, Validation
 from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, split_documents
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.feeds.labelled_feed import LabelledFeed
@@ -39,6 +39,7 @@ __all__ = [
     "StreamFeed",
     "Streams",
     "TrainingConfig",
+    "TrainingSettings",
     "TruncatedBPTT",
     "Validation",
     "bytes_of",

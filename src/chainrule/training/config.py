@@ -1,15 +1,16 @@
 """What a training run is asked for, and how far it is."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from chainrule._choices import choose, finite, whole
+from chainrule._choices import finite, whole
 from chainrule._schema import check_fields
+from chainrule._settings import On, described, named, setting
 from chainrule.errors import ArgumentError
 
-__all__ = ["Progress", "Report", "TrainingConfig", "Validation"]
+__all__ = ["Progress", "Report", "TrainingConfig", "TrainingSettings", "Validation"]
 
 _WARM_UP = 50  # steps,
 _WARM_UP_SHARE = 0.1  # or of the budget, where that is sooner
@@ -18,33 +19,128 @@ _RATES = 1e12
 _GRADIENTS = 1e30
 _BATCHES = 10**6
 _FINAL_RATE = 0.05  # of the peak
+_STREAMS = (On(has="stream"),)
+_DOCUMENTS = (On(has="documents"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """The settings that the loop takes as they are given."""
+
+    batch: int = setting(32, "Batch size: parallel rows of a stream, or examples per step", solved=False)
+    clip: float = setting(1.0, "Maximum gradient norm; larger gradients are scaled down to it", solved=False)
+    clip_value: float | None = setting(
+        None, "Maximum absolute value of a gradient's entries, applied before clip", chosen="no limit", solved=False
+    )
+    accumulate: int = setting(1, "Gradient accumulation: batches per optimiser step", solved=False)
+    average: float | None = setting(
+        None,
+        "Decay of an exponential moving average of the weights, such as 0.999, which is validated and kept instead",
+        chosen="no average",
+        solved=False,
+    )
+    bptt: Literal["truncated", "full", "auto"] = setting(
+        "truncated",
+        "Backpropagation through time: truncated to windows, exact over the whole training part (full, one step per "
+        "epoch), or truncated to a window chosen by the gradient that it loses (auto)",
+        on=_STREAMS,
+        solved=False,
+    )
+    random_windows: bool = setting(
+        False,
+        "Draw the lengths of windows at random, and scale the learning rate by them (AWD-LSTM)",
+        on=_STREAMS,
+        solved=False,
+    )
+    shuffle: bool = setting(False, "Shuffle the documents every epoch", on=_DOCUMENTS, solved=False)
+    state_dropout: float = setting(
+        0.0, "Probability of resetting a row's state before a window", on=_DOCUMENTS, solved=False
+    )
+
+    def _check_given(self) -> None:
+        check_fields(self)
+        checked: dict[str, float | None] = {
+            "batch": whole("`batch`", self.batch),
+            "clip": finite("`clip`", self.clip, 0, _GRADIENTS, open_low=True),
+            "clip_value": _optional(finite, "`clip_value`", self.clip_value, 0, _GRADIENTS, open_low=True),
+            "accumulate": whole("`accumulate`", self.accumulate, most=_BATCHES),
+            "average": _optional(finite, "`average`", self.average, 0, 1),
+            "state_dropout": finite("`state_dropout`", self.state_dropout, 0, 1),
+        }
+        self._set(checked)
+        if self.bptt == "full" and self.state_dropout:
+            raise ArgumentError(
+                "`state_dropout` resets the state before a window, and the full gradient has no windows. Leave it out."
+            )
+
+    def _set(self, checked: Mapping[str, object]) -> None:
+        for option, value in checked.items():
+            object.__setattr__(self, option, value)
+
+
+@described
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(_Given):
+    """How a fit is asked to train; what is None is chosen from the data and the model.
+
+    >>> import chainrule
+    >>> chainrule.TrainingSettings(learning_rate=1e-3, batch=8, tbptt=(16, 128)).learning_rate
+    0.001
+    """
+
+    learning_rate: float | None = setting(
+        None, "Peak learning rate of AdamW", chosen="5e-3, or 2e-2 with layer norm", solved=False
+    )
+    weight_decay: float | None = setting(
+        None, "Weight decay of AdamW, for matrices alone", chosen="0.01, or 0.1 with layer norm", solved=False
+    )
+    patience: int | None = setting(
+        None,
+        "Early stopping: validations, of 20, without improvement before training stops; 0 never stops",
+        chosen="8 for a series with a budget of minutes or of at least 400 steps, else 0",
+        solved=False,
+    )
+    refit: bool | None = setting(
+        None,
+        "After scoring, fit the weights again to all of the data; they then forecast, sample and classify",
+        chosen="on for series",
+    )
+    tbptt: int | tuple[int, int] | str | None = setting(
+        None,
+        "Truncation of backpropagation through time, in steps: 64; or 16,128 to send the losses of every 16 steps back "
+        "through 128; or auto",
+        chosen="the window",
+        on=_STREAMS,
+        solved=False,
+    )
+    memory: str | int | None = setting(
+        None,
+        "Memory limit of the full gradient, such as 256MB; what does not fit is computed again",
+        chosen="no limit",
+        on=_STREAMS,
+        solved=False,
+    )
+
+    def __post_init__(self) -> None:
+        self._check_given()
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(_Given):
     """How to train. The budget is ``steps``, or ``minutes`` of wall-clock time when steps is None.
 
     Parameters:
         steps: of the optimiser; the result then depends on the seed alone.
         minutes: of wall-clock time, validation included.
-        batch: parallel rows of a stream, or examples a step.
         learning_rate: the peak, after a short warm-up and before a cosine decay over the budget.
         weight_decay: of matrices, not of biases or scales.
-        clip: the largest norm of the gradient; longer ones are scaled down to it.
-        clip_value: the largest entry of the gradient, to which others are cut before the norm is; None for no bound.
-        accumulate: batches whose gradients make one step together.
-        average: the decay of an exponential moving average of the weights, which is what is validated and kept
-            (0.999 averages some 1,000 steps); None to keep the weights themselves.
-        bptt: "truncated"; "full", over the whole of every row, one step an epoch; or "auto", truncated to one of
-            several windows by what they lose.
+        seed: of initialisation, order and dropout, for whoever makes the model and the feed.
         k1, k2: of truncated backpropagation, steps between two backward passes and steps that gradients go back; None
             for the window of the model.
-        memory: bound in bytes of full backpropagation; None for no bound.
-        random_windows: draw the lengths of chunks, and scale the learning rate by them.
-        shuffle: draw the order of documents anew every epoch.
-        state_dropout: the rate at which a row forgets its state before a chunk.
-        patience: validations on end without a better one, after which training stops; 0 for the whole budget.
-        seed: of initialisation, order and dropout, for who makes the model and the feed.
+        memory: limit in bytes of full backpropagation; None for no limit.
+        patience: validations in a row without improvement after which training stops; 0 for the whole budget.
+        batch, clip, clip_value, accumulate, average, bptt, random_windows, shuffle, state_dropout: as in
+            `TrainingSettings`.
 
     Raises:
         ArgumentError: a value that cannot work.
@@ -56,55 +152,36 @@ class TrainingConfig:
 
     steps: int | None = None
     minutes: float = 3.0
-    batch: int = 32
     learning_rate: float = 5e-3
     weight_decay: float = 0.01
-    clip: float = 1.0
     seed: int = 0
-    clip_value: float | None = None
-    accumulate: int = 1
-    average: float | None = None
-    bptt: str = "truncated"
     k1: int | None = None
     k2: int | None = None
     memory: int | None = None
-    random_windows: bool = False
-    shuffle: bool = False
-    state_dropout: float = 0.0
     patience: int = 0
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        choose("bptt", self.bptt, ("truncated", "full", "auto"))
+        self._check_given()
         checked: dict[str, float | None] = {
-            "steps": None if self.steps is None else whole("steps", self.steps),
-            "minutes": finite("minutes", self.minutes, 0, open_low=True),
-            "batch": whole("batch", self.batch),
-            "learning_rate": finite("learning rate", self.learning_rate, 0, _RATES, open_low=True),
-            "weight_decay": finite("weight decay", self.weight_decay, 0, _RATES),
-            "clip": finite("clip", self.clip, 0, _GRADIENTS, open_low=True),
-            "seed": whole("seed", self.seed, least=0),
-            "clip_value": _optional(finite, "clip value", self.clip_value, 0, _GRADIENTS, open_low=True),
-            "accumulate": whole("accumulate", self.accumulate, most=_BATCHES),
-            "average": _optional(finite, "average", self.average, 0, 1),
-            "k1": _optional(whole, "k1", self.k1),
-            "k2": _optional(whole, "k2", self.k2),
-            "memory": _optional(whole, "memory", self.memory),
-            "state_dropout": finite("state dropout", self.state_dropout, 0, 1),
-            "patience": whole("patience", self.patience, least=0),
+            "steps": _optional(whole, "`steps`", self.steps),
+            "minutes": finite("`minutes`", self.minutes, 0, open_low=True),
+            "learning_rate": finite("`learning_rate`", self.learning_rate, 0, _RATES, open_low=True),
+            "weight_decay": finite("`weight_decay`", self.weight_decay, 0, _RATES),
+            "seed": whole("`seed`", self.seed, least=0),
+            "k1": _optional(whole, "`k1`", self.k1),
+            "k2": _optional(whole, "`k2`", self.k2),
+            "memory": _optional(whole, "`memory`", self.memory),
+            "patience": whole("`patience`", self.patience, least=0),
         }
-        for option, value in checked.items():
-            object.__setattr__(self, option, value)
+        self._set(checked)
         if self.bptt != "truncated" and (self.k1, self.k2, self.random_windows) != (None, None, False):
-            raise ArgumentError(f"bptt is {self.bptt!r}, which has no windows to be given or drawn. Leave them out.")
-        if self.bptt != "full" and self.memory is not None:
-            raise ArgumentError("a memory bound is for the full gradient: add --bptt full.")
-        if self.bptt == "full" and self.state_dropout:
             raise ArgumentError(
-                "state dropout forgets the state before a window, and the full gradient has no windows. Leave it out."
+                f"{named('bptt', self.bptt)} has no windows to give lengths of or to draw. Leave them out."
             )
+        if self.bptt != "full" and self.memory is not None:
+            raise ArgumentError('`memory` limits the full gradient alone: add `bptt="full"`.')
         if self.random_windows and self.k2 not in (None, self.k1):
-            raise ArgumentError("random windows are for k1 = k2: leave k2 out, or the random windows.")
+            raise ArgumentError("`random_windows` needs k1 = k2: leave k2 out, or `random_windows`.")
 
     def spent(self, step: int, seconds: float) -> float:
         """The share of the budget that is used, 1 or more when there is none left."""

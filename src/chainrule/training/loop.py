@@ -147,8 +147,8 @@ class _Loop:
     def step(self) -> None:
         progress = self.progress
         if not self.optimisation.step(progress):
-            loss = progress.loss if progress.loss is not None else math.nan
-            raise divergence("loss", loss, progress, self.config, self.best, norm=progress.gradient_norm)
+            assert progress.loss is not None
+            raise divergence("loss", progress.loss, progress, self.config, self.best, norm=progress.gradient_norm)
 
     def clock(self) -> float:
         """Seconds of training, as rank 0 counts them: zero elsewhere, so that the sum over the group is rank 0's."""

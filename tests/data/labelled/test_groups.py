@@ -91,7 +91,7 @@ def test_an_archive_is_grouped_by_an_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("english", "group is folder, but english is read as text"),
+        ("english", '`group="folder"` applies to sound and images, but english is read as text'),
         ("tone", "read without labels"),
         ("digits", "no gro"),
     ],

@@ -152,7 +152,7 @@ def test_what_stands_around_a_table_is_passed_over(text: str, options: dict[str,
 )
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "xlsx"])
 def test_marks_in_numbers_are_named(
-    suffix: str, thousands: str | None, decimal: str | None, write: Callable[[float], str], tmp_path: Path
+    suffix: str, thousands: Any, decimal: Any, write: Callable[[float], str], tmp_path: Path
 ) -> None:
     large = VALUES * np.logspace(0, 6, N)
     frame = pd.DataFrame({"date": DAYS.strftime("%d.%m.%Y"), "v": [write(x) for x in large]})

@@ -43,7 +43,7 @@ def test_documents_are_those_of_the_text_wherever_blocks_end(texts: list[str], h
     expected += by_hand("last", how)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "BLOCK", size)
-        symbols = text_symbols(files, Reading(documents=how), "texts")
+        symbols = text_symbols(files, Reading(documents=how), "texts")  # type: ignore[arg-type]
     assert [symbols.alphabet.decode(document) for document in symbols.documents] == expected
     assert symbols.length == sum(map(len, expected))
 

@@ -1,6 +1,7 @@
 """Text files: documents, encodings, line ends, and errors that name the place."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -39,7 +40,7 @@ def test_each_line_is_a_document_that_keeps_its_end(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize("unit", ["characters", "bytes"])
-def test_blank_lines_part_documents_however_many_they_are(tmp_path: Path, unit: str) -> None:
+def test_blank_lines_part_documents_however_many_they_are(tmp_path: Path, unit: Any) -> None:
     path = tmp_path / "poems.txt"
     path.write_bytes(b"\n\na rose\r\nis\r\n\r\n \t\r\n\r\n  a rose\n\nis\n\n\n")
     expected = ["a rose\nis\n\n", "  a rose\n\n", "is\n\n"]

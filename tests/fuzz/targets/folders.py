@@ -12,7 +12,11 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 import chainrule
+from chainrule._settings import settings_of
+from chainrule.models import ModelSettings
+from chainrule.models.settings import family
 from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.kinds.table import KINDS
 from tests.fuzz.judge import Case, Try
 from tests.fuzz.mutate import mutate_bytes, mutate_json, mutate_text
 
@@ -169,24 +173,18 @@ def resumed(folder: Path) -> Try:
 def _resume(run: Path, config: RunConfig) -> None:
     model = config.model
     training = config.training
-    options: dict[str, Any] = {
-        "hidden": model.hidden,
-        "window": None if config.data.kind == "images" else model.window,
-        "dropout": model.dropout,
-        "tied": model.tied,
-        "head": model.head,
-        "layer_norm": model.layer_norm,
-        "batch": training.batch,
-        "learning_rate": training.learning_rate,
-        "weight_decay": training.weight_decay,
-        "average": training.average,
-        "bptt": training.bptt,
-        "memory": training.memory,
-        "reading": config.reading,
-        "quiet": True,
-    }
+    has = KINDS[config.data.kind].has
+    applying = [name for name, each in settings_of(ModelSettings).items() if each.applies(family(model.name), has)]
+    options: dict[str, Any] = {name: getattr(model, name) for name in applying}
+    if "skip" in options:
+        options["skip"] = bool(model.skip)
+    taken = ("batch", "learning_rate", "weight_decay", "average")
+    through_time = ("bptt", "memory") if "stream" in has else ()
+    options["training"] = {name: getattr(training, name) for name in taken + through_time}
     assert config.source is not None
-    chainrule.fit(config.source, model.name, steps=4, out=run, resume=True, **options)
+    chainrule.fit(
+        config.source, model.name, steps=4, reading=config.reading, out=run, resume=True, quiet=True, **options
+    )
 
 
 FOLDERS = {"config": configs, "folders": folders, "resume": resumed}

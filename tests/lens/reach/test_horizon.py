@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chainrule.lens.arrays import Floats
+from chainrule.lens.conversion import Floats
 from chainrule.lens.reach.horizon import by_lag, horizon, interval, of_lags
 
 

@@ -51,7 +51,7 @@ def test_chunked_is_whole(options: dict[str, Any], batch: int, cuts: list[int]) 
 
 @pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     batch=st.integers(1, 15),
     groups=st.sampled_from([1, 2, 3, 20, 70]),

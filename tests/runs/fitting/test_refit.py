@@ -14,14 +14,14 @@ from chainrule.data import Transform
 from chainrule.errors import RunFormatError
 from chainrule.models import fit_least_squares
 from chainrule.training import load_tensors, save_tensors
-from tests.runs.cases import ar1, same_weights, series, symbols
+from tests.runs.cases import ar1, arranged, same_weights, series, symbols
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def fit(folder: Path, model: str = "gru", **options: Any) -> Run:
     budget = {} if model == "ar" else {"steps": 30, "hidden": 4}
-    return chainrule.fit(series(ar1(200)), model, window=4, quiet=True, out=folder, **(budget | options))
+    return chainrule.fit(series(ar1(200)), model, window=4, quiet=True, out=folder, **arranged(budget | options))
 
 
 @pytest.mark.parametrize("model", ["ar", "mlp", "gru"])
@@ -59,9 +59,13 @@ def test_it_takes_the_steps_that_were_best_along_the_same_rates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A feed of the training part in the place of all makes the refit the first fit over again, to its best step."""
-    monkeypatch.setattr("chainrule.runs.kinds.series.SeriesTask.feed_everything", lambda task: again(task).feed)
-    monkeypatch.setattr("chainrule.runs.kinds.series.SeriesTask.describe_everything", lambda task: task.config.data)
-    monkeypatch.setattr("chainrule.runs.kinds.series.SeriesTask.solve", lambda task, model, everything=False: False)
+    monkeypatch.setattr("chainrule.runs.kinds.series.task.SeriesTask.feed_everything", lambda task: again(task).feed)
+    monkeypatch.setattr(
+        "chainrule.runs.kinds.series.task.SeriesTask.describe_everything", lambda task: task.config.data
+    )
+    monkeypatch.setattr(
+        "chainrule.runs.kinds.series.task.SeriesTask.solve", lambda task, model, everything=False: False
+    )
 
     def again(task: Any) -> Any:
         return type(task)(task.data, task.config)
@@ -86,12 +90,16 @@ def test_with_other_options(options: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_text_and_images_are_refitted_where_asked(tmp_path: Path) -> None:
-    text = chainrule.fit(symbols(600), hidden=4, window=8, steps=5, batch=4, refit=True, out=tmp_path / "t", quiet=True)
+    text = chainrule.fit(
+        symbols(600), hidden=4, window=8, steps=5, training={"batch": 4, "refit": True}, out=tmp_path / "t", quiet=True
+    )
     assert str(text.refit) == "weights refitted on all 600 characters"
-    other = chainrule.fit(symbols(600), hidden=4, window=8, steps=5, batch=4, out=tmp_path / "u", quiet=True)
+    other = chainrule.fit(
+        symbols(600), hidden=4, window=8, steps=5, training={"batch": 4}, out=tmp_path / "u", quiet=True
+    )
     assert other.refit is None
     assert len(text.sample(30)) == 30
-    images = chainrule.fit("digits", hidden=4, steps=3, refit=True, out=tmp_path / "d", quiet=True)
+    images = chainrule.fit("digits", hidden=4, steps=3, training={"refit": True}, out=tmp_path / "d", quiet=True)
     assert str(images.refit) == "weights refitted on all 1,797 examples"
 
 

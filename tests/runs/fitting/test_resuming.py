@@ -15,7 +15,7 @@ from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.training import load_tensors
-from tests.runs.cases import ar1, same_weights, series, symbols
+from tests.runs.cases import ar1, arranged, same_weights, series, symbols
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -100,8 +100,8 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Fit:
 
     def fits(kind: str, folder: Path, **options: Any) -> Run:
         given: dict[str, Any] = {"hidden": 4, "steps": 3, "batch": 8, "refit": True, "quiet": True, "out": folder}
-        given |= {} if kind == "images" else {"window": 4}
-        return chainrule.fit(DATA[kind](), "conv" if kind == "images" else "gru", **(given | options))
+        given |= {"window": 4} if kind in ("symbols", "series") else {}
+        return chainrule.fit(DATA[kind](), "conv" if kind == "images" else "gru", **arranged(given | options))
 
     return fits
 

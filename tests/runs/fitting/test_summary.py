@@ -28,16 +28,21 @@ SUNSPOTS = f"sunspots: 309 steps of SUNACTIVITY, 1700-01-01 to 2008-01-01, {YEAR
                 SUNSPOTS,
                 "Split in time order. 247 steps are fitted, the last 31 are scored. "
                 "Then the weights are fitted again to all 309.",
-                r"ar, window \d+ \(of least BIC\), transform [\w-]+ \(.*within the training part.*\); solved exactly\.",
+                r"ar, window \d+ \(lowest BIC\), transform [\w-]+ \(.*within the training part.*\); solved exactly\.",
             ),
         ),
         (
             "sunspots",
-            {"hidden": 4, "steps": 2, "refit": False, "reading": chainrule.Reading(transform="standardise")},
+            {
+                "hidden": 4,
+                "steps": 2,
+                "training": {"refit": False},
+                "reading": chainrule.Reading(transform="standardise"),
+            },
             (
                 SUNSPOTS,
                 "Split in time order. 247 steps train, 31 choose the checkpoint, 31 are scored.",
-                r"gru \(the default\), 4 wide, window 30 \(a tenth of the steps\), transform standardise, "
+                r"gru \(the default\), hidden size 4, window 30 \(a tenth of the steps\), transform standardise, "
                 r"learning rate 0\.005; 2 steps\.",
             ),
         ),
@@ -47,7 +52,7 @@ SUNSPOTS = f"sunspots: 309 steps of SUNACTIVITY, 1700-01-01 to 2008-01-01, {YEAR
             (
                 "digits: 1,797 images of 1x8x8 in 10 classes.",
                 "Split at random, class by class. 1,458 examples train, 160 choose the checkpoint, 179 are scored.",
-                r"conv \(the default\), 32 wide \(for labelled data\), learning rate 0\.005; 1 steps?\.",
+                r"conv \(the default\), hidden size 32 \(for labelled data\), learning rate 0\.005; 1 steps?\.",
             ),
         ),
     ],
@@ -81,9 +86,9 @@ def test_groups_are_what_a_split_is_said_to_keep(tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"fill": "forward"}, "24 steps of v, .*, no season, 2 values put in for blanks."),
-        ({"fill": "linear", "freq": "D"}, "25 steps of v, .*, no season, 3 values put in for blanks."),
-        ({"fill": "drop"}, "22 steps of v, .*, no season, 2 rows with blanks left out."),
+        ({"fill": "forward"}, "24 steps of v, .*, no season, 2 missing values filled in."),
+        ({"fill": "linear", "freq": "D"}, "25 steps of v, .*, no season, 3 missing values filled in."),
+        ({"fill": "drop"}, "22 steps of v, .*, no season, 2 rows with missing values left out."),
         ({"fill": "forward", "columns": ("w",)}, "24 steps of w, .*, no season."),
     ],
 )
@@ -102,6 +107,6 @@ def test_what_was_put_in_or_left_out_for_blanks_is_said(
 def test_a_budget_of_minutes_says_what_it_is_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chainrule.fit("sunspots", "mlp", hidden=2, minutes=0.01, out=tmp_path / "run")
     third = capsys.readouterr().err.splitlines()[2]
-    patient = "fewer if 8 validations on end are no better"
+    patient = "or fewer: it stops after 8 validations without improvement"
     assert third.endswith(f"; 0.01 min, half of them to fit again, {patient}.")
     assert TrainingConfig().patience == 0

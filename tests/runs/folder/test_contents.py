@@ -10,7 +10,7 @@ import chainrule
 from chainrule import Reading, Run
 from chainrule.errors import ArgumentError, DataError, RunExistsError, RunFormatError
 from chainrule.training import StreamFeed
-from tests.runs.cases import ar1, same_weights, series
+from tests.runs.cases import ar1, arranged, same_weights, series
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 def fit(folder: Path, **options: Any) -> Run:
     given: dict[str, Any] = {"window": 4, "quiet": True, "out": folder}
     given |= {} if options.get("model") == "ar" else {"hidden": 4, "steps": 4}
-    return chainrule.fit(series(ar1(200)), **(given | options))
+    return chainrule.fit(series(ar1(200)), **arranged(given | options))
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -30,7 +30,7 @@ def test_a_run_is_replaced_and_what_else_is_in_its_folder_stays(tmp_path: Path) 
     run.update(series(ar1(220)))
     (run.path / "notes.txt").write_text("mine")
     (run.path / "deeper").mkdir()
-    with pytest.raises(RunExistsError, match="resume=True, or replace it with overwrite=True"):
+    with pytest.raises(RunExistsError, match="`resume=True`, or replace it with `overwrite=True`"):
         fit(run.path, model="ar")
     new = fit(run.path, model="ar", overwrite=True)
     other = fit(tmp_path / "other", model="ar")
@@ -98,7 +98,7 @@ def test_a_fit_that_fails_before_it_has_weights_does_not_block_the_next(
         raise DataError("of this kind of data")
 
     with monkeypatch.context() as patch:
-        patch.setattr("chainrule.runs.kinds.series.SeriesTask.validate", fails)
+        patch.setattr("chainrule.runs.kinds.series.task.SeriesTask.validate", fails)
         with pytest.raises(DataError):
             fit(tmp_path / "run")
     with pytest.raises(RunFormatError, match=r"best\.safetensors is missing"):

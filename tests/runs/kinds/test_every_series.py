@@ -11,7 +11,7 @@ import chainrule
 from chainrule import Reading, Run
 from chainrule.data.reading import TRANSFORMS
 from chainrule.models import MODELS
-from chainrule.runs.kinds.series import SeriesRun
+from chainrule.runs.kinds.series.run import SeriesRun
 from tests.runs.cases import ar1, same_weights
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -25,9 +25,9 @@ CASES = [
 ]
 
 
-def fitted(out: Path, transform: str, name: str, head: str, columns: int, steps: int, resume: bool = False) -> Run:
+def fitted(out: Path, transform: Any, name: str, head: str, columns: int, steps: int, resume: bool = False) -> Run:
     values = ar1(131, columns=columns)  # 105 steps to train on: rows of 26 and 27, which end in the middle of windows
-    training: dict[str, Any] = {} if name == "ar" and head == "gaussian" else {"steps": steps, "batch": 4}
+    training: dict[str, Any] = {} if name == "ar" and head == "gaussian" else {"steps": steps, "training": {"batch": 4}}
     return chainrule.fit(
         values,
         name,
@@ -43,7 +43,7 @@ def fitted(out: Path, transform: str, name: str, head: str, columns: int, steps:
 
 
 @pytest.mark.parametrize(("transform", "name", "head", "columns"), CASES)
-def test_fit_score_forecast_backtest_resume(transform: str, name: str, head: str, columns: int, tmp_path: Path) -> None:
+def test_fit_score_forecast_backtest_resume(transform: Any, name: str, head: str, columns: int, tmp_path: Path) -> None:
     run = fitted(tmp_path / "run", transform, name, head, columns, steps=6)
     again = chainrule.load(run.path)
     assert isinstance(again, SeriesRun)

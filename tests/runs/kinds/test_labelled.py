@@ -40,7 +40,7 @@ def tone_run(tones: Path) -> Run:
         tones,
         hidden=8,
         steps=25,
-        learning_rate=0.02,
+        training={"learning_rate": 0.02},
         reading=Reading(labels=True),
         out=tones.parent / "run",
         quiet=True,
@@ -86,9 +86,9 @@ def test_new_labelled_sound_is_read_by_the_stored_options(tone_run: Run, tmp_pat
 
 def test_another_rate_or_class_is_refused(tone_run: Run, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "low_1.wav", tone(300, 1, 8000), 8000)
-    with pytest.raises(DataError, match="8000 samples a second; the model was fitted to 4000"):
+    with pytest.raises(DataError, match="8000 samples per second, not 4000"):
         tone_run.score(tmp_path)
-    with pytest.raises(DataError, match="8000 samples a second; the model was fitted to 4000"):
+    with pytest.raises(DataError, match="8000 samples per second, not 4000"):
         tone_run.classify([tmp_path / "low_1.wav"])
     soundfile.write(tmp_path / "low_1.wav", tone(300, 1), RATE)
     soundfile.write(tmp_path / "lov_1.wav", tone(300, 1), RATE)
@@ -97,7 +97,9 @@ def test_another_rate_or_class_is_refused(tone_run: Run, tmp_path: Path) -> None
 
 
 def test_images_from_folders_are_learned_and_labelled(shapes: Path) -> None:
-    run = chainrule.fit(shapes, hidden=4, steps=25, learning_rate=0.02, out=shapes.parent / "run", quiet=True)
+    run = chainrule.fit(
+        shapes, hidden=4, steps=25, training={"learning_rate": 0.02}, out=shapes.parent / "run", quiet=True
+    )
     assert isinstance(run.result, ClassScore)
     assert run.result.accuracy == 1
     assert run.result.majority == 0.5
@@ -155,7 +157,11 @@ def test_what_a_classifier_cannot_do_is_said_with_what_it_can(digits_run: Run) -
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"model": "gru"}, "classified by conv"), ({"tied": True}, "tied"), ({"layers": 3}, "layers")],
+    [
+        ({"model": "gru"}, "images can be fitted by conv, not by gru"),
+        ({"tied": True}, "tied"),
+        ({"layers": 3}, "layers"),
+    ],
 )
 def test_options_that_mean_nothing_for_images_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):

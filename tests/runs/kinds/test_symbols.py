@@ -13,7 +13,8 @@ from chainrule.errors import ArgumentError, DataError, ShapeError, TooShortError
 from chainrule.models import ModelConfig, SymbolModel, build_symbol_model
 from chainrule.runs import Score
 from chainrule.runs.kinds.cut import split_in_time
-from chainrule.runs.kinds.symbols import CONTEXT, SymbolRun, SymbolTask
+from chainrule.runs.kinds.symbols.run import SymbolRun
+from chainrule.runs.kinds.symbols.task import CONTEXT, SymbolTask
 from chainrule.runs.scoring.baselines import Bigram, Unigram
 from chainrule.training import evaluation, load_tensors
 from tests.runs.cases import same_weights, symbol_config, symbols, text
@@ -90,7 +91,9 @@ def test_the_test_part_touches_no_weight_and_no_choice(tmp_path: Path) -> None:
     poisoned.documents[0][1080:] = 0
     weights = []
     for i, data in enumerate((clean, poisoned)):
-        run = chainrule.fit(data, "rnn", hidden=8, window=8, steps=6, batch=4, out=tmp_path / str(i), quiet=True)
+        run = chainrule.fit(
+            data, "rnn", hidden=8, window=8, steps=6, training={"batch": 4}, out=tmp_path / str(i), quiet=True
+        )
         weights.append(load_tensors(run.path / "best.safetensors")[0])
     same_weights(*weights)
 
@@ -239,7 +242,7 @@ def test_sound_is_scored_by_the_sample_and_sampled_as_a_waveform(tmp_path: Path)
     with pytest.raises(ShapeError, match=r"the prompt has shape \(5, 1\) of float32; expected one row of samples"):
         run.sample(50, prompt=np.zeros((5, 1), np.float32))
     faster = Symbols(short.documents, short.alphabet, "faster", 16000)
-    with pytest.raises(DataError, match="faster has 16000 samples a second; the model was fitted to 8000"):
+    with pytest.raises(DataError, match="faster has 16000 samples per second, not 8000"):
         run.score(faster)
 
 

@@ -77,8 +77,10 @@ class NetworkPasses:
     def of(self) -> str:
         """What it is, in titles: LSTM 4 -> 5, 2 layers."""
         layer = self.call.layer
-        layers = f", {counted(layer.num_layers, 'layer')}" if layer.num_layers > 1 else ""
-        return f"{layer.mode.replace('_', ' ')} {layer.input_size} -> {layer.hidden_size}{layers}"
+        of = f"{layer.mode.replace('_', ' ')} {layer.input_size} -> {layer.hidden_size}"
+        if layer.num_layers > 1:
+            of += f", {counted(layer.num_layers, 'layer')}"
+        return of
 
     def gradients(self) -> dict[str, Tensor]:
         """dL/dW of the layer's parameters by their names."""
@@ -90,11 +92,12 @@ class NetworkPasses:
         Raises:
             ArgumentError: there is no such direction.
         """
-        count = len(self.stack.scans[0])
-        if direction not in range(count):
-            expected = "0 (forward) or 1 (reverse)" if self.bidirectional else "0 (forward)"
-            raise ArgumentError(f"`direction` is {direction!r}; expected {expected}.")
-        return f"{self.of}, {DIRECTIONS[direction]}" if self.bidirectional else self.of
+        names = [f"{k} ({DIRECTIONS[k]})" for k in range(len(self.stack.scans[0]))]
+        if direction not in range(len(names)):
+            raise ArgumentError(f"`direction` is {direction!r}; expected {' or '.join(names)}.")
+        if self.bidirectional:
+            return f"{self.of}, {DIRECTIONS[direction]}"
+        return self.of
 
     def scan(self, layer: int, direction: int) -> ScanPasses:
         """Those of one layer (-1: the last) and direction.

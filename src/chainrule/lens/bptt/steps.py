@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import choose, counted
-from chainrule.display import Shown, Table, signed, title
-from chainrule.lens.agreement import Agreement, compare
-from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.display import Shown, Table, listed, signed, title
+from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.lens.bptt.network_passes import ScanPasses
+from chainrule.lens.conversion import Floats, if_given, to_numpy
+from chainrule.ops.recurrence.backends.reference import State
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,9 @@ class Steps(Shown):
         columns: dict[str, Floats] = {"|h|": _norm(self.h)}
         if self.c is not None:
             columns["|c|"] = _norm(self.c)
-        gates = {} if self.gates.keys() == {"n"} else self.gates  # the only one of an RNN is its state again
+        gates = self.gates
+        if gates.keys() == {"n"}:  # the only gate of an RNN is its state again
+            gates = {}
         columns |= {name: values.mean(1) for name, values in gates.items()}
         columns["|dh|"] = _norm(self.dh)
         if self.dc is not None:
@@ -68,7 +71,7 @@ class Steps(Shown):
     def to_dict(self) -> dict[str, Any]:
         single = {name: getattr(self, name) for name in ("h", "c", "dh", "dc")}
         several = {name: getattr(self, name) for name in ("gates", "preactivations", "dgates", "dW")}
-        lists = {name: None if array is None else listed(array) for name, array in single.items()}
+        lists = {name: if_given(listed, array) for name, array in single.items()}
         nested = {name: {k: listed(array) for k, array in arrays.items()} for name, arrays in several.items()}
         return {"of": self.of, "difference_to_autograd": self.agreement.error} | lists | nested
 
@@ -103,20 +106,25 @@ def steps_of(passes: ScanPasses, agreement: Agreement) -> Steps:
 
     definition = scan.definition()
     values = torch.cat([value for _, value in definition.values()], dim=-1)
-    dh, *dc = scan.dtotal(back)
-    h, *c = scan.kept.states
+    dh, dc = _parts(scan.dtotal(back))
+    h, c = _parts(scan.kept.states)
     return Steps(
         of=passes.of,
         h=within(h),
-        c=within(c[0]) if c else None,
+        c=if_given(within, c),
         gates=by_gate(scan.gates),
         preactivations={name: within(preactivation) for name, (preactivation, _) in definition.items()},
         dh=within(dh),
-        dc=within(dc[0]) if dc else None,
+        dc=if_given(within, dc),
         dgates=by_gate(scan.dgates(back)),
         dW=_norms_of_gradients(passes),
         agreement=agreement & compare("the gates", scan.gates, values),
     )
+
+
+def _parts(state: State) -> tuple[Tensor, Tensor | None]:
+    """h, and the LSTM's c."""
+    return (state[0], state[1] if len(state) > 1 else None)
 
 
 def _norms_of_gradients(passes: ScanPasses) -> dict[str, Floats]:

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import counted
-from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, title
+from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, listed, title, whole_ticks
 from chainrule.errors import ArgumentError
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.bptt.network_passes import ScanPasses
+from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.autograd_check import check_scan, jacobians
 from chainrule.lens.recurrences.scan import Scan
 
@@ -94,6 +94,7 @@ class Term(Shown):
         ax.plot(lags[1:], self.products, color=BLACK, linewidth=1.2, label="product of Jacobians")
         ax.plot(lags[1:], self.radii, color=VERMILLION, linewidth=0, marker=".", label="spectral radii")
         ax.set_yscale("log")
+        whole_ticks(ax.xaxis)
         ax.set_xlabel(f"steps back from t = {self.steps[0]}")
         ax.set_ylabel("norm (an exact zero is left out)")
         ax.legend(frameon=False)
@@ -106,12 +107,13 @@ def term_of(passes: ScanPasses, t: int, i: int | None) -> Term:
     i = _checked(scan, t, i)
     low = min(t, i)
     steps = slice(low, max(t, i) + 1)
-    order = range(t, i - 1, -1) if t >= i else range(t, i + 1)
+    order = range(t, i + 1) if scan.reverse else range(t, i - 1, -1)
     at = [step - low for step in order]
     part = scan.part(steps)
     entering = torch.zeros_like(passes.back.dY[steps])
     entering[t - low] = passes.back.dY[t]
-    back = part.backward(entering, passes.back.dlast if t == scan.ends[0] else None)
+    ends = passes.back.dlast if t == scan.ends[0] else None
+    back = part.backward(entering, ends)
     found, agreement = jacobians(part)
     factors = found[at[:-1]]
     products = list(accumulate(factors, torch.matmul))
@@ -155,7 +157,10 @@ def _checked(scan: Scan, t: int, i: int | None) -> int:
 
 def _largest(matrices: Iterable[Tensor]) -> Floats:
     """The largest singular value of each; infinite where a number is not finite."""
-    return np.array(
-        [float(torch.linalg.matrix_norm(each, 2)) if bool(each.isfinite().all()) else np.inf for each in matrices],
-        dtype=np.float64,
-    )
+    return np.array(list(map(_largest_of, matrices)), dtype=np.float64)
+
+
+def _largest_of(matrix: Tensor) -> float:
+    if not bool(matrix.isfinite().all()):
+        return np.inf
+    return float(torch.linalg.matrix_norm(matrix, 2))

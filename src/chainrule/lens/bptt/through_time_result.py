@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import choose, counted, whole
-from chainrule.display import Cell, Shown, Table, number
+from chainrule.display import Cell, Shown, Table, listed, number
 from chainrule.errors import ArgumentError
-from chainrule.lens.agreement import ALONG, Agreement, compare
-from chainrule.lens.arrays import Floats, as_step, as_targets, listed, to_numpy
+from chainrule.lens.autograd_agreement import ALONG, Agreement, compare
 from chainrule.lens.bptt.network_passes import NetworkPasses
 from chainrule.lens.bptt.steps import Steps, steps_of
 from chainrule.lens.bptt.term import Term, term_of
 from chainrule.lens.bptt.truncation import Truncation, in_chunks, truncated, truncation_of
+from chainrule.lens.conversion import Floats, as_step, as_targets, if_given, to_numpy
 from chainrule.lens.reach.gradient_map import map_of, targets_of
 from chainrule.lens.reach.reach import Reach
 from chainrule.lens.recurrences.capture import Captured
@@ -45,7 +45,7 @@ class ThroughTime(Shown):
         self._steps = self._passes.stack.steps
         self._rows = self._passes.stack.rows
         self.loss = captured.loss
-        self.losses = None if captured.losses is None else to_numpy(captured.losses)
+        self.losses = if_given(to_numpy, captured.losses)
         self.window = self._steps if window is None else whole("window", window)
         self.agreement = self._passes.stack.check(self._passes.backs)
         self.fused = Agreement(0.0)
@@ -94,7 +94,7 @@ class ThroughTime(Shown):
         """
         passes = self._passes.scan(layer, direction).row(row)
         first = as_step("t", t, self._steps)
-        last = None if i is None else as_step("i", i, self._steps)
+        last = if_given(lambda step: as_step("i", step, self._steps), i)
         return term_of(passes, first, last)
 
     @torch.inference_mode(False)
@@ -127,7 +127,7 @@ class ThroughTime(Shown):
         Long sequences and large layers are sampled: ``targets`` says which steps t then stand for all.
         """
         stack = self._passes.stack
-        used = targets_of(stack, None if targets is None else as_targets(targets, self._steps))
+        used = targets_of(stack, if_given(lambda asked: as_targets(asked, self._steps), targets))
         if used not in self._maps:
             self._maps[used] = map_of(stack, self._passes.dY, self._passes.dlast, used)
         maps, agreement = self._maps[used]
@@ -163,7 +163,7 @@ class ThroughTime(Shown):
         return {
             "of": self._passes.of,
             "loss": self.loss,
-            "losses": None if self.losses is None else listed(self.losses),
+            "losses": if_given(listed, self.losses),
             "gradients": {name: listed(gradient) for name, gradient in self.gradients.items()},
             "difference_to_autograd": self.agreement.error,
             "difference_to_fused": self.fused.error,

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted
-from chainrule.display import BLUE, VERMILLION, Shown, Table, title
-from chainrule.lens.agreement import ALONG, Agreement, compare
-from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.display import BLUE, VERMILLION, Shown, Table, listed, title
+from chainrule.lens.autograd_agreement import ALONG, Agreement, compare
+from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.layer_calls import LayerCall
 from chainrule.lens.recurrences.stack import Stack, summed
 from chainrule.nn import swap
@@ -120,9 +120,9 @@ def truncated(layer: nn.RNNBase, stack: Stack, dY: Tensor, dlast: list[State], k
     for start in range(0, stack.steps, k):
         steps = slice(start, start + k)
         part = stack.part(steps)
-        backs = part.backward(dY[steps], dlast if start + k >= stack.steps else None)
-        for name, gradient in summed(layer, part, backs).items():
-            total[name] = total[name] + gradient if name in total else gradient
+        ends = dlast if start + k >= stack.steps else None
+        for name, gradient in summed(layer, part, part.backward(dY[steps], ends)).items():
+            total[name] = total.get(name, 0) + gradient
     return total
 
 
@@ -156,13 +156,17 @@ def _run_chunk(call: LayerCall, steps: slice, state: State | None) -> tuple[Tens
         options["resets"] = call.resets[:, steps]
     if call.lengths is not None:
         options["lengths"] = (call.lengths - steps.start).clamp(0, x.shape[1])
-    hx = state[0] if state is not None and len(state) == 1 else state
+    hx: Tensor | State | None = state
+    if state is not None and len(state) == 1:
+        hx = state[0]
     if layer.batch_first:
         y, last = layer(x, hx, **options)
         y = y.transpose(0, 1)
     else:
         y, last = layer(x.transpose(0, 1), hx, **options)
-    return y, last if isinstance(last, tuple) else (last,)
+    if isinstance(last, Tensor):
+        last = (last,)
+    return y, last
 
 
 def _flat(gradients: Gradients) -> Tensor:

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted, whole
-from chainrule.display import Shown, Table, number
+from chainrule.display import Shown, Table, listed, number
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.lens.agreement import Agreement, compare
-from chainrule.lens.arrays import Floats, as_targets, listed, to_numpy
+from chainrule.lens.autograd_agreement import Agreement, compare
+from chainrule.lens.conversion import Floats, as_targets, if_given, to_numpy
 from chainrule.lens.copying import as_double, double
 from chainrule.lens.reach.reach import Reach
 from chainrule.models import Carry, ConditionalModel
@@ -121,7 +121,7 @@ class ThroughWindow(Shown):
     def _gradients_in(self, spans: list[slice], length: int) -> Floats:
         """||dL_t/dx_i|| of every row in each span of this length, whose last step is t: (spans, rows, length)."""
         x = torch.cat([self._x[:, span] for span in spans])
-        resets = None if self._resets is None else torch.cat([self._resets[:, span] for span in spans])
+        resets = if_given(lambda mask: torch.cat([mask[:, span] for span in spans]), self._resets)
         return self._gradient(x, resets, None, length - 1).reshape(len(spans), len(self._x), length)
 
     def _gradient(self, x: Tensor, resets: Tensor | None, state: Carry | None, t: int) -> Floats:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from chainrule._torch import ConvNd, ConvTransposeNd
 from chainrule.errors import ArgumentError
-from chainrule.lens.arrays import as_float64
+from chainrule.lens.conversion import as_float64, if_given
 from chainrule.lens.convolutions.convolution_result import Convolution
 from chainrule.nn import CausalConv1d
 
@@ -75,7 +75,7 @@ def convolution(
     """
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     inputs = as_float64("x", x)
-    cotangent = None if dy is None else as_float64("dy", dy)
+    cotangent = _optional("dy", dy)
     if isinstance(layer_or_kernel, nn.Module):
         if bias is not None or flip is not False or not all(map(_is_default, options, options.values())):
             raise ArgumentError("a layer has its bias and options: leave them out, or give its weight as the kernel.")
@@ -87,7 +87,7 @@ def convolution(
     if weight.ndim == inputs.ndim < 3:
         weight = weight[None, None]
         inputs = inputs[None]
-        cotangent = None if cotangent is None else cotangent[None]
+        cotangent = if_given(_with_row, cotangent)
     return Convolution(weight, offset, inputs, cotangent, options, flip)
 
 
@@ -97,7 +97,13 @@ def _is_default(name: str, value: object) -> bool:
 
 
 def _optional(name: str, values: _Values | None) -> Tensor | None:
-    return None if values is None else as_float64(name, values)
+    if values is None:
+        return None
+    return as_float64(name, values)
+
+
+def _with_row(values: Tensor) -> Tensor:
+    return values[None]
 
 
 def _checked(layer: nn.Module) -> ConvNd:

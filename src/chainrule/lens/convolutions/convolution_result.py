@@ -10,13 +10,13 @@ from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.display import Shown, Table, signed, title
+from chainrule.display import Shown, Table, listed, signed, title
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.lens.arrays import Floats, checked_index, listed, to_numpy
+from chainrule.lens.conversion import Floats, checked_index, if_given, to_numpy
 from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
 from chainrule.lens.convolutions.expansion import input_gradient_sum, kernel_gradient_sum, output_sum
+from chainrule.lens.convolutions.formula_and_torch import run
 from chainrule.lens.convolutions.operands import Operands
-from chainrule.lens.convolutions.passes import run
 from chainrule.lens.convolutions.sum import Sum, entry
 from chainrule.ops.convolution.checks import geometry_of
 
@@ -49,7 +49,8 @@ class Convolution(Shown):
         self.flip = flip
         self._options = options
         batched = x.ndim == weight.ndim
-        _check_work(x, rows=len(x) if batched else 1, products=self.sizes.products)
+        rows = len(x) if batched else 1
+        _check_work(x, rows, self.sizes.products)
         shape = (*x.shape[: -dimensions - 1], len(weight), *self.sizes.output)
         if dy is None:
             dy = x.new_ones(shape)
@@ -59,15 +60,20 @@ class Convolution(Shown):
         self.agreement = passes.agreement
         self.x = to_numpy(x)
         self.weight = to_numpy(weight)
-        self.bias = None if bias is None else to_numpy(bias)
+        self.bias = if_given(to_numpy, bias)
         self.dy = to_numpy(dy)
         self.y = to_numpy(passes.y)
         self.dx = to_numpy(passes.dx)
         self.dweight = to_numpy(passes.dweight)
-        self.dbias = None if passes.dbias is None else to_numpy(passes.dbias)
-        rows = self.x if batched else self.x[None]
-        gradients = self.dy if batched else self.dy[None]
-        self._operands = Operands(rows, self.weight, gradients, geometry=geometry, flip=flip, batched=batched)
+        self.dbias = if_given(to_numpy, passes.dbias)
+        self._operands = Operands(
+            x=self.x.reshape(rows, *x.shape[-dimensions - 1 :]),
+            weight=self.weight,
+            dy=self.dy.reshape(rows, *shape[-dimensions - 1 :]),
+            geometry=geometry,
+            flip=flip,
+            batched=batched,
+        )
 
     def output(self, *index: int) -> Sum:
         """The sum that is y[index]. Leading dimensions of size 1 may be left out of an index.
@@ -101,7 +107,7 @@ class Convolution(Shown):
     def flipped(self) -> "Convolution":
         """The same under the other convention: true convolution for cross-correlation, and the reverse."""
         x, weight, dy = (torch.from_numpy(array) for array in (self.x, self.weight, self.dy))
-        bias = None if self.bias is None else torch.from_numpy(self.bias)
+        bias = if_given(torch.from_numpy, self.bias)
         return Convolution(weight, bias, x, dy, self._options, not self.flip)
 
     def summary(self) -> str:
@@ -129,7 +135,7 @@ class Convolution(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name) for name in ("x", "weight", "bias", "dy", "y", "dx", "dweight", "dbias")}
-        lists = {name: None if array is None else listed(array) for name, array in arrays.items()}
+        lists = {name: if_given(listed, array) for name, array in arrays.items()}
         about = {"sizes": self.sizes.to_dict(), "flip": self.flip, "difference_to_autograd": self.agreement.error}
         return about | lists
 

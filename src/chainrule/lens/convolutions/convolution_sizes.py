@@ -65,8 +65,8 @@ class ConvolutionSizes(Shown):
             rows += self._rows_of(k)
         rows += [
             ("parameters", f"{weights}{biases} = {self.parameters:,}"),
-            ("of a dense layer", f"{self.dense_parameters:,}, {ratio} times as many"),
-            ("products, forward", f"{self.products:,}"),
+            ("parameters of a dense layer", f"{self.dense_parameters:,}, {ratio} times as many"),
+            ("multiplications, forward", f"{self.products:,}"),
         ]
         notes = (
             "Receptive field: dilation*(kernel - 1) + 1. Output size: floor((input + zeros before + after "

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from chainrule.lens.agreement import compare
-from chainrule.lens.arrays import Floats
+from chainrule.lens.autograd_agreement import compare
+from chainrule.lens.conversion import Floats
 from chainrule.lens.convolutions import products
 from chainrule.lens.convolutions.operands import Factors, Operands
 from chainrule.lens.convolutions.overlay import Overlay

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.lens.arrays import Floats
+from chainrule.lens.conversion import Floats
 from chainrule.lens.convolutions.products import take
 from chainrule.ops.convolution.call import Geometry
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chainrule._optional import require
 from chainrule.display import ON_MAP, signed
-from chainrule.lens.arrays import Floats
+from chainrule.lens.conversion import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

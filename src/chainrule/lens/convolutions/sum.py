@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted
-from chainrule.display import Cell, Shown, Table, title
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, listed
+from chainrule.display import Cell, Shown, Table, listed, title
+from chainrule.lens.autograd_agreement import Agreement
+from chainrule.lens.conversion import Floats
 from chainrule.lens.convolutions.overlay import Overlay
 
 if TYPE_CHECKING:

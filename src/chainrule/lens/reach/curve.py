@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule._optional import require
-from chainrule.display import BLUE, GREY, VERMILLION
-from chainrule.lens.arrays import Floats
+from chainrule.display import BLUE, GREY, VERMILLION, whole_ticks
+from chainrule.lens.conversion import Floats
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def draw_curve(axes: "Axes", curve: Floats) -> None:
     axes.set_yscale("log")
     axes.axhline(HALF * curve[0], color=GREY, linewidth=1, linestyle="--")
     axes.axhline(ONE_PERCENT * curve[0], color=VERMILLION, linewidth=1, linestyle="--")
+    whole_ticks(axes.xaxis)
     axes.set_xlabel("lag")
     axes.set_ylabel("mean gradient norm (dashed: 50 % and 1 %)")
 

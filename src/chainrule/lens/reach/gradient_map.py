@@ -9,8 +9,8 @@ from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, to_numpy
+from chainrule.lens.autograd_agreement import Agreement
+from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.stack import Stack
 from chainrule.ops.recurrence.backends.formula.scan import Schedule
 from chainrule.ops.recurrence.backends.reference import State

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule.lens.arrays import Floats
+from chainrule.lens.conversion import Floats
 
 __all__ = ["HALF", "ONE_PERCENT", "Interval", "by_lag", "horizon", "interval", "of_lags"]
 

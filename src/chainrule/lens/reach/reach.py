@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._choices import choose, counted, finite
-from chainrule.display import Shown, Table, logarithmic, title
-from chainrule.lens.agreement import Agreement
-from chainrule.lens.arrays import Floats, listed
+from chainrule.display import Shown, Table, listed, logarithmic, title
+from chainrule.lens.autograd_agreement import Agreement
+from chainrule.lens.conversion import Floats, if_given
 from chainrule.lens.reach.curve import curve_frame, curve_rows, draw_curve
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval, of_lags
 from chainrule.lens.reach.verdict import verdict
@@ -106,7 +106,7 @@ class Reach(Shown):
             "window": self.window,
             "receptive_field": self.receptive_field,
             "horizon": {name: self.horizon(share) for name, share in shares.items()},
-            "interval": {name: None if ends is None else list(ends) for name, ends in intervals.items()},
+            "interval": {name: if_given(list, ends) for name, ends in intervals.items()},
             "verdict": self.verdict,
             "difference_to_autograd": self.agreement.error,
         }
@@ -129,7 +129,9 @@ class Reach(Shown):
 
     def _sampled(self) -> str:
         steps = self.norms.shape[-1]
-        among = "all" if len(self.targets) == steps else f"{len(self.targets)} of"
+        among = "all"
+        if len(self.targets) < steps:
+            among = f"{len(self.targets)} of"
         return f"Mean over {among} {counted(steps, 'step')} t of {counted(len(self.norms), 'sequence')}."
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.lens.arrays import Floats, to_numpy
+from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.reach.gradient_map import norm_of, unrelated
 from chainrule.lens.reach.horizon import of_lags
 from chainrule.lens.recurrences.stack import Stack

@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule._choices import counted
 from chainrule.display import number
-from chainrule.lens.arrays import Floats
+from chainrule.lens.conversion import Floats
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval
 
 __all__ = ["verdict"]
@@ -48,7 +48,7 @@ def _lasting(curve: Floats, window: int) -> str:
         f"lasting: {counted(seen, 'step')} back the gradient norm is still {curve[-1] / curve[0]:.2g} times its start"
     )
     if seen + 1 < window:
-        return f"{left}; longer sequences would show where it ends. Your window is {window}."
+        return f"{left}; longer sequences would show where it ends (your window is {window})."
     if seen + 1 == window:
         return f"{left}: it does not vanish within your window of {window}."
     return f"{left}: a window longer than your {window} would learn from older steps."

@@ -3,6 +3,7 @@
 import time
 
 from chainrule._choices import finite, whole
+from chainrule.lens.conversion import if_given
 
 __all__ = ["Pace"]
 
@@ -21,7 +22,7 @@ class Pace:
     """
 
     def __init__(self, every: int | None, share: float) -> None:
-        self._every = None if every is None else whole("every", every)
+        self._every = if_given(lambda steps: whole("every", steps), every)
         self._share = finite("share", share, 0, 1)
         self.step = 0
         self.seconds = 0.0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule.display import Cell, Shown, Table, logarithmic, title
-from chainrule.lens.arrays import Floats, listed
+from chainrule.display import Cell, Shown, Table, listed, logarithmic, title
+from chainrule.lens.conversion import Floats
 from chainrule.lens.reach.curve import curve_frame, curve_rows, draw_curve
 from chainrule.lens.recurrences.gates import GateUse
 

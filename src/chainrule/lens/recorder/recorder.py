@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from chainrule._choices import counted, whole
 from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
+from chainrule.lens.conversion import if_given
 from chainrule.lens.recorder.inspection import inspect_pass
 from chainrule.lens.recorder.pacing import Pace
 from chainrule.lens.recorder.record import Record, draw_norms
@@ -75,7 +76,7 @@ class Recorder(Shown):
     ) -> None:
         self._layer = chosen(model, layer)
         self._pace = Pace(every, share)
-        self._window = None if window is None else whole("window", window)
+        self._window = if_given(lambda steps: whole("window", steps), window)
         self._hook: RemovableHandle | None = None  # on the layer, while it is recording
         self._awaited: list[RemovableHandle] = []  # what takes the gradients of the passes to look at
         self.records: list[Record] = []

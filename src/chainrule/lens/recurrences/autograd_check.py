@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from chainrule.lens.agreement import Agreement, compare
+from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.lens.recurrences.scan import BackwardPass, Scan
 from chainrule.ops.recurrence.backends.formula.scan import step_backward
 from chainrule.ops.recurrence.backends.reference import CELLS, State, Weights, zoned_out

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.lens.arrays import as_float64
+from chainrule.lens.conversion import as_float64
 from chainrule.lens.copying import as_double, double
 from chainrule.lens.recurrences.layer_calls import LayerCall, calls_of, chosen, input_of
 from chainrule.models import ConditionalModel

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, title
-from chainrule.lens.agreement import Agreement, compare
-from chainrule.lens.arrays import Floats, listed, to_numpy
+from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, listed, title
+from chainrule.lens.autograd_agreement import Agreement, compare
+from chainrule.lens.conversion import Floats, if_given, to_numpy
 from chainrule.lens.recurrences.scan import Scan
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Gates(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         use = {u.name: {"mean": u.mean, "low": u.low, "high": u.high, "dead": u.dead} for u in self.use}
-        memory = None if self.memory is None else listed(self.memory)
+        memory = if_given(listed, self.memory)
         return {"of": self.of, "gates": use, "memory": memory, "difference_to_autograd": self.agreement.error}
 
     @property

@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from chainrule.errors import ArgumentError
+from chainrule.lens.conversion import if_given
 from chainrule.lens.recurrences.stack import Stack, stack_of
 from chainrule.ops.arguments import as_lengths
 from chainrule.ops.recurrence.backends.reference import State
@@ -50,9 +51,11 @@ class LayerCall:
         if lengths is not None:
             lengths = as_lengths(lengths)
         if x.dim() == 2:  # one sequence without a batch
-            batched = None if hx is None else tuple(part[:, None] for part in hx)
             add_row = partial(torch.unsqueeze, dim=1)
-            return cls(layer, x[None], batched, _row(resets), _row(lengths), result[0], last, add_row)
+            batched = if_given(lambda parts: tuple(map(add_row, parts)), hx)
+            return cls(
+                layer, x[None], batched, if_given(_row, resets), if_given(_row, lengths), result[0], last, add_row
+            )
         if layer.batch_first:
             return cls(layer, x, hx, resets, lengths, result[0], last, _swapped)
         return cls(layer, _swapped(x), hx, resets, lengths, result[0], last, _unchanged)
@@ -71,14 +74,14 @@ class LayerCall:
 
     def detached(self) -> "LayerCall":
         """The same numbers without their graph."""
-        hx = None if self.hx is None else _detached(self.hx)
+        hx = if_given(_detached, self.hx)
         return replace(self, x=self.x.detach(), hx=hx, output=self.output.detach(), last=_detached(self.last))
 
     def stack(self, rows: slice = slice(None), steps: slice = slice(None)) -> Stack:
         """The layer's recurrences over some of the rows, and from the first to some of the steps, in its dtype."""
         x = self.x[:, steps]
-        resets = None if self.resets is None else self.resets[:, steps]
-        lengths = None if self.lengths is None else self.lengths.clamp(max=x.shape[1])
+        resets = if_given(lambda mask: mask[:, steps], self.resets)
+        lengths = if_given(lambda each: each.clamp(max=x.shape[1]), self.lengths)
         return stack_of(self.layer, x, self.hx, resets, lengths, rows)
 
 
@@ -124,7 +127,7 @@ def chosen(model: nn.Module, name: str | None) -> nn.RNNBase:
         )
     if name is None and len(layers) > 1:
         raise ArgumentError(f"the model has several recurrent layers: choose one with `layer`, of {names}.")
-    layer = next(iter(layers.values())) if name is None else layers[name]
+    layer = layers[name or next(iter(layers))]
     if is_parametrized(layer):
         raise ArgumentError(
             "the layer's weights are parametrized. Give a copy of the model to which "
@@ -147,8 +150,8 @@ def _detached(state: State) -> State:
     return tuple(part.detach() for part in state)
 
 
-def _row(t: Tensor | None) -> Tensor | None:
-    return None if t is None else t[None]
+def _row(t: Tensor) -> Tensor:
+    return t[None]
 
 
 def _swapped(t: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from chainrule.lens.conversion import if_given
 from chainrule.ops.recurrence.backends.formula.cells import Cell, make_cell
 from chainrule.ops.recurrence.backends.formula.passes import Entering, Forward, entering, forward, gradients, prepared
 from chainrule.ops.recurrence.backends.formula.product import Saved
@@ -124,8 +125,8 @@ class Scan:
             return tuple(map(cut, tensors))
 
         whole = self.schedule
-        resets = None if whole.resets is None else cut(whole.resets)
-        padding = None if whole.padding is None else cut(whole.padding)
+        resets = if_given(cut, whole.resets)
+        padding = if_given(cut, whole.padding)
         X = cut(self.kept.X)
         schedule = Schedule(len(X), resets, padding, self.reverse, whole.zoneout)
         kept = Forward(X, *map(cut_all, self.kept[1:]))

@@ -7,7 +7,8 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from chainrule.lens.agreement import Agreement
+from chainrule.lens.autograd_agreement import Agreement
+from chainrule.lens.conversion import if_given
 from chainrule.lens.recurrences.autograd_check import check_scan
 from chainrule.lens.recurrences.scan import ALL, BackwardPass, Scan
 from chainrule.nn.recurrence_options import Optioned, cell_of
@@ -87,13 +88,14 @@ def stack_of(
     rates = layer._rates() if isinstance(layer, Optioned) else (0.0,) * parts
     zoneout = tuple(rate or None for rate in rates)
     x = _taken(x, rows).to(layer.get_parameter(layer._all_weights[0][0]).dtype)  # under autocast x has another
-    resets = None if resets is None else _taken(resets, rows)
-    lengths = None if lengths is None else _taken(lengths, rows)
+    resets = if_given(lambda mask: _taken(mask, rows), resets)
+    lengths = if_given(lambda each: _taken(each, rows), lengths)
     if hx is None:
         count = directions * layer.num_layers
-        first = [tuple(x.new_zeros(len(x), width) for width in widths)] * count
+        hx = tuple(x.new_zeros(count, len(x), width) for width in widths)
     else:
-        first = list(zip(*(_taken(part.to(x.dtype).transpose(0, 1), rows).unbind(1) for part in hx), strict=True))
+        hx = tuple(part.detach()[:, rows].to(x.dtype) for part in hx)
+    first = list(zip(*hx, strict=True))  # of each scan
     weights = [_weights(layer, suffix) for suffix in suffixes(layer)]
     scans = []
     for n in range(layer.num_layers):

@@ -40,8 +40,10 @@ class LatentEncoder(nn.Module):
         between = dropout if layers > 1 else 0.0  # torch warns of dropout with nothing to drop between
         self.cell = _CELLS[cell](in_features, hidden, layers, dropout=between, batch_first=True, layer_norm=layer_norm)
         self.dropout = nn.Dropout1d(dropout)
-        parts = (2 if cell == "lstm" else 1) if learned_start else 0
-        self.start = nn.ParameterList(torch.zeros(layers, hidden) for _ in range(parts))
+        parts = 2 if cell == "lstm" else 1
+        self.start = nn.ParameterList()
+        if learned_start:
+            self.start.extend(torch.zeros(layers, hidden) for _ in range(parts))
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
         if len(self.start) == 0:

@@ -101,10 +101,10 @@ def _checked_fan(
     fits = fits and bands.ndim == 3 and bands.size > 0 and bands.shape[::2] == (*level.shape, C)
     fits = fits and (future is None or future.shape == bands.shape[1:])
     if not fits:
+        got = [past.shape, level.shape, bands.shape, getattr(future, "shape", None)]
         raise ShapeError(
             f"expected history (T, {C}), levels (Q,), quantiles (Q, H, {C}) and actual (H, {C}) or None for "
-            f"{C} columns, got shapes {past.shape}, {level.shape}, {bands.shape} and "
-            f"{None if future is None else future.shape}"
+            f"{C} columns, got shapes {got[0]}, {got[1]}, {got[2]} and {got[3]}."
         )
     if not ((level > 0) & (level < 1)).all():
         raise ArgumentError(f"levels must lie between 0 and 1, got {level.tolist()}")

@@ -44,7 +44,7 @@ def loss_curve(
     valid_x, valid_y = _curve("valid_steps", valid_steps, "valid_loss", valid_loss)
     if not x.size:
         raise ArgumentError("a loss curve needs at least one training loss, got none")
-    axes.plot(x, y, color=SKY, linewidth=1.2, marker="o" if x.size == 1 else None, markersize=4)
+    axes.plot(x, y, color=SKY, linewidth=1.2, marker=_marker(x.size), markersize=4)
     ends = [("training", y[-1], SKY)]
     heading = "Training loss"
     if valid_x.size:
@@ -79,13 +79,12 @@ def losses_along(axes: "Axes", losses: Mapping[str, NDArray[np.float64]], unit: 
     count = len(losses[model])
     blocks = min(count, _BLOCKS)
     middle = [float(at.mean()) for at in np.array_split(np.arange(1, count + 1), blocks)]
-    marker = "o" if blocks == 1 else None  # of one point no line is seen
+    styles = {model: (BLUE, 2.0)}
     for name, values in reversed(list(losses.items())):  # the model's own line over the others
-        colour = BLUE if name == model else GREY
-        width = 2.0 if name == model else 1.0
+        colour, width = styles.get(name, (GREY, 1.0))
         means = np.array([part.mean() for part in np.array_split(values, blocks)])
         means[~np.isfinite(means)] = np.nan
-        axes.plot(middle, means, color=colour, linewidth=width, marker=marker, markersize=4)
+        axes.plot(middle, means, color=colour, linewidth=width, marker=_marker(blocks), markersize=4)
         if np.isfinite(means[-1]):
             ends.append((name, float(means[-1]), colour))
     axes.margins(x=0)
@@ -95,6 +94,11 @@ def losses_along(axes: "Axes", losses: Mapping[str, NDArray[np.float64]], unit: 
     title(axes, f"Loss along the data{averaged}")
     if ends:
         name_ends(axes, ends)
+
+
+def _marker(points: int) -> str | None:
+    """Of one point no line is seen."""
+    return "o" if points == 1 else None
 
 
 def _curve(x_name: str, x: ArrayLike, y_name: str, y: ArrayLike) -> tuple[_Floats, _Floats]:

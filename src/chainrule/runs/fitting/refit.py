@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from chainrule._schema import structured
-from chainrule._wording import as_written
 from chainrule.data import Transform
 from chainrule.errors import RunFormatError
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.contents import REFIT, REFIT_LAST, REFIT_METRICS
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.folder.metrics_log import keep_until, reporting
+from chainrule.runs.kinds.building import build, build_with
 from chainrule.runs.kinds.task import Task
 from chainrule.runs.refit import Refit
 from chainrule.training import (
@@ -51,10 +51,10 @@ def load_refit(folder: Path, config: RunConfig) -> Refit | None:
     try:
         told = structured(_Told, about, "it")
         data = config.data if told.transform is None else replace(config.data, transform=told.transform)
-        model = data.build_with(config.model, weights)
+        model = build_with(data, config.model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         raise RunFormatError(
-            f"{path} is not the refit of this run ({as_written(error)}). The run's files were mixed up; "
+            f"{path} is not the refit of this run ({error}). The run's files were mixed up; "
             "restore them from a copy, or fit again."
         ) from error
     return Refit(model.eval(), told.count, config.data.unit, told.steps)
@@ -69,7 +69,7 @@ def refit_everything(task: Task, config: RunConfig, folder: Path, group: Group, 
     if not (folder / REFIT).is_file():
         data = task.describe_everything()
         torch.manual_seed(config.training.seed)
-        model = data.build(config.model)
+        model = build(data, config.model)
         if group.rank:
             torch.manual_seed(config.training.seed + group.rank)
         steps = None if task.solve(model, everything=True) else _train(task, model, config, folder, group, quiet)

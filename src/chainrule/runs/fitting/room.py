@@ -4,17 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 from chainrule import _room
-from chainrule.data import Labelled, Symbols
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
+from chainrule.runs.kinds.building import weights_in
+from chainrule.runs.kinds.table import KINDS
 
 __all__ = ["check_room"]
 
-_SIZES = {
-    "ar": ("window",),
-    "mlp": ("hidden", "window", "layers"),
-    **dict.fromkeys(("conv", "rnn", "gru", "lstm"), ("hidden", "layers")),
-}
+_SIZES = {"ar": ("window",), "mlp": ("hidden", "window", "layers")}
+_NETWORK = ("hidden", "layers")  # sizes of any other
 _COPIES = 4  # of the weights: they, their gradients and AdamW's two moments
 _KEPT = 8  # bytes that a feature of a step leaves for the backward pass, at least
 
@@ -27,22 +25,15 @@ def check_room(data: Data, config: RunConfig) -> None:
     """
     model = config.model
     training = config.training
-    sizes = {name: getattr(model, name) for name in _SIZES[model.name]} | {"batch": training.batch}
+    sizes = {name: getattr(model, name) for name in _SIZES.get(model.name, _NETWORK)} | {"batch": training.batch}
     sizes = {name: size for name, size in sizes.items() if size is not None}
-    steps = _steps(data)
+    steps = KINDS[data.kind].steps(data)
     back = training.k2 or model.window
 
     def needs(batch: int, **asked: Any) -> int:
         shape = replace(model, **asked)
         seen = 0 if steps is None else min(batch * max(back, asked.get("window", 0)), steps)
         features = 0 if model.name == "ar" or training.bptt == "full" else shape.hidden * (shape.layers or 1)
-        return _COPIES * config.data.weights_in(shape) + seen * features * _KEPT
+        return _COPIES * weights_in(config.data, shape) + seen * features * _KEPT
 
     _room.check_room(f"a {model.name} of {config.data.name} in training", needs, **sizes)
-
-
-def _steps(data: Data) -> int | None:
-    """How many there are to go back through; None for labelled examples."""
-    if isinstance(data, Labelled):
-        return None
-    return data.length if isinstance(data, Symbols) else len(data.values)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from chainrule._schema import structured
-from chainrule._wording import as_written
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import ModelConfig
@@ -58,7 +57,7 @@ class RunConfig:
         if not path.is_file():
             what = "is a file, not a run's folder" if folder.is_file() else "does not exist"
             what = f"is not a run's folder: it has no {CONFIG}" if folder.is_dir() else what
-            raise RunFormatError(f"{folder} {what}. Name a folder that fit has made, by itself or as its --out.")
+            raise RunFormatError(f"{folder} {what}. Name a folder that fit has made, by itself or as its `out`.")
         try:
             values = read_json(path)
             if not isinstance(values, dict) or "format" not in values:
@@ -71,6 +70,6 @@ class RunConfig:
             return structured(cls, {name: value for name, value in values.items() if name != "format"}, "it")
         except (ArgumentError, ValueError, OSError) as error:
             raise RunFormatError(
-                f"{path} is not a config that chainrule wrote: {as_written(error)} It was cut short or changed; "
+                f"{path} is not a config that chainrule wrote: {error} It was cut short or changed; "
                 "restore it from a copy, or fit again."
             ) from error

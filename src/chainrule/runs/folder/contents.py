@@ -58,12 +58,12 @@ def refuse_existing(folder: Path, *, overwrite: bool = False) -> None:
     if is_run(folder):
         if overwrite or (BEST not in names and {*names} <= {CONFIG, *_RESULTS}):
             return
-        remedy = "go on with it with --resume, or replace it with --overwrite"
+        remedy = "continue it with `resume=True`, or replace it with `overwrite=True`"
     elif overwrite:
         remedy = "or remove this one: it is not a run's folder, and only a run's is overwritten"
     else:
         remedy = "or remove this one"
-    raise RunExistsError(f"{folder} exists, and a run overwrites nothing. Choose another folder with --out, {remedy}.")
+    raise RunExistsError(f"{folder} exists, and a run overwrites nothing. Choose another folder with `out`, {remedy}.")
 
 
 def make_folder(folder: Path) -> None:
@@ -76,7 +76,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            f"the folder {folder} cannot be made: {error.strerror}. Choose another one with --out."
+            f"the folder {folder} cannot be made: {error.strerror}. Choose another one with `out`."
         ) from error
 
 
@@ -96,7 +96,7 @@ def unfinished(folder: Path, config: RunConfig, best: dict[str, Any]) -> str | N
     Raises:
         RunFormatError: it ended before it learned anything.
     """
-    on = "Repeat the command that began it, with --resume added."
+    on = "Repeat the fit that began it, with `resume=True` added."
     if not (folder / SCORE).is_file():
         if best.get("step") == 0:
             raise RunFormatError(f"the fit of {folder} did not end, and its weights have not learned anything. {on}")
@@ -116,19 +116,19 @@ def check_resumable(folder: Path, config: RunConfig) -> None:
     """
     before, now = (json.loads(json.dumps(c.to_dict())) for c in (RunConfig.load(folder), config))
     changed = [
-        f"{name} was {before[part][name]!r} and is {value!r}"
+        f"`{name}` was {before[part][name]!r} and is {value!r}"
         for part in ("reading", "model", "training")
         for name, value in now[part].items()
         if name not in ("steps", "minutes", "patience") and before[part][name] != value
     ]
     if before["refit"] != now["refit"]:
-        changed.append(f"refit was {before['refit']} and is {now['refit']}")
+        changed.append(f"`refit` was {before['refit']} and is {now['refit']}")
     if before["source"] != now["source"]:
         changed.insert(0, f"the source was {before['source']} and is {now['source']}")
     elif before["data"]["digest"] != now["data"]["digest"] and not changed:
         changed.append("the data has changed since")
     if changed:
         raise ArgumentError(
-            f"{folder} cannot go on with other data or options: {'; '.join(changed[:3])}. Repeat the command that "
-            "began it, with --resume added; only --minutes, --steps and --patience may change."
+            f"{folder} cannot go on with other data or options: {'; '.join(changed[:3])}. Repeat the fit that "
+            "began it, with `resume=True` added; only `minutes`, `steps` and `patience` may change."
         )

@@ -26,7 +26,7 @@ def split_in_time(steps: int, window: int, name: str, unit: str) -> tuple[int, i
     if steps < needed:
         raise TooShortError(
             f"{name} has {counted(steps, unit)}, and a window of {window} needs at least {needed}: eight tenths train, "
-            f"one validates and one tests. Give more data{', or a smaller --window' if steps >= 10 else ''}."
+            f"one validates and one tests. Give more data{', or a smaller `window`' if steps >= 10 else ''}."
         )
     train, valid, test = split_steps(steps)
     kept = min(valid, _VALIDATE)

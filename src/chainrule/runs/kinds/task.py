@@ -8,7 +8,7 @@ from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.runs.scoring.scores import Score
-from chainrule.training import Feed, Validation
+from chainrule.training import ALONE, Feed, Group, Validation
 
 __all__ = ["Task"]
 
@@ -20,6 +20,10 @@ class Task(ABC):
     config: RunConfig
     parts: tuple[int, int, int]  # how many units train, choose the checkpoint and are scored
     split: str = "in time order"  # how they were told apart
+
+    @abstractmethod
+    def __init__(self, data: Any, config: RunConfig, group: Group = ALONE) -> None:
+        """Split the data as ``config`` asks, for one of the ``group`` of processes that train together."""
 
     @abstractmethod
     def validate(self, model: Any) -> float | Validation:

@@ -21,8 +21,8 @@ def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig,
     training = config.training
     if training.shuffle and len(documents) == 1:
         raise ArgumentError(
-            "shuffle draws an order of documents, and there is only one to train on. Leave it out, or, of a text, say "
-            "where documents begin (--documents line or --documents blank-line)."
+            "`shuffle` draws an order of documents, and there is only one to train on. Leave it out, or, of a text, "
+            'say where documents end (`documents="line"` or `documents="blank-line"`).'
         )
     full = training.bptt == "full"
     k1 = sum(map(len, documents)) if full else training.k1 or config.model.window

@@ -17,7 +17,7 @@ from chainrule.models import Carry, SeriesModel
 from chainrule.runs.figures import bars, bars_height
 from chainrule.runs.scoring.baselines import Baselines
 from chainrule.runs.scoring.metrics import crps_from_paths
-from chainrule.runs.scoring.point_errors import ERROR_FORMATS, LEVELS, errors_of
+from chainrule.runs.scoring.point_errors import ERROR_FORMATS, LEVELS, errors_of, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ class Backtest(Shown):
         return f"{self.of}: {counted(self.origins, 'forecast')} of {counted(self.horizon, 'step')}"
 
     def _named(self) -> dict[str, BacktestRow]:
-        return {self.model if name == "model" else name: row for name, row in self.rows.items()}
+        return named(self.rows, self.model)
 
 
 def backtest_series(

@@ -47,8 +47,9 @@ def classify_examples(model: nn.Module, data: DataConfig, examples: Any) -> Clas
 def _each(data: DataConfig, examples: Any) -> Iterable[Any]:
     """The examples one by one, of one, an array of several, or any iterable of them."""
     if isinstance(examples, Tensor | np.ndarray):
-        is_one = examples.ndim == 0 or _is_one(data, examples)
-        return [examples] if is_one else examples
+        if examples.ndim == 0 or _is_one(data, examples):
+            return [examples]
+        return examples
     is_single = isinstance(examples, str | Path | bytes | Mapping) or _is_picture(examples)
     if isinstance(examples, Iterable) and not is_single:
         return examples

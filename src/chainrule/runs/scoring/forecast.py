@@ -14,9 +14,8 @@ from chainrule._choices import choose, counted, finite, whole
 from chainrule._optional import require
 from chainrule.data import Series
 from chainrule.data.dates.timezones import local_times, write_dates
-from chainrule.display import Cell, Shown, Table, fixed, new_figure
+from chainrule.display import Cell, Shown, Table, fixed, listed, new_figure
 from chainrule.errors import ArgumentError
-from chainrule.lens.arrays import listed
 from chainrule.models import SeriesModel
 from chainrule.runs.figures.fan import forecast_fan, percent
 
@@ -169,15 +168,17 @@ class Forecast(Shown):
         if self.history_dates is not None and self.dates is not None:
             past = local_times(self.history_dates[tail], self.timezone).to_numpy()
             future = local_times(self.dates, self.timezone).to_numpy()
+        if actual is not None:
+            actual = np.asarray(actual)[:, columns]
         forecast_fan(
             panels,
-            self.history[tail, columns],
-            past,
-            self.levels,
-            self.quantiles[:, :, columns],
-            self.columns[columns],
-            future,
-            None if actual is None else np.asarray(actual)[:, columns],
+            history=self.history[tail, columns],
+            dates=past,
+            levels=self.levels,
+            quantiles=self.quantiles[:, :, columns],
+            columns=self.columns[columns],
+            future_dates=future,
+            actual=actual,
         )
 
     @property
@@ -206,16 +207,20 @@ def forecast_series(
         raise ArgumentError("no quantiles were asked for; expected at least one between 0 and 1.")
     futures = model.forecast(torch.from_numpy(data.values), horizon, paths, seed=seed).numpy()
     quantiles = np.quantile(futures, levels, axis=0)
-    frequency = data.frequency
+    dates = None
+    calendar = None
+    if data.frequency is not None:
+        dates = data.frequency.next(horizon)
+        calendar = str(data.frequency)
     return Forecast(
         columns=data.columns,
         levels=levels,
         quantiles=quantiles,
         paths=futures,
-        dates=None if frequency is None else frequency.next(horizon),
+        dates=dates,
         history=data.values,
         history_dates=data.dates,
         of=data.name,
         timezone=data.timezone,
-        calendar=None if frequency is None else str(frequency),
+        calendar=calendar,
     )

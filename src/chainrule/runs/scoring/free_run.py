@@ -41,8 +41,11 @@ class FreeRun:
     def __str__(self) -> str:
         leaves = self.leaves()
         k = self.columns.index(leaves[0]) if leaves else 0
-        several = len(self.columns) > 1
-        of = f" of {self.columns[k]}" if several else ""
+        of = ""
+        where = ""
+        if len(self.columns) > 1:
+            of = f" of {self.columns[k]}"
+            where = f", in {listed(leaves)}"
         words = (
             f"free-running {counted(self.horizon, 'step')}: 95 % of the paths{of} stay within {number(self.low[k])} "
             f"and {number(self.high[k])}; the data lie within {number(self.data_low[k])} "
@@ -50,7 +53,6 @@ class FreeRun:
         )
         if not leaves:
             return words
-        where = f", in {listed(leaves)}" if several else ""
         return f"{words}. That is beyond the data's range by more than its own width{where}."
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Errors of point forecasts and of intervals, as the rows of a table."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.runs.scoring.metrics import coverage, mae, mase, rmse
 
-__all__ = ["ERROR_FORMATS", "LEVELS", "Errors", "errors_of"]
+__all__ = ["ERROR_FORMATS", "LEVELS", "Errors", "errors_of", "named"]
+
+Row = TypeVar("Row")
 
 ERROR_FORMATS = {"MAE": "fixed", "RMSE": "fixed", "CRPS": "fixed", "MASE": ".3f", "in 80 %": ".0%", "in 95 %": ".0%"}
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -23,6 +26,11 @@ class Errors:
     mase: float
     coverage_80: float
     coverage_95: float
+
+
+def named(rows: dict[str, Row], model: str) -> dict[str, Row]:
+    """Rows by forecaster, with that of the "model" under the model's own name."""
+    return {model if name == "model" else name: row for name, row in rows.items()}
 
 
 def errors_of(quantiles: NDArray[np.float64], actual: NDArray[np.float64], scale: NDArray[np.float64]) -> Errors:

@@ -17,7 +17,7 @@ from chainrule.runs.figures import losses_along
 from chainrule.runs.scoring.backtest import Backtest
 from chainrule.runs.scoring.free_run import FreeRun
 from chainrule.runs.scoring.metrics import nats_to_bits
-from chainrule.runs.scoring.point_errors import ERROR_FORMATS, Errors
+from chainrule.runs.scoring.point_errors import ERROR_FORMATS, Errors, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,10 +134,9 @@ class Score(Shown):
         return tables
 
     def _one_step_ahead(self) -> Table:
-        names = [self.model if name == "model" else name for name in self.errors]
         rows: list[tuple[Cell, ...]] = [
-            (name, e.mae, e.rmse, e.mase, e.coverage_80, e.coverage_95)
-            for name, e in zip(names, self.errors.values(), strict=True)
+            (name, each.mae, each.rmse, each.mase, each.coverage_80, each.coverage_95)
+            for name, each in named(self.errors, self.model).items()
         ]
         columns = ("", "MAE", "RMSE", "MASE", "in 80 %", "in 95 %")
         strong = [k for k, name in enumerate(self.errors) if name == "model"]
@@ -148,9 +147,11 @@ class Score(Shown):
         pandas = require("pandas")
         nats = pandas.Series(self._all_nats(), name="nats", dtype=float)
         frame = pandas.DataFrame({"nats": nats, "bits": nats_to_bits(nats), "log_likelihood": -nats * self.count})
-        errors = {self.model if name == "model" else name: asdict(e) for name, e in self.errors.items()}
-        whole: pd.DataFrame = frame.join(pandas.DataFrame.from_dict(errors, orient="index")) if errors else frame
-        return whole.rename_axis("name")
+        if self.errors:
+            errors = {name: asdict(each) for name, each in named(self.errors, self.model).items()}
+            frame = frame.join(pandas.DataFrame.from_dict(errors, orient="index"))
+        whole: pd.DataFrame = frame.rename_axis("name")
+        return whole
 
     def draw_on(self, ax: "Axes") -> None:
         """The model's loss along the data, beside the baselines'."""

@@ -58,7 +58,10 @@ def check_chunking(model: Model, x: Tensor, state: Any, *, again: bool, most: in
         The buffers that every call of the model changes in the same way.
     """
     half = min(x.shape[1], _STEPS, most) // 2
-    x = x[:, : 2 * half] if half else torch.cat([x, x], dim=1)
+    if half == 0:
+        x = torch.cat([x, x], dim=1)
+        half = 1
+    x = x[:, : 2 * half]
     with dry_run(model, x.device) as buffers:
         trial = _Trial(model, x.detach(), state, buffers)
         changed = set()

@@ -13,7 +13,7 @@ from chainrule.errors import ArgumentError
 from chainrule.training.bptt.full import FullBPTT
 from chainrule.training.bptt.loss_shares import shares
 from chainrule.training.bptt.losses import Loss, end_to_end
-from chainrule.training.bptt.stateful_model import check_steps, run
+from chainrule.training.bptt.stateful_model import at_steps, check_steps, run
 from chainrule.training.bptt.truncated import TruncatedBPTT
 
 __all__ = ["Lost", "estimate"]
@@ -70,9 +70,9 @@ def estimate(
     if not isinstance(model, nn.Module):
         raise ArgumentError(f"the model is a {type(model).__name__}; expected a torch.nn.Module.")
     check_steps(x, y, resets, None)
-    plans = [TruncatedBPTT(*_pair(pair)) for pair in windows] if isinstance(windows, Sequence) else None
-    if not plans:
+    if not isinstance(windows, Sequence) or not windows:
         raise ArgumentError(f"windows is {windows!r}; expected pairs (k1, k2), such as [(16, 64)].")
+    plans = [TruncatedBPTT(*_pair(pair)) for pair in windows]
     parameters = [p for p in model.parameters() if p.requires_grad]
     own_gradients = [p.grad for p in parameters]
     try:
@@ -109,7 +109,8 @@ class _Sample:
         for n, share in enumerate(shares_of_chunks):
             part = slice(n * bptt.k1, (n + 1) * bptt.k1)
             x = self.x[:, part]
-            _, place = bptt(self.model, self.loss, x, self.y[:, part], place, resets=self._starts(part), scale=share)
+            resets = at_steps(self.resets, part)
+            _, place = bptt(self.model, self.loss, x, self.y[:, part], place, resets=resets, scale=share)
 
     @torch.no_grad()
     def shares(self, plans: list[TruncatedBPTT]) -> list[list[float]]:
@@ -118,16 +119,13 @@ class _Sample:
         state = self.state
         for first in range(0, self.x.shape[1], _FEW):
             part = slice(first, first + _FEW)
-            output, state = run(self.model, self.x[:, part], state, self._starts(part))
+            output, state = run(self.model, self.x[:, part], state, at_steps(self.resets, part))
             steps, targets = end_to_end(output, self.y[:, part], None)
             found = [shares(self.loss, steps, targets, parts) for parts in chunks]
             if all(found):
                 return [each for each in found if each is not None]
         count = self.y.shape[0] * self.y.shape[1]
         return [[len(part) / count for part in parts] for parts in chunks]
-
-    def _starts(self, part: slice) -> Tensor | None:
-        return None if self.resets is None else self.resets[:, part]
 
 
 def _pair(window: object) -> tuple[int, int]:

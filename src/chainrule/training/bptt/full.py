@@ -14,7 +14,7 @@ from chainrule.training.bptt.dry_run import Buffers, dry_run
 from chainrule.training.bptt.losses import Loss, end_to_end, evaluate
 from chainrule.training.bptt.recomputation import Plan, plan
 from chainrule.training.bptt.segments import SegmentedPass
-from chainrule.training.bptt.stateful_model import Model, check_steps, run
+from chainrule.training.bptt.stateful_model import Model, at_steps, check_steps, run
 from chainrule.training.bptt.trees import detached, leaves_of
 from chainrule.training.byte_sizes import bytes_of
 
@@ -113,8 +113,8 @@ class FullBPTT:
         few = max(1, min(_MEASURED, steps // 2))
 
         def measured(first: int) -> tuple[int, Any]:
-            starts = None if resets is None else resets[:, :first]
-            return _graph_bytes(model, loss, x[:, :first], y[:, :first], state, starts)
+            part = slice(first)
+            return _graph_bytes(model, loss, x[:, part], y[:, part], state, at_steps(resets, part))
 
         with dry_run(model, x.device):
             some, after = measured(few)

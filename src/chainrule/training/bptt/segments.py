@@ -11,7 +11,7 @@ from chainrule.training.bptt.dry_run import Buffers
 from chainrule.training.bptt.loss_shares import shares
 from chainrule.training.bptt.losses import Loss, end_to_end, evaluate
 from chainrule.training.bptt.recomputation import Plan, split
-from chainrule.training.bptt.stateful_model import Model, advance, run
+from chainrule.training.bptt.stateful_model import Model, advance, at_steps, run
 from chainrule.training.bptt.trees import copied, detached, differentiable, kept, leaves_of
 
 __all__ = ["SegmentedPass"]
@@ -154,8 +154,7 @@ class SegmentedPass:
     def _counted(self, segment: int, output: Tensor) -> tuple[Tensor, Tensor]:
         """The steps of a segment whose losses count, and their targets."""
         part = self.parts[segment]
-        mask = None if self.mask is None else self.mask[:, part]
-        return end_to_end(output, self.y[:, part], mask)
+        return end_to_end(output, self.y[:, part], at_steps(self.mask, part))
 
     def _targets(self, segment: int) -> Tensor:
         """The targets of a segment whose losses count."""

@@ -16,7 +16,7 @@ from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import check_dense
 from chainrule.training.bptt.losses import check_callable
 
-__all__ = ["Model", "advance", "check_steps", "run"]
+__all__ = ["Model", "advance", "at_steps", "check_steps", "run"]
 
 Model = Callable[..., Any]
 
@@ -49,6 +49,11 @@ def advance(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> Any:
     if hasattr(model, "advance"):
         return model.advance(x, state, resets=resets)
     return run(model, x, state, resets)[1]
+
+
+def at_steps(flags: Tensor | None, part: slice) -> Tensor | None:
+    """The resets or the mask (B, T) of some steps; None where there are none at all."""
+    return None if flags is None else flags[:, part]
 
 
 def check_steps(x: Tensor, y: Tensor, resets: Tensor | None, mask: Tensor | None) -> None:

@@ -17,7 +17,7 @@ from chainrule._choices import counted, finite, whole
 from chainrule.errors import ArgumentError
 from chainrule.training.bptt.chunk_check import check_chunking_once
 from chainrule.training.bptt.losses import Loss, loss_of
-from chainrule.training.bptt.stateful_model import Model, advance, check_steps, run
+from chainrule.training.bptt.stateful_model import Model, advance, at_steps, check_steps, run
 from chainrule.training.bptt.trees import copied, detached, kept
 
 __all__ = ["Place", "TruncatedBPTT"]
@@ -148,12 +148,12 @@ class TruncatedBPTT:
             return *run(model, x, start, resets), (_stretch(x, resets, state),)
         early = slice(inner)
         late = slice(inner, None)
-        first, middle = run(model, x[:, early], start, _cut(resets, early))
+        first, middle = run(model, x[:, early], start, at_steps(resets, early))
         stretches = (
-            _stretch(x[:, early], _cut(resets, early), state),
-            _stretch(x[:, late], _cut(resets, late), middle),
+            _stretch(x[:, early], at_steps(resets, early), state),
+            _stretch(x[:, late], at_steps(resets, late), middle),
         )
-        second, end = run(model, x[:, late], copied(middle), _cut(resets, late))
+        second, end = run(model, x[:, late], copied(middle), at_steps(resets, late))
         return torch.cat([first, second], dim=1), end, stretches
 
     def _kept(self, stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
@@ -176,10 +176,6 @@ class TruncatedBPTT:
 
 def _steps(stretches: tuple[Stretch, ...]) -> int:
     return sum(stretch.x.shape[1] for stretch in stretches)
-
-
-def _cut(resets: Tensor | None, part: slice) -> Tensor | None:
-    return None if resets is None else resets[:, part]
 
 
 def _stretch(x: Tensor, resets: Tensor | None, state: Any) -> Stretch:

@@ -51,9 +51,11 @@ class StreamFeed:
         self.streams = streams
         self._is_auto = bptt == "auto"
         self._group = group
-        self._bptt = TruncatedBPTT(streams.window) if bptt is None or isinstance(bptt, str) else bptt
-        if isinstance(self._bptt, TruncatedBPTT) and streams.random_windows:
-            self._bptt = TruncatedBPTT(streams.row_length)  # whatever is drawn is one window
+        if bptt is None or isinstance(bptt, str):
+            bptt = TruncatedBPTT(streams.window)
+        if isinstance(bptt, TruncatedBPTT) and streams.random_windows:
+            bptt = TruncatedBPTT(streams.row_length)  # whatever is drawn is one window
+        self._bptt = bptt
         self._state_dropout = finite("state dropout", state_dropout, 0, 1)
         self._place: Any = None
         self._chunks = 0

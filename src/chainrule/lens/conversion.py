@@ -1,7 +1,7 @@
 """Conversion at the edges of the lens: float64 tensors inside, NumPy arrays outside."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,9 +11,12 @@ from torch import Tensor
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops.arguments import as_int, check_dense
 
-__all__ = ["Floats", "as_float64", "as_step", "as_targets", "checked_index", "listed", "to_numpy"]
+__all__ = ["Floats", "as_float64", "as_step", "as_targets", "checked_index", "if_given", "to_numpy"]
 
 Floats = NDArray[np.float64]
+
+_Value = TypeVar("_Value")
+_Converted = TypeVar("_Converted")
 
 
 def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
@@ -31,24 +34,21 @@ def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
         raise ArgumentError(f"{name} is {type(values).__name__}; expected a tensor or an array of numbers.") from error
 
 
+def if_given(convert: Callable[[_Value], _Converted], value: _Value | None) -> _Converted | None:
+    """``convert(value)``; None stays None.
+
+    >>> if_given(abs, -2), if_given(abs, None)
+    (2, None)
+    """
+    if value is None:
+        return None
+    return convert(value)
+
+
 def to_numpy(values: Tensor) -> Floats:
     """A float64 array of its own."""
     array: Floats = values.detach().to("cpu", torch.float64).numpy().copy()
     return array
-
-
-def listed(values: ArrayLike) -> Any:
-    """Nested lists as strict JSON allows them: null in the place of NaN and infinity.
-
-    >>> listed(np.array([[1.0, np.inf], [np.nan, 0.0]]))
-    [[1.0, None], [None, 0.0]]
-    """
-    array = np.asarray(values)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        found = array.astype(object)
-        found[~np.isfinite(array)] = None
-        return found.tolist()
-    return array.tolist()
 
 
 def checked_index(name: str, shape: Sequence[int], index: Sequence[int]) -> tuple[int, ...]:

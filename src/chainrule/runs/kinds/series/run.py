@@ -1,9 +1,8 @@
-"""Fitting and using models of real series."""
+"""Using models of real series."""
 
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,157 +10,25 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._choices import counted, listed
-from chainrule.data import Series, Transform
-from chainrule.errors import (
-    ArgumentError,
-    RunFormatError,
-    ShapeError,
-    TooShortError,
-    TransformError,
-)
+from chainrule.data import Series
+from chainrule.data.dates.calendars import parse_rule
+from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
 from chainrule.lens import ThroughTime, ThroughWindow
-from chainrule.models import Regression, SeriesModel, fit_least_squares, fit_path
+from chainrule.models import Regression, SeriesModel, fit_least_squares
 from chainrule.runs.continuing import go_on, said, with_growth
-from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.contents import SERIES, UPDATED
-from chainrule.runs.folder.data_config import DataConfig, digest_of
-from chainrule.runs.kinds.cut import split_in_time
-from chainrule.runs.kinds.task import Task
-from chainrule.runs.kinds.training_streams import stream_feed
+from chainrule.runs.folder.data_config import Data
+from chainrule.runs.kinds.series.files import load_series, save_series
+from chainrule.runs.kinds.series.task import SeriesTask
 from chainrule.runs.looking import look_at
 from chainrule.runs.run import Run, Source
-from chainrule.runs.scoring.ahead import backtest_ahead, excess
 from chainrule.runs.scoring.backtest import Backtest, backtest_series
-from chainrule.runs.scoring.baselines import Baselines
 from chainrule.runs.scoring.forecast import Forecast, forecast_series
 from chainrule.runs.scoring.free_run import free_run
 from chainrule.runs.scoring.scores import Score
 from chainrule.runs.scoring.series_score import score_series
-from chainrule.training import ALONE, Feed, Group, Piece, Validation, load_tensors, log_probs, save_tensors
 
-__all__ = ["SeriesRun", "SeriesTask"]
-
-
-class SeriesTask(Task):
-    """One series, cut in time order into training, validation and test."""
-
-    def __init__(self, data: Series, config: RunConfig, group: Group = ALONE) -> None:
-        self.parts = split_in_time(len(data.values), config.model.window, data.name, config.data.unit)
-        train, valid, _ = self.parts
-        head = config.model.head
-        transform = config.data.transform
-        assert transform is not None
-        self._name = config.model.name
-        self.data = data
-        self.linear = config.model.name == "ar" and head == "gaussian"
-        self.stable = config.model.stable
-        self.train = data.values[:train]
-        self.begin_test = train + valid
-        self.baselines = Baselines.fit(self.train, data.season, head, transform)
-        self._valid = [Piece(data.values[: self.begin_test], train)]
-        # Rows of a short series are kept at least four windows long, so that a state has time to matter.
-        rows = max(1, min(config.training.batch, train // (4 * config.model.window * group.size)))
-        if config.training.state_dropout:
-            raise ArgumentError("state dropout begins a document anew; a series is one. Leave it out.")
-        self.config = config
-        self._rows = rows
-        self._group = group
-        self.feed = stream_feed([self.train], rows, config, group)
-
-    def feed_everything(self) -> Feed:
-        # As many rows as before, so that a step is of as many values.
-        return stream_feed([self.data.values], self._rows, self.config, self._group)
-
-    def describe_everything(self) -> DataConfig:
-        """The transform too is fitted to all of it."""
-        own = self.config.data
-        assert own.transform is not None
-        return replace(own, transform=Transform.fit(own.transform.name, self.data.values, own.columns, own.name))
-
-    @staticmethod
-    def describe(data: Series, transform: str, window: int) -> DataConfig:
-        """What a model has to know of the data; the transform is fitted to the training part alone."""
-        train = split_in_time(len(data.values), window, data.name, "step")[0]
-        fitted = Transform.fit(transform, data.values[:train], data.columns, data.name)
-        fitted.apply(torch.from_numpy(data.values))  # refuses now what it could not transform later
-        return DataConfig(
-            "series",
-            data.name,
-            "step",
-            digest_of(data),
-            transform=fitted,
-            columns=data.columns,
-            season=data.season,
-            freq=None if data.frequency is None else data.frequency.alias,
-        )
-
-    @property
-    def of(self) -> str:
-        """The test part, in words."""
-        return f"{self.data.name}, last tenth (test)"
-
-    def validate(self, model: SeriesModel) -> Validation:
-        """Mean nats per step of the validation part, and what its forecasts several steps ahead are worth."""
-        loss = -float(log_probs(model, self._valid)[0].mean())
-        return Validation(
-            loss, excess(model, self.data.values[: self.begin_test], self.baselines, self._valid[0].context)
-        )
-
-    def solve(self, model: SeriesModel, *, everything: bool = False) -> bool:
-        """Least squares, for a linear AR with a Gaussian head."""
-        values = self.data.values if everything else self.train
-        if self.linear:
-            fit_least_squares(model, torch.from_numpy(values), stable=self.stable)
-        else:
-            fit_path(model, torch.from_numpy(values))
-        return self.linear
-
-    def score(self, model: SeriesModel) -> Score:
-        """The score of the test part, which no choice depended on, and of the baselines."""
-        data = self.data
-        begin = self.begin_test
-        ahead = backtest_ahead(model, data.values, self.baselines, begin, self.of)
-        return replace(
-            score_series(model, data.values, self.baselines, begin, self.of),
-            ahead=None if ahead is None else replace(ahead, model=self._name),
-            model=self._name,
-        )
-
-    def save(self, folder: Path) -> None:
-        """Keep the series with the run, so that forecasts need no other file."""
-        _save(self.data, folder / SERIES)
-
-
-def _save(series: Series, path: Path) -> None:
-    tensors = {"values": torch.from_numpy(series.values)}
-    if series.dates is not None:
-        tensors["dates"] = torch.from_numpy(series.dates.astype("datetime64[ns]").astype(np.int64))
-    about = {
-        "columns": series.columns,
-        "season": series.season,
-        "freq": None if series.frequency is None else series.frequency.alias,
-        "timezone": series.timezone,
-    }
-    save_tensors(path, tensors, about)
-
-
-def _load(path: Path, name: str) -> Series:
-    tensors, about = load_tensors(path)
-    try:
-        return Series(
-            tensors["values"].numpy(),
-            tuple(about["columns"]),
-            tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None,
-            name,
-            about["season"],
-            about.get("freq"),
-            about.get("timezone"),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunFormatError(
-            f"{path} holds no series ({error!r}). The run's files were mixed up; restore them from a copy, "
-            "or fit again."
-        ) from error
+__all__ = ["SeriesRun"]
 
 
 class SeriesRun(Run):
@@ -170,16 +37,30 @@ class SeriesRun(Run):
     model: SeriesModel
     _can = "score, sample, forecast, backtest, be updated or be inspected"
 
+    def _difference(self, data: Data) -> str | None:
+        own = self.config.data
+        assert isinstance(data, Series)
+        if len(data.columns) != len(own.columns):
+            return f"has the columns {listed(data.columns)}"
+        if own.freq and data.frequency and not data.frequency.has_steps_of(own.freq):
+            rule = f"{parse_rule(own.freq)} ({own.freq})"
+            return f"has dates of another frequency, {data.frequency.words}, not {rule}"
+        return None
+
+    @property
+    def _fitted_to(self) -> str:
+        return f"the columns {listed(self.config.data.columns)}"
+
     @property
     def series(self) -> Series:
         """The data that the run was fitted to, all three parts."""
-        return _load(self.path / SERIES, self.config.data.name)
+        return load_series(self.path / SERIES, self.config.data.name)
 
     @property
     def latest(self) -> Series:
         """The same, with what ``update`` has added since."""
         path = self.path / UPDATED
-        return _load(path, self.config.data.name) if path.is_file() else self.series
+        return load_series(path, self.config.data.name) if path.is_file() else self.series
 
     @property
     def since(self) -> str:
@@ -273,7 +154,7 @@ class SeriesRun(Run):
         return forecast_series(self._newest, series, horizon, paths, levels, seed)
 
     def update(self, data: Source) -> "SeriesRun":
-        _save(self._until_now(data), self.path / UPDATED)
+        save_series(self._until_now(data), self.path / UPDATED)
         return self
 
     def read(self, source: Source, unknown: str | None = None) -> Series:
@@ -286,7 +167,7 @@ class SeriesRun(Run):
             raise TransformError(
                 f"{self.path} models log-returns, which need positive values; {series.name} has "
                 f"{listed((f'{value:g}' for value in series.values[bad]), shown=5)} at step {steps}. Correct them, or "
-                "fit again with --transform difference."
+                'fit again with `transform="difference"`.'
             )
         return series
 

@@ -1,4 +1,4 @@
-"""Fitting and using classifiers of images and of labelled sound."""
+"""Fitting classifiers of images and of labelled sound."""
 
 from dataclasses import replace
 
@@ -7,18 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.data import Labelled, split_labelled, split_note
-from chainrule.errors import ArgumentError
-from chainrule.models import BANDS, as_pixels, pad_features, sound_features
+from chainrule.models import as_pixels, pad_features, sound_features
 from chainrule.runs.folder.config import RunConfig
-from chainrule.runs.folder.data_config import DataConfig, digest_of
 from chainrule.runs.kinds.task import Task
-from chainrule.runs.run import Examples, Run, Source
 from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.classification import Classifications
-from chainrule.runs.scoring.classify import classify_examples
-from chainrule.training import ALONE, Group, LabelledFeed, TrainingConfig, confusion_and_loss
+from chainrule.training import ALONE, Group, LabelledFeed, confusion_and_loss
 
-__all__ = ["ClassifierRun", "LabelledTask"]
+__all__ = ["LabelledTask", "score_everything"]
 
 
 class LabelledTask(Task):
@@ -26,14 +21,6 @@ class LabelledTask(Task):
 
     def __init__(self, data: Labelled, config: RunConfig, group: Group = ALONE) -> None:
         training = config.training
-        through_time = ("bptt", "k1", "k2", "random_windows", "shuffle", "state_dropout")
-        asked = [name for name in through_time if getattr(training, name) != getattr(TrainingConfig, name)]
-        if asked:
-            options = dict.fromkeys("tbptt" if name in ("k1", "k2") else name for name in asked)
-            raise ArgumentError(
-                f"{', '.join(options)}: labelled examples are whole, and have no stream to go back through. "
-                "Leave it out."
-            )
         self.data = data
         self._name = config.model.name
         train, valid, test = split_labelled(data, training.seed)
@@ -49,13 +36,6 @@ class LabelledTask(Task):
         training = self.config.training
         return LabelledFeed(sum(self.parts), training.batch, self._examples.batch, training.seed, self._group)
 
-    @staticmethod
-    def describe(data: Labelled) -> DataConfig:
-        """What a model has to know of the data."""
-        shape = np.shape(data.inputs[0]) if data.kind == "images" else (BANDS,)
-        digest = digest_of(data)
-        return DataConfig(data.kind, data.name, "example", digest, classes=data.classes, shape=shape, rate=data.rate)
-
     def _train_batch(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         return self._examples.batch(self._train[index])
 
@@ -69,24 +49,10 @@ class LabelledTask(Task):
         return replace(score, split=self.split)
 
 
-class ClassifierRun(Run):
-    """A fitted classifier."""
-
-    _can = "score or classify"
-
-    def score(
-        self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
-    ) -> ClassScore:
-        self._refuse_of_symbols(context, unknown)
-        labelled = self._own() if data is None else self.read(data)
-        assert isinstance(labelled, Labelled)
-        if data is None:
-            return LabelledTask(labelled, self.config).score(self.model)
-        every = torch.arange(len(labelled.labels))
-        return _score(self.model, labelled, _Examples(labelled), every, f"{labelled.name}, all", self.config.model.name)
-
-    def classify(self, files: Examples) -> Classifications:
-        return classify_examples(self._newest, self.config.data, files)
+def score_everything(model: nn.Module, data: Labelled, name: str) -> ClassScore:
+    """The score of all of the data, of a model of this name."""
+    every = torch.arange(len(data.labels))
+    return _score(model, data, _Examples(data), every, f"{data.name}, all", name)
 
 
 def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str, name: str) -> ClassScore:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule.errors import ArgumentError
-from chainrule.lens.agreement import Agreement, compare
+from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.ops import convolution as op
 from chainrule.ops.convolution.call import Geometry
 

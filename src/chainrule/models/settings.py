@@ -1,0 +1,164 @@
+"""What a model is made of: the settings that ``fit`` and its command take, and the config made from them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from chainrule._choices import choose, finite, listed, whole
+from chainrule._schema import check_fields
+from chainrule._settings import On, described, named, setting, settings_of
+from chainrule.errors import ArgumentError
+
+__all__ = ["LATENT", "MODELS", "ModelConfig", "ModelSettings", "family"]
+
+LATENT = ("rnn", "gru", "lstm")
+MODELS = ("ar", "mlp", "conv", *LATENT)
+_WIDEST = 10**8  # what is below may still be too large for the machine, and then is said to be
+_DEEPEST = 1000
+
+_NETWORKS = ("mlp", "conv", "recurrent")
+_RECURRENT = (On(("recurrent",)),)
+
+
+def family(name: str) -> str:
+    """What settings call a model: "recurrent" where it folds the past into a state, else its own name."""
+    return "recurrent" if name in LATENT else name
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """The settings that a model's config has as they are given."""
+
+    layers: int | None = setting(
+        None,
+        "Number of layers",
+        chosen="1, or for conv as many as the window needs",
+        on=(On(_NETWORKS, "steps"),),
+    )
+    tied: bool = setting(
+        False, "Tie the output weights to the embedding (Press & Wolf 2017)", on=(On(_NETWORKS, "symbols"),)
+    )
+    head: Literal["gaussian", "student"] = setting(
+        "gaussian", "Distribution of real values, joint over several columns", on=(On(has="values"),)
+    )
+    stable: bool = setting(
+        False,
+        "Keep the roots of a linear ar inside the unit circle, so that its forecasts cannot blow up",
+        on=(On(("ar",), "values"),),
+    )
+    learned_start: bool = setting(False, "Learn the initial state instead of starting from zeros", on=_RECURRENT)
+
+
+@described
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(_Given):
+    """The model that a fit is asked for; what is None is chosen from the data.
+
+    ``fit`` and ``compare`` take them as keywords. A setting that does not apply to the model or to the data is refused.
+    """
+
+    hidden: int | None = setting(
+        None,
+        "Hidden size",
+        chosen="512 for recurrent networks on text, 256 for other networks of text and sound, else 32",
+        on=(On(_NETWORKS),),
+    )
+    window: int | None = setting(
+        None,
+        "Steps that ar, mlp and conv see, and that gradients go back through",
+        chosen="64, or a tenth of a short series; for a linear ar, the order with the lowest BIC",
+        on=(On(has="stream"), On(("conv",), "steps")),
+    )
+    dropout: float | None = setting(
+        None,
+        "Dropout rate",
+        chosen="0.2 for networks of text and sound, 0.3 for recurrent ones on text of the default size, else 0",
+        on=(On(_NETWORKS),),
+    )
+    layer_norm: bool | None = setting(
+        None, "Normalise the inputs of the gates (Ba et al. 2016)", chosen="on for text", on=_RECURRENT
+    )
+    skip: bool = setting(
+        True,
+        "Add a linear AR path around the network, which then learns what the AR leaves",
+        chosen="on",
+        on=(On(_NETWORKS, "values"),),
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class ModelConfig(_Given):
+    """What a model is made of. A setting that the model has no use for is refused, never ignored.
+
+    Parameters:
+        name: one of MODELS. ar, mlp and conv see a window of the past; the others fold all of it into a state.
+        hidden: hidden size.
+        window: tau of ar and mlp, the receptive field asked of conv, and the steps gradients go back through time.
+        dropout: the rate, from 0 to below 1.
+        layer_norm: recurrent networks normalise the inputs of their gates (Ba et al. 2016).
+        skip: taps of the linear path around a network of real values; 0 for none.
+        layers, tied, head, stable, learned_start: as in `ModelSettings`.
+
+    >>> ModelConfig("lstm", layers=2).window
+    64
+    >>> ModelConfig("lstn")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.ArgumentError: `model` is 'lstn'; expected one of ar, mlp, conv, rnn, gru, lstm. Did you mean \
+'lstm'?
+    """
+
+    name: str = "gru"
+    hidden: int = 256
+    window: int = 64
+    dropout: float = 0.0
+    layer_norm: bool = False
+    skip: int = 1
+
+    def __post_init__(self) -> None:
+        choose("`model`", self.name, MODELS)
+        check_fields(self)
+        for option, least, most in (("hidden", 1, _WIDEST), ("window", 1, _WIDEST), ("skip", 0, _WIDEST)):
+            object.__setattr__(self, option, whole(f"`{option}`", getattr(self, option), least, most))
+        if self.layers is not None:
+            object.__setattr__(self, "layers", whole("`layers`", self.layers, most=_DEEPEST))
+        object.__setattr__(self, "dropout", finite("`dropout`", self.dropout, 0, 1))
+        self._refuse_foreign()
+        if self.stable and self.head != "gaussian":
+            raise ArgumentError(
+                f"`stable` is for a linear ar with a Gaussian head, and {named('head', self.head)}. Leave one of them "
+                "out."
+            )
+
+    def _refuse_foreign(self) -> None:
+        """Refuse what is set and does not apply to this model; of hidden size, window and skip each has some."""
+        for name, each in settings_of(ModelSettings).items():
+            if name == "hidden" or each.applies(family(self.name)):
+                continue
+            value = getattr(self, name)
+            if value != getattr(ModelConfig, name):
+                applies = [model for model in MODELS if each.applies(family(model))]
+                raise ArgumentError(
+                    f"{_named(name, value)} does not apply to {self.name}; it is for {listed(applies)}. Leave it out."
+                )
+
+    def refuse_for(self, what: str, has: Collection[str]) -> None:
+        """Refuse what is set and does not apply to such data.
+
+        Raises:
+            ArgumentError: names the setting, and ``what`` the model is for.
+        """
+        for name, each in settings_of(ModelSettings).items():
+            value = getattr(self, name)
+            if name in ("hidden", "window") or each.applies(family(self.name), has):
+                continue
+            if value != getattr(ModelConfig, name):
+                raise ArgumentError(f"{_named(name, value)} does not apply to models of {what}. Leave it out.")
+
+
+def _named(name: str, value: object) -> str:
+    """A setting of a config as it is given: the path around a network is switched on or off."""
+    return named(name, bool(value) if name == "skip" else value)

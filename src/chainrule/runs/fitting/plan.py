@@ -1,0 +1,94 @@
+"""From what ``fit`` was given to the data and the config of its run, before anything is trained or written."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from chainrule._choices import whole
+from chainrule.data import Reading, read
+from chainrule.errors import ArgumentError
+from chainrule.runs.fitting.asked import Asked
+from chainrule.runs.fitting.choices import choose_model, choose_training
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.data_config import Data
+from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.run import Source
+
+__all__ = ["Plan", "data_of", "plan"]
+
+_AS_FOUND = Reading()
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The data of a fit, the config of its run, and what of it was chosen, by name, because nothing was given."""
+
+    data: Data
+    config: RunConfig
+    chosen: Collection[str]
+
+
+def plan(
+    source: Source,
+    model: str | None,
+    asked: Asked,
+    reading: Reading,
+    *,
+    minutes: float | None,
+    steps: int | None,
+    seed: int | None,
+) -> Plan:
+    """Read the data, check that all that is asked for applies to it, and choose what was left open.
+
+    Raises:
+        DataError: the data cannot be used as it is.
+        ArgumentError: a setting has a value that cannot work, or does not apply.
+    """
+    data = data_of(source, reading)
+    kind = KINDS[data.kind]
+    name = kind.model if model is None else model
+    asked.check(kind, name, budget={"minutes": minutes, "steps": steps, "seed": seed})
+    # New data is to be read as the same kind, and for the same columns.
+    as_read: dict[str, Any] = {"kind": kind.read_as(data), "columns": kind.columns(data)}
+    reading = replace(reading, **as_read)
+    transform = kind.transform(data, reading.transform, asked.model.window).transform
+    built = choose_model(kind, data, transform, name, asked.model)
+    seed = 0 if seed is None else whole("`seed`", seed, least=0)
+    refit = asked.training.refit
+    config = RunConfig(
+        source=_stored(str(source)) if isinstance(source, str | Path) else None,
+        reading=reading,
+        model=built,
+        training=choose_training(kind, built, asked.training, steps=steps, minutes=minutes, seed=seed),
+        data=kind.describe(data, transform, built.window),
+        refit=kind.refits if refit is None else refit,
+    )
+    open_ones: dict[str, Any] = {"model": model, "hidden": asked.model.hidden, "window": asked.model.window}
+    open_ones |= {"layer_norm": asked.model.layer_norm, "dropout": asked.model.dropout}
+    open_ones["budget"] = steps if minutes is None else minutes
+    return Plan(data, config, [name for name, value in open_ones.items() if value is None])
+
+
+def data_of(source: Source, reading: Reading) -> Data:
+    """What there is to fit a model to: read from the source, unless that is data already.
+
+    Raises:
+        DataError: it cannot be read.
+        ArgumentError: the reading says how to read what is read already.
+    """
+    if not isinstance(source, Data):
+        return read(source, reading)
+    applies = replace(_AS_FOUND, transform=reading.transform) if "values" in KINDS[source.kind].has else _AS_FOUND
+    if reading != applies:
+        raise ArgumentError(
+            f"{source.name} is read already, so that of a reading only the transform of a series can apply: "
+            "leave the rest out, or give the source itself."
+        )
+    return source
+
+
+def _stored(source: str) -> str:
+    """The source as the config keeps it: a built-in name as it is, a path so that it is found from any folder."""
+    path = Path(source)
+    return str(path.resolve()) if path.exists() else source.removeprefix("builtin:")

@@ -1,0 +1,54 @@
+"""From what is known of data to a model of it: a new one, one with weights, or none but its size."""
+
+import warnings
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from chainrule.errors import RunFormatError
+from chainrule.models import ModelConfig
+from chainrule.runs.folder.data_config import DataConfig
+from chainrule.runs.kinds.table import KINDS
+from chainrule.training import check_weights, load_weights
+
+__all__ = ["build", "build_with", "weights_in"]
+
+_LAYERS = 3  # of which the weights are counted
+
+
+def build(about: DataConfig, model: ModelConfig) -> nn.Module:
+    """A new model for such data."""
+    return KINDS[about.kind].build(about, model)
+
+
+def build_with(about: DataConfig, model: ModelConfig, weights: dict[str, Tensor]) -> nn.Module:
+    """A model with these weights; one of other sizes is refused before any memory is taken for it.
+
+    Raises:
+        RunFormatError: the weights are not those of such a model.
+    """
+    if (model.layers or 1) > len(weights):  # each has some, and to build them takes time even without memory
+        raise RunFormatError(f"{model.layers} are more layers than the weights that there are: {len(weights)}.")
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they come again below
+        check_weights(build(about, model), weights)
+    built = build(about, model)
+    load_weights(built, weights)
+    return built
+
+
+def weights_in(about: DataConfig, model: ModelConfig) -> int:
+    """The bytes of the weights that ``build`` would make, found without making them."""
+    if (layers := model.layers or 0) > _LAYERS:  # each after the first has as many as the next
+        few, more = (weights_in(about, replace(model, layers=n)) for n in (_LAYERS - 1, _LAYERS))
+        return few + (layers - _LAYERS + 1) * (more - few)
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they come again when it is built
+        try:
+            built = build(about, model)
+        except RuntimeError as error:
+            if "overflow" not in str(error):
+                raise
+            return 2**63
+    return sum(t.numel() * t.element_size() for t in [*built.parameters(), *built.buffers()])

@@ -1,0 +1,102 @@
+"""A kind of data that can be fitted: what is made of it, and what a fit takes where it is told nothing."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import nn
+
+from chainrule.models import MODELS, Evidence, ModelConfig
+from chainrule.runs.folder.data_config import DataConfig
+from chainrule.runs.kinds.task import Task
+from chainrule.runs.run import Run
+
+__all__ = ["Kind"]
+
+_WINDOW = 64
+
+
+class Kind(ABC):
+    """One kind of data; ``data`` below is always of this kind.
+
+    Attributes:
+        name: as the data and its config have it.
+        words: what people call it, or its parts.
+        has: what settings ask for: "symbols", "values" or "labels", "steps", a "stream", "documents".
+        run: the class of its runs.
+        models: what can be fitted to it.
+        model: what is fitted where no model is named.
+        refits: whether the weights are fitted again to all of the data where nothing is said.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    has: frozenset[str]
+    run: type[Run]
+    models: tuple[str, ...] = MODELS
+    model: str = "gru"
+    refits: bool = False
+    task: type[Task]
+
+    @abstractmethod
+    def describe(self, data: Any, transform: str, window: int) -> DataConfig:
+        """What a model has to know of the data."""
+
+    @abstractmethod
+    def build(self, about: DataConfig, model: ModelConfig) -> nn.Module:
+        """A new model for data of which ``about`` tells."""
+
+    @abstractmethod
+    def read_as(self, data: Any) -> str:
+        """The kind of `Reading` that the data came from."""
+
+    @abstractmethod
+    def noun(self, data: Any) -> str:
+        """What such data is called: text, sound, series."""
+
+    @abstractmethod
+    def summary(self, data: Any) -> str:
+        """One line about the data."""
+
+    def columns(self, data: Any) -> tuple[str, ...]:
+        """The columns of a table that the data was read from."""
+        return ()
+
+    def steps(self, data: Any) -> int | None:
+        """How many steps there are to go back through; None where examples are whole."""
+        return None
+
+    def solves(self, model: str, head: str) -> bool:
+        """Whether the model is fitted in closed form, without a budget."""
+        return False
+
+    def transform(self, data: Any, asked: str, window: int | None) -> Evidence:
+        """The transform: the one asked for, or the one that the training part speaks for, and how."""
+        return Evidence(asked, {}, 0)
+
+    def window(self, data: Any, transform: str, *, linear: bool) -> int:
+        """The window where none is given; of a ``linear`` model that is solved."""
+        return _WINDOW
+
+    def why_window(self, data: Any, window: int, *, linear: bool) -> str:
+        """Why it is this one, in words."""
+        return "the default"
+
+    def skip(self, data: Any, transform: str, model: str) -> int:
+        """Taps of the linear path around a network."""
+        return ModelConfig.skip
+
+    def hidden(self, data: Any, model: str) -> int:
+        """The hidden size where none is given."""
+        return 32
+
+    def dropout(self, data: Any, model: str, hidden: int | None) -> float:
+        """The dropout where none is given; ``hidden`` is the size that is."""
+        return 0.0
+
+    def layer_norm(self, data: Any, model: str) -> bool:
+        """Whether layers are normalised where nothing is said."""
+        return False
+
+    def patience(self, steps: int | None) -> int:
+        """Validations in a row without improvement before training stops, where nothing is said; 0 for never."""
+        return 0

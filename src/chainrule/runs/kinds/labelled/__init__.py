@@ -1,0 +1,1 @@
+"""Labelled examples: images and sound."""

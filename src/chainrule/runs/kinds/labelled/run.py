@@ -1,0 +1,48 @@
+"""Using classifiers of images and of labelled sound."""
+
+import numpy as np
+
+from chainrule._choices import listed
+from chainrule.data import Labelled
+from chainrule.runs.folder.data_config import Data
+from chainrule.runs.kinds.labelled.task import LabelledTask, score_everything
+from chainrule.runs.run import Examples, Run, Source
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.classification import Classifications
+from chainrule.runs.scoring.classify import classify_examples
+
+__all__ = ["ClassifierRun"]
+
+
+class ClassifierRun(Run):
+    """A fitted classifier."""
+
+    _can = "score or classify"
+
+    def _difference(self, data: Data) -> str | None:
+        own = self.config.data
+        assert isinstance(data, Labelled)
+        if data.classes != own.classes:
+            return f"has {data.kind} of the classes {listed(data.classes)}"
+        if data.kind == "images" and np.shape(data.inputs)[1:] != own.shape:
+            return f"has images of shape {np.shape(data.inputs)[1:]}, not {own.shape}"
+        if data.rate != own.rate:
+            return f"has {data.rate} samples per second, not {own.rate}"
+        return None
+
+    @property
+    def _fitted_to(self) -> str:
+        return f"{self.config.data.kind} of the classes {listed(self.config.data.classes)}"
+
+    def score(
+        self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
+    ) -> ClassScore:
+        self._refuse_of_symbols(context, unknown)
+        labelled = self._own() if data is None else self.read(data)
+        assert isinstance(labelled, Labelled)
+        if data is None:
+            return LabelledTask(labelled, self.config).score(self.model)
+        return score_everything(self.model, labelled, self.config.model.name)
+
+    def classify(self, files: Examples) -> Classifications:
+        return classify_examples(self._newest, self.config.data, files)

@@ -1,0 +1,1 @@
+"""Symbols: text and quantised sound."""
