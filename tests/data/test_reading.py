@@ -57,8 +57,8 @@ def test_a_reading_survives_json(reading: Reading) -> None:
         ({"season": 0}, "season is 0; expected a whole number"),
         ({"rate": 8000.5}, "rate is 8000.5; expected a whole number"),
         ({"columns": "price"}, r"columns is 'price'; expected a tuple"),
-        ({"encoding": "utf-9"}, "encoding is 'utf-9', which is no encoding of text"),
-        ({"encoding": "hex"}, "encoding is 'hex', which is no encoding of text"),
+        ({"encoding": "utf-9"}, "`encoding` is 'utf-9', which is not an encoding of text"),
+        ({"encoding": "hex"}, "`encoding` is 'hex', which is not an encoding of text"),
     ],
 )
 def test_a_value_that_is_no_choice_is_refused(options: dict[str, Any], message: str) -> None:
@@ -78,7 +78,7 @@ def test_a_value_that_is_no_choice_is_refused(options: dict[str, Any], message: 
     ],
 )
 def test_an_option_foreign_to_the_kind_is_refused(reading: Reading, kind: str, option: str) -> None:
-    with pytest.raises(ArgumentError, match=f"{option} is .* but the file is read as {kind}"):
+    with pytest.raises(ArgumentError, match=f"`{option}=.*` applies to .*, but the file is read as (a )?{kind}"):
         reading.refuse_foreign(kind, "the file")
 
 
@@ -90,11 +90,11 @@ def test_defaults_are_foreign_to_no_kind() -> None:
 @pytest.mark.parametrize(
     ("reading", "message"),
     [
-        (Reading(columns=("y", "z")), "columns is y, z, but"),
-        (Reading(labels=True), "labels is set, but"),
-        (Reading(season=7), "season is 7, but"),
+        (Reading(columns=("y", "z")), '`columns=\\("y", "z"\\)` applies'),
+        (Reading(labels=True), "`labels=True` applies"),
+        (Reading(season=7), "`season=7` applies"),
     ],
 )
-def test_a_foreign_option_is_spelt_as_in_the_command_line(reading: Reading, message: str) -> None:
+def test_a_foreign_setting_is_spelt_as_in_python(reading: Reading, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         reading.refuse_foreign("text", "the file")

@@ -155,7 +155,7 @@ class Labelled:
     """Examples, each with a label.
 
     Attributes:
-        inputs: for sound N float32 waveforms (T,) of their own lengths; for images one array (N, channels, height, width),
+        inputs: of sound N float32 waveforms (T,) of their own lengths; of images an array (N, channels, height, width),
             uint8 from 0 to 255, or float32 from 0 to 1.
         labels: int64 (N,), indices into ``classes``.
         classes: the names of the classes.

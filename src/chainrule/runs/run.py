@@ -226,7 +226,7 @@ class Run(Fitted):
             own_source = isinstance(source, str) and source.removeprefix("builtin:") == self.config.source
             group = reading.group if own_source else None
             reading = replace(reading, unknown=unknown, group=group)
-            data = read(source, reading, alphabet=own.alphabet, classes=own.classes or None)
+            data = read(source, reading, alphabet=own.alphabet, classes=own.classes or None, inherited=True)
         if (difference := own.difference(data)) is not None:
             raise DataError(f"{data.name} {difference}. Give {self.path} data of the kind that it was fitted to.")
         return data

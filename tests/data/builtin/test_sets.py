@@ -95,9 +95,11 @@ def test_the_first_note_is_c4() -> None:
 
 
 def test_options_that_a_set_does_not_have_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="kind is text, but the built-in digits is images"):
+    with pytest.raises(
+        ArgumentError, match=r'`kind="text"` does not apply to the built-in set digits, which is `kind=.images'
+    ):
         read("digits", Reading(kind="text"))
-    with pytest.raises(ArgumentError, match="labels is set, but the built-in tone has none"):
+    with pytest.raises(ArgumentError, match="`labels=True` does not apply to the built-in set tone"):
         read("tone", Reading(labels=True))
-    with pytest.raises(ArgumentError, match="fill is drop, but english is read as text"):
+    with pytest.raises(ArgumentError, match=r"`fill=.drop.` applies to tables, but english is read as text"):
         read("english", Reading(fill="drop"))

@@ -86,7 +86,7 @@ def test_of_a_folder_all_files_are_counted_and_the_first_is_named(tmp_path: Path
     ("source", "options", "message"),
     [
         ("english", {"unknown": "skip"}, "is not read for a model"),
-        ("sunspots", {"unknown": "skip"}, "but sunspots is read as table"),
+        ("sunspots", {"unknown": "skip"}, "but sunspots is read as a table"),
         ("tone", {"unknown": "skip"}, "but tone is read as sound"),
         ("english", {"unknown": "drop"}, "expected one of skip, replace"),
         ("english", {"unknown": "skip", "unit": "bytes"}, "every byte is known"),
