@@ -19,12 +19,13 @@ TABLE = pd.DataFrame(
     {
         "when": ["01.02.2024", "02.02.2024", "03.02.2024", "05.02.2024"] * 2,
         "who": ["ann"] * 4 + ["bob"] * 4,
-        "price": ["1,5", "2,25", "", "1000,5"] * 2,
-        "size": ["1.500", "2.000", "3.000", "9.000"] * 2,
+        "price": ["1,5", "2,25", None, "1 000,5", "7,5", "2,5", None, "4 000,5"],
+        "size": ["1 500", "2 000", "3 000", "9 000"] * 2,
     }
 )
 READ_AS_IT_IS: dict[str, Any] = {
     "columns": ("price",), "date": "when", "date_format": "%d.%m.%Y", "id": "who", "series": "ann", "fill": "drop",
+    "thousands": " ", "decimal": ",",
 }  # fmt: skip
 WAVE = np.sin(np.arange(400) / 5) / 2
 IMAGES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
@@ -43,7 +44,7 @@ VALUES: dict[str, Any] = {
     "series": "bob",
     "header": False,
     "sheet": "second",
-    "thousands": ".",
+    "thousands": "'",
     "decimal": ".",
     "transform": "log-return",
     "fill": "linear",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chainrule._choices import listed, near
 from chainrule.data.builtin.sets import Builtin, builtins
 from chainrule.data.folders import files_of_kind, find_kind
@@ -17,13 +19,14 @@ __all__ = ["Identified", "identify"]
 
 _PREFIX = "builtin:"
 _ABOUT_FILES = ("encoding", "header", "sheet")  # settings that say how a file is written
+_OF_NUMBERS = (*_ABOUT_FILES, "thousands", "decimal")  # which have no marks in them
 _WITHOUT = {
     "text": ("encoding",),
-    "table": (*_ABOUT_FILES, "thousands", "decimal"),
+    "table": _OF_NUMBERS,
     "sound": ("labels", "group"),
     "images": ("group",),
 }
-"""The settings of each kind that do not apply to its built-in sets, which hold characters, numbers and no groups."""
+"""The settings of each kind that do not apply to its built-in sets, which are decoded already and have no groups."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def _identify_in_memory(source: object, kind: str | None) -> Identified:
         raise ArgumentError(
             f"{setting('kind', kind)} does not apply to data in memory, which is read as a table. Leave it out."
         )
+    if isinstance(source, np.ndarray):
+        return Identified("the data", "table", "an array", _OF_NUMBERS)
     return Identified("the data", "table", "data in memory", _ABOUT_FILES)
 
 
