@@ -43,7 +43,9 @@ def test_many_short_documents_are_taken_rather_than_a_long_one() -> None:
     assert isinstance(found, ThroughTime)
     assert found.losses is not None
     assert found.losses.shape == (8, 13)  # the eighth longest has 13
-    with pytest.raises(TooShortError, match="inspecting gradients needs 300 steps in a row, and the longest document has 200"):
+    with pytest.raises(
+        TooShortError, match="inspecting gradients needs 300 steps in a row, and the longest document has 200"
+    ):
         look_at(model, documents, window=10, steps=300)
     with pytest.raises(TooShortError, match="inspecting gradients needs 2 steps in a row"):
         look_at(model, [np.zeros(1, dtype=np.int64)], window=10, steps=None)

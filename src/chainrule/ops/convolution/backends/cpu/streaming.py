@@ -1,6 +1,5 @@
 """A causal convolution prepared for streaming: the weights laid out once, one call for a step."""
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 

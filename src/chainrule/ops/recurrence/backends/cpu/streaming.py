@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
-
 from chainrule.ops.pointers import dense
 from chainrule.ops.recurrence.backends.cpu import _scan, native
 from chainrule.ops.recurrence.backends.cpu._scan import address

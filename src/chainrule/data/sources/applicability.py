@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from chainrule.data.identifying import Identified
 from chainrule.data.messages import setting
 from chainrule.data.reading import Reading
+from chainrule.data.sources.identifying import Identified
 from chainrule.data.text.alphabet import Alphabet
 from chainrule.errors import ArgumentError, DataError
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from chainrule.data import Alphabet, Labelled, Reading, Series, Symbols, read, write_wav
-from chainrule.data.applicability import without_inapplicable
-from chainrule.data.identifying import identify
+from chainrule.data.sources.applicability import without_inapplicable
+from chainrule.data.sources.identifying import identify
 from chainrule.errors import ArgumentError, ChainruleError
 
 TABLE = pd.DataFrame(

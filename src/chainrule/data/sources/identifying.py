@@ -9,9 +9,9 @@ import numpy as np
 
 from chainrule._choices import listed, near
 from chainrule.data.builtin.sets import Builtin, builtins
-from chainrule.data.folders import files_of_kind, find_kind
-from chainrule.data.formats import FORMATS, IMAGES, Format, format_of
 from chainrule.data.messages import setting
+from chainrule.data.sources.folders import files_of_kind, find_kind
+from chainrule.data.sources.formats import FORMATS, IMAGES, Format, format_of
 from chainrule.data.table.in_memory import is_in_memory
 from chainrule.errors import ArgumentError, DataError
 

@@ -119,7 +119,7 @@ def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.data.folders._MOST_FILES", 3)
+    monkeypatch.setattr("chainrule.data.sources.folders._MOST_FILES", 3)
     for i in range(4):
         (tmp_path / f"{i}.txt").write_text("x")
     with pytest.raises(DataError, match="holds more than 3 files; expected a folder of data alone"):
