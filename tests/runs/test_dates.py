@@ -87,7 +87,7 @@ def test_steps_are_numbered_where_no_frequency_fits_and_a_named_one_dates_them(t
     assert when(run) == [1, 2, 3]
     assert forecast.calendar is not None
     assert forecast.calendar.startswith(
-        "dates that come 1 to 8 days apart, and no frequency fits; name one with --freq"
+        "dates that come 1 to 8 days apart, and no frequency fits; name one with `freq`"
     )
     (tmp_path / "named").mkdir()
     named = fitted(tmp_path / "named", dates, Reading(freq="D"))
@@ -122,7 +122,7 @@ def test_a_fill_inserts_the_dates_that_a_named_frequency_misses(tmp_path: Path) 
     pd.DataFrame({"date": days, "x": [0.0, 1.0, 4.0, 5.0]}).assign(
         date=["2024-01-01", "2024-01-02", "2024-01-03", "2024-09-01"]
     ).to_csv(path, index=False)
-    with pytest.raises(MissingValuesError, match=r'would add 241 dates to 4 by Reading\(freq="D"\)'):
+    with pytest.raises(MissingValuesError, match=r'would add 241 dates to 4 by `freq="D"`'):
         read(path, Reading(freq="D", fill="linear"))
 
 
@@ -130,7 +130,7 @@ def test_a_frequency_without_dates_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     pd.DataFrame({"x": np.arange(9.0)}).to_csv(path, index=False)
     with pytest.raises(
-        ArgumentError, match=r"is D, but x\.csv has no column of dates\. Name it with Reading\(date=\.\.\.\)"
+        ArgumentError, match=r"applies to dates, and x\.csv has no column of dates\. Name it with `date`"
     ):
         read(path, Reading(freq="D"))
 
@@ -162,7 +162,7 @@ def test_the_index_of_pandas_data_keeps_its_frequency_and_zone(
         ({"freq": "D"}, "has no dates"),
         ({"timezone": "UTC"}, "has no dates"),
         ({"freq": "weekly", "dates": MONTHS[:3].to_numpy()}, "Did you mean W-SUN"),
-        ({"timezone": "Berlin", "dates": MONTHS[:3].to_numpy()}, "timezone is 'Berlin'"),
+        ({"timezone": "Berlin", "dates": MONTHS[:3].to_numpy()}, "`timezone` is 'Berlin'"),
     ],
 )
 def test_a_series_of_an_unfit_calendar_is_refused(options: dict[str, object], message: str) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from chainrule._choices import listed, near
 from chainrule.data.builtin.sets import Builtin, builtins
-from chainrule.data.messages import setting
 from chainrule.data.sources.folders import files_of_kind, find_kind
 from chainrule.data.sources.formats import FORMATS, IMAGES, Format, format_of
 from chainrule.data.table.in_memory import is_in_memory
@@ -53,37 +52,28 @@ class Identified:
 
 
 def identify(source: object, kind: str | None) -> Identified:
-    """What a source is; ``kind`` is the kind that was named, if any.
+    """What a source is; ``kind``, if it is named, says how to read files.
 
     Raises:
-        ArgumentError: no such source, or one that is of another kind than the one named.
+        ArgumentError: no such source.
         DataError: files whose kind their names do not tell, or none of the kind that was named.
     """
     if not isinstance(source, str | Path):
-        return _identify_in_memory(source, kind)
+        return _identify_in_memory(source)
     if not str(source).strip():
         raise ArgumentError("the source is empty; expected a path or the name of a built-in set ('.' is this folder).")
     builtin = _builtin(source)
     if builtin is not None:
-        if kind not in (None, builtin.kind):
-            raise ArgumentError(
-                f"{setting('kind', kind)} does not apply to the built-in set {builtin.name}, which is "
-                f"{setting('kind', builtin.kind)}. Leave it out."
-            )
         description = f"the built-in set {builtin.name}"
         return Identified(builtin.name, builtin.kind, description, _WITHOUT[builtin.kind], builtin)
     return _identify_files(Path(source), kind)
 
 
-def _identify_in_memory(source: object, kind: str | None) -> Identified:
+def _identify_in_memory(source: object) -> Identified:
     if not is_in_memory(source):
         raise ArgumentError(
             f"cannot read data from a {type(source).__name__}; expected a path, the name of a built-in set, "
             "a NumPy array, or a pandas Series or DataFrame."
-        )
-    if kind not in (None, "table"):
-        raise ArgumentError(
-            f"{setting('kind', kind)} does not apply to data in memory, which is read as a table. Leave it out."
         )
     if isinstance(source, np.ndarray):
         return Identified("the data", "table", "an array", _OF_NUMBERS)
