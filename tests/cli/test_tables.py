@@ -51,9 +51,9 @@ def test_refusals_of_tables_end_with_2_and_the_flags_to_give(here: Path, command
         "fit .": "A table is read from one file: name it, for example shops.csv",
         "fit shops.csv": "Choose one with --series, for example --series A",
         "compare shops.csv": "Choose one with --series, for example --series A",
-        "fit shops.csv --series A --columns Price": "in quotes, as in --columns '\"Price, EUR\"'",
-        "fit shops.csv --sheet A": "sheet is given, but a CSV file has none",
-        "fit README.md --series A": "series is A, but README.md is read as text",
+        "fit shops.csv --series A --columns Price": "give it as --columns '\"Price, EUR\"'",
+        "fit shops.csv --sheet A": "--sheet A does not apply to shops.csv, a CSV file",
+        "fit README.md --series A": "--series A applies to tables, but README.md is read as text",
     }.items():
         result = command(line)
         assert result.exit_code == 2, line

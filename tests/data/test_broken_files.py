@@ -189,7 +189,7 @@ def test_test_labels_of_another_kind_than_training_labels(tmp_path: Path) -> Non
 
 def test_labels_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    for code, message in ((0xD800, "is no text"), (0x7FFFFFFF, "cannot be read as numbers or names")):
+    for code, message in ((0xD800, "is not valid text"), (0x7FFFFFFF, "cannot be read as numbers or names")):
         names = np.array([code, 97] * 3, dtype="<u4").view("<U1")
         np.savez(path, x=GREY, y=names)
         with pytest.raises(DataError, match=message):
@@ -198,7 +198,7 @@ def test_labels_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
     Image.new("1", (6000, 6000)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a.png is of 6000 x 6000 pixels; expected .* at most 33,554,432. Resize it"):
+    with pytest.raises(DataError, match=r"a.png has 6000 x 6000 pixels; expected .* at most 33,554,432. Resize it"):
         read_image(tmp_path / "a.png")
 
 

@@ -56,7 +56,7 @@ def test_dates_are_kept_in_nanoseconds() -> None:
         ({"dates": DAYS[::-1]}, DataError, "do not increase at step 2"),
         ({"dates": DAYS[[0, 1, 1]]}, DataError, "do not increase at step 3"),
         ({"dates": DAYS - np.timedelta64(365 * 700, "D")}, DataError, "not from 1678 to 2261"),
-        ({"dates": np.array(["NaT", *DAYS[1:]], dtype="datetime64[D]")}, DataError, "missing in places"),
+        ({"dates": np.array(["NaT", *DAYS[1:]], dtype="datetime64[D]")}, DataError, "some dates of series are missing"),
     ],
 )
 def test_an_unfit_series_is_refused(options: dict[str, object], error: type[ChainruleError], message: str) -> None:
@@ -67,7 +67,7 @@ def test_an_unfit_series_is_refused(options: dict[str, object], error: type[Chai
 @pytest.mark.parametrize(
     ("document", "end", "error", "message"),
     [
-        (np.array([0, 3]), (), ArgumentError, "indices from 0 to 3; its alphabet has 0 to 2"),
+        (np.array([0, 3]), (), ArgumentError, "indices from 0 to 3; expected 0 to 2, those of its alphabet"),
         (np.array([-1, 1]), (), ArgumentError, "indices from -1 to 1"),
         (np.array([0, 1]), (3,), ArgumentError, "indices from 0 to 3"),
         (np.array([0.0, 1.0]), (), ShapeError, "type float64; expected one row of whole numbers"),
@@ -85,7 +85,7 @@ def test_unfit_symbols_are_refused(
     ("options", "error", "message"),
     [
         ({"labels": np.array([0, 1])}, ShapeError, r"3 inputs but labels of shape \(2,\)"),
-        ({"labels": np.array([0, 1, 2])}, ArgumentError, "indices from 0 to 2; its classes have 0 to 1"),
+        ({"labels": np.array([0, 1, 2])}, ArgumentError, "indices from 0 to 2; expected 0 to 1, those of its classes"),
         ({"labels": np.array([0.0, 1.0, 1.0])}, ArgumentError, "labels of type float64"),
         ({"test": np.array([True])}, ShapeError, r"3 inputs but test of shape \(1,\)"),
         ({"kind": "image"}, ArgumentError, "Did you mean 'images'"),

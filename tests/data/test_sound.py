@@ -94,7 +94,7 @@ def test_a_name_without_a_label_is_refused(tmp_path: Path) -> None:
 
 def test_one_class_is_too_few(tmp_path: Path) -> None:
     write_wav(tmp_path / "no_1.wav", wave(), 8000)
-    with pytest.raises(DataError, match="has one class only, no"):
+    with pytest.raises(DataError, match="has only one class, no"):
         read(tmp_path, Reading(labels=True))
 
 

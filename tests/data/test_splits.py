@@ -39,7 +39,7 @@ def test_too_few_steps_are_refused() -> None:
 
 @pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.2), (0.0, 0.5, 0.5), (1.2, -0.1, -0.1)])
 def test_fractions_that_cannot_be_are_refused(fractions: tuple[float, float, float]) -> None:
-    with pytest.raises(ArgumentError, match="expected three from 0 that add up to 1"):
+    with pytest.raises(ArgumentError, match="expected three of at least 0 that add up to 1"):
         split_steps(100, fractions)
 
 
@@ -130,8 +130,8 @@ def test_groups_validate_beside_a_given_test_set() -> None:
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ("abab", "by group 2 groups: too few"),
-        ("abcc", "by group 3 groups, and the class 1 in one of them alone: too few"),
+        ("abab", "2 groups by group: too few"),
+        ("abcc", "3 groups by group, and the class 1 in only one of them: too few"),
     ],
 )
 def test_too_few_groups_are_refused(groups: str, message: str) -> None:
@@ -142,6 +142,6 @@ def test_too_few_groups_are_refused(groups: str, message: str) -> None:
 def test_how_examples_were_split_is_said() -> None:
     data = labelled([0] * 20 + [1] * 20)
     assert split_note(data, split_labelled(data)) == "at random, class by class"
-    assert "own test part" in split_note(replace(data, test=np.zeros(40, bool)), ())
+    assert "own test set" in split_note(replace(data, test=np.zeros(40, bool)), ())
     sound = Labelled([np.zeros(3, np.float32)] * 40, data.labels, data.classes, "sound", "toy", 8000)
-    assert "--group keeps speakers apart" in split_note(sound, split_labelled(sound))
+    assert "`group` keeps speakers apart" in split_note(sound, split_labelled(sound))

@@ -6,7 +6,7 @@ from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.dates.frequency import Frequency
 from chainrule.data.reading import Reading
 from chainrule.data.sounds.waveforms import write_wav
-from chainrule.data.source import read
+from chainrule.data.sources.source import read
 from chainrule.data.splits import split_labelled, split_note, split_steps
 from chainrule.data.text.alphabet import Alphabet
 from chainrule.data.transforms import Transform

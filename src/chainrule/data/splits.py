@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule.data.containers import Labelled
-from chainrule.data.group_split import HELD_OUT, split_groups
+from chainrule.data.labelled.group_split import HELD_OUT, split_groups
 from chainrule.errors import ArgumentError, TooShortError
 
 __all__ = ["split_labelled", "split_note", "split_steps"]

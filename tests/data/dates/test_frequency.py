@@ -106,11 +106,11 @@ TRADING = pd.bdate_range("2023-01-02", "2024-12-31").drop(["2023-12-25", "2024-0
         ),
         (
             pd.DatetimeIndex(["2024-01-01"]),
-            "1 date, too few to tell a frequency; name it with --freq, for example --freq D",
+            '1 date, too few to tell a frequency; name it with `freq`, for example `freq="D"`',
         ),
         (
             np.datetime64("2021-01-01") + np.cumsum([1, 5, 2, 9, 1, 1, 14, 3]),
-            "dates that come 1 to 14 days apart, and no frequency fits; name one with --freq, for example --freq D",
+            'dates that come 1 to 14 days apart, and no frequency fits; name one with `freq`, for example `freq="D"`',
         ),
         (
             np.datetime64("2021-01-01T00:00:00.123") + 977 * np.cumsum([1000, 7411, 2333, 9017, 1111, 15000]),
@@ -183,15 +183,15 @@ def test_hours_of_trading_go_on_the_next_day() -> None:
         (
             "MS",
             pd.date_range("2020", periods=36, freq="ME"),
-            r"MS \(months, on the 1st\), but 36 of 36 dates .* 2020-01-31, .* months, on the last day \(ME\)",
+            r"`freq=.MS.` means months, on the 1st, but 36 of 36 dates .* 2020-01-31, .* months, on the last day",
         ),
         (
             "B",
             pd.date_range("2020", periods=36),
-            "10 of 36 dates are not such: 2020-01-04, 2020-01-05, 2020-01-11 and 7 more",
+            "10 of 36 dates are not: 2020-01-04, 2020-01-05, 2020-01-11 and 7 more",
         ),
-        ("ME", pd.date_range("2020", periods=90), "88 of 90 dates are not such"),
-        ("D", pd.date_range("2020", periods=90, freq="h"), "86 of 90 dates are not such"),
+        ("ME", pd.date_range("2020", periods=90), "88 of 90 dates are not"),
+        ("D", pd.date_range("2020", periods=90, freq="h"), "86 of 90 dates are not"),
         ("h", pd.date_range("2020", periods=36), r"no two dates are one step apart.* days \(D\)"),
     ],
 )
@@ -204,7 +204,7 @@ def test_the_frequency_that_irregular_dates_are_told_to_name_is_taken() -> None:
     random = np.random.default_rng(0)
     for unit in ("D", "h", "m", "s"):
         dates = np.datetime64("2021-01-01", "ns") + np.cumsum(random.integers(1, 9, 60)).astype(f"timedelta64[{unit}]")
-        alias = str(find_frequency(dates)).rpartition("--freq ")[2]
+        alias = str(find_frequency(dates)).rpartition("`freq=")[2].strip('`"')
         check_frequency(find_frequency(dates, None, alias), "x")
 
 

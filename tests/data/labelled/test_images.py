@@ -117,7 +117,7 @@ def test_labels_may_be_names_and_numbers_sort_by_value(tmp_path: Path) -> None:
         ({"x": GREY, "y": LABELS / 2}, r"labels .* type float64; expected one whole number or name"),
         ({"x": GREY / np.where(GREY > 9, 1, np.nan), "y": LABELS}, r"pixels from nan to nan"),
         ({"x": GREY.astype(np.int64) * 10, "y": LABELS}, r"pixels from .*; expected whole numbers"),
-        ({"x": GREY, "y": LABELS * 0}, r"one class only, 0"),
+        ({"x": GREY, "y": LABELS * 0}, r"only one class, 0"),
         (
             {"x_train": GREY, "y_train": LABELS, "x_test": GREY[:, 1:], "y_test": LABELS},
             r"training images .* but test images",
@@ -175,7 +175,7 @@ def test_unfit_idx_files_are_refused(tmp_path: Path) -> None:
         read(images)
     write_idx(labels, LABELS)
     images.write_bytes(images.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"is broken: behind its header it has 119 bytes, the header promises 120"):
+    with pytest.raises(DataError, match=r"is broken: after its header it has 119 bytes, the header promises 120"):
         read(images)
     images.write_bytes(b"oops")
     with pytest.raises(DataError, match=r"is not an idx file: it begins with 6f 6f 70 73"):

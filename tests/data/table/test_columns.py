@@ -35,7 +35,7 @@ def test_decimal_commas_are_read_where_commas_part_nothing(tmp_path: Path, delim
 def test_commas_that_may_part_thousands_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ColumnError,
-        match=r"'v' of table.csv has commas .*'1,500'. Give Reading\(decimal=\",\"\) or Reading\(thousands=\",\"\)",
+        match=r"'v' of table.csv has commas .*'1,500'. Give `decimal=\",\"` or `thousands=\",\"`",
     ):
         read_raw(tmp_path, "n;v\na;1,500\nb;12,000\n")
 
@@ -45,7 +45,7 @@ def test_commas_that_may_part_thousands_are_refused(tmp_path: Path) -> None:
     [
         (
             "1.234.5",
-            r"lines 2, 3 hold '1.234.5', '1.234.5'. .*: Reading\(thousands=\".\"\) Reading\(decimal=\",\"\) for",
+            r"lines 2, 3 hold '1.234.5', '1.234.5'. .*: `thousands=\".\"` and `decimal=\",\"` for",
         ),
         ("51%", "hold '51%', '51%'. Strip the sign or unit, for example 51 for '51%'"),
         ("$-51.2", "for example -51.2 for "),
@@ -67,14 +67,14 @@ def test_the_row_numbers_that_pandas_writes_are_no_candidate(tmp_path: Path, fir
 
 
 def test_a_suggested_name_with_spaces_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(ColumnError, match=r'for example Reading\(columns=\("Adj Close",\)\)'):
+    with pytest.raises(ColumnError, match=r'for example `columns=\("Adj Close",\)`'):
         read_raw(tmp_path, "Adj Close,v\n1,2\n3,4\n")
-    with pytest.raises(ColumnError, match=r'for example Reading\(columns=\("Price, USD",\)\)'):
+    with pytest.raises(ColumnError, match=r'for example `columns=\("Price, USD",\)`'):
         read_raw(tmp_path, '"Price, USD",v\n1,2\n3,4\n')
 
 
 def test_a_column_chosen_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ColumnError, match="'v' is chosen twice"):
+    with pytest.raises(ColumnError, match="names 'v' twice"):
         read_raw(tmp_path, "v,w\n1,2\n3,4\n", columns=["v", "w", "v"])
 
 
@@ -86,7 +86,7 @@ def test_a_blank_row_of_a_dated_table_is_refused_or_dropped(tmp_path: Path, row:
     text = BLANK_ROW.format(row)
     for fill in (None, "forward", "linear"):
         with pytest.raises(
-            MissingValuesError, match=r'1 entirely blank row, at .* Give Reading\(fill="drop"\) .* not fill dates'
+            MissingValuesError, match=r'1 entirely blank row, at .* Give `fill="drop"` .* not fill dates'
         ):
             read_raw(tmp_path, text, fill=fill)
     series = read_raw(tmp_path, text, fill="drop")
@@ -120,7 +120,9 @@ def test_a_column_that_is_all_blank_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_utf_16_is_known_by_its_mark(tmp_path: Path) -> None:
     raw = "v\n1\n2\n".encode("utf-16")
     for encoding in ("utf-8", "latin-1"):
-        with pytest.raises(DataError, match=r'begins with ff fe, the mark of utf-16, .*Reading\(encoding="utf-16.*"\)'):
+        with pytest.raises(
+            DataError, match=r'begins with ff fe, the byte order mark of utf-16, .*`encoding="utf-16.*"`'
+        ):
             read_raw(tmp_path, raw, encoding=encoding)
     assert read_raw(tmp_path, raw, encoding="utf-16").values.tolist() == [[1], [2]]
 

@@ -218,7 +218,7 @@ def test_options_that_a_file_does_not_have_are_refused(options: dict[str, Any], 
     frame = FRAMES[0]
     frame.to_parquet(tmp_path / "a.parquet")
     for source in (tmp_path / "a.parquet", frame):
-        with pytest.raises(ChainruleError, match=rf"{next(iter(options))} is given, but .* has none. Leave"):
+        with pytest.raises(ChainruleError, match=rf"`{next(iter(options))}=.*` does not apply to .*\. Leave it out"):
             read(source, Reading(**options))
 
 

@@ -47,8 +47,8 @@ def test_pandas_data_without_dates() -> None:
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
-        (np.zeros((2, 2, 2)), ShapeError, r"\(steps, columns\), got shape \(2, 2, 2\)"),
-        (np.array(["a", "b"]), DataError, "must hold numbers"),
+        (np.zeros((2, 2, 2)), ShapeError, r"shape \(2, 2, 2\); expected \(steps,\) or \(steps, columns\)"),
+        (np.array(["a", "b"]), DataError, "expected numbers"),
         (np.where(X > 1, np.nan, X), MissingValuesError, "fill"),
         (pd.DataFrame({"a": X, "b": X}), ColumnError, "Choose"),
         ([1.0, 2.0], ArgumentError, "cannot read data from a list; expected a path"),

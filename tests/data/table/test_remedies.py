@@ -1,7 +1,7 @@
 """Every remedy that a refusal names is applied as it is written, and works."""
 
+import ast
 import re
-import shlex
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow
 import pytest
 
-from chainrule.cli.options import names_in
 from chainrule.data import Reading, Series, read
 from chainrule.errors import ChainruleError
 
@@ -20,23 +19,12 @@ N = 12
 VALUES = np.arange(N) ** 2 + 0.5
 DAYS = pd.date_range("2024-01-01", periods=N, freq="D")
 MONTHS = pd.date_range("2001-01-02", periods=N, freq="MS") + pd.Timedelta("1D")
-_FLAG = re.compile(r"--([a-z][a-z-]*)((?: (?!or\b|to\b|and\b|if\b|\(|--)(?:'[^']*'|[^\s;()]+))?)")
-_NAMES = {"columns": tuple, "date": tuple, "id": tuple}
+_SETTING = re.compile(r"`([a-z_]+)=([^`]*)`")
 
 
-def options_in(remedy: str) -> dict[str, Any]:
-    """The fields of a reading that the flags in a remedy stand for."""
-    found: dict[str, Any] = {}
-    for flag, value in _FLAG.findall(remedy):
-        text = shlex.split(value)[0] if value else ""
-        field = flag.removeprefix("no-").replace("-", "_")
-        if field == "header":
-            found[field] = not flag.startswith("no-")
-        elif field in _NAMES:
-            found[field] = names_in(text)
-        else:
-            found[field] = text.rstrip(".,") if len(text) > 1 else text
-    return found
+def settings_in(remedy: str) -> dict[str, Any]:
+    """The fields of a reading that the settings in a remedy stand for, as Python reads them."""
+    return {name: ast.literal_eval(value) for name, value in _SETTING.findall(remedy)}
 
 
 def stacked(**columns: Any) -> pd.DataFrame:
@@ -54,34 +42,34 @@ def dated(**columns: Any) -> pd.DataFrame:
 
 
 FOUR = pd.concat([stacked().assign(a=of_two("x", "y"), b=b) for b in "pq"])
-BY_FLAGS: dict[str, tuple[pd.DataFrame | str, str]] = {
+BY_SETTINGS: dict[str, tuple[pd.DataFrame | str, str]] = {
     "several columns": (dated(a=VALUES, b=VALUES), r"for example (.*)\.$"),
     "a name with a comma": (dated(**{"Price, USD": VALUES, "b": VALUES}), r"for example (.*)\.$"),
     "a name with blanks": (dated(**{"Adj Close": VALUES, "b": VALUES}), r"for example (.*)\.$"),
     "a name with quotes": (dated(**{'the "price"': VALUES, "b": VALUES}), r"for example (.*)\.$"),
-    "day or month first": (dated(v=VALUES).assign(date=MONTHS.strftime("%d/%m/%Y")), r"Give (--.*) or --.*, or write"),
-    "month or day first": (dated(v=VALUES).assign(date=MONTHS.strftime("%d/%m/%Y")), r"Give --.* or (--.*), or write"),
+    "day or month first": (dated(v=VALUES).assign(date=MONTHS.strftime("%d/%m/%Y")), r"Give (`.*`) or `.*`, or write"),
+    "month or day first": (dated(v=VALUES).assign(date=MONTHS.strftime("%d/%m/%Y")), r"Give `.*` or (`.*`), or write"),
     "day or month first under another name": (
         pd.DataFrame({"x": "a", "when": MONTHS.strftime("%d/%m/%Y"), "v": VALUES}),
-        r"Give (--.*) or --.*, or write",
+        r"Give (`.*`) or `.*`, or write",
     ),
-    "short years": (dated(v=VALUES).assign(date=DAYS.strftime("%d.%m.%y")), r"Give (--\S+ \S+)"),
-    "short years of months": (dated(v=VALUES).assign(date=MONTHS.strftime("%b-%y")), r"Give (--\S+ \S+)"),
-    "no header": (dated(v=VALUES).to_csv(index=False, header=False), r"Give (--\S+)"),
-    "no header, taken as one": (dated(v=VALUES).to_csv(index=False, header=False), r"or (--\S+)"),
-    "a line that may be a header": (dated(i="x", v=VALUES).to_csv(index=False, header=False), r"Give (--\S+)"),
-    "a line that may be none": (dated(i="x", v=VALUES).to_csv(index=False, header=False), r"or (--\S+)"),
-    "thousands": (dated(v=[f"{x + 1000:,.0f}" for x in VALUES]), r"or (--\S+ \S+)"),
-    "decimals": (dated(v=[f"{x + 1000:,.0f}" for x in VALUES]), r"Give (--\S+ \S+)"),
-    "both marks": (dated(v=["1.500,5"] * N), "marks with --thousands and --decimal: (.*) for"),
-    "blanks": (dated(v=np.where(VALUES == 4.5, np.nan, VALUES)), "Give (--fill forward)"),
-    "a first blank": (dated(v=np.where(VALUES == 0.5, np.nan, VALUES)), "Give (--fill forward)"),
-    "a blank row": ("date,v\n2024-01-01,1\n\n2024-01-03,2\n2024-01-04,5\n", "Give (--fill drop)"),
+    "short years": (dated(v=VALUES).assign(date=DAYS.strftime("%d.%m.%y")), r"Give (`[^`]+`)"),
+    "short years of months": (dated(v=VALUES).assign(date=MONTHS.strftime("%b-%y")), r"Give (`[^`]+`)"),
+    "no header": (dated(v=VALUES).to_csv(index=False, header=False), r"Give (`[^`]+`)"),
+    "no header, taken as one": (dated(v=VALUES).to_csv(index=False, header=False), r"or (`[^`]+`)"),
+    "a line that may be a header": (dated(i="x", v=VALUES).to_csv(index=False, header=False), r"Give (`[^`]+`)"),
+    "a line that may be none": (dated(i="x", v=VALUES).to_csv(index=False, header=False), r"or (`[^`]+`)"),
+    "thousands": (dated(v=[f"{x + 1000:,.0f}" for x in VALUES]), r"or (`[^`]+`)"),
+    "decimals": (dated(v=[f"{x + 1000:,.0f}" for x in VALUES]), r"Give (`[^`]+`)"),
+    "both marks": (dated(v=["1.500,5"] * N), "marks with `thousands` and `decimal`: (.*) for"),
+    "blanks": (dated(v=np.where(VALUES == 4.5, np.nan, VALUES)), "Give (`fill=.forward.`)"),
+    "a first blank": (dated(v=np.where(VALUES == 0.5, np.nan, VALUES)), "Give (`fill=.forward.`)"),
+    "a blank row": ("date,v\n2024-01-01,1\n\n2024-01-03,2\n2024-01-04,5\n", "Give (`fill=.drop.`)"),
     "stacked": (stacked().assign(ticker=of_two("AAPL", "MSFT")), r"for example (.*)\.$"),
     "stacked by numbers": (stacked().assign(store=of_two("1", "2")), r"for example (.*)\.$"),
     "stacked by names with blanks": (stacked().assign(where=of_two("New York", "Rio, Brazil")), r"for example (.*)\.$"),
     "stacked by two columns": (FOUR, r"for example (.*)\.$"),
-    "zero bytes": ("v\n1\n2\n", r"for example (--encoding \S+)"),
+    "zero bytes": ("v\n1\n2\n", r"for example (`encoding=.*`)"),
     "sheets": ("", r"for example (.*)\.$"),
 }  # fmt: skip
 
@@ -109,20 +97,20 @@ def refusal_of(path: Path, reading: dict[str, Any]) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("case", BY_FLAGS)
-def test_the_flags_of_a_remedy_work(case: str, tmp_path: Path) -> None:
-    content, remedy = BY_FLAGS[case]
+@pytest.mark.parametrize("case", BY_SETTINGS)
+def test_the_settings_of_a_remedy_work(case: str, tmp_path: Path) -> None:
+    content, remedy = BY_SETTINGS[case]
     path = write(case, content, tmp_path)
     reading: dict[str, Any] = {}
     refusal = refusal_of(path, reading)
     while refusal is not None:
         found = re.search(remedy, refusal)
         assert found, f"{refusal} names no remedy that {remedy!r} finds"
-        options = options_in(found[1])
+        options = settings_in(found[1])
         assert not options.items() <= reading.items(), f"the remedy was taken already: {refusal}"
         reading |= options
         refusal = refusal_of(path, reading)
-        remedy = r"(?:Give|Use|for example) (--[^,(]*?)(?: \(|\.$|$)"
+        remedy = r"(?:Give|Use|for example) (`[^(]*?`)(?: \(|\.$|$)"
     assert reading
     series = read(path, Reading(**reading))
     assert isinstance(series, Series)
@@ -153,12 +141,12 @@ BY_HAND: dict[str, tuple[pd.DataFrame, str, Change]] = {
     "newest first": (dated(v=VALUES)[::-1], "Sort the rows by date", lambda f: f.sort_values("date")),
     "repeated": (
         stacked(),
-        "Keep one row a date",
+        "Keep one row for each date",
         lambda f: f.groupby("date", as_index=False).mean(),
     ),
     "ids by hand": (
         stacked(w=np.arange(N) % 2).assign(n=np.repeat([1.5, 2.5], N)),
-        "name the column that tells them apart with --id",
+        "name the column that tells them apart with `id`",
         lambda f: (f, Reading(id="n", series="1.5", columns=("v",))),
     ),
     "no dates": (
@@ -168,7 +156,7 @@ BY_HAND: dict[str, tuple[pd.DataFrame, str, Change]] = {
     ),
     "another date": (
         dated(v=VALUES).assign(date=["soon"] * N, when=DAYS),
-        "name another with --date",
+        "name another with `date`",
         lambda f: (f, Reading(date="when")),
     ),
 }
@@ -214,9 +202,11 @@ TYPES = {
 def test_a_format_that_no_dates_have_is_refused() -> None:
     with pytest.raises(ChainruleError, match=r"no column of the data holds dates of the format %H. Correct"):
         read(dated(v=VALUES).astype({"date": str}).rename(columns={"date": "when"}), Reading(date_format="%H"))
-    with pytest.raises(ChainruleError, match=r"'date' are dates already. Leave Reading\(date_format=\.\.\.\) out"):
+    with pytest.raises(
+        ChainruleError, match=r"`date_format=.%H.` does not apply to column .*, whose cells are dates already"
+    ):
         read(dated(v=VALUES), Reading(date_format="%H"))
-    with pytest.raises(ChainruleError, match=r"date_format is '%Q': .* as of Python's strptime"):
+    with pytest.raises(ChainruleError, match=r"`date_format=.%Q.` is no format: .* as of Python's strptime"):
         read(dated(v=VALUES).astype({"date": str}), Reading(date_format="%Q"))
 
 

@@ -131,7 +131,7 @@ def test_indices_outside_the_alphabet_are_refused(indices: list[int]) -> None:
         ("characters", "", "at least one"),
         ("characters", "ba", "sorted"),
         ("characters", "aab", "distinct"),
-        ("bytes", "ab", "names no symbols"),
+        ("bytes", "ab", "takes no symbols"),
     ],
 )
 def test_an_alphabet_that_cannot_be_is_refused(kind: str, symbols: str, message: str) -> None:

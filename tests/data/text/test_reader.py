@@ -104,8 +104,6 @@ def test_empty_text_is_too_short(tmp_path: Path, reading: Reading) -> None:
 def test_undecodable_text_names_the_byte_and_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "menu.txt"
     path.write_bytes("tea\ncafé\n".encode("latin-1"))
-    with pytest.raises(
-        DataError, match=r"menu.txt is not utf-8 .* byte 7 \(line 2\) is 0xe9.*Reading\(encoding=.latin-1.\)"
-    ):
+    with pytest.raises(DataError, match=r"menu.txt is not utf-8 .* byte 7 \(line 2\) is 0xe9.*`encoding=.latin-1.`"):
         read(path)
     assert documents(read(path, Reading(encoding="latin-1"))) == ["tea\ncafé\n"]

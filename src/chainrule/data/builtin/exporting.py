@@ -9,7 +9,7 @@ from chainrule._optional import require
 from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.sounds.waveforms import write_wav
-from chainrule.data.source import read
+from chainrule.data.sources.source import read
 from chainrule.errors import ArgumentError
 
 __all__ = ["export"]

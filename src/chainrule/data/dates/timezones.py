@@ -68,12 +68,12 @@ def check_zone(name: str) -> None:
     >>> check_zone("Europe/Berln")
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: the time zone 'Europe/Berln' is not known; expected a name such as Europe/Berlin \
-or UTC+01:00. Did you mean 'Europe/Berlin'?
+    chainrule.errors.ArgumentError: `timezone` is 'Europe/Berln', which is not known; expected a name such as \
+Europe/Berlin or UTC+01:00. Did you mean 'Europe/Berlin'?
     """
     if not isinstance(name, str) or not _is_zone(name):
         raise ArgumentError(
-            f"the time zone {name!r} is not known; expected a name such as Europe/Berlin or UTC+01:00."
+            f"`timezone` is {name!r}, which is not known; expected a name such as Europe/Berlin or UTC+01:00."
             f"{near(str(name), available_timezones())}"
         )
 

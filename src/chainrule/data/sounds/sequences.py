@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from chainrule.data.containers import Labelled, Symbols
-from chainrule.data.formats import SOUNDS, format_of
 from chainrule.data.labelled.groups import Groups, groups_of_files
 from chainrule.data.labelled.labels import index_labels
 from chainrule.data.messages import setting
 from chainrule.data.sounds.waveforms import Waveform, resample
+from chainrule.data.sources.formats import SOUNDS, format_of
 from chainrule.data.text.alphabet import Alphabet
 from chainrule.errors import DataError, TooShortError
 

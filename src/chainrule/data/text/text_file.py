@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.formats import TEXTS, format_of
 from chainrule.data.reading import Reading
+from chainrule.data.sources.formats import TEXTS, format_of
 from chainrule.data.text import decoding
 from chainrule.data.text.alphabet import Alphabet, code_points
 from chainrule.data.text.decoding import decoded, with_line_feeds

@@ -91,7 +91,7 @@ CASES: list[tuple[str, str, dict[str, Any], type[ChainruleError], str]] = [
         GAPS,
         {"columns": ["v", "w"]},
         MissingValuesError,
-        r'3 missing values in v, w, at lines 3, 4. Give Reading\(fill="forward"\)',
+        r'3 missing values in v, w, at lines 3, 4. Give `fill="forward"`',
     ),
     ("a blank line", "v\n1\n\n3\n", {}, MissingValuesError, "1 missing value in v, at line 3"),
     (
@@ -99,7 +99,7 @@ CASES: list[tuple[str, str, dict[str, Any], type[ChainruleError], str]] = [
         "v\n\n1\n2\n",
         {"fill": "forward"},
         MissingValuesError,
-        r"""needs a value before, but 'v' of table.csv is missing in its first row. Use Reading\(fill="drop"\)""",
+        r"""needs a value before the blank, but 'v' of table.csv is missing in its first row. Use `fill="drop"`""",
     ),
     ("nothing after", "v,w\n1,1\n,2\n", {"columns": ["v"], "fill": "linear"}, MissingValuesError, "on each side"),
     ("nothing left", "v,w\n1,2\n,3\n", {"columns": ["v"], "fill": "drop"}, TooShortError, "has 1 step; .*at least 2"),
@@ -125,7 +125,7 @@ CASES: list[tuple[str, str, dict[str, Any], type[ChainruleError], str]] = [
         "a,b\n1,2\n3,4\n",
         {},
         ColumnError,
-        r'has 2 numeric columns: a, b. Choose with Reading\(columns=...\), for example Reading\(columns=\("a",\)\)',
+        r'has 2 numeric columns: a, b. Choose with `columns`, for example `columns=\("a",\)`',
     ),
     (
         "words among numbers",
@@ -142,7 +142,7 @@ CASES: list[tuple[str, str, dict[str, Any], type[ChainruleError], str]] = [
         "2024-01-01,1.5\n2024-01-02,2.5\n",
         {},
         DataError,
-        "no header: its first line is '2024-01-01, 1.5'. Give Reading.header=False.",
+        "no header: its first line is '2024-01-01, 1.5'. Give `header=False`",
     ),
     (
         "ragged",
@@ -157,7 +157,7 @@ CASES: list[tuple[str, str, dict[str, Any], type[ChainruleError], str]] = [
         "v\n3\n-37.63\n0\n",
         {"transform": "log-return"},
         TransformError,
-        r'has -37.63, 0 in v, at lines 3, 4. Use Reading\(transform="difference"\)',
+        r'has -37.63, 0 in v, at lines 3, 4. Use `transform="difference"`',
     ),
     ("not sorted", "date,v\n2024-01-02,1\n2024-01-01,2\n", {}, ColumnError, "earlier than the row before, at line 3"),
     ("repeated", "date,v\n2024-01-01,1\n2024-01-01,2\n", {}, ColumnError, "repeat an earlier one, at line 3"),
@@ -197,7 +197,7 @@ def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
 def test_an_encoding_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes("Größe\n1\n2\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r'not utf-8 text: byte 2 .*Reading\(encoding="latin-1"\)'):
+    with pytest.raises(DataError, match=r'not utf-8 text: byte 2 .*`encoding="latin-1"`'):
         read(path)
     series = read(path, Reading(encoding="latin-1"))
     assert isinstance(series, Series)

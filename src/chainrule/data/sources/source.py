@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from chainrule._choices import listed
-from chainrule.data.applicability import check_applies, check_model_takes, without_inapplicable
 from chainrule.data.containers import Labelled, Series, Symbols
-from chainrule.data.identifying import Identified, identify
 from chainrule.data.reading import Reading
 from chainrule.data.sounds.sequences import read_labelled_sound, read_sound
+from chainrule.data.sources.applicability import check_applies, check_model_takes, without_inapplicable
+from chainrule.data.sources.identifying import Identified, identify
 from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.in_memory import series_in_memory
 from chainrule.data.table.to_series import table_series

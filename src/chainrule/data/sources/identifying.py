@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chainrule._choices import listed, near
 from chainrule.data.builtin.sets import Builtin, builtins
-from chainrule.data.folders import files_of_kind, find_kind
-from chainrule.data.formats import FORMATS, IMAGES, Format, format_of
-from chainrule.data.messages import setting
+from chainrule.data.sources.folders import files_of_kind, find_kind
+from chainrule.data.sources.formats import FORMATS, IMAGES, Format, format_of
 from chainrule.data.table.in_memory import is_in_memory
 from chainrule.errors import ArgumentError, DataError
 
@@ -17,13 +18,14 @@ __all__ = ["Identified", "identify"]
 
 _PREFIX = "builtin:"
 _ABOUT_FILES = ("encoding", "header", "sheet")  # settings that say how a file is written
+_OF_NUMBERS = (*_ABOUT_FILES, "thousands", "decimal")  # which have no marks in them
 _WITHOUT = {
     "text": ("encoding",),
-    "table": (*_ABOUT_FILES, "thousands", "decimal"),
+    "table": _OF_NUMBERS,
     "sound": ("labels", "group"),
     "images": ("group",),
 }
-"""The settings of each kind that do not apply to its built-in sets, which hold characters, numbers and no groups."""
+"""The settings of each kind that do not apply to its built-in sets, which are decoded already and have no groups."""
 
 
 @dataclass(frozen=True)
@@ -50,38 +52,31 @@ class Identified:
 
 
 def identify(source: object, kind: str | None) -> Identified:
-    """What a source is; ``kind`` is the kind that was named, if any.
+    """What a source is; ``kind``, if it is named, says how to read files.
 
     Raises:
-        ArgumentError: no such source, or one that is of another kind than the one named.
+        ArgumentError: no such source.
         DataError: files whose kind their names do not tell, or none of the kind that was named.
     """
     if not isinstance(source, str | Path):
-        return _identify_in_memory(source, kind)
+        return _identify_in_memory(source)
     if not str(source).strip():
         raise ArgumentError("the source is empty; expected a path or the name of a built-in set ('.' is this folder).")
     builtin = _builtin(source)
     if builtin is not None:
-        if kind not in (None, builtin.kind):
-            raise ArgumentError(
-                f"{setting('kind', kind)} does not apply to the built-in set {builtin.name}, which is "
-                f"{setting('kind', builtin.kind)}. Leave it out."
-            )
         description = f"the built-in set {builtin.name}"
         return Identified(builtin.name, builtin.kind, description, _WITHOUT[builtin.kind], builtin)
     return _identify_files(Path(source), kind)
 
 
-def _identify_in_memory(source: object, kind: str | None) -> Identified:
+def _identify_in_memory(source: object) -> Identified:
     if not is_in_memory(source):
         raise ArgumentError(
             f"cannot read data from a {type(source).__name__}; expected a path, the name of a built-in set, "
             "a NumPy array, or a pandas Series or DataFrame."
         )
-    if kind not in (None, "table"):
-        raise ArgumentError(
-            f"{setting('kind', kind)} does not apply to data in memory, which is read as a table. Leave it out."
-        )
+    if isinstance(source, np.ndarray):
+        return Identified("the data", "table", "an array", _OF_NUMBERS)
     return Identified("the data", "table", "data in memory", _ABOUT_FILES)
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from chainrule.data.identifying import Identified
 from chainrule.data.messages import setting
 from chainrule.data.reading import Reading
+from chainrule.data.sources.identifying import Identified
 from chainrule.data.text.alphabet import Alphabet
 from chainrule.errors import ArgumentError, DataError
 
@@ -22,6 +22,11 @@ def check_applies(reading: Reading, source: Identified, *, for_a_model: bool) ->
     Raises:
         ArgumentError: a setting of another kind of data or another format, or one that needs another beside it.
     """
+    if reading.kind not in (None, source.kind):
+        raise ArgumentError(
+            f"{setting('kind', reading.kind)} does not apply to {source.description}, which is "
+            f"{setting('kind', source.kind)}. Leave it out."
+        )
     reading.refuse_foreign(source.kind, source.name)
     for name in source.without:
         value = getattr(reading, name)
@@ -45,8 +50,8 @@ def check_applies(reading: Reading, source: Identified, *, for_a_model: bool) ->
 
 
 def without_inapplicable(reading: Reading, source: Identified) -> Reading:
-    """The reading of other data, without the settings that do not apply to the format of this source."""
-    return replace(reading, **{name: getattr(Reading, name) for name in source.without})
+    """The reading of other data, without the settings that do not apply to the format of this source; of its kind."""
+    return replace(reading, kind=source.kind, **{name: getattr(Reading, name) for name in source.without})
 
 
 def check_model_takes(

@@ -26,7 +26,7 @@ def test_a_path_that_exists_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_an_unknown_suffix_says_what_is_known(tmp_path: Path) -> None:
     for name, said in (("a.foo", "the unknown suffix '.foo'"), ("README", "no suffix")):
         (tmp_path / name).write_text("text")
-        with pytest.raises(DataError, match=rf"has {said}; known are text: .txt .*Reading\(kind=...\): text, table"):
+        with pytest.raises(DataError, match=rf"has {said}; known are text: .txt .*with `kind`: text, table"):
             read(tmp_path / name)
         assert isinstance(read(tmp_path / name, Reading(kind="text")), Symbols)
 
@@ -40,7 +40,7 @@ def test_a_kind_that_is_named_wins_over_the_suffix(tmp_path: Path) -> None:
 def test_a_folder_of_several_kinds_needs_its_kind_named(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", np.full(10, 0.5), 8000)
     (tmp_path / "README.md").write_text("some sound")
-    with pytest.raises(DataError, match=r'holds sound and text; expected one .*Reading\(kind="sound"\)'):
+    with pytest.raises(DataError, match=r'holds sound and text; expected one .*`kind="sound"`'):
         read(tmp_path)
     sound = read(tmp_path, Reading(kind="sound"))
     assert isinstance(sound, Symbols)
@@ -60,7 +60,7 @@ def test_a_readme_beside_tables_is_not_taken_for_the_data(tmp_path: Path) -> Non
     for name in ("README.md", "notes/b.parquet", "a.csv.gz"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("some text")
-    with pytest.raises(DataError, match=r"holds tables: a.csv.gz, notes/b.parquet\..* as in Reading\(kind=.text.\)"):
+    with pytest.raises(DataError, match=r'holds tables: a.csv.gz, notes/b.parquet\..* for example `kind="text"`'):
         read(tmp_path)
     text = read(tmp_path, Reading(kind="text"))
     assert isinstance(text, Symbols)
@@ -119,7 +119,7 @@ def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.data.source._MOST_FILES", 3)
+    monkeypatch.setattr("chainrule.data.sources.folders._MOST_FILES", 3)
     for i in range(4):
         (tmp_path / f"{i}.txt").write_text("x")
     with pytest.raises(DataError, match="holds more than 3 files; expected a folder of data alone"):
@@ -132,7 +132,7 @@ def test_a_file_by_the_name_of_a_built_in_set_is_read_and_said_to_be(
     monkeypatch.chdir(tmp_path)
     Path("sunspots").write_text("value\n1\n2\n4\n")
     mine = Reading(kind="table", transform="difference")
-    said = "there is a file sunspots here, and a built-in set of this name: the file is read. For the set give builtin:"
+    said = "there is a file sunspots here, and a built-in set of this name: the file is read. Give builtin:sunspots"
     with pytest.warns(UserWarning, match=said):
         assert len(series_of(read("sunspots", mine)).values) == 3
     for sure in ("./sunspots", Path("sunspots"), str(tmp_path / "sunspots")):

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 from chainrule._choices import listed
-from chainrule.data.formats import FORMATS, kind_of_file
 from chainrule.data.messages import setting
+from chainrule.data.sources.formats import FORMATS, kind_of_file
 from chainrule.errors import DataError
 
 __all__ = ["files_of_kind", "find_kind"]
