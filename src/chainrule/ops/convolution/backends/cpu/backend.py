@@ -24,7 +24,8 @@ def obstacle_of(x: Tensor) -> str | None:
     if not x.is_cpu:
         return f"the kernels run on the CPU, and x is on {x.device}"
     if x.dtype not in DTYPES:
-        return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
+        compiled = " and ".join(str(dtype).removeprefix("torch.") for dtype in DTYPES)
+        return f"the kernels are compiled for {compiled}, and x is {x.dtype}"
     if is_traced():
         return "what torch.jit.trace records has to be torch's own"
     if is_transformed():
