@@ -12,7 +12,7 @@ from chainrule.errors import ArgumentError, DataError
 def test_each_says_what_it_is_and_reads_the_same_twice(entry: Builtin) -> None:
     assert all([entry.description, entry.size, entry.source, entry.licence])
     first = read(entry.name)
-    second = read(entry.name, Reading(kind=entry.kind))  # type: ignore[arg-type]
+    second = read(entry.name, Reading(kind=entry.kind))
     assert first.name == entry.name
     arrays = [
         data.documents if isinstance(data, Symbols) else [data.values if isinstance(data, Series) else data.inputs]
@@ -95,9 +95,11 @@ def test_the_first_note_is_c4() -> None:
 
 
 def test_options_that_a_set_does_not_have_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="kind is text, but the built-in digits is images"):
+    with pytest.raises(
+        ArgumentError, match=r'`kind="text"` does not apply to the built-in set digits, which is `kind=.images'
+    ):
         read("digits", Reading(kind="text"))
-    with pytest.raises(ArgumentError, match="labels is set, but the built-in tone has none"):
+    with pytest.raises(ArgumentError, match="`labels=True` does not apply to the built-in set tone"):
         read("tone", Reading(labels=True))
-    with pytest.raises(ArgumentError, match='`fill="drop"` applies to tables, but english is read as text'):
+    with pytest.raises(ArgumentError, match=r"`fill=.drop.` applies to tables, but english is read as text"):
         read("english", Reading(fill="drop"))

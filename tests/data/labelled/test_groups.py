@@ -32,7 +32,7 @@ def test_what_a_pattern_takes(tmp_path: Path, group: str, names: list[str], expe
 
 @pytest.mark.parametrize("group", ["", " ", "2", "*_*", "{a}_{b}", "{", "}{", "{1}", "a}b{c}", "{}"])
 def test_what_is_no_pattern_is_refused_with_one(group: str) -> None:
-    with pytest.raises(ArgumentError, match=r"'\*_\{speaker\}_\*' takes the speaker ann out of yes_ann_3.wav"):
+    with pytest.raises(ArgumentError, match=r'`group="\*_\{speaker\}_\*"` takes the speaker ann out of yes_ann_3.wav'):
         Reading(group=group)
 
 
@@ -60,7 +60,7 @@ def test_files_that_do_not_match_or_are_all_alike_are_named(clips: Path) -> None
         read(clips, Reading(labels=True, group="{x}-*"))
     with pytest.raises(DataError, match=r"all 6 files are of one take, 0"):
         read(clips, Reading(labels=True, group="*_*_{take}.wav"))
-    with pytest.raises(ArgumentError, match="but what is read are files"):
+    with pytest.raises(ArgumentError, match="names an array, but what is read are files"):
         read(clips, Reading(labels=True, group="speaker"))
 
 
@@ -82,7 +82,7 @@ def test_an_archive_is_grouped_by_an_array(tmp_path: Path) -> None:
     labelled = read(tmp_path / "a.npz", Reading(group="subject"))
     assert isinstance(labelled, Labelled)
     assert (labelled.grouped_by, labelled.groups) == ("subject", ("7", "7", "8", "8"))
-    with pytest.raises(DataError, match=r"no array speaker; it holds .*subject"):
+    with pytest.raises(DataError, match=r"names no array of .*: there is no speaker, but .*subject"):
         read(tmp_path / "a.npz", Reading(group="speaker"))
     with pytest.raises(DataError, match="has 4 images but 3 groups"):
         read(tmp_path / "a.npz", Reading(group="other"))
@@ -92,8 +92,8 @@ def test_an_archive_is_grouped_by_an_array(tmp_path: Path) -> None:
     ("source", "message"),
     [
         ("english", '`group="folder"` applies to sound and images, but english is read as text'),
-        ("tone", "read without labels"),
-        ("digits", "no gro"),
+        ("tone", "does not apply to the built-in set tone"),
+        ("digits", "does not apply to the built-in set digits"),
     ],
 )
 def test_groups_of_what_has_none_are_refused(source: str, message: str) -> None:

@@ -224,7 +224,7 @@ def test_the_peak_is_within_the_memory(kind: str, steps: int, rows: int) -> None
     command = [sys.executable, "-c", MEASURED, kind, str(steps), str(rows), str(memory)]
     peak, segments = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
     assert segments > 5
-    assert peak <= 1.01 * memory  # Linux counts a process's pages in batches
+    assert peak <= 1.05 * memory  # the allocator keeps pages of its own, more or fewer from run to run
 
 
 def test_bad_arguments_say_what_would_work() -> None:

@@ -51,7 +51,8 @@ def check_applies(reading: Reading, source: Identified, *, for_a_model: bool) ->
 
 def without_inapplicable(reading: Reading, source: Identified) -> Reading:
     """The reading of other data, without the settings that do not apply to the format of this source; of its kind."""
-    return replace(reading, kind=source.kind, **{name: getattr(Reading, name) for name in source.without})
+    changes: dict[str, Any] = {name: getattr(Reading, name) for name in source.without}
+    return replace(reading, **changes, kind=source.kind)
 
 
 def check_model_takes(
