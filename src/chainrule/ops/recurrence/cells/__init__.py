@@ -2,6 +2,7 @@
 
 import copyreg
 import difflib
+from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.ops.recurrence.cells.by_autograd import ByAutograd
@@ -84,6 +85,9 @@ def _reduced(spec: CellSpec) -> tuple[object, ...]:
 copyreg.pickle(CellSpec, _reduced)  # type: ignore[arg-type]
 
 
-def derive(spec: CellSpec, weights: tuple[object, ...]) -> Derivation:
+def derive(spec: CellSpec, weights: Any) -> Derivation:
     """The passes of a cell with these weights: by hand, or by autograd where it has no formula."""
-    return ByAutograd(spec, weights) if spec.formula is None else spec.formula(weights)  # type: ignore[arg-type]
+    if spec.formula is None:
+        return ByAutograd(spec, weights)
+    by_hand: Derivation = spec.formula(weights)
+    return by_hand

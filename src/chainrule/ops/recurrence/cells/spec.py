@@ -5,14 +5,11 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from chainrule.errors import ArgumentError
-
-if TYPE_CHECKING:
-    from chainrule.ops.recurrence.cells.derivation import Derivation
 
 __all__ = ["ACTIVATIONS", "STANDARD", "WEIGHTS", "CellSpec", "Gates", "State", "Step", "Weights", "parameter_name"]
 
@@ -85,7 +82,7 @@ class CellSpec:
             in layers; any other symbol is its own name. A weight whose symbol begins with b is left out with
             ``bias=False``, and the step then finds None. W_ih, (G, I), must be among them.
         options: weights that exist only where an option of the layer asks for them, by the option's name.
-        formula: makes the hand-derived passes from the weights. Without one, autograd differentiates each step.
+        formula: makes the hand-derived passes, a Derivation, from the weights. Without one, autograd differentiates each step.
         kernel: the number of the cell in the compiled code, if it is there.
         zoneout: the parts of the state that zoneout may keep.
         memory: how much of its memory a unit keeps at a step, from the values of the gates by name; for the lens.
@@ -102,7 +99,7 @@ class CellSpec:
     state: tuple[str, ...] = ("h",)
     weights: Mapping[str, str] = field(default_factory=lambda: STANDARD)
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    formula: "Callable[[Any], Derivation] | None" = None
+    formula: Callable[[Any], Any] | None = None
     kernel: int | None = None
     zoneout: tuple[str, ...] = ("h",)
     memory: Callable[[Mapping[str, Any]], Any] | None = None
