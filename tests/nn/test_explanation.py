@@ -13,7 +13,9 @@ from chainrule.errors import ArgumentError, ShapeError
 from chainrule.models import ModelConfig, build_symbol_model
 from chainrule.nn import ExplainedCall
 from chainrule.ops.recurrence.backends.cpu import LEVELS
-from chainrule.ops.recurrence.backends.reference import Weights
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells import find_cell
+from chainrule.ops.recurrence.cells.spec import Weights
 from chainrule.ops.recurrence.dispatch import choose
 
 
@@ -45,7 +47,9 @@ class _Model(Module):
 
 def test_a_function() -> None:
     arguments = _gru()
-    backend, reason = choose("gru", arguments["x"], Weights(arguments["weight_ih"], arguments["weight_hh"]))
+    backend, reason = choose(
+        RecurrenceCall(find_cell("gru"), arguments["x"], (), Weights(arguments["weight_ih"], arguments["weight_hh"]))
+    )
     assert _calls(functional.gru, **arguments) == [
         ExplainedCall("gru", (2, 5, 3), False, backend, reason, LEVELS[0], 1, module="", layer=None)
     ]

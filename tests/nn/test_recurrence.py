@@ -56,7 +56,10 @@ def _tensors(*values: Any) -> list[Tensor]:
     """All tensors in nested outputs, in order."""
     found: list[Tensor] = []
     for value in values:
-        found += [value] if isinstance(value, Tensor) else [] if value is None else _tensors(*value)
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif value is not None:
+            found += _tensors(*value)
     return found
 
 

@@ -8,10 +8,11 @@ from chainrule._choices import choose, finite, listed, whole
 from chainrule._schema import check_fields
 from chainrule._settings import On, described, named, setting, settings_of
 from chainrule.errors import ArgumentError
+from chainrule.ops.recurrence.cells import BUILT_IN
 
 __all__ = ["LATENT", "MODELS", "ModelConfig", "ModelSettings", "family"]
 
-LATENT = ("rnn", "gru", "lstm")
+LATENT = tuple(cell.model for cell in BUILT_IN if cell.model is not None)
 MODELS = ("ar", "mlp", "conv", *LATENT)
 _WIDEST = 10**8  # what is below may still be too large for the machine, and then is said to be
 _DEEPEST = 1000
@@ -104,11 +105,10 @@ class ModelConfig(_Given):
 
     >>> ModelConfig("lstm", layers=2).window
     64
-    >>> ModelConfig("lstn")
+    >>> ModelConfig("lstn")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    chainrule.errors.ArgumentError: `model` is 'lstn'; expected one of ar, mlp, conv, rnn, gru, lstm. Did you mean \
-'lstm'?
+    chainrule.errors.ArgumentError: `model` is 'lstn'; expected one of ar, mlp, conv, ... Did you mean 'lstm'?
     """
 
     name: str = "gru"

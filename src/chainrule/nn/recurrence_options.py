@@ -9,8 +9,10 @@ from torch.nn import Parameter, init
 
 from chainrule.errors import ArgumentError
 from chainrule.nn.recording import Recordable
+from chainrule.ops.recurrence.cells import find_cell
+from chainrule.ops.recurrence.cells.spec import CellSpec, parameter_name
 
-__all__ = ["Optioned", "cell_of"]
+__all__ = ["Optioned", "cell_of", "state_widths", "zoneout_rates"]
 
 _Rates = float | tuple[float, float]
 
@@ -26,6 +28,12 @@ class Optioned(Recordable, torch.nn.RNNBase):
     zoneout: _Rates = 0.0
     reset_after: bool = True
 
+    @property
+    def cell_spec(self) -> CellSpec:
+        """The cell of the layer."""
+        name = self.mode.lower()
+        return find_cell(name if self.reset_after else f"{name}_reset_before")
+
     def add_options(self, layer_norm: bool, zoneout: _Rates, peepholes: bool = False, reset_after: bool = True) -> None:
         for name, value in (("layer_norm", layer_norm), ("peepholes", peepholes), ("reset_after", reset_after)):
             if not isinstance(value, bool):
@@ -36,14 +44,19 @@ class Optioned(Recordable, torch.nn.RNNBase):
         if isinstance(zoneout, Tensor):  # which would become a buffer
             raise ArgumentError("zoneout must be a rate from 0 to below 1, got a tensor.")
         self.zoneout = zoneout
+        cell = self.cell_spec
+        if layer_norm and "layer_norm" not in cell.options:
+            raise ArgumentError(f"the cell {cell.name} has no layer normalisation: leave `layer_norm` out.")
+        if zoneout and not cell.zoneout:
+            raise ArgumentError(f"the cell {cell.name} has nothing that zoneout may keep: leave `zoneout` out.")
         for rate in self._rates():
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-                pair = " or a pair of them, for h and c," if self.mode == "LSTM" else ""
+                pair = " or a pair of them, for h and c," if len(self.cell_spec.zoneout) == 2 else ""
                 raise ArgumentError(f"zoneout must be a rate from 0 to below 1,{pair} got {zoneout!r}.")
         like = next(self.parameters())
         for suffix in self._suffixes():
-            for name, size in self._own_sizes().items():
-                self.register_parameter(name + suffix, Parameter(like.new_empty(int(size))))
+            for name, shape in self._own_shapes().items():
+                self.register_parameter(name + suffix, Parameter(like.new_empty(shape)))
         self._reset_options()
 
     def reset_parameters(self) -> None:
@@ -53,7 +66,7 @@ class Optioned(Recordable, torch.nn.RNNBase):
 
     def _reset_options(self) -> None:
         for suffix in self._suffixes():
-            for name in self._own_sizes():
+            for name in self._own_shapes():
                 parameter = self.get_parameter(name + suffix)
                 if name == "weight_peep":
                     bound = 1 / math.sqrt(self.hidden_size)
@@ -65,23 +78,32 @@ class Optioned(Recordable, torch.nn.RNNBase):
         """What ends the names of each layer's and direction's parameters."""
         return [names[0].removeprefix("weight_ih") for names in self._all_weights]
 
-    def _own_sizes(self) -> dict[str, int]:
-        """The options' weights, named as the arguments of the op, and their sizes."""
-        H = self.hidden_size
-        sizes = {}
-        if self.layer_norm:
-            G = len(self.all_weights[0][0])
-            sizes = {"weight_ln_ih": G, "weight_ln_hh": G}
-            if self.mode == "LSTM":
-                sizes |= {"weight_ln_c": H, "bias_ln_c": H}
-        return sizes | ({"weight_peep": 3 * H} if self.peepholes else {})
+    def _own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The options' weights, named as the arguments of the op, and their shapes."""
+        used = [name for name in ("layer_norm", "peepholes") if getattr(self, name)]
+        if not used:
+            return {}
+        options = self.cell_spec.options
+        shapes = self.cell_spec.shapes(self.input_size, self.hidden_size, self.proj_size or None)
+        return {parameter_name(symbol): shapes[symbol] for name in used for symbol in options[name]}
 
     def _rates(self) -> tuple[Any, ...]:
-        """The rates of zoneout, one for each part of the state."""
-        parts = 2 if self.mode == "LSTM" else 1
+        """The rates of zoneout, one for each part of the state that it may keep."""
+        parts = len(self.cell_spec.zoneout)
         if parts == 2 and isinstance(self.zoneout, tuple | list) and len(self.zoneout) == 2:
             return tuple(self.zoneout)
         return (self.zoneout,) * parts
+
+    def weights_of(self, k: int) -> dict[str, Tensor]:
+        """The weights of layer and direction k, named as the arguments of the op, without those of options."""
+        names = self._all_weights[k]
+        suffix = names[0].removeprefix("weight_ih")
+        return {name.removesuffix(suffix): getattr(self, name) for name in names}
+
+    def has_own_forward(self) -> bool:
+        """Whether a subclass, or the object itself, computes something else than the layer does."""
+        forward = type(self).forward
+        return "forward" in vars(self) or not forward.__module__.startswith("chainrule.nn.")
 
     def option_arguments(self, k: int, x: Tensor) -> dict[str, Any]:
         """The arguments of the op for layer and direction k over x (batch, time, input): weights and zoneout.
@@ -91,19 +113,19 @@ class Optioned(Recordable, torch.nn.RNNBase):
         if not self.has_options:
             return {}
         suffix = self._suffixes()[k]
-        options: dict[str, Any] = {name: getattr(self, name + suffix) for name in self._own_sizes()}
+        options: dict[str, Any] = {name: getattr(self, name + suffix) for name in self._own_shapes()}
         rates = self._rates()
         if not any(rates):
             return options
         keep: tuple[Tensor | float, ...] = rates
         if self.training:
-            widths = (self.proj_size or self.hidden_size, self.hidden_size)
-            shapes = [(*x.shape[:2], width) for width in widths]
+            widths = dict(zip(self.cell_spec.state, state_widths(self), strict=True))
+            shapes = [(*x.shape[:2], widths[part]) for part in self.cell_spec.zoneout]
             keep = tuple(
                 torch.empty(shape, dtype=torch.bool, device=x.device).bernoulli_(rate) if rate else 0.0
-                for shape, rate in zip(shapes, rates, strict=False)
+                for shape, rate in zip(shapes, rates, strict=True)
             )
-        return options | {"zoneout": keep if len(keep) == 2 else keep[0]}
+        return options | {"zoneout": keep if len(keep) > 1 else keep[0]}
 
     @property
     def has_options(self) -> bool:
@@ -129,7 +151,20 @@ class Optioned(Recordable, torch.nn.RNNBase):
         return super().extra_repr() + "".join(f", {name}={value}" for name, value in self.used_options().items())
 
 
-def cell_of(layer: torch.nn.RNNBase) -> str:
-    """The cell of torch's or chainrule's layer, by its name in chainrule.ops.recurrence."""
-    reset_before = isinstance(layer, Optioned) and not layer.reset_after
-    return layer.mode.lower() + ("_reset_before" if reset_before else "")
+def cell_of(layer: torch.nn.RNNBase) -> CellSpec:
+    """The cell of torch's or chainrule's layer."""
+    if isinstance(layer, Optioned):
+        return layer.cell_spec
+    return find_cell(layer.mode.lower())
+
+
+def state_widths(layer: torch.nn.RNNBase) -> tuple[int, ...]:
+    """How wide each part of a layer's state is."""
+    return (layer.proj_size or layer.hidden_size,) + (layer.hidden_size,) * (len(cell_of(layer).state) - 1)
+
+
+def zoneout_rates(layer: torch.nn.RNNBase) -> tuple[float, ...]:
+    """The rate of zoneout of each part of a layer's state."""
+    cell = cell_of(layer)
+    rates = dict(zip(cell.zoneout, layer._rates(), strict=True)) if isinstance(layer, Optioned) else {}
+    return tuple(rates.get(part, 0.0) for part in cell.state)

@@ -18,7 +18,7 @@ from chainrule.errors import ArgumentError, DisagreementError, ShapeError
 from chainrule.lens import ThroughTime, through_time
 from chainrule.models import ModelConfig, build_sequence_classifier, build_series_model, build_symbol_model
 from chainrule.nn.recurrence_options import Optioned
-from chainrule.ops.recurrence.backends.formula import gru as formula_gru
+from chainrule.ops.recurrence.cells.gru import GRUFormula
 from tests.lens.cases import LAYERS, B, H, I, T, close, inputs, layer_of, linear_rnn, look, weighing
 
 
@@ -380,9 +380,9 @@ def test_nothing_keeps_a_graph_or_the_model() -> None:
 
 
 def test_a_backward_step_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = formula_gru.GRU.step_backward
+    right = GRUFormula.step_backward
     monkeypatch.setattr(
-        formula_gru.GRU, "step_backward", lambda self, *args: tuple(d * (1 + 1e-7) for d in right(self, *args))
+        GRUFormula, "step_backward", lambda self, *args: tuple(d * (1 + 1e-7) for d in right(self, *args))
     )
     with pytest.raises(DisagreementError, match="the gradient of the state of step"):
         look(layer_of("torch's gru"), inputs())

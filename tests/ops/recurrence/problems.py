@@ -7,8 +7,28 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn.functional import linear
 
-from chainrule.functional import gru, lstm, rnn
+from chainrule.functional import gru, lstm, recurrence, rnn
+from chainrule.nn import CellSpec, register_cell
+from chainrule.ops.recurrence.cells import BUILT_IN, find_cell
+from chainrule.ops.recurrence.cells.spec import Gates, State, parameter_name
+
+
+def _leaky(x: Tensor, state: State, w: Any) -> tuple[State, Gates]:
+    """A cell that the library knows nothing of: a leaky integrator s with a recurrent weight for each unit."""
+    h, s = state
+    a = linear(x, w.W_ih, w.b_ih) + w.u * h
+    n = torch.tanh(a)
+    s = 0.5 * s + n
+    return (n * torch.sigmoid(s), s), {"n": (a, n)}
+
+
+LEAKY = register_cell(
+    CellSpec(
+        "leaky", gates={"n": "tanh"}, step=_leaky, state=("h", "s"), weights={"W_ih": "G I", "u": "H", "b_ih": "G"}
+    )
+)
 
 CELLS = ("rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm", "lstm_projected")
 OPTIONED = (
@@ -16,7 +36,9 @@ OPTIONED = (
     *("lstm+norm+peep+mask", "lstm_projected+norm+peep+rate"),
 )
 """Cells with options: norm (layer normalisation), peep (peepholes), mask or rate (zoneout)."""
-RUNGS = ("cpu", "formula", "reference")
+OTHERS = (*(spec.name for spec in BUILT_IN if spec.kernel is None), "leaky")
+"""Cells that neither the kernels nor torch have; the last one has no formula either."""
+BACKEND_NAMES = ("cpu", "formula", "reference")
 ALL = slice(None)
 _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "gru_reset_before": 3, "lstm": 4, "lstm_projected": 4}
 
@@ -25,7 +47,7 @@ _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "gru_reset_before": 3, "lstm":
 class Problem:
     """Sizes and options; everything drawn from them follows the seed."""
 
-    cell: str  # one of CELLS, or such a one with options, "lstm+norm+mask"
+    cell: str  # one of CELLS or OTHERS, or such a one with options, "lstm+norm+mask"
     B: int = 3
     T: int = 6
     I: int = 4
@@ -44,6 +66,11 @@ class Problem:
         return self.kind.startswith("lstm")
 
     @property
+    def parts(self) -> int:
+        """How many parts the state has."""
+        return len(find_cell(self.kind.removesuffix("_projected")).state)
+
+    @property
     def P(self) -> int:
         """The width of the outputs."""
         return max(1, self.H - 2) if self.kind == "lstm_projected" else self.H
@@ -60,11 +87,15 @@ class Problem:
         return self.draw(self.B, self.T, self.I, offset=1).requires_grad_()
 
     def state(self) -> tuple[Tensor, ...]:
-        widths = (self.P, self.H) if self.has_c else (self.P,)
-        return tuple(self.draw(self.B, w, offset=2 + k).requires_grad_() for k, w in enumerate(widths))
+        drawn = [self.draw(self.B, self.H if k else self.P, offset=2 + k) for k in range(self.parts)]
+        if self.kind == "slstm":  # n divides: after any step it is at least 1
+            drawn[2] = 1 + drawn[2].abs()
+        return tuple(part.requires_grad_() for part in drawn)
 
     def weights(self) -> tuple[Tensor | None, ...]:
         """In the order of torch's parameters, None for the biases that are left out; then those of the options."""
+        if self.kind in OTHERS:
+            return self._other_weights()
         G = _GATES[self.kind] * self.H
         shapes: list[tuple[int, ...]] = [(G, self.I), (G, self.P), (G,), (G,)]
         if self.kind == "lstm_projected":
@@ -77,8 +108,20 @@ class Problem:
         vectors = [self.draw(sizes.get(name, G), offset=30 + k) for k, name in enumerate(self.own())]
         return *kept, *((0.6 + 0.3 * v).requires_grad_() for v in vectors)
 
+    def _other_weights(self) -> tuple[Tensor | None, ...]:
+        spec = find_cell(self.kind)
+        shapes = spec.shapes(self.I, self.H)
+        scale = min(0.6, self.H**-0.5)
+        drawn = {symbol: scale * self.draw(*shapes[symbol], offset=10 + k) for k, symbol in enumerate(spec.weights)}
+        kept = [w.requires_grad_() if self.bias or symbol[0] != "b" else None for symbol, w in drawn.items()]
+        gains = [self.draw(len(spec.gates) * self.H, offset=30 + k) for k, _ in enumerate(self.own())]
+        return *kept, *((0.6 + 0.3 * v).requires_grad_() for v in gains)
+
     def own(self) -> list[str]:
         """The weights of the options, by the names of their arguments."""
+        if self.kind in OTHERS:
+            norm = find_cell(self.kind).options.get("layer_norm", {}) if "+norm" in self.cell else {}
+            return [parameter_name(symbol) for symbol in norm]
         names = ["weight_ln_ih", "weight_ln_hh"] if "+norm" in self.cell else []
         if self.has_c:
             names += ["weight_ln_c", "bias_ln_c"] if "+norm" in self.cell else []
@@ -115,8 +158,13 @@ class Problem:
 
         part: which rows and which steps of the problem x holds; all where left out.
         """
-        n = 5 if self.kind == "lstm_projected" else 4
         every = list(weights)
+        if self.kind in OTHERS:
+            names = [*map(parameter_name, find_cell(self.kind).weights), *self.own()]
+            options = {"zoneout": self.zoneout(*part)} | options
+            y, last, *trace = recurrence(self.kind, x, state, dict(zip(names, every, strict=True)), **options)
+            return y, *last, *trace
+        n = 5 if self.kind == "lstm_projected" else 4
         options = dict(zip(self.own(), every[n:], strict=True)) | options
         if "zoneout" not in options:
             options["zoneout"] = self.zoneout(*part)
@@ -130,7 +178,7 @@ class Problem:
         return rnn(x, h_0, *every[:n], nonlinearity=nonlinearity, **options)  # type: ignore[arg-type]
 
 
-def cells(kinds: Iterable[str] = CELLS) -> st.SearchStrategy[str]:
+def cells(kinds: Iterable[str] = CELLS + OTHERS) -> st.SearchStrategy[str]:
     """Cells of these kinds with any options."""
     some = st.sampled_from(["", "+norm"]), st.sampled_from(["", "+peep"]), st.sampled_from(["", "+mask", "+rate"])
 
@@ -154,14 +202,14 @@ def problems(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Problem]:
     return st.builds(Problem, **(drawn | fixed))
 
 
-def rungs(cell: str) -> tuple[str, ...]:
+def backends_of(cell: str) -> tuple[str, ...]:
     """The backends that can run this cell in these dtypes on the CPU."""
-    return RUNGS[1:] if cell.startswith("lstm_projected") else RUNGS
+    return BACKEND_NAMES[1:] if cell.startswith(("lstm_projected", *OTHERS)) else BACKEND_NAMES
 
 
 def posed(**fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Problem, str]]:
     """A problem and a backend that can run it."""
-    return problems(**fixed).flatmap(lambda p: st.tuples(st.just(p), st.sampled_from(rungs(p.cell))))
+    return problems(**fixed).flatmap(lambda p: st.tuples(st.just(p), st.sampled_from(backends_of(p.cell))))
 
 
 def present(*tensors: Tensor | None) -> list[Tensor]:

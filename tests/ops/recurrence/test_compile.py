@@ -9,13 +9,13 @@ from torch import Tensor
 from torch._dynamo import mark_dynamic
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from tests.ops.recurrence.problems import CELLS, Problem, gradients, present, rungs
+from tests.ops.recurrence.problems import CELLS, Problem, backends_of, gradients, present
 from tests.tolerances import close
 
 # the compiler instantiates functions and uses torch.jit, and torch deprecates both
 pytestmark = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning", "ignore:.*torch.jit")
 
-KERNELS = [cell for cell in CELLS if "cpu" in rungs(cell)]
+KERNELS = [cell for cell in CELLS if "cpu" in backends_of(cell)]
 _Run = Callable[..., tuple[Tensor, ...]]
 
 

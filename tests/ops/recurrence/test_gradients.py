@@ -7,10 +7,21 @@ import torch
 from torch import Tensor
 
 from chainrule.functional import rnn
-from tests.ops.recurrence.problems import CELLS, OPTIONED, RUNGS, Problem, gradients, present, rungs
+from tests.ops.recurrence.problems import (
+    BACKEND_NAMES,
+    CELLS,
+    OPTIONED,
+    OTHERS,
+    Problem,
+    backends_of,
+    gradients,
+    present,
+)
 from tests.tolerances import close
 
-DERIVED = [(cell, backend) for cell in CELLS + OPTIONED for backend in rungs(cell) if backend != "reference"]
+DERIVED = [
+    (cell, backend) for cell in CELLS + OTHERS + OPTIONED for backend in backends_of(cell) if backend != "reference"
+]
 MASKED = list(itertools.product([False, True], [False, True]))  # whether masked, and reverse
 # with options the masks go with one direction, and no masks with the other: enough, and half the time
 EVERY = [(*case, *m) for case in DERIVED for m in (MASKED if case[0] in CELLS else ((False, False), (True, True)))]
@@ -74,7 +85,7 @@ def test_each_gradient_alone_equals_all_together(cell: str, backend: str) -> Non
         assert torch.equal(actual, expected)
 
 
-@pytest.mark.parametrize("backend", RUNGS)
+@pytest.mark.parametrize("backend", BACKEND_NAMES)
 @pytest.mark.parametrize("w", [0.5, 1.0, 2.0])
 def test_vanishing_and_exploding_in_closed_form(backend: str, w: float) -> None:
     """A relu network on positive numbers is linear: h_t = w h_{t-1} + x_t, so that dh_T/dx_t = w^(T-t)."""

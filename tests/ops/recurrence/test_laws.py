@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ops.recurrence.problems import ALL, CELLS, OPTIONED, Problem, gradients, posed, present, rungs
+from tests.ops.recurrence.problems import ALL, CELLS, OPTIONED, OTHERS, Problem, backends_of, gradients, posed, present
 from tests.tolerances import close
 
-EVERY = [(cell, backend) for cell in CELLS + OPTIONED for backend in rungs(cell)]
+EVERY = [(cell, backend) for cell in CELLS + OTHERS + OPTIONED for backend in backends_of(cell)]
 
 
 @settings(deadline=None, max_examples=50)
@@ -172,7 +172,7 @@ def test_the_same_call_gives_the_same_bits(cell: str, backend: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize("cell", CELLS + OPTIONED)
+@pytest.mark.parametrize("cell", CELLS + OTHERS + OPTIONED)
 def test_outputs_may_be_changed_in_place(cell: str) -> None:
     problem = Problem(cell)
     x = problem.inputs()
@@ -201,7 +201,7 @@ def test_autocast_scans_in_the_dtype_of_the_weights(cell: str, backend: str) -> 
     assert all(torch.equal(a, b) for a, b in zip(after, expected, strict=True))
 
 
-@pytest.mark.parametrize("cell", CELLS + OPTIONED)
+@pytest.mark.parametrize("cell", CELLS + OTHERS + OPTIONED)
 def test_backward_under_autocast_keeps_the_dtype_too(cell: str) -> None:
     problem = Problem(cell, dtype=torch.float32)
     x = problem.inputs()
@@ -210,7 +210,7 @@ def test_backward_under_autocast_keeps_the_dtype_too(cell: str) -> None:
     towards = present(x, *state, *weights)
     low_x = x.bfloat16()
     low_state = tuple(s.bfloat16() for s in state)
-    backend = rungs(cell)[0]  # torch's own, which auto may take, has a backward pass that autocast casts
+    backend = backends_of(cell)[0]  # torch's own, which auto may take, has a backward pass that autocast casts
     plain = problem.run(low_x.float(), tuple(s.float() for s in low_state), weights, backend=backend)
     expected = gradients(plain, towards)
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from chainrule.errors import TraceError
 from chainrule.functional import Trace
-from tests.ops.recurrence.problems import CELLS, OPTIONED, Problem, gradients, posed, present, rungs
+from chainrule.ops.recurrence.cells import find_cell
+from tests.ops.recurrence.problems import CELLS, OPTIONED, OTHERS, Problem, backends_of, gradients, posed, present
 from tests.tolerances import close
 
-EVERY = [(cell, backend) for cell in CELLS + OPTIONED for backend in rungs(cell)]
+EVERY = [(cell, backend) for cell in CELLS + OTHERS + OPTIONED for backend in backends_of(cell)]
 
 
 def _parts(trace: Trace) -> list[Tensor]:
@@ -22,7 +23,7 @@ def _parts(trace: Trace) -> list[Tensor]:
 
 @settings(deadline=None, max_examples=60)
 @given(posed(), st.booleans(), st.booleans(), st.booleans(), st.sampled_from(["gates", "states"]))
-def test_every_rung_hands_out_the_same(
+def test_every_backend_hands_out_the_same(
     case: tuple[Problem, str], resets: bool, lengths: bool, reverse: bool, save: str
 ) -> None:
     problem, backend = case
@@ -33,12 +34,12 @@ def test_every_rung_hands_out_the_same(
         "save": save,
     }
     traces = []
-    for rung in (backend, "reference"):
+    for name in (backend, "reference"):
         x = problem.inputs()
         state = problem.state()
         weights = problem.weights()
-        *outputs, trace = problem.run(x, state, weights, backend=rung, return_all=True, **options)
-        plain = problem.run(x, state, weights, backend=rung, **options)
+        *outputs, trace = problem.run(x, state, weights, backend=name, return_all=True, **options)
+        plain = problem.run(x, state, weights, backend=name, **options)
         towards = present(x, *state, *weights)
         found = [*outputs, *gradients(outputs, towards)]
         for a, b in zip(found, [*plain, *gradients(plain, towards)], strict=True):
@@ -81,7 +82,8 @@ def test_gradients_of_the_gates_by_their_bias(cell: str, backend: str) -> None:
     state = problem.state()
     weights = problem.weights()
     *outputs, trace = problem.run(x, state, weights, backend=backend, lengths=problem.lengths(), return_all=True)
-    b_ih = weights[2]
+    names = list(find_cell(problem.kind.removesuffix("_projected")).weights)
+    b_ih = weights[names.index("b_ih")]
     assert b_ih is not None
     (db_ih,) = gradients(outputs, [b_ih])
     close(torch.cat([d.sum((0, 1)) for d in trace.dgates.values()]), db_ih)

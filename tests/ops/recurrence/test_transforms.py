@@ -6,18 +6,18 @@ from torch import Tensor
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap
 
 from chainrule.errors import BackendError
-from tests.ops.recurrence.problems import CELLS, OPTIONED, Problem, gradients, present
+from tests.ops.recurrence.problems import CELLS, OPTIONED, OTHERS, Problem, gradients, present
 from tests.tolerances import close
 
 # torch's own forward mode uses what torch itself deprecates
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*torch.jit:FutureWarning")
 
 # masks of zoneout would have to be mapped too, and the problem draws them inside
-cells = pytest.mark.parametrize("cell", [cell for cell in CELLS + OPTIONED if "+mask" not in cell])
+cells = pytest.mark.parametrize("cell", [cell for cell in CELLS + OTHERS + OPTIONED if "+mask" not in cell])
 
 
 def _states(problem: Problem) -> int:
-    return 2 if problem.has_c else 1
+    return problem.parts
 
 
 def loss(problem: Problem, *tensors: Tensor, **options: object) -> Tensor:

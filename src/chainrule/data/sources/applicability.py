@@ -1,6 +1,7 @@
 """Which settings of a reading apply to a source: the others are refused, and never ignored."""
 
 from dataclasses import replace
+from typing import Any
 
 from chainrule.data.messages import setting
 from chainrule.data.reading import Reading
@@ -52,7 +53,8 @@ def check_applies(reading: Reading, source: Identified, *, for_a_model: bool) ->
 def without_inapplicable(reading: Reading, source: Identified) -> Reading:
     """The reading of other data, without the settings that do not apply to the format of this source; of its kind."""
     changes: dict[str, Any] = {name: getattr(Reading, name) for name in source.without}
-    return replace(reading, **changes, kind=source.kind)
+    changes["kind"] = source.kind
+    return replace(reading, **changes)
 
 
 def check_model_takes(

@@ -10,7 +10,7 @@ from chainrule.lens.recurrences.capture import Captured
 from chainrule.lens.recurrences.scan import BackwardPass, Scan
 from chainrule.lens.recurrences.stack import suffixes, summed
 from chainrule.ops.arguments import as_int
-from chainrule.ops.recurrence.backends.reference import WEIGHTS, State
+from chainrule.ops.recurrence.cells.spec import State, parameter_name
 
 __all__ = ["DIRECTIONS", "NetworkPasses", "ScanPasses"]
 
@@ -52,7 +52,7 @@ class ScanPasses:
 
     def names(self) -> dict[str, str]:
         """The layer's names of the weights, by their symbols."""
-        return {symbol: name + self.suffix for symbol, name in WEIGHTS.items()}
+        return {symbol: parameter_name(symbol) + self.suffix for symbol in self.scan.cell.every_weight}
 
 
 class NetworkPasses:

@@ -12,7 +12,7 @@ from chainrule.display import Shown, Table, listed, signed, title
 from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.lens.bptt.network_passes import ScanPasses
 from chainrule.lens.conversion import Floats, if_given, to_numpy
-from chainrule.ops.recurrence.backends.reference import State
+from chainrule.ops.recurrence.cells.spec import CellSpec, State, parameter_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,11 +59,12 @@ class Steps(Shown):
         columns["|dh|"] = _norm(self.dh)
         if self.dc is not None:
             columns["|dc|"] = _norm(self.dc)
-        columns["|dW_hh|"] = self.dW[next(name for name in self.dW if name.startswith("weight_hh"))]
+        weight = "W_hh" if any(name.startswith("weight_hh") for name in self.dW) else "W_ih"
+        columns[f"|d{weight}|"] = self.dW[next(n for n in self.dW if n.startswith(parameter_name(weight)))]
         rows = [(t, *(float(column[t]) for column in columns.values())) for t in range(len(self.h))]
         means = f"; means of the gates {', '.join(gates)}" if gates else ""
         notes = (
-            f"Norms of states and gradients{means}. dh is dL/dh_t; dW_hh is what the step adds to dL/dW_hh.",
+            f"Norms of states and gradients{means}. dh is dL/dh_t; d{weight} is what the step adds to dL/d{weight}.",
             f"Every number {self.agreement}.",
         )
         return Table(self.of, ("t", *columns), rows, notes)
@@ -106,8 +107,8 @@ def steps_of(passes: ScanPasses, agreement: Agreement) -> Steps:
 
     definition = scan.definition()
     values = torch.cat([value for _, value in definition.values()], dim=-1)
-    dh, dc = _parts(scan.dtotal(back))
-    h, c = _parts(scan.kept.states)
+    dh, dc = _parts(scan.cell, scan.dtotal(back))
+    h, c = _parts(scan.cell, scan.kept.states)
     return Steps(
         of=passes.of,
         h=within(h),
@@ -122,9 +123,10 @@ def steps_of(passes: ScanPasses, agreement: Agreement) -> Steps:
     )
 
 
-def _parts(state: State) -> tuple[Tensor, Tensor | None]:
-    """h, and the LSTM's c."""
-    return (state[0], state[1] if len(state) > 1 else None)
+def _parts(cell: CellSpec, state: State) -> tuple[Tensor, Tensor | None]:
+    """h, and c of a cell whose state has one."""
+    named = dict(zip(cell.state, state, strict=True))
+    return named["h"], named.get("c")
 
 
 def _norms_of_gradients(passes: ScanPasses) -> dict[str, Floats]:

@@ -119,7 +119,7 @@ def term_of(passes: ScanPasses, t: int, i: int | None) -> Term:
     products = list(accumulate(factors, torch.matmul))
     whole = products[-1] if products else torch.eye(factors.shape[-1], dtype=factors.dtype)
     names = passes.names()
-    adds = [part.gradients(back, step)["W_hh"] for step in at]
+    adds = [part.gradients(back, step)[scan.cell.recurrent_weight] for step in at]
     return Term(
         of=f"{passes.of}: from step {t} back to {i}",
         steps=tuple(order),

@@ -15,7 +15,7 @@ from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.layer_calls import LayerCall
 from chainrule.lens.recurrences.stack import Stack, summed
 from chainrule.nn import swap
-from chainrule.ops.recurrence.backends.reference import State
+from chainrule.ops.recurrence.cells.spec import State
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.stack import Stack
 from chainrule.ops.recurrence.backends.formula.scan import Schedule
-from chainrule.ops.recurrence.backends.reference import State
+from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["map_of", "norm_of", "targets_of", "unrelated"]
 

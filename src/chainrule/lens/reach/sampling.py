@@ -10,7 +10,7 @@ from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.reach.gradient_map import norm_of, unrelated
 from chainrule.lens.reach.horizon import of_lags
 from chainrule.lens.recurrences.stack import Stack
-from chainrule.ops.recurrence.backends.reference import State
+from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["one_target_a_row"]
 

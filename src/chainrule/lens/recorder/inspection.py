@@ -13,7 +13,7 @@ from chainrule.lens.reach.verdict import verdict
 from chainrule.lens.recorder.record import Record
 from chainrule.lens.recurrences.gates import gate_use
 from chainrule.lens.recurrences.layer_calls import LayerCall
-from chainrule.ops.recurrence.backends.reference import State
+from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["inspect_pass"]
 

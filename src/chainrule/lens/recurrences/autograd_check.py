@@ -13,7 +13,8 @@ from torch import Tensor
 from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.lens.recurrences.scan import BackwardPass, Scan
 from chainrule.ops.recurrence.backends.formula.scan import step_backward
-from chainrule.ops.recurrence.backends.reference import CELLS, State, Weights, zoned_out
+from chainrule.ops.recurrence.backends.reference import zoned_out
+from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["check_scan", "jacobians"]
 
@@ -63,7 +64,7 @@ def jacobians(scan: Scan) -> tuple[Tensor, Agreement]:
         for t, fresh in enumerate(scan.schedule.fresh_rows):
             # row k of the identity comes back as the k-th row of the Jacobian
             slopes = tuple(part[t] for part in scan.slopes)
-            _, before = step_backward(scan.cell, identity, slopes, scan.schedule, t)
+            _, before = step_backward(scan.derivation, identity, slopes, scan.schedule, t)
             ours.append(torch.cat(before, dim=1))
             theirs.append(torch.cat(_zeroed(_at(found, t), fresh), dim=1))
     agreement = compare("the Jacobians", torch.stack(ours), torch.stack(theirs))
@@ -76,7 +77,7 @@ def _differentiated(scan: Scan, dstates: State) -> _Differentiated:
     T, N = dstates[0].shape[:2]
     x, *before = (t.expand(T, N, -1).flatten(0, 1).detach().requires_grad_() for t in (scan.kept.X, *scan.kept.before))
     leaves = {name: w.detach().requires_grad_() for name, w in scan.weights._asdict().items() if w is not None}
-    made, gates = CELLS[scan.name](x, tuple(before), Weights(**leaves))
+    made, gates = scan.cell.step(x, tuple(before), scan.cell.container(**leaves))
     rates = scan.schedule.zoneout
     states = tuple(zoned_out(rate, 0, old, new) for rate, old, new in zip(rates, before, made, strict=True))
     entering = [preactivation for preactivation, _ in gates.values()]

@@ -21,7 +21,7 @@ from chainrule.lens.copying import as_double, double
 from chainrule.lens.recurrences.layer_calls import LayerCall, calls_of, chosen, input_of
 from chainrule.models import ConditionalModel
 from chainrule.nn import swap
-from chainrule.ops.recurrence.backends.reference import State
+from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["Captured", "capture"]
 

@@ -19,8 +19,6 @@ __all__ = ["GateUse", "Gates", "gate_use", "gates_of"]
 
 _LOW = 0.1  # a sigmoid beyond these passes less than 0.09 of its 0.25 (Karpathy et al. 2015, section 4.2)
 _HIGH = 0.9
-_MEMORY = {"gru": "z", "gru_reset_before": "z", "lstm": "f"}
-_SQUASHED = {"n", "g"}  # tanh, from -1 to 1; all others are sigmoids
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,8 @@ class GateUse:
     """One gate (of an RNN the state h) over all rows and live steps. ``low`` and ``high`` are shares of its values.
 
     A sigmoid is low below 0.1 and high above 0.9, a tanh below -0.9 and above 0.9; a relu is low where it is 0 and
-    has no high. ``dead`` is the share of units that are low at every step: of a relu, those that learn nothing.
+    has no high, an exponential or linear gate has neither. ``dead`` is the share of units that are low at every step:
+    of a relu, those that learn nothing.
     """
 
     name: str
@@ -102,21 +101,22 @@ def gates_of(scan: Scan, of: str) -> Gates:
     definition = torch.cat([value for _, value in scan.definition().values()], dim=-1)
     agreement = compare("the gates", scan.gates[scan.live], definition[scan.live])
     memory = None
-    if scan.name in _MEMORY:
-        gate = _live_values(scan)[_MEMORY[scan.name]]
+    if scan.cell.memory is not None:
+        kept = scan.cell.memory(_live_values(scan))
         with np.errstate(divide="ignore"):
-            memory = 1 / np.abs(np.log(gate).mean(0))
+            memory = 1 / np.abs(np.log(kept).mean(0))
     return Gates(of, gate_use(scan), memory, agreement)
 
 
 def gate_use(scan: Scan) -> tuple[GateUse, ...]:
     """How each gate of one layer and direction is used, over all rows and live steps."""
+    is_state = len(scan.cell.gates) == 1 and len(scan.cell.state) == 1  # the only gate of an RNN is its state
     found = []
     for name, values in _live_values(scan).items():
-        low, high = _low_and_high(scan.name, name, values)
+        low, high = _low_and_high(scan.cell.gates[name], values)
         found.append(
             GateUse(
-                name="h" if scan.name.startswith("rnn") else name,
+                name="h" if is_state else name,
                 mean=float(values.mean()),
                 low=float(low.mean()),
                 high=float(high.mean()),
@@ -131,10 +131,11 @@ def _live_values(scan: Scan) -> dict[str, Floats]:
     return {name: to_numpy(part) for name, part in scan.by_gate(scan.gates[scan.live]).items()}
 
 
-def _low_and_high(cell: str, gate: str, values: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _low_and_high(activation: str, values: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which values lie at the low and at the high end of what the gate can be."""
-    if cell == "rnn_relu":
-        return values <= 0, np.zeros(values.shape, dtype=bool)
-    if gate in _SQUASHED:
+    if activation == "sigmoid":
+        return values < _LOW, values > _HIGH
+    if activation == "tanh":
         return values < -_HIGH, values > _HIGH
-    return values < _LOW, values > _HIGH
+    low = values <= 0 if activation == "relu" else np.zeros(values.shape, dtype=bool)
+    return low, np.zeros(values.shape, dtype=bool)

@@ -15,7 +15,7 @@ from chainrule.errors import ArgumentError
 from chainrule.lens.conversion import if_given
 from chainrule.lens.recurrences.stack import Stack, stack_of
 from chainrule.ops.arguments import as_lengths
-from chainrule.ops.recurrence.backends.reference import State
+from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["LayerCall", "calls_of", "chosen", "count_steps", "input_of"]
 

@@ -7,18 +7,19 @@ over the one row of the batch whose slopes they share. autograd_check.py holds e
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from chainrule.lens.conversion import if_given
-from chainrule.ops.recurrence.backends.formula.cells import Cell, make_cell
-from chainrule.ops.recurrence.backends.formula.passes import Entering, Forward, entering, forward, gradients, prepared
-from chainrule.ops.recurrence.backends.formula.product import Saved
+from chainrule.ops.recurrence.backends.formula.passes import forward, prepared
 from chainrule.ops.recurrence.backends.formula.scan import Schedule, scan_backward
-from chainrule.ops.recurrence.backends.reference import CELLS, State, Weights, Zoneout
-from chainrule.ops.recurrence.trace import GATES
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells import derive
+from chainrule.ops.recurrence.cells.derivation import Derivation, Forward
+from chainrule.ops.recurrence.cells.products import Saved
+from chainrule.ops.recurrence.cells.spec import CellSpec, State
 
 __all__ = ["ALL", "BackwardPass", "Scan"]
 
@@ -39,34 +40,26 @@ class BackwardPass(NamedTuple):
 class Scan:
     """The forward pass over rows x (T, B, ·); float64, without a graph."""
 
-    name: str
-    weights: Weights
+    cell: CellSpec
+    weights: Any
     schedule: Schedule
     kept: Forward
     slopes: Saved
 
     @classmethod
     @torch.no_grad()
-    def run(
-        cls,
-        name: str,
-        weights: Weights,
-        x: Tensor,
-        first: State,
-        resets: Tensor | None,
-        lengths: Tensor | None,
-        reverse: bool,
-        zoneout: Zoneout,
-    ) -> "Scan":
-        """The cell of this name over x (B, T, I), with the op's arguments; zoneout is None or rates."""
-        X, schedule = prepared(x, resets, lengths, reverse, zoneout)
-        cell = make_cell(name, weights)
-        kept = forward(cell, X, weights, first, schedule)
-        return cls(name, weights, schedule, kept, cell.slopes(kept.before, kept.made, kept.saved))
+    def run(cls, call: RecurrenceCall) -> "Scan":
+        """Run a call of the op; its zoneout is None or rates."""
+        X, schedule = prepared(call)
+        derivation = derive(call.cell, call.weights)
+        kept = forward(derivation, X, call.state, schedule)
+        slopes = derivation.slopes(kept.before, kept.made, kept.saved)
+        return cls(call.cell, call.weights, schedule, kept, slopes)
 
     @cached_property
-    def cell(self) -> Cell:
-        return make_cell(self.name, self.weights)
+    def derivation(self) -> Derivation:
+        """The passes of the cell with these weights."""
+        return derive(self.cell, self.weights)
 
     @property
     def reverse(self) -> bool:
@@ -108,11 +101,11 @@ class Scan:
     @property
     def gates(self) -> Tensor:
         """The values of all gates, (T, B, G)."""
-        return self.cell.gates(self.kept.made, self.kept.saved)
+        return self.derivation.gates(self.kept.made, self.kept.saved)
 
     def by_gate(self, side_by_side: Tensor) -> dict[str, Tensor]:
         """What (..., G) holds of each gate, by the gate's name."""
-        names = GATES[self.name]
+        names = tuple(self.cell.gates)
         return dict(zip(names, side_by_side.chunk(len(names), dim=-1), strict=True))
 
     def part(self, steps: slice = ALL, rows: slice = ALL) -> "Scan":
@@ -130,7 +123,7 @@ class Scan:
         X = cut(self.kept.X)
         schedule = Schedule(len(X), resets, padding, self.reverse, whole.zoneout)
         kept = Forward(X, *map(cut_all, self.kept[1:]))
-        return Scan(self.name, self.weights, schedule, kept, cut_all(self.slopes))
+        return Scan(self.cell, self.weights, schedule, kept, cut_all(self.slopes))
 
     @torch.no_grad()
     def backward(self, dY: Tensor, dlast: State | None = None) -> BackwardPass:
@@ -139,40 +132,45 @@ class Scan:
             dY = dY.masked_fill(self.schedule.padding, 0)
         if dlast is None:
             dlast = tuple(dY.new_zeros(dY.shape[1], width) for width in self.widths)
-        return BackwardPass(dY, dlast, *scan_backward(self.cell, dY, dlast, self.slopes, self.schedule))
+        return BackwardPass(dY, dlast, *scan_backward(self.derivation, dY, dlast, self.slopes, self.schedule))
 
     @torch.no_grad()
     def gradients(self, back: BackwardPass, step: int | None = None) -> dict[str, Tensor]:
-        """The gradients of the weights by their names in Weights: all of it, or what one step contributes."""
+        """The gradients of the weights by their symbols: all of it, or what one step contributes."""
         if step is not None:
             one = slice(step, step + 1)
             own = back._replace(dmade=tuple(d[one] for d in back.dmade))
             return self.part(one).gradients(own)
-        need = {name: w is not None for name, w in zip(Weights._fields, self.weights, strict=True)}
-        found = gradients(self.cell, self.weights, self.kept, self.slopes, back.dmade, self._entering(back), need)
-        return {name: gradient for name in Weights._fields if (gradient := found.get(name)) is not None}
+        need = {symbol: w is not None for symbol, w in self.weights._asdict().items()}
+        entered = self._entering(back)
+        found = self.derivation.weight_gradients(self.kept, self.slopes, back.dmade, entered, need)
+        return {symbol: gradient for symbol in need if (gradient := found.get(symbol)) is not None}
 
     @torch.no_grad()
     def input_gradient(self, back: BackwardPass) -> Tensor:
         """The gradient of the inputs, (T, N, I)."""
-        return self._entering(back).dproduct @ self.weights.W_ih
+        return self.derivation.input_gradient(self._entering(back))
 
     @torch.no_grad()
     def dgates(self, back: BackwardPass) -> Tensor:
         """The gradient of what enters each gate, (T, N, G)."""
-        return self._entering(back).dgx
+        dgates: Tensor = self._entering(back).dgx
+        return dgates
 
     @torch.no_grad()
     def dtotal(self, back: BackwardPass) -> State:
         """dL/dh_t and dL/dc_t; that of c_t, where it is not zoned out, with the part through h_t."""
-        totals = self.cell.total(back.dmade, self.slopes)
+        totals = self.derivation.total(back.dmade, self.slopes)
         pairs = zip(self.schedule.zoneout, back.dstates, totals, strict=True)
         return tuple(total if keep is None else d for keep, d, total in pairs)
 
     @torch.no_grad()
     def definition(self) -> dict[str, tuple[Tensor, Tensor]]:
         """What enters each gate, and its value, by name, as the definition of the cell has them; (T, B, H) each."""
-        return CELLS[self.name](self.kept.X, self.kept.before, self.weights)[1]
+        rows = self.kept.X.shape[:2]
+        before = tuple(part.flatten(0, 1) for part in self.kept.before)
+        _, gates = self.cell.step(self.kept.X.flatten(0, 1), before, self.weights)
+        return {name: (a.unflatten(0, rows), value.unflatten(0, rows)) for name, (a, value) in gates.items()}
 
-    def _entering(self, back: BackwardPass) -> Entering:
-        return entering(self.cell, self.weights, self.kept.normal, self.slopes, back.dmade)
+    def _entering(self, back: BackwardPass) -> Any:
+        return self.derivation.entering(back.dmade, self.slopes, self.kept.normal)

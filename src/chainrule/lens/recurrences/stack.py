@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,9 @@ from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import if_given
 from chainrule.lens.recurrences.autograd_check import check_scan
 from chainrule.lens.recurrences.scan import ALL, BackwardPass, Scan
-from chainrule.nn.recurrence_options import Optioned, cell_of
-from chainrule.ops.recurrence.backends.reference import WEIGHTS, State, Weights
+from chainrule.nn.recurrence_options import cell_of, state_widths, zoneout_rates
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells.spec import State, parameter_name
 
 __all__ = ["BackwardPasses", "Stack", "stack_of", "suffixes", "summed"]
 
@@ -83,10 +85,8 @@ def stack_of(
     Nothing is dropped between the layers, and zoneout is its expectation.
     """
     directions = 2 if layer.bidirectional else 1
-    parts = 2 if layer.mode == "LSTM" else 1
-    widths = (layer.proj_size or layer.hidden_size, layer.hidden_size)[:parts]
-    rates = layer._rates() if isinstance(layer, Optioned) else (0.0,) * parts
-    zoneout = tuple(rate or None for rate in rates)
+    widths = state_widths(layer)
+    zoneout = tuple(rate or None for rate in zoneout_rates(layer))
     x = _taken(x, rows).to(layer.get_parameter(layer._all_weights[0][0]).dtype)  # under autocast x has another
     resets = if_given(lambda mask: _taken(mask, rows), resets)
     lengths = if_given(lambda each: _taken(each, rows), lengths)
@@ -103,17 +103,17 @@ def stack_of(
         found = []
         for k in range(n * directions, (n + 1) * directions):
             reverse = k % directions == 1
-            scan = Scan.run(
+            call = RecurrenceCall(
                 cell_of(layer),
-                weights[k],
                 below,
                 first[k],
+                weights[k],
+                zoneout=zoneout,
                 resets=resets,
                 lengths=lengths,
                 reverse=reverse,
-                zoneout=zoneout,
             )
-            found.append(scan)
+            found.append(Scan.run(call))
         scans.append(tuple(found))
         x = torch.cat([scan.output for scan in found], dim=-1).transpose(0, 1)
     return Stack(tuple(scans))
@@ -125,7 +125,7 @@ def summed(layer: nn.RNNBase, stack: Stack, passes: BackwardPasses) -> dict[str,
     scans = chain.from_iterable(stack.scans)
     backs = chain.from_iterable(passes)
     for suffix, scan, back in zip(suffixes(layer), scans, backs, strict=True):
-        found |= {WEIGHTS[symbol] + suffix: gradient for symbol, gradient in scan.gradients(back).items()}
+        found |= {parameter_name(symbol) + suffix: gradient for symbol, gradient in scan.gradients(back).items()}
     return found
 
 
@@ -134,9 +134,11 @@ def suffixes(layer: nn.RNNBase) -> list[str]:
     return [names[0].removeprefix("weight_ih") for names in layer._all_weights]
 
 
-def _weights(layer: nn.RNNBase, suffix: str) -> Weights:
-    names = {symbol: name + suffix for symbol, name in WEIGHTS.items()}
-    return Weights(**{symbol: getattr(layer, name).detach() for symbol, name in names.items() if hasattr(layer, name)})
+def _weights(layer: nn.RNNBase, suffix: str) -> Any:
+    cell = cell_of(layer)
+    names = {symbol: parameter_name(symbol) + suffix for symbol in cell.every_weight}
+    held = {symbol: getattr(layer, name).detach() for symbol, name in names.items() if hasattr(layer, name)}
+    return cell.container(**held)
 
 
 def _taken(t: Tensor, rows: slice) -> Tensor:

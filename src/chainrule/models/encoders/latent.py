@@ -1,18 +1,21 @@
 """Latent encoders: a recurrent layer that folds the whole past into its state."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from chainrule.models.encoders.encoder import Encode, State
-from chainrule.nn import GRU, LSTM, RNN
+from chainrule.nn import GRU, LSTM, RNN, CellLayer
 
 __all__ = ["LatentEncoder"]
 
-_CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+_LAYERS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+"""The layers that torch.nn has too; those of all other cells are CellLayers."""
 
 
 class LatentEncoder(nn.Module):
-    """RNN, GRU or LSTM ("rnn", "gru", "lstm"): the whole past folded into h_t (and c_t).
+    """A recurrent layer, of any cell by its name: the whole past folded into h_t (and c_t of the LSTM).
 
     Dropout of the features takes the same ones at all steps of a call (Gal & Ghahramani 2016, section 4).
     With ``learned_start`` a sequence, and what follows a reset, starts from a state that is learned instead of zeros;
@@ -38,12 +41,12 @@ class LatentEncoder(nn.Module):
         self.out_features = hidden
         self.receptive_field: int | None = None
         between = dropout if layers > 1 else 0.0  # torch warns of dropout with nothing to drop between
-        self.cell = _CELLS[cell](in_features, hidden, layers, dropout=between, batch_first=True, layer_norm=layer_norm)
+        layer = _LAYERS[cell] if cell in _LAYERS else partial(CellLayer, cell)
+        self.cell = layer(in_features, hidden, layers, dropout=between, batch_first=True, layer_norm=layer_norm)
         self.dropout = nn.Dropout1d(dropout)
-        parts = 2 if cell == "lstm" else 1
         self.start = nn.ParameterList()
         if learned_start:
-            self.start.extend(torch.zeros(layers, hidden) for _ in range(parts))
+            self.start.extend(torch.zeros(layers, hidden) for _ in self.cell.cell_spec.state)
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
         if len(self.start) == 0:
@@ -64,9 +67,9 @@ class LatentEncoder(nn.Module):
     def _run(self, x: Tensor, state: State | None, **where: Tensor | None) -> tuple[Tensor, State]:
         # The layer keeps its state as torch does, (layers, B, H); ours has the batch first.
         hx = None if state is None else tuple(s.transpose(0, 1).contiguous() for s in state)
-        is_lstm = isinstance(self.cell, LSTM)
-        y, h = self.cell(x, hx if hx is None or is_lstm else hx[0], **where)
-        return y, tuple(s.transpose(0, 1) for s in (h if is_lstm else (h,)))
+        has_one_part = len(self.cell.cell_spec.state) == 1
+        y, h = self.cell(x, hx[0] if hx is not None and has_one_part else hx, **where)
+        return y, tuple(s.transpose(0, 1) for s in ((h,) if has_one_part else h))
 
     def _run_split(self, x: Tensor, state: State, start: State, resets: Tensor) -> tuple[Tensor, State]:
         """Run every stretch between two resets as a row of its own, since resets inside the layer are to zeros.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.nn.recurrence_options import Optioned, cell_of
+from chainrule.nn.recurrence_options import Optioned, cell_of, state_widths
 from chainrule.nn.streams.arrays import (
     Array,
     arrays_like,
@@ -21,11 +21,9 @@ from chainrule.nn.streams.arrays import (
     tensors_like,
     zeros,
 )
-from chainrule.nn.swapping.replacements import has_own_forward
 from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence.backends import cpu
-from chainrule.ops.recurrence.backends.reference import Weights
 
 __all__ = ["Stream"]
 
@@ -75,10 +73,8 @@ class Stream:
             )
         self.batch = rows = checked_batch(batch)
         self._layer = layer
-        self._widths = {"h": layer.proj_size or layer.hidden_size}
-        if layer.mode == "LSTM":
-            self._widths["c"] = layer.hidden_size
-        self._steps: cpu.Steps | None = None
+        self._widths = dict(zip(cell_of(layer).state, state_widths(layer), strict=True))
+        self._steps: cpu.StreamedLayers | None = None
         self._step, self._result = (rows, layer.input_size), (rows, self._widths["h"])
         self._state = tuple(zeros(layer.num_layers, rows, width) for width in self._widths.values())
         self.refresh()
@@ -91,7 +87,10 @@ class Stream:
         like: Tensor = layer.all_weights[0][0].detach()
         # tensors made in inference mode could not be written to outside of it
         with torch.inference_mode(False), torch.no_grad():
-            self._weights = [Weights(*(w.detach().clone() for w in each)) for each in layer.all_weights]
+            self._weights = [
+                each._replace(**{symbol: w.detach().clone() for symbol, w in each._asdict().items() if w is not None})
+                for each in _weights_of(layer)
+            ]
             self._state = tuple(s.to(like) for s in self._state)
             self._obstacle = _obstacle(layer)
             if self._obstacle:
@@ -106,7 +105,9 @@ class Stream:
             self.backend = "layer" if self._obstacle else "cpu"
             self.why = self._obstacle or f"{like.dtype} on the CPU, instructions {cpu.LEVELS[0]}"
             compiled = not self._obstacle
-            self._steps = cpu.Steps(cell_of(self._layer), self._weights, self._state) if compiled else None
+            self._steps = (
+                cpu.StreamedLayers(cell_of(self._layer).name, self._weights, self._state) if compiled else None
+            )
         self._tensors = tensors_like(like)
         self._arrays = arrays_like(like)
 
@@ -169,7 +170,7 @@ class Stream:
         steps = x if isinstance(x, Tensor) else torch.from_numpy(x.copy()).to(self._state[0])
         if x.ndim < 3:
             steps = steps.reshape(self._step).unsqueeze(int(self._layer.batch_first))
-        result, self.state = self._frozen(steps, self._state if len(self._state) == 2 else self._state[0])
+        result, self.state = self._frozen(steps, self._state if len(self._state) > 1 else self._state[0])
         result = result.reshape(y.shape)
         y[...] = result if isinstance(y, Tensor) else result.numpy(force=True)
 
@@ -177,7 +178,7 @@ class Stream:
     def state(self) -> Any:
         """A copy of h, of the LSTM of (h, c): (layers, batch, width) each, as the layer's h_n. It can be assigned."""
         copies = tuple(s.clone() for s in self._state)
-        return copies if len(copies) == 2 else copies[0]
+        return copies if len(copies) > 1 else copies[0]
 
     @state.setter
     def state(self, state: Tensor | Sequence[Tensor]) -> None:
@@ -208,15 +209,27 @@ class Stream:
 
 def _obstacle(layer: torch.nn.RNNBase) -> str | None:
     """Why the kernels can't stream this layer; None if they can."""
-    if has_own_forward(layer):
+    cell = cell_of(layer)
+    if cell.kernel is None:
+        return f"the kernels have no {cell.name}"
+    if not isinstance(layer, Optioned) or layer.has_own_forward():
         return "the layer has a forward of its own"
     if layer._forward_hooks or layer._forward_pre_hooks:
         return "the layer has forward hooks"
-    options = [name for name in layer.used_options() if name != "reset_after"] if isinstance(layer, Optioned) else []
+    options = [name for name in layer.used_options() if name != "reset_after"]
     if options:
         return f"the kernels stream without options, and the layer has {', '.join(options)}"
-    W_ih, W_hh, *_ = layer.all_weights[0]
-    return cpu.obstacle(W_ih, Weights(W_ih, W_hh, W_hr=layer.all_weights[0][-1] if layer.proj_size else None))
+    weights = _weights_of(layer)[0]
+    return cpu.cannot(cell, weights.W_ih, weights)
+
+
+def _weights_of(layer: torch.nn.RNNBase) -> list[Any]:
+    """The weights of each layer, without those of options."""
+    cell = cell_of(layer)
+    return [
+        cell.holding({name.removesuffix(f"_l{n}"): w for name, w in zip(names, every, strict=True)})
+        for n, (names, every) in enumerate(zip(layer._all_weights, layer.all_weights, strict=True))
+    ]
 
 
 def _size(s: object) -> object:

@@ -1,7 +1,8 @@
-"""What the rungs rely on: the shape, dtype and device of every tensor, and the range of every option."""
+"""What the backends rely on: the shape, dtype and device of every tensor, and the range of every option."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,65 +11,71 @@ from chainrule._choices import counted
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.ops import arguments
 from chainrule.ops.arguments import as_lengths, occurs
-from chainrule.ops.recurrence.backends.reference import WEIGHTS, Weights, Zoneout
+from chainrule.ops.recurrence.call import Zoneout
+from chainrule.ops.recurrence.cells.spec import CellSpec, parameter_name
 
 __all__ = ["check_tensors", "checked_lengths", "checked_resets", "checked_widths", "checked_zoneout"]
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+_States = tuple[Tensor | None, ...]
 
 
-def check_tensors(x: Tensor, states: dict[str, Tensor | None], weights: Weights, resets: Tensor | None) -> None:
+def check_tensors(cell: CellSpec, x: Tensor, state: _States, weights: Any, resets: Tensor | None) -> None:
     """Refuse what is no tensor."""
-    optional = (*weights[2:], resets, *states.values())
-    if all(isinstance(t, Tensor) for t in (x, *weights[:2], *(t for t in optional if t is not None))):
-        return
-    named: dict[str, object] = dict(zip(WEIGHTS.values(), weights, strict=True))
-    required = {name: named.pop(name) for name in ("weight_ih", "weight_hh")}
-    arguments.check_tensors({"x": x, **required}, {**named, "resets": resets, **states})
+    if isinstance(x, Tensor) and not [place for place in cell.required_places if weights[place] is None]:
+        others = [t for t in (*weights, resets, *state) if t is not None and not isinstance(t, Tensor)]
+        if not others:
+            return
+    named: dict[str, object] = {parameter_name(symbol): w for symbol, w in weights._asdict().items()}
+    needed = {name: named.pop(name) for name in map(parameter_name, cell.required)}
+    states = {f"{part}_0": s for part, s in zip(cell.state, state, strict=True)}
+    arguments.check_tensors({"x": x, **needed}, {**named, "resets": resets, **states})
 
 
-def checked_widths(x: Tensor, states: dict[str, Tensor | None], weights: Weights, gates: int) -> dict[str, int]:
+def checked_widths(cell: CellSpec, x: Tensor, state: _States, weights: Any) -> tuple[int, ...]:
     """Check every tensor against weight_ih and the rows of x; return how wide each part of the state is."""
     if x.dim() != 3 or not x.is_floating_point():
         raise ShapeError(f"x must be (batch, time, input) of a floating dtype, got {_described(x)}.")
+    gates = len(cell.gates)
     W_ih = weights.W_ih
     rows = W_ih.shape[0] if W_ih.dim() == 2 else -1
     if rows % gates or rows < 1 or not W_ih.is_floating_point():
         raise ShapeError(f"weight_ih must be ({gates} * hidden, input) of a floating dtype, got {_described(W_ih)}.")
-    _check_company(weights, "c_0" in states)
+    _check_company(cell, weights)
     B, T, I = *x.shape[:2], W_ih.shape[1]
     H = rows // gates
-    P = H if weights.W_hr is None or weights.W_hr.dim() == 0 else weights.W_hr.shape[0]
+    W_hr = getattr(weights, "W_hr", None)
+    P = H if W_hr is None or W_hr.dim() == 0 else W_hr.shape[0]
     if x.shape[2] != I:
         raise ShapeError(
             f"x has {counted(x.shape[2], 'feature')}, weight_ih {tuple(W_ih.shape)} is made for {I}: "
             f"x must be (batch, time, {I}), got {_described(x)}."
         )
     _expect("x", x, (B, T, I), W_ih)
-    shapes: tuple[tuple[int, ...], ...]
-    shapes = ((rows, I), (rows, P), (rows,), (rows,), (P, H), (rows,), (rows,), (H,), (H,), (3 * H,))
-    for name, tensor, shape in zip(WEIGHTS.values(), weights, shapes, strict=True):
-        if tensor is not None:
-            _expect(name, tensor, shape, W_ih)
-    widths = dict(zip(states, (P, H), strict=False))
-    for name, part in states.items():
+    sizes = {"I": I, "H": H, "G": rows, "P": P}
+    for place, name, height, length in cell.layouts:
+        weight = weights[place]
+        if weight is not None:
+            across = () if length is None else (length[0] * sizes[length[1]],)
+            _expect(name, weight, (height[0] * sizes[height[1]], *across), W_ih)
+    widths = (P,) + (H,) * (len(state) - 1)
+    for name, part, width in zip(cell.state, state, widths, strict=True):
         if part is not None:
-            _expect(name, part, (B, widths[name]), W_ih, f" and x {tuple(x.shape)}")
+            _expect(f"{name}_0", part, (B, width), W_ih, f" and x {tuple(x.shape)}")
             if part.layout != torch.strided:  # an empty one trips nothing below
-                arguments.check_plain(name, part)
+                arguments.check_plain(f"{name}_0", part)
     return widths
 
 
-def _check_company(weights: Weights, has_c: bool) -> None:
+def _check_company(cell: CellSpec, weights: Any) -> None:
     """Some weights are given together or not at all."""
-    if (weights.b_ih is None) != (weights.b_hh is None):
+    if "b_hh" in cell.weights and (weights.b_ih is None) != (weights.b_hh is None):
         raise ArgumentError("bias_ih and bias_hh come together: give both or neither.")
-    fields = ("g_ih", "g_hh", "g_c", "b_c") if has_c else ("g_ih", "g_hh")
-    given = [getattr(weights, field) is not None for field in fields]
-    if any(given) and not all(given):
-        names = [WEIGHTS[field] for field in fields]
-        missing = [name for name, is_given in zip(names, given, strict=True) if not is_given]
-        raise ArgumentError(f"layer normalisation needs {', '.join(names)} together; missing: {', '.join(missing)}.")
+    missing = [place for place in cell.norm_places if weights[place] is None]
+    if missing and len(missing) < len(cell.norm_places):
+        needed = ", ".join(map(parameter_name, cell.options["layer_norm"]))
+        absent = ", ".join(parameter_name(cell.container._fields[place]) for place in missing)
+        raise ArgumentError(f"layer normalisation needs {needed} together; missing: {absent}.")
 
 
 def checked_resets(resets: Tensor, x: Tensor) -> Tensor:
@@ -93,9 +100,15 @@ def checked_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
     return lengths.to(x.device)
 
 
-def checked_zoneout(zoneout: Zoneout, x: Tensor, widths: Iterable[int]) -> Zoneout:
-    """A mask or a rate above 0 for each part of the state, None for what is not zoned out."""
-    return tuple(_checked_zoneout(keep, x, width) for keep, width in zip(zoneout, widths, strict=True))
+def checked_zoneout(cell: CellSpec, zoneout: Zoneout, x: Tensor, widths: Sequence[int]) -> Zoneout:
+    """A mask or a rate above 0 for each part of the state, None for what is not zoned out.
+
+    ``zoneout`` holds the parts of the state that zoneout may keep, in the order of ``cell.zoneout``.
+    """
+    if not [keep for keep in zoneout if keep is not None]:
+        return (None,) * len(cell.state)
+    given = dict(zip(cell.zoneout, zoneout, strict=True))
+    return tuple(_checked_zoneout(given.get(part), x, width) for part, width in zip(cell.state, widths, strict=True))
 
 
 def _checked_zoneout(keep: Tensor | float | None, x: Tensor, width: int) -> Tensor | float | None:

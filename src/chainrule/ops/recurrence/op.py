@@ -1,17 +1,19 @@
 """The entrance: RNN, GRU and LSTM over a whole sequence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict, Unpack, overload
 
 from torch import Tensor
 
 from chainrule.errors import ArgumentError
 from chainrule.ops.arguments import as_flag
-from chainrule.ops.recurrence.backends.reference import Weights, Zoneout
+from chainrule.ops.recurrence.call import Zoneout
+from chainrule.ops.recurrence.cells import GRU, GRU_RESET_BEFORE, LSTM, RNN_RELU, RNN_TANH, find_cell
+from chainrule.ops.recurrence.cells.spec import CellSpec, State, Weights
 from chainrule.ops.recurrence.dispatch import run
 from chainrule.ops.recurrence.trace import Trace
 
-__all__ = ["gru", "lstm", "rnn"]
+__all__ = ["gru", "lstm", "recurrence", "rnn"]
 
 
 class _Options(TypedDict, total=False):
@@ -39,6 +41,15 @@ class _LSTMOptions(_Options, total=False):
     bias_ln_c: Tensor | None
     weight_peep: Tensor | None
     zoneout: tuple[Tensor | float | None, Tensor | float | None] | float | None
+
+
+class _AnyOptions(TypedDict, total=False):
+    zoneout: Zoneout | Tensor | float | None
+    resets: Tensor | None
+    lengths: Tensor | Sequence[int] | None
+    reverse: bool
+    save: str
+    backend: str
 
 
 @overload
@@ -109,7 +120,7 @@ def rnn(
         reverse: scan from the last step to the first. y stays in the order of x; h_n is the state after
             step 0.
         save: what the kernels keep for the backward pass: "gates", every gate of every step, or "states", the states
-            alone, from which the gates are computed anew. The other rungs keep what they need, and a call with
+            alone, from which the gates are computed anew. The other backends keep what they need, and a call with
             return_all keeps everything.
         backend: "auto", "cpu", "torch" (its own), "formula" or "reference". "auto" takes the kernels where they can
             run and are the fastest (see :func:`~chainrule.ops.recurrence.dispatch.choose`), then torch's own where it
@@ -138,8 +149,19 @@ def rnn(
     if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
         raise ArgumentError(f"unknown nonlinearity {nonlinearity!r}: expected 'tanh' or 'relu'.")
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, g_ih=weight_ln_ih, g_hh=weight_ln_hh)
-    options = (resets, lengths, reverse, (zoneout,), save, backend, return_all)
-    y, (h_n,), trace = run(f"rnn_{nonlinearity}", x, {"h_0": h_0}, weights, *options)
+    y, (h_n,), trace = run(
+        RNN_TANH if nonlinearity == "tanh" else RNN_RELU,
+        x,
+        (h_0,),
+        weights,
+        zoneout=(zoneout,),
+        resets=resets,
+        lengths=lengths,
+        reverse=reverse,
+        save=save,
+        backend=backend,
+        return_all=return_all,
+    )
     return (y, h_n) if trace is None else (y, h_n, trace)
 
 
@@ -213,10 +235,20 @@ def gru(
     >>> y.shape, torch.equal(h_n[1], y[1, 1]), y[1, 2:].any().item()
     (torch.Size([2, 5, 4]), True, False)
     """
-    cell = "gru" if as_flag("reset_after", reset_after) else "gru_reset_before"
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, g_ih=weight_ln_ih, g_hh=weight_ln_hh)
-    options = (resets, lengths, reverse, (zoneout,), save, backend, return_all)
-    y, (h_n,), trace = run(cell, x, {"h_0": h_0}, weights, *options)
+    y, (h_n,), trace = run(
+        GRU if as_flag("reset_after", reset_after) else GRU_RESET_BEFORE,
+        x,
+        (h_0,),
+        weights,
+        zoneout=(zoneout,),
+        resets=resets,
+        lengths=lengths,
+        reverse=reverse,
+        save=save,
+        backend=backend,
+        return_all=return_all,
+    )
     return (y, h_n) if trace is None else (y, h_n, trace)
 
 
@@ -312,9 +344,19 @@ def lstm(
         b_c=bias_ln_c,
         p=weight_peep,
     )
-    h_0, c_0 = (None, None) if state is None else _pair(state)
-    options = (resets, lengths, reverse, _both(zoneout), save, backend, return_all)
-    y, (h_n, c_n), trace = run("lstm", x, {"h_0": h_0, "c_0": c_0}, weights, *options)
+    y, (h_n, c_n), trace = run(
+        LSTM,
+        x,
+        (None, None) if state is None else _pair(state),
+        weights,
+        zoneout=_zoneout_of(LSTM, zoneout),
+        resets=resets,
+        lengths=lengths,
+        reverse=reverse,
+        save=save,
+        backend=backend,
+        return_all=return_all,
+    )
     return (y, (h_n, c_n)) if trace is None else (y, (h_n, c_n), trace)
 
 
@@ -324,10 +366,108 @@ def _pair(state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     raise ArgumentError(f"state of the LSTM must be a pair (h_0, c_0) or None, got {type(state).__name__}.")
 
 
-def _both(zoneout: tuple[Tensor | float | None, Tensor | float | None] | float | None) -> Zoneout:
+def _zoneout_of(cell: CellSpec, zoneout: Zoneout | Tensor | float | None) -> Zoneout:
+    """What is given for each part of the state that zoneout may keep."""
+    parts = cell.zoneout
     if isinstance(zoneout, tuple | list):
-        if len(zoneout) == 2:
+        if len(zoneout) == len(parts):
             return tuple(zoneout)
-    elif not isinstance(zoneout, Tensor):
-        return zoneout, zoneout
+    elif len(parts) == 1 or not isinstance(zoneout, Tensor):
+        return (zoneout,) * len(parts)
+    if len(parts) == 1:
+        raise ArgumentError(f"zoneout of {cell.name} must be a mask, a rate or None, for {parts[0]}.")
     raise ArgumentError("zoneout of the LSTM must be a rate, or a pair for h and c: of masks, rates or None.")
+
+
+@overload
+def recurrence(
+    cell: str | CellSpec,
+    x: Tensor,
+    state: Sequence[Tensor] | None,
+    weights: Mapping[str, Tensor | None],
+    *,
+    return_all: Literal[False] = ...,
+    **options: Unpack[_AnyOptions],
+) -> tuple[Tensor, State]: ...
+
+
+@overload
+def recurrence(
+    cell: str | CellSpec,
+    x: Tensor,
+    state: Sequence[Tensor] | None,
+    weights: Mapping[str, Tensor | None],
+    *,
+    return_all: Literal[True],
+    **options: Unpack[_AnyOptions],
+) -> tuple[Tensor, State, Trace]: ...
+
+
+def recurrence(
+    cell: str | CellSpec,
+    x: Tensor,
+    state: Sequence[Tensor] | None,
+    weights: Mapping[str, Tensor | None],
+    *,
+    zoneout: Zoneout | Tensor | float | None = None,
+    resets: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
+    reverse: bool = False,
+    save: str = "gates",
+    backend: str = "auto",
+    return_all: bool = False,
+) -> tuple[Tensor, State] | tuple[Tensor, State, Trace]:
+    """Any cell over a batch of sequences: one by name, or one of your own.
+
+    Args:
+        cell: "rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm", "mingru" (Feng et al. 2024), "slstm" (Beck et
+            al. 2024), the name of a cell that :func:`chainrule.nn.register_cell` made known, or a CellSpec.
+        x: the inputs, (B, T, I).
+        state: the parts of the state to start from, (B, H) each, in the cell's order; None for zeros.
+        weights: by the names of a layer's parameters: "weight_ih", "weight_hh", "bias_ih", ...
+        zoneout: a mask or a rate, of a cell that may keep several parts of its state one for each; see :func:`rnn`.
+
+    Everything else is as in :func:`rnn`.
+
+    Returns:
+        y: h of every step, (B, T, H).
+        state: the last state, a tuple of its parts.
+        trace: with return_all, the states and gates of all steps, and after a backward pass their gradients.
+
+    Raises:
+        ArgumentError: there is no such cell, a weight is missing, or an option is out of its range.
+        ShapeError: a tensor has the wrong shape, dtype or device.
+        BackendError: the backend that is asked for cannot run this call.
+
+    >>> import torch
+    >>> weights = {"weight_ih": torch.randn(8, 3), "bias_ih": torch.zeros(8)}
+    >>> y, (h_n,) = recurrence("mingru", torch.randn(2, 5, 3), None, weights)
+    >>> y.shape, torch.equal(h_n, y[:, -1])
+    (torch.Size([2, 5, 4]), True)
+    """
+    spec = find_cell(cell)
+    y, last, trace = run(
+        spec,
+        x,
+        _state_of(spec, state),
+        spec.holding(weights),
+        zoneout=_zoneout_of(spec, zoneout),
+        resets=resets,
+        lengths=lengths,
+        reverse=reverse,
+        save=save,
+        backend=backend,
+        return_all=return_all,
+    )
+    return (y, last) if trace is None else (y, last, trace)
+
+
+def _state_of(cell: CellSpec, state: Sequence[Tensor] | None) -> tuple[Tensor | None, ...]:
+    if state is None:
+        return (None,) * len(cell.state)
+    if isinstance(state, tuple | list) and len(state) == len(cell.state):
+        return tuple(state)
+    what = f"{len(state)} of them" if isinstance(state, tuple | list) else type(state).__name__
+    raise ArgumentError(
+        f"state of {cell.name} must be None or a tuple of its parts, {', '.join(cell.state)}, got {what}."
+    )

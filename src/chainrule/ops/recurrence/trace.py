@@ -8,11 +8,9 @@ from torch import Tensor
 
 from chainrule._torch import graph_task
 from chainrule.errors import TraceError
+from chainrule.ops.recurrence.cells.spec import CellSpec
 
-__all__ = ["GATES", "Trace"]
-
-GATES = {"rnn_tanh": "n", "rnn_relu": "n", "gru": "rzn", "gru_reset_before": "rzn", "lstm": "ifgo"}
-"""The gates of each cell, in the order of the rows of its weights."""
+__all__ = ["Trace"]
 
 _Parts = tuple[Tensor, ...]
 
@@ -33,9 +31,10 @@ class Trace:
     (True, torch.Size([4, 5, 2]))
     """
 
-    def __init__(self, cell: str, live: Tensor | None = None) -> None:
-        """An empty trace of this cell, for a rung to fill; live, (B, T, 1), is false beyond the rows' lengths."""
-        self._names = GATES[cell]
+    def __init__(self, cell: CellSpec, live: Tensor | None = None) -> None:
+        """An empty trace of this cell, for a backend to fill; live, (B, T, 1), is false beyond the rows' lengths."""
+        self._names = tuple(cell.gates)
+        self._states = cell.state
         self._live = live
         self._arrange: Callable[[Tensor], Tensor] = lambda t: t
         self._values: _Parts = ()  # the states, (B, T, ·), and the gates side by side, (B, T, G)
@@ -48,8 +47,13 @@ class Trace:
 
     @property
     def c(self) -> Tensor | None:
-        """c_t of the LSTM, (B, T, H); None for the other cells."""
-        return self._handed(self._values[1]) if len(self._values) == 3 else None
+        """c_t of the LSTM, (B, T, H); None for a cell whose state has no c."""
+        return self.states.get("c")
+
+    @property
+    def states(self) -> dict[str, Tensor]:
+        """Every part of the state by name, (B, T, H) each: "h", of the LSTM "c" too."""
+        return self._parts_of_state(self._values)
 
     @property
     def gates(self) -> dict[str, Tensor]:
@@ -67,12 +71,16 @@ class Trace:
 
     @property
     def dc(self) -> Tensor | None:
-        """dL/dc_t of the LSTM, through h_t and through the steps after it; None for the other cells.
+        """dL/dc_t of the LSTM, through h_t and through the steps after it; None for a cell whose state has no c.
 
         Where c is zoned out, c_t is the mixture, and h_t depends on the newly made value alone.
         """
-        received = self._received()
-        return self._handed(received[1]) if len(received) == 3 else None
+        return self.dstates.get("c")
+
+    @property
+    def dstates(self) -> dict[str, Tensor]:
+        """The gradient of every part of the state by name."""
+        return self._parts_of_state(self._received())
 
     @property
     def dgates(self) -> dict[str, Tensor]:
@@ -120,6 +128,9 @@ class Trace:
                 "Call .backward() on a loss made of them first, with inputs or weights that require a gradient."
             )
         return self._gradients
+
+    def _parts_of_state(self, parts: _Parts) -> dict[str, Tensor]:
+        return {name: self._handed(part) for name, part in zip(self._states, parts[:-1], strict=True)}
 
     def _by_name(self, gates: Tensor) -> dict[str, Tensor]:
         parts = gates.chunk(len(self._names), dim=-1)

@@ -1,4 +1,4 @@
-"""kernels = formula = reference = torch.nn's own: outputs, last states and every gradient."""
+"""cpu = formula = reference = torch.nn's own: outputs, last states and every gradient."""
 
 import pytest
 import torch
@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.ops.recurrence.problems import CELLS, OPTIONED, Problem, gradients, posed, present, rungs
+from tests.ops.recurrence.problems import CELLS, OPTIONED, OTHERS, Problem, backends_of, gradients, posed, present
 from tests.tolerances import close
 
-EVERY = [(cell, backend) for cell in CELLS + OPTIONED for backend in rungs(cell)]
+EVERY = [(cell, backend) for cell in CELLS + OTHERS + OPTIONED for backend in backends_of(cell)]
 
 
 def _outcome(problem: Problem, x: Tensor, **options: object) -> list[Tensor]:
@@ -22,7 +22,9 @@ def _outcome(problem: Problem, x: Tensor, **options: object) -> list[Tensor]:
 
 @settings(deadline=None, max_examples=80)
 @given(posed(), st.booleans(), st.booleans(), st.booleans())
-def test_every_rung_equals_the_reference(case: tuple[Problem, str], resets: bool, lengths: bool, reverse: bool) -> None:
+def test_every_backend_equals_the_reference(
+    case: tuple[Problem, str], resets: bool, lengths: bool, reverse: bool
+) -> None:
     problem, backend = case
     options = {
         "resets": problem.resets() if resets else None,
@@ -91,7 +93,7 @@ def test_strides_do_not_matter(cell: str, backend: str) -> None:
         close(actual, expected)
 
 
-@pytest.mark.parametrize("cell", CELLS + OPTIONED)
+@pytest.mark.parametrize("cell", CELLS + OTHERS + OPTIONED)
 def test_no_grad_gives_the_same_outputs(cell: str) -> None:
     problem = Problem(cell)
     x = problem.inputs()

@@ -1,4 +1,4 @@
-"""What the compiled rung promises beyond the laws: every level, accuracy, bits, memory, registration, fallbacks."""
+"""What the compiled code promises beyond the laws: every level, accuracy, bits, memory, registration, fallbacks."""
 
 import math
 import multiprocessing
@@ -16,13 +16,24 @@ from chainrule.errors import ArgumentError, BackendError
 from chainrule.functional import gru
 from chainrule.ops.recurrence.backends.cpu import LEVELS, _scan, native
 from chainrule.ops.recurrence.backends.cpu.native import Masks, Parameters
-from chainrule.ops.recurrence.backends.reference import Weights
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells import find_cell
+from chainrule.ops.recurrence.cells.spec import Weights
 from chainrule.ops.recurrence.dispatch import choose
-from tests.ops.recurrence.problems import OPTIONED, RUNGS, Problem, cells, gradients, present, problems, rungs
+from tests.ops.recurrence.problems import (
+    BACKEND_NAMES,
+    OPTIONED,
+    Problem,
+    backends_of,
+    cells,
+    gradients,
+    present,
+    problems,
+)
 from tests.tolerances import GATE_ULPS, close, close_scan
 
 CELLS = tuple(native.CELLS)
-EVERY = CELLS + tuple(cell for cell in OPTIONED if "cpu" in rungs(cell))
+EVERY = CELLS + tuple(cell for cell in OPTIONED if "cpu" in backends_of(cell))
 SIZES = st.sampled_from([1, 3, 5, 16, 17, 33, 64])
 
 
@@ -282,32 +293,36 @@ def test_runs_in_a_forked_child(started: bool, two_threads: None) -> None:
     assert child.exitcode == 0
 
 
-def test_which_rung_runs_and_why() -> None:
+def _lstm_call(x: Tensor, weights: Weights) -> RecurrenceCall:
+    return RecurrenceCall(find_cell("lstm"), x, (), weights)
+
+
+def test_which_backend_runs_and_why() -> None:
     problem = Problem("lstm", dtype=torch.float32)
     x = problem.inputs()
     weights = Weights(*problem.weights())  # type: ignore[arg-type]
-    assert choose("lstm", x, weights) == ("cpu", f"torch.float32 on the CPU, instructions {LEVELS[0]}")
-    for rung in RUNGS:
-        assert choose("lstm", x, weights, rung)[0] == rung
+    assert choose(_lstm_call(x, weights)) == ("cpu", f"torch.float32 on the CPU, instructions {LEVELS[0]}")
+    for backend in BACKEND_NAMES:
+        assert choose(_lstm_call(x, weights), backend)[0] == backend
     few = x[:1, :1]
     many = x[:1, :1].expand(17, 1, -1)
-    assert choose("lstm", few, weights) == (
+    assert choose(_lstm_call(few, weights)) == (
         "torch",
         "one step of at most 16 rows takes less time than packing the weights",
     )
-    assert choose("lstm", few, weights, "cpu")[0] == choose("lstm", many, weights)[0] == "cpu"
+    assert choose(_lstm_call(few, weights), "cpu")[0] == choose(_lstm_call(many, weights))[0] == "cpu"
     W_hr = torch.ones(3, 5)
-    assert choose("lstm", x, weights._replace(W_hr=W_hr)) == (
+    assert choose(_lstm_call(x, weights._replace(W_hr=W_hr))) == (
         "torch",
         "the kernels have no projection, and weight_hr is given",
     )
-    assert rungs("lstm_projected") == RUNGS[1:]
+    assert backends_of("lstm_projected") == BACKEND_NAMES[1:]
     with pytest.raises(BackendError, match="cannot run this lstm: the kernels have no projection"):
-        choose("lstm", x, weights._replace(W_hr=W_hr), "cpu")
+        choose(_lstm_call(x, weights._replace(W_hr=W_hr)), "cpu")
     with pytest.raises(BackendError, match=r"cannot run this lstm: .* x is torch\.bfloat16"):
-        choose("lstm", x.bfloat16(), weights, "cpu")
+        choose(_lstm_call(x.bfloat16(), weights), "cpu")
     with pytest.raises(BackendError, match=r"cannot run this lstm: .* x is on meta"):
-        choose("lstm", x.to("meta"), weights, "cpu")
+        choose(_lstm_call(x.to("meta"), weights), "cpu")
 
 
 def test_unknown_save() -> None:

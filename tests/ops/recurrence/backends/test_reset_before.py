@@ -12,11 +12,11 @@ from torch import Tensor
 from chainrule import nn
 from chainrule.errors import ArgumentError
 from chainrule.functional import gru
-from tests.ops.recurrence.problems import Problem, gradients, rungs
+from tests.ops.recurrence.problems import Problem, backends_of, gradients
 from tests.tolerances import close
 
 Floats = NDArray[np.float64]
-BACKENDS = pytest.mark.parametrize("backend", rungs("gru_reset_before"))
+BACKENDS = pytest.mark.parametrize("backend", backends_of("gru_reset_before"))
 
 
 def _sigmoid(a: Floats) -> Floats:
@@ -83,7 +83,7 @@ def test_where_each_unit_sees_itself_alone_both_are_one(backend: str) -> None:
         close(before, after)
 
 
-@pytest.mark.parametrize("backend", ["auto", *rungs("gru_reset_before")])
+@pytest.mark.parametrize("backend", ["auto", *backends_of("gru_reset_before")])
 def test_with_layer_normalisation_a_product_may_be_scaled_by_itself(backend: str) -> None:
     """Each of the two products is normalised apart: of large numbers, a factor on either alone changes nothing."""
     problem = Problem("gru_reset_before+norm", H=6)

@@ -1,7 +1,7 @@
 """The recurrence while torch.export records a call: torch's own operations alone, and no number of steps.
 
 A recording has to load where chainrule is not installed, and to run for any batch and time. torch's fused op fixes the
-steps it was recorded with, a loop does too; so this rung is torch's operator ``scan`` over the formula's step, which
+steps it was recorded with, a loop does too; so this backend is torch's operator ``scan`` over the formula's step, which
 has every option of the formula. While the recording is for ONNX, what one of the standard's RNN, GRU and LSTM computes
 is that: runtimes have them fused.
 """
@@ -12,78 +12,68 @@ import torch
 from torch import Tensor
 
 from chainrule._torch import scan as torch_scan
-from chainrule.ops.recurrence.backends.formula.cells import make_cell
+from chainrule.ops.choices import Description
 from chainrule.ops.recurrence.backends.formula.scan import mixed
-from chainrule.ops.recurrence.backends.reference import State, Weights, Zoneout, product
-from chainrule.ops.recurrence.trace import Trace
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells import derive
+from chainrule.ops.recurrence.cells.spec import State
 
-__all__ = ["scan"]
+__all__ = ["describe", "obstacle", "run"]
 
 _At = dict[str, Tensor]  # what belongs to a step, by name (these have names as a recording cannot subscript types)
 _Next = tuple[State, Tensor]
 
 
-def scan(
-    cell: str,
-    x: Tensor,
-    state: State,
-    weights: Weights,
-    resets: Tensor | None,
-    lengths: Tensor | None,
-    reverse: bool,
-    zoneout: Zoneout,
-    trace: Trace | None,
-) -> tuple[Tensor, State]:
-    """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
-    X = x.transpose(0, 1)
-    optioned = resets is not None or any(keep is not None for keep in zoneout)
-    if torch.onnx.is_in_onnx_export() and not optioned and _is_standard(cell, x, weights):
-        Y, last = _node(cell, X, state, weights, lengths, reverse)
-    else:
-        Y, last = _loop(cell, X, state, weights, resets, lengths, reverse, zoneout)
+def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
+    """It is for recordings alone."""
+    return None if torch.compiler.is_exporting() else "torch.export does not record this call"
+
+
+def describe(call: RecurrenceCall) -> Description:
+    """Torch's operations."""
+    return Description.of_torch()
+
+
+def run(call: RecurrenceCall) -> tuple[Tensor, State]:
+    """The outputs (B, T, H), T >= 1, and the last state."""
+    X = call.x.transpose(0, 1)
+    optioned = call.resets is not None or call.zoned_out
+    is_node = torch.onnx.is_in_onnx_export() and not optioned and _is_standard(call)
+    Y, last = _node(call, X) if is_node else _loop(call, X)
     return Y.transpose(0, 1), last
 
 
-def _loop(
-    cell: str,
-    X: Tensor,
-    state: State,
-    weights: Weights,
-    resets: Tensor | None,
-    lengths: Tensor | None,
-    reverse: bool,
-    zoneout: Zoneout,
-) -> tuple[Tensor, State]:
-    masks = _masks(X, resets, lengths, reverse)
+def _loop(call: RecurrenceCall, X: Tensor) -> tuple[Tensor, State]:
+    masks = _masks(call, X)
     if "padding" in masks:
         X = X.masked_fill(masks["padding"], 0)  # it may hold NaN
-    gx = product(X, weights.W_ih, make_cell(cell, weights).bias, weights.g_ih)
-    drawn = {str(n): keep.transpose(0, 1) for n, keep in enumerate(zoneout) if isinstance(keep, Tensor)}
+    gx, _ = derive(call.cell, call.weights).inputs(X)
+    drawn = {str(n): keep.transpose(0, 1) for n, keep in enumerate(call.zoneout) if isinstance(keep, Tensor)}
 
     def step(before: State, at: _At) -> _Next:
-        # the cell is made in here, as parts of one weight may not enter a recorded step as several tensors
+        # the passes are made in here, as parts of one weight may not enter a recorded step as several tensors
         start = tuple(s.masked_fill(at["fresh"], 0) for s in before) if "fresh" in at else before
-        new, _ = make_cell(cell, weights).step(at["gx"], start)
-        kept = [at.get(str(n), keep) for n, keep in enumerate(zoneout)]
+        new, _ = derive(call.cell, call.weights).step(at["gx"], start)
+        kept = [at.get(str(n), keep) for n, keep in enumerate(call.zoneout)]
         new = tuple(mixed(*parts) for parts in zip(kept, start, new, strict=True))
         if "padding" in at:
             new = tuple(torch.where(at["padding"], s, n) for s, n in zip(before, new, strict=True))
         return new, new[0].clone()  # what is carried on and what is put out may not be one tensor
 
-    last, Y = torch_scan(step, state, {"gx": gx, **masks, **drawn}, reverse=reverse)
+    last, Y = torch_scan(step, call.state, {"gx": gx, **masks, **drawn}, reverse=call.reverse)
     return (Y.masked_fill(masks["padding"], 0) if "padding" in masks else Y), tuple(last)
 
 
-def _masks(X: Tensor, resets: Tensor | None, lengths: Tensor | None, reverse: bool) -> dict[str, Tensor]:
+def _masks(call: RecurrenceCall, X: Tensor) -> dict[str, Tensor]:
     """Rows to treat apart, (T, B, 1): those that have ended, and those whose state is zeroed before the step."""
     masks = {}
-    if lengths is not None:
-        masks["padding"] = (torch.arange(X.shape[0], device=X.device).unsqueeze(1) >= lengths).unsqueeze(-1)
-    if resets is not None:
-        fresh = resets.t().unsqueeze(-1)
-        if lengths is not None:
+    if call.lengths is not None:
+        masks["padding"] = (torch.arange(X.shape[0], device=X.device).unsqueeze(1) >= call.lengths).unsqueeze(-1)
+    if call.resets is not None:
+        fresh = call.resets.t().unsqueeze(-1)
+        if "padding" in masks:
             fresh = fresh & ~masks["padding"]
-        if reverse:  # going back, the edge that lies before step t + 1 is crossed just before step t
+        if call.reverse:  # going back, the edge that lies before step t + 1 is crossed just before step t
             fresh = torch.cat((fresh[1:], torch.zeros_like(fresh[:1])))
         masks["fresh"] = fresh
     return masks
@@ -99,17 +89,18 @@ _STANDARD: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
 """ONNX's operator for a cell, its order of our gates, and its attributes."""
 
 
-def _is_standard(cell: str, x: Tensor, weights: Weights) -> bool:
+def _is_standard(call: RecurrenceCall) -> bool:
     """Whether ONNX has an operator for it. (Its own kernels in ONNX Runtime are for float32 alone.)"""
-    plain = weights.W_hr is None and weights.g_ih is None
-    return cell in _STANDARD and plain and x.dtype == torch.float32
+    if call.cell.name not in _STANDARD:
+        return False
+    return call.weights.W_hr is None and call.weights.g_ih is None and call.x.dtype == torch.float32
 
 
-def _node(
-    cell: str, X: Tensor, state: State, weights: Weights, lengths: Tensor | None, reverse: bool
-) -> tuple[Tensor, State]:
+def _node(call: RecurrenceCall, X: Tensor) -> tuple[Tensor, State]:
     """One node of the graph: https://onnx.ai/onnx/operators has the layout of its inputs."""
-    name, order, attributes = _STANDARD[cell]
+    name, order, attributes = _STANDARD[call.cell.name]
+    weights = call.weights
+    lengths = call.lengths
     T, B, _ = X.shape
     H = weights.W_hh.shape[1]
 
@@ -117,22 +108,22 @@ def _node(
         # slices, which exporters work out beforehand; of several parts at once they say that they don't
         return torch.cat([w[k * H : (k + 1) * H] for k in order]) if len(order) > 1 else w
 
-    W, R = (arranged(w, order).unsqueeze(0) for w in weights[:2])
+    W, R = (arranged(w, order).unsqueeze(0) for w in (weights.W_ih, weights.W_hh))
     bias = None
     if weights.b_ih is not None and weights.b_hh is not None:
         bias = torch.cat((arranged(weights.b_ih, order), arranged(weights.b_hh, order))).unsqueeze(0)
-    inputs = [X, W, R, bias, None if lengths is None else lengths.int(), *(s.unsqueeze(0) for s in state)]
+    inputs = [X, W, R, bias, None if lengths is None else lengths.int(), *(s.unsqueeze(0) for s in call.state)]
     if weights.p is not None:
         inputs.append(arranged(weights.p, (0, 2, 1)).unsqueeze(0))  # of ours, (i, f, o), theirs is (i, o, f)
     Y, *last = torch.onnx.ops.symbolic_multi_out(
         name,
         inputs,
-        {"hidden_size": H, "direction": "reverse" if reverse else "forward", **attributes},
-        dtypes=[X.dtype] * (1 + len(state)),
-        shapes=[(T, 1, B, H), *((1, B, H) for _ in state)],
+        {"hidden_size": H, "direction": "reverse" if call.reverse else "forward", **attributes},
+        dtypes=[X.dtype] * (1 + len(call.state)),
+        shapes=[(T, 1, B, H), *((1, B, H) for _ in call.state)],
     )
     ended = tuple(s.squeeze(0) for s in last)
     if lengths is not None:  # of a row without steps the operator's last state is zero
         empty = (lengths == 0).unsqueeze(-1)
-        ended = tuple(torch.where(empty, *pair) for pair in zip(state, ended, strict=True))
+        ended = tuple(torch.where(empty, *pair) for pair in zip(call.state, ended, strict=True))
     return Y.squeeze(1), ended

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from chainrule._torch import fused, is_any_autocast_enabled, tracing_state
-from chainrule.ops.recurrence.backends.reference import WEIGHTS, State, Weights, Zoneout
+from chainrule.ops.choices import Description
+from chainrule.ops.plain import is_transformed
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells.spec import State, parameter_name
 
-__all__ = ["obstacle", "scan"]
+__all__ = ["describe", "obstacle", "run"]
 
 _LAYERS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "rnn_tanh": fused.rnn_tanh,
@@ -15,7 +19,7 @@ _LAYERS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "gru": fused.gru,
     "lstm": fused.lstm,
 }
-_CELLS: dict[str, Callable[..., Tensor | tuple[Tensor, Tensor]]] = {
+_STEPS: dict[str, Callable[..., Tensor | tuple[Tensor, Tensor]]] = {
     "rnn_tanh": fused.rnn_tanh_cell,
     "rnn_relu": fused.rnn_relu_cell,
     "gru": fused.gru_cell,
@@ -23,39 +27,51 @@ _CELLS: dict[str, Callable[..., Tensor | tuple[Tensor, Tensor]]] = {
 }
 
 
-def obstacle(
-    cell: str,
-    weights: Weights,
-    resets: Tensor | None = None,
-    lengths: Tensor | None = None,
-    zoneout: Zoneout = (),
-    return_all: bool = False,
-) -> str | None:
-    """Why torch's own cannot run this call; None if it can."""
+def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
+    """Why torch's own cannot run this call, or should not; None if it can."""
+    if not asked_for and torch.compiler.is_exporting():
+        return "torch.export records torch's own operations"
     if is_any_autocast_enabled():
         return "under autocast its backward pass would compute in the lower precision"
-    if cell not in _LAYERS:
-        return f"torch has no {cell}"
-    given = {"resets": resets is not None, "lengths": lengths is not None, "return_all": return_all}
-    given["zoneout"] = any(keep is not None for keep in zoneout)
-    given |= {WEIGHTS[name]: getattr(weights, name) is not None for name in ("g_ih", "g_c", "p")}
-    missing = [name for name, is_given in given.items() if is_given]
-    return f"torch's own has no {missing[0]}" if missing else None
+    if call.cell.name not in _LAYERS:
+        return f"torch has no {call.cell.name}"
+    if not asked_for and is_transformed():
+        return "torch.func and forward-mode derivatives go through the formula"
+    for name in ("resets", "lengths"):
+        if getattr(call, name) is not None:
+            return f"torch's own has no {name}"
+    if call.trace is not None:
+        return "torch's own has no return_all"
+    if call.zoned_out:
+        return "torch's own has no zoneout"
+    for symbol in ("g_ih", "g_c", "p"):
+        if getattr(call.weights, symbol) is not None:
+            return f"torch's own has no {parameter_name(symbol)}"
+    return None
 
 
-def scan(cell: str, x: Tensor, state: State, weights: Weights, reverse: bool) -> tuple[Tensor, State]:
-    """Run ``cell`` over x (B, T, I), T >= 1, from ``state``: the outputs (B, T, H) and the last state."""
-    if x.shape[1] == 1 and weights.W_hr is None and not tracing_state():
-        return _step(cell, x[:, 0], state, weights)
-    given = [w for w in weights[:5] if w is not None]
-    first = [s.unsqueeze(0) for s in state]
+def describe(call: RecurrenceCall) -> Description:
+    """Torch's operations."""
+    return Description.of_torch()
+
+
+def run(call: RecurrenceCall) -> tuple[Tensor, State]:
+    """The outputs (B, T, H), T >= 1, and the last state."""
+    weights = call.weights
+    if call.x.shape[1] == 1 and weights.W_hr is None and not tracing_state():
+        return _step(call)
+    given = [w for w in (weights.W_ih, weights.W_hh, weights.b_ih, weights.b_hh, weights.W_hr) if w is not None]
+    first = [s.unsqueeze(0) for s in call.state]
     options = (weights.b_ih is not None, 1, 0.0, False, False, True)
-    x = x.flip(1) if reverse else x
-    y, *last = _LAYERS[cell](x, first if len(first) == 2 else first[0], given, *options)
-    return y.flip(1) if reverse else y, tuple(s.squeeze(0) for s in last)
+    x = call.x.flip(1) if call.reverse else call.x
+    y, *last = _LAYERS[call.cell.name](x, first if len(first) == 2 else first[0], given, *options)
+    return y.flip(1) if call.reverse else y, tuple(s.squeeze(0) for s in last)
 
 
-def _step(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
-    new = _CELLS[cell](x, state if len(state) == 2 else state[0], *weights[:4])
+def _step(call: RecurrenceCall) -> tuple[Tensor, State]:
+    weights = call.weights
+    state = call.state if len(call.state) == 2 else call.state[0]
+    step = _STEPS[call.cell.name]
+    new = step(call.x[:, 0], state, weights.W_ih, weights.W_hh, weights.b_ih, weights.b_hh)
     last = new if isinstance(new, tuple) else (new,)
     return last[0].unsqueeze(1), last

@@ -1,6 +1,7 @@
-"""The compiled rung: the whole layer in C++, both passes, one call each.
+"""The compiled code: the whole layer in C++, both passes, one call each.
 
-- autograd.py: the rung's entrance, and its gradient
+- choice.py: which calls it takes
+- autograd.py: the call, and its gradient
 - ops.py: chainrule::recurrence and chainrule::recurrence_backward, for torch.compile and opcheck
 - flops.py: what they count as, for torch's FLOP counter
 - native.py: the calls into the extension module _scan
@@ -11,8 +12,9 @@ The README of the folder above has a section on them.
 """
 
 from chainrule.ops.recurrence.backends.cpu import flops as _flops  # noqa: F401  # registered by being imported
-from chainrule.ops.recurrence.backends.cpu.autograd import obstacle, scan
-from chainrule.ops.recurrence.backends.cpu.native import LEVELS, threads
-from chainrule.ops.recurrence.backends.cpu.streaming import Steps, address
+from chainrule.ops.recurrence.backends.cpu.autograd import run
+from chainrule.ops.recurrence.backends.cpu.choice import cannot, describe, is_single_step, obstacle
+from chainrule.ops.recurrence.backends.cpu.native import LEVELS
+from chainrule.ops.recurrence.backends.cpu.streaming import StreamedLayers, address
 
-__all__ = ["LEVELS", "Steps", "address", "obstacle", "scan", "threads"]
+__all__ = ["LEVELS", "StreamedLayers", "address", "cannot", "describe", "is_single_step", "obstacle", "run"]

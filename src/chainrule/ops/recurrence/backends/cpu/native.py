@@ -9,14 +9,15 @@ from torch import Tensor
 import chainrule.ops.recurrence.backends.cpu._scan as _scan
 from chainrule.ops import blocks
 from chainrule.ops.pointers import dense, dense_lines, held
+from chainrule.ops.recurrence.cells import BUILT_IN
 
 __all__ = [
     *("CELLS", "DTYPES", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),
     *("backward", "empty_as", "empty_gradients", "forward", "kept_parts", "kept_size", "threads"),
 ]
 
-CELLS = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3, "gru_reset_before": 4}
-GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4, "gru_reset_before": 3}
+CELLS = {spec.name: spec.kernel for spec in BUILT_IN if spec.kernel is not None}
+GATES = {spec.name: len(spec.gates) for spec in BUILT_IN}
 DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_scan.dtypes())}
 """The dtypes that the kernels are compiled for, and the number of each there."""
 LEVELS: list[str] = _scan.levels()
@@ -27,7 +28,7 @@ _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done soone
 
 
 class Parameters(NamedTuple):
-    """The weights of reference.Weights that the kernels know."""
+    """The weights of Weights that the kernels know."""
 
     W_ih: Tensor
     W_hh: Tensor

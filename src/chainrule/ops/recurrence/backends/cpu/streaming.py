@@ -6,12 +6,12 @@ import chainrule.ops.recurrence.backends.cpu._scan as _scan
 from chainrule.ops.pointers import dense
 from chainrule.ops.recurrence.backends.cpu import native
 from chainrule.ops.recurrence.backends.cpu._scan import address
-from chainrule.ops.recurrence.backends.reference import State, Weights
+from chainrule.ops.recurrence.cells.spec import State, Weights
 
-__all__ = ["Steps", "address"]
+__all__ = ["StreamedLayers", "address"]
 
 
-class Steps:
+class StreamedLayers:
     """Layers of one cell on top of each other, over a batch of ``B`` rows; nothing in here checks an argument.
 
     Args:

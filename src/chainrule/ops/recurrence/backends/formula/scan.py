@@ -7,11 +7,12 @@ from torch import Tensor
 
 from chainrule._torch import is_transform_active
 from chainrule.ops.plain import is_traced
-from chainrule.ops.recurrence.backends.formula.cells import Cell
-from chainrule.ops.recurrence.backends.formula.product import Saved
-from chainrule.ops.recurrence.backends.reference import State, Zoneout
+from chainrule.ops.recurrence.call import Zoneout
+from chainrule.ops.recurrence.cells.derivation import Derivation
+from chainrule.ops.recurrence.cells.products import Saved
+from chainrule.ops.recurrence.cells.spec import State
 
-__all__ = ["Schedule", "Steps", "mixed", "previous", "scan", "scan_backward", "stack", "step_backward"]
+__all__ = ["Scanned", "Schedule", "mixed", "previous", "scan", "scan_backward", "stack", "step_backward"]
 
 
 class Schedule:
@@ -36,7 +37,7 @@ class Schedule:
         return tuple(keep[t] if isinstance(keep, Tensor) else keep for keep in self.zoneout)
 
 
-class Steps(NamedTuple):
+class Scanned(NamedTuple):
     """What the scan leaves of each step, by time."""
 
     states: list[State]  # what the step leads to
@@ -44,7 +45,7 @@ class Steps(NamedTuple):
     saved: list[Saved]  # what else the slopes need
 
 
-def scan(cell: Cell, gx: Tensor, state: State, schedule: Schedule, save: bool = True) -> Steps:
+def scan(derivation: Derivation, gx: Tensor, state: State, schedule: Schedule, save: bool = True) -> Scanned:
     """Stage 2 forward; gx is (T, B, G). Without save, of the states alone."""
     T = len(gx)
     states: list[State] = [()] * T
@@ -53,18 +54,18 @@ def scan(cell: Cell, gx: Tensor, state: State, schedule: Schedule, save: bool = 
     steps = gx.unbind(0)
     for t in schedule.order:
         start = _zeroed(state, schedule.fresh_rows[t])
-        new, gates = cell.step(steps[t], start)
+        new, gates = derivation.step(steps[t], start)
         if save:
             made[t] = new
             saved[t] = gates
         if schedule.zoned_out:
             new = tuple(mixed(*parts) for parts in zip(schedule.keep(t), start, new, strict=True))
         states[t] = state = _where(schedule.padding_rows[t], state, new)
-    return Steps(states, made, saved)
+    return Scanned(states, made, saved)
 
 
 def scan_backward(
-    cell: Cell, dY: Tensor, dstate: State, slopes: Saved, schedule: Schedule
+    derivation: Derivation, dY: Tensor, dstate: State, slopes: Saved, schedule: Schedule
 ) -> tuple[State, State, State]:
     """Stage 2 backward: the gradients of the states that the steps led to, of those that the cell made there, both
     (T, B, ·), and of the first state.
@@ -79,13 +80,15 @@ def scan_backward(
     for t in reversed(schedule.order):
         dstate = (dstate[0] + dys[t], *dstate[1:])
         dstates[t] = _zeroed(dstate, schedule.padding_rows[t])
-        dmade[t], before = step_backward(cell, dstates[t], slopes_by_time[t], schedule, t)
+        dmade[t], before = step_backward(derivation, dstates[t], slopes_by_time[t], schedule, t)
         dstate = _where(schedule.padding_rows[t], dstate, before)
     stacked = stack(dstates)
     return stacked, stack(dmade) if schedule.zoned_out else stacked, dstate
 
 
-def step_backward(cell: Cell, dstate: State, slopes: Saved, schedule: Schedule, t: int) -> tuple[State, State]:
+def step_backward(
+    derivation: Derivation, dstate: State, slopes: Saved, schedule: Schedule, t: int
+) -> tuple[State, State]:
     """Step t: the gradients of what the cell made, and of the state before the step, from that of the state after it.
 
     ``slopes`` are those of the step. The rows of ``dstate`` may be many for one row of the slopes.
@@ -93,7 +96,7 @@ def step_backward(cell: Cell, dstate: State, slopes: Saved, schedule: Schedule, 
     dmade = dstate
     if schedule.zoned_out:
         dmade = tuple(_of_made(*parts) for parts in zip(schedule.keep(t), dstate, strict=True))
-    before = cell.step_backward(dmade, slopes)
+    before = derivation.step_backward(dmade, slopes)
     if schedule.zoned_out:
         before = tuple(_with_kept(*parts) for parts in zip(schedule.keep(t), dstate, before, strict=True))
     return dmade, _zeroed(before, schedule.fresh_rows[t])

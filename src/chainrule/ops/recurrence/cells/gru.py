@@ -1,21 +1,58 @@
-"""The GRU by hand, with the reset after the product and before it; cells.py beside it says what each method is for."""
+"""The GRU with the reset after the product and before it: the definition, and by hand.
+
+derivation.py says what each method is for.
+"""
 
 import torch
 from torch import Tensor
 
-from chainrule.ops.recurrence.backends.formula.product import Product, Products, Saved, outer, total_bias
-from chainrule.ops.recurrence.backends.reference import State, Weights
+from chainrule.ops.recurrence.cells.derivation import TwoProducts
+from chainrule.ops.recurrence.cells.products import Product, Products, Saved, outer, product, total_bias
+from chainrule.ops.recurrence.cells.spec import CellSpec, Gates, State, Weights
 
-__all__ = ["GRU", "GRUResetBefore"]
+__all__ = ["GRU", "GRU_RESET_BEFORE", "GRUFormula", "GRUResetBeforeFormula"]
 
 
-class GRU:
+def gru(x: Tensor, state: State, w: Weights) -> tuple[State, Gates]:
+    """One step of Cho et al. (2014), with r applied after the product, as cuDNN and torch have it."""
+    (h,) = state
+    x_r, x_z, x_n = product(x, w.W_ih, w.b_ih, w.g_ih).chunk(3, dim=-1)
+    h_r, h_z, h_n = product(h, w.W_hh, w.b_hh, w.g_hh).chunk(3, dim=-1)
+    a_r = x_r + h_r
+    a_z = x_z + h_z
+    r = torch.sigmoid(a_r)
+    z = torch.sigmoid(a_z)
+    a_n = x_n + r * h_n
+    n = torch.tanh(a_n)
+    return ((1 - z) * n + z * h,), {"r": (a_r, r), "z": (a_z, z), "n": (a_n, n)}
+
+
+def gru_reset_before(x: Tensor, state: State, w: Weights) -> tuple[State, Gates]:
+    """One step of Cho et al. (2014) as they have it: r applied to the state, before the product."""
+    (h,) = state
+    H = h.shape[-1]
+    W_rz, W_n = w.W_hh.tensor_split([2 * H])
+    b_rz, b_n = (None, None) if w.b_hh is None else w.b_hh.tensor_split([2 * H])
+    g_rz, g_n = (None, None) if w.g_hh is None else w.g_hh.tensor_split([2 * H])
+    x_r, x_z, x_n = product(x, w.W_ih, w.b_ih, w.g_ih).chunk(3, dim=-1)
+    h_r, h_z = product(h, W_rz, b_rz, g_rz).chunk(2, dim=-1)
+    a_r = x_r + h_r
+    a_z = x_z + h_z
+    r = torch.sigmoid(a_r)
+    z = torch.sigmoid(a_z)
+    a_n = x_n + product(r * h, W_n, b_n, g_n)
+    n = torch.tanh(a_n)
+    return ((1 - z) * n + z * h,), {"r": (a_r, r), "z": (a_z, z), "n": (a_n, n)}
+
+
+class GRUFormula(TwoProducts[Product]):
     """r, z = sigmoid(gx_rz + gh_rz), q = gh_n, n = tanh(gx_n + r q), h_t = n + z (h_{t-1} - n).
 
     J_r, J_z, J_n, J_q: the derivative of h_t by what enters r, z and n, and by q.
     """
 
     def __init__(self, w: Weights) -> None:
+        super().__init__(w)
         self.hidden = Product(w.W_hh, w.g_hh)
         self.b_hh = w.b_hh
         self.bias = w.b_ih
@@ -59,28 +96,18 @@ class GRU:
         dproduct = self.hidden.backward(self.dgh(dstate, slopes), tuple(normal))
         return (torch.addmm(dh * z, dproduct, self.hidden.W),)
 
-    def total(self, dstate: State, slopes: Saved) -> State:
-        return dstate
-
     def gates(self, state: State, saved: Saved) -> Tensor:
         return torch.cat(saved[:2], -1)
 
-    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
-        return outer(dproduct, previous[0])
 
-    def own_gradients(
-        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
-    ) -> dict[str, Tensor]:
-        return {}
-
-
-class GRUResetBefore:
+class GRUResetBeforeFormula(TwoProducts[Products]):
     """r, z = sigmoid(gx_rz + W_rz h), s = r h, n = tanh(gx_n + W_n s), h_t = n + z (h_{t-1} - n).
 
     J_z, J_n: the derivative of h_t by what enters z and n; J_r: that of s by what enters r.
     """
 
     def __init__(self, w: Weights) -> None:
+        super().__init__(w)
         H = w.W_hh.shape[1]
         self.split = (2 * H, H)
         W_rz, W_n = w.W_hh.split_with_sizes(self.split)
@@ -112,9 +139,6 @@ class GRUResetBefore:
     def dgh(self, dstate: State, slopes: Saved) -> Tensor:
         return self._dgates_ds(dstate, slopes)[0]
 
-    def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
-        return dgh
-
     def step_backward(self, dstate: State, slopes: Saved) -> State:
         (dh,) = dstate
         (_, _, _, r, z, *_) = slopes
@@ -122,9 +146,6 @@ class GRUResetBefore:
         drz, _ = dgates.split_with_sizes(self.split, -1)
         normal_rz, _ = self.hidden.parted(slopes[-2:])
         return (torch.addmm(dh * z + ds * r, self.rz.backward(drz, normal_rz), self.rz.W),)
-
-    def total(self, dstate: State, slopes: Saved) -> State:
-        return dstate
 
     def gates(self, state: State, saved: Saved) -> Tensor:
         return torch.cat(saved[:2], -1)
@@ -136,11 +157,6 @@ class GRUResetBefore:
         drz, dn = dproduct.split_with_sizes(self.split, -1)
         return torch.cat((outer(drz, h), outer(dn, r * h)))
 
-    def own_gradients(
-        self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
-    ) -> dict[str, Tensor]:
-        return {}
-
     def _dgates_ds(self, dstate: State, slopes: Saved) -> tuple[Tensor, Tensor]:
         (dh,) = dstate
         (J_r, J_z, J_n, *_) = slopes
@@ -148,3 +164,30 @@ class GRUResetBefore:
         dn = dh * J_n
         ds = self.n.backward(dn, normal_n) @ self.n.W
         return torch.cat((ds * J_r, dh * J_z, dn), -1), ds
+
+
+_GATES = {"r": "sigmoid", "z": "sigmoid", "n": "tanh"}
+_NORM = {"layer_norm": {"g_ih": "G", "g_hh": "G"}}
+_PAPER = "K. Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014"
+
+GRU = CellSpec(
+    name="gru",
+    gates=_GATES,
+    step=gru,
+    options=_NORM,
+    formula=GRUFormula,
+    kernel=2,
+    memory=lambda gates: gates["z"],
+    model="gru",
+    paper=_PAPER,
+)
+GRU_RESET_BEFORE = CellSpec(
+    name="gru_reset_before",
+    gates=_GATES,
+    step=gru_reset_before,
+    options=_NORM,
+    formula=GRUResetBeforeFormula,
+    kernel=4,
+    memory=lambda gates: gates["z"],
+    paper=_PAPER,
+)

@@ -1,23 +1,52 @@
-"""The LSTM by hand, with projection, peepholes and normalised c; cells.py beside it says what each method is for."""
+"""The LSTM with projection, peepholes and normalised c: the definition, and by hand.
+
+derivation.py says what each method is for.
+"""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from chainrule.ops.recurrence.backends.formula.product import (
+from chainrule.ops.recurrence.cells.derivation import TwoProducts
+from chainrule.ops.recurrence.cells.products import (
     Product,
     Saved,
     normalise,
     normalise_backward,
-    outer,
+    normalised,
+    product,
     total_bias,
 )
-from chainrule.ops.recurrence.backends.reference import State, Weights
+from chainrule.ops.recurrence.cells.spec import CellSpec, Gates, State, Weights
 
-__all__ = ["LSTM"]
+__all__ = ["LSTM", "LSTMFormula"]
 
 
-class LSTM:
+def lstm(x: Tensor, state: State, w: Weights) -> tuple[State, Gates]:
+    """One step of Hochreiter & Schmidhuber (1997) with forget gates (Gers et al., 2000)."""
+    h, c = state
+    a = product(x, w.W_ih, w.b_ih, w.g_ih) + product(h, w.W_hh, w.b_hh, w.g_hh)
+    a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)
+    p_i, p_f, p_o = (None, None, None) if w.p is None else w.p.chunk(3)
+    a_i = _peeping(a_i, p_i, c)
+    a_f = _peeping(a_f, p_f, c)
+    i = torch.sigmoid(a_i)
+    f = torch.sigmoid(a_f)
+    g = torch.tanh(a_g)
+    c = f * c + i * g
+    a_o = _peeping(a_o, p_o, c)
+    o = torch.sigmoid(a_o)
+    u = c if w.g_c is None or w.b_c is None else normalised(c, w.g_c) + w.b_c
+    m = o * torch.tanh(u)
+    h = m if w.W_hr is None else linear(m, w.W_hr)
+    return (h, c), {"i": (a_i, i), "f": (a_f, f), "g": (a_g, g), "o": (a_o, o)}
+
+
+def _peeping(a: Tensor, p: Tensor | None, c: Tensor) -> Tensor:
+    return a if p is None else a + p * c
+
+
+class LSTMFormula(TwoProducts[Product]):
     """i, f, g, o = gates(gx + gh), c_t = f c_{t-1} + i g, m = o tanh(u), h_t = m or W_hr m; u = c_t or LN(c_t).
 
     With peepholes, p_i c_{t-1}, p_f c_{t-1} and p_o c_t enter i, f and o as well.
@@ -25,6 +54,7 @@ class LSTM:
     """
 
     def __init__(self, w: Weights) -> None:
+        super().__init__(w)
         self.hidden = Product(w.W_hh, w.g_hh)
         self.W_hr = w.W_hr
         self.g_c = w.g_c
@@ -69,9 +99,6 @@ class LSTM:
     def dgh(self, dstate: State, slopes: Saved) -> Tensor:
         return self._dgates_dc(dstate, slopes)[0]
 
-    def dgx(self, dstate: State, slopes: Saved, dgh: Tensor) -> Tensor:
-        return dgh
-
     def step_backward(self, dstate: State, slopes: Saved) -> State:
         f = slopes[3]
         dgates, dc = self._dgates_dc(dstate, slopes)
@@ -87,13 +114,13 @@ class LSTM:
     def gates(self, state: State, saved: Saved) -> Tensor:
         return torch.cat(saved[:3], -1)
 
-    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
-        return outer(dproduct, previous[0])
-
     def own_gradients(
         self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
     ) -> dict[str, Tensor]:
-        (dh, _), (_, c_start), (_, c), (_, _, o, tanh_u, *normals) = dstate, previous, state, saved
+        dh, _ = dstate
+        _, c_start = previous
+        _, c = state
+        (_, _, o, tanh_u, *normals) = saved
         gradients = {}
         if self.W_hr is not None:
             gradients["W_hr"] = dh.flatten(0, 1).t() @ (o * tanh_u).flatten(0, 1)
@@ -123,3 +150,22 @@ class LSTM:
             dc = torch.addcmul(dc, da_o, self.p_o)
         difg = (dc.unsqueeze(-2) * J_ifg).flatten(-2)
         return torch.cat((difg, da_o), -1), dc
+
+
+LSTM = CellSpec(
+    name="lstm",
+    gates={"i": "sigmoid", "f": "sigmoid", "g": "tanh", "o": "sigmoid"},
+    step=lstm,
+    state=("h", "c"),
+    options={
+        "projection": {"W_hr": "P H"},
+        "layer_norm": {"g_ih": "G", "g_hh": "G", "g_c": "H", "b_c": "H"},
+        "peepholes": {"p": "3H"},
+    },
+    formula=LSTMFormula,
+    kernel=3,
+    zoneout=("h", "c"),
+    memory=lambda gates: gates["f"],
+    model="lstm",
+    paper="S. Hochreiter, J. Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997",
+)

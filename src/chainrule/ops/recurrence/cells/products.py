@@ -2,13 +2,41 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
-from chainrule.ops.recurrence.backends.reference import EPSILON, Weights
+from chainrule.ops.recurrence.cells.spec import Weights
 
-__all__ = ["Product", "Products", "Saved", "normalise", "normalise_backward", "outer", "total_bias"]
+__all__ = [
+    "EPSILON",
+    "Product",
+    "Products",
+    "Saved",
+    "normalise",
+    "normalise_backward",
+    "normalised",
+    "outer",
+    "product",
+    "total_bias",
+]
+
+EPSILON = 1e-5  # in the layer normalisation, as in torch.nn.LayerNorm
 
 Saved = tuple[Tensor, ...]
 """What a step leaves for its backward step; of a product () where it is plain."""
+
+
+def normalised(v: Tensor, gain: Tensor) -> Tensor:
+    """Layer normalisation (Ba et al., 2016)."""
+    centred = v - v.mean(-1, keepdim=True)
+    return gain * centred / torch.sqrt(centred.square().mean(-1, keepdim=True) + EPSILON)
+
+
+def product(v: Tensor, W: Tensor, b: Tensor | None, gain: Tensor | None) -> Tensor:
+    """W v + b, or LN(W v) + b where there is a gain: the definition."""
+    if gain is None:
+        return linear(v, W, b)
+    result = normalised(linear(v, W), gain)
+    return result if b is None else result + b
 
 
 def normalise(v: Tensor) -> Saved:

@@ -1,0 +1,255 @@
+"""How a recurrent layer runs: its input brought to rows, every layer and direction by the op, the results laid out."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from chainrule import functional
+from chainrule._choices import counted
+from chainrule._torch import is_any_autocast_enabled
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.functional import Trace
+from chainrule.nn.recurrence_options import Optioned, state_widths
+from chainrule.ops import choices
+from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
+from chainrule.ops.plain import PLAIN, is_traced, is_transformed, needs_grad, untraced
+from chainrule.ops.pointers import lacks_memory
+from chainrule.ops.recurrence.backends.cpu import is_single_step
+
+__all__ = ["Input", "Lengths", "Traces", "run_layer"]
+
+Input = TypeVar("Input", Tensor, PackedSequence)
+Lengths = Tensor | Sequence[int] | int | None
+Traces = tuple[tuple[Trace, ...], ...]  # by layer, by direction
+_States = tuple[Tensor, ...]  # the parts of the state, each (layers * directions, batch, ·)
+
+
+def run_layer(
+    layer: Optioned,
+    input: Input,
+    hx: _States | None,
+    resets: Tensor | None,
+    lengths: Lengths,
+    return_all: bool,
+) -> tuple[Input, _States, Traces]:
+    """Bring whatever torch accepts to (batch, time, input), run the layers, and bring the results back."""
+    if is_traced():
+        with untraced():  # torch.onnx makes tensors of flags
+            return_all = bool(return_all)
+    if resets is None and lengths is None and not return_all and not layer.has_options:
+        by_torch: tuple[Any, _States] | None = _by_torch(layer, input, hx)
+        if by_torch is not None:
+            return by_torch[0], by_torch[1], ()
+    if isinstance(input, PackedSequence):
+        return _packed(layer, input, hx, resets, lengths, return_all)
+    check_tensors({"input": input}, {"resets": resets})
+    try:
+        return _padded(layer, input, hx, resets, lengths, return_all)
+    except FOREIGN as error:
+        states = hx if isinstance(hx, tuple | list) else (hx,)
+        names = [f"{part}_0" for part in layer.cell_spec.state]
+        explain_failure(error, {"input": input, **dict(zip(names, states, strict=False)), "resets": resets})
+        raise
+
+
+def _by_torch(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States] | None:
+    """The outputs and states of torch's own layer where it computes the call; None elsewhere.
+
+    It does where a call is recorded, and where it takes less time: in single steps, and of the LSTM under autocast.
+    What torch refuses is left to the checks of the other way, which say it in words.
+    """
+    if layer.mode not in _TORCHS:
+        return None
+    if not is_traced():
+        if not isinstance(input, Tensor) or input.is_nested or input.dim() != 3 or not _is_torchs(layer, input, hx):
+            return None
+        try:
+            return _torchs(layer, input, hx)
+        except FOREIGN:
+            return None
+    return _torchs(layer, input, hx)
+
+
+def _torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States]:
+    given = hx if hx is None or len(hx) == 2 else hx[0]
+    output, last = _TORCHS[layer.mode](layer, input, given)
+    return output, last if isinstance(last, tuple) else (last,)
+
+
+def _is_torchs(layer: Optioned, input: Tensor, hx: _States | None) -> bool:
+    if torch.compiler.is_compiling() or is_transformed() or choices.listening or isinstance(hx, Tensor):
+        return False
+    autocast = is_any_autocast_enabled()
+    B, T = input.shape[:2] if layer.batch_first else input.shape[1::-1]
+    if autocast:
+        if layer.mode != "LSTM" or layer.proj_size or input.dtype == torch.float64:
+            return False
+    elif not is_single_step(B, T):
+        return False
+    given: tuple[Any, ...] = (input, *layer._parameters.values(), *(hx or ()))
+    for tensor in given:
+        if type(tensor) not in PLAIN or lacks_memory(tensor) or (tensor.dtype != input.dtype and not autocast):
+            return False
+    # of torch's LSTM there are no second derivatives
+    return autocast or layer.mode != "LSTM" or not needs_grad(given)
+
+
+_TORCHS: dict[str, Callable[..., Any]] = {
+    "RNN_TANH": torch.nn.RNN.forward,
+    "RNN_RELU": torch.nn.RNN.forward,
+    "GRU": torch.nn.GRU.forward,
+    "LSTM": torch.nn.LSTM.forward,
+}
+
+
+def _padded(
+    layer: Optioned,
+    input: Tensor,
+    hx: _States | None,
+    resets: Tensor | None,
+    lengths: Lengths,
+    return_all: bool,
+) -> tuple[Any, _States, Traces]:
+    if input.dim() not in (2, 3):
+        raise ShapeError(f"input must have 3 dimensions, or 2 without a batch, got shape {tuple(input.shape)}.")
+    unbatched = input.dim() == 2
+    x = input if unbatched or layer.batch_first else input.transpose(0, 1)
+    if unbatched:
+        x = x.unsqueeze(0)
+    _check_width(layer, input)
+    _check_hx(layer, hx, () if unbatched else x.shape[:1])
+    if unbatched:
+        hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
+        resets = None if resets is None else resets.unsqueeze(0)
+        lengths = None if lengths is None else as_lengths(lengths).unsqueeze(0)
+    y, states, traces = _layers(layer, x, hx, resets, lengths, return_all, partial(_dropout, layer.dropout))
+    arrange = partial(_arranged, unbatched, layer.batch_first)
+    _lay_out(traces, arrange)
+    if unbatched:
+        states = tuple(s.squeeze(1) for s in states)
+    return arrange(y), states, traces
+
+
+def _packed(
+    layer: Optioned,
+    input: PackedSequence,
+    hx: _States | None,
+    resets: Tensor | None,
+    lengths: Lengths,
+    return_all: bool,
+) -> tuple[PackedSequence, _States, Traces]:
+    if lengths is not None:
+        raise ArgumentError("a PackedSequence has its own lengths: leave out the argument lengths.")
+    check_tensors({}, {"resets": resets})
+    data, batch_sizes, order, inverse = input
+    _check_width(layer, data)
+    _check_hx(layer, hx, (int(batch_sizes[0]),))
+    # without its order, the sequence stays sorted by length, as its outputs have to be
+    x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes), batch_first=True)
+    if order is not None:
+        hx = None if hx is None else tuple(h.index_select(1, order) for h in hx)
+        resets = None if resets is None else resets.index_select(0, order)
+    drop = partial(_dropout_packed, layer.dropout, lengths)
+    y, states, traces = _layers(layer, x, hx, resets, lengths, return_all, drop)
+    if inverse is not None:
+        states = tuple(s.index_select(1, inverse) for s in states)
+    _lay_out(traces, partial(_unpacked, inverse, layer.batch_first))
+    packed = pack_padded_sequence(y, lengths, batch_first=True)
+    return PackedSequence(packed.data, batch_sizes, order, inverse), states, traces
+
+
+def _arranged(unbatched: bool, batch_first: bool, y: Tensor) -> Tensor:
+    """y (batch, time, ·) as torch lays out the outputs."""
+    if unbatched:
+        return y.squeeze(0)
+    return y if batch_first else y.transpose(0, 1)
+
+
+def _unpacked(inverse: Tensor | None, batch_first: bool, y: Tensor) -> Tensor:
+    return _arranged(False, batch_first, y if inverse is None else y.index_select(0, inverse))
+
+
+def _lay_out(traces: Traces, arrange: Callable[[Tensor], Tensor]) -> None:
+    for trace in chain.from_iterable(traces):
+        trace.lay_out(arrange)
+
+
+def _layers(
+    layer: Optioned,
+    x: Tensor,
+    hx: _States | None,
+    resets: Tensor | None,
+    lengths: Lengths,
+    return_all: bool,
+    drop: Callable[[Tensor], Tensor],
+) -> tuple[Tensor, _States, Traces]:
+    """Run every layer in every direction over x (batch, time, input)."""
+    directions = 2 if layer.bidirectional else 1
+    last: list[_States] = []
+    traces: list[tuple[Trace, ...]] = []
+    for n in range(layer.num_layers):
+        if n > 0 and layer.dropout > 0 and layer.training:
+            x = drop(x)
+        outputs = []
+        found = []
+        for k in range(n * directions, (n + 1) * directions):
+            weights = layer.weights_of(k)
+            options = layer.option_arguments(k, x)
+            zoneout = options.pop("zoneout", None)
+            y, new, *trace = functional.recurrence(  # type: ignore[call-overload]
+                layer.cell_spec,
+                x,
+                None if hx is None else tuple(h[k] for h in hx),
+                weights | options,
+                zoneout=zoneout,
+                resets=resets,
+                lengths=lengths,
+                reverse=k % directions == 1,
+                return_all=return_all,
+            )
+            outputs.append(y)
+            found += trace
+            last.append(new)
+        traces.append(tuple(found))
+        x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
+    return x, tuple(torch.stack(column) for column in zip(*last, strict=True)), tuple(traces)
+
+
+def _dropout(p: float, x: Tensor) -> Tensor:
+    """Drop entries of x (batch, time, ·) in the order in which torch draws: the same seed drops the same ones."""
+    return dropout(x.transpose(0, 1).contiguous(), p).transpose(0, 1)
+
+
+def _dropout_packed(p: float, lengths: Tensor, x: Tensor) -> Tensor:
+    """The same where torch's layer sees the packed steps alone."""
+    data, batch_sizes, *_ = pack_padded_sequence(x, lengths, batch_first=True)
+    return pad_packed_sequence(PackedSequence(dropout(data, p), batch_sizes), batch_first=True)[0]
+
+
+def _check_width(layer: torch.nn.RNNBase, input: Tensor) -> None:
+    if input.shape[-1] != layer.input_size:
+        raise ShapeError(
+            f"input has {counted(input.shape[-1], 'feature')} (shape {tuple(input.shape)}, features last), "
+            f"the layer was made for {layer.input_size} (input_size)."
+        )
+
+
+def _check_hx(layer: Optioned, hx: _States | None, batch: Sequence[int]) -> None:
+    if hx is None:
+        return
+    count = layer.num_layers * (2 if layer.bidirectional else 1)
+    widths = dict(zip((f"{part}_0" for part in layer.cell_spec.state), state_widths(layer), strict=True))
+    expected = [(count, *batch, width) for width in widths.values()]
+    parts = hx if isinstance(hx, tuple | list) else (hx,)
+    got = [tuple(h.shape) if isinstance(h, Tensor) else type(h).__name__ for h in parts]
+    if got != expected:
+        raise ShapeError(
+            f"hx for this layer and input must be {', '.join(widths)} of shape {', '.join(map(str, expected))} "
+            f"(layers * directions, batch if there is one, width), got {', '.join(map(str, got))}."
+        )

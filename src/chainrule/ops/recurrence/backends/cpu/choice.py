@@ -1,0 +1,73 @@
+"""Which calls the compiled code takes: those that it can run, but for the few that take less time elsewhere."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.ops.choices import Description
+from chainrule.ops.plain import is_traced, is_transformed, needs_grad
+from chainrule.ops.recurrence.backends import torch as torch_backend
+from chainrule.ops.recurrence.backends.cpu import native
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells.spec import CellSpec
+
+__all__ = ["cannot", "describe", "is_single_step", "obstacle"]
+
+_DTYPES = (torch.float32, torch.float64)
+_FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
+_ROWS_OF_WIDE = 8  # measured: 1 and 2 rows of 256 and 512 units take 0.6 to 0.7 of the kernels' time
+_WIDE = 256
+
+
+def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
+    """Why the kernels cannot run this call, or should not; None if they can."""
+    if not asked_for and torch.compiler.is_exporting():
+        return "torch.export records torch's own operations"
+    why = cannot(call.cell, call.x, call.weights)
+    if why is not None or asked_for:
+        return why
+    if is_single_step(*call.x.shape[:2]):
+        return f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
+    if _is_wide_lstm(call) and torch_backend.obstacle(call, asked_for) is None:
+        return f"torch's own LSTM takes less time forward alone, with at most {_ROWS_OF_WIDE} wide rows"
+    return None
+
+
+def cannot(cell: CellSpec, x: Tensor, weights: Any) -> str | None:
+    """Why the kernels cannot run this cell with these; None if they can."""
+    if cell.kernel is None:
+        return f"the kernels have no {cell.name}"
+    if not x.is_cpu:
+        return f"the kernels run on the CPU, and x is on {x.device}"
+    if x.dtype not in _DTYPES:
+        return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
+    if weights.W_hr is not None:
+        return "the kernels have no projection, and weight_hr is given"
+    if is_traced():
+        return "what torch.jit.trace records has to be torch's own"
+    if is_transformed():
+        return "torch.func and forward-mode derivatives go through the formula"
+    return None
+
+
+def describe(call: RecurrenceCall) -> Description:
+    """The instruction level in use."""
+    threads = native.threads(call.cell.name, call.x, call.weights.W_hh.shape[1])
+    return Description(native.LEVELS[0], threads)
+
+
+def is_single_step(B: int, T: int) -> bool:
+    """Whether x (B, T, ·) is so little that packing the weights for the kernels takes longer than the step."""
+    return type(T) is int and T == 1 and type(B) is int and B <= _FEW_ROWS and not torch.compiler.is_compiling()
+
+
+def _is_wide_lstm(call: RecurrenceCall) -> bool:
+    """Whether it is an LSTM's forward pass alone of few rows and many units, which the kernels leave to one thread."""
+    x = call.x
+    if call.cell.name != "lstm" or x.dtype != torch.float32 or torch.compiler.is_compiling():
+        return False
+    if type(x.shape[0]) is not int:
+        return False
+    is_wide = x.shape[0] <= _ROWS_OF_WIDE and call.weights.W_hh.shape[1] >= _WIDE
+    return is_wide and not needs_grad((x, *call.weights))

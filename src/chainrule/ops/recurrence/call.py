@@ -1,0 +1,35 @@
+"""One call of the recurrence, checked: what every backend takes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from chainrule.ops.recurrence.cells.spec import CellSpec, State
+from chainrule.ops.recurrence.trace import Trace
+
+__all__ = ["RecurrenceCall", "Zoneout"]
+
+Zoneout = tuple[Tensor | float | None, ...]
+"""For each part of the state: a mask (bool, (B, T, H), true where a unit keeps its value), a rate, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecurrenceCall:
+    """A cell, its weights and state, and the sequences that it runs over."""
+
+    cell: CellSpec
+    x: Tensor  # (B, T, I)
+    state: State  # that the scan starts from
+    weights: Any  # the named tuple of the cell
+    zoneout: Zoneout = ()
+    resets: Tensor | None = None  # bool, (B, T)
+    lengths: Tensor | None = None  # integers, (B,)
+    reverse: bool = False
+    save: str = "gates"
+    trace: Trace | None = None  # for the backend to fill
+
+    @property
+    def zoned_out(self) -> bool:
+        """Whether any unit may keep its value."""
+        return any(keep is not None for keep in self.zoneout)
