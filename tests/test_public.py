@@ -34,7 +34,7 @@ OPTIONAL = (
 
 def in_order(names: list[str]) -> list[str]:
     """Sorted as ruff sorts __all__: CONSTANTS, Classes, functions."""
-    return sorted(names, key=lambda name: (0 if name.isupper() else 1 if name[0].isupper() else 2, name))
+    return sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
 
 
 PUBLIC = [chainrule, *filter(inspect.ismodule, (getattr(chainrule, name) for name in chainrule.__all__))]
@@ -138,7 +138,7 @@ folder = pathlib.Path(tempfile.mkdtemp())
 for name, package in (("x.csv", "pandas"), ("x.wav", "soundfile"), ("x.parquet", "pyarrow")):
     (folder / name).write_bytes(b"a")
     missing(package, lambda: chainrule.data.read(folder / name))
-small = {"hidden": 2, "steps": 1, "training": {"batch": 4000}, "quiet": True}
+small = dict(hidden=2, steps=1, training=dict(batch=4000), quiet=True)
 missing("safetensors", lambda: chainrule.fit("english", out=folder / "run", **small))
 from chainrule.cli import main
 try:

@@ -151,7 +151,8 @@ def test_long_gradients_are_clipped_and_the_largest_is_noted(pull: float, clippe
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_diverges_names_the_step_and_the_largest_gradient(value: float, tmp_path: Path) -> None:
     job = Job()
-    job.feed = Altered(job.feed, lambda step, loss: loss * value if step == 8 else 100 * loss if step == 3 else loss)
+    factors = {8: value, 3: 100.0}
+    job.feed = Altered(job.feed, lambda step, loss: loss * factors.get(step, 1.0))
     with pytest.raises(DivergedError) as raised:
         job.train(tmp_path)
     message = str(raised.value)

@@ -1,5 +1,8 @@
 """The built-in sets are there, with the shapes that the list promises, and are the same each time."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,17 +11,19 @@ from chainrule.data.builtin.sets import Builtin
 from chainrule.errors import ArgumentError, DataError
 
 
+def arrays_of(data: Symbols | Series | Labelled) -> Sequence[Any]:
+    if isinstance(data, Symbols):
+        return data.documents
+    return [data.values if isinstance(data, Series) else data.inputs]
+
+
 @pytest.mark.parametrize("entry", builtins(), ids=lambda entry: entry.name)
 def test_each_says_what_it_is_and_reads_the_same_twice(entry: Builtin) -> None:
     assert all([entry.description, entry.size, entry.source, entry.licence])
     first = read(entry.name)
-    second = read(entry.name, Reading(kind=entry.kind))
+    second = read(entry.name, Reading(kind=entry.kind))  # type: ignore[arg-type]
     assert first.name == entry.name
-    arrays = [
-        data.documents if isinstance(data, Symbols) else [data.values if isinstance(data, Series) else data.inputs]
-        for data in (first, second)
-    ]
-    for a, b in zip(*arrays, strict=True):
+    for a, b in zip(arrays_of(first), arrays_of(second), strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 

@@ -37,7 +37,8 @@ def test_skipped_ones_are_as_if_they_were_never_there(text: str, how: str, size:
 @settings(deadline=None)
 def test_replaced_ones_are_read_as_a_blank_and_marked(text: str, how: str, size: int) -> None:
     replaced = symbols(text, size, documents=how, unknown="replace")
-    marked = text_symbols({"a.txt": (text + "b").encode()}, Reading(documents=how), "a.txt", Alphabet.of(["ab \né漢"]))
+    reading = Reading(documents=how)  # type: ignore[arg-type]
+    marked = text_symbols({"a.txt": (text + "b").encode()}, reading, "a.txt", Alphabet.of(["ab \né漢"]))
     whole = "".join(str(marked.alphabet.decode(document)) for document in marked.documents)
     read_as = "".join(str(ALPHABET.decode(document)) for document in replaced.documents)
     assert read_as == whole.replace("é", " ").replace("漢", " ")

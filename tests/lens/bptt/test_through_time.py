@@ -3,7 +3,7 @@
 import copy
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -357,7 +357,11 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, torch.nn.Module):
         yield from value.parameters()
     else:
-        inside = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ()
+        inside: Iterable[object] = ()
+        if isinstance(value, dict):
+            inside = value.values()
+        elif isinstance(value, tuple | list):
+            inside = value
         for part in (*inside, *getattr(value, "__dict__", {}).values()):
             yield from tensors_in(part)
 
