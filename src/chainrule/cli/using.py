@@ -61,7 +61,7 @@ def sample_command(
     prompt: Annotated[
         str | None, Option(help="Text to continue, or FILE:path to continue a file.", show_default=False)
     ] = None,
-    after: Annotated[
+    data: Annotated[
         str | None, Option("--from", help="Data to read before sampling; it is not shown.", show_default=False)
     ] = None,
     length: Annotated[int, Option(help="Number of symbols or steps to sample.")] = 500,
@@ -80,7 +80,7 @@ def sample_command(
     if kind == "sound" and out is None:
         raise ArgumentError('a sample of sound cannot be printed: give `out="x.wav"`.')
     given = _prompt(opened, kind, prompt)
-    drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed, data=after)
+    drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed, data=data)
     if kind == "series":
         emit(_csv(opened.config.data.columns, drawn), out)
     elif kind == "sound":
