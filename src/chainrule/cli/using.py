@@ -13,7 +13,7 @@ from typer import Argument, Option
 from chainrule._optional import require
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, say, show
-from chainrule.data import Series, Symbols, write_wav
+from chainrule.data import write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
 from chainrule.runs.kinds.series.run import SeriesRun
@@ -196,11 +196,10 @@ def _prompt(run: Run, kind: str, prompt: str | None) -> Any:
     if prompt is None or kind == "labels":
         return None
     if prompt.startswith("FILE:"):
-        data = run.read(prompt.removeprefix("FILE:"))
-        if isinstance(data, Symbols):
-            return data.alphabet.decode(np.concatenate(data.documents))
-        assert isinstance(data, Series)
-        return data.values
+        data: Any = run.read(prompt.removeprefix("FILE:"))
+        if kind == "series":
+            return data.values
+        return data.alphabet.decode(np.concatenate(data.documents))
     if kind != "text":
         raise ArgumentError(f"`prompt` is {prompt!r}, but this run continues a file: give FILE:path.")
     alphabet = run.config.data.alphabet

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from chainrule._choices import counted
-from chainrule.runs.fitting.plan import Plan
+from chainrule.runs.fitting.plan import FitPlan
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.table import KINDS
@@ -17,7 +17,7 @@ __all__ = ["say_summary", "saying_once"]
 _said: ContextVar[set[str] | None] = ContextVar("_said", default=None)
 
 
-def say_summary(planned: Plan, task: Task) -> None:
+def say_summary(planned: FitPlan, task: Task) -> None:
     """Three lines about a fit of the data, on standard error."""
     said = _said.get()
     kind = KINDS[planned.data.kind]
@@ -48,7 +48,7 @@ def _held_out(kind: DataKind, task: Task) -> str:
     return f"Split {task.split}. {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
 
 
-def _chosen(kind: DataKind, planned: Plan) -> str:
+def _chosen(kind: DataKind, planned: FitPlan) -> str:
     """What is fitted; in brackets why, where nothing was asked for."""
     data = planned.data
     config = planned.config
