@@ -264,7 +264,7 @@ def test_fit_says_what_it_read_and_which_weights_forecast(command: Command, here
     said = command("fit noise.csv --hidden 4 --steps 8 --out r").stderr.splitlines()
     assert said[0] == "noise.csv: 400 steps of a, 2020-01-01 to 2021-02-03, days (D), a season of 7 steps."
     assert said[1].startswith("Split in time order. 320 steps train, 40 choose the checkpoint, 40 are scored. Then")
-    assert said[2].startswith("gru (the default), 4 wide, window 40 (a tenth of the steps), transform ")
+    assert said[2].startswith("gru (the default), hidden size 4, window 40 (a tenth of the steps), transform ")
     assert any("come from weights refitted on all 400 steps; the score is of weights that have not" in x for x in said)
     assert "gru, weights refitted on all 400 steps" in command("forecast r --horizon 2").stderr
     result = command("fit noise.csv --hidden 4 --steps 8 --out n --no-refit")
@@ -308,7 +308,7 @@ def test_a_text_goes_on_from_a_file_without_repeating_it(command: Command, runs:
     assert command(f"sample {runs}/text --from p.txt --length 20 --seed 3").stdout == whole.removeprefix("the cat")
     assert command(f"update {runs}/text p.txt").exit_code == 2
     both = command(f"sample {runs}/text --from p.txt --prompt the")
-    assert (both.exit_code, "a prompt or data to go on from, not both" in both.stderr) == (2, True)
+    assert (both.exit_code, "give --prompt or --from to go on from, not both" in both.stderr) == (2, True)
 
 
 def test_overwrite_replaces_a_run_and_nothing_else(command: Command, here: Path) -> None:

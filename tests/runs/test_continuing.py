@@ -192,7 +192,7 @@ def test_what_is_no_series_cannot_be_updated_or_take_both(text_run: Run, run: Se
     with pytest.raises(ArgumentError, match=r"cannot be updated.*It can score"):
         text_run.update("english")
     for asked in (text_run, run):
-        with pytest.raises(ArgumentError, match="a prompt or data to go on from, not both"):
+        with pytest.raises(ArgumentError, match="give `prompt` or `data` to go on from, not both"):
             asked.sample(prompt="the", data="english")
 
 

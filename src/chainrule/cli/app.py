@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from chainrule.cli.console import say, show
 from chainrule.cli.fitting import compare_command, data_command, fit_command
-from chainrule.cli.flags import learn
+from chainrule.cli.flags import learn, prefer
 from chainrule.cli.looking import look_command
 from chainrule.cli.using import (
     backtest_command,
@@ -31,6 +31,12 @@ _INTERRUPTED = 130
 
 class _Group(TyperGroup):
     """Turns errors into messages and exit codes, for every command in one place."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            prefer(command)
+        return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         learn(self)

@@ -17,7 +17,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["as_flags", "learn"]
+__all__ = ["as_flags", "learn", "prefer"]
 
 _NAMED = re.compile(r"`(?P<name>[a-z_]\w*)(?:=(?P<value>[^`]*))?`")
 
@@ -33,9 +33,15 @@ _OPTIONS: dict[str, _Option] = {}
 
 def learn(group: Any) -> None:
     """Know the options of a group's commands."""
+    _OPTIONS.clear()
     for command in group.commands.values():
         for parameter in command.params:
             _OPTIONS.setdefault(parameter.name, _option(parameter))
+
+
+def prefer(command: Any) -> None:
+    """Tell of names that several commands have as this command does, since it is the one that runs."""
+    _OPTIONS.update({parameter.name: _option(parameter) for parameter in command.params})
 
 
 def _option(parameter: Any) -> _Option:

@@ -13,7 +13,7 @@ from typer import Argument, Option
 from chainrule._optional import require
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, say, show
-from chainrule.data import Series, Symbols, write_wav
+from chainrule.data import write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
 from chainrule.runs.kinds.series.run import SeriesRun
@@ -61,7 +61,7 @@ def sample_command(
     prompt: Annotated[
         str | None, Option(help="Text to continue, or FILE:path to continue a file.", show_default=False)
     ] = None,
-    after: Annotated[
+    data: Annotated[
         str | None, Option("--from", help="Data to read before sampling; it is not shown.", show_default=False)
     ] = None,
     length: Annotated[int, Option(help="Number of symbols or steps to sample.")] = 500,
@@ -80,7 +80,7 @@ def sample_command(
     if kind == "sound" and out is None:
         raise ArgumentError('a sample of sound cannot be printed: give `out="x.wav"`.')
     given = _prompt(opened, kind, prompt)
-    drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed, data=after)
+    drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed, data=data)
     if kind == "series":
         emit(_csv(opened.config.data.columns, drawn), out)
     elif kind == "sound":
@@ -196,11 +196,10 @@ def _prompt(run: Run, kind: str, prompt: str | None) -> Any:
     if prompt is None or kind == "labels":
         return None
     if prompt.startswith("FILE:"):
-        data = run.read(prompt.removeprefix("FILE:"))
-        if isinstance(data, Symbols):
-            return data.alphabet.decode(np.concatenate(data.documents))
-        assert isinstance(data, Series)
-        return data.values
+        data: Any = run.read(prompt.removeprefix("FILE:"))
+        if kind == "series":
+            return data.values
+        return data.alphabet.decode(np.concatenate(data.documents))
     if kind != "text":
         raise ArgumentError(f"`prompt` is {prompt!r}, but this run continues a file: give FILE:path.")
     alphabet = run.config.data.alphabet

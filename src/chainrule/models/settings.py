@@ -27,7 +27,7 @@ def family(name: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Given:
+class _GivenOfModel:
     """The settings that a model's config has as they are given."""
 
     layers: int | None = setting(
@@ -52,7 +52,7 @@ class _Given:
 
 @described
 @dataclass(frozen=True, kw_only=True)
-class ModelSettings(_Given):
+class ModelSettings(_GivenOfModel):
     """The model that a fit is asked for; what is None is chosen from the data.
 
     ``fit`` and ``compare`` take them as keywords. A setting that does not apply to the model or to the data is refused.
@@ -91,7 +91,7 @@ class ModelSettings(_Given):
 
 
 @dataclass(frozen=True)
-class ModelConfig(_Given):
+class ModelConfig(_GivenOfModel):
     """What a model is made of. A setting that the model has no use for is refused, never ignored.
 
     Parameters:

@@ -16,7 +16,7 @@ from chainrule.runs.fitting.plan import data_of
 from chainrule.runs.fitting.summary import saying_once
 from chainrule.runs.folder.contents import is_run, refuse_existing
 from chainrule.runs.folder.json_files import write_json
-from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.table import KINDS
 from chainrule.runs.peak_memory import peak_memory
 from chainrule.runs.run import Run, Source
@@ -103,7 +103,7 @@ def compare(
 
 
 def _budgets(
-    kind: Kind,
+    kind: DataKind,
     models: Sequence[str],
     asked: Asked,
     *,

@@ -24,7 +24,7 @@ _DOCUMENTS = (On(has="documents"),)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Given:
+class _GivenOfTraining:
     """The settings that the loop takes as they are given."""
 
     batch: int = setting(32, "Batch size: parallel rows of a stream, or examples per step", solved=False)
@@ -80,7 +80,7 @@ class _Given:
 
 @described
 @dataclass(frozen=True, kw_only=True)
-class TrainingSettings(_Given):
+class TrainingSettings(_GivenOfTraining):
     """How a fit is asked to train; what is None is chosen from the data and the model.
 
     >>> import chainrule
@@ -126,7 +126,7 @@ class TrainingSettings(_Given):
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Given):
+class TrainingConfig(_GivenOfTraining):
     """How to train. The budget is ``steps``, or ``minutes`` of wall-clock time when steps is None.
 
     Parameters:

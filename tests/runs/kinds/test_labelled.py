@@ -88,7 +88,7 @@ def test_another_rate_or_class_is_refused(tone_run: Run, tmp_path: Path) -> None
     soundfile.write(tmp_path / "low_1.wav", tone(300, 1, 8000), 8000)
     with pytest.raises(DataError, match="8000 samples per second, not 4000"):
         tone_run.score(tmp_path)
-    with pytest.raises(DataError, match="8000 samples per second, not 4000"):
+    with pytest.raises(DataError, match="8000 samples a second; the model was fitted to 4000"):
         tone_run.classify([tmp_path / "low_1.wav"])
     soundfile.write(tmp_path / "low_1.wav", tone(300, 1), RATE)
     soundfile.write(tmp_path / "lov_1.wav", tone(300, 1), RATE)

@@ -10,7 +10,7 @@ from chainrule.data import Reading
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS, ModelSettings
 from chainrule.models.settings import family
-from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.table import KINDS
 from chainrule.training import TrainingSettings
 
@@ -61,18 +61,18 @@ class Asked:
         """What of ``given`` is of its training."""
         return {name: value for name, value in self.given.items() if name in settings_of(TrainingSettings)}
 
-    def applies(self, name: str, kind: Kind, model: str) -> bool:
+    def applies(self, name: str, kind: DataKind, model: str) -> bool:
         """Whether a setting that was given applies to this model of this kind of data."""
         setting = _SETTINGS[name]
         solved = kind.solves(model, self.model.head)
         return setting.applies(family(model), kind.has) and (setting.solved or not solved)
 
-    def only_for(self, kind: Kind, model: str) -> "Asked":
+    def only_for(self, kind: DataKind, model: str) -> "Asked":
         """What of it applies to this model of this kind of data."""
         given = {name: value for name, value in self.given.items() if self.applies(name, kind, model)}
         return Asked(self.model, self.training, given)
 
-    def check(self, kind: Kind, model: str, *, budget: Mapping[str, Any]) -> None:
+    def check(self, kind: DataKind, model: str, *, budget: Mapping[str, Any]) -> None:
         """Refuse what does not apply to this model of this kind of data; ``budget`` is what else training was given.
 
         Raises:
@@ -102,7 +102,7 @@ def changed(settings: TrainingSettings) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value != _SETTINGS[name].default}
 
 
-def _where(setting: Setting, kind: Kind, model: str) -> str:
+def _where(setting: Setting, kind: DataKind, model: str) -> str:
     """What a setting applies to, and what it does not, in words."""
     models = [name for name in kind.models if setting.applies(family(name), kind.has)]
     if models:

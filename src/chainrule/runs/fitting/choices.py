@@ -7,7 +7,7 @@ from chainrule._settings import settings_of
 from chainrule.errors import ArgumentError
 from chainrule.models import ModelConfig, ModelSettings
 from chainrule.runs.folder.data_config import Data
-from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.kind import DataKind
 from chainrule.training import TrainingConfig, TrainingSettings, TruncatedBPTT, bytes_of
 
 __all__ = ["choose_model", "choose_training"]
@@ -16,7 +16,7 @@ __all__ = ["choose_model", "choose_training"]
 _NORMALISED = {"learning_rate": 2e-2, "weight_decay": 0.1}
 
 
-def choose_model(kind: Kind, data: Data, transform: str, name: str, asked: ModelSettings) -> ModelConfig:
+def choose_model(kind: DataKind, data: Data, transform: str, name: str, asked: ModelSettings) -> ModelConfig:
     """The model that is asked for, with what this data needs where nothing is.
 
     Raises:
@@ -36,7 +36,7 @@ def choose_model(kind: Kind, data: Data, transform: str, name: str, asked: Model
 
 
 def choose_training(
-    kind: Kind, model: ModelConfig, asked: TrainingSettings, *, steps: int | None, minutes: float | None, seed: int
+    kind: DataKind, model: ModelConfig, asked: TrainingSettings, *, steps: int | None, minutes: float | None, seed: int
 ) -> TrainingConfig:
     """The training that is asked for, with what this model of this data needs where nothing is.
 

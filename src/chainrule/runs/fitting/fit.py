@@ -12,7 +12,7 @@ from torch import nn
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.fitting.asked import Asked, reading_of
-from chainrule.runs.fitting.plan import Plan, plan
+from chainrule.runs.fitting.plan import FitPlan, plan
 from chainrule.runs.fitting.refit import load_refit, refit_everything
 from chainrule.runs.fitting.room import check_room
 from chainrule.runs.fitting.summary import say_summary
@@ -140,7 +140,7 @@ def fit(
         return _fit(planned, folder, group, resume=resume, overwrite=overwrite, quiet=quiet)
 
 
-def _fit(planned: Plan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool) -> Run:
+def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool) -> Run:
     config = planned.config
     check_room(planned.data, config)
     task = KINDS[config.data.kind].task(planned.data, config, group)

@@ -15,13 +15,13 @@ from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.table import KINDS
 from chainrule.runs.run import Source
 
-__all__ = ["Plan", "data_of", "plan"]
+__all__ = ["FitPlan", "data_of", "plan"]
 
 _AS_FOUND = Reading()
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class FitPlan:
     """The data of a fit, the config of its run, and what of it was chosen, by name, because nothing was given."""
 
     data: Data
@@ -38,7 +38,7 @@ def plan(
     minutes: float | None,
     steps: int | None,
     seed: int | None,
-) -> Plan:
+) -> FitPlan:
     """Read the data, check that all that is asked for applies to it, and choose what was left open.
 
     Raises:
@@ -67,7 +67,7 @@ def plan(
     open_ones: dict[str, Any] = {"model": model, "hidden": asked.model.hidden, "window": asked.model.window}
     open_ones |= {"layer_norm": asked.model.layer_norm, "dropout": asked.model.dropout}
     open_ones["budget"] = steps if minutes is None else minutes
-    return Plan(data, config, [name for name, value in open_ones.items() if value is None])
+    return FitPlan(data, config, [name for name, value in open_ones.items() if value is None])
 
 
 def data_of(source: Source, reading: Reading) -> Data:

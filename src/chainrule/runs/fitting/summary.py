@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from chainrule._choices import counted
-from chainrule.runs.fitting.plan import Plan
+from chainrule.runs.fitting.plan import FitPlan
 from chainrule.runs.folder.config import RunConfig
-from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.table import KINDS
 from chainrule.runs.kinds.task import Task
 
@@ -17,7 +17,7 @@ __all__ = ["say_summary", "saying_once"]
 _said: ContextVar[set[str] | None] = ContextVar("_said", default=None)
 
 
-def say_summary(planned: Plan, task: Task) -> None:
+def say_summary(planned: FitPlan, task: Task) -> None:
     """Three lines about a fit of the data, on standard error."""
     said = _said.get()
     kind = KINDS[planned.data.kind]
@@ -38,7 +38,7 @@ def saying_once() -> Iterator[None]:
         _said.reset(before)
 
 
-def _held_out(kind: Kind, task: Task) -> str:
+def _held_out(kind: DataKind, task: Task) -> str:
     config = task.config
     train = counted(task.parts[0], config.data.unit)
     choose, test = (f"{count:,}" for count in task.parts[1:])
@@ -48,7 +48,7 @@ def _held_out(kind: Kind, task: Task) -> str:
     return f"Split {task.split}. {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
 
 
-def _chosen(kind: Kind, planned: Plan) -> str:
+def _chosen(kind: DataKind, planned: FitPlan) -> str:
     """What is fitted; in brackets why, where nothing was asked for."""
     data = planned.data
     config = planned.config

@@ -10,12 +10,12 @@ from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.kinds.task import Task
 from chainrule.runs.run import Run
 
-__all__ = ["Kind"]
+__all__ = ["DataKind"]
 
 _WINDOW = 64
 
 
-class Kind(ABC):
+class DataKind(ABC):
     """One kind of data; ``data`` below is always of this kind.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from chainrule.runs.folder.config import RunConfig
-from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.labelled.kind import ImageKind, LabelledSoundKind
 from chainrule.runs.kinds.series.kind import SeriesKind
 from chainrule.runs.kinds.symbols.kind import SymbolKind
@@ -14,7 +14,9 @@ from chainrule.runs.run import Run
 
 __all__ = ["KINDS", "open_run"]
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (SymbolKind(), SeriesKind(), LabelledSoundKind(), ImageKind())}
+KINDS: dict[str, DataKind] = {
+    kind.name: kind for kind in (SymbolKind(), SeriesKind(), LabelledSoundKind(), ImageKind())
+}
 
 
 def open_run(folder: Path, config: RunConfig, model: nn.Module, **known: Any) -> Run:

@@ -14,14 +14,14 @@ from chainrule.models import (
 )
 from chainrule.models.build import OF_IMAGES, OF_LABELLED_SEQUENCES
 from chainrule.runs.folder.data_config import DataConfig, digest_of
-from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.labelled.run import ClassifierRun
 from chainrule.runs.kinds.labelled.task import LabelledTask
 
 __all__ = ["ImageKind", "LabelledSoundKind"]
 
 
-class LabelledSoundKind(Kind):
+class LabelledSoundKind(DataKind):
     """Recordings with a label each."""
 
     name = "sound"

@@ -19,7 +19,7 @@ from chainrule.models import (
 from chainrule.models.build import OF_VALUES
 from chainrule.runs.folder.data_config import DataConfig, digest_of
 from chainrule.runs.kinds.cut import split_in_time
-from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.series.run import SeriesRun
 from chainrule.runs.kinds.series.task import SeriesTask
 
@@ -30,7 +30,7 @@ _PATIENCE = 8  # of twenty validations
 _MANY_STEPS = 400  # of which a validation is twenty: fewer say little about whether a fit still learns
 
 
-class SeriesKind(Kind):
+class SeriesKind(DataKind):
     """Real values in time order."""
 
     name = "series"

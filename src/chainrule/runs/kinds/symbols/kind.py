@@ -5,7 +5,7 @@ from chainrule.data import Symbols
 from chainrule.models import LATENT, ModelConfig, SymbolModel, build_symbol_model
 from chainrule.models.build import OF_SYMBOLS
 from chainrule.runs.folder.data_config import DataConfig, digest_of
-from chainrule.runs.kinds.kind import Kind
+from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.symbols.run import SymbolRun
 from chainrule.runs.kinds.symbols.task import SymbolTask
 
@@ -14,7 +14,7 @@ __all__ = ["SymbolKind"]
 _UNITS = {"characters": "character", "bytes": "byte", "mu-law": "sample"}
 
 
-class SymbolKind(Kind):
+class SymbolKind(DataKind):
     """Sequences of symbols from one alphabet."""
 
     name = "symbols"
