@@ -4,7 +4,6 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -106,6 +105,23 @@ class CellSpec:
     memory: Callable[[Mapping[str, Any]], Any] | None = None
     model: str | None = None
     paper: str = ""
+    # derived from these
+    every_weight: dict[str, str] = field(init=False, repr=False)
+    """The sizes of all weights by symbol, those of the options included, in the order of ``container``."""
+    container: Any = field(init=False, repr=False)
+    """The named tuple that holds the cell's weights, None where one is not given."""
+    symbols: dict[str, str] = field(init=False, repr=False)
+    """The symbols of the weights by the names of their arguments."""
+    required: tuple[str, ...] = field(init=False, repr=False)
+    """The symbols of the weights that every call needs."""
+    required_places: tuple[int, ...] = field(init=False, repr=False)
+    """Their places in ``container``."""
+    norm_places: tuple[int, ...] = field(init=False, repr=False)
+    """The places in ``container`` of the weights of layer normalisation."""
+    layouts: tuple[tuple[int, str, _Size, _Size | None], ...] = field(init=False, repr=False)
+    """Of each weight its place in ``container``, its argument's name, and how many rows and columns it has."""
+    recurrent_weight: str = field(init=False, repr=False)
+    """The weight whose gradient the lens follows through time: W_hh, or what comes closest."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
@@ -122,6 +138,7 @@ class CellSpec:
                 f"zoneout of the cell {self.name} keeps {', '.join(self.zoneout)}; expected parts of its state, "
                 f"{', '.join(self.state)}."
             )
+        self._derive()
 
     def _check_gates(self) -> None:
         if not self.gates or not isinstance(self.gates, Mapping):
@@ -136,7 +153,8 @@ class CellSpec:
     def _check_weights(self) -> None:
         if self.weights.get("W_ih") != "G I":
             raise ArgumentError(f'the weights of the cell {self.name} must have W_ih of the sizes "G I" among them.')
-        for symbol, sizes in self.every_weight.items():
+        optional = [weight for weights in self.options.values() for weight in weights.items()]
+        for symbol, sizes in [*self.weights.items(), *optional]:
             each = sizes.split()
             if not symbol.isidentifier() or len(each) not in (1, 2) or not all(map(_SIZE.fullmatch, each)):
                 raise ArgumentError(
@@ -144,50 +162,28 @@ class CellSpec:
                     'one or two sizes made of I, H, G and P, such as "G I" or "3H".'
                 )
 
-    @cached_property
-    def every_weight(self) -> dict[str, str]:
-        """The sizes of all weights by symbol, those of the options included, in the order of ``container``."""
+    def _derive(self) -> None:
+        """What follows from the fields: once, as torch.compile follows no properties that are computed later."""
         optional = {symbol: sizes for weights in self.options.values() for symbol, sizes in weights.items()}
         sizes = {**self.weights, **optional}
-        if set(Weights._fields) >= sizes.keys() >= {"W_ih", "W_hh"}:
-            return {symbol: sizes[symbol] for symbol in Weights._fields if symbol in sizes}
-        return {"W_ih": sizes.pop("W_ih"), **sizes}
-
-    @cached_property
-    def container(self) -> Any:
-        """The named tuple that holds the cell's weights, None where one is not given."""
-        if set(Weights._fields) >= self.every_weight.keys() >= {"W_ih", "W_hh"}:
-            return Weights
-        symbols = tuple(self.every_weight)
-        return namedtuple(f"{self.name}_weights", symbols, defaults=(None,) * (len(symbols) - 1))
-
-    @cached_property
-    def required(self) -> tuple[str, ...]:
-        """The symbols of the weights that every call needs."""
-        return tuple(symbol for symbol in self.weights if not symbol.startswith("b"))
-
-    @cached_property
-    def required_places(self) -> tuple[int, ...]:
-        """Their places in ``container``."""
-        return tuple(self.container._fields.index(symbol) for symbol in self.required)
-
-    @cached_property
-    def norm_places(self) -> tuple[int, ...]:
-        """The places in ``container`` of the weights of layer normalisation."""
-        return tuple(self.container._fields.index(symbol) for symbol in self.options.get("layer_norm", {}))
-
-    @cached_property
-    def recurrent_weight(self) -> str:
-        """The weight whose gradient the lens follows through time: W_hh, or what comes closest."""
-        return "W_hh" if "W_hh" in self.weights else "W_ih"
-
-    @cached_property
-    def layouts(self) -> tuple[tuple[int, str, "_Size", "_Size | None"], ...]:
-        """Of each weight its place in ``container``, its argument's name, and how many rows and columns it has."""
-        places = {symbol: place for place, symbol in enumerate(self.container._fields)}
-        return tuple(
-            (places[symbol], parameter_name(symbol), *_parsed(sizes)) for symbol, sizes in self.every_weight.items()
-        )
+        is_usual = set(Weights._fields) >= sizes.keys() >= {"W_ih", "W_hh"}
+        order = [symbol for symbol in Weights._fields if symbol in sizes] if is_usual else ["W_ih", *sizes]
+        every = {symbol: sizes[symbol] for symbol in order}
+        container = Weights if is_usual else _named_tuple(self.name, tuple(every))
+        places = {symbol: place for place, symbol in enumerate(container._fields)}
+        required = tuple(symbol for symbol in self.weights if not symbol.startswith("b"))
+        derived = {
+            "every_weight": every,
+            "container": container,
+            "symbols": {parameter_name(symbol): symbol for symbol in every},
+            "required": required,
+            "required_places": tuple(places[symbol] for symbol in required),
+            "norm_places": tuple(places[symbol] for symbol in self.options.get("layer_norm", {})),
+            "layouts": tuple((places[s], parameter_name(s), *_parsed(sizes)) for s, sizes in every.items()),
+            "recurrent_weight": "W_hh" if "W_hh" in self.weights else "W_ih",
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     def shapes(self, I: int, H: int, P: int | None = None) -> dict[str, tuple[int, ...]]:
         """The shape of every weight by symbol, for I inputs, H units and an h of P entries."""
@@ -197,11 +193,6 @@ class CellSpec:
             each = [rows] if columns is None else [rows, columns]
             found[symbol] = tuple(count * sizes[letter] for count, letter in each)
         return found
-
-    @cached_property
-    def symbols(self) -> dict[str, str]:
-        """The symbols of the weights by the names of their arguments."""
-        return {parameter_name(symbol): symbol for symbol in self.every_weight}
 
     def holding(self, given: Mapping[str, Tensor | None]) -> Any:
         """The weights by the names of their arguments, as the named tuple that ``step`` takes.
@@ -223,6 +214,13 @@ class CellSpec:
     def __deepcopy__(self, memo: object) -> "CellSpec":
         """Itself: a layer may be copied, and holds its cell."""
         return self
+
+
+def _named_tuple(cell: str, symbols: tuple[str, ...]) -> Any:
+    """The class that holds these weights, None for all but the first unless they are given."""
+    made = namedtuple(f"{cell}_weights", symbols)  # type: ignore[misc]
+    made.__new__.__defaults__ = (None,) * (len(symbols) - 1)
+    return made
 
 
 def _parsed(sizes: str) -> tuple[_Size, _Size | None]:
