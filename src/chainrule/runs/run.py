@@ -229,9 +229,7 @@ class Run(Fitted):
             # new data is not split, so that it needs no groups
             own_source = isinstance(source, str) and source.removeprefix("builtin:") == self.config.source
             group = reading.group if own_source else None
-            # the kind tells how to read files; what is built in or in memory is of a kind by itself
-            is_file = isinstance(source, str | Path) and Path(source).exists()
-            of_new: dict[str, Any] = {"unknown": unknown, "group": group, "kind": reading.kind if is_file else None}
+            of_new: dict[str, Any] = {"unknown": unknown, "group": group}
             data = read(
                 source,
                 replace(reading, **of_new),

@@ -101,7 +101,9 @@ def test_an_interruption_is_saved_and_resuming_ends_where_an_unbroken_run_does(
         with pytest.raises(KeyboardInterrupt):
             fit(tmp_path / "broken", dropout=0.1)
     assert load_tensors(tmp_path / "broken" / "last.safetensors")[1]["step"] == 5
-    with pytest.warns(UserWarning, match=r"did not end: its weights are the best so far, of step \d, .*--resume added"):
+    with pytest.warns(
+        UserWarning, match=r"did not end: its weights are the best so far, of step \d, .*`resume=True` added"
+    ):
         chainrule.load(tmp_path / "broken").sample(3)
     resumed = fit(tmp_path / "broken", dropout=0.1, resume=True)
     same_weights(resumed.model.state_dict(), whole.model.state_dict())
@@ -136,10 +138,10 @@ def test_resuming_with_other_options_or_data_is_refused_by_name(tmp_path: Path) 
     run = fit(tmp_path / "run")
     before = (run.path / "config.json").read_bytes()
     with pytest.raises(
-        ArgumentError, match=r"hidden was 4 and is 5; .*dropout was 0.2 and is 0.5.*only `minutes`, `steps` and"
+        ArgumentError, match=r"`hidden` was 4 and is 5; .*`dropout` was 0.2 and is 0.5.*only `minutes`, `steps` and"
     ):
         fit(run.path, resume=True, hidden=5, dropout=0.5)
-    with pytest.raises(ArgumentError, match="seed was 0 and is 1"):
+    with pytest.raises(ArgumentError, match="`seed` was 0 and is 1"):
         fit(run.path, resume=True, seed=1)
     with pytest.raises(ArgumentError, match="the data has changed"):
         chainrule.fit(symbols(601), hidden=4, window=8, steps=12, training={"batch": 4}, out=run.path, resume=True)

@@ -209,7 +209,12 @@ def test_an_exactly_repeating_season_leaves_the_random_walk_as_the_only_naive_fo
             ArgumentError,
             "`hidden=8` applies to .*lstm, not to ar",
         ),
-        (np.where(np.arange(60) % 10, 0.0, np.arange(60))[:, None], {"head": "student"}, DataError, "head 'gaussian'"),
+        (
+            np.where(np.arange(60) % 10, 0.0, np.arange(60))[:, None],
+            {"head": "student"},
+            DataError,
+            '`head="gaussian"`',
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_before_anything_is_written_or_trained(
