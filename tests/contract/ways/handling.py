@@ -151,7 +151,7 @@ HANDLING = [
     Way("bfloat16", half, bound=5e-2),
     Way("no-rows", learn, rows=0, refused=(("stream", "batch must be an integer of at least 1"),)),
     Way("no-steps", learn, steps=0, more=("recurrent", "stream", "own")),
-    Way("fake", fake, shapes, alone=True, refused=(("stream", "a stream keeps its state itself"),)),
+    Way("fake", fake, shapes, alone=True, refused=(("stream", "a stream updates its state in place"),)),
     Way("meta", meta, shapes),
     Way("default-device", elsewhere, learn),
     Way("deep-copied", deep_copied, learn),

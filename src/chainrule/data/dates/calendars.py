@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from chainrule._choices import near
+from chainrule._choices import counted, near
 from chainrule._optional import require
 from chainrule.data.dates.calendar_words import DAY, WEEKDAYS, ordinal, week_in_words, with_anchor
 from chainrule.errors import ArgumentError
@@ -85,7 +85,7 @@ class Rule:
         """What a step is, wherever in it the date lies: months are months, at their start or end."""
         if self.n == 1:
             return f"{self.unit}s"
-        return f"every {self.n} {self.unit}s"
+        return f"every {counted(self.n, self.unit)}"
 
     def __str__(self) -> str:
         if not self.where:

@@ -211,9 +211,9 @@ def _apart(dates: Dates) -> str:
     unit, size = next((unit, size) for unit, size in _NANOSECONDS if size <= np.median(apart))
     low = f"{apart.min() / size:.3g}"
     high = f"{apart.max() / size:.3g}"
-    if low != high:
-        return f"{low} to {high} {unit}s apart"
-    return f"1 {unit} apart" if low == "1" else f"{low} {unit}s apart"
+    span = low if low == high else f"{low} to {high}"
+    name = unit if span == "1" else unit + "s"
+    return f"{span} {name} apart"
 
 
 def _first(first: list[str], count: int) -> str:

@@ -111,8 +111,8 @@ def _check(table: LoadedTable, columns: tuple[str, ...], dates: Dates) -> None:
         have = f"column {columns[0]!r} of {table.name} has"
     date = columns[0] if len(columns) == 1 else columns
     raise ColumnError(
-        f"{have} cells that are not dates from 1678 to 2261, at {table.at(bad)}: {cells}. Write dates as 2024-01-31, "
-        f"or give their format, as in {setting('date', date)} and {setting('date_format', '%d.%m.%Y')}, or rename the "
+        f"{have} some cells that are not dates from 1678 to 2261, at {table.at(bad)}: {cells}. Write dates as "
+        f"2024-01-31, or give their format, as in {setting('date', date)} and {setting('date_format', '%d.%m.%Y')}, or rename the "
         "column if it holds something else, or name another with `date`."
     )
 

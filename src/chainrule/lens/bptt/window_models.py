@@ -95,7 +95,7 @@ class ThroughWindow(Shown):
         first = 0 if self._state is None else self.receptive_field + 1
         if first >= steps:
             raise ArgumentError(
-                f"x has {steps} steps and continues a state, so that some of the "
+                f"x has {counted(steps, 'step')} and continues a state, so that some of the "
                 f"{counted(self.receptive_field, 'step')} that the model sees lie outside of it. "
                 f"Give at least {counted(first + 1, 'step')}, or no state."
             )

@@ -16,7 +16,7 @@ NOUNS = (
     "modules dimensions features units models cells lines paths"
 )
 WHAT = "numeric|finite|output|training|recurrent"
-PLURAL = re.compile(rf"^ (?:(?:{WHAT}) )?(?:{NOUNS.replace(' ', '|')})\b(?! a second| are too few)")
+PLURAL = re.compile(rf"^ (?:(?:{WHAT}) )?(?:{NOUNS.replace(' ', '|')})\b(?! (?:a|per) second| are too few)")
 EITHER = re.compile(rf"\b(?:{NOUNS.replace('s ', '|')[:-1]})\(s\)")
 
 

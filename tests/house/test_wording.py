@@ -100,7 +100,7 @@ def test_every_setting_of_fit_is_an_option() -> None:
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    readme = Path(__file__).parent.parent / "README.md"
+    readme = Path(__file__).parents[2] / "README.md"
     named = set(FLAG.findall(readme.read_text()))
     assert named <= OPTIONS | OTHERS | {"quick"}, "--quick is the benchmarks'"
 
