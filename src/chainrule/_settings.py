@@ -15,7 +15,7 @@ from chainrule._choices import listed, near
 from chainrule._schema import hints_of
 from chainrule.errors import ArgumentError
 
-__all__ = ["ANY", "On", "Setting", "described", "named", "refuse_unknown", "setting", "settings_of"]
+__all__ = ["ANY", "On", "Setting", "described", "option", "refuse_unknown", "setting", "settings_of"]
 
 T = TypeVar("T")
 
@@ -128,10 +128,10 @@ def _described(each: Setting) -> str:
     return each.help + (f"; default: {words}." if words else ".")
 
 
-def named(name: str, value: object) -> str:
+def option(name: str, value: object) -> str:
     """A setting and its value as messages name them.
 
-    >>> named("columns", ["Close"]), named("clip", 0.5)
+    >>> option("columns", ["Close"]), option("clip", 0.5)
     ('`columns=("Close",)`', '`clip=0.5`')
     """
     return f"`{name}={_literal(value)}`"

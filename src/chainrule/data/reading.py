@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from chainrule._choices import spelt, whole
 from chainrule._schema import check_fields
-from chainrule._settings import On, described, named, setting, settings_of
+from chainrule._settings import On, described, option, setting, settings_of
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.labelled.groups import check_group
 from chainrule.data.sounds.waveforms import HIGHEST_RATE
@@ -122,14 +122,14 @@ Did you mean 'line'?
         if not isinstance(self.columns, Sequence) or not all(isinstance(name, str) for name in self.columns):
             raise ArgumentError(f"`columns` is {spelt(self.columns)}; expected a tuple of names, such as ('Close',).")
         check_fields(self, but=("columns",))
-        for option in ("columns", "date", "id"):
-            value = getattr(self, option)
+        for field_name in ("columns", "date", "id"):
+            value = getattr(self, field_name)
             if isinstance(value, Sequence) and not isinstance(value, str):
-                object.__setattr__(self, option, tuple(value))
-        for option in ("season", "rate"):
-            value = getattr(self, option)
+                object.__setattr__(self, field_name, tuple(value))
+        for field_name in ("season", "rate"):
+            value = getattr(self, field_name)
             if value is not None:
-                object.__setattr__(self, option, whole(f"`{option}`", value))
+                object.__setattr__(self, field_name, whole(f"`{field_name}`", value))
         self._check_together()
 
     def _check_together(self) -> None:
@@ -139,7 +139,7 @@ Did you mean 'line'?
             check_group(self.group)
         if self.unknown is not None and self.unit == "bytes":
             raise ArgumentError(
-                f"{named('unknown', self.unknown)} is for characters; every byte is known. Leave it out."
+                f"{option('unknown', self.unknown)} is for characters; every byte is known. Leave it out."
             )
         if self.thousands is not None and self.thousands == self.decimal:
             raise ArgumentError(f"`thousands` and `decimal` are both {self.decimal!r}; expected two marks.")
@@ -169,7 +169,7 @@ Did you mean 'line'?
                 kinds = " and ".join(words for other, words in _PLURAL.items() if each.applies(has=(other,)))
                 read_as = "a table" if kind == "table" else kind
                 raise ArgumentError(
-                    f"{named(each.name, value)} applies to {kinds}, but {name} is read as {read_as}. Leave it out, or "
+                    f"{option(each.name, value)} applies to {kinds}, but {name} is read as {read_as}. Leave it out, or "
                     "name another `kind`."
                 )
 

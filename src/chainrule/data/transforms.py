@@ -23,7 +23,7 @@ from torch import Tensor
 
 from chainrule._choices import choose, counted, listed
 from chainrule._schema import check_fields
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.data.reading import TRANSFORMS
 from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
 
@@ -116,7 +116,7 @@ class Transform:
         what = "changes" if self.lag else "values"
         remedy = "Choose a column that varies"
         if np.ptp(values[:, j]) > _CONSTANT * np.abs(values[:, j]).max():
-            remedy = f"Use {setting('transform', 'standardise')}"
+            remedy = f"Use {option('transform', 'standardise')}"
         raise TransformError(
             f"column {names[j]} of {source} cannot be scaled: its {what} over the training steps are all {z[0, j]:g}. "
             f"{remedy}."
@@ -202,7 +202,7 @@ class Transform:
             steps = listed((bad.nonzero()[:, -2] + 1).tolist(), shown=5)
             raise TransformError(
                 f"log-return needs positive values; got {got} at step {steps}. "
-                f"Use {setting('transform', 'difference')} or {setting('transform', 'standardise')}."
+                f"Use {option('transform', 'difference')} or {option('transform', 'standardise')}."
             )
         return x.log()
 
@@ -221,7 +221,7 @@ def _check_size(transform: str, values: NDArray[np.float64], names: list[str], s
     remedy = "Scale the data (use another unit)"
     if transform == "none":
         low, high = _SIZES_UNSCALED
-        remedy += f", or use {setting('transform', 'standardise')}"
+        remedy += f", or use {option('transform', 'standardise')}"
     for name, largest in zip(names, np.abs(values).max(axis=0, initial=0), strict=True):
         if largest and not low <= largest <= high:
             raise TransformError(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from chainrule._choices import choose, finite, listed, whole
 from chainrule._schema import check_fields
-from chainrule._settings import On, described, named, setting, settings_of
+from chainrule._settings import On, described, option, setting, settings_of
 from chainrule.errors import ArgumentError
 from chainrule.ops.recurrence.cells import BUILT_IN
 
@@ -121,15 +121,15 @@ class ModelConfig(_GivenOfModel):
     def __post_init__(self) -> None:
         choose("`model`", self.name, MODELS)
         check_fields(self)
-        for option, least, most in (("hidden", 1, _WIDEST), ("window", 1, _WIDEST), ("skip", 0, _WIDEST)):
-            object.__setattr__(self, option, whole(f"`{option}`", getattr(self, option), least, most))
+        for field_name, least, most in (("hidden", 1, _WIDEST), ("window", 1, _WIDEST), ("skip", 0, _WIDEST)):
+            object.__setattr__(self, field_name, whole(f"`{field_name}`", getattr(self, field_name), least, most))
         if self.layers is not None:
             object.__setattr__(self, "layers", whole("`layers`", self.layers, most=_DEEPEST))
         object.__setattr__(self, "dropout", finite("`dropout`", self.dropout, 0, 1))
         self._refuse_foreign()
         if self.stable and self.head != "gaussian":
             raise ArgumentError(
-                f"`stable` is for a linear ar with a Gaussian head, and {named('head', self.head)}. Leave one of them "
+                f"`stable` is for a linear ar with a Gaussian head, and {option('head', self.head)}. Leave one of them "
                 "out."
             )
 
@@ -161,4 +161,4 @@ class ModelConfig(_GivenOfModel):
 
 def _named(name: str, value: object) -> str:
     """A setting of a config as it is given: the path around a network is switched on or off."""
-    return named(name, bool(value) if name == "skip" else value)
+    return option(name, bool(value) if name == "skip" else value)

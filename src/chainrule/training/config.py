@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from chainrule._choices import finite, whole
 from chainrule._schema import check_fields
-from chainrule._settings import On, described, named, setting
+from chainrule._settings import On, described, option, setting
 from chainrule.errors import ArgumentError
 
 __all__ = ["Progress", "Report", "TrainingConfig", "TrainingSettings", "Validation"]
@@ -74,8 +74,8 @@ class _GivenOfTraining:
             )
 
     def _set(self, checked: Mapping[str, object]) -> None:
-        for option, value in checked.items():
-            object.__setattr__(self, option, value)
+        for field_name, value in checked.items():
+            object.__setattr__(self, field_name, value)
 
 
 @described
@@ -176,7 +176,7 @@ class TrainingConfig(_GivenOfTraining):
         self._set(checked)
         if self.bptt != "truncated" and (self.k1, self.k2, self.random_windows) != (None, None, False):
             raise ArgumentError(
-                f"{named('bptt', self.bptt)} has no windows to give lengths of or to draw. Leave them out."
+                f"{option('bptt', self.bptt)} has no windows to give lengths of or to draw. Leave them out."
             )
         if self.bptt != "full" and self.memory is not None:
             raise ArgumentError('`memory` limits the full gradient alone: add `bptt="full"`.')
@@ -202,8 +202,8 @@ class TrainingConfig(_GivenOfTraining):
         return self.learning_rate * warm * (_FINAL_RATE + (1 - _FINAL_RATE) * cosine)
 
 
-def _optional(check: Callable[..., float], option: str, value: object, *limits: float, **how: bool) -> float | None:
-    return None if value is None else check(option, value, *limits, **how)
+def _optional(check: Callable[..., float], field_name: str, value: object, *limits: float, **how: bool) -> float | None:
+    return None if value is None else check(field_name, value, *limits, **how)
 
 
 class Validation(NamedTuple):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule._choices import counted
+from chainrule._settings import option
 from chainrule.data.dates.calendar_words import DAY
 from chainrule.data.dates.calendars import Rule, parse_rule
 from chainrule.data.dates.candidates import candidates
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.grids import Grid, lay
 from chainrule.data.dates.timezones import write_dates
-from chainrule.data.messages import setting
 from chainrule.errors import DataError
 
 __all__ = ["Frequency", "check_frequency", "find_frequency"]
@@ -173,7 +173,7 @@ def check_frequency(frequency: Frequency, name: str) -> None:
         return
     found = find_frequency(frequency.dates, frequency.timezone)
     raise DataError(
-        f"{setting('freq', frequency.alias)} means {frequency.rule}, but {contradiction}. The dates of {name}: "
+        f"{option('freq', frequency.alias)} means {frequency.rule}, but {contradiction}. The dates of {name}: "
         f"{found}. Leave `freq` out, or correct the dates."
     )
 
@@ -195,12 +195,12 @@ def _without_rule(frequency: Frequency) -> str:
     if len(dates) < 3:
         return (
             f"{counted(len(dates), 'date')}, too few to tell a frequency; name it with `freq`, for example "
-            f"{setting('freq', 'D')}"
+            f"{option('freq', 'D')}"
         )
     text = f"dates that come {_apart(dates)}, and no frequency fits"
     for alias in ("D", "h", "min", "s"):
         if frequency.fits(alias):
-            return f"{text}; name one with `freq`, for example {setting('freq', alias)}"
+            return f"{text}; name one with `freq`, for example {option('freq', alias)}"
     return text
 
 

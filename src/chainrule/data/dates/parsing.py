@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule._optional import require
+from chainrule._settings import option
 from chainrule.data.dates.datetimes import Dates, in_format, nanoseconds, no_dates
 from chainrule.data.dates.numbered import EPOCH_UNITS, digits_of, from_numbers, since_1970
 from chainrule.data.dates.periods import FORMATS, SHORT_YEAR, SHORT_YEAR_FORMATS, as_days
-from chainrule.data.messages import setting
 from chainrule.data.numerals import Marks, to_numbers
 from chainrule.errors import ArgumentError, ColumnError
 
@@ -52,7 +52,7 @@ def parse_dates(column: pd.Series, numbers: bool, form: str | None = None) -> Da
     if pd.api.types.is_datetime64_any_dtype(column):
         if form is not None:
             raise ColumnError(
-                f"{setting('date_format', form)} does not apply to column {column.name!r}, whose cells are dates "
+                f"{option('date_format', form)} does not apply to column {column.name!r}, whose cells are dates "
                 "already. Leave it out."
             )
         return nanoseconds(column)
@@ -125,7 +125,7 @@ def _swapped(form: str) -> str:
 def _one_of(forms: list[str]) -> str:
     if not forms:
         return "Write them as 2024-01-31."
-    choice = " or ".join(setting("date_format", form) for form in forms)
+    choice = " or ".join(option("date_format", form) for form in forms)
     return f"Give {choice}, or write them as 2024-01-31."
 
 
@@ -143,6 +143,6 @@ def _in_named_format(column: pd.Series, form: str) -> Dates:
         return in_format(text.str.strip(), form)
     except (ValueError, re.error) as error:
         raise ArgumentError(
-            f"{setting('date_format', form)} is no format: {error}. Expected one as of Python's strptime, such as "
+            f"{option('date_format', form)} is no format: {error}. Expected one as of Python's strptime, such as "
             f"%d.%m.%Y, or for numbers that count from 1970 one of {', '.join(EPOCH_UNITS)}."
         ) from error

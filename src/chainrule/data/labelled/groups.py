@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chainrule._choices import counted, listed
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.errors import ArgumentError, DataError
 
 __all__ = ["Groups", "check_group", "groups_of_files"]
@@ -21,8 +21,8 @@ class Groups(NamedTuple):
 
 _FIELD = re.compile(r"\{([^\W\d]\w*)\}")
 _EXPECTED = (
-    f"Expected {setting('group', 'folder')}, or a pattern of file names with one name in braces: "
-    f"{setting('group', '*_{speaker}_*')} takes the speaker ann out of yes_ann_3.wav."
+    f"Expected {option('group', 'folder')}, or a pattern of file names with one name in braces: "
+    f"{option('group', '*_{speaker}_*')} takes the speaker ann out of yes_ann_3.wav."
 )
 
 
@@ -42,9 +42,9 @@ out of yes_ann_3.wav.
         return
     fields = len(_FIELD.findall(group))
     if fields > 1:
-        raise ArgumentError(f"{setting('group', group)} has not one name in braces but {fields}. {_EXPECTED}")
+        raise ArgumentError(f"{option('group', group)} has not one name in braces but {fields}. {_EXPECTED}")
     if fields == 0 or group.count("{") != 1 or group.count("}") != 1:
-        raise ArgumentError(f"{setting('group', group)} has no name in braces. {_EXPECTED}")
+        raise ArgumentError(f"{option('group', group)} has no name in braces. {_EXPECTED}")
 
 
 def groups_of_files(paths: Sequence[Path], root: Path, group: str) -> Groups:
@@ -63,7 +63,7 @@ def groups_of_files(paths: Sequence[Path], root: Path, group: str) -> Groups:
         return _several("folder", group, [path.parent.name for path in paths])
     field = _FIELD.search(group)
     if field is None:
-        raise ArgumentError(f"{setting('group', group)} names an array, but what is read are files. {_EXPECTED}")
+        raise ArgumentError(f"{option('group', group)} names an array, but what is read are files. {_EXPECTED}")
     names = [path.name for path in paths]
     if "/" in group and root.is_dir():
         names = [path.relative_to(root).as_posix() for path in paths]
@@ -72,7 +72,7 @@ def groups_of_files(paths: Sequence[Path], root: Path, group: str) -> Groups:
     missed = [name for name in names if matches[name] is None]
     if missed:
         raise DataError(
-            f"{setting('group', group)} does not match {len(missed):,} of {counted(len(names), 'file')}: "
+            f"{option('group', group)} does not match {len(missed):,} of {counted(len(names), 'file')}: "
             f"{listed(missed, shown=3)}. {_EXPECTED}"
         )
     return _several(field[1], group, [match[1] for name in names if (match := matches[name]) is not None])
@@ -94,7 +94,7 @@ def _expression(group: str) -> re.Pattern[str]:
 def _several(by: str, group: str, names: Sequence[str]) -> Groups:
     if len(set(names)) < 2:
         raise DataError(
-            f"with {setting('group', group)}, all {counted(len(names), 'file')} are of one {by}, {names[0]}; holding "
+            f"with {option('group', group)}, all {counted(len(names), 'file')} are of one {by}, {names[0]}; holding "
             f"some out for a test takes three groups or more. {_EXPECTED}"
         )
     return Groups(by, tuple(names))

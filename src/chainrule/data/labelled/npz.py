@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
+from chainrule._settings import option
 from chainrule.data.containers import Labelled
 from chainrule.data.decoding_errors import decoding_of
 from chainrule.data.labelled.groups import Groups
 from chainrule.data.labelled.images import join_parts, names_of, plain_labels
 from chainrule.data.labelled.packed_arrays import check_unpacked_size, fill
-from chainrule.data.messages import setting
 from chainrule.errors import ColumnError, DataError
 
 __all__ = ["npz_arrays", "read_npz"]
@@ -52,7 +52,7 @@ def _groups(arrays: Mapping[str, NDArray[Any]], group: str | None, ends: tuple[s
         array = f"{group}{end}"
         if array not in arrays:
             raise ColumnError(
-                f"{setting('group', group)} names no array of {path}: there is no {array}, but {listed(arrays)}. "
+                f"{option('group', group)} names no array of {path}: there is no {array}, but {listed(arrays)}. "
                 "Expected an array with a number or a name for each image."
             )
         names += names_of(plain_labels(arrays[array]), f"the array {array} of {path}")

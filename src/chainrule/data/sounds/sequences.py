@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from chainrule._settings import option
 from chainrule.data.containers import Labelled, Symbols
 from chainrule.data.labelled.groups import Groups, groups_of_files
 from chainrule.data.labelled.labels import index_labels
-from chainrule.data.messages import setting
 from chainrule.data.sounds.waveforms import Waveform, resample
 from chainrule.data.sources.formats import SOUNDS, format_of
 from chainrule.data.text.alphabet import Alphabet
@@ -86,7 +86,7 @@ def _one_rate(waveforms: dict[str, Waveform]) -> int:
         found = ", ".join(f"{file} has {rate}" for rate, file in sorted(by_rate.items()))
         raise DataError(
             f"the files have different rates: {found} samples a second. Resample them all, for example with "
-            f"{setting('rate', 8000)}."
+            f"{option('rate', 8000)}."
         )
     return next(iter(by_rate))
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.data.reading import Reading
 from chainrule.data.sources.identifying import Identified
 from chainrule.data.text.alphabet import Alphabet
@@ -25,28 +25,28 @@ def check_applies(reading: Reading, source: Identified, *, for_a_model: bool) ->
     """
     if reading.kind not in (None, source.kind):
         raise ArgumentError(
-            f"{setting('kind', reading.kind)} does not apply to {source.description}, which is "
-            f"{setting('kind', source.kind)}. Leave it out."
+            f"{option('kind', reading.kind)} does not apply to {source.description}, which is "
+            f"{option('kind', source.kind)}. Leave it out."
         )
     reading.refuse_foreign(source.kind, source.name)
     for name in source.without:
         value = getattr(reading, name)
         if value != getattr(Reading, name):
-            raise ArgumentError(f"{setting(name, value)} does not apply to {source.description}. Leave it out.")
+            raise ArgumentError(f"{option(name, value)} does not apply to {source.description}. Leave it out.")
     if reading.unit == "bytes" and reading.encoding != Reading.encoding:
         raise ArgumentError(
-            f"{setting('encoding', reading.encoding)} does not apply to {setting('unit', 'bytes')}: bytes are read as "
+            f"{option('encoding', reading.encoding)} does not apply to {option('unit', 'bytes')}: bytes are read as "
             "they are. Leave it out."
         )
     if reading.unknown is not None and not for_a_model:
         raise ArgumentError(
-            f"{setting('unknown', reading.unknown)} applies to new text for a model, but {source.name} is not read "
+            f"{option('unknown', reading.unknown)} applies to new text for a model, but {source.name} is not read "
             "for a model, so that all its characters are known. Leave it out."
         )
     if reading.group is not None and not _is_labelled(reading, source):
         raise ArgumentError(
-            f"{setting('group', reading.group)} applies to labelled data, but {source.name} is read without labels. "
-            f"Leave it out, or add {setting('labels', True)}."
+            f"{option('group', reading.group)} applies to labelled data, but {source.name} is read without labels. "
+            f"Leave it out, or add {option('labels', True)}."
         )
 
 

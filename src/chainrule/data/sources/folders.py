@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from chainrule._choices import listed
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.data.sources.formats import FORMATS, kind_of_file
 from chainrule.errors import DataError
 
@@ -58,7 +58,7 @@ def _kind_of_folder(path: Path) -> str:
     found = " and ".join(sorted(kinds)) or "no text, tables, sound or images"
     raise DataError(
         f"the folder {path} holds {found}; expected one of these kinds. "
-        f"If it has several, name the one to read, for example {setting('kind', 'sound')}."
+        f"If it has several, name the one to read, for example {option('kind', 'sound')}."
     )
 
 
@@ -70,7 +70,7 @@ def _tables_in(folder: Path, tables: list[Path]) -> DataError:
     return DataError(
         f"the folder {folder} holds tables: {names}. A table is read from one file: name it, for example "
         f"{shlex.quote(str(tables[0]))}. To read text, sound or images beside them name their kind, for example "
-        f"{setting('kind', 'text')}."
+        f"{option('kind', 'text')}."
     )
 
 

@@ -4,18 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
+from chainrule._settings import option
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.frequency import Frequency
-from chainrule.data.messages import setting
 from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import MissingValuesError
 
 __all__ = ["fill", "with_missing_dates", "without_blank_rows"]
 
 _MOST_MISSING = 9  # times the dates that there are
-_FORWARD = setting("fill", "forward")
-_LINEAR = setting("fill", "linear")
-_DROP = setting("fill", "drop")
+_FORWARD = option("fill", "forward")
+_LINEAR = option("fill", "linear")
+_DROP = option("fill", "drop")
 
 _Values = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def _check_ends(table: LoadedTable, columns: tuple[str, ...], blank: NDArray[np.
     if unfillable.any():
         column = columns[int(np.argmax(unfillable))]
         raise MissingValuesError(
-            f"{setting('fill', how)} needs a value {needs}, but {column!r} of {table.name} is missing in its {end}. "
+            f"{option('fill', how)} needs a value {needs}, but {column!r} of {table.name} is missing in its {end}. "
             f"Use {_DROP}."
         )
 
@@ -101,8 +101,8 @@ def with_missing_dates(values: _Values, frequency: Frequency, how: str | None) -
         return values, dates
     if frequency.missing > _MOST_MISSING * len(dates):
         raise MissingValuesError(
-            f"{setting('fill', how)} would add {counted(frequency.missing, 'date')} to {len(dates):,} by "
-            f"{setting('freq', frequency.alias)}. Name a frequency that more of the dates follow, or leave `fill` out, "
+            f"{option('fill', how)} would add {counted(frequency.missing, 'date')} to {len(dates):,} by "
+            f"{option('freq', frequency.alias)}. Name a frequency that more of the dates follow, or leave `fill` out, "
             "so that each row is a step."
         )
     all_dates = np.concatenate([dates, frequency.missing_dates().astype(dates.dtype)])

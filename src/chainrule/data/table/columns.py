@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
 from chainrule._optional import require
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.data.numerals import Marks, is_ambiguous, to_numbers
 from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import ColumnError
@@ -47,14 +47,14 @@ def choose_columns(
     if filled:
         raise ColumnError(
             f"{table.name} has {counted(len(filled), 'numeric column')}: {listed(filled)}. "
-            f"Choose with `columns`, for example {setting('columns', (filled[0],))}."
+            f"Choose with `columns`, for example {option('columns', (filled[0],))}."
         )
     for column in free:
         if _nearly_numeric(table.frame[column], marks):
             numbers_of(table, column, marks)
     raise ColumnError(
         f"{table.name} has no numeric column; it has {listed(table.frame.columns)}. "
-        f"Add a column of numbers, or read it as text with {setting('kind', 'text')}."
+        f"Add a column of numbers, or read it as text with {option('kind', 'text')}."
     )
 
 
@@ -80,7 +80,7 @@ def numbers_of(table: LoadedTable, column: str, marks: Marks = _NO_MARKS) -> NDA
     if not marks and is_ambiguous(cells):
         raise ColumnError(
             f"column {column!r} of {table.name} has commas that may stand before decimals or between thousands, for "
-            f"example {cells.dropna().iloc[0]!r}. Give {setting('decimal', ',')} or {setting('thousands', ',')} to say "
+            f"example {cells.dropna().iloc[0]!r}. Give {option('decimal', ',')} or {option('thousands', ',')} to say "
             "which."
         )
     bad = (cells.notna() & numbers.isna()).to_numpy()
@@ -124,7 +124,7 @@ def _remedy(bad: pd.Series) -> str:
     ends_with_unit = not cell[-1].isdigit()
     if any(mark in cell for mark in ",.' ") and not begins_with_unit and not ends_with_unit:
         return (
-            f"Name the marks with `thousands` and `decimal`: {setting('thousands', '.')} and "
-            f"{setting('decimal', ',')} for 1.234,5."
+            f"Name the marks with `thousands` and `decimal`: {option('thousands', '.')} and "
+            f"{option('decimal', ',')} for 1.234,5."
         )
     return f"Strip the sign or unit, for example {re.sub(r'[^-+.0-9]', '', cell)} for {cell!r}."

@@ -8,9 +8,9 @@ import numpy as np
 
 from chainrule._choices import listed
 from chainrule._optional import require
+from chainrule._settings import option
 from chainrule.data.dates.datetimes import Dates, no_dates
 from chainrule.data.dates.parsing import parse_dates
-from chainrule.data.messages import setting
 from chainrule.data.numerals import Marks, to_numbers
 from chainrule.data.table.columns import is_numeric
 from chainrule.data.table.loaded import LoadedTable
@@ -112,8 +112,8 @@ def _check(table: LoadedTable, columns: tuple[str, ...], dates: Dates) -> None:
     date = columns[0] if len(columns) == 1 else columns
     raise ColumnError(
         f"{have} some cells that are not dates from 1678 to 2261, at {table.at(bad)}: {cells}. Write dates as "
-        f"2024-01-31, or give their format, as in {setting('date', date)} and {setting('date_format', '%d.%m.%Y')}, or rename the "
-        "column if it holds something else, or name another with `date`."
+        f"2024-01-31, or give their format, as in {option('date', date)} and {option('date_format', '%d.%m.%Y')}, or "
+        "rename the column if it holds something else, or name another with `date`."
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed, near
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.errors import ColumnError, DataError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class LoadedTable:
         with_comma = next((name for name in names if column in _parts(name)), None)
         hint = near(column, names)
         if with_comma is not None:
-            hint = f" If you mean the name with the comma, give it as {setting('columns', (with_comma,))}."
+            hint = f" If you mean the name with the comma, give it as {option('columns', (with_comma,))}."
         raise ColumnError(f"{self.name} has no column {column!r}; it has {listed(names)}.{hint}")
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from chainrule._choices import listed, near
 from chainrule._optional import require
+from chainrule._settings import option
 from chainrule.data.dates.datetimes import Dates
-from chainrule.data.messages import setting
 from chainrule.data.table.columns import is_numeric
 from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import ColumnError
@@ -68,9 +68,9 @@ def _which_series(table: LoadedTable, ids: tuple[str, ...], names: list[str], se
         return f"there is no series {series!r}: {there_are}{near(series, names)}"
     if not names:
         return f"{there_are} Fill the column in, or name another with `id`."
-    example = setting("series", names[0])
+    example = option("series", names[0])
     if len(ids) > 1:
-        example = f"{setting('id', ids)} and {example}"
+        example = f"{option('id', ids)} and {example}"
     return f"{there_are} Choose one with `series`, for example {example}."
 
 
@@ -109,7 +109,7 @@ def _ids_that_hold(table: LoadedTable, series: str, free: list[str]) -> tuple[st
     if len(holding) > 1:
         raise ColumnError(
             f"{listed(holding)} of {table.name} hold {series!r}. Name the column of the ids with `id`, for example "
-            f"{setting('id', holding[0])}."
+            f"{option('id', holding[0])}."
         )
     return tuple(holding)
 

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed
+from chainrule._settings import option
 from chainrule.data.container_checks import check_size
 from chainrule.data.containers import Series
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.frequency import check_frequency, find_frequency
 from chainrule.data.dates.season import find_season
 from chainrule.data.dates.timezones import zone_of
-from chainrule.data.messages import setting
 from chainrule.data.numerals import Marks
 from chainrule.data.reading import Reading
 from chainrule.data.table.blanks import fill, with_missing_dates, without_blank_rows
@@ -53,7 +53,7 @@ def table_series(table: LoadedTable, reading: Reading) -> Series:
     if reading.freq is not None:
         if dates is None:
             raise ArgumentError(
-                f"{setting('freq', reading.freq)} applies to dates, and {table.name} has no column of dates. Name it "
+                f"{option('freq', reading.freq)} applies to dates, and {table.name} has no column of dates. Name it "
                 "with `date`, or leave `freq` out."
             )
         frequency = find_frequency(dates, zone, reading.freq)
@@ -110,6 +110,6 @@ def _check_values(table: LoadedTable, columns: tuple[str, ...], values: NDArray[
         got = listed((f"{value:g}" for value in values[not_positive]), shown=5)
         raise TransformError(
             f"log-return needs positive values; {table.name} has {got} in {listed(columns)}, "
-            f"at {table.at(not_positive)}. Use {setting('transform', 'difference')} or "
-            f"{setting('transform', 'standardise')}."
+            f"at {table.at(not_positive)}. Use {option('transform', 'difference')} or "
+            f"{option('transform', 'standardise')}."
         )

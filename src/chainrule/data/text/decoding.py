@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.errors import ArgumentError, DataError
 
 __all__ = ["BLOCK", "check_encoding", "decode", "decoded", "with_line_feeds"]
@@ -19,7 +19,7 @@ _MARKS = {  # the longer first: utf-32 begins as utf-16 does
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _BYTE_ORDERS = {"little": "le", "big": "be"}
-_REMEDY = f"Name its encoding, for example {setting('encoding', 'latin-1')}."
+_REMEDY = f"Name its encoding, for example {option('encoding', 'latin-1')}."
 # Encodings of Python's that no text file has: for host names, for its own source, for nothing at all.
 _NOT_OF_FILES = ("charmap", "idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape")
 
@@ -118,7 +118,7 @@ def _codec(first: bytes, encoding: str, name: str) -> str:
     if mark and not codec.startswith(_MARKS[mark]):
         raise DataError(
             f"{name} begins with {mark.hex(' ')}, the byte order mark of {_MARKS[mark]}, but is read as {encoding}. "
-            f"Give {setting('encoding', _MARKS[mark])}."
+            f"Give {option('encoding', _MARKS[mark])}."
         )
     if codec == "utf-8-sig":  # whose decoder silently drops a stream that ends within the mark
         return "utf-8"

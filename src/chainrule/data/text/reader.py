@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._settings import option
 from chainrule.data.containers import Symbols
-from chainrule.data.messages import setting
 from chainrule.data.reading import Reading
 from chainrule.data.text.alphabet import Alphabet, code_points
 from chainrule.data.text.documents import Documents, lines, paragraphs
@@ -119,7 +119,7 @@ def _check_characters(counts: NDArray[np.int64], name: str, encoding: str) -> No
     if counts[_SURROGATES].any():
         raise DataError(
             f"{name} has halves of surrogate pairs (U+D800 to U+DFFF) when read as {encoding}, and they are not "
-            f"characters. Name its encoding, for example {setting('encoding', 'utf-8')}."
+            f"characters. Name its encoding, for example {option('encoding', 'utf-8')}."
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from chainrule._choices import counted, listed
-from chainrule.data.messages import setting
+from chainrule._settings import option
 
 __all__ = ["UNKNOWN", "Unknown"]
 
@@ -30,7 +30,7 @@ class Unknown:
     """
 
     REMEDY: ClassVar[str] = (
-        f"Remove or replace them, or fit a model to text that has them (or to bytes, with {setting('unit', 'bytes')})."
+        f"Remove or replace them, or fit a model to text that has them (or to bytes, with {option('unit', 'bytes')})."
     )
 
     name: str

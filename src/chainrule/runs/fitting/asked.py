@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from chainrule._choices import choose, listed
-from chainrule._settings import Setting, named, refuse_unknown, settings_of
+from chainrule._settings import Setting, option, refuse_unknown, settings_of
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS, ModelSettings
@@ -84,7 +84,7 @@ class Asked:
         for name, value in self.given.items():
             if not _SETTINGS[name].applies(family(model), kind.has):
                 raise ArgumentError(
-                    f"{named(name, value)} applies to {_where(_SETTINGS[name], kind, model)}. Leave it out."
+                    f"{option(name, value)} applies to {_where(_SETTINGS[name], kind, model)}. Leave it out."
                 )
         if kind.solves(model, self.model.head):
             trained = [name for name, each in _SETTINGS.items() if name in self.given and not each.solved]

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.data.table.formats.header import Layout, find_layout
 from chainrule.data.table.formats.packed import unpacked
 from chainrule.data.table.formats.sample import is_comment
@@ -42,7 +42,7 @@ def load_csv(path: Path, options: TableOptions) -> LoadedTable:
     if "\0" in text:
         raise DataError(
             f"{name} holds zero bytes, the first at character {text.index(chr(0)):,}: it is broken, is not a table of "
-            f"text, or has another encoding, for example {setting('encoding', 'utf-16-le')}."
+            f"text, or has another encoding, for example {option('encoding', 'utf-16-le')}."
         )
     text = _BLANK_LINE.sub("", _LINE_END.sub("\n", text)).rstrip("\n")
     return load_text(text, name, options, row="line")
@@ -131,9 +131,9 @@ def _what_is_ragged(body: str, layout: Layout) -> str:
                     f"has {counted(len(cells), 'cell')} in line {layout.start + lines.line_num}; expected {expected}, "
                     f"as many as its header has, with {layout.delimiter!r} between them. Correct the line (a cell that "
                     f"holds {layout.delimiter!r} needs quotes around it), or read the file as text with "
-                    f"{setting('kind', 'text')}."
+                    f"{option('kind', 'text')}."
                 )
     return (
         "cannot be parsed: a quotation mark is opened and not closed. Correct it, or read the file as text with "
-        f"{setting('kind', 'text')}."
+        f"{option('kind', 'text')}."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from chainrule._choices import counted
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.data.table.formats.sample import Row, sample_rows, usual_width
 from chainrule.data.table.loaded import check_columns, named
 from chainrule.errors import DataError, TooShortError
@@ -20,8 +20,8 @@ _LONGEST = 1 << 22  # characters of a line
 _MORE_THAN_A_YEAR = re.compile(r"[-+]?\d*[.,]\d+|.*\d[-/:]\d.*")
 _FIRST = re.compile(r"^[ \t]*(?:[^#\s]|#N/A)", re.MULTILINE)
 _REMEDY = (
-    f"Give {setting('header', False)} to call the columns 'column 1', 'column 2' and so on, or "
-    f"{setting('header', True)} if this line names them."
+    f"Give {option('header', False)} to call the columns 'column 1', 'column 2' and so on, or "
+    f"{option('header', True)} if this line names them."
 )
 
 

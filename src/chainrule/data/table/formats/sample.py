@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.data.table.loaded import MOST_COLUMNS, check_columns
 from chainrule.errors import DataError
 
@@ -59,7 +59,7 @@ def sample_rows(lines: list[str], delimiter: str, before: int, name: str) -> lis
     except csv.Error as error:
         raise DataError(
             f"{name} cannot be parsed near line {before + reader.line_num}: {error}. A quotation mark may be opened "
-            f"and not closed. Correct it, or read the file as text with {setting('kind', 'text')}."
+            f"and not closed. Correct it, or read the file as text with {option('kind', 'text')}."
         ) from error
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from chainrule._choices import listed, near
 from chainrule._optional import require
-from chainrule.data.messages import setting
+from chainrule._settings import option
 from chainrule.data.table.formats.delimited import load_text
 from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.loaded import LoadedTable, check_columns
@@ -56,7 +56,7 @@ def _choose(sheets: list[Any], name: str, asked: str | None) -> Any:
         titles = [sheet.title for sheet in filled]
         raise ColumnError(
             f"{name} has {len(filled)} sheets that hold something: {listed(titles)}. "
-            f"Choose one with `sheet`, for example {setting('sheet', titles[0])}."
+            f"Choose one with `sheet`, for example {option('sheet', titles[0])}."
         )
     return filled[0]
 

@@ -60,7 +60,10 @@ def _loop(call: RecurrenceCall, X: Tensor) -> tuple[Tensor, State]:
             new = tuple(torch.where(at["padding"], s, n) for s, n in zip(before, new, strict=True))
         return new, new[0].clone()  # what is carried on and what is put out may not be one tensor
 
-    last, Y = torch_scan(step, call.state, {"gx": gx, **masks, **drawn}, reverse=call.reverse)
+    # Copies: torch compiles a scan once for all calls, and fails at one without views after one of views.
+    state = tuple(part.clone() for part in call.state)
+    inputs = {name: each.clone() for name, each in {"gx": gx, **masks, **drawn}.items()}
+    last, Y = torch_scan(step, state, inputs, reverse=call.reverse)
     return (Y.masked_fill(masks["padding"], 0) if "padding" in masks else Y), tuple(last)
 
 
