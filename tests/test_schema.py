@@ -13,7 +13,7 @@ from chainrule.data import Alphabet, Reading, Transform
 from chainrule.errors import ArgumentError
 from chainrule.models import ModelConfig
 from chainrule.training import TrainingConfig
-from chainrule.training.config import Progress
+from chainrule.training.settings import Progress
 
 GOOD: list[Any] = [
     Reading(columns=("a", "b"), season=7),

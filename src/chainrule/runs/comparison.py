@@ -17,7 +17,7 @@ from chainrule.runs.fitting.summary import saying_once
 from chainrule.runs.folder.contents import is_run, refuse_existing
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.kinds.kind import DataKind
-from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.peak_memory import peak_memory
 from chainrule.runs.run import Run, Source
 from chainrule.runs.scoring.scores import Score

@@ -12,7 +12,6 @@ from chainrule.training.checkpoint import (
     weights_of,
     write_atomically,
 )
-from chainrule.training.config import Progress, Report, TrainingConfig, TrainingSettings, Validation
 from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, split_documents
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.feeds.labelled_feed import LabelledFeed
@@ -20,6 +19,7 @@ from chainrule.training.feeds.stream_feed import StreamFeed
 from chainrule.training.feeds.streams import Chunk, Streams
 from chainrule.training.group import ALONE, Group, processes
 from chainrule.training.loop import BEST, LAST, train
+from chainrule.training.settings import Progress, Report, TrainingConfig, TrainingSettings, Validation
 from chainrule.training.snapshot import saved_progress
 
 __all__ = [

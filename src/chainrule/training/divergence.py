@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from chainrule.errors import DivergedError
-from chainrule.training.config import Progress, TrainingConfig
+from chainrule.training.settings import Progress, TrainingConfig
 
 __all__ = ["divergence", "note_gradient"]
 

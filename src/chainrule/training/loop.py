@@ -11,12 +11,12 @@ from pathlib import Path
 from torch import nn
 
 from chainrule.training.checkpoint import load_tensors, load_weights, save_tensors, weights_of
-from chainrule.training.config import Progress, Report, TrainingConfig, Validation
 from chainrule.training.divergence import divergence
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.group import ALONE, Group
 from chainrule.training.interrupts import interrupts
 from chainrule.training.optimisation import Optimisation
+from chainrule.training.settings import Progress, Report, TrainingConfig, Validation
 from chainrule.training.snapshot import load_snapshot, save_snapshot
 
 __all__ = ["BEST", "LAST", "train"]

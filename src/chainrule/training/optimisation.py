@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from chainrule._torch import divide_all
 from chainrule.training.averaging import Average
-from chainrule.training.config import Progress, TrainingConfig
 from chainrule.training.divergence import note_gradient
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.group import Group
+from chainrule.training.settings import Progress, TrainingConfig
 
 __all__ = ["Optimisation"]
 

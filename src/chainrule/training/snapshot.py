@@ -10,8 +10,8 @@ from torch import Tensor
 from chainrule._schema import structured
 from chainrule.errors import ArgumentError, ChainruleError, RunFormatError
 from chainrule.training.checkpoint import load_tensors, load_weights, pack, save_tensors, unpack, weights_of
-from chainrule.training.config import Progress, TrainingConfig
 from chainrule.training.optimisation import Optimisation
+from chainrule.training.settings import Progress, TrainingConfig
 
 __all__ = ["load_snapshot", "save_snapshot", "saved_progress"]
 

@@ -16,7 +16,7 @@ from chainrule._settings import settings_of
 from chainrule.models import ModelSettings
 from chainrule.models.settings import family
 from chainrule.runs.folder.config import RunConfig
-from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.kinds.registry import KINDS
 from tests.fuzz.judge import Case, Try
 from tests.fuzz.mutate import mutate_bytes, mutate_json, mutate_text
 

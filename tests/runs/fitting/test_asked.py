@@ -15,7 +15,7 @@ from chainrule.runs.fitting.asked import Asked
 from chainrule.runs.fitting.plan import plan
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
-from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.kinds.registry import KINDS
 from tests.runs.cases import ar1, series, symbols
 from tests.runs.fitting.test_resuming import labelled
 

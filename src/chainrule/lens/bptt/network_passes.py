@@ -7,7 +7,7 @@ from torch import Tensor
 from chainrule._choices import counted
 from chainrule.errors import ArgumentError
 from chainrule.lens.recurrences.capture import Captured
-from chainrule.lens.recurrences.scan import BackwardPass, Scan
+from chainrule.lens.recurrences.passes import BackwardPass, Scan
 from chainrule.lens.recurrences.stack import suffixes, summed
 from chainrule.ops.arguments import as_int
 from chainrule.ops.recurrence.cells.spec import State, parameter_name

@@ -21,7 +21,7 @@ from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.bptt.network_passes import ScanPasses
 from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.autograd_check import check_scan, jacobians
-from chainrule.lens.recurrences.scan import Scan
+from chainrule.lens.recurrences.passes import Scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

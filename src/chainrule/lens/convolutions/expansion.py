@@ -5,7 +5,7 @@ import torch
 
 from chainrule.lens.autograd_agreement import compare
 from chainrule.lens.conversion import Floats
-from chainrule.lens.convolutions import products
+from chainrule.lens.convolutions import indexing
 from chainrule.lens.convolutions.operands import Factors, Operands
 from chainrule.lens.convolutions.overlay import Overlay
 from chainrule.lens.convolutions.sum import Sum, entry
@@ -26,7 +26,7 @@ def output_sum(operands: Operands, at: _Index, y: Floats, bias: Floats | None) -
     """y[at]."""
     geometry = operands.geometry
     b, o, *j = operands.with_row(at)
-    w, x = products.of_output((b, o, *j), operands.weight.shape, geometry)
+    w, x = indexing.of_output((b, o, *j), operands.weight.shape, geometry)
     overlay = Overlay.largest(
         operands.padded[b][operands.inputs_of(o)],
         operands.kernel[o],
@@ -50,7 +50,7 @@ def input_gradient_sum(operands: Operands, at: _Index, dx: Floats) -> Sum:
     geometry = operands.geometry
     weight = operands.weight
     b, c, *h = operands.with_row(at)
-    w, dy = products.of_input_gradient((b, c, *h), weight.shape, operands.dy.shape[2:], geometry)
+    w, dy = indexing.of_input_gradient((b, c, *h), weight.shape, operands.dy.shape[2:], geometry)
     outputs = operands.outputs_of(c)
     kernels = operands.kernel[outputs, c % weight.shape[1]]
     overlay = Overlay.largest(
@@ -76,7 +76,7 @@ def kernel_gradient_sum(operands: Operands, at: _Index, dweight: Floats) -> Sum:
     geometry = operands.geometry
     o, c, *i = operands.as_weight(np.array([at]))[0].tolist()
     rows = len(operands.x)
-    dy, x = products.of_kernel_gradient((o, c, *i), operands.weight.shape, rows, operands.dy.shape[2:], geometry)
+    dy, x = indexing.of_kernel_gradient((o, c, *i), operands.weight.shape, rows, operands.dy.shape[2:], geometry)
     overlay = Overlay.largest(
         operands.padded[:, operands.inputs_of(o)][:, c],
         operands.dy[:, o],

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.lens.conversion import Floats
-from chainrule.lens.convolutions.products import take
+from chainrule.lens.convolutions.indexing import take
 from chainrule.ops.convolution.call import Geometry
 
 __all__ = ["Factors", "Operands"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from chainrule.lens.autograd_agreement import Agreement, compare
-from chainrule.lens.recurrences.scan import BackwardPass, Scan
+from chainrule.lens.recurrences.passes import BackwardPass, Scan
 from chainrule.ops.recurrence.backends.formula.scan import step_backward
 from chainrule.ops.recurrence.backends.reference import zoned_out
 from chainrule.ops.recurrence.cells.spec import State

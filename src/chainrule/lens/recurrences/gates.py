@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, listed, title
 from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.lens.conversion import Floats, if_given, to_numpy
-from chainrule.lens.recurrences.scan import Scan
+from chainrule.lens.recurrences.passes import Scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

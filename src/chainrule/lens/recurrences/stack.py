@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import if_given
 from chainrule.lens.recurrences.autograd_check import check_scan
-from chainrule.lens.recurrences.scan import ALL, BackwardPass, Scan
+from chainrule.lens.recurrences.passes import ALL, BackwardPass, Scan
 from chainrule.nn.recurrence_options import cell_of, state_widths, zoneout_rates
 from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells.spec import State, parameter_name

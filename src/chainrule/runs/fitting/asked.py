@@ -11,7 +11,7 @@ from chainrule.errors import ArgumentError
 from chainrule.models import MODELS, ModelSettings
 from chainrule.models.settings import family
 from chainrule.runs.kinds.kind import DataKind
-from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import TrainingSettings
 
 __all__ = ["Asked", "reading_of"]

@@ -12,8 +12,8 @@ from torch import nn
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.fitting.asked import Asked, reading_of
+from chainrule.runs.fitting.fit_everything import load_refit, refit_everything
 from chainrule.runs.fitting.plan import FitPlan, plan
-from chainrule.runs.fitting.refit import load_refit, refit_everything
 from chainrule.runs.fitting.room import check_room
 from chainrule.runs.fitting.summary import say_summary
 from chainrule.runs.folder.config import CONFIG, RunConfig
@@ -29,7 +29,7 @@ from chainrule.runs.folder.contents import (
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import METRICS, keep_until, reporting
 from chainrule.runs.kinds.building import build, build_with
-from chainrule.runs.kinds.table import KINDS, open_run
+from chainrule.runs.kinds.registry import KINDS, open_run
 from chainrule.runs.kinds.task import Task
 from chainrule.runs.looking import recorder_of
 from chainrule.runs.report import write_report

@@ -9,10 +9,10 @@ from chainrule._choices import whole
 from chainrule.data import Reading, read
 from chainrule.errors import ArgumentError
 from chainrule.runs.fitting.asked import Asked
-from chainrule.runs.fitting.choices import choose_model, choose_training
+from chainrule.runs.fitting.defaults import choose_model, choose_training
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
-from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.run import Source
 
 __all__ = ["FitPlan", "data_of", "plan"]

@@ -7,7 +7,7 @@ from chainrule import _room
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.building import weights_in
-from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.kinds.registry import KINDS
 
 __all__ = ["check_room"]
 

@@ -9,7 +9,7 @@ from chainrule._choices import counted
 from chainrule.runs.fitting.plan import FitPlan
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.kind import DataKind
-from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.kinds.task import Task
 
 __all__ = ["say_summary", "saying_once"]

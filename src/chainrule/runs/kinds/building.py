@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from chainrule.errors import RunFormatError
 from chainrule.models import ModelConfig
 from chainrule.runs.folder.data_config import DataConfig
-from chainrule.runs.kinds.table import KINDS
+from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import check_weights, load_weights
 
 __all__ = ["build", "build_with", "weights_in"]
