@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from torch.nn import Module
 
-__all__ = ["OURS", "THEIRS", "Replacement", "has_own_forward", "replaces"]
+__all__ = ["OURS", "THEIRS", "Replacement", "replaces"]
 
 OURS: dict[type[Module], type[Module]] = {}
 """By torch.nn's layers, those of chainrule that take their place."""
@@ -32,9 +32,3 @@ def replaces(theirs: type[Module]) -> Callable[[type[_Layer]], type[_Layer]]:
         return ours
 
     return register
-
-
-def has_own_forward(layer: Module) -> bool:
-    """Whether a layer computes otherwise than chainrule's class of its kind: by a subclass, or on this object."""
-    definer = next(cls for cls in type(layer).__mro__ if "forward" in vars(cls))
-    return definer not in THEIRS or "forward" in vars(layer)
