@@ -53,7 +53,7 @@ def swap(module: Module) -> SwapReport:
     Supported are torch.nn's Conv1d, Conv2d, Conv3d, RNN, GRU and LSTM, and subclasses of them that compute as they do:
     these stay subclasses of what they were. No parameter is copied.
 
-    What torch records of the model does not change, see the README; for tools that look for torch's exact classes, to
+    What torch records of the model does not change, see docs/export.md; for tools that look for torch's exact classes, to
     fuse, quantise or count, call :func:`unswap` first.
 
     Raises:
