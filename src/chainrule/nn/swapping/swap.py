@@ -53,8 +53,8 @@ def swap(module: Module) -> SwapReport:
     Supported are torch.nn's Conv1d, Conv2d, Conv3d, RNN, GRU and LSTM, and subclasses of them that compute as they do:
     these stay subclasses of what they were. No parameter is copied.
 
-    What torch records of the model does not change, see docs/export.md; for tools that look for torch's exact classes, to
-    fuse, quantise or count, call :func:`unswap` first.
+    What torch records of the model does not change, see docs/export.md; for tools that look for torch's exact classes,
+    to fuse, quantise or count, call :func:`unswap` first.
 
     Raises:
         ArgumentError: ``module`` is not a torch.nn.Module.
