@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from chainrule._modes import evaluating
-from chainrule.models import ConditionalModel, ModelConfig, build_symbol_model
+from chainrule.models import ConditionalModel, ModelConfig, SymbolModel, build_symbol_model
 
 
 def within(model: nn.Module) -> AbstractContextManager[None]:
@@ -17,6 +17,7 @@ def within(model: nn.Module) -> AbstractContextManager[None]:
 @pytest.mark.parametrize("mode", [within, ConditionalModel.evaluating])
 def test_parts_keep_their_own_modes(mode: Callable[[ConditionalModel], AbstractContextManager[None]]) -> None:
     model = build_symbol_model(ModelConfig("gru", hidden=4), symbols=5)
+    assert isinstance(model, SymbolModel)
     model.train()
     model.embedding.eval()  # a part that is frozen
     before = {name: module.training for name, module in model.named_modules()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from chainrule.models import (
     MODELS,
     ConditionalModel,
     ModelConfig,
+    NGramModel,
     SeriesModel,
     SymbolModel,
     build_series_model,
@@ -30,7 +32,7 @@ CONFIGS = {
     f"{name}{layers}": ModelConfig(
         name, hidden=6, layers=None if name == "ar" else layers, window=2**layers if name == "conv" else 3
     )
-    for name in MODELS
+    for name in (*MODELS[:3], *LATENT)
     for layers in (1, 2)
     if (name, layers) != ("ar", 2)
 } | {
@@ -58,7 +60,9 @@ def one_channel(name: str) -> Transform:
 def symbol_model(config: ModelConfig, symbols: int = SYMBOLS) -> SymbolModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return _started(build_symbol_model(config, symbols).double())
+        model = build_symbol_model(config, symbols)
+        assert isinstance(model, SymbolModel)
+        return _started(model.double())
 
 
 def series_model(config: ModelConfig, transform: Transform) -> SeriesModel:
@@ -100,7 +104,16 @@ def _series_case(config: ModelConfig, transform: Transform) -> Case:
     return Case(lambda: series_model(config, transform), values)
 
 
+def _counted(order: int) -> NGramModel:
+    """An ngram that has counted two documents."""
+    model = NGramModel(SYMBOLS, order)
+    model.learn(symbols(2, 200, seed=3))
+    return model
+
+
 SYMBOL_CASES = {f"symbols-{name}": _symbol_case(config) for name, config in CONFIGS.items()}
+# The order is as long as some of the tests' sequences, and longer than others.
+SYMBOL_CASES |= {f"symbols-ngram{order}": Case(partial(_counted, order), symbols) for order in (1, 2, 6)}
 # The transforms take turns; so do the heads, one transform later, so that all pairs occur.
 SERIES_CASES = {
     f"series-{name}-{head}-{transform.name}": _series_case(replace(config, head=head), transform)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from chainrule.data import Transform
 from chainrule.errors import ArgumentError
 from chainrule.models import (
     ModelConfig,
+    SymbolModel,
     build_image_classifier,
     build_sequence_classifier,
     build_series_model,
@@ -64,6 +65,7 @@ def test_options_that_a_kind_of_data_has_no_use_for_are_refused() -> None:
 @pytest.mark.parametrize("name", ["mlp", "conv", "rnn", "gru", "lstm"])
 def test_tied_embeddings_are_one_tensor(name: str) -> None:
     model = build_symbol_model(ModelConfig(name, hidden=6, window=4, tied=True), 5)
+    assert isinstance(model, SymbolModel)
     assert model.head.logits.weight is model.embedding.weight  # type: ignore[union-attr]
     assert model.embedding.weight.shape == (5, 6)
     assert sum(tensor.shape == (5, 6) for tensor in weights_of(model).values()) == 1

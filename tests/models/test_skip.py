@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from chainrule.data import Transform
-from chainrule.models import MODELS, ModelConfig, SeriesModel, build_series_model, fit_least_squares, fit_path
+from chainrule.models import LATENT, ModelConfig, SeriesModel, build_series_model, fit_least_squares, fit_path
 from chainrule.models.linear import regress
 from chainrule.models.skip import SkipEncoder, path_order
 
-NETWORKS = [name for name in MODELS if name != "ar"]
+NETWORKS = ["mlp", "conv", *LATENT]
 TRANSFORMS = ("none", "standardise", "difference", "log-return")
 
 

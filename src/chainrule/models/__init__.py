@@ -1,5 +1,6 @@
 """Conditional models p(x_t | x_<t) in two families, window and latent, under one protocol; and classifiers."""
 
+from chainrule.models.alphabet_model import AlphabetModel
 from chainrule.models.build import (
     build_image_classifier,
     build_sequence_classifier,
@@ -18,6 +19,7 @@ from chainrule.models.classifiers import (
 from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.evidence import Evidence, choose_transform
 from chainrule.models.linear import Regression, fit_least_squares, select_order
+from chainrule.models.ngram import NGramModel, fit_ngram
 from chainrule.models.series_model import SeriesModel
 from chainrule.models.settings import LATENT, MODELS, ModelConfig, ModelSettings
 from chainrule.models.skip import fit_path, path_order
@@ -27,12 +29,14 @@ __all__ = [
     "BANDS",
     "LATENT",
     "MODELS",
+    "AlphabetModel",
     "Carry",
     "ConditionalModel",
     "Evidence",
     "ImageClassifier",
     "ModelConfig",
     "ModelSettings",
+    "NGramModel",
     "Regression",
     "SequenceClassifier",
     "SeriesModel",
@@ -44,6 +48,7 @@ __all__ = [
     "build_symbol_model",
     "choose_transform",
     "fit_least_squares",
+    "fit_ngram",
     "fit_path",
     "log_spectrogram",
     "pad_features",

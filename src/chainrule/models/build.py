@@ -7,9 +7,11 @@ from torch import nn
 from chainrule._choices import counted, listed
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError
+from chainrule.models.alphabet_model import AlphabetModel
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
 from chainrule.models.encoders import AREncoder, ConvEncoder, Encoder, LatentEncoder, MLPEncoder
 from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
+from chainrule.models.ngram import NGramModel
 from chainrule.models.series_model import SeriesModel
 from chainrule.models.settings import LATENT, ModelConfig
 from chainrule.models.skip import SkipEncoder
@@ -70,7 +72,7 @@ def _conv_encoder(config: ModelConfig, in_features: int) -> ConvEncoder:
     return encoder
 
 
-def build_symbol_model(config: ModelConfig, symbols: int, end: tuple[int, ...] = ()) -> SymbolModel:
+def build_symbol_model(config: ModelConfig, symbols: int, end: tuple[int, ...] = ()) -> AlphabetModel:
     """A model of ``symbols`` distinct symbols, whose documents end with ``end``.
 
     Raises:
@@ -82,6 +84,8 @@ def build_symbol_model(config: ModelConfig, symbols: int, end: tuple[int, ...] =
     )
     """
     config.refuse_for("symbols", OF_SYMBOLS)
+    if config.name == "ngram":
+        return NGramModel(symbols, config.order or NGramModel.usual_order, end)
     width = config.hidden if config.tied else min(symbols, _EMBEDDING)
     embedding = nn.Embedding(symbols, width)
     encoder = _encoder(config, width, symbols)
@@ -100,6 +104,8 @@ def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel
     (torch.Size([1, 1, 3]), torch.float64)
     """
     config.refuse_for("real values", OF_VALUES)
+    if config.name == "ngram":
+        raise ArgumentError("an ngram counts symbols, which real values are not; take another model.")
     channels = len(transform.mean)
     encoder = _encoder(config, channels, channels)
     linear = config.name == "ar"
@@ -128,7 +134,7 @@ def build_sequence_classifier(config: ModelConfig, features: int, classes: int) 
     >>> build_sequence_classifier(ModelConfig("gru", hidden=16), features=64, classes=10).logits
     Linear(in_features=16, out_features=10, bias=True)
     """
-    if config.name in ("ar", "mlp"):
+    if config.name != "conv" and config.name not in LATENT:
         raise ArgumentError(f"sequences are classified by conv, {listed(LATENT)}, not by {config.name}.")
     config.refuse_for("labelled sequences", OF_LABELLED_SEQUENCES)
     return SequenceClassifier(_encoder(config, features, 0), classes)

@@ -8,16 +8,18 @@ from chainrule._choices import choose, finite, listed, whole
 from chainrule._schema import check_fields
 from chainrule._settings import On, described, option, setting, settings_of
 from chainrule.errors import ArgumentError
+from chainrule.models.ngram import MOST_ORDER
 from chainrule.ops.recurrence.cells import BUILT_IN
 
 __all__ = ["LATENT", "MODELS", "ModelConfig", "ModelSettings", "family"]
 
 LATENT = tuple(cell.model for cell in BUILT_IN if cell.model is not None)
-MODELS = ("ar", "mlp", "conv", *LATENT)
+MODELS = ("ar", "mlp", "conv", *LATENT, "ngram")
 _WIDEST = 10**8  # what is below may still be too large for the machine, and then is said to be
 _DEEPEST = 1000
 
 _NETWORKS = ("mlp", "conv", "recurrent")
+_TRAINED = ("ar", *_NETWORKS)
 _RECURRENT = (On(("recurrent",)),)
 
 
@@ -40,7 +42,7 @@ class _GivenOfModel:
         False, "Tie the output weights to the embedding (Press & Wolf 2017)", on=(On(_NETWORKS, "symbols"),)
     )
     head: Literal["gaussian", "student"] = setting(
-        "gaussian", "Distribution of real values, joint over several columns", on=(On(has="values"),)
+        "gaussian", "Distribution of real values, joint over several columns", on=(On(_TRAINED, "values"),)
     )
     stable: bool = setting(
         False,
@@ -48,6 +50,12 @@ class _GivenOfModel:
         on=(On(("ar",), "values"),),
     )
     learned_start: bool = setting(False, "Learn the initial state instead of starting from zeros", on=_RECURRENT)
+    order: int | None = setting(
+        None,
+        "Length of an ngram's longest n-grams, which sees order - 1 symbols",
+        chosen="the one that predicts the validation part best",
+        on=(On(("ngram",), "symbols"),),
+    )
 
 
 @described
@@ -68,7 +76,7 @@ class ModelSettings(_GivenOfModel):
         None,
         "Steps that ar, mlp and conv see, and that gradients go back through",
         chosen="64, or a tenth of a short series; for a linear ar, the order with the lowest BIC",
-        on=(On(has="stream"), On(("conv",), "steps")),
+        on=(On(_TRAINED, "stream"), On(("conv",), "steps")),
     )
     dropout: float | None = setting(
         None,
@@ -95,13 +103,13 @@ class ModelConfig(_GivenOfModel):
     """What a model is made of. A setting that the model has no use for is refused, never ignored.
 
     Parameters:
-        name: one of MODELS. ar, mlp and conv see a window of the past; the others fold all of it into a state.
+        name: one of MODELS. ar, mlp, conv and ngram see a window of the past; the others fold all of it into a state.
         hidden: hidden size.
         window: tau of ar and mlp, the receptive field asked of conv, and the steps gradients go back through time.
         dropout: the rate, from 0 to below 1.
         layer_norm: recurrent networks normalise the inputs of their gates (Ba et al. 2016).
         skip: taps of the linear path around a network of real values; 0 for none.
-        layers, tied, head, stable, learned_start: as in `ModelSettings`.
+        layers, tied, head, stable, learned_start, order: as in `ModelSettings`.
 
     >>> ModelConfig("lstm", layers=2).window
     64
@@ -125,6 +133,8 @@ class ModelConfig(_GivenOfModel):
             object.__setattr__(self, field_name, whole(f"`{field_name}`", getattr(self, field_name), least, most))
         if self.layers is not None:
             object.__setattr__(self, "layers", whole("`layers`", self.layers, most=_DEEPEST))
+        if self.order is not None:
+            object.__setattr__(self, "order", whole("`order`", self.order, most=MOST_ORDER))
         object.__setattr__(self, "dropout", finite("`dropout`", self.dropout, 0, 1))
         self._refuse_foreign()
         if self.stable and self.head != "gaussian":
@@ -136,7 +146,7 @@ class ModelConfig(_GivenOfModel):
     def _refuse_foreign(self) -> None:
         """Refuse what is set and does not apply to this model; of hidden size, window and skip each has some."""
         for name, each in settings_of(ModelSettings).items():
-            if name == "hidden" or each.applies(family(self.name)):
+            if name in ("hidden", "window") or each.applies(family(self.name)):
                 continue
             value = getattr(self, name)
             if value != getattr(ModelConfig, name):

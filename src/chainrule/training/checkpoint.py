@@ -119,13 +119,15 @@ def unpack(packed: Tensor) -> dict[str, Tensor]:
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name, each once even when tied; they are the model's own, not copies."""
-    return {name: t.detach() for name, t in [*model.named_parameters(), *model.named_buffers()]}
+    """What a model's state_dict has, by name, each once even when tied; they are the model's own, not copies."""
+    found: dict[int, tuple[str, Tensor]] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        found.setdefault(id(tensor), (name, tensor.detach()))
+    return dict(found.values())
 
 
-@torch.no_grad()
 def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Set the parameters and buffers that ``weights_of`` names.
+    """Set what ``weights_of`` names.
 
     Raises:
         RunFormatError: names, shapes or dtypes are not the model's, or numbers are not finite.
@@ -136,18 +138,26 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
     True
     """
     check_weights(model, weights)
-    for name, tensor in weights_of(model).items():
-        tensor.copy_(weights[name])
+    model.load_state_dict(weights, strict=False)  # what is tied has one name of two
 
 
 def check_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
     """Refuse weights that are not ``model``'s; on the meta device, the model itself takes no memory.
 
+    What a module's ``grows`` names is as long as the data made it.
+
     Raises:
         RunFormatError: names, shapes or dtypes are not the model's, or numbers are not finite.
     """
-    expected = {name: (t.shape, t.dtype) for name, t in weights_of(model).items()}
-    given = {name: (t.shape, t.dtype) for name, t in weights.items()}
+    grows = {
+        f"{path}.{name}".lstrip(".") for path, module in model.named_modules() for name in getattr(module, "grows", ())
+    }
+
+    def kinds(tensors: dict[str, Tensor]) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+        return {name: (t.shape[name in grows and t.dim() > 0 :], t.dtype) for name, t in tensors.items()}
+
+    expected = kinds(weights_of(model))
+    given = kinds(weights)
     if given != expected:
         names = sorted(name for name in given.keys() | expected.keys() if given.get(name) != expected.get(name))
         raise RunFormatError(

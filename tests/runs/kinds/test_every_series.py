@@ -10,7 +10,7 @@ import pytest
 import chainrule
 from chainrule import Reading, Run
 from chainrule.data.reading import TRANSFORMS
-from chainrule.models import MODELS
+from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.kinds.series.run import SeriesRun
 from tests.runs.cases import ar1, same_weights
 
@@ -21,7 +21,7 @@ HEADS = cycle(["gaussian", "student", "gaussian"])
 CASES = [
     pytest.param(transform, name, head, next(COLUMNS), id=f"{transform}-{name}-{head}")
     for transform in (*TRANSFORMS, "auto")
-    for name, head in zip(MODELS, HEADS, strict=False)
+    for name, head in zip(KINDS["series"].models, HEADS, strict=False)
 ]
 
 
@@ -79,7 +79,7 @@ SERIES = {
 
 
 @pytest.mark.parametrize("series", SERIES)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", KINDS["series"].models)
 def test_paths_as_long_as_the_series_stay_near_its_range(name: str, series: str, tmp_path: Path) -> None:
     """Within the range of the data, three times as wide to either side; on a logarithmic scale where it grows."""
     values = SERIES[series]

@@ -91,9 +91,7 @@ class Asked:
             trained += [name for name, value in budget.items() if value is not None]
             if trained:
                 names = ", ".join(f"`{name}`" for name in trained)
-                raise ArgumentError(
-                    f"a linear ar of real values is solved exactly, without training or chance. Leave out {names}."
-                )
+                raise ArgumentError(f"{kind.solution}, without training or chance. Leave out {names}.")
 
 
 def changed(settings: TrainingSettings) -> dict[str, Any]:

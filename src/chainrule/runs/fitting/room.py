@@ -24,6 +24,8 @@ def check_room(data: Data, config: RunConfig) -> None:
         ArgumentError: it cannot; the message names the option and about the most that would fit.
     """
     model = config.model
+    if model.name == "ngram":
+        return  # n-grams are kept within a bound of their own
     training = config.training
     sizes = {name: getattr(model, name) for name in _SIZES.get(model.name, _NETWORK)} | {"batch": training.batch}
     sizes = {name: size for name, size in sizes.items() if size is not None}

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from chainrule._choices import counted
+from chainrule._settings import settings_of
+from chainrule.models import ModelSettings
+from chainrule.models.settings import family
 from chainrule.runs.fitting.plan import FitPlan
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.kind import DataKind
@@ -21,7 +24,7 @@ def say_summary(planned: FitPlan, task: Task) -> None:
     """Three lines about a fit of the data, on standard error."""
     said = _said.get()
     kind = KINDS[planned.data.kind]
-    for line in (kind.summary(planned.data), _held_out(kind, task), _chosen(kind, planned)):
+    for line in (kind.summary(planned.data), _held_out(kind, task), _chosen(kind, planned, task)):
         if said is None or line not in said:
             sys.stderr.write(f"{line}\n")
         if said is not None:
@@ -44,11 +47,11 @@ def _held_out(kind: DataKind, task: Task) -> str:
     choose, test = (f"{count:,}" for count in task.parts[1:])
     again = f" Then the weights are fitted again to all {sum(task.parts):,}." if config.refit else ""
     if kind.solves(config.model.name, config.model.head):
-        return f"Split {task.split}. {train} are fitted, the last {test} are scored.{again}"
+        return f"Split {task.split}. {task.held_out.format(train, choose, test)}{again}"
     return f"Split {task.split}. {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
 
 
-def _chosen(kind: DataKind, planned: FitPlan) -> str:
+def _chosen(kind: DataKind, planned: FitPlan, task: Task) -> str:
     """What is fitted; in brackets why, where nothing was asked for."""
     data = planned.data
     config = planned.config
@@ -60,9 +63,10 @@ def _chosen(kind: DataKind, planned: FitPlan) -> str:
         return f" ({why})" if option in planned.chosen else ""
 
     said = [model.name + because("model", "the default")]
-    if model.name != "ar":
+    applies = {name for name, each in settings_of(ModelSettings).items() if each.applies(family(model.name), kind.has)}
+    if "hidden" in applies:
         said.append(f"hidden size {model.hidden}" + because("hidden", of))
-    if "steps" in kind.has:
+    if "window" in applies:
         said.append(f"window {model.window}" + because("window", kind.why_window(data, model.window, linear=linear)))
     if config.data.transform is not None:
         why = kind.transform(data, "auto", None).why if config.reading.transform == "auto" else ""
@@ -72,7 +76,7 @@ def _chosen(kind: DataKind, planned: FitPlan) -> str:
     if model.dropout:
         said.append(f"dropout {model.dropout:g}" + because("dropout", of))
     if linear:
-        return f"{', '.join(said)}; solved exactly."
+        return f"{', '.join(said)}; {task.solution}."
     return f"{', '.join(said)}, learning rate {config.training.learning_rate:g}; {_budget(config, planned.chosen)}."
 
 

@@ -25,6 +25,7 @@ class DataKind(ABC):
         run: the class of its runs.
         models: what can be fitted to it.
         model: what is fitted where no model is named.
+        solution: what of it is fitted without gradients, in words that begin a sentence.
         refits: whether the weights are fitted again to all of the data where nothing is said.
     """
 
@@ -34,6 +35,7 @@ class DataKind(ABC):
     run: type[Run]
     models: tuple[str, ...] = MODELS
     model: str = "gru"
+    solution: str = ""
     refits: bool = False
     task: type[Task]
 
@@ -66,7 +68,7 @@ class DataKind(ABC):
         return None
 
     def solves(self, model: str, head: str) -> bool:
-        """Whether the model is fitted in closed form, without a budget."""
+        """Whether the model is fitted without gradients, and so without a budget."""
         return False
 
     def transform(self, data: Any, asked: str, window: int | None) -> Evidence:

@@ -38,8 +38,18 @@ class Task(ABC):
         return
 
     def solve(self, model: Any, *, everything: bool = False) -> bool:
-        """Fit the model in closed form, to the training part or to all of the data, and say whether there is one."""
+        """Fit the model without gradients, to the training part or to all of the data, and say whether that is done."""
         return False
+
+    @property
+    def solution(self) -> str:
+        """How ``solve`` found what it found, and what of it people are told."""
+        return "solved exactly"
+
+    @property
+    def held_out(self) -> str:
+        """What is done with the parts where ``solve`` fits the model."""
+        return "{0} are fitted, the last {2} are scored."
 
     @abstractmethod
     def feed_everything(self) -> Feed:

@@ -8,6 +8,7 @@ from chainrule._choices import counted, listed
 from chainrule.data import Series, Transform
 from chainrule.data.dates.timezones import write_dates
 from chainrule.models import (
+    MODELS,
     Evidence,
     ModelConfig,
     SeriesModel,
@@ -38,6 +39,8 @@ class SeriesKind(DataKind):
     has = OF_VALUES
     run = SeriesRun
     task = SeriesTask
+    models = tuple(name for name in MODELS if name != "ngram")
+    solution = "a linear ar of real values is solved exactly"
     refits = True  # since their end is what is forecast
 
     def describe(self, data: Series, transform: str, window: int) -> DataConfig:

@@ -2,7 +2,7 @@
 
 from chainrule._choices import counted
 from chainrule.data import Symbols
-from chainrule.models import LATENT, ModelConfig, SymbolModel, build_symbol_model
+from chainrule.models import LATENT, AlphabetModel, ModelConfig, build_symbol_model
 from chainrule.models.build import OF_SYMBOLS
 from chainrule.runs.folder.data_config import DataConfig, digest_of
 from chainrule.runs.kinds.kind import DataKind
@@ -22,6 +22,7 @@ class SymbolKind(DataKind):
     has = OF_SYMBOLS
     run = SymbolRun
     task = SymbolTask
+    solution = "an ngram is counted"
 
     def describe(self, data: Symbols, transform: str, window: int) -> DataConfig:
         return DataConfig(
@@ -34,9 +35,12 @@ class SymbolKind(DataKind):
             end=data.end,
         )
 
-    def build(self, about: DataConfig, model: ModelConfig) -> SymbolModel:
+    def build(self, about: DataConfig, model: ModelConfig) -> AlphabetModel:
         assert about.alphabet is not None
         return build_symbol_model(model, len(about.alphabet), about.end)
+
+    def solves(self, model: str, head: str) -> bool:
+        return model == "ngram"
 
     def read_as(self, data: Symbols) -> str:
         return self.noun(data)
@@ -60,7 +64,7 @@ class SymbolKind(DataKind):
 
     def dropout(self, data: Symbols, model: str, hidden: int | None) -> float:
         """Networks see a text many times over within minutes, and learn it by heart."""
-        if model == "ar":
+        if model in ("ar", "ngram"):
             return 0.0
         return 0.3 if hidden is None and self.layer_norm(data, model) else 0.2
 

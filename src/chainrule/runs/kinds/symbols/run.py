@@ -12,7 +12,7 @@ from chainrule._choices import whole
 from chainrule.data import Alphabet, Symbols
 from chainrule.errors import ArgumentError, UnseenSymbolError
 from chainrule.lens import ThroughTime, ThroughWindow
-from chainrule.models import Carry, SymbolModel
+from chainrule.models import AlphabetModel, Carry, NGramModel
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.symbols.task import SymbolTask, known_symbols, score_pieces
 from chainrule.runs.looking import look_at
@@ -28,7 +28,7 @@ _CHUNK = 8192  # symbols read at once before a sample
 class SymbolRun(Run):
     """A fitted model of text or sound."""
 
-    model: SymbolModel
+    model: AlphabetModel
     _can = "score, sample or be inspected"
 
     def _difference(self, data: Data) -> str | None:
@@ -111,6 +111,10 @@ class SymbolRun(Run):
         return carry
 
     def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
+        if isinstance(self.model, NGramModel):
+            raise ArgumentError(
+                f"{self.path} has an ngram, which counts: it has no gradients to look at. Look at the run of a network."
+            )
         symbols = self._own() if data is None else self.read(data)
         assert isinstance(symbols, Symbols)
         documents = symbols.documents if data is not None else SymbolTask(symbols, self.config).test_documents()
@@ -123,6 +127,11 @@ class SymbolRun(Run):
             if end and tuple(symbols[after - len(end) : after]) == end:
                 return symbols[after:]
         return symbols
+
+    @property
+    def parameters(self) -> int:
+        counted = sum(part.ngrams for part in self.model.modules() if isinstance(part, NGramModel))
+        return super().parameters + counted
 
     @property
     def _alphabet(self) -> Alphabet:

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule.data import Symbols
 from chainrule.data.blockwise import blocks
 from chainrule.errors import TooShortError
-from chainrule.models import SymbolModel
+from chainrule.models import AlphabetModel, NGramModel, fit_ngram
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.cut import split_in_time
 from chainrule.runs.kinds.task import Task
@@ -40,16 +41,43 @@ class SymbolTask(Task):
         self._train = [piece.x for piece in split_documents(self._documents, self._bounds, 0)[0]]
         self.config = config
         self._group = group
+        self._counted: NGramModel | None = None
         self.feed = stream_feed(self._train, config.training.batch, config, group)
 
     def feed_everything(self) -> Feed:
         return stream_feed(self._documents, self.config.training.batch, self.config, self._group)
 
-    def validate(self, model: SymbolModel) -> float:
+    def solve(self, model: AlphabetModel, *, everything: bool = False) -> bool:
+        """Count n-grams; the validation part, once it has chosen order and discounts, among them."""
+        if not isinstance(model, NGramModel):
+            return False
+        train, valid, test = self._parts(model)
+        fit_ngram(model, train, valid, self.config.model.order)
+        if everything:
+            model.learn_documents(test)
+        self._counted = model
+        return True
+
+    @property
+    def solution(self) -> str:
+        model = self._counted
+        assert model is not None
+        why = "" if self.config.model.order else " (the best for the validation part)"
+        lost = ""
+        if model.left_out:
+            lost = f", full: {counted(model.left_out, 'time')} a new one was left out"
+        return f"order {model.order}{why}, {counted(model.ngrams, 'n-gram')} counted{lost}"
+
+    @property
+    def held_out(self) -> str:
+        chosen = "the discounts" if self.config.model.order else "order and discounts"
+        return f"{{0}} are counted, {{1}} choose {chosen} and then are too, {{2}} are scored."
+
+    def validate(self, model: AlphabetModel) -> float:
         """Mean nats per symbol of the validation part."""
         return -float(np.concatenate(log_probs(model, self._parts(model)[1])).mean())
 
-    def score(self, model: SymbolModel) -> Score:
+    def score(self, model: AlphabetModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
         test = self.test(model)
         seen = np.zeros(self.symbols, np.bool_)
@@ -64,7 +92,7 @@ class SymbolTask(Task):
             score.baselines[baseline.name] = np.concatenate(scores)
         return score
 
-    def test(self, model: SymbolModel) -> list[Piece]:
+    def test(self, model: AlphabetModel) -> list[Piece]:
         """The test part."""
         return self._parts(model)[2]
 
@@ -72,14 +100,14 @@ class SymbolTask(Task):
         """The test part by itself."""
         return [piece.x for piece in split_documents(self._documents, self._bounds, 0)[2]]
 
-    def _parts(self, model: SymbolModel) -> list[list[Piece]]:
+    def _parts(self, model: AlphabetModel) -> list[list[Piece]]:
         """Training, validation and test; before a cut, a window model reads all that it sees, a latent one CONTEXT."""
         context = max(CONTEXT, model.encoder.receptive_field or 0)
         return split_documents(self._documents, self._bounds, context)
 
 
 def score_pieces(
-    model: SymbolModel, pieces: Sequence[Piece], of: str, unit: str, symbols: Symbols | None = None
+    model: AlphabetModel, pieces: Sequence[Piece], of: str, unit: str, symbols: Symbols | None = None
 ) -> Score:
     """The exact log-likelihood of the pieces, which are all of ``symbols`` if they are given."""
     log_prob = np.concatenate(log_probs(model, pieces))

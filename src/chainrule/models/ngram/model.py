@@ -1,0 +1,191 @@
+"""The n-gram model: counts of n-grams as a conditional model of symbols."""
+
+import copy
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule._choices import whole
+from chainrule.data.blockwise import blocks
+from chainrule.models.alphabet_model import AlphabetModel
+from chainrule.models.conditional import Carry
+from chainrule.models.encoders import Encode, State
+from chainrule.models.ngram._counts import FEATURES, MOST_ORDER, Trie
+from chainrule.models.ngram.arrays import GROWS, MOST_NGRAMS, arrays_of, trie_of
+from chainrule.models.ngram.window import SymbolWindow
+from chainrule.models.predictions import Categorical, Prediction
+
+__all__ = ["NGramModel"]
+
+_DISCOUNTS = (0.7, 1.0, 1.3, 0.0)  # usual ones, until others are chosen
+_UNREAD = torch.empty(0)
+
+
+class NGramModel(AlphabetModel):
+    """p(x_t | the last order - 1 symbols) by counting: interpolated modified Kneser-Ney with a concentration.
+
+        p(w | u) = (c(uw) - D(c(uw))) / (c(u.) + theta) + (sum_v D(c(uv)) + theta) / (c(u.) + theta) p(w | u')
+
+    where u' is u without its oldest symbol, and the shortest context leaves 1/V. D(1), D(2) and D(3 and more), and
+    theta, are of the context's length. c is the number of times that uw was counted, in the longest context, and in
+    shorter ones the number of different symbols that it was counted after (n-grams from a document's start, which
+    nothing comes before, are counted as the longest are). A context that was never seen leaves all to the shorter one.
+
+    Kneser & Ney (1995), "Improved backing-off for m-gram language modeling"; Chen & Goodman (1999), "An empirical study
+    of smoothing techniques for language modeling", section 3; theta as in Teh (2006), "A hierarchical Bayesian language
+    model based on Pitman-Yor processes". With theta = 0 it is theirs.
+
+    It has no parameters: ``learn`` counts, ``fit`` also chooses order and discounts. What was counted first and what
+    after is all the same. Probabilities are in float64, whatever the dtype asked of the model. At most `MOST_NGRAMS`
+    n-grams are kept; where there is no room a new one is left out, which ``left_out`` counts.
+
+    Parameters:
+        symbols: V.
+        order: the length of the longest n-grams, 1 to 32.
+        end: what every document ends with, as of `SymbolModel`.
+
+    >>> model = NGramModel(symbols=3, order=2)
+    >>> carry = model.learn(torch.tensor([[0, 1, 0, 1, 0]]))
+    >>> model.distribution(carry).argmax().item()  # after 0 came 1
+    1
+    >>> model.log_prob(torch.tensor([[0, 1, 2]])).exp().round(decimals=3)
+    tensor([[0.750, 0.783, 0.100]], dtype=torch.float64)
+    """
+
+    grows = GROWS
+    usual_order = 5  # until another is chosen
+
+    def __init__(self, symbols: int, order: int = usual_order, end: tuple[int, ...] = ()) -> None:
+        super().__init__(symbols, end)
+        self.restart(whole("`order`", order, 1, MOST_ORDER))
+
+    def restart(self, order: int) -> None:
+        """Forget what was counted, and count n-grams of this order from now on."""
+        self._take(Trie(order, self.symbols, MOST_NGRAMS))
+        self.discounts = torch.tensor([_DISCOUNTS] * order, dtype=torch.float64, device="cpu")
+
+    def _take(self, trie: Trie) -> None:
+        self.trie = trie
+        self.encoder = SymbolWindow(max(1, trie.order - 1), self.symbols)
+
+    def take(self, other: "NGramModel") -> None:
+        """Be what the other is, which is of no use afterwards."""
+        self._take(other.trie)
+        self.discounts = other.discounts
+
+    @property
+    def order(self) -> int:
+        """The length of the longest n-grams."""
+        return self.trie.order
+
+    @property
+    def ngrams(self) -> int:
+        """How many different n-grams were counted, of all lengths."""
+        return len(self.trie)
+
+    @property
+    def left_out(self) -> int:
+        """How many times an n-gram was not counted for lack of room."""
+        return self.trie.left_out
+
+    def clone(self) -> Self:
+        """A copy that counts on by itself."""
+        return copy.deepcopy(self)
+
+    @torch.no_grad()
+    def learn(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
+        """Count the symbols of x (B, T), which go on from ``carry``; the carry for the next chunk."""
+        x = self.checked(x)
+        windows = self._windows(carry, len(x))
+        self.trie.learn(x.contiguous(), windows, resets)
+        return self._carry(windows)
+
+    def learn_documents(self, documents: Iterable[tuple[NDArray[Any], int]]) -> None:
+        """Count documents (T,), of each but the first so many symbols, which are only read."""
+        for document, context in documents:
+            carry = None
+            before = document[max(0, context - self.order) : context]
+            if len(before):
+                carry = self.advance(torch.from_numpy(before.astype(np.int64))[None])
+            for block in blocks([document[context:]]):
+                carry = self.learn(torch.from_numpy(block.astype(np.int64))[None], carry)
+
+    @torch.no_grad()
+    def predict(
+        self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None, learning: bool = False
+    ) -> tuple[Tensor, Tensor, Carry]:
+        """Log-probabilities (B, T) of x in nats, what was known before each (B, T, F), and the carry; all float64.
+
+        The features do not depend on the symbol itself: the length of the longest context that is known; log(1 + c)
+        of what was counted in it; log(1 + n) of how many different symbols; its escape, the share that it leaves to
+        shorter ones; the share that it gives to its most frequent symbol; log(1 + c) of the next shorter context.
+
+        With ``learning`` every symbol is counted once it is predicted, row after row.
+        """
+        return self._predicted(x, carry, resets, learning=learning, known=True)
+
+    def _predicted(
+        self, x: Tensor, carry: Carry | None, resets: Tensor | None, *, learning: bool = False, known: bool = False
+    ) -> tuple[Tensor, Tensor, Carry]:
+        x = self.checked(x).contiguous()
+        windows = self._windows(carry, len(x))
+        log_prob = torch.empty(x.shape, dtype=torch.float64)
+        features = torch.empty(*x.shape, FEATURES, dtype=torch.float64) if known else None
+        resets = None if resets is None else resets.expand(x.shape).contiguous()
+        self.trie.predict(self.discounts, x, windows, resets, log_prob, features, learning)
+        return log_prob, _UNREAD if features is None else features, self._carry(windows)
+
+    def forward(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, Carry]:
+        log_prob, _, carry = self._predicted(x, carry, resets)
+        return log_prob, carry
+
+    def advance(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
+        return self._predicted(x, carry, resets)[2]
+
+    def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
+        windows, state = (encode or self.encoder)(carry.last[:, None], carry.encoder)
+        return Categorical(self._distribution(windows[:, 0]).log()), state
+
+    def statistics(self, x: Tensor) -> Tensor:
+        """What the probabilities of one document x (1, T) depend on, (T, order, 5), by the length of the context.
+
+        The count of the symbol there, the sum of all counts, and how many successors have one, two, and more.
+        """
+        found = torch.zeros(*x.shape, self.order, 5, dtype=torch.float64)
+        self.trie.statistics(self.checked(x), self._windows(None, len(x)), found)
+        return found[0]
+
+    def distribution(self, carry: Carry) -> Tensor:
+        """The probabilities (B, V) of the next symbol of every row, in float64."""
+        return self._distribution(self._windows(carry, len(carry.last)))
+
+    def _distribution(self, windows: Tensor) -> Tensor:
+        p = torch.empty(len(windows), self.symbols, dtype=torch.float64)
+        self.trie.distributions(self.discounts, windows.contiguous(), p)
+        return p
+
+    def _windows(self, carry: Carry | None, rows: int) -> Tensor:
+        """The last symbols of every row (B, order - 1), but one at least, in memory of their own."""
+        carry = carry or self.start(rows)
+        windows, _ = self.encoder(carry.last[:, None], carry.encoder)
+        return windows[:, 0].clone(memory_format=torch.contiguous_format)
+
+    def _carry(self, windows: Tensor) -> Carry:
+        return Carry(windows[:, -1], (windows[:, :-1],))
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """Neither moved nor of another dtype: counts are exact, and their probabilities in float64."""
+        return self
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        for name, tensor in {**arrays_of(self.trie), "discounts": self.discounts}.items():
+            destination[prefix + name] = tensor
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *arguments: Any) -> None:
+        state = {name: state_dict[prefix + name] for name in GROWS if prefix + name in state_dict}
+        self._take(trie_of(self.symbols, state))
+        self.discounts = state["discounts"].clone()

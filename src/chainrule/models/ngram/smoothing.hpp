@@ -1,0 +1,78 @@
+// Probabilities from counts: interpolated modified Kneser-Ney, with a concentration beside the discounts.
+#pragma once
+
+#include <cmath>
+
+#include "trie.hpp"
+
+namespace chainrule {
+
+// Of contexts of one length: what is taken off counts of one, two and more, and the concentration.
+struct Discounts {
+    double one, two, more, concentration;
+
+    double off(uint32_t count) const { return count > 2 ? more : count == 2 ? two : count == 1 ? one : 0.0; }
+};
+
+// What a context gives: (count - discount) / scale to its successors, and escape times what the shorter one gives.
+struct Share {
+    double scale, escape;
+
+    Share(const Node& context, const Discounts& discounts) {
+        const double more = double(context.distinct) - context.once - context.twice;
+        scale = context.total + discounts.concentration;
+        escape = discounts.one * context.once + discounts.two * context.twice + discounts.more * more;
+        escape = (escape + discounts.concentration) / scale;
+    }
+};
+
+inline double probability(const Trie& trie, const Contexts& contexts, const Found& found, const Discounts* discounts) {
+    double p = 1.0 / trie.symbols();
+    for (int d = 0; d <= contexts.depth; ++d) {
+        const uint32_t context = contexts.at[size_t(d)];
+        if (context == none || trie[context].total == 0) continue;
+        const uint32_t entry = found[size_t(d)];
+        const uint32_t count = entry == none ? 0 : trie[entry].count;
+        const Share share(trie[context], discounts[d]);
+        p = (count - discounts[d].off(count)) / share.scale + share.escape * p;
+    }
+    return p;
+}
+
+// Of all symbols: p (V).
+inline void distribution(const Trie& trie, const Contexts& contexts, const Discounts* discounts, double* p) {
+    const size_t V = trie.symbols();
+    std::fill_n(p, V, 1.0 / double(V));
+    for (int d = 0; d <= contexts.depth; ++d) {
+        const uint32_t context = contexts.at[size_t(d)];
+        if (context == none || trie[context].total == 0) continue;
+        const Share share(trie[context], discounts[d]);
+        for (size_t v = 0; v < V; ++v) p[v] *= share.escape;
+        for (uint32_t i = trie[context].successor; i != none; i = trie[i].sibling)
+            p[trie[i].symbol] += (trie[i].count - discounts[d].off(trie[i].count)) / share.scale;
+    }
+}
+
+inline constexpr int64_t feature_count = 6;
+
+// What is known of a symbol before it is: how far back its context is known, and what of it.
+inline void features(const Trie& trie, const Contexts& contexts, const Discounts* discounts, double* out) {
+    std::fill_n(out, feature_count, 0.0);
+    out[3] = 1.0;
+    int known = contexts.depth;
+    while (known >= 0 && (contexts.at[size_t(known)] == none || trie[contexts.at[size_t(known)]].total == 0)) --known;
+    if (known < 0) return;
+    const Node& context = trie[contexts.at[size_t(known)]];
+    const Share share(context, discounts[known]);
+    out[0] = known;
+    out[1] = std::log1p(context.total);
+    out[2] = std::log1p(context.distinct);
+    out[3] = share.escape;
+    out[4] = (context.most - discounts[known].off(context.most)) / share.scale;
+    if (known > 0) {
+        const uint32_t shorter = contexts.at[size_t(known) - 1];
+        out[5] = shorter == none ? 0.0 : std::log1p(trie[shorter].total);
+    }
+}
+
+}  // namespace chainrule
