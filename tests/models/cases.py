@@ -111,7 +111,10 @@ def _counted(order: int) -> NGramModel:
     return model
 
 
-SYMBOL_CASES = {f"symbols-{name}": _symbol_case(config) for name, config in CONFIGS.items()}
+SYMBOL_CASES = {f"symbols-{name}": _symbol_case(config) for name, config in CONFIGS.items()} | {
+    f"symbols-{name} with {n}-gram embeddings": _symbol_case(ModelConfig(name, hidden=6, ngram_embedding=n))
+    for name, n in (("gru", 2), ("lstm", 4))
+}
 # The order is as long as some of the tests' sequences, and longer than others.
 SYMBOL_CASES |= {f"symbols-ngram{order}": Case(partial(_counted, order), symbols) for order in (1, 2, 6)}
 # The transforms take turns; so do the heads, one transform later, so that all pairs occur.

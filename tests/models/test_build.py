@@ -66,14 +66,14 @@ def test_options_that_a_kind_of_data_has_no_use_for_are_refused() -> None:
 def test_tied_embeddings_are_one_tensor(name: str) -> None:
     model = build_symbol_model(ModelConfig(name, hidden=6, window=4, tied=True), 5)
     assert isinstance(model, SymbolModel)
-    assert model.head.logits.weight is model.embedding.weight  # type: ignore[union-attr]
-    assert model.embedding.weight.shape == (5, 6)
+    assert model.head.logits.weight is model.embedding.single.weight  # type: ignore[union-attr]
+    assert model.embedding.single.weight.shape == (5, 6)
     assert sum(tensor.shape == (5, 6) for tensor in weights_of(model).values()) == 1
     x = symbols(2, 4)
     model.log_prob(x).sum().backward()
-    assert model.embedding.weight.grad is not None
+    assert model.embedding.single.weight.grad is not None
     # Symbols that were read only move through the input, those never read only through the output.
-    assert bool((model.embedding.weight.grad != 0).any(dim=1).all())
+    assert bool((model.embedding.single.weight.grad != 0).any(dim=1).all())
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from chainrule.models import Carry, ConditionalModel, SeriesModel
-from chainrule.models.ngram.window import SymbolWindow
+from chainrule.models.encoders.symbol_window import SymbolWindow
 from tests.models.cases import SYMBOLS, Case, every_case, every_series_case, every_symbol_case, symbols
 from tests.tolerances import close
 

@@ -100,10 +100,10 @@ def test_a_run_stopped_by_its_report_loses_nothing(name: str, series: bool, step
 
 @pytest.mark.parametrize("step", [1, 9, 30])
 def test_with_every_option(step: int, tmp_path: Path) -> None:
-    """Averages, batches that are accumulated, random windows in a random order, states that are dropped."""
+    """Averages, batches that are accumulated, random windows in a random order, states that are dropped, Muon."""
 
     def make() -> Job:
-        job = Job(options={"average": 0.9, "accumulate": 2, "clip_value": 0.1})
+        job = Job(options={"average": 0.9, "accumulate": 2, "clip_value": 0.1, "optimiser": "muon"})
         streams = Streams(DOCUMENTS, batch=3, window=4, shuffle=True, random_windows=True)
         job.feed = StreamFeed(streams, state_dropout=0.2)
         return job

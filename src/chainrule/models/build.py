@@ -10,6 +10,7 @@ from chainrule.errors import ArgumentError
 from chainrule.models.alphabet_model import AlphabetModel
 from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
 from chainrule.models.encoders import AREncoder, ConvEncoder, Encoder, LatentEncoder, MLPEncoder
+from chainrule.models.encoders.embedding import SymbolEmbedding
 from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
 from chainrule.models.ngram import NGramModel
 from chainrule.models.series_model import SeriesModel
@@ -87,12 +88,12 @@ def build_symbol_model(config: ModelConfig, symbols: int, end: tuple[int, ...] =
     if config.name == "ngram":
         return NGramModel(symbols, config.order or NGramModel.usual_order, end)
     width = config.hidden if config.tied else min(symbols, _EMBEDDING)
-    embedding = nn.Embedding(symbols, width)
+    embedding = SymbolEmbedding(symbols, width, config.ngram_embedding)
     encoder = _encoder(config, width, symbols)
     head = CategoricalHead(encoder.out_features, symbols, direct=config.name == "ar")
     if config.tied:
-        nn.init.normal_(embedding.weight, std=width**-0.5)  # of the size that an output layer starts from
-        head.logits.weight = embedding.weight
+        nn.init.normal_(embedding.single.weight, std=width**-0.5)  # of the size that an output layer starts from
+        head.logits.weight = embedding.single.weight
     return SymbolModel(symbols, embedding, encoder, head, end)
 
 

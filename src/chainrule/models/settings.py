@@ -17,6 +17,8 @@ LATENT = tuple(cell.model for cell in BUILT_IN if cell.model is not None)
 MODELS = ("ar", "mlp", "conv", *LATENT, "ngram")
 _WIDEST = 10**8  # what is below may still be too large for the machine, and then is said to be
 _DEEPEST = 1000
+_LONGEST = 8  # n-grams with embeddings
+_LIMITS = {"hidden": (1, _WIDEST), "window": (1, _WIDEST), "skip": (0, _WIDEST), "ngram_embedding": (1, _LONGEST)}
 
 _NETWORKS = ("mlp", "conv", "recurrent")
 _TRAINED = ("ar", *_NETWORKS)
@@ -87,6 +89,12 @@ class ModelSettings(_GivenOfModel):
     layer_norm: bool | None = setting(
         None, "Normalise the inputs of the gates (Ba et al. 2016)", chosen="on for text", on=_RECURRENT
     )
+    ngram_embedding: int | None = setting(
+        None,
+        "Length of the longest n-grams that have embeddings of their own, added to the symbol's; 1 for none",
+        chosen="3 for text, else 1",
+        on=(On(("recurrent",), "symbols"),),
+    )
     skip: bool = setting(
         True,
         "Add a linear AR path around the network, which then learns what the AR leaves",
@@ -109,6 +117,7 @@ class ModelConfig(_GivenOfModel):
         dropout: the rate, from 0 to below 1.
         layer_norm: recurrent networks normalise the inputs of their gates (Ba et al. 2016).
         skip: taps of the linear path around a network of real values; 0 for none.
+        ngram_embedding: length of the longest n-grams that have embeddings; 1 for symbols alone.
         layers, tied, head, stable, learned_start, order: as in `ModelSettings`.
 
     >>> ModelConfig("lstm", layers=2).window
@@ -125,11 +134,12 @@ class ModelConfig(_GivenOfModel):
     dropout: float = 0.0
     layer_norm: bool = False
     skip: int = 1
+    ngram_embedding: int = 1
 
     def __post_init__(self) -> None:
         choose("`model`", self.name, MODELS)
         check_fields(self)
-        for field_name, least, most in (("hidden", 1, _WIDEST), ("window", 1, _WIDEST), ("skip", 0, _WIDEST)):
+        for field_name, (least, most) in _LIMITS.items():
             object.__setattr__(self, field_name, whole(f"`{field_name}`", getattr(self, field_name), least, most))
         if self.layers is not None:
             object.__setattr__(self, "layers", whole("`layers`", self.layers, most=_DEEPEST))

@@ -1,11 +1,12 @@
 """Conditional models of symbols: text, and quantised sound."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chainrule.models.alphabet_model import AlphabetModel
 from chainrule.models.conditional import Carry
 from chainrule.models.encoders import Encode, Encoder, State
+from chainrule.models.encoders.embedding import SymbolEmbedding
 from chainrule.models.heads import CategoricalHead
 from chainrule.models.predictions import Prediction
 
@@ -14,8 +15,6 @@ __all__ = ["SymbolModel"]
 
 class SymbolModel(AlphabetModel):
     """A network that predicts symbols: an embedding, an encoder, and a head over the alphabet.
-
-    The start symbol enters as a zero vector.
 
     >>> from chainrule.models import ModelConfig, build_symbol_model
     >>> model = build_symbol_model(ModelConfig("gru", hidden=8), symbols=5)
@@ -33,7 +32,7 @@ class SymbolModel(AlphabetModel):
     def __init__(
         self,
         symbols: int,
-        embedding: nn.Embedding,
+        embedding: SymbolEmbedding,
         encoder: Encoder,
         head: CategoricalHead,
         end: tuple[int, ...] = (),
@@ -42,11 +41,6 @@ class SymbolModel(AlphabetModel):
         self.embedding = embedding
         self.encoder = encoder
         self.head = head
-
-    def _embed(self, symbols: Tensor) -> Tensor:
-        start = symbols == self.symbols
-        embedded: Tensor = self.embedding(symbols.masked_fill(start, 0))
-        return embedded.masked_fill(start[..., None], 0.0)
 
     def forward(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, Carry]:
         x = self.checked(x)
@@ -62,11 +56,21 @@ class SymbolModel(AlphabetModel):
         inputs = torch.cat([carry.last[:, None], x[:, :-1]], dim=1)
         if resets is not None:
             inputs = inputs.masked_fill(resets, self.symbols)
-        features, state = self.encoder(self._embed(inputs), carry.encoder, resets=resets)
+        features, state = self._encode(inputs, carry.encoder, resets, self.encoder)
         return features, Carry(x[:, -1], state)
+
+    def _encode(
+        self, inputs: Tensor, state: State | None, resets: Tensor | None, encode: Encode
+    ) -> tuple[Tensor, State]:
+        """Features of the inputs; the state is the embedding's, and then the encoder's."""
+        past = None if state is None else state[: self.embedding.parts]
+        rest = None if state is None else state[self.embedding.parts :]
+        embedded, past = self.embedding(inputs, past, resets=resets)
+        features, rest = encode(embedded, rest, resets=resets)
+        return features, (*past, *rest)
 
     def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
         last = carry.last[:, None]
         resets = last == self.symbols if self.end else None
-        features, state = (encode or self.encoder)(self._embed(last), carry.encoder, resets=resets)
+        features, state = self._encode(last, carry.encoder, resets, encode or self.encoder)
         return self.head(features[:, 0]), state

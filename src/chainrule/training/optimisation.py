@@ -1,9 +1,8 @@
-"""Steps of AdamW: accumulated batches, clipped gradients, and a learning rate that follows the budget."""
+"""Steps of AdamW and Muon: accumulated batches, clipped gradients, and a learning rate that follows the budget."""
 
 import math
 import time
 
-import torch
 from torch import Tensor, nn
 
 from chainrule._torch import divide_all
@@ -11,11 +10,11 @@ from chainrule.training.averaging import Average
 from chainrule.training.divergence import note_gradient
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.group import Group
+from chainrule.training.optimisers.choice import SCALES, optimisers_of
 from chainrule.training.settings import Progress, TrainingConfig
 
 __all__ = ["Optimisation"]
 
-_BETAS = (0.9, 0.98)
 _SMOOTHING = 0.95  # of the speed that is shown
 
 
@@ -30,7 +29,7 @@ class Optimisation:
         schedule: the share of the learning rate's way down that the budget goes through.
 
     Attributes:
-        optimiser: torch's AdamW; weight decay is of matrices alone.
+        optimisers: AdamW, and Muon where the config asks for it, by their names.
         average: the moving average of the weights; None without one.
     """
 
@@ -41,13 +40,7 @@ class Optimisation:
         self.group = group
         self.schedule = schedule
         self.average = None if config.average is None else Average(model, config.average)
-        matrices = [p for p in model.parameters() if p.dim() > 1]
-        others = [p for p in model.parameters() if p.dim() <= 1]
-        groups = [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=_BETAS)
+        self.optimisers = optimisers_of(model, config)
 
     def step(self, progress: Progress) -> bool:
         """Take one step and write it into ``progress``.
@@ -55,7 +48,8 @@ class Optimisation:
         False where the loss or the gradient is not finite: then the weights stay as they are.
         """
         began = time.monotonic()
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
         self.model.train()
         loss, count, rate = self._backward()
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
@@ -73,7 +67,8 @@ class Optimisation:
             return False
         note_gradient(self.model, progress)
         nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.clip, norm)
-        self.optimiser.step()
+        for optimiser in self.optimisers.values():
+            optimiser.step()
         if self.average is not None:
             self.average.update()
         per_second = count / max(time.monotonic() - began, 1e-9)
@@ -97,8 +92,9 @@ class Optimisation:
 
     def _set_rate(self, progress: Progress, factor: float) -> None:
         rate = self.config.rate(progress.step, progress.spent * self.schedule)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * factor
+        for name, optimiser in self.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = rate * factor * SCALES[name]
 
     def _norm(self, gradients: list[Tensor]) -> Tensor:
         """The norm of the gradient, after large entries are cut if the config says so."""

@@ -89,10 +89,16 @@ class TrainingSettings(_GivenOfTraining):
     """
 
     learning_rate: float | None = setting(
-        None, "Peak learning rate of AdamW", chosen="5e-3, or 2e-2 with layer norm", solved=False
+        None,
+        "Peak learning rate of AdamW; Muon's is four times as high",
+        chosen="5e-3, or 2e-2 with layer norm",
+        solved=False,
     )
     weight_decay: float | None = setting(
-        None, "Weight decay of AdamW, for matrices alone", chosen="0.01, or 0.1 with layer norm", solved=False
+        None,
+        "Weight decay of AdamW, for matrices other than embeddings",
+        chosen="0.01, or 0.1 with layer norm",
+        solved=False,
     )
     patience: int | None = setting(
         None,
@@ -104,6 +110,12 @@ class TrainingSettings(_GivenOfTraining):
         None,
         "After scoring, fit the weights again to all of the data; they then forecast, sample and classify",
         chosen="on for series",
+    )
+    optimiser: Literal["adamw", "muon"] | None = setting(
+        None,
+        "AdamW for all weights (adamw), or for all but the matrices between features, which Muon changes (muon)",
+        chosen="muon for recurrent networks on text, else adamw",
+        solved=False,
     )
     tbptt: int | tuple[int, int] | str | None = setting(
         None,
@@ -133,7 +145,8 @@ class TrainingConfig(_GivenOfTraining):
         steps: of the optimiser; the result then depends on the seed alone.
         minutes: of wall-clock time, validation included.
         learning_rate: the peak, after a short warm-up and before a cosine decay over the budget.
-        weight_decay: of matrices, not of biases or scales.
+        weight_decay: of AdamW's matrices, not of embeddings, biases or scales.
+        optimiser: "adamw", or "muon" for the matrices between features.
         seed: of initialisation, order and dropout, for whoever makes the model and the feed.
         k1, k2: of truncated backpropagation, steps between two backward passes and steps that gradients go back; None
             for the window of the model.
@@ -154,6 +167,7 @@ class TrainingConfig(_GivenOfTraining):
     minutes: float = 3.0
     learning_rate: float = 5e-3
     weight_decay: float = 0.01
+    optimiser: Literal["adamw", "muon"] = "adamw"
     seed: int = 0
     k1: int | None = None
     k2: int | None = None

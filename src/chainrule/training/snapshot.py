@@ -15,7 +15,7 @@ from chainrule.training.settings import Progress, TrainingConfig
 
 __all__ = ["load_snapshot", "save_snapshot", "saved_progress"]
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
+_MOMENTS = {"adamw": ("step", "exp_avg", "exp_avg_sq"), "muon": ("momentum",)}  # of each parameter
 
 
 def save_snapshot(path: Path, optimisation: Optimisation, progress: Progress) -> None:
@@ -29,8 +29,9 @@ def save_snapshot(path: Path, optimisation: Optimisation, progress: Progress) ->
         tensors[f"rank.{rank}"] = torch.frombuffer(bytearray(packed), dtype=torch.uint8)
     if not group.leads:
         return
-    for i, moments in optimisation.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{i}.{name}": tensor for name, tensor in moments.items()}
+    for optimiser_name, optimiser in optimisation.optimisers.items():
+        for i, moments in optimiser.state_dict()["state"].items():
+            tensors |= {f"{optimiser_name}.{i}.{name}": tensor for name, tensor in moments.items()}
     save_tensors(path, tensors, asdict(progress))
 
 
@@ -69,7 +70,7 @@ def saved_progress(path: Path) -> Progress:
 
 
 def _restore(optimisation: Optimisation, tensors: dict[str, Tensor]) -> None:
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}, "rank": {}}
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "rank": {}, **{name: {} for name in _MOMENTS}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         parts[part][rest] = tensor
@@ -79,8 +80,8 @@ def _restore(optimisation: Optimisation, tensors: dict[str, Tensor]) -> None:
         optimisation.average.load(parts["average"])
     torch.set_rng_state(own.pop("random"))
     optimisation.feed.restore(own)
-    moments = _moments(optimisation.optimiser, parts["optimiser"])
-    optimisation.optimiser.load_state_dict({**optimisation.optimiser.state_dict(), "state": moments})
+    for name in _MOMENTS:
+        _restore_moments(name, optimisation.optimisers.get(name), parts[name])
 
 
 def _continued(progress: Progress, config: TrainingConfig) -> Progress:
@@ -95,19 +96,23 @@ def _continued(progress: Progress, config: TrainingConfig) -> Progress:
     return progress
 
 
-def _moments(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """What the optimiser keeps of each parameter, of the parameter's own shape."""
+def _restore_moments(name: str, optimiser: torch.optim.Optimizer | None, tensors: dict[str, Tensor]) -> None:
+    """Give the optimiser what it keeps of each parameter, of the parameter's own shape."""
+    if optimiser is None:
+        if tensors:
+            raise ValueError(f"it has moments of {name}")
+        return
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        i, _, moment = name.partition(".")
+    for key, tensor in tensors.items():
+        i, _, moment = key.partition(".")
         shape = () if moment == "step" else parameters[int(i)].shape
-        if moment not in _MOMENTS or tensor.shape != shape or not tensor.is_floating_point():
-            raise ValueError(f"optimiser.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
+        if moment not in _MOMENTS[name] or tensor.shape != shape or not tensor.is_floating_point():
+            raise ValueError(f"{name}.{key} is {tensor.dtype} of shape {tuple(tensor.shape)}")
         state.setdefault(int(i), {})[moment] = tensor
-    if any(len(moments) < len(_MOMENTS) for moments in state.values()):
-        raise ValueError(f"the optimiser's state lacks some of {', '.join(_MOMENTS)}")
-    return state
+    if any(len(moments) < len(_MOMENTS[name]) for moments in state.values()):
+        raise ValueError(f"the state of {name} lacks some of {', '.join(_MOMENTS[name])}")
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
 
 
 def _mixed_up(path: Path, what: object) -> RunFormatError:

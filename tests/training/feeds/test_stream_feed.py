@@ -61,13 +61,13 @@ def test_gradients_stop_where_a_chunk_begins() -> None:
     feed.backward(model)
     model.zero_grad()
     feed.backward(model)
-    gradient = model.embedding.weight.grad
+    gradient = model.embedding.single.weight.grad
     assert gradient is not None
     x = torch.from_numpy(DOCUMENTS[2])[None]
     with torch.no_grad():
         carry = model.read(x[:, :4])
     log_prob, _ = model(x[:, 4:8], carry)
-    close(gradient, torch.autograd.grad(-log_prob.sum(), model.embedding.weight)[0])
+    close(gradient, torch.autograd.grad(-log_prob.sum(), model.embedding.single.weight)[0])
 
 
 def test_rows_score_as_documents_of_their_own() -> None:

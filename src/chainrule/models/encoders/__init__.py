@@ -8,8 +8,20 @@ Shapes are batch first: x (B, T, in_features) -> features (B, T, out_features). 
 tensors whose first dimension is the batch; ``None`` starts afresh. ``resets[b, t]`` starts row b afresh before step t.
 """
 
+from chainrule.models.encoders.embedding import SymbolEmbedding
 from chainrule.models.encoders.encoder import Encode, Encoder, State
 from chainrule.models.encoders.latent import LatentEncoder
+from chainrule.models.encoders.symbol_window import SymbolWindow
 from chainrule.models.encoders.window import AREncoder, ConvEncoder, MLPEncoder
 
-__all__ = ["AREncoder", "ConvEncoder", "Encode", "Encoder", "LatentEncoder", "MLPEncoder", "State"]
+__all__ = [
+    "AREncoder",
+    "ConvEncoder",
+    "Encode",
+    "Encoder",
+    "LatentEncoder",
+    "MLPEncoder",
+    "State",
+    "SymbolEmbedding",
+    "SymbolWindow",
+]

@@ -31,12 +31,21 @@ def choose_model(kind: DataKind, data: Data, transform: str, name: str, asked: M
         chosen["dropout"] = kind.dropout(data, name, asked.hidden)
     if asked.layer_norm is None:
         chosen["layer_norm"] = kind.layer_norm(data, name)
+    if asked.ngram_embedding is None:
+        chosen["ngram_embedding"] = kind.ngram_embedding(data, name)
     chosen["skip"] = kind.skip(data, transform, name) if asked.skip else 0
     return ModelConfig(name, **chosen)
 
 
 def choose_training(
-    kind: DataKind, model: ModelConfig, asked: TrainingSettings, *, steps: int | None, minutes: float | None, seed: int
+    kind: DataKind,
+    data: Data,
+    model: ModelConfig,
+    asked: TrainingSettings,
+    *,
+    steps: int | None,
+    minutes: float | None,
+    seed: int,
 ) -> TrainingConfig:
     """The training that is asked for, with what this model of this data needs where nothing is.
 
@@ -45,7 +54,9 @@ def choose_training(
     """
     if minutes is not None and steps is not None:
         raise ArgumentError("give `minutes` or `steps`, not both: they are two budgets for the same run.")
-    chosen: dict[str, Any] = {"patience": kind.patience(steps), **(_NORMALISED if model.layer_norm else {})}
+    chosen: dict[str, Any] = {"patience": kind.patience(steps), "optimiser": kind.optimiser(data, model.name)}
+    if model.layer_norm:
+        chosen |= _NORMALISED
     chosen |= _given(asked, TrainingConfig) | _through_time(asked)
     if asked.memory is not None:
         chosen["memory"] = bytes_of(asked.memory)

@@ -60,7 +60,7 @@ def plan(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
         model=built,
-        training=choose_training(kind, built, asked.training, steps=steps, minutes=minutes, seed=seed),
+        training=choose_training(kind, data, built, asked.training, steps=steps, minutes=minutes, seed=seed),
         data=kind.describe(data, transform, built.window),
         refit=kind.refits if refit is None else refit,
     )

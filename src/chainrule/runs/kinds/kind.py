@@ -9,6 +9,7 @@ from chainrule.models import MODELS, Evidence, ModelConfig
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.kinds.task import Task
 from chainrule.runs.run import Run
+from chainrule.training import TrainingConfig
 
 __all__ = ["DataKind"]
 
@@ -94,6 +95,14 @@ class DataKind(ABC):
     def dropout(self, data: Any, model: str, hidden: int | None) -> float:
         """The dropout where none is given; ``hidden`` is the size that is."""
         return 0.0
+
+    def ngram_embedding(self, data: Any, model: str) -> int:
+        """The longest n-grams that have embeddings where nothing is said."""
+        return ModelConfig.ngram_embedding
+
+    def optimiser(self, data: Any, model: str) -> str:
+        """The optimiser where none is given."""
+        return TrainingConfig.optimiser
 
     def layer_norm(self, data: Any, model: str) -> bool:
         """Whether layers are normalised where nothing is said."""

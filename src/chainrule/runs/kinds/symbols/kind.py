@@ -70,3 +70,12 @@ class SymbolKind(DataKind):
 
     def layer_norm(self, data: Symbols, model: str) -> bool:
         return data.rate is None and model in LATENT
+
+    def ngram_embedding(self, data: Symbols, model: str) -> int:
+        return 3 if self._is_recurrent_on_text(data, model) else 1
+
+    def optimiser(self, data: Symbols, model: str) -> str:
+        return "muon" if self._is_recurrent_on_text(data, model) else "adamw"
+
+    def _is_recurrent_on_text(self, data: Symbols, model: str) -> bool:
+        return data.rate is None and model in LATENT

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from chainrule.models.encoders import Encode, State
+from chainrule.models.encoders.encoder import Encode, State
 
 __all__ = ["SymbolWindow"]
 

@@ -1,0 +1,1 @@
+"""What changes the weights: torch's AdamW and Muon."""
