@@ -36,6 +36,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "head": "student",
     "stable": True,
     "learned_start": True,
+    "order": 3,
     "learning_rate": 0.5,
     "weight_decay": 0.25,
     "patience": 3,
@@ -82,7 +83,7 @@ def test_it_applies_and_changes_the_config_or_is_refused(name: str, kind: str, m
         with pytest.raises(ArgumentError, match=rf"`{name}=.*` applies to .*, not to .*\. Leave it out"):
             planned(kind, model, {name: value})
     elif KINDS[kind].solves(model, given.get("head", "gaussian")) and not each.solved:
-        with pytest.raises(ArgumentError, match=rf"solved exactly, .* Leave out .*`{name}`"):
+        with pytest.raises(ArgumentError, match=rf"without training or chance\. Leave out .*`{name}`"):
             planned(kind, model, given)
     else:
         before = planned(kind, model, {"bptt": "full"} if name == "memory" else {}, steps=_steps(kind, model, name))
@@ -97,8 +98,9 @@ def _steps(kind: str, model: str, name: str) -> int | None:
 
 @pytest.mark.parametrize("budget", [{"steps": 3}, {"minutes": 0.1}, {"seed": 1}])
 def test_a_budget_or_a_seed_of_what_is_solved_is_refused(budget: dict[str, Any]) -> None:
-    with pytest.raises(ArgumentError, match=f"solved exactly, .* Leave out `{next(iter(budget))}`"):
-        planned("series", "ar", {}, **budget)
+    for kind, model in (("series", "ar"), ("symbols", "ngram")):
+        with pytest.raises(ArgumentError, match=f"without training or chance. Leave out `{next(iter(budget))}`"):
+            planned(kind, model, {}, **budget)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def trie_of(symbols: int, state: Mapping[str, Tensor]) -> Trie:
         most = torch.tensor([1.0, 2.0, 3.0, torch.inf], dtype=torch.float64)
         if not bool(((discounts >= 0) & (discounts <= most) & discounts.isfinite()).all()):
             raise ValueError("a discount takes more than was counted, or less than nothing")
-        if bool((discounts.amin(1) + discounts[:, 3] <= 0).any()):
+        if bool((discounts[:, :3].amin(1) + discounts[:, 3] <= 0).any()):
             raise ValueError("where nothing is discounted, what was never seen has no probability")
         if len({len(column) for column in columns}) != 1 or len(columns[0]) > MOST_NGRAMS:
             raise ValueError("its n-grams are not all told, or too many")

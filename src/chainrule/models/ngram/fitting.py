@@ -1,5 +1,6 @@
 """Choosing an n-gram model's order and discounts: those under which held-out symbols are the likeliest."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule._optional import require
 from chainrule.models.ngram._counts import Trie
 from chainrule.models.ngram.model import NGramModel
 
@@ -18,6 +20,7 @@ _ORDERS = range(2, 13)  # of which one is chosen
 _MOST = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)  # that can be taken off counts of one, two and more
 _LEAST = 1e-3
 _WORTH = 1e-3  # nats per symbol that another symbol of context has to gain
+_CHOSEN_ON = 1 << 22  # symbols of the training part at most: longer orders are counted many times
 _TUNED_ON = 1 << 16  # held-out symbols at most: enough for four numbers a length
 _WEIGHT = 1.0  # of how far discounts are from those estimated, in held-out symbols' nats
 
@@ -28,17 +31,36 @@ def fit_ngram(model: NGramModel, train: _Pieces, valid: _Pieces, order: int | No
     Both are pieces (x, context): the first ``context`` symbols of x are read and not counted. Longer orders are tried
     until one gains less than a thousandth of a nat. Without held-out symbols discounts are estimated from the counts.
     """
-    best: tuple[float, NGramModel] | None = None
-    for n in _ORDERS if order is None else [order]:
-        candidate = NGramModel(model.symbols, n, model.end)
+    model.restart(order or _best_order(model, _last(train, _CHOSEN_ON), valid))
+    model.learn_documents(train)
+    _tune(model, valid)
+    model.learn_documents(valid)
+
+
+def _best_order(model: NGramModel, train: _Pieces, valid: _Pieces) -> int:
+    """The order from which on longer ones gain next to nothing; the usual one where nothing is held out."""
+    if all(len(x) <= context for x, context in valid):
+        return model.usual_order
+    best = math.inf
+    for order in _ORDERS:
+        candidate = NGramModel(model.symbols, order, model.end)
         candidate.learn_documents(train)
         loss = _tune(candidate, valid)
-        if best is not None and loss > best[0] - _WORTH:
+        if loss > best - _WORTH:
+            return order - 1
+        best = loss
+    return _ORDERS[-1]
+
+
+def _last(pieces: _Pieces, count: int) -> _Pieces:
+    """About as many symbols from the end of the pieces."""
+    kept: list[tuple[NDArray[Any], int]] = []
+    for x, context in reversed(pieces):
+        if count <= 0:
             break
-        best = (loss, candidate)
-    assert best is not None
-    model.take(best[1])
-    model.learn_documents(valid)
+        kept.append((x, max(context, len(x) - count)))
+        count -= len(x) - context
+    return kept[::-1]
 
 
 def chen_goodman(trie: Trie) -> Tensor:
@@ -57,31 +79,30 @@ def chen_goodman(trie: Trie) -> Tensor:
 
 def _tune(model: NGramModel, valid: _Pieces) -> float:
     """Set the discounts to the best for the held-out pieces; the mean nats per symbol of these."""
-    estimated = chen_goodman(model.trie)
     statistics = _statistics(model, valid)
+    estimated = chen_goodman(model.trie)
     if not len(statistics):
         model.discounts = estimated
         return 0.0
-    shift = torch.zeros(len(estimated), 4, dtype=torch.float64, requires_grad=True)
     centre = torch.cat([torch.logit(estimated[:, :3] / _MOST), torch.full((len(estimated), 1), -1.0)], dim=1)
 
-    def discounts() -> Tensor:
+    def discounts(shift: Tensor) -> Tensor:
         raw = centre + shift
         D = _MOST * (_LEAST + (1 - 2 * _LEAST) * torch.sigmoid(raw[:, :3]))
         return torch.cat([D, raw[:, 3:].exp()], dim=1)
 
-    optimiser = torch.optim.LBFGS([shift], max_iter=60, tolerance_change=1e-7, line_search_fn="strong_wolfe")
-
-    def closure() -> float:
-        optimiser.zero_grad()
-        nats = -log_prob(statistics, discounts(), model.symbols).sum()
+    @torch.enable_grad()
+    def loss_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        shift = torch.from_numpy(flat).view_as(centre).requires_grad_()
+        nats = -log_prob(statistics, discounts(shift), model.symbols).sum()
         loss = (nats + _WEIGHT * shift.square().sum()) / len(statistics)
-        loss.backward()
-        return loss.item()
+        (gradient,) = torch.autograd.grad(loss, shift)
+        return loss.item(), gradient.flatten().numpy()
 
-    with torch.enable_grad():
-        optimiser.step(closure)
-    model.discounts = discounts().detach()
+    # Not torch's own, whose import takes longer than all of this.
+    minimize = require("scipy.optimize").minimize
+    found = minimize(loss_and_gradient, np.zeros(centre.numel()), jac=True, method="L-BFGS-B", options={"maxiter": 60})
+    model.discounts = discounts(torch.from_numpy(found.x).view_as(centre))
     return -log_prob(statistics, model.discounts, model.symbols).mean().item()
 
 

@@ -111,6 +111,7 @@ NB_MODULE(_counts, m) {
     using namespace chainrule;
     using Column = Array<int32_t, 1>;
     using Read = Array<const int32_t, 1>;
+    nb::set_leak_warnings(false);  // a model that lives until the interpreter ends is no leak
     m.attr("FEATURES") = feature_count;
     m.attr("MOST_ORDER") = most_order;
     nb::class_<Trie>(m, "Trie")

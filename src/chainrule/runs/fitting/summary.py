@@ -76,7 +76,7 @@ def _chosen(kind: DataKind, planned: FitPlan, task: Task) -> str:
     if model.dropout:
         said.append(f"dropout {model.dropout:g}" + because("dropout", of))
     if linear:
-        return f"{', '.join(said)}; {task.solution}."
+        return f"{', '.join(said)}: {task.solution}."
     return f"{', '.join(said)}, learning rate {config.training.learning_rate:g}; {_budget(config, planned.chosen)}."
 
 

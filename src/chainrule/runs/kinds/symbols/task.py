@@ -66,7 +66,7 @@ class SymbolTask(Task):
         lost = ""
         if model.left_out:
             lost = f", full: {counted(model.left_out, 'time')} a new one was left out"
-        return f"order {model.order}{why}, {counted(model.ngrams, 'n-gram')} counted{lost}"
+        return f"{counted(model.ngrams, 'n-gram')} of up to {counted(model.order, self.unit)}{why}{lost}"
 
     @property
     def held_out(self) -> str:
