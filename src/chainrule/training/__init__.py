@@ -19,6 +19,7 @@ from chainrule.training.feeds.stream_feed import StreamFeed
 from chainrule.training.feeds.streams import Chunk, Streams
 from chainrule.training.group import ALONE, Group, processes
 from chainrule.training.loop import BEST, LAST, train
+from chainrule.training.optimisation import Optimisation
 from chainrule.training.settings import Progress, Report, TrainingConfig, TrainingSettings, Validation
 from chainrule.training.snapshot import saved_progress
 
@@ -32,6 +33,7 @@ __all__ = [
     "Group",
     "LabelledFeed",
     "Lost",
+    "Optimisation",
     "Piece",
     "Place",
     "Progress",

@@ -124,20 +124,22 @@ def fit(
     """
     if resume and overwrite:
         raise ArgumentError("give `resume` to go on with the run, or `overwrite` to replace it, not both.")
-    planned = plan(
-        source,
-        model,
-        Asked.of(settings, training),
-        reading_of(reading),
-        minutes=minutes,
-        steps=steps,
-        seed=seed,
-    )
-    config = planned.config
-    folder = Path(out) if out is not None else Path("runs") / f"{Path(config.data.name).stem}-{config.model.name}"
+    asked = Asked.of(settings, training)
     with torch.random.fork_rng(devices=[]), processes() as group:
-        torch.manual_seed(config.training.seed)
-        return _fit(planned, folder, group, resume=resume, overwrite=overwrite, quiet=quiet)
+        planned = plan(
+            source,
+            model,
+            asked,
+            reading_of(reading),
+            minutes=minutes,
+            steps=steps,
+            seed=seed,
+            out=out,
+            resume=resume,
+            group=group,
+        )
+        torch.manual_seed(planned.config.training.seed)
+        return _fit(planned, planned.folder, group, resume=resume, overwrite=overwrite, quiet=quiet)
 
 
 def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool) -> Run:

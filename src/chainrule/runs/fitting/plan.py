@@ -10,10 +10,12 @@ from chainrule.data import Reading, read
 from chainrule.errors import ArgumentError
 from chainrule.runs.fitting.asked import Asked
 from chainrule.runs.fitting.defaults import choose_model, choose_training
+from chainrule.runs.fitting.width import width_by_budget
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.run import Source
+from chainrule.training import Group
 
 __all__ = ["FitPlan", "data_of", "plan"]
 
@@ -22,11 +24,16 @@ _AS_FOUND = Reading()
 
 @dataclass(frozen=True, eq=False)
 class FitPlan:
-    """The data of a fit, the config of its run, and what of it was chosen, by name, because nothing was given."""
+    """The data of a fit, the config and folder of its run, and what was chosen, by name, because it was not given.
+
+    ``why_hidden`` says why it is this hidden size, where the budget was asked.
+    """
 
     data: Data
     config: RunConfig
+    folder: Path
     chosen: Collection[str]
+    why_hidden: str | None = None
 
 
 def plan(
@@ -38,8 +45,13 @@ def plan(
     minutes: float | None,
     steps: int | None,
     seed: int | None,
+    out: str | Path | None,
+    resume: bool,
+    group: Group,
 ) -> FitPlan:
     """Read the data, check that all that is asked for applies to it, and choose what was left open.
+
+    A run that is resumed keeps its hidden size, which may have followed from the speed measured when it began.
 
     Raises:
         DataError: the data cannot be used as it is.
@@ -56,18 +68,29 @@ def plan(
     built = choose_model(kind, data, transform, name, asked.model)
     seed = 0 if seed is None else whole("`seed`", seed, least=0)
     refit = asked.training.refit
+    folder = Path(out) if out is not None else Path("runs") / f"{Path(data.name).stem}-{name}"
+    trained = choose_training(kind, data, built, asked.training, steps=steps, minutes=minutes, seed=seed)
+    about = kind.describe(data, transform, built.window)
+    why_hidden = None
+    if asked.model.hidden is None and kind.widens(data, name):
+        if resume:
+            built = replace(built, hidden=RunConfig.load(folder).model.hidden)
+        else:
+            hidden, why_hidden = width_by_budget(about, kind.steps(data) or 0, built, trained, group)
+            built = replace(built, hidden=hidden)
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
         model=built,
-        training=choose_training(kind, data, built, asked.training, steps=steps, minutes=minutes, seed=seed),
-        data=kind.describe(data, transform, built.window),
+        training=trained,
+        data=about,
         refit=kind.refits if refit is None else refit,
     )
     open_ones: dict[str, Any] = {"model": model, "hidden": asked.model.hidden, "window": asked.model.window}
     open_ones |= {"layer_norm": asked.model.layer_norm, "dropout": asked.model.dropout}
     open_ones["budget"] = steps if minutes is None else minutes
-    return FitPlan(data, config, [name for name, value in open_ones.items() if value is None])
+    chosen = [name for name, value in open_ones.items() if value is None]
+    return FitPlan(data, config, folder, chosen, why_hidden)
 
 
 def data_of(source: Source, reading: Reading) -> Data:

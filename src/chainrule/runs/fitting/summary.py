@@ -65,7 +65,7 @@ def _chosen(kind: DataKind, planned: FitPlan, task: Task) -> str:
     said = [model.name + because("model", "the default")]
     applies = {name for name, each in settings_of(ModelSettings).items() if each.applies(family(model.name), kind.has)}
     if "hidden" in applies:
-        said.append(f"hidden size {model.hidden}" + because("hidden", of))
+        said.append(f"hidden size {model.hidden}" + because("hidden", planned.why_hidden or of))
     if "window" in applies:
         said.append(f"window {model.window}" + because("window", kind.why_window(data, model.window, linear=linear)))
     if config.data.transform is not None:

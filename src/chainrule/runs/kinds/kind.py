@@ -92,6 +92,10 @@ class DataKind(ABC):
         """The hidden size where none is given."""
         return 32
 
+    def widens(self, data: Any, model: str) -> bool:
+        """Whether the hidden size follows the budget and the length of the data where none is given."""
+        return False
+
     def dropout(self, data: Any, model: str, hidden: int | None) -> float:
         """The dropout where none is given; ``hidden`` is the size that is."""
         return 0.0

@@ -59,17 +59,14 @@ class SymbolKind(DataKind):
         return data.length
 
     def hidden(self, data: Symbols, model: str) -> int:
-        """In a minute or two a wide network learns more of a text than a narrow one that sees three times as much."""
-        return 512 if self.layer_norm(data, model) else 256
+        return 256
+
+    def widens(self, data: Symbols, model: str) -> bool:
+        return self._is_recurrent_on_text(data, model)
 
     def dropout(self, data: Symbols, model: str, hidden: int | None) -> float:
         """Networks see a text many times over within minutes, and learn it by heart."""
-        if model in ("ar", "ngram"):
-            return 0.0
-        return 0.3 if hidden is None and self.layer_norm(data, model) else 0.2
-
-    def layer_norm(self, data: Symbols, model: str) -> bool:
-        return data.rate is None and model in LATENT
+        return 0.0 if model in ("ar", "ngram") else 0.2
 
     def ngram_embedding(self, data: Symbols, model: str) -> int:
         return 3 if self._is_recurrent_on_text(data, model) else 1

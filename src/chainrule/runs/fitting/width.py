@@ -1,0 +1,99 @@
+"""The hidden size where none is given: as wide as the budget, this machine's speed and the text allow."""
+
+import statistics
+import time
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from chainrule._choices import counted
+from chainrule.models import ModelConfig
+from chainrule.runs.folder.data_config import DataConfig
+from chainrule.runs.kinds.building import build
+from chainrule.training import Group, Optimisation, Progress, StreamFeed, Streams, TrainingConfig, TruncatedBPTT
+
+__all__ = ["Width", "width_by_budget"]
+
+_WIDTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+_MEASURED = 128  # the hidden size whose speed is measured
+# What a symbol costs beside the recurrent weights, in squares of the hidden size: embedding, output, the steps of time.
+# Both constants below and this one: benchmarks/learning/sizes.py and its table.
+_BESIDE = 132**2
+_SEEN = 12.0  # symbols that training reads for each recurrent weight, at least
+_WRITTEN = 0.5  # symbols that the text has for each recurrent weight, at least
+_WARM = 2  # steps before speed is measured
+_STEPS = 5  # that are measured, at least
+_SHARE = 0.01  # of the budget that measuring may take beyond these
+
+
+class Width(NamedTuple):
+    """A hidden size, and why it is this one."""
+
+    hidden: int
+    why: str
+
+
+def width_by_budget(
+    data: DataConfig, symbols: int, model: ModelConfig, training: TrainingConfig, group: Group
+) -> Width:
+    """The widest network that reads enough symbols in the budget, of a text of ``symbols`` that has enough of them.
+
+    With a budget of steps the number of symbols is known; with one of minutes the speed of training steps is measured.
+    """
+    per_step = training.batch * training.accumulate * model.window * group.size
+    if training.steps is not None:
+        reads = {width: float(training.steps * per_step) for width in _WIDTHS}
+        why = f"for {counted(training.steps, 'step')}"
+    else:
+        speed = _measure(data, model, training, group)
+        reads = {width: 60 * training.minutes * speed * _cost(_MEASURED) / _cost(width) for width in _WIDTHS}
+        why = f"for {training.minutes:g} min"
+    chosen = _WIDTHS[0]
+    for width in _WIDTHS:
+        weights = _recurrent_weights(data, replace(model, hidden=width))
+        if reads[width] >= _SEEN * weights and symbols >= _WRITTEN * weights:
+            chosen = width
+    if training.steps is None:
+        why += f" at {_rounded(reads[chosen] / (60 * training.minutes))} {data.unit}s a second"
+    return Width(chosen, f"{why} and {counted(symbols, data.unit)}")
+
+
+def _cost(width: int) -> float:
+    """What a symbol costs in training, in a unit of its own."""
+    return float(width**2 + _BESIDE)
+
+
+def _recurrent_weights(data: DataConfig, model: ModelConfig) -> int:
+    with torch.device("meta"):
+        built = build(data, model)
+    return sum(p.numel() for name, p in built.named_parameters() if ".cell." in name)
+
+
+def _measure(data: DataConfig, model: ModelConfig, training: TrainingConfig, group: Group) -> float:
+    """Symbols a second that training steps read in all processes together, on random symbols."""
+    V = 0 if data.alphabet is None else len(data.alphabet)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(training.seed)
+        network = build(data, replace(model, hidden=_MEASURED))
+        steps = training.batch * model.window * 2
+        streams = Streams(np.random.default_rng(0).integers(V, size=steps), training.batch, model.window)
+        feed = StreamFeed(streams, TruncatedBPTT(model.window))
+        optimisation = Optimisation(network, feed, training, group=Group(), schedule=1.0)
+        progress = Progress()
+        took: list[float] = []
+        began = time.perf_counter()
+        until = began + _SHARE * 60 * training.minutes
+        while len(took) < _WARM + _STEPS or time.perf_counter() < until:
+            start = time.perf_counter()
+            optimisation.step(progress)
+            took.append(time.perf_counter() - start)
+    speed = training.batch * training.accumulate * model.window / statistics.median(took[_WARM:])
+    (speed_of_all,) = group.sum([speed])
+    return speed_of_all
+
+
+def _rounded(number: float) -> str:
+    """Two digits: more would not come out again."""
+    return f"{float(f'{number:.2g}'):,.0f}"
