@@ -61,6 +61,8 @@ def through_time(
             raise ArgumentError(
                 "a window model scores x itself and has no layer with a state: leave out `y`, `layer` and `lengths`."
             )
+        if next(model.parameters(), None) is None:
+            raise ArgumentError("an ngram counts: it has no parameters, and so no gradients to look at.")
         return ThroughWindow(model, x, state, resets, window)
     options: dict[str, Any] = {}
     if resets is not None:

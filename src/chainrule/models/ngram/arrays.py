@@ -13,8 +13,8 @@ __all__ = ["GROWS", "MOST_NGRAMS", "arrays_of", "trie_of"]
 GROWS = ("parents", "ngrams", "counts", "discounts")
 """The tensors of an n-gram model's state, all as long as the data makes them."""
 
-MOST_NGRAMS = 1 << 24
-"""N-grams that are kept at most: of 40 bytes each and 8 to 16 in the table of where they are, within a gigabyte."""
+MOST_NGRAMS = (1 << 24) - 2
+"""N-grams that are kept at most: with the two nodes that are none, 0.94 GB of 40 bytes each and 16 to find them by."""
 
 
 def arrays_of(trie: Trie) -> dict[str, Tensor]:

@@ -45,7 +45,7 @@ def _best_order(model: NGramModel, train: _Pieces, valid: _Pieces) -> int:
     for order in _ORDERS:
         candidate = NGramModel(model.symbols, order, model.end)
         candidate.learn_documents(train)
-        loss = _tune(candidate, valid)
+        loss = _tune(candidate, valid, iterations=15)  # enough to tell orders apart
         if loss > best - _WORTH:
             return order - 1
         best = loss
@@ -77,7 +77,7 @@ def chen_goodman(trie: Trie) -> Tensor:
     return torch.cat([D, torch.zeros(len(D), 1, dtype=torch.float64)], dim=1)
 
 
-def _tune(model: NGramModel, valid: _Pieces) -> float:
+def _tune(model: NGramModel, valid: _Pieces, iterations: int = 60) -> float:
     """Set the discounts to the best for the held-out pieces; the mean nats per symbol of these."""
     statistics = _statistics(model, valid)
     estimated = chen_goodman(model.trie)
@@ -101,7 +101,8 @@ def _tune(model: NGramModel, valid: _Pieces) -> float:
 
     # Not torch's own, whose import takes longer than all of this.
     minimize = require("scipy.optimize").minimize
-    found = minimize(loss_and_gradient, np.zeros(centre.numel()), jac=True, method="L-BFGS-B", options={"maxiter": 60})
+    start = np.zeros(centre.numel())
+    found = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
     model.discounts = discounts(torch.from_numpy(found.x).view_as(centre))
     return -log_prob(statistics, model.discounts, model.symbols).mean().item()
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from chainrule._choices import whole
 from chainrule.data.blockwise import blocks
+from chainrule.errors import ExportError
 from chainrule.models.alphabet_model import AlphabetModel
 from chainrule.models.conditional import Carry
 from chainrule.models.encoders import Encode, State
@@ -126,6 +127,8 @@ class NGramModel(AlphabetModel):
     def _predicted(
         self, x: Tensor, carry: Carry | None, resets: Tensor | None, *, learning: bool = False, known: bool = False
     ) -> tuple[Tensor, Tensor, Carry]:
+        if torch.compiler.is_exporting():
+            raise ExportError("an ngram looks up its counts, which is no operation of torch. Export a network.")
         x = self.checked(x).contiguous()
         windows = self._windows(carry, len(x))
         log_prob = torch.empty(x.shape, dtype=torch.float64)
