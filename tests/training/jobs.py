@@ -10,7 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.models import ConditionalModel, ModelConfig
-from chainrule.training import Feed, Piece, Progress, StreamFeed, Streams, TrainingConfig, log_probs, train
+from chainrule.training import (
+    Feed,
+    JoinedFeed,
+    Piece,
+    Progress,
+    StreamFeed,
+    Streams,
+    Then,
+    TrainingConfig,
+    log_probs,
+    train,
+)
 from tests.models.cases import TRANSFORMS, series_model, symbol_model, symbols, values
 
 DOCUMENTS = [symbols(1, length, seed=length)[0].numpy() for length in (40, 25, 60)]
@@ -41,6 +52,12 @@ class Job:
         self.feed: Feed = StreamFeed(Streams(documents, batch=3, window=4))
         self.pieces = [Piece(document[:20]) for document in documents]
         self.report: Callable[[Progress], None] = quiet
+        self.then: Then | None = None
+
+    def goes_on(self) -> None:
+        """Let what is held out join: other documents."""
+        others = SERIES if self.series else [document[::-1].copy() for document in DOCUMENTS]
+        self.then = Then(lambda: JoinedFeed(self.feed, StreamFeed(Streams(others, batch=2, window=4))))
 
     def without_dropout(self) -> None:
         """So that it does not matter how often something is drawn."""
@@ -55,7 +72,9 @@ class Job:
         config = TrainingConfig(steps=self.steps, learning_rate=0.02, **self.options)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return train(self.model, self.feed, self.validate, config, folder, self.report, resume=resume)
+            return train(
+                self.model, self.feed, self.validate, config, folder, self.report, resume=resume, then=self.then
+            )
 
 
 class Altered:

@@ -36,8 +36,9 @@ def fit_command(
 ) -> None:
     """Fit a model to DATA and score it on data it has not seen.
 
-    Sequences are split in time order: the last tenth is scored, the tenth before it (at most 20,000 steps) chooses the
-    checkpoint, and the rest trains. Options that do not apply to the model or to DATA are refused.
+    Sequences are split in time order: the last tenth is scored, a tenth (at most 20,000 steps) chooses the checkpoint,
+    and the rest trains. Of text and sound, what chooses the checkpoint is spread over the rest and trains too for the
+    last part of the budget. Options that do not apply to the model or to DATA are refused.
     """
     run = fit(
         data,
@@ -65,9 +66,7 @@ def fit_command(
     say(f"{run.config.model.name} with {learned}{sees}. Run in {run.path}; figures: {figures}")
 
 
-@o.with_settings(
-    but=("unknown", "labels", "group", "refit"), settings=ModelSettings, training=TrainingSettings, reading=Reading
-)
+@o.with_settings(but=("unknown", "labels", "group"), settings=ModelSettings, training=TrainingSettings, reading=Reading)
 def compare_command(
     data: o.Source,
     models: Annotated[str, Option(help="Models, separated by commas.", rich_help_panel="Model")] = ",".join(MODELS),

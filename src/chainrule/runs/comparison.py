@@ -66,8 +66,12 @@ def compare(
     if "stream" not in kind.has:
         raise ArgumentError("compare is for sequences; fit and score classifiers one by one.")
     asked = Asked.of(settings, training)
-    if asked.training.refit:
-        raise ArgumentError("`refit` does not apply to a comparison: its models are scored alone. Leave it out.")
+    if asked.training.refit and not kind.goes_on:
+        raise ArgumentError(
+            f"`refit` does not apply to a comparison of {' or '.join(kind.words)}, whose models are fitted again after "
+            "they are scored, and here are scored alone. Leave it out."
+        )
+    without_refit = {} if kind.goes_on else {"refit": False}
     budgets = _budgets(kind, models, asked, minutes=minutes, steps=steps, seed=seed)
     folder = Path(out) if out is not None else Path("runs") / f"compare-{Path(data.name).stem}"
     _refuse_existing(folder, models, overwrite=overwrite)
@@ -83,7 +87,7 @@ def compare(
                 run = fit(
                     source,
                     name,
-                    training={**own.training_given, "refit": False},
+                    training={**own.training_given, **without_refit},
                     reading=reading,
                     out=folder / name,
                     overwrite=overwrite,

@@ -89,6 +89,7 @@ class Fitted(Shown):
         if not trained:
             raise ArgumentError(f"{self.path} was fitted in closed form, without steps to draw. Plot its score().")
         validated = [record for record in records if "validation" in record]
+        joined = [record["step"] for record in trained if "joined" in record]
         loss_curve(
             ax,
             [record["step"] for record in trained],
@@ -97,6 +98,7 @@ class Fitted(Shown):
             [record["validation"] for record in validated],
             f"nats per {self.config.data.unit}",
             baselines,
+            joined=joined[0] if joined else None,
         )
 
     @property

@@ -14,23 +14,29 @@ from chainrule.training.checkpoint import (
 )
 from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, split_documents
 from chainrule.training.feeds.feed import Feed
+from chainrule.training.feeds.joined_feed import JoinedFeed
 from chainrule.training.feeds.labelled_feed import LabelledFeed
 from chainrule.training.feeds.stream_feed import StreamFeed
 from chainrule.training.feeds.streams import Chunk, Streams
+from chainrule.training.feeds.then import Then
 from chainrule.training.group import ALONE, Group, processes
-from chainrule.training.loop import BEST, LAST, train
+from chainrule.training.loop import BEST, FINAL, FINAL_LAST, LAST, train
 from chainrule.training.optimisation import Optimisation
-from chainrule.training.settings import Progress, Report, TrainingConfig, TrainingSettings, Validation
+from chainrule.training.settings import LAST_SHARE, Progress, Report, TrainingConfig, TrainingSettings, Validation
 from chainrule.training.snapshot import saved_progress
 
 __all__ = [
     "ALONE",
     "BEST",
+    "FINAL",
+    "FINAL_LAST",
     "LAST",
+    "LAST_SHARE",
     "Chunk",
     "Feed",
     "FullBPTT",
     "Group",
+    "JoinedFeed",
     "LabelledFeed",
     "Lost",
     "Optimisation",
@@ -40,6 +46,7 @@ __all__ = [
     "Report",
     "StreamFeed",
     "Streams",
+    "Then",
     "TrainingConfig",
     "TrainingSettings",
     "TruncatedBPTT",

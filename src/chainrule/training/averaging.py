@@ -50,6 +50,10 @@ class Average:
             raise ValueError("the averaged weights are not of the model's shapes")
         self._average = average
 
+    def begin_from(self, weights: dict[str, Tensor]) -> None:
+        """Take such weights of the model for the average of those before."""
+        self.load({**weights, "updates": torch.tensor(self._updates)})
+
     @torch.no_grad()
     def update(self) -> None:
         """Take in the model's present weights."""

@@ -13,16 +13,19 @@ from torch import nn
 from chainrule.training.checkpoint import load_tensors, load_weights, save_tensors, weights_of
 from chainrule.training.divergence import divergence
 from chainrule.training.feeds.feed import Feed
+from chainrule.training.feeds.then import Then
 from chainrule.training.group import ALONE, Group
 from chainrule.training.interrupts import interrupts
 from chainrule.training.optimisation import Optimisation
 from chainrule.training.settings import Progress, Report, TrainingConfig, Validation
 from chainrule.training.snapshot import load_snapshot, save_snapshot
 
-__all__ = ["BEST", "LAST", "train"]
+__all__ = ["BEST", "FINAL", "FINAL_LAST", "LAST", "train"]
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"
+FINAL = "final.safetensors"
+FINAL_LAST = "final-last.safetensors"
 _VALIDATIONS = 20  # in a budget
 _PAUSE = 9  # of minutes, training takes so many times as long as validating
 
@@ -41,6 +44,7 @@ def train(
     group: Group = ALONE,
     schedule: float = 1.0,
     last: str = LAST,
+    then: Then | None = None,
 ) -> Progress:
     """Train ``model`` in place until the budget is spent, or patience is lost.
 
@@ -48,6 +52,12 @@ def train(
     these weights, and last.safetensors, with everything that resuming needs. Both are written at validations, up to
     twenty in all, and a kill at any moment leaves the last complete ones. With a budget of steps, a run that was
     interrupted and resumed ends with the same bits as one that was not.
+
+    With ``then``, the last 15 % of the budget are a stage of their own, or what follows when patience is lost: the same
+    training goes on from the weights that were best, over what was held out too. Where these were not the last ones
+    the stage is shorter in proportion. Nothing being held out any more, its last weights are the result; they are
+    final.safetensors. What it is resumed from is final-last.safetensors, so that last.safetensors is still that of the
+    first stage, and a larger budget can go on with it.
 
     Args:
         model: the feed gives its loss.
@@ -64,6 +74,7 @@ def train(
         group: the processes that train together, each with a feed of its own and the same model.
         schedule: the share of the learning rate's way down that the budget goes through.
         last: the name of the file to resume from.
+        then: what the last stage learns from; it needs ``validate``.
 
     Raises:
         DivergedError: the loss or a gradient became NaN or infinite; the best weights are kept on disk.
@@ -85,38 +96,55 @@ def train(
     (20, 40, True)
     """
     optimisation = Optimisation(model, feed, config, group=group, schedule=schedule)
-    loop = _Loop(optimisation, validate, report, best=folder / BEST, last=folder / last)
+    loop = _Loop(optimisation, validate, report, folder, last=last, then=then)
     if resume:
-        loop.progress = load_snapshot(folder / last, optimisation)
+        loop.resume()
     with interrupts() as interrupted:
         loop.run(interrupted)
-    group.wait()  # until rank 0 has written them
-    if validate is not None:
-        weights, _ = load_tensors(folder / BEST)
-        load_weights(model, weights)
-    elif optimisation.average is not None:
-        optimisation.average.put()
+    loop.finish()
     model.eval()
     return loop.progress
 
 
 class _Loop:
-    """Steps, and between them validations and reports, until the budget is spent."""
+    """Steps, and between them validations and reports, until the budget is spent; in one stage, or in two."""
 
     def __init__(
-        self, optimisation: Optimisation, validate: Validate | None, report: Report, *, best: Path, last: Path
+        self,
+        optimisation: Optimisation,
+        validate: Validate | None,
+        report: Report,
+        folder: Path,
+        *,
+        last: str,
+        then: Then | None,
     ) -> None:
         self.optimisation = optimisation
         self.config = optimisation.config
         self.group = optimisation.group
         self.validate = validate
         self.report = report
-        self.best = best
-        self.last = last
+        self.folder = folder
+        self.best = folder / BEST
+        self.last = folder / last
+        self.then = then
         self.progress = Progress()
         self.began = 0.0  # by the clock, as if all had been trained at once
         self.validated_at = 0.0
         self.validation_seconds = 0.0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this is the stage in which nothing is held out any more."""
+        return self.progress.joined is not None
+
+    def resume(self) -> None:
+        """Go on from the files of the stage that was interrupted."""
+        self.progress = load_snapshot(self.last, self.optimisation)
+        if self.then is not None and self.is_done() and (self.folder / FINAL_LAST).is_file():
+            self.last = self.folder / FINAL_LAST
+            self.optimisation.feed = self.then.feed()
+            self.progress = load_snapshot(self.last, self.optimisation)
 
     def run(self, interrupted: threading.Event) -> None:
         progress = self.progress
@@ -126,8 +154,39 @@ class _Loop:
             self.save()
         elif progress.recorded < progress.spent:
             self.report(progress)  # once more, as it may have been cut short
+        if self.then is not None and not self.is_last:
+            if self.group.leads:
+                for name in (FINAL, FINAL_LAST):  # of a smaller budget
+                    (self.folder / name).unlink(missing_ok=True)
+            self.steps(interrupted)
+            self.join(self.then)
+        self.steps(interrupted)
+
+    def join(self, then: Then) -> None:
+        """Begin the last stage, from the best weights."""
+        self.group.wait()  # until rank 0 has written them
+        if self.progress.best_step < self.progress.step:
+            self.optimisation.take(load_tensors(self.best)[0])
+        then.begins()
+        self.optimisation.feed = then.feed()
+        self.last = self.folder / FINAL_LAST
+        self.progress.join()
+
+    def is_done(self) -> bool:
+        """Whether nothing is left of this stage."""
+        if self.is_last:
+            return self.progress.spent >= self.progress.until
+        return self.config.done(self.progress, then=self.then is not None)
+
+    def steps(self, interrupted: threading.Event) -> None:
+        """Train to the end of this stage.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted, and saved.
+        """
+        progress = self.progress
         (interrupts,) = self.group.sum([interrupted.is_set()])
-        while not self.config.done(progress) and not interrupts:
+        while not self.is_done() and not interrupts:
             spent_before = progress.spent
             self.step()
             progress.seconds, interrupts = self.group.sum([self.clock(), interrupted.is_set()])
@@ -157,7 +216,7 @@ class _Loop:
     def is_due(self, spent_before: float) -> bool:
         """Twenty validations in a budget; of minutes, fewer where they would take more than a tenth of the time."""
         spent = self.progress.spent
-        if spent >= 1:
+        if self.is_done():
             return True
         if int(_VALIDATIONS * spent) == int(_VALIDATIONS * spent_before):
             return False
@@ -176,8 +235,8 @@ class _Loop:
             raise
 
     def check(self) -> None:
-        """Validate, and save the weights if they are the best."""
-        if self.validate is None:
+        """Validate, and save the weights if they are the best; where nothing is held out, do neither."""
+        if self.validate is None or self.is_last:
             return
         progress = self.progress
         began = time.monotonic()
@@ -206,6 +265,7 @@ class _Loop:
         if progress.best is None or worth < progress.best:
             progress.best = worth
             progress.best_step = progress.step
+            progress.best_spent = progress.spent
             progress.stale = 0
             if self.group.leads:
                 save_tensors(self.best, weights_of(self.optimisation.model), asdict(progress))
@@ -215,6 +275,17 @@ class _Loop:
 
     def save(self) -> None:
         save_snapshot(self.last, self.optimisation, self.progress)
+
+    def finish(self) -> None:
+        """Leave the weights that are the result in the model, and in the folder."""
+        average = self.optimisation.average
+        if average is not None and (self.validate is None or self.is_last):
+            average.put()
+        if self.is_last and self.group.leads:
+            save_tensors(self.folder / FINAL, weights_of(self.optimisation.model), asdict(self.progress))
+        self.group.wait()  # until rank 0 has written them
+        if self.validate is not None and not self.is_last:
+            load_weights(self.optimisation.model, load_tensors(self.best)[0])
 
 
 def _as_validation(held_out: float | Validation) -> Validation:

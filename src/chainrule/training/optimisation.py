@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from chainrule._torch import divide_all
 from chainrule.training.averaging import Average
+from chainrule.training.checkpoint import load_weights
 from chainrule.training.divergence import note_gradient
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.group import Group
@@ -41,6 +42,18 @@ class Optimisation:
         self.schedule = schedule
         self.average = None if config.average is None else Average(model, config.average)
         self.optimisers = optimisers_of(model, config)
+
+    def take(self, weights: dict[str, Tensor]) -> None:
+        """Go on from these weights of the model, which an average also begins again from.
+
+        The optimisers' moments are forgotten: they are those of gradients at other weights, and after these were
+        learned by heart so small that the next steps would be too large.
+        """
+        load_weights(self.model, weights)
+        for optimiser in self.optimisers.values():
+            optimiser.state.clear()
+        if self.average is not None:
+            self.average.begin_from(weights)
 
     def step(self, progress: Progress) -> bool:
         """Take one step and write it into ``progress``.
@@ -91,7 +104,7 @@ class Optimisation:
         return total_of_all / count_of_all, count_of_all, rate / self.config.accumulate
 
     def _set_rate(self, progress: Progress, factor: float) -> None:
-        rate = self.config.rate(progress.step, progress.spent * self.schedule)
+        rate = self.config.rate(progress.step, progress.place * self.schedule)
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor * SCALES[name]

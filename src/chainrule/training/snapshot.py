@@ -86,13 +86,8 @@ def _restore(optimisation: Optimisation, tensors: dict[str, Tensor]) -> None:
 
 def _continued(progress: Progress, config: TrainingConfig) -> Progress:
     """The progress in shares of this budget, which may be another one than before."""
-    spent = config.spent(progress.step, progress.seconds)
-    if progress.recorded == progress.spent:
-        progress.recorded = spent
-    elif progress.recorded > 0:
-        progress.recorded *= spent / progress.spent
-    progress.spent = spent
-    progress.stopped = config.lost_patience(progress)
+    progress.rescale(config.spent(progress.step, progress.seconds))
+    progress.stopped = progress.joined is None and config.lost_patience(progress)
     return progress
 
 

@@ -40,7 +40,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "learning_rate": 0.5,
     "weight_decay": 0.25,
     "patience": 3,
-    "refit": {"symbols": True, "series": False, "images": True, "sound": True},
+    "refit": {"symbols": False, "series": False, "images": True, "sound": True},
     "tbptt": (3, 6),
     "memory": "1MB",
     "batch": 7,

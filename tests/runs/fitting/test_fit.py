@@ -52,6 +52,8 @@ def test_the_folder_holds_config_weights_metrics_score_and_figures(tmp_path: Pat
     assert {path.name for path in run.path.iterdir()} == {
         "best.safetensors",
         "config.json",
+        "final-last.safetensors",
+        "final.safetensors",
         "last.safetensors",
         "loss.png",
         "metrics.jsonl",
@@ -119,7 +121,8 @@ def test_a_finished_run_is_only_scored_again_and_a_larger_budget_goes_on(tmp_pat
     same_weights(again.model.state_dict(), first.model.state_dict())
     assert read_metrics(first.path) == metrics
     more = fit(tmp_path / "run", resume=True, steps=20)
-    assert load_tensors(more.path / "last.safetensors")[1]["step"] == 20
+    steps = [load_tensors(more.path / name)[1]["step"] for name in ("last.safetensors", "final.safetensors")]
+    assert steps == [17, 20]
     assert chainrule.load(more.path).config.training.steps == 20
 
 

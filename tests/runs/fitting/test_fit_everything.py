@@ -14,7 +14,7 @@ from chainrule.data import Transform
 from chainrule.errors import RunFormatError
 from chainrule.models import fit_least_squares
 from chainrule.training import load_tensors, save_tensors
-from tests.runs.cases import ar1, arranged, same_weights, series, symbols
+from tests.runs.cases import ar1, arranged, same_weights, series
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -89,16 +89,7 @@ def test_with_other_options(options: dict[str, Any], tmp_path: Path) -> None:
     assert not (run.path / "refit-last.safetensors").exists()
 
 
-def test_text_and_images_are_refitted_where_asked(tmp_path: Path) -> None:
-    text = chainrule.fit(
-        symbols(600), hidden=4, window=8, steps=5, training={"batch": 4, "refit": True}, out=tmp_path / "t", quiet=True
-    )
-    assert str(text.refit) == "weights refitted on all 600 characters"
-    other = chainrule.fit(
-        symbols(600), hidden=4, window=8, steps=5, training={"batch": 4}, out=tmp_path / "u", quiet=True
-    )
-    assert other.refit is None
-    assert len(text.sample(30)) == 30
+def test_images_are_refitted_where_asked(tmp_path: Path) -> None:
     images = chainrule.fit("digits", hidden=4, steps=3, training={"refit": True}, out=tmp_path / "d", quiet=True)
     assert str(images.refit) == "weights refitted on all 1,797 examples"
 

@@ -101,6 +101,7 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Fit:
     def fits(kind: str, folder: Path, **options: Any) -> Run:
         given: dict[str, Any] = {"hidden": 4, "steps": 3, "batch": 8, "refit": True, "quiet": True, "out": folder}
         given |= {"window": 4} if kind in ("symbols", "series") else {}
+        given |= {"steps": 8} if kind == "symbols" else {}  # of which two are of the last stage
         return chainrule.fit(DATA[kind](), "conv" if kind == "images" else "gru", **arranged(given | options))
 
     return fits
@@ -111,7 +112,7 @@ def test_a_kill_at_any_write_loses_no_record_and_no_bit(kind: str, fit: Fit, tmp
     with pytest.MonkeyPatch.context() as patch:
         writes = Writes(patch)
         whole = fit(kind, tmp_path / "whole")
-    assert whole.refit is not None
+    assert (whole.refit is None) == (kind == "symbols")
     for last in range([*DATA].index(kind) % 3, writes.count, 3):
         folder = tmp_path / str(last)
         with pytest.MonkeyPatch.context() as patch:
@@ -119,9 +120,10 @@ def test_a_kill_at_any_write_loses_no_record_and_no_bit(kind: str, fit: Fit, tmp
             with pytest.raises(Killed):
                 fit(kind, folder)
         resumed = fit(kind, folder, resume=(folder / "config.json").exists())
-        assert resumed.refit is not None
         same_weights(resumed.model.state_dict(), whole.model.state_dict())
-        same_weights(resumed.refit.model.state_dict(), whole.refit.model.state_dict())
+        if whole.refit is not None:
+            assert resumed.refit is not None
+            same_weights(resumed.refit.model.state_dict(), whole.refit.model.state_dict())
         for name in ("metrics.jsonl", "refit.jsonl"):
             assert records(folder, name) == records(whole.path, name), (last, name)
         assert (folder / "score.json").read_text() == (whole.path / "score.json").read_text()

@@ -126,27 +126,28 @@ def test_sizes_that_are_not_the_weights_are_refused_before_memory_is_taken(
 
 
 def test_weights_that_are_not_finite_are_named(copy: Path) -> None:
-    weights, about = load_tensors(copy / "best.safetensors")
+    weights, about = load_tensors(copy / "final.safetensors")
     name = next(iter(weights))
-    save_tensors(copy / "best.safetensors", weights | {name: torch.full_like(weights[name], torch.nan)}, about)
+    save_tensors(copy / "final.safetensors", weights | {name: torch.full_like(weights[name], torch.nan)}, about)
     with pytest.raises(RunFormatError, match=f"the weights {name} are not finite"):
         chainrule.load(copy)
 
 
 def test_broken_weights_are_named(copy: Path) -> None:
-    name = "best.safetensors"
+    name = "final.safetensors"
     whole = (copy / name).read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"\x80\x04K\x01."):
         (copy / name).write_bytes(content)
         with pytest.raises(RunFormatError, match=name):
             chainrule.load(copy)
-    (copy / name).unlink()
-    with pytest.raises(RunFormatError, match=f"{name} is missing"):
+    for gone in (name, "best.safetensors"):
+        (copy / gone).unlink()
+    with pytest.raises(RunFormatError, match="best.safetensors is missing"):
         chainrule.load(copy)
 
 
 def test_weights_of_another_run_do_not_fit(copy: Path, tmp_path: Path) -> None:
     other = chainrule.fit(symbols(400), "ar", window=4, steps=1, out=tmp_path / "other", quiet=True)
-    shutil.copy(other.path / "best.safetensors", copy / "best.safetensors")
-    with pytest.raises(RunFormatError, match=r"config\.json and .*best\.safetensors do not fit together"):
+    shutil.copy(other.path / "final.safetensors", copy / "final.safetensors")
+    with pytest.raises(RunFormatError, match=r"config\.json and .*final\.safetensors do not fit together"):
         chainrule.load(copy)

@@ -1,6 +1,8 @@
 """Runs of text and sound: exact scores of unseen data, baselines, samples."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +12,15 @@ import chainrule
 from chainrule import Run
 from chainrule.data import Alphabet, Reading, Symbols, read
 from chainrule.errors import ArgumentError, DataError, ShapeError, TooShortError, UnseenSymbolError
-from chainrule.models import ModelConfig, SymbolModel, build_symbol_model
+from chainrule.models import SymbolModel
 from chainrule.runs import Score
 from chainrule.runs.kinds.cut import split_in_time
+from chainrule.runs.kinds.registry import KINDS
+from chainrule.runs.kinds.symbols.blocks import spread
 from chainrule.runs.kinds.symbols.run import SymbolRun
 from chainrule.runs.kinds.symbols.task import CONTEXT, SymbolTask
 from chainrule.runs.scoring.baselines import Bigram, Unigram
-from chainrule.training import evaluation, load_tensors
+from chainrule.training import evaluation, load_tensors, weights_of
 from tests.runs.cases import same_weights, symbol_config, symbols, text
 from tests.tolerances import RELATIVE
 
@@ -50,16 +54,24 @@ def test_the_score_is_the_models_log_prob_of_the_last_tenth_after_a_documented_c
     assert score.log_likelihood == pytest.approx(-score.nats * 120)
 
 
-def test_baselines_are_counted_in_the_training_part_alone(text_run: Run) -> None:
+def test_baselines_are_counted_in_what_the_model_learned_from(text_run: Run, tmp_path: Path) -> None:
     data = read(str(text_run.config.source))
     assert isinstance(data, Symbols)
     x = data.documents[0]
     V = len(data.alphabet)
     begin = 1080
-    score = scored(text_run)
-    for kind in (Unigram, Bigram):
-        expected = kind.fit([x[:960]], V).log_prob(x[begin - CONTEXT :])[CONTEXT:]
-        np.testing.assert_array_equal(score.baselines[kind.name], expected)
+    without = chainrule.fit(
+        data, "ar", window=8, steps=1, training={"batch": 4, "refit": False}, out=tmp_path / "r", quiet=True
+    )
+    (first, last) = spread([0], begin, 120)[0]
+    assert isinstance(without.result, Score)
+    for score, learned in (
+        (scored(text_run), [x[:first], x[last:begin], x[first:last]]),
+        (without.result, [x[:first], x[last:begin]]),
+    ):
+        for kind in (Unigram, Bigram):
+            expected = kind.fit(learned, V).log_prob(x[begin - CONTEXT :])[CONTEXT:]
+            np.testing.assert_array_equal(score.baselines[kind.name], expected)
 
 
 def test_scores_do_not_depend_on_chunks_or_on_how_rows_are_put_together(
@@ -85,29 +97,93 @@ def test_a_loaded_run_scores_the_same_bits(text_run: Run) -> None:
     assert again.to_dict() == text_run.result.to_dict()
 
 
-def test_the_test_part_touches_no_weight_and_no_choice(tmp_path: Path) -> None:
-    clean = symbols()
-    poisoned = Symbols([clean.documents[0].copy()], clean.alphabet, "words")
-    poisoned.documents[0][1080:] = 0
-    weights = []
-    for i, data in enumerate((clean, poisoned)):
-        run = chainrule.fit(
-            data, "rnn", hidden=8, window=8, steps=6, training={"batch": 4}, out=tmp_path / str(i), quiet=True
-        )
-        weights.append(load_tensors(run.path / "best.safetensors")[0])
-    same_weights(*weights)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "gru": {"hidden": 4, "training": {"shuffle": True, "average": 0.9}},
+    "lstm": {"hidden": 4, "layers": 2, "dropout": 0.1, "training": {"tbptt": "auto"}},
+    "ar": {},
+    "mlp": {"hidden": 4, "training": {"state_dropout": 0.1}},
+}
 
 
-def test_the_parts_are_in_time_order_and_share_no_step() -> None:
-    data = symbols(1000)
+def fitted(data: Symbols, model: str, folder: Path, **training: Any) -> list[dict[str, torch.Tensor]]:
+    """All the tensors that a short fit leaves."""
+    given = dict(OPTIONS.get(model, {"hidden": 4}))
+    given["training"] = {"batch": 4, **given.get("training", {}), **training}
+    run = chainrule.fit(data, model, window=8, steps=14, out=folder, quiet=True, **given)
+    return [load_tensors(path)[0] for path in sorted(run.path.glob("*.safetensors"))]
+
+
+def altered(data: Symbols, where: slice) -> Symbols:
+    """The same data with other symbols somewhere; what was the end of a document stays one."""
+    x = np.concatenate(data.documents)
+    x[where] = (x[where] + 1) % len(data.alphabet)
+    return replace(data, documents=np.split(x, np.cumsum([len(d) for d in data.documents])[:-1]))
+
+
+def of_documents(lengths: int) -> Symbols:
+    data = symbols(1200)
+    return replace(data, documents=np.split(data.documents[0], range(lengths, 1200, lengths)))
+
+
+@pytest.mark.parametrize("model", KINDS["symbols"].models)
+def test_the_test_part_touches_no_weight_and_no_choice(model: str, tmp_path: Path) -> None:
+    data = of_documents(50)
+    clean = fitted(data, model, tmp_path / "clean")
+    poisoned = fitted(altered(data, slice(1080, None)), model, tmp_path / "poisoned")
+    assert len(clean) == 4, "the best weights, the final ones, and what either stage is resumed from"
+    for one, other in zip(clean, poisoned, strict=True):
+        same_weights(one, other)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_what_is_held_out_is_learned_from_in_the_last_stage_alone(refit: bool, tmp_path: Path) -> None:
+    data = symbols()
+    ((first, last),) = spread([0], 1080, 120)
+    other = altered(data, slice(first, last))
+    names = ("final.safetensors",) if refit else ("last.safetensors",)
+    for name in names:
+        weights = []
+        for i, each in enumerate((data, other)):
+            fitted(each, "rnn", tmp_path / str(i), refit=refit)
+            weights.append(load_tensors(tmp_path / str(i) / name)[0])
+        differ = any(not torch.equal(tensor, weights[1][key]) for key, tensor in weights[0].items())
+        assert differ == refit
+
+
+def test_a_run_opens_with_the_weights_of_the_last_stage(tmp_path: Path) -> None:
+    data = symbols()
+    run = chainrule.fit(data, "rnn", hidden=4, window=8, steps=14, out=tmp_path / "run", quiet=True)
+    final = load_tensors(run.path / "final.safetensors")[0]
+    same_weights(final, load_tensors_of(chainrule.load(run.path)))
+    without = chainrule.fit(
+        data, "rnn", hidden=4, window=8, steps=14, training={"refit": False}, out=tmp_path / "w", quiet=True
+    )
+    assert not (without.path / "final.safetensors").exists()
+    same_weights(load_tensors(without.path / "best.safetensors")[0], load_tensors_of(chainrule.load(without.path)))
+    (run.path / "score.json").unlink()
+    (run.path / "final.safetensors").unlink()
+    with pytest.warns(UserWarning, match="did not end: its weights are the best so far, of step"):
+        chainrule.load(run.path)
+
+
+def load_tensors_of(run: Run) -> dict[str, torch.Tensor]:
+    return weights_of(run.model)
+
+
+@pytest.mark.parametrize("length", [20, 1000, 6000, 30_000])
+def test_the_parts_share_no_step_and_the_last_tenth_tests(length: int) -> None:
+    data = symbols(length)
     task = SymbolTask(data, symbol_config(data))
-    train, valid, test = split_in_time(1000, 8, "x", "character")
+    _, valid, test = split_in_time(length, 8, "x", "character")
+    assert task.parts == (length - valid - test, valid, test)
     x = data.documents[0]
-    np.testing.assert_array_equal(np.concatenate(task._train), x[:train])
-    _, valid_part, test_part = task._parts(build_symbol_model(ModelConfig("gru", hidden=2), len(data.alphabet)))
-    assert [len(p.x) - p.context for p in valid_part] == [valid]
-    assert [len(p.x) - p.context for p in test_part] == [test]
-    np.testing.assert_array_equal(test_part[0].x[test_part[0].context :], x[train + valid :])
+    train, held_out, (last,) = task._parts(100)
+    np.testing.assert_array_equal(last.x[last.context :], x[length - test :])
+    assert all(piece.context == min(100, length) for piece in held_out) or length < 1000
+    in_order = [piece.x[piece.context :] for pair in zip(train, [*held_out, last], strict=True) for piece in pair]
+    np.testing.assert_array_equal(np.concatenate(in_order), x)
+    gaps = [len(piece.x) - piece.context for piece in train]
+    assert gaps[0] <= min(gaps[1:]) or len(gaps) == 2, "half a stretch, and whole ones between"
 
 
 def test_a_window_model_is_scored_with_all_that_it_sees(tmp_path: Path) -> None:

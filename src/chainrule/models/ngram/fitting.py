@@ -26,7 +26,7 @@ _WEIGHT = 1.0  # of how far discounts are from those estimated, in held-out symb
 
 
 def fit_ngram(model: NGramModel, train: _Pieces, valid: _Pieces, order: int | None = None) -> None:
-    """Count ``train``, with the discounts, and the order unless it is given, that make ``valid`` likeliest; then that.
+    """Count ``train``, with the discounts, and the order unless it is given, that make ``valid`` likeliest.
 
     Both are pieces (x, context): the first ``context`` symbols of x are read and not counted. Longer orders are tried
     until one gains less than a thousandth of a nat. Without held-out symbols discounts are estimated from the counts.
@@ -34,7 +34,6 @@ def fit_ngram(model: NGramModel, train: _Pieces, valid: _Pieces, order: int | No
     model.restart(order or _best_order(model, _last(train, _CHOSEN_ON), valid))
     model.learn_documents(train)
     _tune(model, valid)
-    model.learn_documents(valid)
 
 
 def _best_order(model: NGramModel, train: _Pieces, valid: _Pieces) -> int:

@@ -27,8 +27,12 @@ def loss_curve(
     valid_loss: ArrayLike,
     unit: str = "nats per character",
     baselines: Mapping[str, float] | None = None,
+    *,
+    joined: float | None = None,
 ) -> None:
     """Training and validation loss over the steps of training; each baseline's loss is a dashed line.
+
+    ``joined`` is the step from which what was held out trains too; a line up the axes marks it.
 
     ``steps`` and ``train_loss`` are (N,), N >= 1; ``valid_steps`` and ``valid_loss`` (M,), M >= 0. The highest
     twentieth of the training losses, mostly the first ones, may lie above the frame, so that the rest can be told
@@ -55,6 +59,10 @@ def loss_curve(
     for name, loss in (baselines or {}).items():
         axes.axhline(loss, color=GREY, linewidth=1, linestyle="--")
         ends.append((f"{name} {loss:.3f}", loss, GREY))
+    if joined is not None:
+        axes.axvline(joined, color=GREY, linewidth=1, linestyle=":")
+        note = axes.annotate("held out joins", (joined, 1), xycoords=("data", "axes fraction"), color=GREY, fontsize=9)
+        note.set(ha="right", va="top", rotation=90)
     shown = [*y[y <= np.quantile(y, 0.95)], *valid_y, *(level for _, level, _ in ends)]
     low = min(shown)
     high = max(shown)

@@ -36,10 +36,12 @@ from chainrule.runs.report import write_report
 from chainrule.runs.run import Run, Source
 from chainrule.training import (
     BEST,
+    FINAL,
+    FINAL_LAST,
     LAST,
     Group,
     StreamFeed,
-    TrainingConfig,
+    Then,
     TrainingSettings,
     load_tensors,
     processes,
@@ -65,15 +67,19 @@ def load(path: str | Path) -> Run:
     """
     folder = Path(path)
     config = RunConfig.load(folder)
-    weights, about = load_tensors(folder / BEST)
+    kind = KINDS[config.data.kind]
+    has_gone_on = config.refit and kind.goes_on and (folder / FINAL).is_file()
+    file = folder / (FINAL if has_gone_on else BEST)
+    weights, about = load_tensors(file)
     try:
         model = build_with(config.data, config.model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         # A config that was changed by hand may ask for a model that cannot be built, in any of torch's own words.
-        raise RunFormatError(f"{folder / CONFIG} and {folder / BEST} do not fit together: {error}") from error
-    if (why := unfinished(folder, config, about)) is not None:
+        raise RunFormatError(f"{folder / CONFIG} and {file} do not fit together: {error}") from error
+    refits_after = config.refit and not kind.goes_on
+    if (why := unfinished(folder, config, about, refits_after=refits_after)) is not None:
         warnings.warn(why, stacklevel=2)
-    return open_run(folder, config, model, refit=load_refit(folder, config))
+    return open_run(folder, config, model, refit=load_refit(folder, config) if refits_after else None)
 
 
 def fit(
@@ -93,13 +99,15 @@ def fit(
 ) -> Run:
     """Fit a model to data, score it on data it has not seen, and leave a run folder.
 
-    Sequences are cut in time order: the last tenth is scored, the tenth before it (20,000 steps at most) chooses the
-    checkpoint, the rest trains.
+    Sequences are cut in time order: the last tenth is scored. A tenth (20,000 steps at most) chooses the checkpoint:
+    that before it, or of text and sound blocks spread over all before it, which train too for the last 15 % of the
+    budget. The rest trains.
 
     Args:
         source: a file, a folder, the name of a built-in set, values in memory (NumPy, pandas), or data already read.
         model: one of ``chainrule.models.MODELS``; None takes gru, and conv for images.
-        minutes: the budget in wall-clock time, 3 unless steps are given; with a refit, half of it for either fit.
+        minutes: the budget in wall-clock time, 3 unless steps are given; where a refit begins again, half of it for
+            either fit.
         steps: the budget in steps of the optimiser, instead of minutes; the result then depends on the seed alone.
         out: the run's folder; None takes runs/SOURCE-MODEL.
         seed: the random seed of initialisation, order and dropout; None takes 0.
@@ -144,8 +152,9 @@ def fit(
 
 def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool) -> Run:
     config = planned.config
+    kind = KINDS[config.data.kind]
     check_room(planned.data, config)
-    task = KINDS[config.data.kind].task(planned.data, config, group)
+    task = kind.task(planned.data, config, group)
     model = build(config.data, config.model)
     if group.rank:
         torch.manual_seed(config.training.seed + group.rank)  # the same weights, other dropout
@@ -156,6 +165,8 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
     if isinstance(task.feed, StreamFeed):
         task.feed.check(model)
     solved = task.solve(model)  # may be refused, so before anything is written, or removed
+    if solved and config.refit and kind.goes_on:
+        task.take_everything(model)
     if group.leads:
         make_folder(folder)
         if not quiet:
@@ -173,7 +184,7 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
     run = open_run(folder, config, model, result=score)
     if score is not None:
         write_report(run, score)
-    if config.refit:
+    if config.refit and not kind.goes_on:
         run.refit = refit_everything(task, config, folder, group, quiet=quiet)
     if score is not None:
         run.result = run.watched(score)
@@ -185,12 +196,17 @@ def _train(
     task: Task, model: nn.Module, config: RunConfig, folder: Path, group: Group, *, resume: bool, quiet: bool
 ) -> None:
     """Train from the start, or from the last checkpoint."""
-    training = _first(config)
+    goes_on = config.refit and KINDS[config.data.kind].goes_on
+    training = config.training
+    if config.refit and not goes_on and training.steps is None:
+        training = replace(training, minutes=training.minutes / 2)  # a refit of as many steps is to follow
     if group.leads and resume:
         saved = saved_progress(folder / LAST)
-        keep_until(folder, saved.step)
-        if not training.done(saved):
+        if not training.done(saved, then=goes_on):
             forget_results(folder, but=(BEST, LAST, METRICS, SERIES))
+        elif (folder / FINAL_LAST).is_file():
+            saved = saved_progress(folder / FINAL_LAST)
+        keep_until(folder, saved.step)
     group.wait()
     title = f"{config.model.name} of {config.data.name}"
     reach = recorder_of(model, config)
@@ -205,12 +221,5 @@ def _train(
             report,
             resume=resume,
             group=group,
+            then=Then(task.feed_everything, lambda: task.take_everything(model)) if goes_on else None,
         )
-
-
-def _first(config: RunConfig) -> TrainingConfig:
-    """The budget of the fit that is scored: half of the minutes, where a refit of as many steps is to follow."""
-    training = config.training
-    if not config.refit or training.steps is not None:
-        return training
-    return replace(training, minutes=training.minutes / 2)

@@ -14,6 +14,7 @@ from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.kinds.task import Task
+from chainrule.training import LAST_SHARE
 
 __all__ = ["say_summary", "saying_once"]
 
@@ -45,10 +46,15 @@ def _held_out(kind: DataKind, task: Task) -> str:
     config = task.config
     train = counted(task.parts[0], config.data.unit)
     choose, test = (f"{count:,}" for count in task.parts[1:])
-    again = f" Then the weights are fitted again to all {sum(task.parts):,}." if config.refit else ""
+    again = ""
+    if config.refit and kind.goes_on and not kind.solves(config.model.name, config.model.head):
+        again = f" For the last {100 * LAST_SHARE:g} % of the budget the {choose} train too."
+    elif config.refit and not kind.goes_on:
+        again = f" Then the weights are fitted again to all {sum(task.parts):,}."
     if kind.solves(config.model.name, config.model.head):
-        return f"Split {task.split}. {task.held_out.format(train, choose, test)}{again}"
-    return f"Split {task.split}. {train} train, {choose} choose the checkpoint, {test} are scored.{again}"
+        return f"Split {task.split}. {task.use_of_parts.format(train, choose, test)}{again}"
+    chooses = f"{choose} {task.held_out}" if task.held_out else choose
+    return f"Split {task.split}. {train} train, {chooses} choose the checkpoint, {test} are scored.{again}"
 
 
 def _chosen(kind: DataKind, planned: FitPlan, task: Task) -> str:
@@ -86,7 +92,7 @@ def _budget(config: RunConfig, chosen: Collection[str]) -> str:
         budget = f"{counted(training.steps, 'step')}"
     else:
         budget = f"{training.minutes:g} min" + (" (the default)" if "budget" in chosen else "")
-        budget += ", half of them to fit again" if config.refit else ""
+        budget += ", half of them to fit again" if config.refit and not KINDS[config.data.kind].goes_on else ""
     if training.patience:
         budget += f", or fewer: it stops after {training.patience} validations without improvement"
     return budget

@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.errors import ArgumentError, RunError, RunExistsError, RunFormatError
 from chainrule.runs.folder.config import CONFIG, RunConfig
 from chainrule.runs.folder.metrics_log import METRICS
-from chainrule.training import BEST, LAST
+from chainrule.training import BEST, FINAL, FINAL_LAST, LAST
 
 __all__ = [
     "REFIT",
@@ -31,7 +31,8 @@ UPDATED = "updated.safetensors"
 REFIT = "refit.safetensors"
 REFIT_LAST = "refit-last.safetensors"
 REFIT_METRICS = "refit.jsonl"
-_RESULTS: tuple[str, ...] = (BEST, LAST, METRICS, REFIT, REFIT_LAST, REFIT_METRICS, SCORE, SERIES, UPDATED)
+_RESULTS: tuple[str, ...] = (BEST, LAST, FINAL, FINAL_LAST, METRICS)
+_RESULTS += (REFIT, REFIT_LAST, REFIT_METRICS, SCORE, SERIES, UPDATED)
 _RESULTS += ("loss.png", "reach.png", "forecast.png", "confusion.png")
 
 
@@ -90,8 +91,10 @@ def forget_results(folder: Path, *, but: Collection[str] = ()) -> None:
             path.unlink()
 
 
-def unfinished(folder: Path, config: RunConfig, best: dict[str, Any]) -> str | None:
-    """What a fit that did not end has left undone, in words; None for one that did. ``best`` is what BEST tells.
+def unfinished(folder: Path, config: RunConfig, best: dict[str, Any], *, refits_after: bool) -> str | None:
+    """What a fit that did not end has left undone, in words; None for one that did.
+
+    ``best`` is what the file of its weights tells, and ``refits_after`` whether a refit comes after scoring.
 
     Raises:
         RunFormatError: it ended before it learned anything.
@@ -102,7 +105,7 @@ def unfinished(folder: Path, config: RunConfig, best: dict[str, Any]) -> str | N
             raise RunFormatError(f"the fit of {folder} did not end, and its weights have not learned anything. {on}")
         step = f", of step {best['step']}" if "step" in best else ""
         return f"the fit of {folder} did not end: its weights are the best so far{step}, and not scored. {on}"
-    if config.refit and not (folder / REFIT).is_file():
+    if refits_after and not (folder / REFIT).is_file():
         return f"the fit of {folder} did not end: its weights are not fitted again to all of the data yet. {on}"
     return None
 

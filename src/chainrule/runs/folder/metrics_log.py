@@ -24,6 +24,8 @@ _RECORDS = 200  # in a budget
 class _Recorder:
     """Writes metrics every 200th of the budget and at each validation; training losses are means since the last.
 
+    Those with "joined" are of the last stage, when nothing is held out any more.
+
     A record is on the disk before the checkpoint that goes on from it is, as the loop reports before it saves.
     """
 
@@ -42,7 +44,8 @@ class _Recorder:
             self._reach.progress(progress.spent)
         since = progress.spent - progress.recorded
         validated = progress.validated_step == progress.step
-        if since <= 0 or (since < 1 / _RECORDS and not validated):
+        ends = progress.spent >= progress.until
+        if since <= 0 or (since < 1 / _RECORDS and not validated and not ends):
             return
         losses, steps = progress.unrecorded
         line: dict[str, Any] = {
@@ -58,6 +61,8 @@ class _Recorder:
         if validated:
             line["validation"] = progress.validation
             line["beside"] = progress.beside
+        if progress.joined is not None:
+            line["joined"] = True
         if progress.stopped:
             line["stopped"] = f"no improvement since step {progress.best_step}"
         if self._reach is not None and self._looks > self._written:
@@ -145,6 +150,7 @@ class _Record(TypedDict):
     step: int
     loss: float | None
     validation: NotRequired[float]
+    joined: NotRequired[bool]
     reach: NotRequired[_Looked]
 
 

@@ -85,7 +85,11 @@ def _lines(title: str, unit: str) -> Iterator[_Show]:
 
 def _numbers(progress: Progress, unit: str, horizon: str) -> str:
     left = progress.seconds * (1 / progress.spent - 1) if 0 < progress.spent < 1 else 0.0
-    held_out = f" held out {progress.validation:.3f}" if progress.validation is not None else ""
+    held_out = ""
+    if progress.joined is not None:
+        held_out = " all but test"
+    elif progress.validation is not None:
+        held_out = f" held out {progress.validation:.3f}"
     loss = f"loss {progress.loss:.3f}" if progress.loss is not None else ""
     window = f" window {progress.window}" if progress.window is not None else ""
     of = f" {unit}s" if not horizon else ""  # which takes its place, so that a bar stays in 80 columns

@@ -27,7 +27,9 @@ class DataKind(ABC):
         models: what can be fitted to it.
         model: what is fitted where no model is named.
         solution: what of it is fitted without gradients, in words that begin a sentence.
-        refits: whether the weights are fitted again to all of the data where nothing is said.
+        refits: whether there is a refit where nothing is said.
+        goes_on: what a refit is: whether training goes on, for the last part of its budget, over what was held out to
+            choose the weights too, or begins again, once these are scored, over all of the data.
     """
 
     name: str
@@ -38,6 +40,7 @@ class DataKind(ABC):
     model: str = "gru"
     solution: str = ""
     refits: bool = False
+    goes_on: bool = False
     task: type[Task]
 
     @abstractmethod

@@ -20,6 +20,7 @@ class Task(ABC):
     config: RunConfig
     parts: tuple[int, int, int]  # how many units train, choose the checkpoint and are scored
     split: str = "in time order"  # how they were told apart
+    held_out: str = ""  # where what chooses the checkpoint lies, in words, if not just before what is scored
 
     @abstractmethod
     def __init__(self, data: Any, config: RunConfig, group: Group = ALONE) -> None:
@@ -47,13 +48,20 @@ class Task(ABC):
         return "solved exactly"
 
     @property
-    def held_out(self) -> str:
+    def use_of_parts(self) -> str:
         """What is done with the parts where ``solve`` fits the model."""
         return "{0} are fitted, the last {2} are scored."
 
     @abstractmethod
     def feed_everything(self) -> Feed:
-        """As ``feed``, but of all of the data, from its start."""
+        """As ``feed``, but of all of the data, from its start; of a kind that ``goes_on``, of all but the test part."""
+
+    def take_everything(self, model: Any) -> None:
+        """What a model learns of all but the test part by itself, without gradients: nothing, unless a kind says so.
+
+        It is called once, when the weights are chosen and in the model, and training goes on over all of that.
+        """
+        return
 
     def describe_everything(self) -> DataConfig:
         """What a model that is fitted to all of the data has to know of it."""

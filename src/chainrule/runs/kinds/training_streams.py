@@ -9,21 +9,25 @@ from chainrule.errors import ArgumentError
 from chainrule.runs.folder.config import RunConfig
 from chainrule.training import FullBPTT, Group, StreamFeed, Streams, TruncatedBPTT
 
-__all__ = ["stream_feed"]
+__all__ = ["check_shuffle", "stream_feed"]
 
 
-def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig, group: Group) -> StreamFeed:
-    """The documents as ``rows`` streams, with the backpropagation that was asked for.
+def check_shuffle(documents: int, config: RunConfig) -> None:
+    """Refuse to shuffle what trains, if it is of one document.
 
     Raises:
-        ArgumentError: one document is to be shuffled.
+        ArgumentError: it is.
     """
-    training = config.training
-    if training.shuffle and len(documents) == 1:
+    if config.training.shuffle and documents == 1:
         raise ArgumentError(
             "`shuffle` draws an order of documents, and there is only one to train on. Leave it out, or, of a text, "
             'say where documents end (`documents="line"` or `documents="blank-line"`).'
         )
+
+
+def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig, group: Group) -> StreamFeed:
+    """The documents as ``rows`` streams, with the backpropagation that was asked for."""
+    training = config.training
     full = training.bptt == "full"
     k1 = sum(map(len, documents)) if full else training.k1 or config.model.window
     bptt = FullBPTT(training.memory) if full else TruncatedBPTT(k1, training.k2 or k1)

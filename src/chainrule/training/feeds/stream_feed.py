@@ -94,6 +94,12 @@ class StreamFeed:
             self._place = None
         return loss.item(), count
 
+    def follow(self, before: "StreamFeed") -> None:
+        """Begin with the window that the feed before chose; it is measured again as if this one were that one."""
+        self._chunks = before._chunks
+        if self._is_auto:
+            self._set_window(before.streams.window)
+
     def check(self, model: nn.Module) -> None:
         """Refuse a memory that one step of the model does not fit in, before anything is trained."""
         if isinstance(self._bptt, FullBPTT):

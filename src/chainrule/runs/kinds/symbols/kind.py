@@ -23,6 +23,8 @@ class SymbolKind(DataKind):
     run = SymbolRun
     task = SymbolTask
     solution = "an ngram is counted"
+    refits = True
+    goes_on = True
 
     def describe(self, data: Symbols, transform: str, window: int) -> DataConfig:
         return DataConfig(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,12 @@ from chainrule.errors import TooShortError
 from chainrule.models import AlphabetModel, NGramModel, fit_ngram
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.cut import split_in_time
+from chainrule.runs.kinds.symbols.blocks import spread
 from chainrule.runs.kinds.task import Task
-from chainrule.runs.kinds.training_streams import stream_feed
+from chainrule.runs.kinds.training_streams import check_shuffle, stream_feed
 from chainrule.runs.scoring.baselines import Bigram, Unigram
 from chainrule.runs.scoring.scores import Score
-from chainrule.training import ALONE, Feed, Group, Piece, log_probs, split_documents
+from chainrule.training import ALONE, Feed, Group, JoinedFeed, Piece, StreamFeed, log_probs, split_documents
 
 __all__ = ["CONTEXT", "SymbolTask", "known_symbols", "score_pieces"]
 
@@ -25,38 +27,54 @@ CONTEXT = 1024  # symbols before a cut that the next part reads and does not sco
 
 
 class SymbolTask(Task):
-    """One source of symbols, cut in time order into training, validation and test."""
+    """One source of symbols: its last tenth tests, blocks spread over what is before it validate, the rest trains."""
 
     def __init__(self, data: Symbols, config: RunConfig, group: Group = ALONE) -> None:
         window = config.model.window
         unit = config.data.unit
-        self.parts = split_in_time(data.length, window, data.name, unit)
-        train, valid, _ = self.parts
+        _, valid, test = split_in_time(data.length, window, data.name, unit)
         self._documents = data.documents
-        self._bounds = [train, train + valid]
+        begin_test = data.length - test
+        starts = [0, *accumulate(map(len, data.documents[:-1]))]
+        blocks = spread([start for start in starts if start <= begin_test], begin_test, valid)
+        self._bounds = [*chain.from_iterable(blocks), begin_test]
+        valid = sum(end - begin for begin, end in blocks)
+        self.parts = begin_test - valid, valid, test
+        self.held_out = f"in {counted(len(blocks), 'block')} spread among them"
         self.name = data.name
         self.unit = unit
         self.symbols = len(data.alphabet)
         self._model = config.model.name
-        self._train = [piece.x for piece in split_documents(self._documents, self._bounds, 0)[0]]
+        train, held_out, _ = self._parts(0)
+        self._train = [piece.x for piece in train]
+        self._held_out = [piece.x for piece in held_out]
         self.config = config
         self._group = group
         self._counted: NGramModel | None = None
-        self.feed = stream_feed(self._train, config.training.batch, config, group)
+        check_shuffle(sum(start < begin_test for start in starts), config)
+        self.feed: StreamFeed = stream_feed(self._train, config.training.batch, config, group)
 
     def feed_everything(self) -> Feed:
-        return stream_feed(self._documents, self.config.training.batch, self.config, self._group)
+        """Of all but the test part."""
+        rows = min(self.config.training.batch, self.parts[1] // (2 * self._group.size))
+        if not rows:  # too little for streams of its own
+            everything = [*self._train, *self._held_out]
+            return stream_feed(everything, self.config.training.batch, self.config, self._group)
+        return JoinedFeed(self.feed, stream_feed(self._held_out, rows, self.config, self._group))
 
     def solve(self, model: AlphabetModel, *, everything: bool = False) -> bool:
-        """Count n-grams; the validation part, once it has chosen order and discounts, among them."""
+        """Count the n-grams of the training part, with the order and discounts that the validation part chooses."""
         if not isinstance(model, NGramModel):
             return False
-        train, valid, test = self._parts(model)
+        train, valid, _ = self._parts(_context(model))
         fit_ngram(model, train, valid, self.config.model.order)
-        if everything:
-            model.learn_documents(test)
         self._counted = model
         return True
+
+    def take_everything(self, model: AlphabetModel) -> None:
+        """Count the validation part too."""
+        if isinstance(model, NGramModel):
+            model.learn_documents(self._parts(_context(model))[1])
 
     @property
     def solution(self) -> str:
@@ -69,41 +87,48 @@ class SymbolTask(Task):
         return f"{counted(model.ngrams, 'n-gram')} of up to {counted(model.order, self.unit)}{why}{lost}"
 
     @property
-    def held_out(self) -> str:
+    def use_of_parts(self) -> str:
         chosen = "the discounts" if self.config.model.order else "order and discounts"
-        return f"{{0}} are counted, {{1}} choose {chosen} and then are too, {{2}} are scored."
+        then = " and then are too" if self.config.refit else ""
+        return f"{{0}} are counted, {{1}} {self.held_out} choose {chosen}{then}, {{2}} are scored."
 
     def validate(self, model: AlphabetModel) -> float:
         """Mean nats per symbol of the validation part."""
-        return -float(np.concatenate(log_probs(model, self._parts(model)[1])).mean())
+        return -float(np.concatenate(log_probs(model, self._parts(_context(model))[1])).mean())
 
     def score(self, model: AlphabetModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
         test = self.test(model)
+        learned = [*self._train, *self._held_out] if self.config.refit else self._train
         seen = np.zeros(self.symbols, np.bool_)
-        for block in blocks(self._train):
+        for block in blocks(learned):
             seen[block] = True
         scored = blocks(piece.x[piece.context :] for piece in test)
         unseen = sum(int((~seen[block]).sum()) for block in scored)
         score = score_pieces(model, test, f"{self.name}, last tenth (test)", self.unit)
         score = replace(score, unseen=unseen, model=self._model)
-        for baseline in (Unigram.fit(self._train, self.symbols), Bigram.fit(self._train, self.symbols)):
+        for baseline in (Unigram.fit(learned, self.symbols), Bigram.fit(learned, self.symbols)):
             scores = [baseline.log_prob(piece.x)[piece.context :] for piece in test]
             score.baselines[baseline.name] = np.concatenate(scores)
         return score
 
     def test(self, model: AlphabetModel) -> list[Piece]:
         """The test part."""
-        return self._parts(model)[2]
+        return self._parts(_context(model))[2]
 
     def test_documents(self) -> list[NDArray[np.int64]]:
         """The test part by itself."""
-        return [piece.x for piece in split_documents(self._documents, self._bounds, 0)[2]]
+        return [piece.x for piece in self._parts(0)[2]]
 
-    def _parts(self, model: AlphabetModel) -> list[list[Piece]]:
-        """Training, validation and test; before a cut, a window model reads all that it sees, a latent one CONTEXT."""
-        context = max(CONTEXT, model.encoder.receptive_field or 0)
-        return split_documents(self._documents, self._bounds, context)
+    def _parts(self, context: int) -> tuple[list[Piece], list[Piece], list[Piece]]:
+        """Training, validation and test, with so many steps to read before a cut."""
+        *parts, test = split_documents(self._documents, self._bounds, context)
+        return [*chain.from_iterable(parts[::2])], [*chain.from_iterable(parts[1::2])], test
+
+
+def _context(model: AlphabetModel) -> int:
+    """What is read before a cut: by a window model all that it sees, by a latent one CONTEXT."""
+    return max(CONTEXT, model.encoder.receptive_field or 0)
 
 
 def score_pieces(
