@@ -1,4 +1,4 @@
-"""Benchmarks: ``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens``, ``swap`` or ``learning``."""
+"""``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens``, ``swap`` or ``learning``."""
 
 import importlib.metadata
 import importlib.util

@@ -8,10 +8,12 @@ scored on the way the training clock stands still, and no entrant is given the t
     texts.py          a text, and its cut
     budgets.py        seconds or steps of training, and the points at which scores are taken on the way
     scoring.py        nats per character of networks, whole or by a window that slides
-    twenty_lines.py   the loop that people write with torch.nn, here also with chainrule.nn
-    n_gram.py         a Kneser-Ney n-gram of a few lines
-    transformer.py    a small transformer of x-transformers, by nanoGPT's recipe for CPUs
+    peers/            what people write themselves
+        twenty_lines.py   an LSTM or GRU with torch.nn, here also with chainrule.nn
+        n_gram.py         a Kneser-Ney n-gram of a few lines
+        transformer.py    a small transformer of x-transformers, by nanoGPT's recipe for CPUs
     library.py        chainrule as its users get it
+    entering.py       what every entrant answers
     entrants.py       the table of entrants
     jobs.py           one run of one entrant, in a fresh process
     results.py        means and spreads over the seeds, and the targets

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning import library, transformer, twenty_lines
+from benchmarks.learning import library
 from benchmarks.learning.budgets import Budget, Clock
 from benchmarks.learning.entering import NotRun, Outcome
-from benchmarks.learning.n_gram import NGram
+from benchmarks.learning.peers import transformer, twenty_lines
+from benchmarks.learning.peers.n_gram import NGram
 from benchmarks.learning.scoring import carried, fingerprint, slid
 from benchmarks.learning.texts import Text
 from chainrule import nn as chainrule_nn

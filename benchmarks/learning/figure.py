@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.learning.entrants import ENTRANTS, TWENTY_LINES
+from benchmarks.learning.entrants import TWENTY_LINES
 from benchmarks.learning.results import OnText
 from chainrule.display.figure import BLACK, BLUE, GREY, SKY, VERMILLION, name_ends, new_figure, title
 

@@ -19,7 +19,7 @@ from benchmarks.learning.texts import Text
 from chainrule._settings import settings_of
 from chainrule.models import MODELS
 from chainrule.runs import Score
-from chainrule.training import BEST, weights_of
+from chainrule.training import BEST, load_tensors, weights_of
 
 __all__ = ["fit"]
 
@@ -113,7 +113,8 @@ def _watch(folder: Path, into: Path, kept: list[Path], ended: threading.Event) -
 
 def _curve(kept: list[Path], began: float, seconds: float) -> Curve:
     """The scores of the checkpoints next after each of POINTS."""
-    times = {(path / BEST).stat().st_mtime - began: path for path in kept}
+    has_learned = [path for path in kept if load_tensors(path / BEST)[1]["step"] > 0]
+    times = {(path / BEST).stat().st_mtime - began: path for path in has_learned}
     chosen = {min((at for at in times if at >= point * seconds), default=None) for point in POINTS}
     return [(at, _nats(times[at])) for at in sorted(at for at in chosen if at is not None and at < seconds)]
 

@@ -25,10 +25,11 @@ _SOON = 35  # of ninety seconds
 
 @dataclass
 class Found:
-    """The runs of one entrant, one a seed; or why there are none."""
+    """The runs of one entrant, one a seed; why there are none; and what made some of them fail."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    reason: str | None = None
+    not_run: str | None = None
+    failed: list[str] = field(default_factory=list)
 
     @property
     def nats(self) -> float:
@@ -80,7 +81,9 @@ class OnText:
     def add(self, done: Done) -> None:
         """Take in what came of a job."""
         found = self.found.setdefault(done.job.entrant, Found())
-        found.reason = done.reason
+        found.not_run = done.not_run
+        if done.failed is not None:
+            found.failed.append(done.failed)
         if done.outcome is not None:
             found.outcomes.append(done.outcome)
             self.others = max(self.others, done.others)
@@ -95,7 +98,8 @@ class OnText:
         entrants = {
             name: {
                 "label": ENTRANTS[name].label,
-                "not_run": found.reason,
+                "not_run": found.not_run,
+                "failed": found.failed,
                 "mean": found.nats if found.outcomes else None,
                 "runs": [asdict(outcome) for outcome in found.outcomes],
             }
@@ -111,9 +115,12 @@ def verdicts(on: OnText) -> list[str]:
     default = on.ran("chainrule")
     lines = []
     if on.text.name == _TEXT:
-        lines += _at_most("network alone, frozen", _NETWORK, network and network.nats)
-        lines += _at_most("defaults, frozen", _DEFAULT, default and default.nats)
-        lines += _at_most("defaults, adaptive", _ADAPTIVE, default and default.adaptive)
+        if network is not None:
+            lines.append(_at_most("network alone, frozen", _NETWORK, network.nats))
+        if default is not None:
+            lines.append(_at_most("defaults, frozen", _DEFAULT, default.nats))
+        if default is not None and default.adaptive is not None:
+            lines.append(_at_most("defaults, adaptive", _ADAPTIVE, default.adaptive))
     reference = on.ran(TWENTY_LINES)
     if reference is None:
         return lines
@@ -135,8 +142,8 @@ def _soon(on: OnText, nats: float) -> list[str]:
     return [_line("their score, share of the time", f"<= {_SOON}/90", got, met)]
 
 
-def _at_most(what: str, target: float, got: float | None) -> list[str]:
-    return [] if got is None else [_line(what, f"<= {target:g}", f"{got:.4f}", got <= target)]
+def _at_most(what: str, target: float, got: float) -> str:
+    return _line(what, f"<= {target:g}", f"{got:.4f}", got <= target)
 
 
 def _line(what: str, target: str, got: str, met: bool) -> str:

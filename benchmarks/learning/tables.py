@@ -31,8 +31,10 @@ def table(on: OnText) -> str:
 
 def _row(name: str, found: Found, reference: Found | None) -> str:
     label = f"{ENTRANTS[name].label:<36}"
-    if not found.outcomes:
-        return f"{label}{'not run:':>9} {found.reason}"
+    if found.failed:
+        return f"{label} FAILED: {found.failed[0]}"
+    if found.not_run is not None:
+        return f"{label} not run: {found.not_run}"
     spread = "" if math.isnan(found.spread) else f" ±{found.spread:.4f}"
     reaches = None if reference is None else found.reaches(reference.nats)
     cells = (
