@@ -16,12 +16,15 @@ from benchmarks.learning.peers import transformer, twenty_lines
 from benchmarks.learning.peers.n_gram import NGram
 from benchmarks.learning.scoring import carried, fingerprint, slid
 from benchmarks.learning.texts import Text
+from chainrule import ModelSettings
 from chainrule import nn as chainrule_nn
+from chainrule._settings import settings_of
 
 __all__ = ["ENTRANTS", "OF_NINETY", "TWENTY_LINES", "Entrant"]
 
 OF_NINETY = (20, 35, 50)  # seconds, of the 90 of a whole budget
 TWENTY_LINES = "lstm"  # the entrant that the targets are set against
+_ALL = "both" if "mix" in settings_of(ModelSettings) else "weights"  # what of chainrule's default adapts
 _ROWS = 16  # of the test part, where it is scored on the way
 
 
@@ -111,7 +114,7 @@ ENTRANTS: dict[str, Entrant] = {
     "chainrule-network": Entrant(
         "chainrule's network alone", partial(library.fit, adapt="weights", drawn=True, mix="none")
     ),
-    "chainrule": Entrant("chainrule's defaults", partial(library.fit, adapt="both", drawn=True)),
+    "chainrule": Entrant("chainrule's defaults", partial(library.fit, adapt=_ALL, drawn=True)),
     **{
         f"chainrule-{seconds}": Entrant(f"the same, in {seconds}/90 of the time", library.fit, share=seconds / 90)
         for seconds in OF_NINETY

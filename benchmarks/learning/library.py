@@ -19,6 +19,7 @@ from benchmarks.learning.texts import Text
 from chainrule._settings import settings_of
 from chainrule.models import MODELS
 from chainrule.runs import Score
+from chainrule.runs.folder.config import CONFIG
 from chainrule.training import BEST, load_tensors, weights_of
 
 __all__ = ["fit"]
@@ -69,18 +70,16 @@ def _check(settings: dict[str, Any]) -> None:
 def _adaptive(run: chainrule.Run, adapt: str | None) -> dict[str, float]:
     if adapt is None or "adapt" not in inspect.signature(run.score).parameters:
         return {}
-    again: Any = run.score
-    score = again(adapt=adapt)
-    assert isinstance(score, Score)
-    return {adapt: score.nats}
+    rescore: Any = run.score
+    found: dict[str, float] = rescore(adapt=adapt).adapted_nats()
+    return found
 
 
 @contextmanager
 def _keeping_checkpoints(folder: Path, into: Path) -> Iterator[list[Path]]:
-    """Keep every complete checkpoint that a fit writes to ``folder``, as a folder of its own, while it goes on.
+    """Keep every checkpoint that a fit writes to ``folder``, each as a run's folder of its own, while the fit goes on.
 
-    A link to the file is enough, because a fit replaces its checkpoints and never writes into one. Training does not
-    notice.
+    Links are enough, because a fit replaces its checkpoints and never writes into one.
     """
     kept: list[Path] = []
     ended = threading.Event()
@@ -100,11 +99,10 @@ def _watch(folder: Path, into: Path, kept: list[Path], ended: threading.Event) -
             now = (folder / BEST).stat().st_ino
             if now == last:
                 continue
-            copy = into / str(len(kept))
-            copy.mkdir(parents=True)
-            for path in folder.iterdir():
-                if not path.name.startswith((".", "last")):
-                    os.link(path, copy / path.name)
+            copy = into / str(now)
+            copy.mkdir(parents=True, exist_ok=True)
+            for name in (CONFIG, BEST):
+                os.link(folder / name, copy / name)
         except FileNotFoundError:  # not there yet, or replaced between two calls
             continue
         last = now
