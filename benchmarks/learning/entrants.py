@@ -116,7 +116,7 @@ ENTRANTS: dict[str, Entrant] = {
     ),
     "chainrule": Entrant("chainrule's defaults", partial(library.fit, adapt=_ALL, drawn=True)),
     **{
-        f"chainrule-{seconds}": Entrant(f"the same, in {seconds}/90 of the time", library.fit, share=seconds / 90)
+        f"chainrule-{seconds}": Entrant(f"defaults, in {seconds}/90 of the time", library.fit, share=seconds / 90)
         for seconds in OF_NINETY
     },
 }

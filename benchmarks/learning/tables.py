@@ -15,7 +15,7 @@ def table(on: OnText) -> str:
     text = on.text
     lines = [
         f"{text.name}: {len(text.symbols):,} characters, {text.alphabet} different; the last {text.scored:,} scored",
-        "nats per character: frozen, with the standard deviation over the seeds; adaptive,",
+        "nats per character: frozen, with the standard deviation over seeds; adaptive,",
         "learning from each character once it is scored; seconds of training, and those",
         "until the curve reaches the final score of torch's LSTM",
         f"{'':<36}{'frozen':>15}{'adaptive':>10}{'seconds':>9}{'reaches':>9}",
