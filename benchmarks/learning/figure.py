@@ -61,7 +61,7 @@ def _draw(on: OnText, axes: "Axes") -> None:
         axes.plot(
             seconds, nats, "D", color=_DRAWN["chainrule"][1], fillstyle="none", label="chainrule, smaller budgets"
         )
-        axes.legend(loc="upper center", frameon=False, fontsize=9)
+        axes.legend(loc="best", fontsize=9)
     shown = on.ran(TWENTY_LINES) or next(iter(drawn.values()), None)
     if shown is not None:
         lowest = min(found.nats for found in [*drawn.values(), *shorter])
