@@ -1,4 +1,4 @@
-"""Benchmarks: ``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens`` or ``swap``."""
+"""``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens``, ``swap`` or ``learning``."""
 
 import importlib.metadata
 import importlib.util
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmarks.claims.nets import NETS
+from benchmarks.learning.command import learning
 from benchmarks.peers import convolutions
 from benchmarks.peers.measuring import FULL, QUICK, measure, sgemm_rates
 from benchmarks.peers.points import CELLS, TASKS, AnyPoint, Shape, grid
@@ -31,7 +32,7 @@ _PACKAGES = ("torch", "jax", "onnx", "onnxruntime")
 
 @app.callback()
 def _group() -> None:
-    """Measure the speed of chainrule and of its peers."""
+    """Measure the speed of chainrule and of its peers, and what they learn in the same time."""
 
 
 @app.command("recurrent")
@@ -104,6 +105,9 @@ def swap(
     from benchmarks.claims.swap import claims
 
     _report(claims(_some(nets, tuple(NETS)), quick=quick), threads, out)
+
+
+app.command("learning")(learning)
 
 
 def _report(claims: "Iterator[Claim]", threads: int, out: Path | None) -> None:

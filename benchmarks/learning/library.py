@@ -1,0 +1,125 @@
+"""chainrule as its users get it: ``chainrule.fit``, with its defaults and a budget."""
+
+import inspect
+import os
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import chainrule
+from benchmarks.learning.budgets import POINTS, Budget, Curve
+from benchmarks.learning.entering import NotRun, Outcome
+from benchmarks.learning.scoring import fingerprint
+from benchmarks.learning.texts import Text
+from chainrule._settings import settings_of
+from chainrule.models import MODELS
+from chainrule.runs import Score
+from chainrule.runs.folder.config import CONFIG
+from chainrule.training import BEST, load_tensors, weights_of
+
+__all__ = ["fit"]
+
+_WATCH = 0.05  # seconds from one look at the folder to the next
+
+
+def fit(
+    text: Text, budget: Budget | None, seed: int, *, adapt: str | None = None, drawn: bool = False, **settings: Any
+) -> Outcome:
+    """Fit, score frozen, then adapting; and score the checkpoints on the way, if they are to be ``drawn``.
+
+    Seconds are counted from the call until the last weights are on disk: reading, counting, validating and all.
+    """
+    _check(settings)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary, "run")
+        given = {} if budget is None else budget.of_fit()
+        began = time.time()
+        with _keeping_checkpoints(folder, Path(temporary, "kept")) as kept:
+            run = chainrule.fit(text.source, out=folder, seed=seed, quiet=True, **given, **settings)
+        whole = time.time() - began
+        score = run.result
+        assert isinstance(score, Score)
+        seconds = max(path.stat().st_mtime for path in folder.glob("*.safetensors")) - began
+        return Outcome(
+            score.nats,
+            seconds,
+            scored=score.count,
+            whole=whole,
+            parameters=run.parameters,
+            learned=fingerprint(weights_of(run.model)),
+            curve=_curve(kept, began, seconds) if drawn else [],
+            adaptive=_adaptive(run, adapt),
+            beside=score.baseline_nats(),
+        )
+
+
+def _check(settings: dict[str, Any]) -> None:
+    """Refuse what this chainrule does not have."""
+    model = settings.get("model")
+    if model is not None and model not in MODELS:
+        raise NotRun(f"this chainrule has no model {model}")
+    if missing := settings.keys() - {"model", *settings_of(chainrule.ModelSettings)}:
+        raise NotRun(f"this chainrule has no setting {', '.join(sorted(missing))}")
+
+
+def _adaptive(run: chainrule.Run, adapt: str | None) -> dict[str, float]:
+    if adapt is None or "adapt" not in inspect.signature(run.score).parameters:
+        return {}
+    rescore: Any = run.score
+    found: dict[str, float] = rescore(adapt=adapt).adapted_nats()
+    return found
+
+
+@contextmanager
+def _keeping_checkpoints(folder: Path, into: Path) -> Iterator[list[Path]]:
+    """Keep every checkpoint that a fit writes to ``folder``, each as a run's folder of its own, while the fit goes on.
+
+    Links are enough, because a fit replaces its checkpoints and never writes into one.
+    """
+    kept: list[Path] = []
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(folder, into, kept, ended))
+    watcher.start()
+    try:
+        yield kept
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _watch(folder: Path, into: Path, kept: list[Path], ended: threading.Event) -> None:
+    last = None
+    while not ended.wait(_WATCH):
+        try:
+            now = (folder / BEST).stat().st_ino
+            if now == last:
+                continue
+            copy = into / str(now)
+            copy.mkdir(parents=True, exist_ok=True)
+            for name in (CONFIG, BEST):
+                os.link(folder / name, copy / name)
+        except FileNotFoundError:  # not there yet, or replaced between two calls
+            continue
+        last = now
+        kept.append(copy)
+
+
+def _curve(kept: list[Path], began: float, seconds: float) -> Curve:
+    """The scores of the checkpoints next after each of POINTS."""
+    has_learned = [path for path in kept if load_tensors(path / BEST)[1]["step"] > 0]
+    times = {(path / BEST).stat().st_mtime - began: path for path in has_learned}
+    chosen = {min((at for at in times if at >= point * seconds), default=None) for point in POINTS}
+    return [(at, _nats(times[at])) for at in sorted(at for at in chosen if at is not None and at < seconds)]
+
+
+def _nats(folder: Path) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this fit did not end
+        score = chainrule.load(folder).score()
+    assert isinstance(score, Score)
+    return score.nats

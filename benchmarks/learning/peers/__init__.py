@@ -1,0 +1,1 @@
+"""What chainrule's defaults are set beside, as people write it."""
