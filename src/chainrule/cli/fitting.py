@@ -69,7 +69,14 @@ def fit_command(
 @o.with_settings(but=("unknown", "labels", "group"), settings=ModelSettings, training=TrainingSettings, reading=Reading)
 def compare_command(
     data: o.Source,
-    models: Annotated[str, Option(help="Models, separated by commas.", rich_help_panel="Model")] = ",".join(MODELS),
+    models: Annotated[
+        str | None,
+        Option(
+            help=f"Models, separated by commas: {', '.join(MODELS)} (default all that DATA takes).",
+            rich_help_panel="Model",
+            show_default=False,
+        ),
+    ] = None,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
     seed: o.Seed = None,
@@ -90,7 +97,7 @@ def compare_command(
     """
     comparison = compare(
         data,
-        [name.strip() for name in models.split(",") if name.strip()],
+        None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,
         steps=steps,
         seed=seed,

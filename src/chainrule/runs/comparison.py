@@ -32,7 +32,7 @@ _TABLE = "comparison.json"
 
 def compare(
     source: Source,
-    models: Sequence[str] = MODELS,
+    models: Sequence[str] | None = None,
     *,
     minutes: float | None = None,
     steps: int | None = None,
@@ -48,7 +48,7 @@ def compare(
 
     Args:
         source: as for ``fit``, but a sequence, with no labels.
-        models: names, of ``chainrule.models.MODELS``.
+        models: names, of ``chainrule.models.MODELS``; None takes all that the data can be fitted by.
         minutes: the budget of each model, 1 unless ``steps`` are given.
         out: a folder for the runs, one inside it for each model; None takes runs/compare-SOURCE.
         overwrite: replace the comparison in ``out``: its table and figure, and the runs of these models.
@@ -56,15 +56,16 @@ def compare(
     The other arguments are those of ``fit``. Each model takes the settings that apply to it; one that applies to none
     of the models is refused.
     """
-    unknown = [name for name in models if name not in MODELS]
-    if unknown or not models or len(set(models)) < len(models):
+    unknown = [name for name in models or () if name not in MODELS]
+    if unknown or (models is not None and not 0 < len(set(models)) == len(models)):
         raise ArgumentError(
-            f"`models` must be different ones of {', '.join(MODELS)}; got {', '.join(models) or 'none'}."
+            f"`models` must be different ones of {', '.join(MODELS)}; got {', '.join(models or ()) or 'none'}."
         )
     data = data_of(source, reading_of(reading))
     kind = KINDS[data.kind]
     if "stream" not in kind.has:
         raise ArgumentError("compare is for sequences; fit and score classifiers one by one.")
+    models = kind.models if models is None else models
     asked = Asked.of(settings, training)
     if asked.training.refit and not kind.goes_on:
         raise ArgumentError(
