@@ -57,7 +57,12 @@ class Job:
     def goes_on(self) -> None:
         """Let what is held out join: other documents."""
         others = SERIES if self.series else [document[::-1].copy() for document in DOCUMENTS]
-        self.then = Then(lambda: JoinedFeed(self.feed, StreamFeed(Streams(others, batch=2, window=4))))
+
+        def joined() -> JoinedFeed:
+            assert isinstance(self.feed, StreamFeed)
+            return JoinedFeed(self.feed, StreamFeed(Streams(others, batch=2, window=4)))
+
+        self.then = Then(joined)
 
     def without_dropout(self) -> None:
         """So that it does not matter how often something is drawn."""

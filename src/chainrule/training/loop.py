@@ -164,6 +164,9 @@ class _Loop:
 
     def join(self, then: Then) -> None:
         """Begin the last stage, from the best weights."""
+        if self.progress.validated_step < self.progress.step:  # gone on with under a smaller budget
+            self.check()
+            self.save()
         self.group.wait()  # until rank 0 has written them
         if self.progress.best_step < self.progress.step:
             self.optimisation.take(load_tensors(self.best)[0])

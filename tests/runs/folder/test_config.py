@@ -142,7 +142,7 @@ def test_broken_weights_are_named(copy: Path) -> None:
             chainrule.load(copy)
     for gone in (name, "best.safetensors"):
         (copy / gone).unlink()
-    with pytest.raises(RunFormatError, match="best.safetensors is missing"):
+    with pytest.raises(RunFormatError, match=r"best\.safetensors is missing"):
         chainrule.load(copy)
 
 
