@@ -169,6 +169,14 @@ def test_data_lists_every_built_in_set_with_source_and_licence(command: Command)
         assert entry.licence.split()[0] in shown
 
 
+def test_score_of_a_model_that_goes_on_learning(command: Command, runs: Path) -> None:
+    result = command(f"score {runs}/text --adapt weights")
+    frozen, adapting = result.stdout.split("\nadapting: ")
+    assert frozen == command(f"score {runs}/text").stdout
+    assert "gru, adapting weights" in adapting
+    assert result.stderr == ""
+
+
 WIDE = (
     "fit sunspots --model ar --out w",
     "score w",

@@ -146,6 +146,8 @@ USE = [
     ("score {digits} --unknown skip", "cannot skip what is unknown"),
     ("score {text} --context 0", "context is 0; expected a whole number of at least 1"),
     ("score {series} --context 8", "cannot score by a context of 8, which is for symbols"),
+    ("score {text} --adapt counts", "--adapt is 'counts', but the model has no counts .* Give --adapt weights"),
+    ("score {series} --adapt weights", "cannot adapt weights while it scores, which is for symbols"),
     ("score {digits} english", "the model takes labelled examples"),
     ("sample {text} --prompt QQ", "2 of the 2 characters of the prompt"),
     ("sample {text} --prompt FILE:gone.txt", "gone.txt"),

@@ -1,15 +1,21 @@
 """Where output goes: results to standard output, everything said about them to standard error."""
 
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress
 
 from chainrule.cli.flags import as_flags
 from chainrule.errors import ArgumentError
 
-__all__ = ["check_out", "emit", "say", "show"]
+__all__ = ["check_out", "emit", "progress", "say", "show"]
+
+_PATIENCE = 2.0  # seconds before a bar is shown
 
 
 def show(renderable: Any) -> None:
@@ -33,6 +39,24 @@ def say(text: str, style: str | None = None) -> None:
     """A remark or an error, with settings told as flags, on standard error; never wrapped, never read as markup."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.print(as_flags(text), style=style)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[float], None]]:
+    """Give a function that is told the share that is done; on a terminal, a bar shows it of what takes two seconds."""
+    bar = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    task = bar.add_task(what, total=1.0)
+    began = time.monotonic()
+
+    def advance(share: float) -> None:
+        bar.update(task, completed=share)
+        if not bar.live.is_started and time.monotonic() - began >= _PATIENCE:
+            bar.start()
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
 
 
 def check_out(option: str, path: Path | None, suffix: str) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typer import Argument, Option
 
-from chainrule._optional import require
 from chainrule.cli import options as o
-from chainrule.cli.console import check_out, emit, say, show
+from chainrule.cli.console import check_out, emit, progress, say, show
 from chainrule.data import write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
@@ -41,6 +39,13 @@ def score_command(
             help="Characters that the model does not know: skip or replace (default refuse them).", show_default=False
         ),
     ] = None,
+    adapt: Annotated[
+        str | None,
+        Option(
+            help="Also score a copy that learns from every symbol once it is scored: counts, weights or both.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Score a run by its exact log-likelihood, per symbol or step, in nats and bits.
 
@@ -52,8 +57,15 @@ def score_command(
 
     If DATA has characters that the model does not know, --unknown skip leaves them out of the text, and --unknown
     replace reads them as a blank and does not score them.
+
+    With --adapt a copy of the model scores every symbol first and learns from it after: the weights of networks, the
+    counts of n-grams, or both of a mixture. It has a table of its own, since a model that may learn from what it is
+    scored on has an easier task than one that stays as it was fitted.
     """
-    show(load(run).score(data, context=context, unknown=unknown))
+    opened = load(run)
+    with progress("adapting") as advance:
+        score = opened.score(data, context=context, unknown=unknown, adapt=adapt, advance=advance)
+    show(score)
 
 
 def sample_command(
@@ -158,18 +170,8 @@ def backtest_command(
     scores the whole distribution. The last columns are the coverage of the 80 % and 95 % intervals.
     """
     opened = load(run)
-    progress = require("rich.progress")
-    console = require("rich.console").Console(stderr=True)
-    with progress.Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("backtest", total=1.0)
-        result = opened.backtest(
-            data,
-            horizon=horizon,
-            paths=paths,
-            stride=stride,
-            seed=seed,
-            advance=lambda share: bar.update(task, completed=share),
-        )
+    with progress("backtest") as advance:
+        result = opened.backtest(data, horizon=horizon, paths=paths, stride=stride, seed=seed, advance=advance)
     show(result)
 
 

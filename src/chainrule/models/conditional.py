@@ -56,6 +56,7 @@ class ConditionalModel(nn.Module, ABC):
     encoder: Encoder
     head: nn.Module
     context_dims = 1  # of one context: (T,) symbols, or (T, C) values
+    adapting: tuple[str, ...] = ()  # buffers that learn when a copy of the model goes on learning, whatever of it does
 
     @abstractmethod
     def start(self, batch: int) -> Carry:

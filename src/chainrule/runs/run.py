@@ -81,7 +81,13 @@ class Run(Fitted):
 
     @abstractmethod
     def score(
-        self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
+        self,
+        data: Source | None = None,
+        *,
+        context: int | None = None,
+        unknown: str | None = None,
+        adapt: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
     ) -> Score | ClassScore:
         """The exact log-likelihood of data, per symbol or step; of labelled examples, accuracy too.
 
@@ -92,6 +98,18 @@ class Run(Fitted):
         New text may have characters that the model does not know. They are refused, or with ``unknown="skip"`` left out
         of it; with "replace" they are read as a blank (as the text's commonest known character where the model knows
         none) and not scored. The score says which they were.
+
+        With ``adapt``, of symbols, a copy of the model also goes on learning: it scores every symbol first and learns
+        from it after, in one pass. "weights" are of networks, "counts" of models that count, "both" of mixtures. It is
+        another task than to score with a model that stays as it is, and has a table of its own. ``advance`` is called
+        with the share of this pass that is done.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = chainrule.fit("english", "gru", hidden=8, steps=5, out=folder + "/run", quiet=True)
+        ...     score = run.score(adapt="weights")
+        >>> list(score.adapted), score.adapted_nats()["weights"] < score.nats
+        (['weights'], True)
         """
 
     def sample(
@@ -199,11 +217,13 @@ class Run(Fitted):
         if prompt is not None and data is not None:
             raise ArgumentError("give `prompt` or `data` to go on from, not both.")
 
-    def _refuse_of_symbols(self, context: int | None, unknown: str | None) -> None:
+    def _refuse_of_symbols(self, context: int | None, unknown: str | None, adapt: str | None) -> None:
         if context is not None:
             raise self._cannot(f"score by a context of {context}, which is for symbols")
         if unknown is not None:
             raise self._cannot(f"{unknown} what is unknown, which is for characters")
+        if adapt is not None:
+            raise self._cannot(f"adapt {adapt} while it scores, which is for symbols")
 
     def _cannot(self, asked: str) -> ArgumentError:
         data = self.config.data

@@ -1,5 +1,7 @@
 """Streams, backpropagation through time, the training loop and its checkpoints."""
 
+from chainrule.training.adaptation.learner import Learner
+from chainrule.training.adaptation.one_pass import adaptive_log_probs, hedged
 from chainrule.training.bptt.estimate import Lost, estimate
 from chainrule.training.bptt.full import FullBPTT
 from chainrule.training.bptt.truncated import Place, TruncatedBPTT
@@ -38,6 +40,7 @@ __all__ = [
     "Group",
     "JoinedFeed",
     "LabelledFeed",
+    "Learner",
     "Lost",
     "Optimisation",
     "Piece",
@@ -51,10 +54,12 @@ __all__ = [
     "TrainingSettings",
     "TruncatedBPTT",
     "Validation",
+    "adaptive_log_probs",
     "bytes_of",
     "check_weights",
     "confusion_and_loss",
     "estimate",
+    "hedged",
     "load_tensors",
     "load_weights",
     "log_probs",

@@ -141,6 +141,14 @@ class NGramModel(AlphabetModel):
         log_prob, _, carry = self._predicted(x, carry, resets)
         return log_prob, carry
 
+    @torch.no_grad()
+    def score_and_count(
+        self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None
+    ) -> tuple[Tensor, Carry]:
+        """As ``forward``, but every symbol is counted once it is scored, before the next is, row after row."""
+        log_prob, _, carry = self._predicted(x, carry, resets, learning=True)
+        return log_prob, carry
+
     def advance(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
         return self._predicted(x, carry, resets)[2]
 

@@ -43,6 +43,8 @@ class Score(Shown):
         unknown: characters of new text that the model does not know, which were left out or not scored.
         cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
             transformer with a window of n is scored by.
+        adapted: by what of the model went on learning (counts, weights or both), the same symbols, each of them scored
+            before it was learned from.
         errors: one step ahead, of the "model" and the naive forecasts (real values only).
         ahead: a backtest several steps ahead of a run's own test part, and free: where the run's forecasts go when they
             feed on themselves (real values only).
@@ -57,6 +59,7 @@ class Score(Shown):
     unseen: int = 0
     unknown: Unknown | None = None
     cold: dict[int, _Floats] = field(default_factory=dict)
+    adapted: dict[str, _Floats] = field(default_factory=dict)
     ahead: Backtest | None = None
     free: FreeRun | None = None
     model: str = "model"
@@ -85,6 +88,10 @@ class Score(Shown):
         """-log p per unit of each baseline."""
         return {name: -float(log_prob.mean()) for name, log_prob in self.baselines.items()}
 
+    def adapted_nats(self) -> dict[str, float]:
+        """-log p per unit of the model that went on learning, by what of it did."""
+        return {mode: -float(log_prob.mean()) for mode, log_prob in self.adapted.items()}
+
     def gain(self, baseline: str, comparisons: int = 1) -> tuple[float, float]:
         """Nats per unit gained over a baseline, and half the width of its 95 % interval.
 
@@ -110,21 +117,32 @@ class Score(Shown):
 
     def table(self) -> Table:
         """The model beside the baselines, likeliest first."""
-        rows = sorted(self._all_nats().items(), key=lambda row: row[1])
-        cells = [(name, nats, nats_to_bits(nats), -nats * self.count) for name, nats in rows]
+        return self._likelihoods(f"{self.of}: {counted(self.count, self.unit)}", self._frozen_nats(), self._notes())
+
+    def _likelihoods(self, title: str, nats: dict[str, float], notes: tuple[str, ...] = ()) -> Table:
+        """A row for each name, likeliest first."""
+        rows = sorted(nats.items(), key=lambda row: row[1])
+        cells = [(name, each, nats_to_bits(each), -each * self.count) for name, each in rows]
         columns = ("", f"nats/{self.unit}", f"bits/{self.unit}", "log-likelihood")
         return Table(
-            f"{self.of}: {counted(self.count, self.unit)}",
+            title,
             columns,
             cells,
-            self._notes(),
+            notes,
             formats=dict(zip(columns[1:], (".4f", ".4f", ",.1f"), strict=True)),
             strong=[k for k, (name, _) in enumerate(rows) if name == self.model],
         )
 
+    def _adapting(self) -> Table:
+        """The model that went on learning, and the same model without; what is above has learned from none of it."""
+        title = f"adapting: each {self.unit} is learned from once it is scored, which is another task"
+        return self._likelihoods(title, {**self._adapting_nats(), f"{self.model}, frozen": self.nats})
+
     def tables(self) -> Sequence[Table]:
-        """Likelihoods; of real values also the errors one step ahead and several, and where free paths go."""
+        """Likelihoods, and apart those of a model that went on learning; of real values also errors and free paths."""
         tables = [self.table()]
+        if self.adapted:
+            tables.append(self._adapting())
         if self.errors:
             tables.append(self._one_step_ahead())
         if self.ahead is not None:
@@ -145,7 +163,7 @@ class Score(Shown):
     def to_frame(self) -> "pd.DataFrame":
         """A row for the model and each baseline: nats, bits, log_likelihood, and errors where there are any."""
         pandas = require("pandas")
-        nats = pandas.Series(self._all_nats(), name="nats", dtype=float)
+        nats = pandas.Series({**self._frozen_nats(), **self._adapting_nats()}, name="nats", dtype=float)
         frame = pandas.DataFrame({"nats": nats, "bits": nats_to_bits(nats), "log_likelihood": -nats * self.count})
         if self.errors:
             errors = {name: asdict(each) for name, each in named(self.errors, self.model).items()}
@@ -156,9 +174,17 @@ class Score(Shown):
     def draw_on(self, ax: "Axes") -> None:
         """The model's loss along the data, beside the baselines'."""
         losses = {self.model: -self.log_prob} | {name: -log_prob for name, log_prob in self.baselines.items()}
+        losses |= {self._row_of(mode): -log_prob for mode, log_prob in self.adapted.items()}
         losses_along(ax, losses, self.unit)
 
-    def _all_nats(self) -> dict[str, float]:
+    def _row_of(self, mode: str) -> str:
+        """The name of the model that went on learning, which says so."""
+        return f"{self.model}, adapting {mode}"
+
+    def _adapting_nats(self) -> dict[str, float]:
+        return {self._row_of(mode): nats for mode, nats in self.adapted_nats().items()}
+
+    def _frozen_nats(self) -> dict[str, float]:
         cold = {f"{self.model}, cold every {n}": -float(log_prob.mean()) for n, log_prob in self.cold.items()}
         return {self.model: self.nats, **self.baseline_nats(), **cold}
 
@@ -185,6 +211,7 @@ class Score(Shown):
             "bits": self.bits,
             "baselines_nats": self.baseline_nats(),
             "cold_nats": {n: -float(log_prob.mean()) for n, log_prob in self.cold.items()},
+            "adapted_nats": self.adapted_nats(),
             "errors": {name: asdict(errors) for name, errors in self.errors.items()},
             "ahead": self.ahead and self.ahead.to_dict(),
             "free": self.free and self.free.to_dict(),

@@ -1,5 +1,7 @@
 """Using classifiers of images and of labelled sound."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from chainrule._choices import listed
@@ -35,9 +37,15 @@ class ClassifierRun(Run):
         return f"{self.config.data.kind} of the classes {listed(self.config.data.classes)}"
 
     def score(
-        self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None
+        self,
+        data: Source | None = None,
+        *,
+        context: int | None = None,
+        unknown: str | None = None,
+        adapt: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
     ) -> ClassScore:
-        self._refuse_of_symbols(context, unknown)
+        self._refuse_of_symbols(context, unknown, adapt)
         labelled = self._own() if data is None else self.read(data)
         assert isinstance(labelled, Labelled)
         if data is None:

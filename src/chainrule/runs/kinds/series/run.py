@@ -81,9 +81,17 @@ class SeriesRun(Run):
             raise ArgumentError(f"{self.path} was not fitted by least squares: it is not a linear ar, or not Gaussian.")
         return fit_least_squares(self.model, torch.from_numpy(task.train), stable=task.stable)
 
-    def score(self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None) -> Score:
+    def score(
+        self,
+        data: Source | None = None,
+        *,
+        context: int | None = None,
+        unknown: str | None = None,
+        adapt: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> Score:
         """As of every run; of new ``data`` the first season is read and the steps after it are scored."""
-        self._refuse_of_symbols(context, unknown)
+        self._refuse_of_symbols(context, unknown, adapt)
         task = SeriesTask(self.series, self.config)
         if data is None:
             return self.watched(task.score(self.model))

@@ -1,6 +1,6 @@
 """Using models of symbols: text and quantised sound."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from chainrule.runs.kinds.symbols.task import SymbolTask, known_symbols, score_p
 from chainrule.runs.looking import look_at
 from chainrule.runs.run import Run, Source
 from chainrule.runs.scoring.scores import Score
-from chainrule.training import Piece, log_probs
+from chainrule.training import Learner, Piece, adaptive_log_probs, hedged, log_probs
 
 __all__ = ["SymbolRun"]
 
@@ -44,8 +44,17 @@ class SymbolRun(Run):
     def _fitted_to(self) -> str:
         return f"{len(self._alphabet)} {self._alphabet.kind}"
 
-    def score(self, data: Source | None = None, *, context: int | None = None, unknown: str | None = None) -> Score:
+    def score(
+        self,
+        data: Source | None = None,
+        *,
+        context: int | None = None,
+        unknown: str | None = None,
+        adapt: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> Score:
         context = None if context is None else whole("context", context)
+        learner = None if adapt is None else Learner(self.model, adapt)
         symbols = self._to_score(data, unknown)
         if data is None:
             task = SymbolTask(symbols, self.config)
@@ -55,11 +64,15 @@ class SymbolRun(Run):
             pieces = [Piece(document) for document in symbols.documents]
             score = score_pieces(self.model, pieces, f"{symbols.name}, all", self.config.data.unit, symbols)
             score = replace(score, model=self.config.model.name)
-        if context is None:
-            return score
-        cut = [block for piece in pieces for block in _blocks(piece, context)]
-        cold = np.concatenate(log_probs(self.model, cut))
-        return replace(score, cold={context: known_symbols(cold, symbols)})
+        if learner is not None:
+            assert adapt is not None
+            adapted = known_symbols(adaptive_log_probs(learner, pieces, advance), symbols)
+            score = replace(score, adapted={adapt: hedged(score.log_prob, adapted)})
+        if context is not None:
+            cut = [block for piece in pieces for block in _blocks(piece, context)]
+            cold = np.concatenate(log_probs(self.model, cut))
+            score = replace(score, cold={context: known_symbols(cold, symbols)})
+        return score
 
     def _to_score(self, data: Source | None, unknown: str | None) -> Symbols:
         if unknown is not None and self._alphabet.kind != "characters":
