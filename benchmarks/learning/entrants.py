@@ -99,7 +99,7 @@ def _counted(text: Text, budget: Budget, seed: int, *, order: int) -> Outcome:
 
 
 def _library_ngram(text: Text, budget: Budget, seed: int) -> Outcome:
-    return library.fit(text, None, seed, adapt="counts", model="ngram")
+    return library.fit(text, None, None, adapt="counts", model="ngram")
 
 
 ENTRANTS: dict[str, Entrant] = {

@@ -54,7 +54,8 @@ def _draw(on: OnText, axes: "Axes") -> None:
         else:
             axes.plot(seconds, nats, color=colour, linewidth=1.8, marker="o", markersize=3)
         ends.append((f"{label} {found.nats:.3f}", found.nats, colour))
-    shorter = [found for of in OF_NINETY if (found := on.ran(f"chainrule-{of}")) is not None]
+    budgets = [on.ran(f"chainrule-{of}") for of in OF_NINETY]
+    shorter = [found for found in budgets if found is not None]
     if shorter:
         seconds = [found.seconds for found in shorter]
         nats = [found.nats for found in shorter]

@@ -28,9 +28,17 @@ _WATCH = 0.05  # seconds from one look at the folder to the next
 
 
 def fit(
-    text: Text, budget: Budget | None, seed: int, *, adapt: str | None = None, drawn: bool = False, **settings: Any
+    text: Text,
+    budget: Budget | None,
+    seed: int | None,
+    *,
+    adapt: str | None = None,
+    drawn: bool = False,
+    **settings: Any,
 ) -> Outcome:
     """Fit, score frozen, then adapting; and score the checkpoints on the way, if they are to be ``drawn``.
+
+    What is counted, and not trained, takes no budget and no seed.
 
     Seconds are counted from the call until the last weights are on disk: reading, counting, validating and all.
     """

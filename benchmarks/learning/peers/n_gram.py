@@ -1,7 +1,8 @@
-"""An n-gram of a few lines: interpolated Kneser-Ney with absolute discounts (Chen & Goodman 1999, section 2.7)."""
+"""An n-gram of a few lines: interpolated, modified Kneser-Ney (Chen & Goodman 1999, section 3)."""
 
 import hashlib
 import math
+from collections import Counter
 
 __all__ = ["NGram"]
 
@@ -15,7 +16,7 @@ class NGram:
 
     def __init__(self, order: int, alphabet: int) -> None:
         self.followers: list[dict[str, dict[str, int]]] = [{} for _ in range(order)]  # by the length of the context
-        self.discounts = [0.5] * order
+        self.discounts = [(0.0, 0.5, 0.5, 0.5)] * order  # of counts of 0, 1, 2, and 3 or more
         self.uniform = 1 / alphabet
 
     def count(self, text: str, begin: int, end: int) -> None:
@@ -29,12 +30,14 @@ class NGram:
                     break
 
     def settle(self) -> None:
-        """Ney, Essen and Kneser's discount of each order, from how many counts are 1 and how many 2."""
+        """Chen and Goodman's discounts of each order, from how many counts are 1, 2, 3 and 4."""
         for n, contexts in enumerate(self.followers):
-            counts = [count for found in contexts.values() for count in found.values()]
-            ones = counts.count(1)
-            if ones:
-                self.discounts[n] = ones / (ones + 2 * counts.count(2))
+            counts = Counter(count for found in contexts.values() for count in found.values())
+            if all(counts[k] for k in (1, 2, 3)):
+                y = counts[1] / (counts[1] + 2 * counts[2])
+                one, two, more = (k - (k + 1) * y * counts[k + 1] / counts[k] for k in (1, 2, 3))
+                if 0 < one < 1 and 0 < two < 2 and 0 < more < 3:
+                    self.discounts[n] = (0.0, one, two, more)
 
     def probability(self, text: str, t: int) -> float:
         """Of the character at ``t``, given those before it."""
@@ -43,8 +46,10 @@ class NGram:
             found = self.followers[n].get(text[t - n : t])
             if found is None:
                 break
-            kept = max(found.get(text[t], 0) - self.discounts[n], 0)
-            p = (kept + self.discounts[n] * len(found) * p) / sum(found.values())
+            discounts = self.discounts[n]
+            count = found.get(text[t], 0)
+            freed = sum(discounts[min(each, 3)] for each in found.values())
+            p = (count - discounts[min(count, 3)] + freed * p) / sum(found.values())
         return p
 
     def nats(self, text: str, scored: int, *, counting: bool) -> float:
