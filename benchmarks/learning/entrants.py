@@ -109,7 +109,7 @@ ENTRANTS: dict[str, Entrant] = {
     "gru-layers": Entrant("the same, chainrule.nn.GRU", partial(_recurrent, layers=chainrule_nn, cell="GRU")),
     "transformer": Entrant("transformer, nanoGPT's recipe", partial(_transformer, batch=12)),
     "transformer-32": Entrant("the same, batches of 32", partial(_transformer, batch=32)),
-    "5-gram": Entrant("5-gram, a few lines of Python", partial(_counted, order=5)),
+    "6-gram": Entrant("6-gram, a few lines of Python", partial(_counted, order=6)),
     "chainrule-ngram": Entrant("chainrule's ngram", _library_ngram),
     "chainrule-network": Entrant(
         "chainrule's network alone", partial(library.fit, adapt="weights", drawn=True, mix="none")

@@ -25,7 +25,7 @@ _DRAWN = {
     "transformer": ("transformer", _PURPLE),
     "transformer-32": ("transformer, 32 rows", _GREEN),
     "chainrule-ngram": ("chainrule's ngram", BLACK),
-    "5-gram": ("5-gram", GREY),
+    "6-gram": ("6-gram", GREY),
 }
 _ABOVE = 0.6  # nats above the torch loop's final score that are shown
 

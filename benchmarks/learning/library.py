@@ -1,6 +1,5 @@
 """chainrule as its users get it: ``chainrule.fit``, with its defaults and a budget."""
 
-import inspect
 import os
 import threading
 import time
@@ -17,7 +16,6 @@ from benchmarks.learning.entering import NotRun, Outcome
 from benchmarks.learning.scoring import fingerprint
 from benchmarks.learning.texts import Text
 from chainrule._settings import settings_of
-from chainrule.models import MODELS
 from chainrule.runs import Score
 from chainrule.runs.folder.config import CONFIG
 from chainrule.training import BEST, load_tensors, weights_of
@@ -68,19 +66,16 @@ def fit(
 
 def _check(settings: dict[str, Any]) -> None:
     """Refuse what this chainrule does not have."""
-    model = settings.get("model")
-    if model is not None and model not in MODELS:
-        raise NotRun(f"this chainrule has no model {model}")
     if missing := settings.keys() - {"model", *settings_of(chainrule.ModelSettings)}:
         raise NotRun(f"this chainrule has no setting {', '.join(sorted(missing))}")
 
 
 def _adaptive(run: chainrule.Run, adapt: str | None) -> dict[str, float]:
-    if adapt is None or "adapt" not in inspect.signature(run.score).parameters:
+    if adapt is None:
         return {}
-    rescore: Any = run.score
-    found: dict[str, float] = rescore(adapt=adapt).adapted_nats()
-    return found
+    score = run.score(adapt=adapt)
+    assert isinstance(score, Score)
+    return score.adapted_nats()
 
 
 @contextmanager

@@ -24,13 +24,13 @@ def test_a_run_of_the_command(tmp_path: Path) -> None:
     text = a_text(tmp_path, "hamlet")
     out = tmp_path / "out.json"
     figure = tmp_path / "curves.png"
-    arguments = ["--minutes", "0.002", "--seeds", "1", "--threads", "1", "--entrants", "gru-layers,5-gram"]
+    arguments = ["--minutes", "0.002", "--seeds", "1", "--threads", "1", "--entrants", "gru-layers,6-gram"]
     files = ["--texts", text.source, "--json", str(out), "--figure", str(figure)]
     result = CliRunner().invoke(app, ["learning", *arguments, *files])
     assert result.exit_code == 0, result.output
     (told,) = json.loads(out.read_text())["texts"]
     assert told["scored"] == text.scored
-    for name in ("gru-layers", "5-gram"):
+    for name in ("gru-layers", "6-gram"):
         assert f"{told['entrants'][name]['mean']:.4f}" in result.stdout
         assert ENTRANTS[name].label in result.stdout
     assert figure.read_bytes().startswith(b"\x89PNG")
