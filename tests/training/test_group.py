@@ -11,7 +11,19 @@ import pytest
 import torch
 
 from chainrule.errors import ProcessError
-from chainrule.training import LAST, StreamFeed, Streams, TrainingConfig, load_tensors, processes, train
+from chainrule.training import (
+    FINAL,
+    FINAL_LAST,
+    LAST,
+    JoinedFeed,
+    StreamFeed,
+    Streams,
+    Then,
+    TrainingConfig,
+    load_tensors,
+    processes,
+    train,
+)
 from tests.processes import Started
 from tests.tolerances import close
 from tests.training.jobs import DOCUMENTS, Job
@@ -61,8 +73,11 @@ def train_job(
                 time.sleep(0.05)
 
         config = TrainingConfig(steps=steps, learning_rate=0.02, **options)
-        arguments = (job.model, StreamFeed(streams), job.validate, config, Path(folder), report)
-        progress = train(*arguments, group=group, resume=resume)
+        feed = StreamFeed(streams)
+        others = Streams(DOCUMENTS[:1], batch=batch, window=4, rank=group.rank, ranks=group.size)
+        then = Then(lambda: JoinedFeed(feed, StreamFeed(others)))
+        arguments = (job.model, feed, job.validate, config, Path(folder), report)
+        progress = train(*arguments, group=group, resume=resume, then=then)
         sys.stdout.write(json.dumps([progress.loss, progress.seen, progress.best]))
 
 
@@ -75,7 +90,8 @@ def test_two_processes_are_one_with_both_their_rows(options: dict[str, Any], tmp
         folder.mkdir()
         printed = [json.loads(line) for line in finish(start(folder, size, steps=45, batch=4 // size, **options))]
         assert all(line == printed[0] for line in printed)
-        found.append((torch.tensor(printed[0], dtype=torch.float64), load_tensors(folder / LAST)[0]))
+        tensors = load_tensors(folder / LAST)[0] | load_tensors(folder / FINAL)[0]
+        found.append((torch.tensor(printed[0], dtype=torch.float64), tensors))
     (alone, tensors), (together, others) = found
     close(together, alone)
     for name, tensor in tensors.items():
@@ -100,8 +116,9 @@ def test_a_process_that_dies_ends_the_others_and_the_run_goes_on_from_its_checkp
     step = load_tensors(folder / LAST)[1]["step"]
     assert 0 < step < 40
     finish(start(folder, 2, steps=40, batch=2, resume=True))
-    (one, _), (other, _) = load_tensors(whole / LAST), load_tensors(folder / LAST)
-    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    for name in (LAST, FINAL, FINAL_LAST):
+        (one, _), (other, _) = load_tensors(whole / name), load_tensors(folder / name)
+        assert all(torch.equal(tensor, other[key]) for key, tensor in one.items()), name
 
 
 def test_a_report_that_fails_ends_all_processes_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:

@@ -64,9 +64,20 @@ def test_a_budget_of_steps_has_twenty_validations_and_one_before(steps: int, val
     assert abs(len(job.seen) - validations) <= 1
 
 
-@pytest.mark.parametrize(("cost", "fewest", "most"), [(0.0, 20, 21), (2.0, 20, 21), (10.0, 4, 7), (60.0, 2, 3)])
-def test_validations_take_a_tenth_of_the_minutes(
-    cost: float, fewest: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("cost", "patience", "fewest", "most"),
+    [
+        (0.0, 0, 20, 21),
+        (0.5, 0, 20, 21),
+        (4.0, 0, 5, 6),
+        (60.0, 0, 2, 2),
+        (2.0, 99, 20, 21),
+        (10.0, 99, 4, 7),
+        (60.0, 99, 2, 3),
+    ],
+)
+def test_validations_take_a_small_part_of_the_minutes(
+    cost: float, patience: int, fewest: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten minutes by a clock that only training (a second a step) and validating (``cost`` seconds) move on."""
     now = 0.0
@@ -86,7 +97,7 @@ def test_validations_take_a_tenth_of_the_minutes(
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now))
     job = Job()
     feed = Altered(job.feed, takes_a_second)
-    progress = train(job.model, feed, validate, TrainingConfig(minutes=10), tmp_path, quiet)
+    progress = train(job.model, feed, validate, TrainingConfig(minutes=10, patience=patience), tmp_path, quiet)
     assert fewest <= validations <= most
     assert progress.seconds == now >= 600
     assert progress.step == now - validations * cost

@@ -27,7 +27,8 @@ LAST = "last.safetensors"
 FINAL = "final.safetensors"
 FINAL_LAST = "final-last.safetensors"
 _VALIDATIONS = 20  # in a budget
-_PAUSE = 9  # of minutes, training takes so many times as long as validating
+_PAUSE = 33  # of minutes, training takes so many times as long as validating; or, where patience waits for that,
+_PATIENT_PAUSE = 9
 
 Validate = Callable[[], float | Validation]
 
@@ -55,7 +56,7 @@ def train(
 
     With ``then``, the last 15 % of the budget are a stage of their own, or what follows when patience is lost: the same
     training goes on from the weights that were best, over what was held out too. Where these were not the last ones
-    the stage is shorter in proportion. Nothing being held out any more, its last weights are the result; they are
+    the stage is at most half as long as what they took. Nothing being held out any more, its last weights are the result; they are
     final.safetensors. What it is resumed from is final-last.safetensors, so that last.safetensors is still that of the
     first stage, and a larger budget can go on with it.
 
@@ -217,7 +218,7 @@ class _Loop:
         return time.monotonic() - self.began if self.group.leads else 0.0
 
     def is_due(self, spent_before: float) -> bool:
-        """Twenty validations in a budget; of minutes, fewer where they would take more than a tenth of the time."""
+        """Twenty validations in a budget; of minutes, fewer where they would take more than 3 % of the time."""
         spent = self.progress.spent
         if self.is_done():
             return True
@@ -225,7 +226,8 @@ class _Loop:
             return False
         if self.config.steps is not None:
             return True
-        is_long_ago = time.monotonic() - self.validated_at >= _PAUSE * self.validation_seconds
+        pause = _PATIENT_PAUSE if self.config.patience else _PAUSE
+        is_long_ago = time.monotonic() - self.validated_at >= pause * self.validation_seconds
         return self.group.sum([float(self.group.leads and is_long_ago)]) == [1.0]
 
     def tell(self) -> None:

@@ -275,13 +275,13 @@ class Progress:
     until: float = 1.0
 
     def join(self) -> None:
-        """Begin the last stage, as long beside what the best weights took as it would be had they come last.
+        """Begin the last stage, at most half as long as what the best weights took.
 
         Weights that were best early are those of a network that then began to learn by heart: the longer it goes on
         from them, the more it would do so again.
         """
         self.joined = self.spent
-        self.until = min(1.0, self.spent + self.best_spent * LAST_SHARE / (1 - LAST_SHARE))
+        self.until = min(1.0, self.spent + self.best_spent / 2)
         self.stopped = False
 
     @property

@@ -11,10 +11,10 @@ import torch
 import chainrule
 from chainrule import Run
 from chainrule.data import Transform
-from chainrule.errors import RunFormatError
+from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import fit_least_squares
 from chainrule.training import load_tensors, save_tensors
-from tests.runs.cases import ar1, arranged, same_weights, series
+from tests.runs.cases import ar1, arranged, same_weights, series, symbols
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -128,3 +128,18 @@ def test_a_refit_of_another_run_or_none_is_said(tmp_path: Path) -> None:
 def test_a_comparison_does_not_refit(tmp_path: Path) -> None:
     chainrule.compare(series(ar1(200)), ["ar"], window=2, out=tmp_path / "c", quiet=True)
     assert json.loads((tmp_path / "c" / "ar" / "config.json").read_text())["refit"] is False
+    with pytest.raises(ArgumentError, match="`refit` does not apply to a comparison of series, whose models are"):
+        chainrule.compare(series(ar1(200)), ["ar"], window=2, training={"refit": True}, out=tmp_path / "d", quiet=True)
+
+
+@pytest.mark.parametrize("refit", [None, False])
+def test_a_comparison_of_texts_goes_on_with_all_models_or_none(refit: bool | None, tmp_path: Path) -> None:
+    """Each is what a fit by itself would be."""
+    options: dict[str, Any] = {"hidden": 4, "window": 8, "steps": 8, "quiet": True}
+    options["training"] = {"batch": 4, "refit": refit}
+    found = chainrule.compare(symbols(600), ["ar", "rnn"], out=tmp_path / "c", **options)
+    alone = chainrule.fit(symbols(600), "rnn", out=tmp_path / "rnn", **options)
+    assert alone.result is not None
+    assert found.rows[-1].nats == alone.result.nats
+    for name in ("ar", "rnn"):
+        assert (tmp_path / "c" / name / "final.safetensors").exists() == (refit is None)

@@ -23,7 +23,8 @@ from chainrule.training import ALONE, Feed, Group, JoinedFeed, Piece, StreamFeed
 
 __all__ = ["CONTEXT", "SymbolTask", "known_symbols", "score_pieces"]
 
-CONTEXT = 1024  # symbols before a cut that the next part reads and does not score
+CONTEXT = 1024  # symbols before a cut that the test part reads and does not score
+_CONTEXT_OF_BLOCK = 256  # the same of a block that validates, often, and is compared with itself alone
 
 
 class SymbolTask(Task):
@@ -94,7 +95,7 @@ class SymbolTask(Task):
 
     def validate(self, model: AlphabetModel) -> float:
         """Mean nats per symbol of the validation part."""
-        return -float(np.concatenate(log_probs(model, self._parts(_context(model))[1])).mean())
+        return -float(np.concatenate(log_probs(model, self._parts(_context(model, _CONTEXT_OF_BLOCK))[1])).mean())
 
     def score(self, model: AlphabetModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
@@ -126,9 +127,9 @@ class SymbolTask(Task):
         return [*chain.from_iterable(parts[::2])], [*chain.from_iterable(parts[1::2])], test
 
 
-def _context(model: AlphabetModel) -> int:
-    """What is read before a cut: by a window model all that it sees, by a latent one CONTEXT."""
-    return max(CONTEXT, model.encoder.receptive_field or 0)
+def _context(model: AlphabetModel, of_latent: int = CONTEXT) -> int:
+    """What is read before a cut: by a window model all that it sees, by a latent one so much."""
+    return model.encoder.receptive_field or of_latent
 
 
 def score_pieces(
