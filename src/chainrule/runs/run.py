@@ -104,7 +104,7 @@ class Run(Fitted):
         another task than to score with a model that stays as it is, and has a table of its own. ``advance`` is called
         with the share of this pass that is done.
 
-        >>> import tempfile
+        >>> import chainrule, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     run = chainrule.fit("english", "gru", hidden=8, steps=5, out=folder + "/run", quiet=True)
         ...     score = run.score(adapt="weights")
