@@ -1,5 +1,7 @@
 """Text and quantised sound, as a kind of data."""
 
+from typing import Literal
+
 from chainrule._choices import counted
 from chainrule.data import Symbols
 from chainrule.models import LATENT, AlphabetModel, ModelConfig, build_symbol_model
@@ -69,6 +71,9 @@ class SymbolKind(DataKind):
         if model in ("ar", "ngram"):
             return 0.0
         return 0.3 if hidden is None and self.layer_norm(data, model) else 0.2
+
+    def mix(self, data: Symbols, model: str) -> Literal["ngram", "none"]:
+        return "none" if data.rate is not None or model == "ngram" else "ngram"
 
     def layer_norm(self, data: Symbols, model: str) -> bool:
         return data.rate is None and model in LATENT
