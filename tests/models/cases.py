@@ -15,6 +15,7 @@ from chainrule.models import (
     LATENT,
     MODELS,
     ConditionalModel,
+    MixtureModel,
     ModelConfig,
     NGramModel,
     SeriesModel,
@@ -111,11 +112,22 @@ def _counted(order: int) -> NGramModel:
     return model
 
 
+def _mixed(name: str) -> MixtureModel:
+    """A network and an n-gram whose gate tells what is known before a symbol apart."""
+    model = MixtureModel(symbol_model(CONFIGS[name]), _counted(3))
+    weights = torch.randn(model.gate.weights.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    model.gate.weights += weights / 10
+    return model
+
+
 SYMBOL_CASES = {f"symbols-{name}": _symbol_case(config) for name, config in CONFIGS.items()} | {
     f"symbols-{name} with {n}-gram embeddings": _symbol_case(ModelConfig(name, hidden=6, ngram_embedding=n))
     for name, n in (("gru", 2), ("lstm", 4))
 }
 # The order is as long as some of the tests' sequences, and longer than others.
+SYMBOL_CASES |= {
+    f"symbols-{name} + ngram3": Case(partial(_mixed, name), symbols) for name in ("gru2", "conv2", "mlp1", "ar1")
+}
 SYMBOL_CASES |= {f"symbols-ngram{order}": Case(partial(_counted, order), symbols) for order in (1, 2, 6)}
 # The transforms take turns; so do the heads, one transform later, so that all pairs occur.
 SERIES_CASES = {

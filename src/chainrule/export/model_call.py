@@ -12,7 +12,7 @@ from torch.export import Dim, ExportedProgram
 from torch.nn import Module
 
 from chainrule._torch import pytree
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ExportError
 from chainrule.ops.arguments import FOREIGN
 
 __all__ = ["FAILURES", "ModelCall", "call_of", "other_calls"]
@@ -91,9 +91,13 @@ def call_of(model: object, args: object, kwargs: Mapping[str, Any] | None) -> Mo
 
     Raises:
         ArgumentError: the model is no module, or cannot be called so.
+        ExportError: a part of it says of itself, by ``not_exported``, why it cannot be.
     """
     if not isinstance(model, Module):
         raise ArgumentError(f"model is {type(model).__name__}; expected a torch.nn.Module.")
+    for part in model.modules():
+        if (why := getattr(part, "not_exported", None)) is not None:
+            raise ExportError(f"{type(model).__name__} cannot be exported: {why}")
     call = ModelCall(model, args if isinstance(args, tuple) else (args,), dict(kwargs or {}))
     if not call.tensors():
         raise ArgumentError("args hold no tensor; expected the arguments of the model's forward, such as (x, state).")

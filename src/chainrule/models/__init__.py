@@ -19,6 +19,7 @@ from chainrule.models.classifiers import (
 from chainrule.models.conditional import Carry, ConditionalModel
 from chainrule.models.evidence import Evidence, choose_transform
 from chainrule.models.linear import Regression, fit_least_squares, select_order
+from chainrule.models.mixture import MixtureModel
 from chainrule.models.ngram import NGramModel, fit_ngram
 from chainrule.models.series_model import SeriesModel
 from chainrule.models.settings import LATENT, MODELS, ModelConfig, ModelSettings
@@ -34,6 +35,7 @@ __all__ = [
     "ConditionalModel",
     "Evidence",
     "ImageClassifier",
+    "MixtureModel",
     "ModelConfig",
     "ModelSettings",
     "NGramModel",

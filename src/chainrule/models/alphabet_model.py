@@ -27,6 +27,11 @@ class AlphabetModel(ConditionalModel):
     def start(self, batch: int) -> Carry:
         return Carry(torch.full((batch,), self.symbols, dtype=torch.int64), None)
 
+    def inputs(self, x: Tensor, carry: Carry, resets: Tensor | None) -> Tensor:
+        """What was before each x (B, T): the last symbols, or the start symbol."""
+        before = torch.cat([carry.last[:, None], x[:, :-1]], dim=1)
+        return before if resets is None else before.masked_fill(resets, self.symbols)
+
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:
         if not self.end:
             return drawn, Carry(drawn, state)

@@ -12,6 +12,7 @@ from chainrule.models.classifiers import ImageClassifier, SequenceClassifier
 from chainrule.models.encoders import AREncoder, ConvEncoder, Encoder, LatentEncoder, MLPEncoder
 from chainrule.models.encoders.embedding import SymbolEmbedding
 from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
+from chainrule.models.mixture import MixtureModel
 from chainrule.models.ngram import NGramModel
 from chainrule.models.series_model import SeriesModel
 from chainrule.models.settings import LATENT, ModelConfig
@@ -94,7 +95,8 @@ def build_symbol_model(config: ModelConfig, symbols: int, end: tuple[int, ...] =
     if config.tied:
         nn.init.normal_(embedding.single.weight, std=width**-0.5)  # of the size that an output layer starts from
         head.logits.weight = embedding.single.weight
-    return SymbolModel(symbols, embedding, encoder, head, end)
+    network = SymbolModel(symbols, embedding, encoder, head, end)
+    return network if config.mix == "none" else MixtureModel(network, NGramModel(symbols, end=end))
 
 
 def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel:

@@ -86,6 +86,12 @@ class ModelSettings(_GivenOfModel):
         chosen="0.2 for networks of text and sound, 0.3 for recurrent ones on text of the default size, else 0",
         on=(On(_NETWORKS),),
     )
+    mix: Literal["ngram", "none"] | None = setting(
+        None,
+        "What the network's predictions are mixed with: an ngram that counts the training part, or none",
+        chosen="ngram for text, none for sound",
+        on=(On(_TRAINED, "symbols"),),
+    )
     layer_norm: bool | None = setting(
         None, "Normalise the inputs of the gates (Ba et al. 2016)", chosen="on for text", on=_RECURRENT
     )
@@ -115,6 +121,7 @@ class ModelConfig(_GivenOfModel):
         hidden: hidden size.
         window: tau of ar and mlp, the receptive field asked of conv, and the steps gradients go back through time.
         dropout: the rate, from 0 to below 1.
+        mix: "ngram" where a network of symbols is mixed with an n-gram, else "none".
         layer_norm: recurrent networks normalise the inputs of their gates (Ba et al. 2016).
         skip: taps of the linear path around a network of real values; 0 for none.
         ngram_embedding: length of the longest n-grams that have embeddings; 1 for symbols alone.
@@ -132,6 +139,7 @@ class ModelConfig(_GivenOfModel):
     hidden: int = 256
     window: int = 64
     dropout: float = 0.0
+    mix: Literal["ngram", "none"] = "none"
     layer_norm: bool = False
     skip: int = 1
     ngram_embedding: int = 1
@@ -152,6 +160,15 @@ class ModelConfig(_GivenOfModel):
                 f"`stable` is for a linear ar with a Gaussian head, and {option('head', self.head)}. Leave one of them "
                 "out."
             )
+
+    @property
+    def title(self) -> str:
+        """What tables call the model.
+
+        >>> ModelConfig("gru", mix="ngram").title
+        'gru + ngram'
+        """
+        return self.name if self.mix == "none" else f"{self.name} + {self.mix}"
 
     def _refuse_foreign(self) -> None:
         """Refuse what is set and does not apply to this model; of hidden size, window and skip each has some."""

@@ -1,6 +1,5 @@
 """Conditional models of symbols: text, and quantised sound."""
 
-import torch
 from torch import Tensor
 
 from chainrule.models.alphabet_model import AlphabetModel
@@ -53,24 +52,24 @@ class SymbolModel(AlphabetModel):
     def _features(self, x: Tensor, carry: Carry | None, resets: Tensor | None) -> tuple[Tensor, Carry]:
         """What the head predicts each x from."""
         carry = carry or self.start(len(x))
-        inputs = torch.cat([carry.last[:, None], x[:, :-1]], dim=1)
-        if resets is not None:
-            inputs = inputs.masked_fill(resets, self.symbols)
-        features, state = self._encode(inputs, carry.encoder, resets, self.encoder)
+        features, state = self.encode(self.inputs(x, carry, resets), carry.encoder, resets)
         return features, Carry(x[:, -1], state)
 
-    def _encode(
-        self, inputs: Tensor, state: State | None, resets: Tensor | None, encode: Encode
+    def encode(
+        self, inputs: Tensor, state: State | None, resets: Tensor | None, encode: Encode | None = None
     ) -> tuple[Tensor, State]:
-        """Features of the inputs; the state is the embedding's, and then the encoder's."""
+        """Features (B, T, F) of the inputs (B, T); the state is the embedding's, and then the encoder's.
+
+        ``encode`` is what the encoder's ``streamed`` returned, if anything.
+        """
         past = None if state is None else state[: self.embedding.parts]
         rest = None if state is None else state[self.embedding.parts :]
         embedded, past = self.embedding(inputs, past, resets=resets)
-        features, rest = encode(embedded, rest, resets=resets)
+        features, rest = (encode or self.encoder)(embedded, rest, resets=resets)
         return features, (*past, *rest)
 
     def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
         last = carry.last[:, None]
         resets = last == self.symbols if self.end else None
-        features, state = self._encode(last, carry.encoder, resets, encode or self.encoder)
+        features, state = self.encode(last, carry.encoder, resets, encode)
         return self.head(features[:, 0]), state

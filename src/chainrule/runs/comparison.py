@@ -137,7 +137,7 @@ def _model_row(run: Run, score: Score, models: Sequence[str], seconds: float, me
     gained, gained_95 = score.gain(next(iter(score.baselines)), _compared(score, models))
     errors = score.errors.get("model")
     return ComparisonRow(
-        run.config.model.name,
+        run.config.model.title,
         score.nats,
         gained,
         gained_95,

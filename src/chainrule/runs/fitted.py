@@ -40,7 +40,7 @@ class Fitted(Shown):
         """How many steps of the past the model sees; None for latent models and for images."""
 
     def summary(self) -> str:
-        fitted = f"{self.config.model.name} of {self.config.data.name}"
+        fitted = f"{self.config.model.title} of {self.config.data.name}"
         return f"{fitted}: {counted(self.parameters, 'parameter')}, in {self.path}"
 
     def table(self) -> Table:
@@ -48,7 +48,7 @@ class Fitted(Shown):
         data = self.config.data
         seen = self.receptive_field
         rows: list[tuple[Cell, ...]] = [
-            ("model", self.config.model.name),
+            ("model", self.config.model.title),
             ("data", f"{data.name} ({data.kind}), one {data.unit} at a time"),
             ("parameters", f"{self.parameters:,}"),
             ("sees", "all of the past" if seen is None else f"the last {counted(seen, data.unit)}"),
@@ -56,7 +56,7 @@ class Fitted(Shown):
         ]
         if data.classes:
             rows[3] = ("classes", ", ".join(data.classes))
-        return Table(f"{self.config.model.name} of {data.name}", ("", "run"), rows)
+        return Table(f"{self.config.model.title} of {data.name}", ("", "run"), rows)
 
     def tables(self) -> Sequence[Table]:
         """The run, and its score if it was just fitted."""
@@ -89,6 +89,7 @@ class Fitted(Shown):
         if not trained:
             raise ArgumentError(f"{self.path} was fitted in closed form, without steps to draw. Plot its score().")
         validated = [record for record in records if "validation" in record]
+        alone = [record["alone"] for record in validated if "alone" in record]
         joined = [record["step"] for record in trained if "joined" in record]
         loss_curve(
             ax,
@@ -98,6 +99,7 @@ class Fitted(Shown):
             [record["validation"] for record in validated],
             f"nats per {self.config.data.unit}",
             baselines,
+            alone=alone if len(alone) == len(validated) else None,
             joined=joined[0] if joined else None,
         )
 
@@ -115,7 +117,7 @@ class Fitted(Shown):
 
     def _about(self) -> dict[str, Any]:
         return {
-            "model": self.config.model.name,
+            "model": self.config.model.title,
             "data": self.config.data.name,
             "parameters": self.parameters,
             "receptive_field": self.receptive_field,

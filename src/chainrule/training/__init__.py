@@ -14,7 +14,14 @@ from chainrule.training.checkpoint import (
     weights_of,
     write_atomically,
 )
-from chainrule.training.evaluation import Piece, confusion_and_loss, log_probs, split_documents
+from chainrule.training.evaluation import (
+    Piece,
+    confusion_and_loss,
+    fit_gate,
+    log_probs,
+    log_probs_apart,
+    split_documents,
+)
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.feeds.joined_feed import JoinedFeed
 from chainrule.training.feeds.labelled_feed import LabelledFeed
@@ -59,10 +66,12 @@ __all__ = [
     "check_weights",
     "confusion_and_loss",
     "estimate",
+    "fit_gate",
     "hedged",
     "load_tensors",
     "load_weights",
     "log_probs",
+    "log_probs_apart",
     "processes",
     "save_tensors",
     "saved_progress",

@@ -1,6 +1,6 @@
 """Scores of all of the held-out data, with a state of their own that training never touches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from chainrule._modes import evaluating
-from chainrule.models import Carry, ConditionalModel
+from chainrule.models import Carry, ConditionalModel, MixtureModel
+from chainrule.models.mixture import Seen
 from chainrule.training.feeds.labelled_feed import BatchOf
 
-__all__ = ["Piece", "confusion_and_loss", "log_probs", "split_documents"]
+__all__ = ["Piece", "confusion_and_loss", "fit_gate", "log_probs", "log_probs_apart", "split_documents"]
 
+_Parts = tuple[Tensor, ...]
 _ROWS = 64
 _CHUNK = 512
 
@@ -52,7 +54,6 @@ def split_documents(documents: Sequence[NDArray[Any]], bounds: Sequence[int], co
     return parts
 
 
-@torch.no_grad()
 def log_probs(model: ConditionalModel, pieces: Sequence[Piece]) -> list[NDArray[np.float64]]:
     """log p(x_t | x_<t) in nats of every scored step, one array a piece, in the order of the pieces.
 
@@ -63,30 +64,64 @@ def log_probs(model: ConditionalModel, pieces: Sequence[Piece]) -> list[NDArray[
     >>> [len(scores) for scores in log_probs(model, [Piece(np.array([3, 1, 4, 1]), context=1), Piece(np.array([2]))])]
     [3, 1]
     """
-    scores: list[NDArray[np.float64]] = [np.empty(0)] * len(pieces)
+
+    def read(x: Tensor, carry: Carry | None) -> tuple[_Parts, Carry]:
+        log_prob, carry = model(x, carry)
+        return (log_prob,), carry
+
+    return [of_piece.double().numpy() for (of_piece,) in _each_step(model, read, pieces)]
+
+
+def log_probs_apart(model: MixtureModel, pieces: Sequence[Piece]) -> tuple[NDArray[np.float64], ...]:
+    """As ``log_probs``, of the mixture, its network and its n-gram, by one pass; all pieces end to end: (N,) each."""
+
+    def read(x: Tensor, carry: Carry | None) -> tuple[_Parts, Carry]:
+        log_probs, carry = model.apart(x, carry)
+        return (log_probs,), carry
+
+    whole = torch.cat([of_piece for (of_piece,) in _each_step(model, read, pieces)]).double()
+    return tuple(each.numpy() for each in whole.unbind(-1))
+
+
+def fit_gate(model: MixtureModel, pieces: Sequence[Piece]) -> Tensor:
+    """Fit a mixture's gate to the scored steps; log p (N, 3) of the mixture, its network and its n-gram, end to end."""
+    seen = [Seen(*parts) for parts in _each_step(model, model.see, pieces)]
+    x = torch.cat([torch.from_numpy(piece.x[piece.context :].astype(np.int64)) for piece in pieces])
+    whole = Seen(torch.cat([each.features for each in seen]), torch.cat([each.windows for each in seen]))
+    with torch.no_grad(), model.evaluating():
+        model.fit_gate(whole, x)
+        return model.log_probs(whole, x).double()
+
+
+@torch.no_grad()
+def _each_step(
+    model: ConditionalModel,
+    read: Callable[[Tensor, Carry | None], tuple[_Parts, Carry]],
+    pieces: Sequence[Piece],
+) -> list[_Parts]:
+    """What ``read`` makes of every scored step, tensors (T, ...) for each piece, in evaluation mode."""
+    found: list[_Parts] = [()] * len(pieces)
     longest_first = sorted(range(len(pieces)), key=lambda i: -len(pieces[i].x))
     with model.evaluating():
         for first in range(0, len(pieces), _ROWS):
             rows = longest_first[first : first + _ROWS]
             longest = len(pieces[rows[0]].x)
             x = torch.stack([_extended(pieces[i].x, longest) for i in rows])
-            whole = torch.cat(list(_chunked(model, x)), dim=1).double().numpy()
+            chunks = []
+            carry: Carry | None = None
+            for chunk in x.split(_CHUNK, dim=1):
+                parts, carry = read(chunk, carry)
+                chunks.append(parts)
+            whole = [torch.cat(each, dim=1) for each in zip(*chunks, strict=True)]
             for row, i in enumerate(rows):
-                scores[i] = whole[row, pieces[i].context : len(pieces[i].x)]
-    return scores
+                found[i] = tuple(each[row, pieces[i].context : len(pieces[i].x)] for each in whole)
+    return found
 
 
 def _extended(x: NDArray[Any], steps: int) -> Tensor:
     """x made as long as ``steps`` by repeating its last step, a value that every transform can take."""
     missing = [(0, steps - len(x))] + [(0, 0)] * (x.ndim - 1)
     return torch.from_numpy(np.pad(x, missing, mode="edge"))
-
-
-def _chunked(model: ConditionalModel, x: Tensor) -> Iterator[Tensor]:
-    carry: Carry | None = None
-    for chunk in x.split(_CHUNK, dim=1):
-        log_prob, carry = model(chunk, carry)
-        yield log_prob
 
 
 @torch.no_grad()

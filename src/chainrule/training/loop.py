@@ -46,6 +46,7 @@ def train(
     schedule: float = 1.0,
     last: str = LAST,
     then: Then | None = None,
+    part: nn.Module | None = None,
 ) -> Progress:
     """Train ``model`` in place until the budget is spent, or patience is lost.
 
@@ -56,9 +57,9 @@ def train(
 
     With ``then``, the last 15 % of the budget are a stage of their own, or what follows when patience is lost: the same
     training goes on from the weights that were best, over what was held out too. Where these were not the last ones
-    the stage is at most half as long as what they took. Nothing being held out any more, its last weights are the result; they are
-    final.safetensors. What it is resumed from is final-last.safetensors, so that last.safetensors is still that of the
-    first stage, and a larger budget can go on with it.
+    the stage is at most half as long as what they took. Nothing being held out any more, its last weights are the
+    result; they are final.safetensors. What it is resumed from is final-last.safetensors, so that last.safetensors is
+    still that of the first stage, and a larger budget can go on with it.
 
     Args:
         model: the feed gives its loss.
@@ -76,6 +77,8 @@ def train(
         schedule: the share of the learning rate's way down that the budget goes through.
         last: the name of the file to resume from.
         then: what the last stage learns from; it needs ``validate``.
+        part: the part of the model that the feed trains, if not all of it; the rest is what ``validate`` and ``then``
+            make of it, and is kept with the weights that it was made for.
 
     Raises:
         DivergedError: the loss or a gradient became NaN or infinite; the best weights are kept on disk.
@@ -96,8 +99,8 @@ def train(
     >>> progress.step, progress.seen, progress.best < 0.3
     (20, 40, True)
     """
-    optimisation = Optimisation(model, feed, config, group=group, schedule=schedule)
-    loop = _Loop(optimisation, validate, report, folder, last=last, then=then)
+    optimisation = Optimisation(part or model, feed, config, group=group, schedule=schedule)
+    loop = _Loop(model, optimisation, validate, report, folder, last=last, then=then)
     if resume:
         loop.resume()
     with interrupts() as interrupted:
@@ -112,6 +115,7 @@ class _Loop:
 
     def __init__(
         self,
+        model: nn.Module,
         optimisation: Optimisation,
         validate: Validate | None,
         report: Report,
@@ -120,6 +124,7 @@ class _Loop:
         last: str,
         then: Then | None,
     ) -> None:
+        self.model = model
         self.optimisation = optimisation
         self.config = optimisation.config
         self.group = optimisation.group
@@ -144,6 +149,8 @@ class _Loop:
         self.progress = load_snapshot(self.last, self.optimisation)
         if self.then is not None and self.is_done() and (self.folder / FINAL_LAST).is_file():
             self.last = self.folder / FINAL_LAST
+            self.take_best()
+            self.then.begins()
             self.optimisation.feed = self.then.feed()
             self.progress = load_snapshot(self.last, self.optimisation)
 
@@ -170,11 +177,16 @@ class _Loop:
             self.save()
         self.group.wait()  # until rank 0 has written them
         if self.progress.best_step < self.progress.step:
-            self.optimisation.take(load_tensors(self.best)[0])
+            self.take_best()
         then.begins()
         self.optimisation.feed = then.feed()
         self.last = self.folder / FINAL_LAST
         self.progress.join()
+
+    def take_best(self) -> None:
+        """Go on from the best weights, and from what was made for them."""
+        load_weights(self.model, load_tensors(self.best)[0])
+        self.optimisation.begin_again()
 
     def is_done(self) -> bool:
         """Whether nothing is left of this stage."""
@@ -246,11 +258,11 @@ class _Loop:
         progress = self.progress
         began = time.monotonic()
         with self.averaged():
-            loss = 0.0
-            beside = 0.0
+            held_out = Validation(0.0)
             if self.group.leads:
-                loss, beside = _as_validation(self.validate())
-            progress.validation, progress.beside = self.group.sum([loss, beside])
+                held_out = _as_validation(self.validate())
+            progress.validation, progress.beside = self.group.sum([held_out.loss, held_out.beside])
+            progress.alone = held_out.alone
             progress.validated_step = progress.step
             self.keep_if_best(progress.validation)
         self.validated_at = time.monotonic()
@@ -273,7 +285,7 @@ class _Loop:
             progress.best_spent = progress.spent
             progress.stale = 0
             if self.group.leads:
-                save_tensors(self.best, weights_of(self.optimisation.model), asdict(progress))
+                save_tensors(self.best, weights_of(self.model), asdict(progress))
         else:
             progress.stale += 1
         progress.stopped = self.config.lost_patience(progress)
@@ -287,10 +299,10 @@ class _Loop:
         if average is not None and (self.validate is None or self.is_last):
             average.put()
         if self.is_last and self.group.leads:
-            save_tensors(self.folder / FINAL, weights_of(self.optimisation.model), asdict(self.progress))
+            save_tensors(self.folder / FINAL, weights_of(self.model), asdict(self.progress))
         self.group.wait()  # until rank 0 has written them
         if self.validate is not None and not self.is_last:
-            load_weights(self.optimisation.model, load_tensors(self.best)[0])
+            load_weights(self.model, load_tensors(self.best)[0])
 
 
 def _as_validation(held_out: float | Validation) -> Validation:

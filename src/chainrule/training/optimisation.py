@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from chainrule._torch import divide_all
 from chainrule.training.averaging import Average
-from chainrule.training.checkpoint import load_weights
+from chainrule.training.checkpoint import weights_of
 from chainrule.training.divergence import note_gradient
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.group import Group
@@ -43,17 +43,16 @@ class Optimisation:
         self.average = None if config.average is None else Average(model, config.average)
         self.optimisers = optimisers_of(model, config)
 
-    def take(self, weights: dict[str, Tensor]) -> None:
-        """Go on from these weights of the model, which an average also begins again from.
+    def begin_again(self) -> None:
+        """Go on from the weights that the model was given meanwhile, which an average also begins again from.
 
         The optimisers' moments are forgotten: they are those of gradients at other weights, and after these were
         learned by heart so small that the next steps would be too large.
         """
-        load_weights(self.model, weights)
         for optimiser in self.optimisers.values():
             optimiser.state.clear()
         if self.average is not None:
-            self.average.begin_from(weights)
+            self.average.begin_from(weights_of(self.model))
 
     def step(self, progress: Progress) -> bool:
         """Take one step and write it into ``progress``.

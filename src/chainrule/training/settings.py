@@ -224,10 +224,14 @@ def _optional(check: Callable[..., float], field_name: str, value: object, *limi
 
 
 class Validation(NamedTuple):
-    """What a model is worth on held-out data: its loss in nats, and what counts beside it when weights are chosen."""
+    """What a model is worth on held-out data: its loss in nats, and what counts beside it when weights are chosen.
+
+    ``alone`` is the loss of the part that is trained by itself, where there is more to the model.
+    """
 
     loss: float
     beside: float = 0.0
+    alone: float | None = None
 
 
 @dataclass
@@ -235,7 +239,7 @@ class Progress:
     """Where the loop is: losses in nats, None before the first; ``validated_step`` is where ``validation`` is from.
 
     ``best`` is the least held-out loss so far, with what counts ``beside`` it, and ``best_spent`` the share of the
-    budget that it took.
+    budget that it took. ``alone`` is the held-out loss of the part that is trained, by itself.
 
     ``joined`` is the share of the budget at which what was held out joined what is learned from, None before that,
     and ``until`` the share at which training ends.
@@ -257,6 +261,7 @@ class Progress:
     loss: float | None = None
     validation: float | None = None
     beside: float = 0.0
+    alone: float | None = None
     best: float | None = None
     validated_step: int = 0
     best_step: int = 0

@@ -58,6 +58,10 @@ class NGramModel(AlphabetModel):
     """
 
     grows = GROWS
+    not_exported = (
+        "it counts n-grams, in a table that is no tensor operation. Export the network of a mixture, `model.network`, "
+        'whose predictions are not those of the mixture; or fit with `mix="none"`.'
+    )
     usual_order = 5  # until another is chosen
 
     def __init__(self, symbols: int, order: int = usual_order, end: tuple[int, ...] = ()) -> None:
@@ -169,9 +173,22 @@ class NGramModel(AlphabetModel):
         """The probabilities (B, V) of the next symbol of every row, in float64."""
         return self._distribution(self._windows(carry, len(carry.last)))
 
+    def after(self, windows: Tensor, depths: int, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Of windows (N, W), which ``encoder`` gives: the probabilities (N, V) of what follows, and what is known of
+        their contexts (N, depths, 3), by length from one symbol on; float64.
+
+        Known are log(1 + c) of what was counted in a context, log(1 + n) of how many different symbols, and its
+        escape, the share that it leaves to the shorter one; zeros where it was never seen. With the symbols x (N) that
+        follow, each is counted before the next window is looked at.
+        """
+        p = torch.empty(len(windows), self.symbols, dtype=torch.float64)
+        known = torch.empty(len(windows), depths, 3, dtype=torch.float64)
+        self.trie.distributions(self.discounts, windows.contiguous(), p, known, x)
+        return p, known
+
     def _distribution(self, windows: Tensor) -> Tensor:
         p = torch.empty(len(windows), self.symbols, dtype=torch.float64)
-        self.trie.distributions(self.discounts, windows.contiguous(), p)
+        self.trie.distributions(self.discounts, windows.contiguous(), p, None, None)
         return p
 
     def _windows(self, carry: Carry | None, rows: int) -> Tensor:

@@ -83,11 +83,20 @@ void statistics(const Trie& trie, const Symbols& x, const Array<int64_t, 2>& win
     });
 }
 
-void distributions(const Trie& trie, const Array<const double, 2>& discounts, const Array<const int64_t, 2>& windows,
-                   const Array<double, 2>& p) {
+// What follows each window: p (N, V), and what is known of its contexts (N, depths, 3). With x (N) every symbol is
+// counted before the next window is looked at.
+void distributions(Trie& trie, const Array<const double, 2>& discounts, const Array<const int64_t, 2>& windows,
+                   const Array<double, 2>& p, const std::optional<Array<double, 3>>& known,
+                   const std::optional<Array<const int64_t, 1>>& x) {
+    const size_t depths = known ? known->shape(1) : 0;
     for (size_t row = 0; row < windows.shape(0); ++row) {
         const Contexts contexts = trie.after(windows.data() + row * windows.shape(1), int64_t(windows.shape(1)));
         distribution(trie, contexts, of(discounts), p.data() + row * trie.symbols());
+        if (known) by_depth(trie, contexts, of(discounts), int(depths), known->data() + row * depths * 3);
+        if (!x) continue;
+        const auto symbol = uint32_t(x->data()[row]);
+        Found found = trie.followed(contexts, symbol);
+        trie.count(contexts, symbol, found);
     }
 }
 
@@ -126,7 +135,8 @@ NB_MODULE(_counts, m) {
         .def("predict", predict, nb::arg("discounts"), nb::arg("x"), nb::arg("windows"), nb::arg("resets").none(),
              nb::arg("log_prob"), nb::arg("features").none(), nb::arg("learning"))
         .def("statistics", statistics)
-        .def("distributions", distributions)
+        .def("distributions", distributions, nb::arg("discounts"), nb::arg("windows"), nb::arg("p"),
+             nb::arg("known").none(), nb::arg("x").none())
         .def("counts_of_counts", counts_of_counts)
         .def("write", [](const Trie& trie, const Column& parents, const Column& symbols, const Column& counts) {
             write(trie, parents.data(), symbols.data(), counts.data());

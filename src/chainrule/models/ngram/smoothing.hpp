@@ -75,4 +75,17 @@ inline void features(const Trie& trie, const Contexts& contexts, const Discounts
     }
 }
 
+// The same by the length of the context, from one symbol on: log(1 + c) of what was counted in it, log(1 + n) of how
+// many different symbols, and its escape; zeros where it is not known: (depths, 3).
+inline void by_depth(const Trie& trie, const Contexts& contexts, const Discounts* discounts, int depths, double* out) {
+    std::fill_n(out, depths * 3, 0.0);
+    for (int d = 1; d <= std::min(depths, contexts.depth); ++d, out += 3) {
+        const uint32_t context = contexts.at[size_t(d)];
+        if (context == none || trie[context].total == 0) continue;
+        out[0] = std::log1p(trie[context].total);
+        out[1] = std::log1p(trie[context].distinct);
+        out[2] = Share(trie[context], discounts[d]).escape;
+    }
+}
+
 }  // namespace chainrule

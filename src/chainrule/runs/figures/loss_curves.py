@@ -28,10 +28,12 @@ def loss_curve(
     unit: str = "nats per character",
     baselines: Mapping[str, float] | None = None,
     *,
+    alone: ArrayLike | None = None,
     joined: float | None = None,
 ) -> None:
     """Training and validation loss over the steps of training; each baseline's loss is a dashed line.
 
+    ``alone`` are the validation losses (M,) of what is trained by itself, where more is validated: a mixture.
     ``joined`` is the step from which what was held out trains too; a line up the axes marks it.
 
     ``steps`` and ``train_loss`` are (N,), N >= 1; ``valid_steps`` and ``valid_loss`` (M,), M >= 0. The highest
@@ -56,6 +58,11 @@ def loss_curve(
         ends.append(("held-out", valid_y[-1], BLUE))
         best = int(valid_y.argmin())
         heading = f"Best held-out loss: {valid_y[best]:.3f} {unit}, at step {valid_x[best]:,.0f}"
+    alone_y = np.empty(0)
+    if alone is not None and valid_x.size:
+        _, alone_y = _curve("valid_steps", valid_steps, "alone", alone)
+        axes.plot(valid_x, alone_y, color=BLUE, linewidth=1.2, linestyle=":")
+        ends.append(("held-out, network alone", alone_y[-1], BLUE))
     for name, loss in (baselines or {}).items():
         axes.axhline(loss, color=GREY, linewidth=1, linestyle="--")
         ends.append((f"{name} {loss:.3f}", loss, GREY))
@@ -63,7 +70,7 @@ def loss_curve(
         axes.axvline(joined, color=GREY, linewidth=1, linestyle=":")
         note = axes.annotate("held out joins", (joined, 1), xycoords=("data", "axes fraction"), color=GREY, fontsize=9)
         note.set(ha="right", va="top", rotation=90)
-    shown = [*y[y <= np.quantile(y, 0.95)], *valid_y, *(level for _, level, _ in ends)]
+    shown = [*y[y <= np.quantile(y, 0.95)], *valid_y, *alone_y, *(level for _, level, _ in ends)]
     low = min(shown)
     high = max(shown)
     margin = 0.05 * (high - low) or 0.05

@@ -29,6 +29,8 @@ def choose_model(kind: DataKind, data: Data, transform: str, name: str, asked: M
         chosen["hidden"] = kind.hidden(data, name)
     if asked.dropout is None:
         chosen["dropout"] = kind.dropout(data, name, asked.hidden)
+    if asked.mix is None:
+        chosen["mix"] = kind.mix(data, name)
     if asked.layer_norm is None:
         chosen["layer_norm"] = kind.layer_norm(data, name)
     if asked.ngram_embedding is None:

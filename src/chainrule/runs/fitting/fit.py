@@ -163,7 +163,7 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
     elif group.leads:
         refuse_existing(folder, overwrite=overwrite)
     if isinstance(task.feed, StreamFeed):
-        task.feed.check(model)
+        task.feed.check(task.trained(model))
     solved = task.solve(model)  # may be refused, so before anything is written, or removed
     if solved and config.refit and kind.goes_on:
         task.take_everything(model)
@@ -208,8 +208,8 @@ def _train(
             saved = saved_progress(folder / FINAL_LAST)
         keep_until(folder, saved.step)
     group.wait()
-    title = f"{config.model.name} of {config.data.name}"
-    reach = recorder_of(model, config)
+    title = f"{config.model.title} of {config.data.name}"
+    reach = recorder_of(task.trained(model), config)
     shown = reporting(folder / METRICS, title, config.data.unit, quiet=quiet, reach=reach, leads=group.leads)
     with shown as report:
         train(
@@ -222,4 +222,5 @@ def _train(
             resume=resume,
             group=group,
             then=Then(task.feed_everything, lambda: task.take_everything(model)) if goes_on else None,
+            part=task.trained(model),
         )

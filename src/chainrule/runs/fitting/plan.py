@@ -87,7 +87,7 @@ def plan(
         refit=kind.refits if refit is None else refit,
     )
     open_ones: dict[str, Any] = {"model": model, "hidden": asked.model.hidden, "window": asked.model.window}
-    open_ones |= {"layer_norm": asked.model.layer_norm, "dropout": asked.model.dropout}
+    open_ones |= {"mix": asked.model.mix, "layer_norm": asked.model.layer_norm, "dropout": asked.model.dropout}
     open_ones["budget"] = steps if minutes is None else minutes
     chosen = [name for name, value in open_ones.items() if value is None]
     return FitPlan(data, config, folder, chosen, why_hidden)

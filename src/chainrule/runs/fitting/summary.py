@@ -81,6 +81,8 @@ def _chosen(kind: DataKind, planned: FitPlan, task: Task) -> str:
         said.append("layer norm" + because("layer_norm", of))
     if model.dropout:
         said.append(f"dropout {model.dropout:g}" + because("dropout", of))
+    if model.mix != "none":
+        said.append("mixed with an ngram" + because("mix", of) + f": {task.solution}")
     if linear:
         return f"{', '.join(said)}: {task.solution}."
     return f"{', '.join(said)}, learning rate {config.training.learning_rate:g}; {_budget(config, planned.chosen)}."

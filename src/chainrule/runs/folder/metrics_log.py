@@ -61,6 +61,8 @@ class _Recorder:
         if validated:
             line["validation"] = progress.validation
             line["beside"] = progress.beside
+            if progress.alone is not None:
+                line["alone"] = progress.alone
         if progress.joined is not None:
             line["joined"] = True
         if progress.stopped:
@@ -150,6 +152,7 @@ class _Record(TypedDict):
     step: int
     loss: float | None
     validation: NotRequired[float]
+    alone: NotRequired[float]
     joined: NotRequired[bool]
     reach: NotRequired[_Looked]
 

@@ -1,7 +1,7 @@
 """A kind of data that can be fitted: what is made of it, and what a fit takes where it is told nothing."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -110,6 +110,10 @@ class DataKind(ABC):
     def optimiser(self, data: Any, model: str) -> str:
         """The optimiser where none is given."""
         return TrainingConfig.optimiser
+
+    def mix(self, data: Any, model: str) -> Literal["ngram", "none"]:
+        """What the network is mixed with where nothing is said."""
+        return "none"
 
     def layer_norm(self, data: Any, model: str) -> bool:
         """Whether layers are normalised where nothing is said."""

@@ -39,13 +39,17 @@ class Task(ABC):
         return
 
     def solve(self, model: Any, *, everything: bool = False) -> bool:
-        """Fit the model without gradients, to the training part or to all of the data, and say whether that is done."""
+        """Fit without gradients what can be, to the training part or to all of the data; say whether that was all."""
         return False
 
     @property
     def solution(self) -> str:
         """How ``solve`` found what it found, and what of it people are told."""
         return "solved exactly"
+
+    def trained(self, model: Any) -> Any:
+        """The part of the model that gradients train: all of it, unless a kind says so."""
+        return model
 
     @property
     def use_of_parts(self) -> str:

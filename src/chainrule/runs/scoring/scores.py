@@ -39,6 +39,7 @@ class Score(Shown):
         unit: character, byte, sample or step.
         log_prob: log p(x_t | x_<t) in nats, one a scored unit; densities of real values are in the data's own units.
         baselines: the same for each baseline.
+        predictors: the same for each predictor of a mixture by itself.
         unseen: how many of the scored symbols training never saw.
         unknown: characters of new text that the model does not know, which were left out or not scored.
         cold: by a context n, the same symbols in blocks of n, each from a cold start that has read one symbol: what a
@@ -63,6 +64,7 @@ class Score(Shown):
     ahead: Backtest | None = None
     free: FreeRun | None = None
     model: str = "model"
+    predictors: dict[str, _Floats] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -91,6 +93,10 @@ class Score(Shown):
     def adapted_nats(self) -> dict[str, float]:
         """-log p per unit of the model that went on learning, by what of it did."""
         return {mode: -float(log_prob.mean()) for mode, log_prob in self.adapted.items()}
+
+    def predictor_nats(self) -> dict[str, float]:
+        """-log p per unit of each predictor of a mixture."""
+        return {name: -float(log_prob.mean()) for name, log_prob in self.predictors.items()}
 
     def gain(self, baseline: str, comparisons: int = 1) -> tuple[float, float]:
         """Nats per unit gained over a baseline, and half the width of its 95 % interval.
@@ -173,7 +179,8 @@ class Score(Shown):
 
     def draw_on(self, ax: "Axes") -> None:
         """The model's loss along the data, beside the baselines'."""
-        losses = {self.model: -self.log_prob} | {name: -log_prob for name, log_prob in self.baselines.items()}
+        others = self.predictors | self.baselines
+        losses = {self.model: -self.log_prob} | {name: -log_prob for name, log_prob in others.items()}
         losses |= {self._row_of(mode): -log_prob for mode, log_prob in self.adapted.items()}
         losses_along(ax, losses, self.unit)
 
@@ -186,7 +193,7 @@ class Score(Shown):
 
     def _frozen_nats(self) -> dict[str, float]:
         cold = {f"{self.model}, cold every {n}": -float(log_prob.mean()) for n, log_prob in self.cold.items()}
-        return {self.model: self.nats, **self.baseline_nats(), **cold}
+        return {self.model: self.nats, **self.predictor_nats(), **self.baseline_nats(), **cold}
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
@@ -210,6 +217,7 @@ class Score(Shown):
             "nats": self.nats,
             "bits": self.bits,
             "baselines_nats": self.baseline_nats(),
+            "predictors_nats": self.predictor_nats(),
             "cold_nats": {n: -float(log_prob.mean()) for n, log_prob in self.cold.items()},
             "adapted_nats": self.adapted_nats(),
             "errors": {name: asdict(errors) for name, errors in self.errors.items()},

@@ -1,5 +1,7 @@
 """Text and quantised sound, as a kind of data."""
 
+from typing import Literal
+
 from chainrule._choices import counted
 from chainrule.data import Symbols
 from chainrule.models import LATENT, AlphabetModel, ModelConfig, build_symbol_model
@@ -69,6 +71,9 @@ class SymbolKind(DataKind):
     def dropout(self, data: Symbols, model: str, hidden: int | None) -> float:
         """Networks see a text many times over within minutes, and learn it by heart."""
         return 0.0 if model in ("ar", "ngram") else 0.2
+
+    def mix(self, data: Symbols, model: str) -> Literal["ngram", "none"]:
+        return "none" if data.rate is not None or model == "ngram" else "ngram"
 
     def ngram_embedding(self, data: Symbols, model: str) -> int:
         return 3 if self._is_recurrent_on_text(data, model) else 1

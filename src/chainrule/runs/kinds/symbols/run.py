@@ -12,7 +12,7 @@ from chainrule._choices import whole
 from chainrule.data import Alphabet, Symbols
 from chainrule.errors import ArgumentError, UnseenSymbolError
 from chainrule.lens import ThroughTime, ThroughWindow
-from chainrule.models import AlphabetModel, Carry, NGramModel
+from chainrule.models import AlphabetModel, Carry, MixtureModel, NGramModel
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.symbols.task import SymbolTask, known_symbols, score_pieces
 from chainrule.runs.looking import look_at
@@ -62,8 +62,7 @@ class SymbolRun(Run):
             pieces = task.test(self.model)
         else:
             pieces = [Piece(document) for document in symbols.documents]
-            score = score_pieces(self.model, pieces, f"{symbols.name}, all", self.config.data.unit, symbols)
-            score = replace(score, model=self.config.model.name)
+            score = score_pieces(self.model, pieces, f"{symbols.name}, all", self.config, symbols)
         if learner is not None:
             assert adapt is not None
             adapted = known_symbols(adaptive_log_probs(learner, pieces, advance), symbols)
@@ -131,7 +130,8 @@ class SymbolRun(Run):
         symbols = self._own() if data is None else self.read(data)
         assert isinstance(symbols, Symbols)
         documents = symbols.documents if data is not None else SymbolTask(symbols, self.config).test_documents()
-        return look_at(self.model, documents, self.config.model.window, steps)
+        network = self.model.network if isinstance(self.model, MixtureModel) else self.model
+        return look_at(network, documents, self.config.model.window, steps)
 
     def _unfinished(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
         """What follows the last end of a document."""

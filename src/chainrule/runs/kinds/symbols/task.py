@@ -11,7 +11,7 @@ from chainrule._choices import counted
 from chainrule.data import Symbols
 from chainrule.data.blockwise import blocks
 from chainrule.errors import TooShortError
-from chainrule.models import AlphabetModel, NGramModel, fit_ngram
+from chainrule.models import AlphabetModel, MixtureModel, NGramModel, fit_ngram
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.cut import split_in_time
 from chainrule.runs.kinds.symbols.blocks import spread
@@ -19,7 +19,19 @@ from chainrule.runs.kinds.task import Task
 from chainrule.runs.kinds.training_streams import check_shuffle, stream_feed
 from chainrule.runs.scoring.baselines import Bigram, Unigram
 from chainrule.runs.scoring.scores import Score
-from chainrule.training import ALONE, Feed, Group, JoinedFeed, Piece, StreamFeed, log_probs, split_documents
+from chainrule.training import (
+    ALONE,
+    Feed,
+    Group,
+    JoinedFeed,
+    Piece,
+    StreamFeed,
+    Validation,
+    fit_gate,
+    log_probs,
+    log_probs_apart,
+    split_documents,
+)
 
 __all__ = ["CONTEXT", "SymbolTask", "known_symbols", "score_pieces"]
 
@@ -45,7 +57,6 @@ class SymbolTask(Task):
         self.name = data.name
         self.unit = unit
         self.symbols = len(data.alphabet)
-        self._model = config.model.name
         train, held_out, _ = self._parts(0)
         self._train = [piece.x for piece in train]
         self._held_out = [piece.x for piece in held_out]
@@ -65,17 +76,22 @@ class SymbolTask(Task):
 
     def solve(self, model: AlphabetModel, *, everything: bool = False) -> bool:
         """Count the n-grams of the training part, with the order and discounts that the validation part chooses."""
-        if not isinstance(model, NGramModel):
+        counts = _counts_of(model)
+        if counts is None:
             return False
-        train, valid, _ = self._parts(_context(model))
-        fit_ngram(model, train, valid, self.config.model.order)
-        self._counted = model
-        return True
+        train, valid, _ = self._parts(_context(counts))
+        fit_ngram(counts, train, valid, self.config.model.order)
+        self._counted = counts
+        return counts is model
+
+    def trained(self, model: AlphabetModel) -> AlphabetModel:
+        return model.network if isinstance(model, MixtureModel) else model
 
     def take_everything(self, model: AlphabetModel) -> None:
         """Count the validation part too."""
-        if isinstance(model, NGramModel):
-            model.learn_documents(self._parts(_context(model))[1])
+        counts = _counts_of(model)
+        if counts is not None:
+            counts.learn_documents(self._parts(_context(counts))[1])
 
     @property
     def solution(self) -> str:
@@ -93,9 +109,13 @@ class SymbolTask(Task):
         then = " and then are too" if self.config.refit else ""
         return f"{{0}} are counted, {{1}} {self.held_out} choose {chosen}{then}, {{2}} are scored."
 
-    def validate(self, model: AlphabetModel) -> float:
-        """Mean nats per symbol of the validation part."""
-        return -float(np.concatenate(log_probs(model, self._parts(_context(model, _CONTEXT_OF_BLOCK))[1])).mean())
+    def validate(self, model: AlphabetModel) -> float | Validation:
+        """Mean nats per symbol of the validation part; of a mixture once its gate is fitted to it."""
+        valid = self._parts(_context(model, _CONTEXT_OF_BLOCK))[1]
+        if not isinstance(model, MixtureModel):
+            return -float(np.concatenate(log_probs(model, valid)).mean())
+        mixed, alone, _ = (-fit_gate(model, valid).mean(0)).tolist()
+        return Validation(mixed, alone=alone)
 
     def score(self, model: AlphabetModel) -> Score:
         """The score of the test part, which no choice depended on, and of the baselines."""
@@ -106,12 +126,11 @@ class SymbolTask(Task):
             seen[block] = True
         scored = blocks(piece.x[piece.context :] for piece in test)
         unseen = sum(int((~seen[block]).sum()) for block in scored)
-        score = score_pieces(model, test, f"{self.name}, last tenth (test)", self.unit)
-        score = replace(score, unseen=unseen, model=self._model)
+        score = score_pieces(model, test, f"{self.name}, last tenth (test)", self.config)
         for baseline in (Unigram.fit(learned, self.symbols), Bigram.fit(learned, self.symbols)):
             scores = [baseline.log_prob(piece.x)[piece.context :] for piece in test]
             score.baselines[baseline.name] = np.concatenate(scores)
-        return score
+        return replace(score, unseen=unseen)
 
     def test(self, model: AlphabetModel) -> list[Piece]:
         """The test part."""
@@ -132,17 +151,32 @@ def _context(model: AlphabetModel, of_latent: int = CONTEXT) -> int:
     return model.encoder.receptive_field or of_latent
 
 
+def _counts_of(model: AlphabetModel) -> NGramModel | None:
+    """What of the model counts."""
+    if isinstance(model, MixtureModel):
+        return model.ngram
+    return model if isinstance(model, NGramModel) else None
+
+
 def score_pieces(
-    model: AlphabetModel, pieces: Sequence[Piece], of: str, unit: str, symbols: Symbols | None = None
+    model: AlphabetModel, pieces: Sequence[Piece], of: str, config: RunConfig, symbols: Symbols | None = None
 ) -> Score:
     """The exact log-likelihood of the pieces, which are all of ``symbols`` if they are given."""
-    log_prob = np.concatenate(log_probs(model, pieces))
-    if symbols is None:
-        return Score(of, unit, log_prob)
-    log_prob = known_symbols(log_prob, symbols)
-    if not len(log_prob):
-        raise TooShortError(f"{symbols.name} has no character that the model knows, so that there is nothing to score.")
-    return Score(of, unit, log_prob, unknown=symbols.unknown)
+    names = [config.model.title]
+    if isinstance(model, MixtureModel):
+        names += [f"{config.model.name} alone", config.model.mix]
+        found = log_probs_apart(model, pieces)
+    else:
+        found = (np.concatenate(log_probs(model, pieces)),)
+    if symbols is not None:
+        found = tuple(known_symbols(log_prob, symbols) for log_prob in found)
+        if not len(found[0]):
+            raise TooShortError(
+                f"{symbols.name} has no character that the model knows, so that there is nothing to score."
+            )
+    predictors = dict(zip(names[1:], found[1:], strict=True))
+    unknown = None if symbols is None else symbols.unknown
+    return Score(of, config.data.unit, found[0], predictors=predictors, unknown=unknown, model=names[0])
 
 
 def known_symbols(log_prob: NDArray[np.float64], symbols: Symbols) -> NDArray[np.float64]:
