@@ -1,9 +1,13 @@
 """Mixtures: exact in either dtype, whatever parts they are computed in. What all models share is in test_laws."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from chainrule.models import MixtureModel, ModelConfig, NGramModel, build_symbol_model
+import chainrule
+from chainrule.errors import ExportError
+from chainrule.models import MixtureModel, ModelConfig, build_symbol_model
 from chainrule.models.mixture import model as module
 from chainrule.training import load_weights, weights_of
 from tests.models.cases import SYMBOLS, symbols
@@ -35,7 +39,7 @@ def test_probabilities_sum_to_one(name: str, dtype: torch.dtype, most: float) ->
     x = symbols(1, 8)
     for t in range(8):
         nexts = torch.cat([x[:, :t].expand(SYMBOLS, t), torch.arange(SYMBOLS)[:, None]], dim=1)
-        log_prob = model.log_prob(nexts)
+        log_prob = model.log_prob(nexts).detach()
         assert log_prob.dtype == dtype
         assert abs(float(log_prob[:, t].double().exp().sum()) - 1) < most
 
@@ -103,7 +107,30 @@ def test_after_an_end_both_start_afresh() -> None:
 def test_counting_on_is_seen_at_once() -> None:
     model = fitted(mixture())
     x = symbols(1, 9)
-    before = model.log_prob(x)
-    model.ngram.learn(x)
-    assert model.log_prob(x).sum() > before.sum()
-    assert isinstance(model.ngram, NGramModel)
+    before, _ = model.apart(x)
+    for _ in range(9):
+        model.ngram.learn(x)
+    after, _ = model.apart(x)
+    assert torch.equal(after[..., 1], before[..., 1])
+    assert float((after - before).detach()[..., 2].sum()) > 1
+
+
+def test_symbols_that_are_learned_meanwhile_are_counted_after_they_were_predicted() -> None:
+    """As by hand, one by one."""
+    model = mixture()
+    x = symbols(1, 9)
+    seen, _ = model.see(x)
+    by_hand = model.ngram.clone()
+    p, known = model.ngram.after(seen.windows[0], 4, x[0])
+    for t in range(9):
+        p_t, known_t = by_hand.after(seen.windows[0, t : t + 1], 4)
+        assert torch.equal(p[t], p_t[0])
+        assert torch.equal(known[t], known_t[0])
+        by_hand.learn(x[:, t : t + 1], by_hand.read(x[:, :t]))
+    assert by_hand.ngrams == model.ngram.ngrams
+
+
+def test_neither_can_be_exported(tmp_path: Path) -> None:
+    for model in (mixture(), mixture().ngram):
+        with pytest.raises(ExportError, match=r'counts n-grams.*`model\.network`.*`mix="none"`'):
+            chainrule.export.program(model, symbols(2, 9), path=tmp_path / "x.pt2")

@@ -29,6 +29,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "hidden": 5,
     "window": 5,
     "dropout": 0.125,
+    "mix": {"symbols": "none", "series": "ngram", "images": "ngram", "sound": "ngram"},
     "layer_norm": {"symbols": False, "series": True, "images": True, "sound": True},
     "skip": False,
     "layers": 2,

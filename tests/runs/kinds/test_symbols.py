@@ -12,7 +12,7 @@ import chainrule
 from chainrule import Run
 from chainrule.data import Alphabet, Reading, Symbols, read
 from chainrule.errors import ArgumentError, DataError, ShapeError, TooShortError, UnseenSymbolError
-from chainrule.models import SymbolModel
+from chainrule.models import AlphabetModel
 from chainrule.runs import Score
 from chainrule.runs.kinds.cut import split_in_time
 from chainrule.runs.kinds.registry import KINDS
@@ -38,10 +38,10 @@ def scored(run: Run, data: object = None) -> Score:
 def test_the_score_is_the_models_log_prob_of_the_last_tenth_after_a_documented_context(text_run: Run) -> None:
     data = read(str(text_run.config.source))
     assert isinstance(data, Symbols)
-    assert isinstance(text_run.model, SymbolModel)
+    assert isinstance(text_run.model, AlphabetModel)
     x = torch.from_numpy(data.documents[0])
     model = text_run.model
-    assert isinstance(model, SymbolModel)
+    assert isinstance(model, AlphabetModel)
     begin = 1200 - 120
     read_from = max(0, begin - CONTEXT)
     with torch.no_grad():
@@ -283,7 +283,7 @@ def test_samples_follow_the_prompt_and_the_seed(text_run: Run) -> None:
 
 
 def test_a_prompt_is_read_before_the_first_draw(text_run: Run) -> None:
-    assert isinstance(text_run.model, SymbolModel)
+    assert isinstance(text_run.model, AlphabetModel)
     alphabet = text_run.config.data.alphabet
     assert alphabet is not None
     context = torch.from_numpy(alphabet.encode("the dog "))
@@ -363,7 +363,7 @@ def test_a_context_adds_the_score_of_blocks_that_start_cold(text_run: Run) -> No
     assert isinstance(data, Symbols)
     x = torch.from_numpy(data.documents[0])
     model = text_run.model
-    assert isinstance(model, SymbolModel)
+    assert isinstance(model, AlphabetModel)
     begin = len(x) - score.count
     expected = []
     for at in range(begin, len(x), 7):
