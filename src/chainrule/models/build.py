@@ -89,7 +89,7 @@ def build_symbol_model(config: ModelConfig, symbols: int, end: tuple[int, ...] =
     if config.name == "ngram":
         return NGramModel(symbols, config.order or NGramModel.usual_order, end)
     width = config.hidden if config.tied else min(symbols, _EMBEDDING)
-    embedding = SymbolEmbedding(symbols, width, config.ngram_embedding)
+    embedding = SymbolEmbedding(symbols, width, config.ngram_embedding, config.ngram_dropout)
     encoder = _encoder(config, width, symbols)
     head = CategoricalHead(encoder.out_features, symbols, direct=config.name == "ar")
     if config.tied:

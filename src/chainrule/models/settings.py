@@ -51,6 +51,7 @@ class _GivenOfModel:
         "Keep the roots of a linear ar inside the unit circle, so that its forecasts cannot blow up",
         on=(On(("ar",), "values"),),
     )
+    layer_norm: bool = setting(False, "Normalise the inputs of the gates (Ba et al. 2016)", on=_RECURRENT)
     learned_start: bool = setting(False, "Learn the initial state instead of starting from zeros", on=_RECURRENT)
     order: int | None = setting(
         None,
@@ -71,7 +72,8 @@ class ModelSettings(_GivenOfModel):
     hidden: int | None = setting(
         None,
         "Hidden size",
-        chosen="512 for recurrent networks on text, 256 for other networks of text and sound, else 32",
+        chosen="by budget, speed and length for recurrent networks on text, 256 for other networks of text and sound, "
+        "else 32",
         on=(On(_NETWORKS),),
     )
     window: int | None = setting(
@@ -83,7 +85,7 @@ class ModelSettings(_GivenOfModel):
     dropout: float | None = setting(
         None,
         "Dropout rate",
-        chosen="0.2 for networks of text and sound, 0.3 for recurrent ones on text of the default size, else 0",
+        chosen="0.2 for networks of text and sound, else 0",
         on=(On(_NETWORKS),),
     )
     mix: Literal["ngram", "none"] | None = setting(
@@ -92,13 +94,16 @@ class ModelSettings(_GivenOfModel):
         chosen="ngram for text, none for sound",
         on=(On(_TRAINED, "symbols"),),
     )
-    layer_norm: bool | None = setting(
-        None, "Normalise the inputs of the gates (Ba et al. 2016)", chosen="on for text", on=_RECURRENT
-    )
     ngram_embedding: int | None = setting(
         None,
         "Length of the longest n-grams that have embeddings of their own, added to the symbol's; 1 for none",
-        chosen="3 for text, else 1",
+        chosen="4 for text, else 1",
+        on=(On(("recurrent",), "symbols"),),
+    )
+    ngram_dropout: float | None = setting(
+        None,
+        "Rate at which embeddings of n-grams are left out, beside dropout",
+        chosen="0.5",
         on=(On(("recurrent",), "symbols"),),
     )
     skip: bool = setting(
@@ -122,10 +127,10 @@ class ModelConfig(_GivenOfModel):
         window: tau of ar and mlp, the receptive field asked of conv, and the steps gradients go back through time.
         dropout: the rate, from 0 to below 1.
         mix: "ngram" where a network of symbols is mixed with an n-gram, else "none".
-        layer_norm: recurrent networks normalise the inputs of their gates (Ba et al. 2016).
         skip: taps of the linear path around a network of real values; 0 for none.
         ngram_embedding: length of the longest n-grams that have embeddings; 1 for symbols alone.
-        layers, tied, head, stable, learned_start, order: as in `ModelSettings`.
+        ngram_dropout: the rate at which these are left out.
+        layers, tied, head, stable, layer_norm, learned_start, order: as in `ModelSettings`.
 
     >>> ModelConfig("lstm", layers=2).window
     64
@@ -140,9 +145,9 @@ class ModelConfig(_GivenOfModel):
     window: int = 64
     dropout: float = 0.0
     mix: Literal["ngram", "none"] = "none"
-    layer_norm: bool = False
     skip: int = 1
     ngram_embedding: int = 1
+    ngram_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         choose("`model`", self.name, MODELS)
@@ -153,8 +158,14 @@ class ModelConfig(_GivenOfModel):
             object.__setattr__(self, "layers", whole("`layers`", self.layers, most=_DEEPEST))
         if self.order is not None:
             object.__setattr__(self, "order", whole("`order`", self.order, most=MOST_ORDER))
-        object.__setattr__(self, "dropout", finite("`dropout`", self.dropout, 0, 1))
+        for rate in ("dropout", "ngram_dropout"):
+            object.__setattr__(self, rate, finite(f"`{rate}`", getattr(self, rate), 0, 1))
         self._refuse_foreign()
+        if self.ngram_dropout and self.ngram_embedding == 1:
+            raise ArgumentError(
+                f"{option('ngram_dropout', self.ngram_dropout)} leaves out embeddings of n-grams, and there are none. "
+                "Leave it out, or give `ngram_embedding` of at least 2."
+            )
         if self.stable and self.head != "gaussian":
             raise ArgumentError(
                 f"`stable` is for a linear ar with a Gaussian head, and {option('head', self.head)}. Leave one of them "

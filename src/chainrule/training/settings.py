@@ -20,6 +20,7 @@ _GRADIENTS = 1e30
 _BATCHES = 10**6
 _FINAL_RATE = 0.05  # of the peak
 LAST_SHARE = 0.15  # of a budget, in which what was held out to choose the weights is learned from too
+_NETWORKS = (On(("mlp", "conv", "recurrent")),)
 _STREAMS = (On(has="stream"),)
 _DOCUMENTS = (On(has="documents"),)
 
@@ -117,6 +118,7 @@ class TrainingSettings(_GivenOfTraining):
         None,
         "AdamW for all weights (adamw), or for all but the matrices between features, which Muon changes (muon)",
         chosen="muon for recurrent networks on text, else adamw",
+        on=_NETWORKS,
         solved=False,
     )
     tbptt: int | tuple[int, int] | str | None = setting(

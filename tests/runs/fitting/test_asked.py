@@ -30,7 +30,9 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "window": 5,
     "dropout": 0.125,
     "mix": {"symbols": "none", "series": "ngram", "images": "ngram", "sound": "ngram"},
-    "layer_norm": {"symbols": False, "series": True, "images": True, "sound": True},
+    "layer_norm": True,
+    "ngram_embedding": 2,
+    "ngram_dropout": 0.25,
     "skip": False,
     "layers": 2,
     "tied": True,
@@ -40,6 +42,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "order": 3,
     "learning_rate": 0.5,
     "weight_decay": 0.25,
+    "optimiser": "sgd",  # see _other
     "patience": 3,
     "refit": {"symbols": False, "series": False, "images": True, "sound": True},
     "tbptt": (3, 6),
@@ -77,7 +80,7 @@ def test_every_setting_has_another_value_here() -> None:
 @pytest.mark.parametrize(("kind", "model"), CASES)
 @pytest.mark.parametrize("name", OTHER)
 def test_it_applies_and_changes_the_config_or_is_refused(name: str, kind: str, model: str) -> None:
-    value = OTHER[name][kind] if isinstance(OTHER[name], dict) else OTHER[name]
+    value = _other(name, kind, model)
     given = {name: value} | ({"bptt": "full"} if name == "memory" else {})
     each = {**OF_MODEL, **OF_TRAINING}[name]
     if not each.applies(family(model), KINDS[kind].has):
@@ -90,6 +93,12 @@ def test_it_applies_and_changes_the_config_or_is_refused(name: str, kind: str, m
         before = planned(kind, model, {"bptt": "full"} if name == "memory" else {}, steps=_steps(kind, model, name))
         assert planned(kind, model, given) != before
         assert asdict(planned(kind, model, given)) != asdict(before)
+
+
+def _other(name: str, kind: str, model: str) -> Any:
+    if name == "optimiser":
+        return "adamw" if kind == "symbols" and family(model) == "recurrent" else "muon"
+    return OTHER[name][kind] if isinstance(OTHER[name], dict) else OTHER[name]
 
 
 def _steps(kind: str, model: str, name: str) -> int | None:

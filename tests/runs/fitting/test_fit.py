@@ -334,19 +334,26 @@ def test_however_far_gradients_go_a_run_learns_resumes_and_loads(options: dict[s
 @pytest.mark.parametrize(
     ("model", "options", "normalised", "rate", "decay"),
     [
-        ("gru", {}, True, 2e-2, 0.1),
-        ("lstm", {"learning_rate": 1e-3, "weight_decay": 0.0}, True, 1e-3, 0.0),
-        ("rnn", {"layer_norm": False}, False, 5e-3, 0.01),
-        ("conv", {}, False, 5e-3, 0.01),
+        ("gru", {}, False, 5e-3, 0.01),
+        ("gru", {"layer_norm": True}, True, 2e-2, 0.1),
+        ("lstm", {"layer_norm": True, "learning_rate": 1e-3, "weight_decay": 0.0}, True, 1e-3, 0.0),
     ],
 )
-def test_recurrent_networks_of_text_are_normalised_and_learn_faster(
+def test_normalised_networks_learn_faster(
     model: str, options: dict[str, object], normalised: bool, rate: float, decay: float, tmp_path: Path
 ) -> None:
     run = fit(tmp_path / "run", model=model, steps=1, **options)
     training = run.config.training
     assert (run.config.model.layer_norm, training.learning_rate, training.weight_decay) == (normalised, rate, decay)
     assert any("ln_hh" in name for name in run.model.state_dict()) is normalised
+
+
+@pytest.mark.parametrize(("model", "optimiser", "ngrams"), [("lstm", "muon", 4), ("conv", "adamw", 1)])
+def test_recurrent_networks_of_text_have_ngram_embeddings_and_muon(
+    model: str, optimiser: str, ngrams: int, tmp_path: Path
+) -> None:
+    run = fit(tmp_path / "run", model=model, steps=1)
+    assert (run.config.training.optimiser, run.config.model.ngram_embedding) == (optimiser, ngrams)
 
 
 def test_networks_of_series_are_not_normalised(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ class SymbolEmbedding(nn.Module):
     recurrent network need not spend its state on what the last few symbols are. The start symbol, whose index is
     ``symbols``, is a zero vector, and one more symbol to n-grams.
 
+    In training an n-gram's embedding is left out with probability ``dropout``, at every step by itself: a text that is
+    read several times would else be learned by heart from its longer n-grams.
+
     The state is what n-grams reach back to: the last ``longest`` - 1 symbols. Without n-grams there is none.
 
     >>> import torch
@@ -30,7 +33,7 @@ class SymbolEmbedding(nn.Module):
     (torch.Size([1, 4, 8]), [[1, 4]])
     """
 
-    def __init__(self, symbols: int, width: int, longest: int = 1) -> None:
+    def __init__(self, symbols: int, width: int, longest: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         self.symbols = symbols
         self.single = nn.Embedding(symbols, width)
@@ -39,6 +42,7 @@ class SymbolEmbedding(nn.Module):
         for table in self.ngrams:
             assert isinstance(table, nn.Embedding)
             nn.init.normal_(table.weight, std=_SPREAD)
+        self.dropout = nn.Dropout(dropout)
         self.window = SymbolWindow(longest, blank=symbols)
 
     @property
@@ -58,5 +62,6 @@ class SymbolEmbedding(nn.Module):
             code = code * (self.symbols + 1) + windows[..., -n]
             has_own_rows = (self.symbols + 1) ** n <= rows
             row = code if has_own_rows else (code * _MIX >> _KEPT_BITS) % rows
-            embedded = embedded + table(row)
+            kept = self.dropout(embedded.new_ones(*x.shape, 1))
+            embedded = embedded + kept * table(row)
         return embedded, state

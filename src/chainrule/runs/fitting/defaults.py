@@ -14,6 +14,7 @@ __all__ = ["choose_model", "choose_training"]
 
 # What layer norm keeps in bounds learns at a higher rate, and so fast that it is to be kept from learning by heart.
 _NORMALISED = {"learning_rate": 2e-2, "weight_decay": 0.1}
+_NGRAM_DROPOUT = 0.5
 
 
 def choose_model(kind: DataKind, data: Data, transform: str, name: str, asked: ModelSettings) -> ModelConfig:
@@ -27,14 +28,11 @@ def choose_model(kind: DataKind, data: Data, transform: str, name: str, asked: M
         chosen["window"] = kind.window(data, transform, linear=kind.solves(name, asked.head))
     if asked.hidden is None:
         chosen["hidden"] = kind.hidden(data, name)
-    if asked.dropout is None:
-        chosen["dropout"] = kind.dropout(data, name, asked.hidden)
-    if asked.mix is None:
-        chosen["mix"] = kind.mix(data, name)
-    if asked.layer_norm is None:
-        chosen["layer_norm"] = kind.layer_norm(data, name)
-    if asked.ngram_embedding is None:
-        chosen["ngram_embedding"] = kind.ngram_embedding(data, name)
+    for setting in ("dropout", "mix", "ngram_embedding"):
+        if getattr(asked, setting) is None:
+            chosen[setting] = getattr(kind, setting)(data, name)
+    if asked.ngram_dropout is None and chosen["ngram_embedding"] > 1:
+        chosen["ngram_dropout"] = _NGRAM_DROPOUT
     chosen["skip"] = kind.skip(data, transform, name) if asked.skip else 0
     return ModelConfig(name, **chosen)
 

@@ -15,7 +15,7 @@ from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.run import Source
-from chainrule.training import Group
+from chainrule.training import ALONE, Group
 
 __all__ = ["FitPlan", "data_of", "plan"]
 
@@ -45,9 +45,9 @@ def plan(
     minutes: float | None,
     steps: int | None,
     seed: int | None,
-    out: str | Path | None,
-    resume: bool,
-    group: Group,
+    out: str | Path | None = None,
+    resume: bool = False,
+    group: Group = ALONE,
 ) -> FitPlan:
     """Read the data, check that all that is asked for applies to it, and choose what was left open.
 
@@ -87,7 +87,8 @@ def plan(
         refit=kind.refits if refit is None else refit,
     )
     open_ones: dict[str, Any] = {"model": model, "hidden": asked.model.hidden, "window": asked.model.window}
-    open_ones |= {"mix": asked.model.mix, "layer_norm": asked.model.layer_norm, "dropout": asked.model.dropout}
+    open_ones |= {"mix": asked.model.mix, "dropout": asked.model.dropout, "optimiser": asked.training.optimiser}
+    open_ones["ngram_embedding"] = asked.model.ngram_embedding
     open_ones["budget"] = steps if minutes is None else minutes
     chosen = [name for name, value in open_ones.items() if value is None]
     return FitPlan(data, config, folder, chosen, why_hidden)

@@ -78,14 +78,19 @@ def _chosen(kind: DataKind, planned: FitPlan, task: Task) -> str:
         why = kind.transform(data, "auto", None).why if config.reading.transform == "auto" else ""
         said.append(f"transform {config.data.transform.name}{f' ({why})' * bool(why)}")
     if model.layer_norm:
-        said.append("layer norm" + because("layer_norm", of))
+        said.append("layer norm")
+    if model.ngram_embedding > 1:
+        said.append(f"embeddings of n-grams to {model.ngram_embedding} symbols" + because("ngram_embedding", of))
     if model.dropout:
         said.append(f"dropout {model.dropout:g}" + because("dropout", of))
     if model.mix != "none":
         said.append("mixed with an ngram" + because("mix", of) + f": {task.solution}")
     if linear:
         return f"{', '.join(said)}: {task.solution}."
-    return f"{', '.join(said)}, learning rate {config.training.learning_rate:g}; {_budget(config, planned.chosen)}."
+    said.append(f"learning rate {config.training.learning_rate:g}")
+    if config.training.optimiser == "muon":
+        said.append("Muon" + because("optimiser", of))
+    return f"{', '.join(said)}; {_budget(config, planned.chosen)}."
 
 
 def _budget(config: RunConfig, chosen: Collection[str]) -> str:

@@ -99,8 +99,8 @@ class DataKind(ABC):
         """Whether the hidden size follows the budget and the length of the data where none is given."""
         return False
 
-    def dropout(self, data: Any, model: str, hidden: int | None) -> float:
-        """The dropout where none is given; ``hidden`` is the size that is."""
+    def dropout(self, data: Any, model: str) -> float:
+        """The dropout where none is given."""
         return 0.0
 
     def ngram_embedding(self, data: Any, model: str) -> int:
@@ -114,10 +114,6 @@ class DataKind(ABC):
     def mix(self, data: Any, model: str) -> Literal["ngram", "none"]:
         """What the network is mixed with where nothing is said."""
         return "none"
-
-    def layer_norm(self, data: Any, model: str) -> bool:
-        """Whether layers are normalised where nothing is said."""
-        return False
 
     def patience(self, steps: int | None) -> int:
         """Validations in a row without improvement before training stops, where nothing is said; 0 for never."""

@@ -68,7 +68,7 @@ class SymbolKind(DataKind):
     def widens(self, data: Symbols, model: str) -> bool:
         return self._is_recurrent_on_text(data, model)
 
-    def dropout(self, data: Symbols, model: str, hidden: int | None) -> float:
+    def dropout(self, data: Symbols, model: str) -> float:
         """Networks see a text many times over within minutes, and learn it by heart."""
         return 0.0 if model in ("ar", "ngram") else 0.2
 
@@ -76,7 +76,7 @@ class SymbolKind(DataKind):
         return "none" if data.rate is not None or model == "ngram" else "ngram"
 
     def ngram_embedding(self, data: Symbols, model: str) -> int:
-        return 3 if self._is_recurrent_on_text(data, model) else 1
+        return 4 if self._is_recurrent_on_text(data, model) else 1
 
     def optimiser(self, data: Symbols, model: str) -> str:
         return "muon" if self._is_recurrent_on_text(data, model) else "adamw"
