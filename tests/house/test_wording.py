@@ -66,7 +66,7 @@ OPTIONS = options()
 
 def test_there_are_messages_with_settings() -> None:
     assert len(messages(NAMED)) > 40
-    assert {"fill", "out", "resume", "layer-norm", "no-layer-norm", "horizon"} <= OPTIONS
+    assert {"fill", "out", "resume", "layer-norm", "horizon"} <= OPTIONS
 
 
 @pytest.mark.parametrize(("path", "text"), messages(FLAG))
@@ -118,7 +118,7 @@ def test_every_option_that_the_readme_names_exists() -> None:
         ('`id="New York"`', "--id 'New York'"),
         ("`labels=True` reads", "--labels reads"),
         ("`header=False`, or `header=True`", "--no-header, or --header"),
-        ("`layer_norm` or `layer_norm=False`", "--layer-norm or --no-layer-norm"),
+        ("`refit` or `refit=False`", "--refit or --no-refit"),
         ("with `out`.", "with --out."),
         ("with `resume=True` added", "with --resume added"),
         ("`learning_rate=0.001`", "--learning-rate 0.001"),

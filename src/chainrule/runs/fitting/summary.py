@@ -80,7 +80,7 @@ def _chosen(kind: DataKind, planned: FitPlan, task: Task) -> str:
     if model.layer_norm:
         said.append("layer norm")
     if model.ngram_embedding > 1:
-        said.append(f"embeddings of n-grams to {model.ngram_embedding} symbols" + because("ngram_embedding", of))
+        said.append(f"n-gram embeddings to order {model.ngram_embedding}" + because("ngram_embedding", of))
     if model.dropout:
         said.append(f"dropout {model.dropout:g}" + because("dropout", of))
     if model.mix != "none":

@@ -56,7 +56,8 @@ def width_by_budget(
         if reads[width] >= _SEEN * weights and symbols >= _WRITTEN * weights:
             chosen = width
     if training.steps is None:
-        why += f" at {_rounded(reads[chosen] / (60 * training.minutes))} {data.unit}s a second"
+        per_second = round(float(f"{reads[chosen] / (60 * training.minutes):.2g}"))  # more digits would not come again
+        why += f" at {counted(per_second, data.unit)} a second"
     return Width(chosen, f"{why} and {counted(symbols, data.unit)}")
 
 
@@ -92,8 +93,3 @@ def _measure(data: DataConfig, model: ModelConfig, training: TrainingConfig, gro
     speed = training.batch * training.accumulate * model.window / statistics.median(took[_WARM:])
     (speed_of_all,) = group.sum([speed])
     return speed_of_all
-
-
-def _rounded(number: float) -> str:
-    """Two digits: more would not come out again."""
-    return f"{float(f'{number:.2g}'):,.0f}"
