@@ -146,9 +146,9 @@ class SymbolTask(Task):
         return [*chain.from_iterable(parts[::2])], [*chain.from_iterable(parts[1::2])], test
 
 
-def _context(model: AlphabetModel, of_latent: int = CONTEXT) -> int:
-    """What is read before a cut: by a window model all that it sees, by a latent one so much."""
-    return model.encoder.receptive_field or of_latent
+def _context(model: AlphabetModel, least: int = CONTEXT) -> int:
+    """What is read before a cut: by a window model all that it sees, by a latent one the least."""
+    return max(least, model.encoder.receptive_field or 0)
 
 
 def _counts_of(model: AlphabetModel) -> NGramModel | None:
