@@ -98,8 +98,8 @@ class TrainingSettings(_GivenOfTraining):
     )
     weight_decay: float | None = setting(
         None,
-        "Weight decay of AdamW, for matrices other than embeddings",
-        chosen="0.01, or 0.1 with layer norm",
+        "Weight decay, of matrices other than embeddings",
+        chosen="0.01, or 0.1 with layer norm or Muon",
         solved=False,
     )
     patience: int | None = setting(
@@ -149,7 +149,7 @@ class TrainingConfig(_GivenOfTraining):
         steps: of the optimiser; the result then depends on the seed alone.
         minutes: of wall-clock time, validation included.
         learning_rate: the peak, after a short warm-up and before a cosine decay over the budget.
-        weight_decay: of AdamW's matrices, not of embeddings, biases or scales.
+        weight_decay: of matrices, not of embeddings, biases or scales.
         optimiser: "adamw", or "muon" for the matrices between features.
         seed: of initialisation, order and dropout, for whoever makes the model and the feed.
         k1, k2: of truncated backpropagation, steps between two backward passes and steps that gradients go back; None

@@ -15,6 +15,7 @@ __all__ = ["choose_model", "choose_training"]
 # What layer norm keeps in bounds learns at a higher rate, and so fast that it is to be kept from learning by heart.
 _NORMALISED = {"learning_rate": 2e-2, "weight_decay": 0.1}
 _NGRAM_DROPOUT = 0.5
+_MUON_DECAY = 0.1  # whose steps do not grow smaller with the gradient
 
 
 def choose_model(kind: DataKind, data: Data, transform: str, name: str, asked: ModelSettings) -> ModelConfig:
@@ -57,6 +58,8 @@ def choose_training(
     chosen: dict[str, Any] = {"patience": kind.patience(steps), "optimiser": kind.optimiser(data, model.name)}
     if model.layer_norm:
         chosen |= _NORMALISED
+    elif (asked.optimiser or chosen["optimiser"]) == "muon":
+        chosen["weight_decay"] = _MUON_DECAY
     chosen |= _given(asked, TrainingConfig) | _through_time(asked)
     if asked.memory is not None:
         chosen["memory"] = bytes_of(asked.memory)

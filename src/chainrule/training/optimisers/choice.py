@@ -16,7 +16,7 @@ SCALES = {"adamw": 1.0, "muon": 4.0}
 def optimisers_of(model: nn.Module, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
     """AdamW for all parameters; where the config asks for Muon, it takes the matrices between features.
 
-    Weights decay where AdamW changes matrices, but for embeddings, whose rows are rarely met.
+    Matrices decay, but for embeddings, whose rows are rarely met.
     """
     hidden = list(hidden_matrices(model)) if config.optimiser == "muon" else []
     is_hidden = {id(p) for p, _ in hidden}
@@ -33,5 +33,5 @@ def optimisers_of(model: nn.Module, config: TrainingConfig) -> dict[str, torch.o
         "adamw": torch.optim.AdamW(groups, lr=config.learning_rate, betas=_BETAS, fused=True)
     }
     if hidden:
-        optimisers["muon"] = Muon(hidden, lr=config.learning_rate * SCALES["muon"])
+        optimisers["muon"] = Muon(hidden, lr=config.learning_rate * SCALES["muon"], weight_decay=config.weight_decay)
     return optimisers

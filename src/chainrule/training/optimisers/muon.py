@@ -10,7 +10,7 @@ __all__ = ["Muon", "hidden_matrices"]
 
 # Of the quintic a X + b X X^T X + c X X^T X X^T X, whose repetition takes all singular values of at most 1 to about 1.
 _QUINTIC = (3.4445, -4.7750, 2.0315)
-_REPETITIONS = 5
+_REPETITIONS = 3  # five, as is usual, learn no better
 _LEAST = 1e-7  # norm of a gradient to divide by
 
 
@@ -33,9 +33,9 @@ def hidden_matrices(model: nn.Module) -> Iterator[tuple[Tensor, int]]:
 class Muon(torch.optim.Optimizer):
     """Momentum, of which each block of a matrix is replaced by the nearest orthogonal one, to a few per cent.
 
-        M <- m M + (1 - m) g,    G = (1 - m) g + m M,    W <- W - lr s U V^T    where G = U S V^T,
+        M <- m M + (1 - m) g,    G = (1 - m) g + m M,    W <- (1 - lr d) W - lr s U V^T    where G = U S V^T,
 
-    and s = sqrt(max(1, rows / columns)). All directions of a gradient so count alike, where a few would otherwise
+    d is the weight decay and s = sqrt(max(1, rows / columns)). All directions of a gradient so count alike, where a few would otherwise
     dominate. Each gate's block is made orthogonal by itself: gates squash their inputs differently, so that their
     gradients differ in size. Kernels of convolutions are matrices of an output channel a row.
 
@@ -50,12 +50,14 @@ class Muon(torch.optim.Optimizer):
     [[True, False], [False, True], [False, True], [True, False]]
     """
 
-    def __init__(self, matrices: Iterable[tuple[Tensor, int]], lr: float, momentum: float = 0.95) -> None:
+    def __init__(
+        self, matrices: Iterable[tuple[Tensor, int]], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
         groups: dict[int, list[Tensor]] = {}
         for p, blocks in matrices:
             groups.setdefault(blocks, []).append(p)
         by_blocks = [{"params": params, "blocks": blocks} for blocks, params in groups.items()]
-        super().__init__(by_blocks, {"lr": lr, "momentum": momentum})
+        super().__init__(by_blocks, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -81,6 +83,7 @@ class Muon(torch.optim.Optimizer):
         G = g.lerp(M, m).flatten(1).unflatten(0, (group["blocks"], -1))
         rows, columns = G.shape[1:]
         s = max(1.0, rows / columns) ** 0.5
+        p.mul_(1 - group["lr"] * group["weight_decay"])
         p.add_(orthogonal(G).view_as(p), alpha=-group["lr"] * s)
 
 
