@@ -130,6 +130,21 @@ def test_symbols_that_are_learned_meanwhile_are_counted_after_they_were_predicte
     assert by_hand.ngrams == model.ngram.ngrams
 
 
+def test_a_chunk_that_is_counted_is_scored_as_one_by_one() -> None:
+    model = fitted(mixture())
+    by_hand = fitted(mixture())
+    x = symbols(1, 9)
+    log_prob, last = model.score_and_count(x)
+    carry = None
+    for t in range(9):
+        scored, carry = by_hand(x[:, t : t + 1], carry)
+        close(scored[:, 0], log_prob[:, t])
+        by_hand.ngram.learn(x[:, t : t + 1], by_hand.ngram.read(x[:, :t]))
+    assert carry is not None
+    assert torch.equal(carry.last, last.last)
+    close(by_hand.log_prob(x), model.log_prob(x))
+
+
 def test_neither_can_be_exported(tmp_path: Path) -> None:
     for model in (mixture(), mixture().ngram):
         with pytest.raises(ExportError, match=r'counts n-grams.*`model\.network`.*`mix="none"`'):

@@ -29,11 +29,20 @@ def repeating(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return source
 
 
-@pytest.mark.parametrize(("model", "mode"), [("gru", "weights"), ("conv", "weights"), ("ngram", "counts")])
+@pytest.mark.parametrize(
+    ("model", "mix", "mode"),
+    [
+        ("gru", "none", "weights"),
+        ("conv", "none", "weights"),
+        ("ngram", None, "counts"),
+        ("gru", "ngram", "counts"),
+        ("gru", "ngram", "both"),
+    ],
+)
 def test_a_pattern_that_training_never_saw_is_learned_while_it_is_scored(
-    repeating: Path, tmp_path: Path, model: str, mode: str
+    repeating: Path, tmp_path: Path, model: str, mix: str | None, mode: str
 ) -> None:
-    budget = {} if model == "ngram" else {"hidden": 16, "window": 16, "steps": 30}
+    budget = {} if model == "ngram" else {"hidden": 16, "window": 16, "steps": 30, "mix": mix}
     run = chainrule.fit(repeating, model, out=tmp_path / "run", quiet=True, **budget)  # type: ignore[arg-type]
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     weights = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
@@ -56,10 +65,10 @@ def test_a_frozen_and_an_adaptive_score_are_told_apart_wherever_they_are_shown(t
     frozen, adapting = map(str, score.tables())
     assert frozen == str(plain.table())
     assert "adapting" not in frozen
-    assert "gru, adapting weights" in adapting
-    assert "gru, frozen" in adapting
+    assert "gru + ngram, adapting weights" in adapting
+    assert "gru + ngram, frozen" in adapting
     assert max(map(len, adapting.splitlines())) <= 80
-    assert set(score.to_frame().index) == {*plain.to_frame().index, "gru, adapting weights"}
+    assert set(score.to_frame().index) == {*plain.to_frame().index, "gru + ngram, adapting weights"}
     told = json.loads(json.dumps(score.to_dict()))
     assert told.pop("adapted_nats") == {"weights": pytest.approx(-score.adapted["weights"].mean())}
     assert told["nats"] == plain.nats

@@ -109,7 +109,11 @@ def fitted(data: Symbols, model: str, folder: Path, **training: Any) -> list[dic
     """All the tensors that a short fit leaves."""
     given = dict(OPTIONS.get(model, {"hidden": 4}))
     given["training"] = {"batch": 4, **given.get("training", {}), **training}
-    run = chainrule.fit(data, model, window=8, steps=14, out=folder, quiet=True, **given)
+    if model == "ngram":
+        given = {}
+    else:
+        given |= {"window": 8, "steps": 14}
+    run = chainrule.fit(data, model, out=folder, quiet=True, **given)
     return [load_tensors(path)[0] for path in sorted(run.path.glob("*.safetensors"))]
 
 

@@ -40,6 +40,8 @@ class Seen(NamedTuple):
 class _Encoders:
     """The encoder of a mixture, as far as whoever reads on needs one: the network's own, and how far both see."""
 
+    adapting = ("gate.weights",)
+
     def __init__(self, network: SymbolModel, ngram: NGramModel) -> None:
         self._network = network
         self._ngram = ngram
@@ -94,6 +96,13 @@ class MixtureModel(AlphabetModel):
         seen, carry = self.see(x, carry, resets=resets)
         return self.log_probs(seen.flat(), x.long().flatten()).view(*x.shape, 3), carry
 
+    def score_and_count(
+        self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None
+    ) -> tuple[Tensor, Carry]:
+        """As ``forward``, but every symbol is counted once it is scored, before the next is, row after row."""
+        seen, carry = self.see(x, carry, resets=resets)
+        return self.log_probs(seen.flat(), x.long().flatten(), counting=True)[:, 0].view(x.shape), carry
+
     def advance(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
         return self.see(x, carry, resets=resets)[1]
 
@@ -119,15 +128,17 @@ class MixtureModel(AlphabetModel):
         log_p, features = self._predicted(seen.flat())
         return Categorical(self.gate(_bounded(log_p), features)), state
 
-    def log_probs(self, seen: Seen, x: Tensor) -> Tensor:
+    def log_probs(self, seen: Seen, x: Tensor, *, counting: bool = False) -> Tensor:
         """log p (N, 3) of the symbols x (N,): of the mixture, of the network and of the n-gram.
+
+        With ``counting`` each symbol is counted before the next is predicted.
 
         Time is gone through in parts, so that all symbols' probabilities are never there at once.
         """
         at_once = max(1, _AT_ONCE // self.symbols)
         found = []
         for part, of in zip(seen.split(at_once), x.split(at_once), strict=True):
-            log_p, features = self._predicted(part)
+            log_p, features = self._predicted(part, of if counting else None)
             mixed = Categorical(self.gate(_bounded(log_p), features)).log_prob(of)
             alone = [each.gather(1, of[:, None])[:, 0] for each in log_p]
             found.append(torch.stack([mixed, *alone], dim=1))
@@ -144,10 +155,10 @@ class MixtureModel(AlphabetModel):
         log_p, features = self._predicted(seen)
         self.gate.fit(_bounded(log_p), features, x)
 
-    def _predicted(self, seen: Seen) -> tuple[list[Tensor], Tensor]:
-        """Either's log-probabilities (N, V), and the features of the gate (N, K)."""
+    def _predicted(self, seen: Seen, counted: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
+        """Either's log-probabilities (N, V), and the features of the gate (N, K); symbols (N,) may be counted by it."""
         of_network = self.network.head(seen.features).logits.log_softmax(-1)
-        p, known = self.ngram.after(seen.windows, _DEPTHS)
+        p, known = self.ngram.after(seen.windows, _DEPTHS, counted)
         log_p = [of_network, p.log().to(of_network.dtype)]
         entropies = [-(each.exp() * each).sum(-1) for each in log_p]
         largest = [each.amax(-1) for each in log_p]
