@@ -50,7 +50,9 @@ def _draw(on: OnText, axes: "Axes") -> None:
         seconds = [at for at, _ in curve]
         nats = [reached for _, reached in curve]
         if len(curve) == 1:
-            axes.plot([*seconds, latest], nats * 2, color=colour, linestyle="--", linewidth=1.2)
+            axes.plot(
+                [*seconds, latest], nats * 2, color=colour, linestyle="--", linewidth=1.2, marker="o", markersize=3
+            )
         else:
             axes.plot(seconds, nats, color=colour, linewidth=1.8, marker="o", markersize=3)
         ends.append((f"{label} {found.nats:.3f}", found.nats, colour))
