@@ -48,12 +48,11 @@ def test_fit_prints_the_score_on_stdout_and_remarks_on_stderr(command: Command, 
     assert result.exit_code == 0
     table = result.stdout.splitlines()
     assert table[0].strip() == "words.txt, last tenth (test): 120 characters"
-    assert [line.split()[0] for line in table[3:6]] == sorted(
-        ["gru", "unigram", "bigram"],
-        key=lambda name: float(re.search(rf"{name} +([\d.]+)", result.stdout)[1]),  # type: ignore[index]
-    )
-    assert "gru of words.txt" in result.stderr
-    done = r"^gru with [\d,]+ parameters\. Run in runs/a; figures: loss\.png, reach\.png$"
+    rows = {line[:12].strip(): float(line.split()[-3]) for line in table[3:8]}
+    assert rows.keys() == {"gru + ngram", "gru alone", "ngram", "bigram", "unigram"}
+    assert list(rows.values()) == sorted(rows.values())
+    assert "gru + ngram of words.txt" in result.stderr
+    done = r"^gru \+ ngram with [\d,]+ parameters\. Run in runs/a; figures: loss\.png, reach\.png$"
     assert re.search(done, result.stderr, re.MULTILINE)
     assert re.search(r"^gradients at step \d+: \w+: .* your window", result.stderr, re.MULTILINE)
     quiet = command("fit words.txt --hidden 4 --window 8 --steps 2 --batch 4 --out runs/b --quiet")

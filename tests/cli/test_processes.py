@@ -40,6 +40,7 @@ def command(folder: Path, *arguments: str, stderr: int = subprocess.PIPE) -> Ite
 def fit(folder: Path, steps: int, *more: str) -> list[str]:
     (folder / "words.txt").write_text(text(600))
     small = ["--hidden", "4", "--window", "8", "--batch", "4", "--steps", str(steps)]
+    small += ["--mix", "none", "--no-refit"]  # so that every run takes all of its steps
     return ["fit", "words.txt", *small, "--out", "run", *more]
 
 
@@ -79,7 +80,7 @@ def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, t
     """The checkpoints are written without pause, so that most kills hit a write."""
     often = "import chainrule.training.loop as l; l._VALIDATIONS = 10**9; import chainrule; "
     (tmp_path / "words.txt").write_text(text(600))
-    fitted = "chainrule.fit('words.txt', hidden=4, window=8, training={'batch': 4}, steps=10**6, out='run', quiet=True)"
+    fitted = "chainrule.fit('words.txt', hidden=4, window=8, training={'batch': 4, 'refit': False}, mix='none', steps=10**6, out='run', quiet=True)"
     line = [sys.executable, "-c", often + fitted]
     with subprocess.Popen(line, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
         wait_for(tmp_path / "run" / "metrics.jsonl", process)
@@ -91,7 +92,7 @@ def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, t
     assert json.loads((run.path / "config.json").read_text())["format"] == 2
     reached = load_tensors(run.path / "last.safetensors")[1]["step"]
     source = tmp_path / "words.txt"
-    more = {"hidden": 4, "window": 8, "training": {"batch": 4}, "steps": reached + 3}
+    more = {"hidden": 4, "window": 8, "training": {"batch": 4, "refit": False}, "mix": "none", "steps": reached + 3}
     resumed = chainrule.fit(source, out=run.path, resume=True, quiet=True, **more)
     steps = [record["step"] for record in read_metrics(resumed.path)]
     assert steps == sorted(set(steps))

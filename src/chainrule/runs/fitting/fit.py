@@ -105,7 +105,7 @@ def fit(
 
     Args:
         source: a file, a folder, the name of a built-in set, values in memory (NumPy, pandas), or data already read.
-        model: one of ``chainrule.models.MODELS``; None takes gru, and conv for images.
+        model: one of ``chainrule.models.MODELS``; None takes lstm for text, conv for images, else gru.
         minutes: the budget in wall-clock time, 3 unless steps are given; where a refit begins again, half of it for
             either fit.
         steps: the budget in steps of the optimiser, instead of minutes; the result then depends on the seed alone.

@@ -59,7 +59,7 @@ def plan(
     """
     data = data_of(source, reading)
     kind = KINDS[data.kind]
-    name = kind.model if model is None else model
+    name = kind.model(data) if model is None else model
     asked.check(kind, name, budget={"minutes": minutes, "steps": steps, "seed": seed})
     # New data is to be read as the same kind, and for the same columns.
     as_read: dict[str, Any] = {"kind": kind.read_as(data), "columns": kind.columns(data)}

@@ -25,7 +25,6 @@ class DataKind(ABC):
         has: what settings ask for: "symbols", "values" or "labels", "steps", a "stream", "documents".
         run: the class of its runs.
         models: what can be fitted to it.
-        model: what is fitted where no model is named.
         solution: what of it is fitted without gradients, in words that begin a sentence.
         refits: whether there is a refit where nothing is said.
         goes_on: what a refit is: whether training goes on, for the last part of its budget, over what was held out to
@@ -37,7 +36,6 @@ class DataKind(ABC):
     has: frozenset[str]
     run: type[Run]
     models: tuple[str, ...] = MODELS
-    model: str = "gru"
     solution: str = ""
     refits: bool = False
     goes_on: bool = False
@@ -74,6 +72,10 @@ class DataKind(ABC):
     def solves(self, model: str, head: str) -> bool:
         """Whether the model is fitted without gradients, and so without a budget."""
         return False
+
+    def model(self, data: Any) -> str:
+        """The model where none is named."""
+        return "gru"
 
     def transform(self, data: Any, asked: str, window: int | None) -> Evidence:
         """The transform: the one asked for, or the one that the training part speaks for, and how."""

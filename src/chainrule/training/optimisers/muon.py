@@ -35,9 +35,9 @@ class Muon(torch.optim.Optimizer):
 
         M <- m M + (1 - m) g,    G = (1 - m) g + m M,    W <- (1 - lr d) W - lr s U V^T    where G = U S V^T,
 
-    d is the weight decay and s = sqrt(max(1, rows / columns)). All directions of a gradient so count alike, where a few would otherwise
-    dominate. Each gate's block is made orthogonal by itself: gates squash their inputs differently, so that their
-    gradients differ in size. Kernels of convolutions are matrices of an output channel a row.
+    d is the weight decay and s = sqrt(max(1, rows / columns)). All directions of a gradient so count alike, where a few
+    would otherwise dominate. Each gate's block is made orthogonal by itself: gates squash their inputs differently, so
+    that their gradients differ in size. Kernels of convolutions are matrices of an output channel a row.
 
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". ``torch.optim.Muon`` is the same for
     whole matrices, always in bfloat16; here it is bfloat16 where the processor multiplies it.

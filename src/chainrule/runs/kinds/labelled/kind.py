@@ -69,7 +69,6 @@ class ImageKind(LabelledSoundKind):
     words = ("images",)
     has = OF_IMAGES
     models = ("conv",)
-    model = "conv"
 
     def shape(self, data: Labelled) -> tuple[int, ...]:
         return np.shape(data.inputs[0])
@@ -80,3 +79,6 @@ class ImageKind(LabelledSoundKind):
 
     def _examples(self, data: Labelled) -> str:
         return f"images of {'x'.join(map(str, self.shape(data)))}"
+
+    def model(self, data: Labelled) -> str:
+        return "conv"

@@ -62,6 +62,9 @@ class SymbolKind(DataKind):
     def steps(self, data: Symbols) -> int:
         return data.length
 
+    def model(self, data: Symbols) -> str:
+        return "lstm" if data.rate is None else "gru"
+
     def hidden(self, data: Symbols, model: str) -> int:
         return 256
 
