@@ -80,7 +80,10 @@ def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, t
     """The checkpoints are written without pause, so that most kills hit a write."""
     often = "import chainrule.training.loop as l; l._VALIDATIONS = 10**9; import chainrule; "
     (tmp_path / "words.txt").write_text(text(600))
-    fitted = "chainrule.fit('words.txt', hidden=4, window=8, training={'batch': 4, 'refit': False}, mix='none', steps=10**6, out='run', quiet=True)"
+    training = "training={'batch': 4, 'refit': False}"
+    fitted = (
+        f"chainrule.fit('words.txt', hidden=4, window=8, mix='none', {training}, steps=10**6, out='run', quiet=True)"
+    )
     line = [sys.executable, "-c", often + fitted]
     with subprocess.Popen(line, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
         wait_for(tmp_path / "run" / "metrics.jsonl", process)
