@@ -1,18 +1,21 @@
 """ONNX's own cases for its recurrent and convolution nodes, put to our ops: another definition than torch's."""
 
+import importlib
+import warnings
 from typing import Any
 
 import numpy as np
 import onnx.backend.test.case.node as nodes
-import onnx.backend.test.case.node.conv
-import onnx.backend.test.case.node.gru
-import onnx.backend.test.case.node.lstm
-import onnx.backend.test.case.node.rnn  # importing them makes their cases
 import pytest
 import torch
 from torch import Tensor
 
 from chainrule import functional
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", RuntimeWarning)  # now and then NumPy reports what unused lanes of a product held
+    for node in ("conv", "gru", "lstm", "rnn"):
+        importlib.import_module(f"onnx.backend.test.case.node.{node}")  # which makes its cases
 
 ORDER = {"RNN": [0], "GRU": [1, 0, 2], "LSTM": [0, 2, 3, 1]}  # of our gates, among theirs
 CASES = {case.name: case for case in nodes._NodeTestCases if case.model.graph.node[0].op_type in {*ORDER, "Conv"}}

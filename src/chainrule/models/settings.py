@@ -85,7 +85,7 @@ class ModelSettings(_GivenOfModel):
     dropout: float | None = setting(
         None,
         "Dropout rate",
-        chosen="0.2 for networks of text and sound, else 0",
+        chosen="0.1 for recurrent networks on text, 0.2 for other networks of text and sound, else 0",
         on=(On(_NETWORKS),),
     )
     mix: Literal["ngram", "none"] | None = setting(
@@ -103,7 +103,7 @@ class ModelSettings(_GivenOfModel):
     ngram_dropout: float | None = setting(
         None,
         "Rate at which embeddings of n-grams are left out, beside dropout",
-        chosen="0.5",
+        chosen="0.6",
         on=(On(("recurrent",), "symbols"),),
     )
     skip: bool = setting(

@@ -14,7 +14,7 @@ __all__ = ["choose_model", "choose_training"]
 
 # What layer norm keeps in bounds learns at a higher rate, and so fast that it is to be kept from learning by heart.
 _NORMALISED = {"learning_rate": 2e-2, "weight_decay": 0.1}
-_NGRAM_DROPOUT = 0.5
+_NGRAM_DROPOUT = 0.6  # a text that is read several times is else learned by heart
 _MUON_DECAY = 0.1  # whose steps do not grow smaller with the gradient
 
 

@@ -73,7 +73,9 @@ class SymbolKind(DataKind):
 
     def dropout(self, data: Symbols, model: str) -> float:
         """Networks see a text many times over within minutes, and learn it by heart."""
-        return 0.0 if model in ("ar", "ngram") else 0.2
+        if model in ("ar", "ngram"):
+            return 0.0
+        return 0.1 if self._is_recurrent_on_text(data, model) else 0.2
 
     def mix(self, data: Symbols, model: str) -> Literal["ngram", "none"]:
         return "none" if data.rate is not None or model == "ngram" else "ngram"
