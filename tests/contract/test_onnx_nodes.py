@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx.backend.test.case.node as nodes
 import pytest
 import torch
