@@ -22,7 +22,7 @@ _MEASURED = 128  # the hidden size whose speed is measured
 # Both constants below and this one: benchmarks/learning/sizes.py and its table.
 _BESIDE = 132**2
 _SEEN = 6.0  # symbols that training reads for each recurrent weight, at least
-_WRITTEN = 0.5  # symbols that the text has for each recurrent weight, at least
+_WRITTEN = 1.0  # symbols that the text has for each recurrent weight, at least
 _WARM = 2  # steps before speed is measured
 _STEPS = 5  # that are measured, at least
 _SHARE = 0.01  # of the budget that measuring may take beyond these
