@@ -1,0 +1,55 @@
+"""The hidden size by budget: wider with more steps and longer texts, the same in every process, kept when resumed."""
+
+from pathlib import Path
+
+import pytest
+
+import chainrule
+from chainrule.data import Symbols
+from chainrule.models import ModelConfig
+from chainrule.runs.fitting.width import width_by_budget
+from chainrule.runs.kinds.registry import KINDS
+from chainrule.training import ALONE, Group, TrainingConfig
+from tests.runs.cases import symbols
+
+
+def width(steps: int, length: int, model: str = "lstm", group: Group = ALONE) -> int:
+    kind = KINDS["symbols"]
+    about = kind.describe(symbols(600), "none", 64)
+    return width_by_budget(about, length, ModelConfig(model), TrainingConfig(steps=steps), group).hidden
+
+
+def test_it_grows_with_the_steps() -> None:
+    widths = [width(steps, length=10**8) for steps in (1, 100, 1_000, 10_000, 100_000)]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[2] < widths[-1]
+
+
+def test_it_grows_with_the_text() -> None:
+    widths = [width(10**6, length) for length in (600, 50_000, 10**6, 10**8)]
+    assert widths == sorted(widths)
+    assert len(set(widths)) == 4
+
+
+def test_a_cell_with_fewer_gates_is_wider() -> None:
+    assert width(2_000, length=10**8, model="rnn") > width(2_000, length=10**8, model="lstm")
+
+
+def test_several_processes_read_more() -> None:
+    class Two(Group):
+        """A group of two that is only asked for its size."""
+
+    assert width(1_000, 10**8, group=Two(size=2)) == width(2_000, 10**8)
+
+
+def test_a_resumed_run_keeps_it_whatever_the_machine_is_doing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data: Symbols = symbols(600)
+    first = chainrule.fit(data, "gru", minutes=1e-3, window=8, out=tmp_path, quiet=True)
+    monkeypatch.setattr("chainrule.runs.fitting.width._WIDTHS", (7,))
+    more = chainrule.fit(data, "gru", minutes=2e-3, window=8, out=tmp_path, quiet=True, resume=True)
+    assert more.config.model.hidden == first.config.model.hidden != 7
+
+
+def test_a_budget_of_minutes_measures_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chainrule.fit(symbols(600), "gru", minutes=1e-3, window=8, out=tmp_path)
+    assert "for 0.001 min at " in capsys.readouterr().err
