@@ -10,7 +10,7 @@ import chainrule
 from chainrule import Run
 from chainrule.errors import ArgumentError
 from chainrule.runs import Score
-from tests.runs.cases import same_weights, text
+from tests.runs.cases import same_weights, symbols, text
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -84,15 +84,20 @@ def test_new_data_is_learned_from_document_by_document(text_run: Run, tmp_path: 
     assert told[-1] == 1
 
 
+@pytest.fixture
+def network_run(tmp_path: Path) -> Run:
+    return chainrule.fit(symbols(), "gru", hidden=4, window=4, steps=1, mix="none", out=tmp_path / "alone", quiet=True)
+
+
 @pytest.mark.parametrize(
     ("fitted", "mode", "message"),
     [
         (
-            "text_run",
+            "network_run",
             "counts",
             "`adapt` is 'counts', but the model has no counts .*`adapt=\"weights\"`",
         ),
-        ("text_run", "both", "`adapt` is 'both', but the model has no counts"),
+        ("network_run", "both", "`adapt` is 'both', but the model has no counts"),
         ("text_run", "weight", "`adapt` is 'weight'; expected one of counts, weights, both. Did you mean 'weights'"),
         ("series_run", "weights", "cannot adapt weights while it scores, which is for symbols.* It can score, "),
         ("digits_run", "weights", "cannot adapt weights while it scores, which is for symbols.* It can score "),

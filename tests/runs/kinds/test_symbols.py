@@ -134,7 +134,8 @@ def test_the_test_part_touches_no_weight_and_no_choice(model: str, tmp_path: Pat
     data = of_documents(50)
     clean = fitted(data, model, tmp_path / "clean")
     poisoned = fitted(altered(data, slice(1080, None)), model, tmp_path / "poisoned")
-    assert len(clean) == 4, "the best weights, the final ones, and what either stage is resumed from"
+    # the best weights, the final ones, and what either stage is resumed from, if the last one has steps; counts are one
+    assert len(clean) in ((1,) if model == "ngram" else (3, 4))
     for one, other in zip(clean, poisoned, strict=True):
         same_weights(one, other)
 
