@@ -16,15 +16,12 @@ from benchmarks.learning.peers import transformer, twenty_lines
 from benchmarks.learning.peers.n_gram import NGram
 from benchmarks.learning.scoring import carried, fingerprint, slid
 from benchmarks.learning.texts import Text
-from chainrule import ModelSettings
 from chainrule import nn as chainrule_nn
-from chainrule._settings import settings_of
 
 __all__ = ["ENTRANTS", "OF_NINETY", "TWENTY_LINES", "Entrant"]
 
 OF_NINETY = (20, 35, 50)  # seconds, of the 90 of a whole budget
 TWENTY_LINES = "lstm"  # the entrant that the targets are set against
-_ALL = "both" if "mix" in settings_of(ModelSettings) else "weights"  # what of chainrule's default adapts
 _ROWS = 16  # of the test part, where it is scored on the way
 
 
@@ -99,7 +96,7 @@ def _counted(text: Text, budget: Budget, seed: int, *, order: int) -> Outcome:
 
 
 def _library_ngram(text: Text, budget: Budget, seed: int) -> Outcome:
-    return library.fit(text, None, None, adapt="counts", model="ngram")
+    return library.fit(text, None, None, adapts=True, model="ngram")
 
 
 ENTRANTS: dict[str, Entrant] = {
@@ -112,9 +109,9 @@ ENTRANTS: dict[str, Entrant] = {
     "6-gram": Entrant("6-gram, a few lines of Python", partial(_counted, order=6)),
     "chainrule-ngram": Entrant("chainrule's ngram", _library_ngram),
     "chainrule-network": Entrant(
-        "chainrule's network alone", partial(library.fit, adapt="weights", drawn=True, mix="none")
+        "chainrule's network alone", partial(library.fit, adapts=True, drawn=True, mix="none")
     ),
-    "chainrule": Entrant("chainrule's defaults", partial(library.fit, adapt=_ALL, drawn=True)),
+    "chainrule": Entrant("chainrule's defaults", partial(library.fit, adapts=True, drawn=True)),
     **{
         f"chainrule-{seconds}": Entrant(f"defaults, in {seconds}/90 of the time", library.fit, share=seconds / 90)
         for seconds in OF_NINETY

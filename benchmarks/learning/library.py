@@ -12,10 +12,9 @@ from typing import Any
 
 import chainrule
 from benchmarks.learning.budgets import POINTS, Budget, Curve
-from benchmarks.learning.entering import NotRun, Outcome
+from benchmarks.learning.entering import Outcome
 from benchmarks.learning.scoring import fingerprint
 from benchmarks.learning.texts import Text
-from chainrule._settings import settings_of
 from chainrule.runs import Score
 from chainrule.runs.folder.config import CONFIG
 from chainrule.training import BEST, load_tensors, weights_of
@@ -30,17 +29,16 @@ def fit(
     budget: Budget | None,
     seed: int | None,
     *,
-    adapt: str | None = None,
+    adapts: bool = False,
     drawn: bool = False,
     **settings: Any,
 ) -> Outcome:
-    """Fit, score frozen, then adapting; and score the checkpoints on the way, if they are to be ``drawn``.
+    """Fit and score; score adapting too where asked; and the checkpoints on the way, if they are to be ``drawn``.
 
     What is counted, and not trained, takes no budget and no seed.
 
     Seconds are counted from the call until the last weights are on disk: reading, counting, validating and all.
     """
-    _check(settings)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary, "run")
         given = {} if budget is None else budget.of_fit()
@@ -59,21 +57,16 @@ def fit(
             parameters=run.parameters,
             learned=fingerprint(weights_of(run.model)),
             curve=_curve(kept, began, seconds) if drawn else [],
-            adaptive=_adaptive(run, adapt),
+            adaptive=_adaptive(run) if adapts else {},
             beside=score.baseline_nats(),
         )
 
 
-def _check(settings: dict[str, Any]) -> None:
-    """Refuse what this chainrule does not have."""
-    if missing := settings.keys() - {"model", *settings_of(chainrule.ModelSettings)}:
-        raise NotRun(f"this chainrule has no setting {', '.join(sorted(missing))}")
-
-
-def _adaptive(run: chainrule.Run, adapt: str | None) -> dict[str, float]:
-    if adapt is None:
-        return {}
-    score = run.score(adapt=adapt)
+def _adaptive(run: chainrule.Run) -> dict[str, float]:
+    """The score of a copy that learns on with all it has."""
+    model = run.config.model
+    alone = "counts" if model.name == "ngram" else "weights"
+    score = run.score(adapt=alone if model.mix == "none" else "both")
     assert isinstance(score, Score)
     return score.adapted_nats()
 
