@@ -105,8 +105,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def fitted(data: Symbols, model: str, folder: Path, **training: Any) -> list[dict[str, torch.Tensor]]:
-    """All the tensors that a short fit leaves."""
+def fitted(data: Symbols, model: str, folder: Path, **training: Any) -> dict[str, dict[str, torch.Tensor]]:
+    """All the tensors that a short fit leaves, by the file that they are in."""
     given = dict(OPTIONS.get(model, {"hidden": 4}))
     given["training"] = {"batch": 4, **given.get("training", {}), **training}
     if model == "ngram":
@@ -114,7 +114,7 @@ def fitted(data: Symbols, model: str, folder: Path, **training: Any) -> list[dic
     else:
         given |= {"window": 8, "steps": 14}
     run = chainrule.fit(data, model, out=folder, quiet=True, **given)
-    return [load_tensors(path)[0] for path in sorted(run.path.glob("*.safetensors"))]
+    return {path.stem: load_tensors(path)[0] for path in run.path.glob("*.safetensors")}
 
 
 def altered(data: Symbols, where: slice) -> Symbols:
@@ -134,10 +134,10 @@ def test_the_test_part_touches_no_weight_and_no_choice(model: str, tmp_path: Pat
     data = of_documents(50)
     clean = fitted(data, model, tmp_path / "clean")
     poisoned = fitted(altered(data, slice(1080, None)), model, tmp_path / "poisoned")
-    # the best weights, the final ones, and what either stage is resumed from, if the last one has steps; counts are one
-    assert len(clean) in ((1,) if model == "ngram" else (3, 4))
-    for one, other in zip(clean, poisoned, strict=True):
-        same_weights(one, other)
+    assert clean.keys() >= ({"best"} if model == "ngram" else {"best", "last", "final"})
+    assert clean.keys() == poisoned.keys()
+    for name, tensors in clean.items():
+        same_weights(tensors, poisoned[name])
 
 
 @pytest.mark.parametrize("refit", [True, False])
