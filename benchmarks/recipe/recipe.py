@@ -37,8 +37,8 @@ def recipe(
     torch.set_num_threads(threads)
     measured: list[dict[str, Any]] = []
     try:
-        on = read_text(text)
         asked = {told: variant_of(told) for told in variants.split(",")}
+        on = read_text(text)
         typer.echo(heading(on))
         for told, variant in asked.items():
             scores = [Trial(variant, on, _steps(variant, steps), seed).run() for seed in range(seeds)]

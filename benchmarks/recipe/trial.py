@@ -61,7 +61,7 @@ class Trial:
         self.shown = torch.from_numpy(text.symbols[: learned + self.judged])
         if learned < 2 * variant.batch:
             raise ArgumentError(
-                f"{text.name} is too short: {learned} characters to learn from in {variant.batch} rows."
+                f"{text.name} is too short: {learned} characters to learn from, {variant.batch} rows."
             )
         torch.manual_seed(seed)
         self.seed = seed

@@ -58,7 +58,7 @@ def test_beside_is_of_what_grows_with_the_square() -> None:
 
 def test_what_cannot_be_run_is_said_first(tmp_path: Path) -> None:
     for arguments, said in (
-        (["recipe", "--text", "digits"], "not a text"),
+        (["recipe", "--text", str(tmp_path / "none.txt")], "none.txt"),
         (["recipe", "--variants", "kept+dropot=1"], "no setting dropot"),
         (["recipe", "--json", str(tmp_path / "no" / "out.json")], "no folder"),
         (["sizes", "--text", str(tmp_path / "none.txt")], "none.txt"),

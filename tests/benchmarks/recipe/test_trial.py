@@ -66,5 +66,5 @@ def test_the_average_is_judged() -> None:
 
 
 def test_a_text_too_short_for_its_rows() -> None:
-    with pytest.raises(ArgumentError, match="made is too short: 40 characters to learn in 32 rows"):
+    with pytest.raises(ArgumentError, match="made is too short: 40 characters to learn from, 32 rows"):
         Trial(Variant(), a_text(50), steps=1)
