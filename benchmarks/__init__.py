@@ -22,4 +22,5 @@ Reported are medians and quartiles, as ratios to the fastest peer and as shares 
     engines/               the same layer in every engine, at its best; also the matrix product
     claims/                through_time, lens and swap: what the rest of the library says of its own cost
     learning/              what is learned of a text in the same minutes, by chainrule and by its peers
+    recipe/                variants of a network on text and of its training, which the library's defaults come from
 """

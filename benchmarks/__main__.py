@@ -1,4 +1,4 @@
-"""``python -m benchmarks recurrent``, ``convolution``, ``through_time``, ``lens``, ``swap`` or ``learning``."""
+"""``python -m benchmarks COMMAND``: what it measures, ``--help`` tells."""
 
 import importlib.metadata
 import importlib.util
@@ -21,6 +21,8 @@ from benchmarks.peers.points import CELLS, TASKS, AnyPoint, Shape, grid
 from benchmarks.peers.results import Result
 from benchmarks.peers.tables import cost_table, heading, quietness, row, summary
 from benchmarks.peers.targets import verdicts
+from benchmarks.recipe.recipe import recipe
+from benchmarks.recipe.sizes import sizes
 
 if TYPE_CHECKING:
     from benchmarks.claims import Claim
@@ -107,7 +109,8 @@ def swap(
     _report(claims(_some(nets, tuple(NETS)), quick=quick), threads, out)
 
 
-app.command("learning")(learning)
+for command in (learning, recipe, sizes):
+    app.command(command.__name__)(command)
 
 
 def _report(claims: "Iterator[Claim]", threads: int, out: Path | None) -> None:

@@ -22,7 +22,7 @@ from benchmarks.learning.tables import table
 from benchmarks.learning.texts import Text, read_text
 from chainrule.errors import ChainruleError
 
-__all__ = ["learning"]
+__all__ = ["about", "learning"]
 
 _PACKAGES = ("chainrule", "torch", "numpy", "x-transformers")
 
@@ -53,7 +53,7 @@ def learning(
         if path is not None and not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"there is no folder {path.parent} for {path.name}.")
     began = time.monotonic()
-    about = _about(minutes=minutes, seeds=seeds, threads=threads)
+    facts = about(minutes=minutes, seeds=seeds, threads=threads)
     found = [OnText(_read(source)) for source in texts.split(",")]
     for on in found:
         jobs = [Job(name, on.text, seed, Budget(minutes)) for seed in range(seeds) for name in names]
@@ -61,7 +61,7 @@ def learning(
             on.add(done)
             typer.echo(f"{n} of {len(jobs)}: {on.text.name}, {done}", err=True)
             if out is not None:  # each time, so that an interruption loses nothing
-                out.write_text(json.dumps(about | {"texts": [on.to_dict() for on in found]}, indent=1))
+                out.write_text(json.dumps(facts | {"texts": [on.to_dict() for on in found]}, indent=1))
         typer.echo(table(on) + "\n")
     if figure is not None:
         save_figure(found, figure)
@@ -77,7 +77,7 @@ def _read(source: str) -> Text:
         raise typer.BadParameter(str(error)) from error
 
 
-def _about(**asked: Any) -> dict[str, Any]:
+def about(**asked: Any) -> dict[str, Any]:
     """When, where and by what it was measured."""
     names = [name for name in _PACKAGES if importlib.util.find_spec(name.replace("-", "_")) is not None]
     return {

@@ -1,0 +1,140 @@
+"""One training of a variant on a text, and its score."""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import LambdaLR
+
+from benchmarks.learning.scoring import carried
+from benchmarks.learning.texts import Text
+from benchmarks.recipe.network import Network
+from benchmarks.recipe.variants import Variant
+from chainrule.data import split_steps
+from chainrule.errors import ArgumentError
+from chainrule.training import TrainingConfig
+from chainrule.training.averaging import Average
+from chainrule.training.optimisers.choice import optimisers_of
+
+__all__ = ["Score", "Trial"]
+
+_WARM_UP = 50  # steps
+_CLIP = 1.0
+_LAST = 200  # steps, over which the training loss is averaged
+_SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda spent: 0.05 + 0.95 * (1 + math.cos(math.pi * spent)) / 2,
+    "line": lambda spent: 1 - 0.95 * spent,
+    "late": lambda spent: 1 - 0.95 * max(0.0, (spent - 0.6) / 0.4),
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """What came of a trial: nats per character judged, and learned from in the last steps; seconds of training."""
+
+    nats: float
+    learned: float
+    seconds: float
+    steps: int
+    seed: int
+
+
+class Trial:
+    """A variant that learns from the first eight tenths of a text, and is judged by the ninth.
+
+    Parameters:
+        steps: how many ``run`` takes, over which learning rates fall.
+        seed: of the weights at the start, and of dropout.
+
+    Raises:
+        ArgumentError: the text is too short for a batch.
+    """
+
+    def __init__(self, variant: Variant, text: Text, steps: int, seed: int = 0) -> None:
+        learned, self.judged, _ = split_steps(len(text.symbols))
+        self.shown = torch.from_numpy(text.symbols[: learned + self.judged])
+        if learned < 2 * variant.batch:
+            raise ArgumentError(
+                f"{text.name} is too short: {learned} characters to learn from, {variant.batch} rows."
+            )
+        torch.manual_seed(seed)
+        self.seed = seed
+        self.steps = steps
+        self.window = variant.window
+        self.network = Network(text.alphabet, variant)
+        self.average = Average(self.network, variant.average) if variant.average else None
+        self.optimisers = _optimisers(self.network, variant)
+        schedule = _SCHEDULES[variant.schedule]
+        self.rates = [
+            LambdaLR(each, lambda step: min(1.0, (step + 1) / _WARM_UP) * schedule(min(1.0, step / steps)))
+            for each in self.optimisers
+        ]
+        self.rows = self.shown[: learned // variant.batch * variant.batch].view(variant.batch, -1)
+        self.at = 0
+        self.state: Any = None
+
+    def run(self) -> Score:
+        """Take all steps, and judge."""
+        began = time.perf_counter()
+        losses = [self.step() for _ in range(self.steps)]
+        seconds = time.perf_counter() - began
+        last = losses[-_LAST:]
+        return Score(self.nats(), sum(last) / len(last), seconds, self.steps, self.seed)
+
+    def step(self) -> float:
+        """Learn from the next window of all rows, which are read over and over; its loss."""
+        if self.at + 1 >= self.rows.shape[1]:
+            self.at = 0
+            self.state = None
+        y = self.rows[:, self.at + 1 : self.at + 1 + self.window]
+        x = self.rows[:, self.at : self.at + y.shape[1]]
+        self.at += self.window
+        logits, state = self.network(x, self.state)
+        self.state = _detached(state)
+        loss = F.cross_entropy(logits.flatten(0, 1), y.flatten())
+        self.network.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            optimiser.step()
+            rate.step()
+        if self.average is not None:
+            self.average.update()
+        return loss.item()
+
+    def nats(self) -> float:
+        """Per character of the ninth tenth, by the averaged weights where there are any."""
+        with nullcontext() if self.average is None else self.average.in_place():
+            return carried(self.network, self.shown, self.judged)
+
+
+def _optimisers(network: Network, variant: Variant) -> list[torch.optim.Optimizer]:
+    """The library's, but for what it has no settings of."""
+    is_adamw = variant.optimiser == "adamw"
+    config = TrainingConfig(
+        learning_rate=variant.rate, weight_decay=variant.decay, optimiser="adamw" if is_adamw else "muon"
+    )
+    made = optimisers_of(network, config)
+    if is_adamw:
+        return list(made.values())
+    if variant.optimiser == "muon-torch":
+        matrices = [p for group in made["muon"].param_groups for p in group["params"]]
+        made["muon"] = torch.optim.Muon(matrices)
+    for group in made["muon"].param_groups:
+        group["lr"] = variant.muon_rate
+        group["weight_decay"] = variant.muon_decay
+        if variant.optimiser == "muon-whole":
+            group["blocks"] = 1
+    return list(made.values())
+
+
+def _detached(state: Any) -> Any:
+    if isinstance(state, Tensor):
+        return state.detach()
+    return None if state is None else tuple(map(_detached, state))

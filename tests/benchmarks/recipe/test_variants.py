@@ -1,0 +1,54 @@
+"""Variants as they are told, and that each can be trained."""
+
+import pytest
+import torch
+from benchmarks.recipe.network import Network
+from benchmarks.recipe.trial import Trial
+from benchmarks.recipe.variants import VARIANTS, Variant, variant_of
+
+from chainrule.errors import ArgumentError
+from tests.benchmarks.recipe.cases import SMALL, a_text
+
+
+def test_names_and_settings_add_up_and_the_later_ones_count() -> None:
+    assert variant_of("") == Variant()
+    told = variant_of("ngrams+cell=gru+longest=5+dropout=0+output+layer_norm=yes")
+    assert told == Variant(longest=5, cell="gru", dropout=0.0, output_longest=3, layer_norm="yes")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("best", "no variant best"),
+        ("kept+hiden=3", "no setting hiden"),
+        ("hidden=many", "hidden is many"),
+        ("hidden=0", "at least 1"),
+        ("dropout=nan", "dropout is nan"),
+        ("cell=lstm2", "expected one of lstm, gru, rnn"),
+    ],
+)
+def test_what_is_no_variant_is_said(told: str, said: str) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        variant_of(told)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_learns_and_carries_its_state(name: str) -> None:
+    variant = variant_of(f"{name}+{SMALL}")
+    trial = Trial(variant, a_text(), steps=60)
+    begun = trial.nats()
+    assert trial.run().nats < begun - 0.05
+    network = trial.network.eval()
+    x = torch.randint(4, (2, 9))
+    first, state = network(x[:, :4])
+    second, _ = network(x[:, 4:], state)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), network(x)[0])
+
+
+def test_buckets_and_output_tables() -> None:
+    network = Network(9, variant_of("longest=4+output_longest=3+buckets=150"))
+    assert network.embedding.rows == [100, 150, 150]
+    assert [len(table.weight) for table in network.embedding.ngrams] == [100, 150, 150]
+    assert network.output is not None
+    assert network.output.rows == [100, 150]
+    assert all(not p.any() for p in network.output.parameters())
