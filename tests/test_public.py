@@ -138,7 +138,7 @@ folder = pathlib.Path(tempfile.mkdtemp())
 for name, package in (("x.csv", "pandas"), ("x.wav", "soundfile"), ("x.parquet", "pyarrow")):
     (folder / name).write_bytes(b"a")
     missing(package, lambda: chainrule.data.read(folder / name))
-small = dict(hidden=2, steps=1, training=dict(batch=4000), quiet=True)
+small = dict(mix="none", hidden=2, steps=1, training=dict(batch=4000), quiet=True)
 missing("safetensors", lambda: chainrule.fit("english", out=folder / "run", **small))
 from chainrule.cli import main
 try:

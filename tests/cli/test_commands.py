@@ -49,10 +49,10 @@ def test_fit_prints_the_score_on_stdout_and_remarks_on_stderr(command: Command, 
     table = result.stdout.splitlines()
     assert table[0].strip() == "words.txt, last tenth (test): 120 characters"
     rows = {line[:12].strip(): float(line.split()[-3]) for line in table[3:8]}
-    assert rows.keys() == {"gru + ngram", "gru alone", "ngram", "bigram", "unigram"}
+    assert rows.keys() == {"lstm + ngram", "lstm alone", "ngram", "bigram", "unigram"}
     assert list(rows.values()) == sorted(rows.values())
-    assert "gru + ngram of words.txt" in result.stderr
-    done = r"^gru \+ ngram with [\d,]+ parameters\. Run in runs/a; figures: loss\.png, reach\.png$"
+    assert "lstm + ngram of words.txt" in result.stderr
+    done = r"^lstm \+ ngram with [\d,]+ parameters\. Run in runs/a; figures: loss\.png, reach\.png$"
     assert re.search(done, result.stderr, re.MULTILINE)
     assert re.search(r"^gradients at step \d+: \w+: .* your window", result.stderr, re.MULTILINE)
     quiet = command("fit words.txt --hidden 4 --window 8 --steps 2 --batch 4 --out runs/b --quiet")
@@ -172,7 +172,7 @@ def test_score_of_a_model_that_goes_on_learning(command: Command, runs: Path) ->
     result = command(f"score {runs}/text --adapt weights")
     frozen, adapting = result.stdout.split("\nadapting: ")
     assert frozen == command(f"score {runs}/text").stdout
-    assert "gru, adapting weights" in adapting
+    assert "lstm + ngram, adapting weights" in adapting
     assert result.stderr == ""
 
 

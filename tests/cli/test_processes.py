@@ -119,7 +119,7 @@ def test_on_a_terminal_a_bar_shows_loss_speed_and_time_left_in_80_columns(tmp_pa
     screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     frames = [frame for frame in re.split(r"[\r\n]+", screen) if "━" in frame]
     numbers = r"loss \d\.\d{3} held out \d\.\d{3}, horizon \S+, \S+/s, 0:00 left"
-    assert re.search(rf"^gru.*… ━{{10}} 100% {numbers}", frames[-1])
+    assert re.search(rf"^lstm.*… ━{{10}} 100% {numbers}", frames[-1])
     assert max(map(len, frames)) <= 80
 
 

@@ -339,5 +339,5 @@ def test_a_pipe_gets_all_rows_and_a_terminal_is_told_of_those_left_out() -> None
 def test_runs_stand_below_one_another_in_a_frame() -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.concat([run.to_frame() for run in (text_run(), digits_run())], ignore_index=True)
-    assert frame["model"].tolist() == ["gru", "conv"]
+    assert frame["model"].tolist() == ["lstm + ngram", "conv"]
     assert frame["parameters"].tolist() == [text_run().parameters, digits_run().parameters]

@@ -83,7 +83,7 @@ def test_a_sure_gain_counts_though_a_greater_one_is_not_sure() -> None:
 
 def test_symbols_are_compared_with_counts(tmp_path: Path) -> None:
     result = chainrule.compare(symbols(), ["ar"], window=4, steps=2, out=tmp_path / "out", quiet=True)
-    assert [r.name for r in result.rows] == ["unigram", "bigram", "ar"]
+    assert [r.name for r in result.rows] == ["unigram", "bigram", "ar + ngram"]
     assert result.unit == "character"
     assert all(r.errors is None for r in result.rows)
 

@@ -15,6 +15,7 @@ __all__ = ["SymbolModel"]
 class SymbolModel(AlphabetModel):
     """A network that predicts symbols: an embedding, an encoder, and a head over the alphabet.
 
+    >>> import torch
     >>> from chainrule.models import ModelConfig, build_symbol_model
     >>> model = build_symbol_model(ModelConfig("gru", hidden=8), symbols=5)
     >>> x = torch.tensor([[3, 1, 4, 1]])

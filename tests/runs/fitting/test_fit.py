@@ -142,7 +142,7 @@ def test_resuming_with_other_options_or_data_is_refused_by_name(tmp_path: Path) 
     run = fit(tmp_path / "run")
     before = (run.path / "config.json").read_bytes()
     with pytest.raises(
-        ArgumentError, match=r"`hidden` was 4 and is 5; .*`dropout` was 0.2 and is 0.5.*only `minutes`, `steps` and"
+        ArgumentError, match=r"`hidden` was 4 and is 5; .*`dropout` was 0.1 and is 0.5.*only `minutes`, `steps` and"
     ):
         fit(run.path, resume=True, hidden=5, dropout=0.5)
     with pytest.raises(ArgumentError, match="`seed` was 0 and is 1"):

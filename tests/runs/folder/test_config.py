@@ -27,7 +27,7 @@ def test_a_config_survives_its_file(text_run: Run, series_run: Run, digits_run: 
 def test_the_config_is_json_that_people_can_read(text_run: Run) -> None:
     values = json.loads((text_run.path / "config.json").read_text())
     assert values["source"].endswith("words.txt")
-    assert values["model"]["name"] == "gru"
+    assert values["model"]["name"] == "lstm"
     assert values["training"]["steps"] == 12
     assert values["data"]["alphabet"]["kind"] == "characters"
 

@@ -65,10 +65,10 @@ def test_a_frozen_and_an_adaptive_score_are_told_apart_wherever_they_are_shown(t
     frozen, adapting = map(str, score.tables())
     assert frozen == str(plain.table())
     assert "adapting" not in frozen
-    assert "gru + ngram, adapting weights" in adapting
-    assert "gru + ngram, frozen" in adapting
+    assert "lstm + ngram, adapting weights" in adapting
+    assert "lstm + ngram, frozen" in adapting
     assert max(map(len, adapting.splitlines())) <= 80
-    assert set(score.to_frame().index) == {*plain.to_frame().index, "gru + ngram, adapting weights"}
+    assert set(score.to_frame().index) == {*plain.to_frame().index, "lstm + ngram, adapting weights"}
     told = json.loads(json.dumps(score.to_dict()))
     assert told.pop("adapted_nats") == {"weights": pytest.approx(-score.adapted["weights"].mean())}
     assert told["nats"] == plain.nats

@@ -36,7 +36,7 @@ def test_the_score_tells_what_it_is_mixed_of(text_run: Run) -> None:
     score = text_run.score()
     assert isinstance(score, Score)
     frame = score.to_frame()
-    assert {*frame.index} == {"gru + ngram", "gru alone", "ngram", "bigram", "unigram"}
+    assert {*frame.index} == {"lstm + ngram", "lstm alone", "ngram", "bigram", "unigram"}
     own = read(str(text_run.config.source))
     assert isinstance(own, Symbols)
     task = SymbolTask(own, text_run.config)

@@ -14,7 +14,7 @@ from chainrule.errors import ArgumentError
 from chainrule.training import FullBPTT
 from chainrule.training.bptt.recomputation import Plan, plan, repeated, split
 from chainrule.training.bptt.truncated import TruncatedBPTT
-from tests.models.cases import Case, every_case, every_symbol_case
+from tests.models.cases import Case, every_trained_case, every_trained_symbol_case
 from tests.tolerances import close
 from tests.training.bptt.test_truncated import Stacked
 from tests.training.bptt.through_time import collected, nll
@@ -28,7 +28,7 @@ def planned(chosen: Plan, monkeypatch: pytest.MonkeyPatch) -> FullBPTT:
 
 
 @pytest.mark.parametrize("chosen", PLANS, ids=str)
-@every_case
+@every_trained_case
 def test_any_plan_gives_the_gradient_of_the_whole(case: Case, chosen: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     model = case.make()
     x = case.data(2, 11)
@@ -56,7 +56,7 @@ def test_any_plan_gives_the_gradient_of_the_whole(case: Case, chosen: Plan, monk
     length=st.integers(1, 5),
     places=st.integers(0, 3),
 )
-@every_symbol_case
+@every_trained_symbol_case
 def test_with_resets_and_ragged_rows(
     case: Case, data: st.DataObject, steps: int, rows: int, length: int, places: int
 ) -> None:

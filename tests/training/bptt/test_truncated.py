@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from chainrule import nn as cn
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.training import Place, TruncatedBPTT
-from tests.models.cases import Case, every_case, every_symbol_case, symbols
+from tests.models.cases import Case, every_trained_case, every_trained_symbol_case, symbols
 from tests.tolerances import close
 from tests.training.bptt.through_time import Loss, by_definition, collected, nll, nudge
 
@@ -47,7 +47,7 @@ def agrees(
 
 
 @pytest.mark.parametrize(("k1", "k2"), [(1, 1), (4, 4), (1, 5), (3, 5), (4, 8), (2, 30)])
-@every_case
+@every_trained_case
 def test_it_is_its_definition_for_every_model(case: Case, k1: int, k2: int) -> None:
     x = case.data(2, 11)
     agrees(case.make(), nll, x, x, k1, k2)
@@ -55,7 +55,7 @@ def test_it_is_its_definition_for_every_model(case: Case, k1: int, k2: int) -> N
 
 @settings(deadline=None, max_examples=25)
 @given(data=st.data(), k1=st.integers(1, 6), more=st.integers(0, 9), steps=st.integers(1, 14), rows=st.integers(1, 3))
-@every_symbol_case
+@every_trained_symbol_case
 def test_with_resets_and_ragged_rows(
     case: Case, data: st.DataObject, k1: int, more: int, steps: int, rows: int
 ) -> None:

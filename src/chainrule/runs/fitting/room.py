@@ -38,4 +38,4 @@ def check_room(data: Data, config: RunConfig) -> None:
         features = 0 if model.name == "ar" or training.bptt == "full" else shape.hidden * (shape.layers or 1)
         return _COPIES * weights_in(config.data, shape) + seen * features * _KEPT
 
-    _room.check_room(f"a {model.name} of {config.data.name} in training", needs, **sizes)
+    _room.check_room(f"the {model.name} of {config.data.name} in training", needs, **sizes)

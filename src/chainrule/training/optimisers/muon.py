@@ -44,7 +44,7 @@ class Muon(torch.optim.Optimizer):
 
     >>> W = nn.Parameter(torch.zeros(4, 2))
     >>> optimiser = Muon([(W, 2)], lr=1.0)
-    >>> W.grad = torch.tensor([[100.0, 0.0], [0.0, 1.0], [0.0, 3.0], [2.0, 0.0]])
+    >>> W.grad = torch.tensor([[300.0, 0.0], [0.0, 100.0], [0.0, 3.0], [2.0, 0.0]])
     >>> _ = optimiser.step()
     >>> (W.abs() > 0.5).tolist()
     [[True, False], [False, True], [False, True], [True, False]]
