@@ -60,9 +60,7 @@ class Trial:
         learned, self.judged, _ = split_steps(len(text.symbols))
         self.shown = torch.from_numpy(text.symbols[: learned + self.judged])
         if learned < 2 * variant.batch:
-            raise ArgumentError(
-                f"{text.name} is too short: {learned} characters to learn from, {variant.batch} rows."
-            )
+            raise ArgumentError(f"{text.name} is too short: {learned} characters to learn from, {variant.batch} rows.")
         torch.manual_seed(seed)
         self.seed = seed
         self.steps = steps
