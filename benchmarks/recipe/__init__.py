@@ -9,5 +9,5 @@ and are judged by the ninth, in nats per character. What came of it, and what th
     tables.py       the tables printed
     recipe.py       python -m benchmarks recipe: variants at equal steps
     sizes.py        python -m benchmarks sizes: hidden sizes at equal cost, which the library's choice is fitted to
-    measured.json   the trials that docs/recipe.md tells of
+    measured.jsonl  the trials that docs/recipe.md tells of
 """

@@ -86,7 +86,9 @@ def sizes(
 
 
 def beside(seconds: dict[int, float]) -> float:
-    """B where a step of hidden size H takes in proportion to H^2 + B^2; NaN where it does not grow with H.
+    """B where a step of hidden size H takes in proportion to H^2 + B^2, all relative errors counting alike.
+
+    NaN where it does not grow with H.
 
     >>> round(beside({H: 3e-7 * (H**2 + 100**2) for H in (64, 128, 256)}))
     100
@@ -94,7 +96,8 @@ def beside(seconds: dict[int, float]) -> float:
     squares = np.square(list(seconds), dtype=float)
     if len(squares) < 2:
         return math.nan
-    slope, constant = np.polyfit(squares, list(seconds.values()), 1)
+    took = np.array(list(seconds.values()))
+    slope, constant = np.polyfit(squares, took, 1, w=1 / took)
     return math.sqrt(constant / slope) if slope > 0 <= constant else math.nan
 
 

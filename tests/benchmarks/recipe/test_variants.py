@@ -1,11 +1,15 @@
 """Variants as they are told, and that each can be trained."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from benchmarks.recipe.network import Network
 from benchmarks.recipe.trial import Trial
 from benchmarks.recipe.variants import VARIANTS, Variant, variant_of
 
+from benchmarks.recipe import recipe
 from chainrule.errors import ArgumentError
 from tests.benchmarks.recipe.cases import SMALL, a_text
 
@@ -52,3 +56,13 @@ def test_buckets_and_output_tables() -> None:
     assert network.output is not None
     assert network.output.rows == [100, 150]
     assert all(not p.any() for p in network.output.parameters())
+
+
+def test_what_was_measured_can_be_repeated_and_is_on_its_page() -> None:
+    root = Path(recipe.__file__).parents[2]
+    page = (root / "docs" / "recipe.md").read_text(encoding="utf-8")
+    lines = (root / "benchmarks" / "recipe" / "measured.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines
+    for trial in map(json.loads, lines):
+        variant_of(trial["variant"])
+        assert f"| {trial['nats']:.4f} | {trial['training']:.4f} |" in page, trial

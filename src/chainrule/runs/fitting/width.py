@@ -19,7 +19,7 @@ __all__ = ["Width", "width_by_budget"]
 _WIDTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 _MEASURED = 128  # the hidden size whose speed is measured
 # What a symbol costs beside the recurrent weights, in squares of the hidden size: embedding, output, the steps of time.
-# Both constants below and this one: benchmarks/learning/sizes.py and its table.
+# This and the two constants below: docs/recipe.md, measured by benchmarks/recipe/sizes.py.
 _BESIDE = 132**2
 _SEEN = 6.0  # symbols that training reads for each recurrent weight, at least
 _WRITTEN = 1.0  # symbols that the text has for each recurrent weight, at least
