@@ -241,7 +241,7 @@ def test_look_tells_how_far_gradients_reach_and_writes_a_page(command: Command, 
     result = command(f"look {runs}/text --steps 20 --at 12 --html page.html")
     assert result.exit_code == 0
     titles = ("Backpropagation through time", "Gradient norm by lag", "Truncated backpropagation", "Gates")
-    for part in (*(f"{title}: GRU" for title in titles), "from step 12 back to 0"):
+    for part in (*(f"{title}: LSTM" for title in titles), "from step 12 back to 0"):
         assert part in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert result.stderr.strip() == "written to page.html"

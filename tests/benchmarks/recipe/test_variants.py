@@ -52,7 +52,7 @@ def test_every_variant_learns_and_carries_its_state(name: str) -> None:
 def test_buckets_and_output_tables() -> None:
     network = Network(9, variant_of("longest=4+output_longest=3+buckets=150"))
     assert network.embedding.rows == [100, 150, 150]
-    assert [len(table.weight) for table in network.embedding.ngrams] == [100, 150, 150]
+    assert [len(p) for p in network.embedding.ngrams.parameters()] == [100, 150, 150]
     assert network.output is not None
     assert network.output.rows == [100, 150]
     assert all(not p.any() for p in network.output.parameters())

@@ -40,11 +40,11 @@ def test_the_score_tells_what_it_is_mixed_of(text_run: Run) -> None:
     own = read(str(text_run.config.source))
     assert isinstance(own, Symbols)
     task = SymbolTask(own, text_run.config)
-    for name, model in (("gru alone", mixed(text_run).network), ("ngram", mixed(text_run).ngram)):
+    for name, model in (("lstm alone", mixed(text_run).network), ("ngram", mixed(text_run).ngram)):
         alone = np.concatenate(chainrule.training.log_probs(model, task.test(mixed(text_run))))
         np.testing.assert_allclose(score.predictors[name], alone, rtol=1e-5, atol=1e-5)
         assert score.to_dict()["predictors_nats"][name] == pytest.approx(-alone.mean())
-    assert text_run.score(str(text_run.config.source)).to_dict()["predictors_nats"].keys() == {"gru alone", "ngram"}
+    assert text_run.score(str(text_run.config.source)).to_dict()["predictors_nats"].keys() == {"lstm alone", "ngram"}
 
 
 def test_each_validation_tells_of_the_mixture_and_of_the_network_alone(text_run: Run) -> None:
@@ -127,4 +127,4 @@ def test_a_mixture_continues_a_prompt_from_both_states(text_run: Run) -> None:
 
 def test_comparisons_name_mixtures(tmp_path: Path) -> None:
     result = chainrule.compare(symbols(), ["ar", "gru"], hidden=4, window=4, steps=1, out=tmp_path / "c", quiet=True)
-    assert [row.name for row in result.rows] == ["unigram", "bigram", "ar + ngram", "gru + ngram"]
+    assert [row.name for row in result.rows] == ["unigram", "bigram", "ar + ngram", "lstm + ngram"]
