@@ -51,7 +51,7 @@ def test_weights_are_counted_without_being_made(name: str, layers: int) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "gru", "hidden": 10**7}, "`hidden` is 10,000,000: a gru of .* would take .*B.*At most about"),
+        ({"model": "gru", "hidden": 10**7}, "`hidden` is 10,000,000: the gru of .* would take .*B.*At most about"),
         ({"model": "conv", "hidden": 10**7}, "`hidden` is 10,000,000"),
         ({"model": "lstm", "hidden": 10**5, "layers": 1000}, "`hidden` is 100,000"),
         (

@@ -127,4 +127,4 @@ def test_a_mixture_continues_a_prompt_from_both_states(text_run: Run) -> None:
 
 def test_comparisons_name_mixtures(tmp_path: Path) -> None:
     result = chainrule.compare(symbols(), ["ar", "gru"], hidden=4, window=4, steps=1, out=tmp_path / "c", quiet=True)
-    assert [row.name for row in result.rows] == ["unigram", "bigram", "ar + ngram", "lstm + ngram"]
+    assert [row.name for row in result.rows] == ["unigram", "bigram", "ar + ngram", "gru + ngram"]
