@@ -20,14 +20,14 @@ def a_file(folder: Path) -> str:
 
 def test_recipe_trains_variants_as_long_and_tells_their_means(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    asked = ["--variants", f"{SMALL},kept+{SMALL}+batch=8", "--steps", "1", "--seeds", "2"]
+    asked = ["--variants", f"{SMALL}+batch=16,kept+{SMALL}+batch=32", "--steps", "1", "--seeds", "2"]
     result = CliRunner().invoke(app, ["recipe", "--text", a_file(tmp_path), *asked, "--json", str(out)])
     assert result.exit_code == 0, result.output
     told = json.loads(out.read_text())
     assert told["text"] == "hamlet"
     plain, kept = told["variants"]
-    assert [trial["steps"] for trial in plain["trials"]] == [32, 32]
-    assert [trial["steps"] for trial in kept["trials"]] == [16, 16]
+    assert [trial["steps"] for trial in plain["trials"]] == [8, 8]
+    assert [trial["steps"] for trial in kept["trials"]] == [4, 4]
     assert kept["settings"]["optimiser"] == "muon"
     first, second = (trial["nats"] for trial in plain["trials"])
     assert first != second

@@ -9,8 +9,14 @@ from benchmarks.recipe.network import Network
 from benchmarks.recipe.trial import Trial
 from benchmarks.recipe.variants import VARIANTS, Variant, variant_of
 
+import chainrule
 from benchmarks.recipe import recipe
+from chainrule import ModelSettings, TrainingSettings
+from chainrule.data import Symbols
 from chainrule.errors import ArgumentError
+from chainrule.runs.fitting.defaults import choose_model, choose_training
+from chainrule.runs.kinds.symbols.kind import SymbolKind
+from chainrule.training.optimisers.choice import SCALES
 from tests.benchmarks.recipe.cases import SMALL, a_text
 
 
@@ -66,3 +72,18 @@ def test_what_was_measured_can_be_repeated_and_is_on_its_page() -> None:
     for trial in map(json.loads, lines):
         variant_of(trial["variant"])
         assert f"| {trial['nats']:.4f} | {trial['training']:.4f} |" in page, trial
+
+
+def test_kept_is_what_the_library_does() -> None:
+    data = chainrule.data.read("builtin:english")
+    assert isinstance(data, Symbols)
+    kept = variant_of("kept")
+    kind = SymbolKind()
+    model = choose_model(kind, data, "none", kind.model(data), ModelSettings())
+    training = choose_training(kind, data, model, TrainingSettings(), steps=9, minutes=None, seed=0)
+    assert (kept.cell, kept.longest, kept.window) == (model.name, model.ngram_embedding, model.window)
+    assert (kept.dropout, kept.ngram_dropout) == (model.dropout, model.ngram_dropout)
+    assert (kept.layer_norm == "yes") == model.layer_norm
+    assert (kept.optimiser, kept.rate, kept.batch) == (training.optimiser, training.learning_rate, training.batch)
+    assert kept.decay == kept.muon_decay == training.weight_decay
+    assert kept.muon_rate == training.learning_rate * SCALES["muon"]
