@@ -89,8 +89,7 @@ def fit_gate(model: MixtureModel, pieces: Sequence[Piece]) -> Tensor:
     x = torch.cat([torch.from_numpy(piece.x[piece.context :].astype(np.int64)) for piece in pieces])
     whole = Seen(torch.cat([each.features for each in seen]), torch.cat([each.windows for each in seen]))
     with torch.no_grad(), model.evaluating():
-        model.fit_gate(whole, x)
-        return model.log_probs(whole, x).double()
+        return model.fit_gate(whole, x).double()
 
 
 @torch.no_grad()

@@ -75,6 +75,12 @@ def test_rcparams_and_pyplots_figures_are_left_alone() -> None:
     assert dict(mpl.rcParams) == before
 
 
+def test_loss_curve_of_a_mixture_has_the_network_s_own_loss_too() -> None:
+    figure = drawn(loss_curve, [1, 2, 3], [4.0, 3.0, 2.0], [2, 3], [3.5, 3.0], alone=[3.75, 3.25])
+    assert [3.75, 3.25] in [line.tolist() for line in lines(figure.axes[0])]
+    assert texts(figure.axes[0])["held-out, network alone"] == 3.25
+
+
 def test_loss_curve_holds_both_curves_and_names_the_baselines() -> None:
     losses = [4.0, 3.0, 2.0]
     held_out = [3.5, 2.9, 3.1]

@@ -138,22 +138,29 @@ class MixtureModel(AlphabetModel):
         at_once = max(1, _AT_ONCE // self.symbols)
         found = []
         for part, of in zip(seen.split(at_once), x.split(at_once), strict=True):
-            log_p, features = self._predicted(part, of if counting else None)
-            mixed = Categorical(self.gate(_bounded(log_p), features)).log_prob(of)
-            alone = [each.gather(1, of[:, None])[:, 0] for each in log_p]
-            found.append(torch.stack([mixed, *alone], dim=1))
+            found.append(self._scored(*self._predicted(part, of if counting else None), of))
         return torch.cat(found)
 
+    def _scored(self, log_p: list[Tensor], features: Tensor, x: Tensor) -> Tensor:
+        mixed = Categorical(self.gate(_bounded(log_p), features)).log_prob(x)
+        alone = [each.gather(1, x[:, None])[:, 0] for each in log_p]
+        return torch.stack([mixed, *alone], dim=1)
+
     @torch.no_grad()
-    def fit_gate(self, seen: Seen, x: Tensor) -> None:
-        """Fit the gate to held-out symbols x (N,); to some of them, evenly spread, where the alphabet is very large."""
+    def fit_gate(self, seen: Seen, x: Tensor) -> Tensor:
+        """Fit the gate to held-out symbols x (N,); their ``log_probs`` then.
+
+        Where the alphabet is so large that there is no room for more, it is fitted to some of them, evenly spread.
+        """
         most = max(1, _FITTED_ON // (2 * self.symbols))
         if len(x) > most:
             some = torch.linspace(0, len(x) - 1, most).round().long()
-            seen = Seen(seen.features[some], seen.windows[some])
-            x = x[some]
+            log_p, features = self._predicted(Seen(seen.features[some], seen.windows[some]))
+            self.gate.fit(_bounded(log_p), features, x[some])
+            return self.log_probs(seen, x)
         log_p, features = self._predicted(seen)
         self.gate.fit(_bounded(log_p), features, x)
+        return self._scored(log_p, features, x)
 
     def _predicted(self, seen: Seen, counted: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
         """Either's log-probabilities (N, V), and the features of the gate (N, K); symbols (N,) may be counted by it."""
