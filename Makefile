@@ -14,7 +14,7 @@ $(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name 
 
 demo: $(READY)
 	@rm -rf runs/demo
-	$(BIN)/chainrule fit english --model gru --minutes 1 --out runs/demo
+	$(BIN)/chainrule fit english --minutes 1 --out runs/demo
 	$(BIN)/chainrule sample runs/demo --prompt "The for statement" --length 400
 
 test: $(READY)
