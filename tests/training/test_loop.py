@@ -304,3 +304,21 @@ def test_without_a_validation_the_last_weights_stay(tmp_path: Path) -> None:
     train(part.model, part.feed, None, TrainingConfig(steps=8), tmp_path, quiet, schedule=0.5)
     assert {path.name for path in tmp_path.iterdir()} == {"other.safetensors", LAST}
     assert all(torch.equal(tensor, halfway[name]) for name, tensor in weights_of(part.model).items())
+
+
+def test_seconds_that_are_used_count_for_half_of_the_minutes_at_most(tmp_path: Path) -> None:
+    for used, counted in ((0.3, 0.3), (1000.0, 0.6)):
+        job = Job()
+        config = TrainingConfig(minutes=0.02)
+        first: list[float] = []
+        train(
+            job.model,
+            job.feed,
+            job.validate,
+            config,
+            tmp_path,
+            lambda progress, seen=first: seen.append(progress.seconds),
+            used=used,
+        )
+        assert counted < first[0] < 100
+        assert first[-1] >= 1.2

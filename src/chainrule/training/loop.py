@@ -45,6 +45,7 @@ def train(
     group: Group = ALONE,
     schedule: float = 1.0,
     last: str = LAST,
+    used: float = 0.0,
     then: Then | None = None,
     part: nn.Module | None = None,
 ) -> Progress:
@@ -76,6 +77,7 @@ def train(
         group: the processes that train together, each with a feed of its own and the same model.
         schedule: the share of the learning rate's way down that the budget goes through.
         last: the name of the file to resume from.
+        used: seconds of a budget of minutes that are spent already, of which half at most count.
         then: what the last stage learns from; it needs ``validate``.
         part: the part of the model that the feed trains, if not all of it; the rest is what ``validate`` and ``then``
             make of it, and is kept with the weights that it was made for.
@@ -103,6 +105,8 @@ def train(
     loop = _Loop(model, optimisation, validate, report, folder, last=last, then=then)
     if resume:
         loop.resume()
+    else:
+        loop.progress.seconds = min(used, 30 * config.minutes)
     with interrupts() as interrupted:
         loop.run(interrupted)
     loop.finish()

@@ -1,5 +1,6 @@
 """Fitting: from a source of data and a choice of model to a run."""
 
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -164,7 +165,9 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
         refuse_existing(folder, overwrite=overwrite)
     if isinstance(task.feed, StreamFeed):
         task.feed.check(task.trained(model))
+    began = time.monotonic()
     solved = task.solve(model)  # may be refused, so before anything is written, or removed
+    (counting,) = group.sum([time.monotonic() - began if group.leads else 0.0])
     if solved and config.refit and kind.goes_on:
         task.take_everything(model)
     if group.leads:
@@ -179,7 +182,9 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
             save_tensors(folder / BEST, weights_of(model), {})
     group.wait()
     if not solved:
-        _train(task, model, config, folder, group, resume=resume and (folder / LAST).exists(), quiet=quiet)
+        _train(
+            task, model, config, folder, group, resume=resume and (folder / LAST).exists(), quiet=quiet, used=counting
+        )
     score = task.score(model) if group.leads else None
     run = open_run(folder, config, model, result=score)
     if score is not None:
@@ -193,9 +198,17 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
 
 
 def _train(
-    task: Task, model: nn.Module, config: RunConfig, folder: Path, group: Group, *, resume: bool, quiet: bool
+    task: Task,
+    model: nn.Module,
+    config: RunConfig,
+    folder: Path,
+    group: Group,
+    *,
+    resume: bool,
+    quiet: bool,
+    used: float,
 ) -> None:
-    """Train from the start, or from the last checkpoint."""
+    """Train from the start, or from the last checkpoint; ``used`` seconds, of the same minutes, went to counting."""
     goes_on = config.refit and KINDS[config.data.kind].goes_on
     training = config.training
     if config.refit and not goes_on and training.steps is None:
@@ -221,6 +234,7 @@ def _train(
             report,
             resume=resume,
             group=group,
+            used=used,
             then=Then(task.feed_everything, lambda: task.take_everything(model)) if goes_on else None,
             part=task.trained(model),
         )
