@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from chainrule._torch import add_decayed
-
 __all__ = ["DynamicEvaluation"]
 
 _RATE = 8e-4
@@ -38,13 +36,30 @@ class DynamicEvaluation:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor | None]) -> None:
-        """Change the weights in place; one without a gradient had no part in the loss."""
+        """Change the weights in place; one without a gradient had no part in the loss.
+
+        Of one with a sparse gradient, an embedding's, only the rows that the chunk has read change.
+        """
         self._steps += 1
-        for weight, squares, gradient in zip(self.weights, self._squares, gradients, strict=True):
+        for weight, trained, squares, gradient in zip(
+            self.weights, self._trained, self._squares, gradients, strict=True
+        ):
             if gradient is None:
                 continue
-            squares.addcmul_(gradient, gradient)
-            rms = (squares / self._steps).sqrt_()
-            rms += _FLOOR * rms.mean() + torch.finfo(rms.dtype).tiny
-            weight.addcdiv_(gradient, rms, value=-_RATE)
-        add_decayed(self.weights, self._trained, _DECAY)
+            if not gradient.is_sparse:
+                self._change(weight, trained, squares, gradient)
+                continue
+            gradient = gradient.coalesce()
+            (rows,) = gradient.indices()
+            of_weight = weight[rows]
+            of_squares = squares[rows]
+            self._change(of_weight, trained[rows], of_squares, gradient.values())
+            weight[rows] = of_weight
+            squares[rows] = of_squares
+
+    def _change(self, weight: Tensor, trained: Tensor, squares: Tensor, gradient: Tensor) -> None:
+        squares.addcmul_(gradient, gradient)
+        rms = (squares / self._steps).sqrt_()
+        rms += _FLOOR * rms.mean() + torch.finfo(rms.dtype).tiny
+        weight.addcdiv_(gradient, rms, value=-_RATE)
+        weight.lerp_(trained, _DECAY)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chainrule._choices import choose
 from chainrule.errors import ArgumentError
@@ -53,6 +53,9 @@ class Learner:
         names = [name for name, weight in model.named_parameters() if weight.requires_grad]
         _refuse_what_lacks(adapt, weights=bool(names), counts=isinstance(model, _Counting))
         self.model = copy.deepcopy(model).eval()
+        for table in self.model.modules():
+            if isinstance(table, nn.Embedding):
+                table.sparse = True  # a chunk reads few of its rows
         learning: list[Tensor] = []
         if adapt != "counts":
             own = dict(self.model.named_parameters())
