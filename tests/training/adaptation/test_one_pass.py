@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.models import ConditionalModel
+from chainrule.models import ConditionalModel, ModelConfig
 from chainrule.training import Learner, Piece, adaptive_log_probs, hedged, log_probs
 from chainrule.training.adaptation import dynamic_evaluation, learner, one_pass
-from tests.models.cases import SYMBOL_CASES, SYMBOLS, Case, symbols
+from tests.models.cases import SYMBOL_CASES, SYMBOLS, Case, symbol_model, symbols
 from tests.tolerances import RELATIVE
 
 STEPS = 50
@@ -95,7 +95,7 @@ def test_what_was_learned_is_kept_and_the_model_stays_as_it_was(adapting: Adapti
 
 @pytest.mark.parametrize("name", ["symbols-lstm with a learned start", "symbols-conv2", "symbols-ar1"])
 @given(lengths=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9)), min_size=1, max_size=4))
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 def test_a_model_that_learns_nothing_scores_as_it_does_frozen(name: str, lengths: list[tuple[int, int]]) -> None:
     """Whatever the pieces, and what of them is only read."""
     model = SYMBOL_CASES[name].make()
@@ -136,6 +136,15 @@ def test_weights_learn_from_the_scored_steps_of_a_chunk_by_the_papers_rule() -> 
     learn(model(second[:, 5:], carry.detach())[0])
     learn(model(third[:, 4:], model.read(third[:, :4]))[0])
     np.testing.assert_allclose(adapted, torch.cat(expected, dim=1)[0].numpy(), rtol=CLOSE, atol=CLOSE)
+
+
+def test_an_embedding_that_is_the_output_layer_too_learns_as_both() -> None:
+    model = symbol_model(ModelConfig("gru", hidden=6, tied=True))
+    learner = Learner(model, "weights")
+    adaptive_log_probs(learner, [Piece(np.zeros(8, np.int64))])
+    adapted, trained = (dict(each.named_parameters())["embedding.single.weight"] for each in (learner.model, model))
+    moved = (adapted - trained).abs().sum(1)
+    assert (moved > 0).all()  # as an embedding, only the one symbol that was read would
 
 
 def test_counts_learn_from_every_symbol_before_the_next() -> None:
