@@ -11,8 +11,9 @@ outputs, states and gradients alike. The same numbers hold locally and in CI.
 | kernels with reference (float64)  | float32 | 1e-6 (T + sqrt(H)): an error of the size of a  |
 |                                   |         | rounding is made at each step, and weights of  |
 |                                   |         | spectral radius about 1 do not let it grow;    |
-|                                   |         | 20 times that with layer normalisation, whose  |
-|                                   |         | backward step divides by s and cancels         |
+|                                   |         | 50 times that with layer normalisation, whose  |
+|                                   |         | backward step divides by s, of few and nearly  |
+|                                   |         | equal numbers a small one, and cancels         |
 | convolution's kernels with the    | float64 | 1e-10                                          |
 | formula (float64)                 | float32 | 1e-6 sqrt(n), for sums of n terms              |
 | sigmoid, tanh of the kernels      | both    | 3 units in the last place                      |
@@ -44,7 +45,7 @@ def close_scan(actual: torch.Tensor, expected: torch.Tensor, steps: int, hidden:
     """Assert that a scan of either dtype agrees with one of float64 within the table."""
     if actual.dtype == torch.float64:
         return close(actual, expected)
-    bound = (20e-6 if normalised else 1e-6) * (steps + hidden**0.5)
+    bound = (50e-6 if normalised else 1e-6) * (steps + hidden**0.5)
     scale = max(1.0, expected.detach().abs().max().item()) if expected.numel() else 1.0
     torch.testing.assert_close(actual.double(), expected, rtol=bound, atol=bound * scale)
     return None
