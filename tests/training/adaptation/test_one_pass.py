@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.models import ConditionalModel, ModelConfig
+from chainrule.models import ConditionalModel, MixtureModel, ModelConfig
 from chainrule.training import Learner, Piece, adaptive_log_probs, hedged, log_probs
 from chainrule.training.adaptation import dynamic_evaluation, learner, one_pass
 from tests.models.cases import SYMBOL_CASES, SYMBOLS, Case, symbol_model, symbols
@@ -198,3 +198,15 @@ def test_a_hedge_lies_between_the_two_and_is_a_distribution(seed: int, steps: in
         hedged(*(np.log(np.append(each[rows[:-1], x[:-1]], each[-1, v])) for each in (p, q)))[-1] for v in range(3)
     ]
     assert np.exp(lasts).sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("mode", learner.MODES)
+def test_the_gate_of_a_mixture_learns_whatever_else_does(mode: str) -> None:
+    model = SYMBOL_CASES["symbols-gru2 + ngram3"].make()
+    assert isinstance(model, MixtureModel)
+    before = model.gate.weights.clone()
+    learning = Learner(model, mode)
+    adaptive_log_probs(learning, [Piece(x_of(40))])
+    assert isinstance(learning.model, MixtureModel)
+    assert not torch.equal(learning.model.gate.weights, before)
+    assert torch.equal(model.gate.weights, before)

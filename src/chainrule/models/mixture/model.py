@@ -40,8 +40,6 @@ class Seen(NamedTuple):
 class _Encoders:
     """The encoder of a mixture, as far as whoever reads on needs one: the network's own, and how far both see."""
 
-    adapting = ("gate.weights",)
-
     def __init__(self, network: SymbolModel, ngram: NGramModel) -> None:
         self._network = network
         self._ngram = ngram
@@ -79,6 +77,8 @@ class MixtureModel(AlphabetModel):
     >>> model.log_prob(torch.tensor([[3, 1, 4, 1]])).shape
     torch.Size([1, 4])
     """
+
+    adapting = ("gate.weights",)
 
     def __init__(self, network: SymbolModel, ngram: NGramModel) -> None:
         super().__init__(network.symbols, network.end)
