@@ -1,15 +1,17 @@
 """The hidden size by budget: wider with more steps and longer texts, the same in every process, kept when resumed."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import nn
 
 import chainrule
 from chainrule.data import Symbols
-from chainrule.models import ModelConfig
+from chainrule.models import ModelConfig, SymbolModel
 from chainrule.runs.fitting.width import width_by_budget
 from chainrule.runs.kinds.registry import KINDS
-from chainrule.training import ALONE, Group, TrainingConfig
+from chainrule.training import ALONE, Group, Optimisation, TrainingConfig
 from tests.runs.cases import symbols
 
 
@@ -53,3 +55,19 @@ def test_a_resumed_run_keeps_it_whatever_the_machine_is_doing(tmp_path: Path, mo
 def test_a_budget_of_minutes_measures_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chainrule.fit(symbols(600), "gru", minutes=1e-3, window=8, out=tmp_path)
     assert "for 0.001 min at " in capsys.readouterr().err
+
+
+def test_the_speed_is_that_of_the_network_which_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+
+    class Spied(Optimisation):
+        """Notes what it is given to train."""
+
+        def __init__(self, model: nn.Module, *arguments: Any, **options: Any) -> None:
+            measured.append(model)
+            super().__init__(model, *arguments, **options)
+
+    monkeypatch.setattr("chainrule.runs.fitting.width.Optimisation", Spied)
+    about = KINDS["symbols"].describe(symbols(600), "none", 64)
+    width_by_budget(about, 600, ModelConfig("gru", window=4, mix="ngram"), TrainingConfig(minutes=1e-4), ALONE)
+    assert [type(model) for model in measured] == [SymbolModel]

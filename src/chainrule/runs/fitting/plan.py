@@ -69,20 +69,20 @@ def plan(
     seed = 0 if seed is None else whole("`seed`", seed, least=0)
     refit = asked.training.refit
     folder = Path(out) if out is not None else Path("runs") / f"{Path(data.name).stem}-{name}"
-    trained = choose_training(kind, data, built, asked.training, steps=steps, minutes=minutes, seed=seed)
+    training = choose_training(kind, data, built, asked.training, steps=steps, minutes=minutes, seed=seed)
     about = kind.describe(data, transform, built.window)
     why_hidden = None
     if asked.model.hidden is None and kind.widens(data, name):
         if resume:
             built = replace(built, hidden=RunConfig.load(folder).model.hidden)
         else:
-            hidden, why_hidden = width_by_budget(about, kind.steps(data) or 0, built, trained, group)
+            hidden, why_hidden = width_by_budget(about, kind.steps(data) or 0, built, training, group)
             built = replace(built, hidden=hidden)
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
         model=built,
-        training=trained,
+        training=training,
         data=about,
         refit=kind.refits if refit is None else refit,
     )

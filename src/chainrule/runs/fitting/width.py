@@ -68,7 +68,7 @@ def _cost(width: int) -> float:
 
 def _recurrent_weights(data: DataConfig, model: ModelConfig) -> int:
     with torch.device("meta"):
-        built = build(data, model)
+        built = build(data, replace(model, mix="none"))
     return sum(p.numel() for name, p in built.named_parameters() if ".cell." in name)
 
 
@@ -77,7 +77,7 @@ def _measure(data: DataConfig, model: ModelConfig, training: TrainingConfig, gro
     V = 0 if data.alphabet is None else len(data.alphabet)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
-        network = build(data, replace(model, hidden=_MEASURED))
+        network = build(data, replace(model, hidden=_MEASURED, mix="none"))  # what training steps go through
         steps = training.batch * model.window * 2
         streams = Streams(np.random.default_rng(0).integers(V, size=steps), training.batch, model.window)
         feed = StreamFeed(streams, TruncatedBPTT(model.window))
