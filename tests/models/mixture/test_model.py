@@ -1,5 +1,6 @@
 """Mixtures: exact in either dtype, whatever parts they are computed in. What all models share is in test_laws."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,7 @@ def test_symbols_that_are_learned_meanwhile_are_counted_after_they_were_predicte
     model = mixture()
     x = symbols(1, 9)
     seen, _ = model.see(x)
-    by_hand = model.ngram.clone()
+    by_hand = copy.deepcopy(model.ngram)
     p, known = model.ngram.after(seen.windows[0], 4, x[0])
     for t in range(9):
         p_t, known_t = by_hand.after(seen.windows[0, t : t + 1], 4)

@@ -1,5 +1,6 @@
 """The n-gram model: what it counts is what the definition says, however it came to it, and comes back as it was."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,36 +89,36 @@ def _text(steps: int, symbols: int = V, seed: int = 0) -> Tensor:
     return torch.randint(symbols, (1, steps), generator=torch.Generator().manual_seed(seed))
 
 
-def test_what_is_learned_while_predicting_is_scored_first() -> None:
+def test_what_is_counted_while_scoring_is_scored_first() -> None:
     x = _text(50)
     model = counted([[0, 1, 2, 0, 1]], 3)
-    one_by_one = model.clone()
-    log_prob, features, _ = model.predict(x, learning=True)
+    one_by_one = copy.deepcopy(model)
+    log_prob, _ = model.score_and_count(x)
     carry = None
     for t in range(x.shape[1]):
         step = x[:, t : t + 1]
-        alone, known, _ = one_by_one.predict(step, carry)
+        alone, _ = one_by_one(step, carry)
         carry = one_by_one.learn(step, carry)
         assert torch.equal(log_prob[:, t : t + 1], alone)
-        assert torch.equal(features[:, t : t + 1], known)
     same(model, one_by_one)
 
 
-def test_features_are_known_before_the_symbol() -> None:
+def test_what_is_known_of_contexts_is_told_by_their_length() -> None:
     model = counted([_text(100)[0].tolist()], 4)
-    x = _text(6, seed=1).expand(V, 6).clone()
-    x[:, 5] = torch.arange(V)
-    _, features, _ = model.predict(x)
-    assert torch.equal(features[:, 5], features[:1, 5].expand(V, -1))
-    assert features[0, 5, 0] == 3  # all contexts of three are known by now
+    x = _text(6, seed=1)
+    windows, _ = model.encoder(x)
+    _, known = model.after(windows[0], 3)
+    assert bool((known[4] > 0).all())  # all contexts of three are known by now
+    assert bool((known[4, 1:, 0] <= known[4, :-1, 0]).all())  # a longer one was counted no more often
+    assert bool((model.after(windows[0], 5)[1][4, 3:] == 0).all())  # none is as long
 
 
-def test_a_clone_counts_by_itself() -> None:
+def test_a_copy_counts_by_itself() -> None:
     model = counted([[0, 1, 2]], 3)
-    clone = model.clone()
-    clone.learn(_text(20))
+    other = copy.deepcopy(model)
+    other.learn(_text(20))
     same(model, counted([[0, 1, 2]], 3))
-    assert clone.ngrams > model.ngrams
+    assert other.ngrams > model.ngrams
 
 
 def test_where_there_is_no_room_what_is_known_is_counted_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +211,7 @@ def test_no_arrays_at_all_are_read_beyond(data: st.DataObject) -> None:
 
 def test_what_is_no_text_is_refused() -> None:
     model = NGramModel(V)
-    for method in (model.learn, model.predict, model.log_prob):
+    for method in (model.learn, model.score_and_count, model.log_prob):
         with pytest.raises(ArgumentError, match="numbered from 0 to 2, got 3"):
             method(torch.tensor([[3]]))
         with pytest.raises(ShapeError, match="int64 symbols"):

@@ -1,6 +1,5 @@
 """The n-gram model: counts of n-grams as a conditional model of symbols."""
 
-import copy
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -16,14 +15,13 @@ from chainrule.models.alphabet_model import AlphabetModel
 from chainrule.models.conditional import Carry
 from chainrule.models.encoders import Encode, State
 from chainrule.models.encoders.symbol_window import SymbolWindow
-from chainrule.models.ngram._counts import FEATURES, MOST_ORDER, Trie
+from chainrule.models.ngram._counts import MOST_ORDER, Trie
 from chainrule.models.ngram.arrays import GROWS, MOST_NGRAMS, arrays_of, trie_of
 from chainrule.models.predictions import Categorical, Prediction
 
 __all__ = ["NGramModel"]
 
 _DISCOUNTS = (0.7, 1.0, 1.3, 0.0)  # usual ones, until others are chosen
-_UNREAD = torch.empty(0)
 
 
 class NGramModel(AlphabetModel):
@@ -40,9 +38,9 @@ class NGramModel(AlphabetModel):
     of smoothing techniques for language modeling", section 3; theta as in Teh (2006), "A hierarchical Bayesian language
     model based on Pitman-Yor processes". With theta = 0 it is theirs.
 
-    It has no parameters: ``learn`` counts, ``fit`` also chooses order and discounts. What was counted first and what
-    after is all the same. Probabilities are in float64, whatever the dtype asked of the model. At most `MOST_NGRAMS`
-    n-grams are kept; where there is no room a new one is left out, which ``left_out`` counts.
+    It has no parameters: ``learn`` counts, `fit_ngram` also chooses order and discounts. What was counted first and
+    what after is all the same. Probabilities are in float64, whatever the dtype asked of the model. At most
+    `MOST_NGRAMS` n-grams are kept; where there is no room a new one is left out, which ``left_out`` counts.
 
     Parameters:
         symbols: V.
@@ -92,10 +90,6 @@ class NGramModel(AlphabetModel):
         """How many times an n-gram was not counted for lack of room."""
         return self.trie.left_out
 
-    def clone(self) -> Self:
-        """A copy that counts on by itself."""
-        return copy.deepcopy(self)
-
     @torch.no_grad()
     def learn(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
         """Count the symbols of x (B, T), which go on from ``carry``; the carry for the next chunk."""
@@ -114,47 +108,30 @@ class NGramModel(AlphabetModel):
             for block in blocks([document[context:]]):
                 carry = self.learn(torch.from_numpy(block.astype(np.int64))[None], carry)
 
-    @torch.no_grad()
-    def predict(
-        self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None, learning: bool = False
-    ) -> tuple[Tensor, Tensor, Carry]:
-        """Log-probabilities (B, T) of x in nats, what was known before each (B, T, F), and the carry; all float64.
-
-        The features do not depend on the symbol itself: the length of the longest context that is known; log(1 + c)
-        of what was counted in it; log(1 + n) of how many different symbols; its escape, the share that it leaves to
-        shorter ones; the share that it gives to its most frequent symbol; log(1 + c) of the next shorter context.
-
-        With ``learning`` every symbol is counted once it is predicted, row after row.
-        """
-        return self._predicted(x, carry, resets, learning=learning, known=True)
-
     def _predicted(
-        self, x: Tensor, carry: Carry | None, resets: Tensor | None, *, learning: bool = False, known: bool = False
-    ) -> tuple[Tensor, Tensor, Carry]:
+        self, x: Tensor, carry: Carry | None, resets: Tensor | None, *, counting: bool = False
+    ) -> tuple[Tensor, Carry]:
         if torch.compiler.is_exporting():
             raise ExportError("an ngram looks up its counts, which is no operation of torch. Export a network.")
         x = self.checked(x).contiguous()
         windows = self._windows(carry, len(x))
         log_prob = torch.empty(x.shape, dtype=torch.float64)
-        features = torch.empty(*x.shape, FEATURES, dtype=torch.float64) if known else None
         resets = None if resets is None else resets.expand(x.shape).contiguous()
-        self.trie.predict(self.discounts, x, windows, resets, log_prob, features, learning)
-        return log_prob, _UNREAD if features is None else features, self._carry(windows)
+        self.trie.predict(self.discounts, x, windows, resets, log_prob, counting)
+        return log_prob, self._carry(windows)
 
     def forward(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, Carry]:
-        log_prob, _, carry = self._predicted(x, carry, resets)
-        return log_prob, carry
+        return self._predicted(x, carry, resets)
 
     @torch.no_grad()
     def score_and_count(
         self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None
     ) -> tuple[Tensor, Carry]:
         """As ``forward``, but every symbol is counted once it is scored, before the next is, row after row."""
-        log_prob, _, carry = self._predicted(x, carry, resets, learning=True)
-        return log_prob, carry
+        return self._predicted(x, carry, resets, counting=True)
 
     def advance(self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> Carry:
-        return self._predicted(x, carry, resets)[2]
+        return self._predicted(x, carry, resets)[1]
 
     def step(self, carry: Carry, encode: Encode | None = None) -> tuple[Prediction, State]:
         windows, state = (encode or self.encoder)(carry.last[:, None], carry.encoder)

@@ -57,13 +57,11 @@ void learn(Trie& trie, const Symbols& x, const Array<int64_t, 2>& windows, const
 }
 
 void predict(Trie& trie, const Array<const double, 2>& discounts, const Symbols& x, const Array<int64_t, 2>& windows,
-             const Resets& resets, const Array<double, 2>& log_prob,
-             const std::optional<Array<double, 3>>& known, bool learning) {
+             const Resets& resets, const Array<double, 2>& log_prob, bool counting) {
     const Discounts* d = of(discounts);
     walk(trie, x, windows, pointer(resets), [&](const Contexts& contexts, uint32_t symbol, Found& found, size_t i) {
         log_prob.data()[i] = std::log(probability(trie, contexts, found, d));
-        if (known) features(trie, contexts, d, known->data() + i * feature_count);
-        if (learning) trie.count(contexts, symbol, found);
+        if (counting) trie.count(contexts, symbol, found);
     });
 }
 
@@ -121,19 +119,17 @@ NB_MODULE(_counts, m) {
     using Column = Array<int32_t, 1>;
     using Read = Array<const int32_t, 1>;
     nb::set_leak_warnings(false);  // a model that lives until the interpreter ends is no leak
-    m.attr("FEATURES") = feature_count;
     m.attr("MOST_ORDER") = most_order;
     nb::class_<Trie>(m, "Trie")
         .def(nb::init<int, uint32_t, uint64_t>(), nb::arg("order"), nb::arg("symbols"), nb::arg("limit"))
         .def_prop_ro("order", &Trie::order)
         .def_prop_ro("symbols", &Trie::symbols)
         .def_prop_ro("left_out", &Trie::left_out)
-        .def_prop_ro("bytes", &Trie::bytes)
         .def("__len__", &Trie::size)
         .def("__deepcopy__", [](const Trie& trie, const nb::object&) { return Trie(trie); })
         .def("learn", learn, nb::arg("x"), nb::arg("windows"), nb::arg("resets").none())
         .def("predict", predict, nb::arg("discounts"), nb::arg("x"), nb::arg("windows"), nb::arg("resets").none(),
-             nb::arg("log_prob"), nb::arg("features").none(), nb::arg("learning"))
+             nb::arg("log_prob"), nb::arg("counting"))
         .def("statistics", statistics)
         .def("distributions", distributions, nb::arg("discounts"), nb::arg("windows"), nb::arg("p"),
              nb::arg("known").none(), nb::arg("x").none())

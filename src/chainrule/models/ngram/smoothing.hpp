@@ -53,29 +53,7 @@ inline void distribution(const Trie& trie, const Contexts& contexts, const Disco
     }
 }
 
-inline constexpr int64_t feature_count = 6;
-
-// What is known of a symbol before it is: how far back its context is known, and what of it.
-inline void features(const Trie& trie, const Contexts& contexts, const Discounts* discounts, double* out) {
-    std::fill_n(out, feature_count, 0.0);
-    out[3] = 1.0;
-    int known = contexts.depth;
-    while (known >= 0 && (contexts.at[size_t(known)] == none || trie[contexts.at[size_t(known)]].total == 0)) --known;
-    if (known < 0) return;
-    const Node& context = trie[contexts.at[size_t(known)]];
-    const Share share(context, discounts[known]);
-    out[0] = known;
-    out[1] = std::log1p(context.total);
-    out[2] = std::log1p(context.distinct);
-    out[3] = share.escape;
-    out[4] = (context.most - discounts[known].off(context.most)) / share.scale;
-    if (known > 0) {
-        const uint32_t shorter = contexts.at[size_t(known) - 1];
-        out[5] = shorter == none ? 0.0 : std::log1p(trie[shorter].total);
-    }
-}
-
-// The same by the length of the context, from one symbol on: log(1 + c) of what was counted in it, log(1 + n) of how
+// What is known before a symbol, by the length of the context, from one symbol on: log(1 + c) of what was counted in it, log(1 + n) of how
 // many different symbols, and its escape; zeros where it is not known: (depths, 3).
 inline void by_depth(const Trie& trie, const Contexts& contexts, const Discounts* discounts, int depths, double* out) {
     std::fill_n(out, depths * 3, 0.0);

@@ -26,8 +26,7 @@ struct Node {
     uint32_t total = 0;         // the sum of its successors' counts,
     uint32_t distinct = 0;      // how many they are,
     uint32_t once = 0;          // how many of them were counted once,
-    uint32_t twice = 0;         // and twice,
-    uint32_t most = 0;          // and the highest count of one
+    uint32_t twice = 0;         // and twice
 };
 
 // The nodes of the last d symbols by d, from none to order - 1 of them, or as far back as the document goes.
@@ -86,7 +85,6 @@ public:
     uint32_t symbols() const { return symbols_; }
     uint64_t size() const { return nodes_.size() - first_entry; }
     uint64_t left_out() const { return left_out_; }  // how often an n-gram was not taken up, for lack of room
-    uint64_t bytes() const { return nodes_.capacity() * sizeof(Node) + slots_.capacity() * sizeof(Slot); }
     const std::vector<Node>& nodes() const { return nodes_; }
     const Node& operator[](uint32_t node) const { return nodes_[node]; }
 
@@ -113,7 +111,6 @@ public:
         context.distinct += 1;
         context.once += count == 1;
         context.twice += count == 2;
-        context.most = std::max(context.most, count);
         return added;
     }
 
@@ -123,7 +120,6 @@ public:
         context.total += 1;
         context.once -= count == 2;
         context.twice += (count == 2) - (count == 3);
-        context.most = std::max(context.most, count);
     }
 
     Contexts cold() const {
