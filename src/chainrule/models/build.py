@@ -56,6 +56,7 @@ def _encoder(config: ModelConfig, in_features: int, linear_features: int) -> Enc
         config.dropout,
         learned_start=config.learned_start,
         layer_norm=config.layer_norm,
+        precision=config.precision,
     )
 
 

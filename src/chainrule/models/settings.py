@@ -106,6 +106,13 @@ class ModelSettings(_GivenOfModel):
         chosen="0.6",
         on=(On(("recurrent",), "symbols"),),
     )
+    precision: Literal["float32", "bfloat16", "auto"] | None = setting(
+        None,
+        "What a recurrent layer's products multiply: float32, or numbers rounded to bfloat16, summed in float32; auto "
+        "tries both on the first batch and takes bfloat16 where it is faster and gives the same gradient",
+        chosen="auto for text with a budget of minutes, else float32",
+        on=_RECURRENT,
+    )
     skip: bool = setting(
         True,
         "Add a linear AR path around the network, which then learns what the AR leaves",
@@ -130,6 +137,7 @@ class ModelConfig(_GivenOfModel):
         skip: taps of the linear path around a network of real values; 0 for none.
         ngram_embedding: length of the longest n-grams that have embeddings; 1 for symbols alone.
         ngram_dropout: the rate at which these are left out.
+        precision: what a recurrent layer's products multiply, "float32" or "bfloat16"; they are summed in float32.
         layers, tied, head, stable, layer_norm, learned_start, order: as in `ModelSettings`.
 
     >>> ModelConfig("lstm", layers=2).window
@@ -148,6 +156,7 @@ class ModelConfig(_GivenOfModel):
     skip: int = 1
     ngram_embedding: int = 1
     ngram_dropout: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         choose("`model`", self.name, MODELS)

@@ -33,6 +33,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "layer_norm": True,
     "ngram_embedding": 2,
     "ngram_dropout": 0.25,
+    "precision": "bfloat16",
     "skip": False,
     "layers": 2,
     "tied": True,

@@ -1,5 +1,6 @@
 """Latent encoders: a recurrent layer that folds the whole past into its state."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import torch
@@ -14,12 +15,17 @@ _LAYERS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 """The layers that torch.nn has too; those of all other cells are CellLayers."""
 
 
+def _is_recorded() -> bool:
+    return torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()
+
+
 class LatentEncoder(nn.Module):
     """A recurrent layer, of any cell by its name: the whole past folded into h_t (and c_t of the LSTM).
 
     Dropout of the features takes the same ones at all steps of a call (Gal & Ghahramani 2016, section 4).
     With ``learned_start`` a sequence, and what follows a reset, starts from a state that is learned instead of zeros;
-    with ``layer_norm`` what enters the gates is normalised (Ba et al. 2016).
+    with ``layer_norm`` what enters the gates is normalised (Ba et al. 2016). With the precision "bfloat16" the
+    layer's products multiply what is rounded to it, but in recordings for elsewhere.
 
     >>> features, state = LatentEncoder("lstm", in_features=2, hidden=8, layers=3)(torch.zeros(4, 7, 2))
     >>> features.shape, [s.shape for s in state]
@@ -36,6 +42,7 @@ class LatentEncoder(nn.Module):
         *,
         learned_start: bool = False,
         layer_norm: bool = False,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
         self.out_features = hidden
@@ -44,6 +51,7 @@ class LatentEncoder(nn.Module):
         layer = _LAYERS[cell] if cell in _LAYERS else partial(CellLayer, cell)
         self.cell = layer(in_features, hidden, layers, dropout=between, batch_first=True, layer_norm=layer_norm)
         self.dropout = nn.Dropout1d(dropout)
+        self.rounds = precision == "bfloat16"
         self.start = nn.ParameterList()
         if learned_start:
             self.start.extend(torch.zeros(layers, hidden) for _ in self.cell.cell_spec.state)
@@ -68,7 +76,8 @@ class LatentEncoder(nn.Module):
         # The layer keeps its state as torch does, (layers, B, H); ours has the batch first.
         hx = None if state is None else tuple(s.transpose(0, 1).contiguous() for s in state)
         has_one_part = len(self.cell.cell_spec.state) == 1
-        y, h = self.cell(x, hx[0] if hx is not None and has_one_part else hx, **where)
+        with torch.autocast("cpu", torch.bfloat16) if self.rounds and not _is_recorded() else nullcontext():
+            y, h = self.cell(x, hx[0] if hx is not None and has_one_part else hx, **where)
         return y, tuple(s.transpose(0, 1) for s in ((h,) if has_one_part else h))
 
     def _run_split(self, x: Tensor, state: State, start: State, resets: Tensor) -> tuple[Tensor, State]:

@@ -24,6 +24,7 @@ from chainrule.nn.streams.arrays import (
 from chainrule.ops.arguments import FOREIGN, explain_failure
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence.backends import cpu
+from chainrule.ops.recurrence.call import rounds_under_autocast
 
 __all__ = ["Stream"]
 
@@ -40,8 +41,8 @@ class Stream:
     bits for every cut. With ``out``, a dense array of y's shape, y is written there and nothing is allocated.
     Streaming is inference: there is no dropout, and no gradient flows through it.
 
-    The weights are copied when the stream is made. Later changes of them, of their dtype or device are not seen
-    until ``refresh()``. Streams of one layer are independent, and so are copies of a stream, pickled ones too, that
+    The weights are copied when the stream is made. Later changes of them, of their dtype or device, or of
+    torch.autocast, are not seen until ``refresh()``. Streams of one layer are independent, and so are copies of a stream, pickled ones too, that
     go on from its state with its weights; each is to be used by one thread at a time.
 
     Attributes:
@@ -92,6 +93,7 @@ class Stream:
                 for each in _weights_of(layer)
             ]
             self._state = tuple(s.to(like) for s in self._state)
+            self._rounds = rounds_under_autocast(cell_of(layer), like)
             self._obstacle = _obstacle(layer)
             if self._obstacle:
                 self._frozen = copy.deepcopy(layer).eval()
@@ -103,11 +105,12 @@ class Stream:
         with torch.inference_mode(False), torch.no_grad():
             self._state = tuple(s.clone() for s in self._state)
             self.backend = "layer" if self._obstacle else "cpu"
-            self.why = self._obstacle or f"{like.dtype} on the CPU, instructions {cpu.LEVELS[0]}"
-            compiled = not self._obstacle
-            self._steps = (
-                cpu.StreamedLayers(cell_of(self._layer).name, self._weights, self._state) if compiled else None
-            )
+            products = ", products of bfloat16" if self._rounds else ""
+            self.why = self._obstacle or f"{like.dtype} on the CPU{products}, instructions {cpu.LEVELS[0]}"
+            self._steps = None
+            if not self._obstacle:
+                name = cell_of(self._layer).name
+                self._steps = cpu.StreamedLayers(name, self._weights, self._state, self._rounds)
         self._tensors = tensors_like(like)
         self._arrays = arrays_like(like)
 
@@ -170,7 +173,8 @@ class Stream:
         steps = x if isinstance(x, Tensor) else torch.from_numpy(x.copy()).to(self._state[0])
         if x.ndim < 3:
             steps = steps.reshape(self._step).unsqueeze(int(self._layer.batch_first))
-        result, self.state = self._frozen(steps, self._state if len(self._state) > 1 else self._state[0])
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._rounds):
+            result, self.state = self._frozen(steps, self._state if len(self._state) > 1 else self._state[0])
         result = result.reshape(y.shape)
         y[...] = result if isinstance(y, Tensor) else result.numpy(force=True)
 
@@ -220,6 +224,8 @@ def _obstacle(layer: torch.nn.RNNBase) -> str | None:
     if options:
         return f"the kernels stream without options, and the layer has {', '.join(options)}"
     weights = _weights_of(layer)[0]
+    if weights.W_ih.dtype == torch.bfloat16:
+        return "the kernels stream float32 and float64, and x is torch.bfloat16"
     return cpu.cannot(cell, weights.W_ih, weights)
 
 

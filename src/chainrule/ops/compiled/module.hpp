@@ -19,6 +19,7 @@ namespace nb = nanobind;
 DECLARE(x86_64)
 DECLARE(x86_64_v3)
 DECLARE(x86_64_v4)
+DECLARE(x86_64_v4_bf16)  // the code for bfloat16 alone
 #else
 DECLARE(plain)
 #endif
@@ -27,7 +28,7 @@ namespace {
 
 struct Level {
     const char* name;
-    const ByDtype<Kernels>& kernels;
+    ByDtype<Kernels> kernels;
 };
 
 // What this machine can run, the best first.
@@ -39,6 +40,11 @@ std::vector<Level> available() {
     const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                     __builtin_cpu_supports("avx512vl");
+    if (v4 && __builtin_cpu_supports("avx512bf16")) {
+        Level level{.name = "x86-64-v4+avx512_bf16", .kernels = x86_64_v4::kernels};
+        level.kernels.back() = x86_64_v4_bf16::kernels.back();
+        levels.push_back(level);
+    }
     if (v4) levels.push_back({.name = "x86-64-v4", .kernels = x86_64_v4::kernels});
     if (v3) levels.push_back({.name = "x86-64-v3", .kernels = x86_64_v3::kernels});
     levels.push_back({.name = "x86-64", .kernels = x86_64::kernels});

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from chainrule.ops.recurrence.cells.spec import CellSpec, State
 from chainrule.ops.recurrence.trace import Trace
 
-__all__ = ["RecurrenceCall", "Zoneout"]
+__all__ = ["RecurrenceCall", "Zoneout", "rounds_under_autocast"]
 
 Zoneout = tuple[Tensor | float | None, ...]
 """For each part of the state: a mask (bool, (B, T, H), true where a unit keeps its value), a rate, or None."""
@@ -27,9 +28,18 @@ class RecurrenceCall:
     lengths: Tensor | None = None  # integers, (B,)
     reverse: bool = False
     save: str = "gates"
+    rounds: bool = False  # whether the products' factors are rounded to bfloat16, and summed in float32
     trace: Trace | None = None  # for the backend to fill
 
     @property
     def zoned_out(self) -> bool:
         """Whether any unit may keep its value."""
         return any(keep is not None for keep in self.zoneout)
+
+
+def rounds_under_autocast(cell: CellSpec, W_ih: Tensor) -> bool:
+    """Whether torch.autocast is on for the CPU and bfloat16, and this is a cell of float32 there that the kernels have."""
+    is_theirs = cell.kernel is not None and W_ih.dtype == torch.float32 and W_ih.device.type == "cpu"
+    if not is_theirs or not torch.is_autocast_enabled("cpu"):
+        return False
+    return torch.get_autocast_dtype("cpu") == torch.bfloat16

@@ -14,7 +14,7 @@ from chainrule.ops.plain import named, untraced
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence import checks
 from chainrule.ops.recurrence.backends import BACKENDS
-from chainrule.ops.recurrence.call import RecurrenceCall, Zoneout
+from chainrule.ops.recurrence.call import RecurrenceCall, Zoneout, rounds_under_autocast
 from chainrule.ops.recurrence.cells.spec import CellSpec, State, parameter_name
 from chainrule.ops.recurrence.trace import Trace
 
@@ -38,7 +38,8 @@ def choose(call: RecurrenceCall, backend: str = "auto") -> tuple[str, str]:
     if backend != "auto":
         return name, f"backend={backend!r} asks for it"
     instructions = BACKENDS[name].describe(call).instructions
-    return name, why or f"{call.x.dtype} on the CPU, instructions {instructions}"
+    products = ", products of bfloat16" if call.rounds else ""
+    return name, why or f"{call.x.dtype} on the CPU{products}, instructions {instructions}"
 
 
 def _offered(call: RecurrenceCall, backend: str) -> tuple[str, str | None]:
@@ -85,8 +86,9 @@ def run(
     checks.check_tensors(cell, x, state, weights, resets)
     try:
         autocast = not x.is_meta and torch.is_autocast_enabled(x.device.type)
+        W_ih = weights.W_ih
         if autocast:
-            dtype = weights.W_ih.dtype
+            dtype = W_ih.dtype
             x = x.to(dtype)
             state = tuple(s if s is None else s.to(dtype) for s in state)
         with untraced():
@@ -104,7 +106,8 @@ def run(
             row_lengths,
             reverse,
             save,
-            _new_trace(cell, x, row_lengths) if return_all else None,
+            rounds=autocast and rounds_under_autocast(cell, W_ih),
+            trace=_new_trace(cell, x, row_lengths) if return_all else None,
         )
         # outside of `untraced` and within autocast: it asks who records the call, and how it is cast
         name, _ = _offered(call, backend)

@@ -34,6 +34,7 @@ def choose_model(kind: DataKind, data: Data, transform: str, name: str, asked: M
             chosen[setting] = getattr(kind, setting)(data, name)
     if asked.ngram_dropout is None and chosen["ngram_embedding"] > 1:
         chosen["ngram_dropout"] = _NGRAM_DROPOUT
+    chosen["precision"] = "bfloat16" if asked.precision == "bfloat16" else "float32"  # auto: once it has been tried
     chosen["skip"] = kind.skip(data, transform, name) if asked.skip else 0
     return ModelConfig(name, **chosen)
 

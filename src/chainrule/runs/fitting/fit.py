@@ -15,6 +15,7 @@ from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.fitting.asked import Asked, reading_of
 from chainrule.runs.fitting.fit_everything import load_refit, refit_everything
 from chainrule.runs.fitting.plan import FitPlan, plan
+from chainrule.runs.fitting.precision import precision_by_trial
 from chainrule.runs.fitting.room import check_room
 from chainrule.runs.fitting.summary import say_summary
 from chainrule.runs.folder.config import CONFIG, RunConfig
@@ -156,6 +157,13 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
     kind = KINDS[config.data.kind]
     check_room(planned.data, config)
     task = kind.task(planned.data, config, group)
+    tried = 0.0
+    if planned.tries_bfloat16:
+        began = time.monotonic()
+        precision, why = precision_by_trial(task, config, group)
+        task.config = config = replace(config, model=replace(config.model, precision=precision))
+        planned = replace(planned, config=config, why_precision=why)
+        tried = time.monotonic() - began
     model = build(config.data, config.model)
     if group.rank:
         torch.manual_seed(config.training.seed + group.rank)  # the same weights, other dropout
@@ -167,7 +175,7 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
         task.feed.check(task.trained(model))
     began = time.monotonic()
     solved = task.solve(model)  # may be refused, so before anything is written, or removed
-    (counting,) = group.sum([time.monotonic() - began if group.leads else 0.0])
+    (prepared,) = group.sum([tried + time.monotonic() - began if group.leads else 0.0])
     if solved and config.refit and kind.goes_on:
         task.take_everything(model)
     if group.leads:
@@ -183,7 +191,7 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
     group.wait()
     if not solved:
         _train(
-            task, model, config, folder, group, resume=resume and (folder / LAST).exists(), quiet=quiet, used=counting
+            task, model, config, folder, group, resume=resume and (folder / LAST).exists(), quiet=quiet, used=prepared
         )
     score = task.score(model) if group.leads else None
     run = open_run(folder, config, model, result=score)
@@ -208,7 +216,7 @@ def _train(
     quiet: bool,
     used: float,
 ) -> None:
-    """Train from the start, or from the last checkpoint; ``used`` seconds, of the same minutes, went to counting."""
+    """Train from the start, or from the last checkpoint; ``used`` seconds, of the same minutes, went before."""
     goes_on = config.refit and KINDS[config.data.kind].goes_on
     training = config.training
     if config.refit and not goes_on and training.steps is None:

@@ -26,7 +26,8 @@ _AS_FOUND = Reading()
 class FitPlan:
     """The data of a fit, the config and folder of its run, and what was chosen, by name, because it was not given.
 
-    ``why_hidden`` says why it is this hidden size, where the budget was asked.
+    ``why_hidden`` says why it is this hidden size, where the budget was asked; ``tries_bfloat16`` that the precision is
+    still to be found, and ``why_precision`` then why it is this one.
     """
 
     data: Data
@@ -34,6 +35,8 @@ class FitPlan:
     folder: Path
     chosen: Collection[str]
     why_hidden: str | None = None
+    tries_bfloat16: bool = False
+    why_precision: str | None = None
 
 
 def plan(
@@ -51,7 +54,8 @@ def plan(
 ) -> FitPlan:
     """Read the data, check that all that is asked for applies to it, and choose what was left open.
 
-    A run that is resumed keeps its hidden size, which may have followed from the speed measured when it began.
+    A run that is resumed keeps its hidden size and its precision, which may have followed from the speed measured when
+    it began.
 
     Raises:
         DataError: the data cannot be used as it is.
@@ -72,11 +76,18 @@ def plan(
     training = choose_training(kind, data, built, asked.training, steps=steps, minutes=minutes, seed=seed)
     about = kind.describe(data, transform, built.window)
     why_hidden = None
+    is_open = asked.model.precision == "auto" or (asked.model.precision is None and kind.tries_bfloat16(data, name))
+    # With a budget of steps the result depends on the seed alone; of the full gradient a single step may be a whole epoch.
+    tries_bfloat16 = is_open and training.steps is None and training.bptt != "full"
+    if resume and is_open:
+        built = replace(built, precision=RunConfig.load(folder).model.precision)
     if asked.model.hidden is None and kind.widens(data, name):
         if resume:
             built = replace(built, hidden=RunConfig.load(folder).model.hidden)
         else:
-            hidden, why_hidden = width_by_budget(about, kind.steps(data) or 0, built, training, group)
+            hidden, why_hidden = width_by_budget(
+                about, kind.steps(data) or 0, built, training, group, tries_bfloat16=tries_bfloat16
+            )
             built = replace(built, hidden=hidden)
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
@@ -91,7 +102,7 @@ def plan(
     open_ones["ngram_embedding"] = asked.model.ngram_embedding
     open_ones["budget"] = steps if minutes is None else minutes
     chosen = [name for name, value in open_ones.items() if value is None]
-    return FitPlan(data, config, folder, chosen, why_hidden)
+    return FitPlan(data, config, folder, chosen, why_hidden, tries_bfloat16=tries_bfloat16 and not resume)
 
 
 def data_of(source: Source, reading: Reading) -> Data:

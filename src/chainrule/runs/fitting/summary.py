@@ -83,6 +83,8 @@ def _chosen(kind: DataKind, planned: FitPlan, task: Task) -> str:
         said.append(f"n-gram embeddings to order {model.ngram_embedding}" + because("ngram_embedding", of))
     if model.dropout:
         said.append(f"dropout {model.dropout:g}" + because("dropout", of))
+    if model.precision != "float32" or planned.why_precision:
+        said.append(f"products in {model.precision}" + f" ({planned.why_precision})" * bool(planned.why_precision))
     if model.mix != "none":
         said.append("mixed with an ngram" + because("mix", of) + f": {task.solution}")
     if linear:

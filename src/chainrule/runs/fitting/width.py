@@ -36,11 +36,18 @@ class Width(NamedTuple):
 
 
 def width_by_budget(
-    data: DataConfig, symbols: int, model: ModelConfig, training: TrainingConfig, group: Group
+    data: DataConfig,
+    symbols: int,
+    model: ModelConfig,
+    training: TrainingConfig,
+    group: Group,
+    *,
+    tries_bfloat16: bool = False,
 ) -> Width:
     """The widest network that reads enough symbols in the budget, of a text of ``symbols`` that has enough of them.
 
-    With a budget of steps the number of symbols is known; with one of minutes the speed of training steps is measured.
+    With a budget of steps the number of symbols is known; with one of minutes the speed of training steps is measured,
+    in bfloat16 too where the fit tries that.
     """
     per_step = training.batch * training.accumulate * model.window * group.size
     if training.steps is not None:
@@ -48,6 +55,8 @@ def width_by_budget(
         why = f"for {counted(training.steps, 'step')}"
     else:
         speed = _measure(data, model, training, group)
+        if tries_bfloat16:
+            speed = max(speed, _measure(data, replace(model, precision="bfloat16"), training, group))
         reads = {width: 60 * training.minutes * speed * _cost(_MEASURED) / _cost(width) for width in _WIDTHS}
         why = f"for {training.minutes:g} min"
     chosen = _WIDTHS[0]

@@ -109,6 +109,10 @@ class DataKind(ABC):
         """The longest n-grams that have embeddings where nothing is said."""
         return ModelConfig.ngram_embedding
 
+    def tries_bfloat16(self, data: Any, model: str) -> bool:
+        """Whether a fit that is not told its precision tries bfloat16: where networks are wide."""
+        return False
+
     def optimiser(self, data: Any, model: str) -> str:
         """The optimiser where none is given."""
         return TrainingConfig.optimiser

@@ -235,7 +235,7 @@ def _evaluated(level: int, function: str, x: Tensor) -> Tensor:
 def _call(cell: str, needs_grad: bool, masked: bool) -> tuple[Any, ...]:
     x, h_0, c_0, weights, masks = _native(Problem(cell, dtype=torch.float32), masked)
     tensors = [t if t is None else t.detach().requires_grad_(needs_grad) for t in (x, h_0, c_0, *weights)]
-    return Problem(cell).kind, *tensors, *masks, "gates"
+    return Problem(cell).kind, *tensors, *masks, "gates", False
 
 
 @pytest.mark.parametrize("cell", EVERY)
@@ -248,9 +248,9 @@ def test_the_op_is_registered_well(cell: str, needs_grad: bool) -> None:
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("each_step", [False, True])
 def test_the_backward_op_is_registered_well(cell: str, each_step: bool) -> None:
-    kind, x, _, c_0, *rest, _ = call = _call(cell, needs_grad=False, masked=False)
+    kind, x, _, c_0, *rest, _, rounds = call = _call(cell, needs_grad=False, masked=False)
     y, h_n, c_n, *kept = torch.ops.chainrule.recurrence(*call)
-    arguments = (kind, y, h_n, None if c_0 is None else c_n, x, *rest, *kept, [True] * 5, each_step)
+    arguments = (kind, y, h_n, None if c_0 is None else c_n, x, *rest, *kept, [True] * 5, each_step, rounds)
     torch.library.opcheck(torch.ops.chainrule.recurrence_backward.default, arguments)
 
 

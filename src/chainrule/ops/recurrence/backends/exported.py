@@ -47,13 +47,13 @@ def _loop(call: RecurrenceCall, X: Tensor) -> tuple[Tensor, State]:
     masks = _masks(call, X)
     if "padding" in masks:
         X = X.masked_fill(masks["padding"], 0)  # it may hold NaN
-    gx, _ = derive(call.cell, call.weights).inputs(X)
+    gx, _ = derive(call.cell, call.weights, call.rounds).inputs(X)
     drawn = {str(n): keep.transpose(0, 1) for n, keep in enumerate(call.zoneout) if isinstance(keep, Tensor)}
 
     def step(before: State, at: _At) -> _Next:
         # the passes are made in here, as parts of one weight may not enter a recorded step as several tensors
         start = tuple(s.masked_fill(at["fresh"], 0) for s in before) if "fresh" in at else before
-        new, _ = derive(call.cell, call.weights).step(at["gx"], start)
+        new, _ = derive(call.cell, call.weights, call.rounds).step(at["gx"], start)
         kept = [at.get(str(n), keep) for n, keep in enumerate(call.zoneout)]
         new = tuple(mixed(*parts) for parts in zip(kept, start, new, strict=True))
         if "padding" in at:
@@ -96,7 +96,7 @@ def _is_standard(call: RecurrenceCall) -> bool:
     """Whether ONNX has an operator for it. (Its own kernels in ONNX Runtime are for float32 alone.)"""
     if call.cell.name not in _STANDARD:
         return False
-    return call.weights.W_hr is None and call.weights.g_ih is None and call.x.dtype == torch.float32
+    return call.weights.W_hr is None and call.weights.g_ih is None and call.x.dtype == torch.float32 and not call.rounds
 
 
 def _node(call: RecurrenceCall, X: Tensor) -> tuple[Tensor, State]:

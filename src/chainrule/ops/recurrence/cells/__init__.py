@@ -85,9 +85,12 @@ def _reduced(spec: CellSpec) -> tuple[object, ...]:
 copyreg.pickle(CellSpec, _reduced)  # type: ignore[arg-type]
 
 
-def derive(spec: CellSpec, weights: Any) -> Derivation:
-    """The passes of a cell with these weights: by hand, or by autograd where it has no formula."""
+def derive(spec: CellSpec, weights: Any, rounds: bool = False) -> Derivation:
+    """The passes of a cell with these weights: by hand, or by autograd where it has no formula.
+
+    With ``rounds`` the factors of the products are rounded to bfloat16, if it is a cell that the kernels have.
+    """
     if spec.formula is None:
         return ByAutograd(spec, weights)
-    by_hand: Derivation = spec.formula(weights)
+    by_hand: Derivation = spec.formula(weights, rounds=True) if rounds else spec.formula(weights)
     return by_hand

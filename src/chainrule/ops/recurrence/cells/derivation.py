@@ -14,7 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor
 
-from chainrule.ops.recurrence.cells.products import Product, Products, Saved, outer
+from chainrule.ops.recurrence.cells.products import Product, Products, Saved
 from chainrule.ops.recurrence.cells.spec import State, Weights
 
 __all__ = ["Derivation", "Entering", "Forward", "TwoProducts"]
@@ -98,9 +98,9 @@ class TwoProducts(Derivation, Generic[_Hidden]):
     hidden: _Hidden
     """The product W_hh h. What it needs for its backward step ends what a step saves, and the slopes."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, rounds: bool = False) -> None:
         self.weights = weights
-        self.from_inputs = Product(weights.W_ih, weights.g_ih)
+        self.from_inputs = Product(weights.W_ih, weights.g_ih, rounds)
 
     @abstractmethod
     def dgh(self, dstate: State, slopes: Saved) -> Tensor:
@@ -110,9 +110,9 @@ class TwoProducts(Derivation, Generic[_Hidden]):
         """The gradient of gx, (..., G), from the same."""
         return dgh
 
+    @abstractmethod
     def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
         """The gradient of W_hh over all steps, from that of the product."""
-        return outer(dproduct, previous[0])
 
     def own_gradients(
         self, dstate: State, previous: State, state: State, saved: Saved, slopes: Saved
@@ -130,7 +130,7 @@ class TwoProducts(Derivation, Generic[_Hidden]):
         return Entering(dgx, dgh, self.from_inputs.backward(dgx, normal))
 
     def input_gradient(self, entered: Entering) -> Tensor:
-        return entered.dproduct @ self.weights.W_ih
+        return self.from_inputs.to_factor(entered.dproduct)
 
     def weight_gradients(
         self, kept: Forward, slopes: Saved, dmade: State, entered: Entering, need: Mapping[str, bool]
@@ -139,7 +139,7 @@ class TwoProducts(Derivation, Generic[_Hidden]):
         normal_hh = slopes[-2:]
         found: dict[str, Tensor | None] = self.own_gradients(dmade, kept.before, kept.made, kept.saved, slopes)  # type: ignore[assignment]
         if need["W_ih"]:
-            found["W_ih"] = outer(dproduct, kept.X)
+            found["W_ih"] = self.from_inputs.to_weight(dproduct, kept.X)
         if need["W_hh"]:
             found["W_hh"] = self.weight_gradient(self.hidden.backward(dgh, normal_hh), kept.before, kept.saved)
         if need["b_ih"]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from chainrule.ops.recurrence.cells.derivation import TwoProducts
-from chainrule.ops.recurrence.cells.products import Product, Products, Saved, outer, product, total_bias
+from chainrule.ops.recurrence.cells.products import Product, Products, Saved, product, total_bias
 from chainrule.ops.recurrence.cells.spec import CellSpec, Gates, State, Weights
 
 __all__ = ["GRU", "GRU_RESET_BEFORE", "GRUFormula", "GRUResetBeforeFormula"]
@@ -51,9 +51,9 @@ class GRUFormula(TwoProducts[Product]):
     J_r, J_z, J_n, J_q: the derivative of h_t by what enters r, z and n, and by q.
     """
 
-    def __init__(self, w: Weights) -> None:
-        super().__init__(w)
-        self.hidden = Product(w.W_hh, w.g_hh)
+    def __init__(self, w: Weights, rounds: bool = False) -> None:
+        super().__init__(w, rounds)
+        self.hidden = Product(w.W_hh, w.g_hh, rounds)
         self.b_hh = w.b_hh
         self.bias = w.b_ih
         H = w.W_hh.shape[1]
@@ -94,7 +94,10 @@ class GRUFormula(TwoProducts[Product]):
         (dh,) = dstate
         (_, _, z, *normal) = slopes
         dproduct = self.hidden.backward(self.dgh(dstate, slopes), tuple(normal))
-        return (torch.addmm(dh * z, dproduct, self.hidden.W),)
+        return (dh * z + self.hidden.to_factor(dproduct),)
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        return self.hidden.to_weight(dproduct, previous[0])
 
     def gates(self, state: State, saved: Saved) -> Tensor:
         return torch.cat(saved[:2], -1)
@@ -106,14 +109,14 @@ class GRUResetBeforeFormula(TwoProducts[Products]):
     J_z, J_n: the derivative of h_t by what enters z and n; J_r: that of s by what enters r.
     """
 
-    def __init__(self, w: Weights) -> None:
-        super().__init__(w)
+    def __init__(self, w: Weights, rounds: bool = False) -> None:
+        super().__init__(w, rounds)
         H = w.W_hh.shape[1]
         self.split = (2 * H, H)
         W_rz, W_n = w.W_hh.split_with_sizes(self.split)
         g_rz, g_n = (None, None) if w.g_hh is None else w.g_hh.split_with_sizes(self.split)
-        self.rz = Product(W_rz, g_rz)
-        self.n = Product(W_n, g_n)
+        self.rz = Product(W_rz, g_rz, rounds)
+        self.n = Product(W_n, g_n, rounds)
         self.hidden = Products(self.rz, self.n)
         self.bias = total_bias(w)
 
@@ -145,7 +148,7 @@ class GRUResetBeforeFormula(TwoProducts[Products]):
         dgates, ds = self._dgates_ds(dstate, slopes)
         drz, _ = dgates.split_with_sizes(self.split, -1)
         normal_rz, _ = self.hidden.parted(slopes[-2:])
-        return (torch.addmm(dh * z + ds * r, self.rz.backward(drz, normal_rz), self.rz.W),)
+        return (dh * z + ds * r + self.rz.to_factor(self.rz.backward(drz, normal_rz)),)
 
     def gates(self, state: State, saved: Saved) -> Tensor:
         return torch.cat(saved[:2], -1)
@@ -155,14 +158,14 @@ class GRUResetBeforeFormula(TwoProducts[Products]):
         rz = saved[0]
         r, _ = rz.chunk(2, -1)
         drz, dn = dproduct.split_with_sizes(self.split, -1)
-        return torch.cat((outer(drz, h), outer(dn, r * h)))
+        return torch.cat((self.rz.to_weight(drz, h), self.n.to_weight(dn, r * h)))
 
     def _dgates_ds(self, dstate: State, slopes: Saved) -> tuple[Tensor, Tensor]:
         (dh,) = dstate
         (J_r, J_z, J_n, *_) = slopes
         _, normal_n = self.hidden.parted(slopes[-2:])
         dn = dh * J_n
-        ds = self.n.backward(dn, normal_n) @ self.n.W
+        ds = self.n.to_factor(self.n.backward(dn, normal_n))
         return torch.cat((ds * J_r, dh * J_z, dn), -1), ds
 
 

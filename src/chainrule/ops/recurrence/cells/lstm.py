@@ -53,10 +53,10 @@ class LSTMFormula(TwoProducts[Product]):
     J_i, J_f, J_g: the derivative of c_t by what enters i, f and g; J_o, J_u: that of m by what enters o, and by u.
     """
 
-    def __init__(self, w: Weights) -> None:
-        super().__init__(w)
-        self.hidden = Product(w.W_hh, w.g_hh)
-        self.W_hr = w.W_hr
+    def __init__(self, w: Weights, rounds: bool = False) -> None:
+        super().__init__(w, rounds)
+        self.hidden = Product(w.W_hh, w.g_hh, rounds)
+        self.projection = None if w.W_hr is None else Product(w.W_hr, None, rounds)
         self.g_c = w.g_c
         self.b_c = w.b_c
         self.bias = total_bias(w)
@@ -83,7 +83,8 @@ class LSTMFormula(TwoProducts[Product]):
             u = torch.addcmul(self.b_c, self.g_c, normal_c[0])
         tanh_u = torch.tanh(u)
         m = o * tanh_u
-        return (m if self.W_hr is None else linear(m, self.W_hr), c), (i_f, g, o, tanh_u, *normal_c, *normal)
+        h = m if self.projection is None else self.projection(m, None)[0]
+        return (h, c), (i_f, g, o, tanh_u, *normal_c, *normal)
 
     def slopes(self, previous: State, state: State, saved: Saved) -> Saved:
         _, c = previous
@@ -106,7 +107,10 @@ class LSTMFormula(TwoProducts[Product]):
         if self.p_if is not None:
             difs = dgates[..., : self.split[0]] * self.p_if
             dc = dc + difs.unflatten(-1, (2, -1)).sum(-2)
-        return self.hidden.backward(dgates, slopes[-2:]) @ self.hidden.W, dc
+        return self.hidden.to_factor(self.hidden.backward(dgates, slopes[-2:])), dc
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        return self.hidden.to_weight(dproduct, previous[0])
 
     def total(self, dstate: State, slopes: Saved) -> State:
         return dstate[0], self._dgates_dc(dstate, slopes)[1]
@@ -122,8 +126,8 @@ class LSTMFormula(TwoProducts[Product]):
         _, c = state
         (_, _, o, tanh_u, *normals) = saved
         gradients = {}
-        if self.W_hr is not None:
-            gradients["W_hr"] = dh.flatten(0, 1).t() @ (o * tanh_u).flatten(0, 1)
+        if self.projection is not None:
+            gradients["W_hr"] = self.projection.to_weight(dh, o * tanh_u)
         if self.g_c is not None:
             du = self._dm(dh) * slopes[2]
             gradients["g_c"] = (du * normals[0]).sum((0, 1))
@@ -135,7 +139,7 @@ class LSTMFormula(TwoProducts[Product]):
         return gradients
 
     def _dm(self, dh: Tensor) -> Tensor:
-        return dh if self.W_hr is None else dh @ self.W_hr
+        return dh if self.projection is None else self.projection.to_factor(dh)
 
     def _dgates_dc(self, dstate: State, slopes: Saved) -> tuple[Tensor, Tensor]:
         dh, dc = dstate

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from chainrule.ops.recurrence.cells.derivation import Derivation, Forward
-from chainrule.ops.recurrence.cells.products import Product, Saved, outer, product
+from chainrule.ops.recurrence.cells.products import Product, Saved, product
 from chainrule.ops.recurrence.cells.spec import CellSpec, Gates, State
 
 __all__ = ["MINGRU", "MinGRUFormula"]
@@ -69,14 +69,14 @@ class MinGRUFormula(Derivation):
         return _Entering(dgx, self.from_inputs.backward(dgx, normal))
 
     def input_gradient(self, entered: _Entering) -> Tensor:
-        return entered.dproduct @ self.from_inputs.W
+        return self.from_inputs.to_factor(entered.dproduct)
 
     def weight_gradients(
         self, kept: Forward, slopes: Saved, dmade: State, entered: _Entering, need: Mapping[str, bool]
     ) -> dict[str, Tensor | None]:
         dgx, dproduct = entered
         return {
-            "W_ih": outer(dproduct, kept.X) if need["W_ih"] else None,
+            "W_ih": self.from_inputs.to_weight(dproduct, kept.X) if need["W_ih"] else None,
             "b_ih": dgx.sum((0, 1)) if need["b_ih"] else None,
             "g_ih": self.from_inputs.dgain(dgx, kept.normal),
         }

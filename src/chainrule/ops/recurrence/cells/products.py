@@ -14,8 +14,8 @@ __all__ = [
     "normalise",
     "normalise_backward",
     "normalised",
-    "outer",
     "product",
+    "rounded",
     "total_bias",
 ]
 
@@ -52,16 +52,37 @@ def normalise_backward(d: Tensor, normal: Saved) -> Tensor:
     return inverse * (d - d.mean(-1, keepdim=True) - v * (d * v).mean(-1, keepdim=True))
 
 
-class Product:
-    """onto + W v, or onto + gain v^ with v^ = LN(W v) where there is a gain."""
+def rounded(v: Tensor) -> Tensor:
+    """v rounded to bfloat16, in its own dtype; below 2^-126 to zero, as the processors' instructions have it.
 
-    def __init__(self, W: Tensor, gain: Tensor | None) -> None:
-        self.W = W
-        self.W_T = W.t()
+    Derivatives pass through as if nothing had been done.
+
+    >>> rounded(torch.tensor([1.0, 1.003, 1.006])).tolist()
+    [1.0, 1.0, 1.0078125]
+    """
+    r = v.bfloat16().to(v.dtype).masked_fill(v.abs() < _LEAST, 0)
+    return v + torch.where(r == v, 0, r - v).detach()
+
+
+_LEAST = torch.finfo(torch.bfloat16).tiny
+
+
+class Product:
+    """onto + W v, or onto + gain v^ with v^ = LN(W v) where there is a gain; if it rounds, of factors in bfloat16."""
+
+    def __init__(self, W: Tensor, gain: Tensor | None, rounds: bool = False) -> None:
+        self.W = rounded(W) if rounds else W
+        self.W_T = self.W.t()
         self.gain = gain
+        self.rounds = rounds
+
+    def factor(self, v: Tensor) -> Tensor:
+        """What the product multiplies for v."""
+        return rounded(v) if self.rounds else v
 
     def __call__(self, v: Tensor, onto: Tensor | None) -> tuple[Tensor, Saved]:
         """v is (N, ·), onto (N, G) or (G,)."""
+        v = self.factor(v)
         if self.gain is None:
             return v @ self.W_T if onto is None else torch.addmm(onto, v, self.W_T), ()
         normal = normalise(v @ self.W_T)
@@ -70,6 +91,14 @@ class Product:
     def backward(self, d: Tensor, normal: Saved) -> Tensor:
         """The gradient of W v from that of the result."""
         return d if self.gain is None else normalise_backward(d * self.gain, normal)
+
+    def to_factor(self, dproduct: Tensor) -> Tensor:
+        """The gradient of v, (..., ·), from that of W v."""
+        return self.factor(dproduct) @ self.W
+
+    def to_weight(self, dproduct: Tensor, v: Tensor) -> Tensor:
+        """The gradient of W from those of all W v: the sum over t and b of dproduct[t, b] v[t, b]^T."""
+        return self.factor(dproduct).flatten(0, 1).t() @ self.factor(v).flatten(0, 1)
 
     def dgain(self, d: Tensor, normal: Saved) -> Tensor | None:
         """The gradient of the gain from that of all results."""
@@ -104,11 +133,6 @@ class Products:
         parts = zip(self.parts, d.split_with_sizes(self.widths, -1), self.parted(normal), strict=True)
         first, second = [part.dgain(d, own) for part, d, own in parts]
         return None if first is None or second is None else torch.cat((first, second))
-
-
-def outer(dG: Tensor, X: Tensor) -> Tensor:
-    """The sum over t and b of the outer products dG[t, b] X[t, b]^T."""
-    return dG.flatten(0, 1).t() @ X.flatten(0, 1)
 
 
 def total_bias(w: Weights) -> Tensor | None:

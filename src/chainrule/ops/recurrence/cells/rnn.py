@@ -24,9 +24,9 @@ def rnn(x: Tensor, state: State, w: Weights, f: Callable[[Tensor], Tensor]) -> t
 class RNNFormula(TwoProducts[Product]):
     """a = gx + gh, h_t = f(a); J = f'(a)."""
 
-    def __init__(self, w: Weights, relu: bool) -> None:
-        super().__init__(w)
-        self.hidden = Product(w.W_hh, w.g_hh)
+    def __init__(self, w: Weights, relu: bool, rounds: bool = False) -> None:
+        super().__init__(w, rounds)
+        self.hidden = Product(w.W_hh, w.g_hh, rounds)
         self.bias = total_bias(w)
         self.relu = relu
 
@@ -46,7 +46,10 @@ class RNNFormula(TwoProducts[Product]):
         return dh * J
 
     def step_backward(self, dstate: State, slopes: Saved) -> State:
-        return (self.hidden.backward(self.dgh(dstate, slopes), slopes[1:]) @ self.hidden.W,)
+        return (self.hidden.to_factor(self.hidden.backward(self.dgh(dstate, slopes), slopes[1:])),)
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        return self.hidden.to_weight(dproduct, previous[0])
 
     def gates(self, state: State, saved: Saved) -> Tensor:
         return state[0]

@@ -84,7 +84,10 @@ class SLSTMFormula(TwoProducts[Product]):
     def step_backward(self, dstate: State, slopes: Saved) -> State:
         f = slopes[6]
         da, dc, dn, _, du = self._parts(dstate, slopes)
-        return self.hidden.backward(da, slopes[-2:]) @ self.hidden.W, dc * f, dn * f, du
+        return self.hidden.to_factor(self.hidden.backward(da, slopes[-2:])), dc * f, dn * f, du
+
+    def weight_gradient(self, dproduct: Tensor, previous: State, saved: Saved) -> Tensor:
+        return self.hidden.to_weight(dproduct, previous[0])
 
     def total(self, dstate: State, slopes: Saved) -> State:
         _, dc, dn, dm, _ = self._parts(dstate, slopes)

@@ -83,6 +83,9 @@ class SymbolKind(DataKind):
     def ngram_embedding(self, data: Symbols, model: str) -> int:
         return 4 if self._is_recurrent_on_text(data, model) else 1
 
+    def tries_bfloat16(self, data: Symbols, model: str) -> bool:
+        return self._is_recurrent_on_text(data, model)
+
     def optimiser(self, data: Symbols, model: str) -> str:
         return "muon" if self._is_recurrent_on_text(data, model) else "adamw"
 

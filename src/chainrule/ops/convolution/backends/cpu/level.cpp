@@ -55,10 +55,15 @@ template <class S> constexpr Kernels kernels_of() {
     };
 }
 
+template <class S> constexpr Kernels kernels_at_this_level() {
+    if constexpr (std::is_same_v<S, Bfloat16>) return {};
+    else return kernels_of<S>();
+}
+
 }  // namespace
 
 constinit const ByDtype<Kernels> kernels = {
-#define KERNELS(name, type) kernels_of<type>(),
+#define KERNELS(name, type) kernels_at_this_level<type>(),
     FOR_EACH_DTYPE(KERNELS)
 #undef KERNELS
 };

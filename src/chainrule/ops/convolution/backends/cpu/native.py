@@ -14,7 +14,9 @@ from chainrule.ops.pointers import dense, dense_lines
 
 __all__ = ["DTYPES", "LEVELS", "excess", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
 
-DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_convolution.dtypes())}
+DTYPES: dict[torch.dtype, int] = {
+    getattr(torch, name): index for index, name in enumerate(_convolution.dtypes()) if name != "bfloat16"
+}
 """The dtypes that the kernels are compiled for, and the number of each there."""
 
 LEVELS: list[str] = _convolution.levels()
@@ -143,7 +145,8 @@ def excess(x: Sequence[int], weight: Sequence[int], geometry: Geometry) -> str |
 
 def lanes() -> int:
     """How many float32 a vector has at the instruction level that runs."""
-    return {"x86-64-v4": 16, "x86-64-v3": 8}.get(LEVELS[_level], 4)
+    level = LEVELS[_level]
+    return 16 if level.startswith("x86-64-v4") else 8 if level == "x86-64-v3" else 4
 
 
 def _run(

@@ -5,6 +5,7 @@ gradients that stand for many (is_grads_batched).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -48,6 +49,7 @@ class _Inputs(NamedTuple):
     rate_h: float
     rate_c: float
     save: str
+    rounds: bool
 
     @property
     def tensors(self) -> tuple[Any, ...]:
@@ -61,14 +63,18 @@ class _Inputs(NamedTuple):
     @property
     def masks(self) -> Masks:
         flat: tuple[Any, ...] = self
-        return Masks(*flat[_FIRST_MASK:-1])
+        return Masks(*flat[_FIRST_MASK:_AFTER_MASKS])
 
 
 _FIRST_MASK = _Inputs._fields.index("resets")
+_AFTER_MASKS = _Inputs._fields.index("save")
 
 
 def run(call: RecurrenceCall) -> tuple[Tensor, State]:
     """The outputs (B, T, H), T >= 1, and the last state."""
+    if call.x.dtype == torch.bfloat16:
+        y, last = run(_in_float32(call))
+        return y.to(call.x.dtype), tuple(part.to(call.x.dtype) for part in last)
     inputs = _flat(call)
     learns = needs_grad(inputs.tensors)
     if call.trace is not None:
@@ -78,12 +84,30 @@ def run(call: RecurrenceCall) -> tuple[Tensor, State]:
         inputs = inputs._replace(save="nothing")
     if unwatched and not learns:
         y, h_n, c_n, _ = native.forward(
-            inputs.cell, inputs.x, inputs.h_0, inputs.c_0, inputs.weights, inputs.masks, inputs.save
+            inputs.cell,
+            inputs.x,
+            inputs.h_0,
+            inputs.c_0,
+            inputs.weights,
+            inputs.masks,
+            inputs.save,
+            inputs.rounds,
         )
     else:
         op = _autograd if unwatched else torch.ops.chainrule.recurrence
         y, h_n, c_n, *_ = op(*inputs)
     return y, (h_n,) if c_n is None or inputs.c_0 is None else (h_n, c_n)
+
+
+def _in_float32(call: RecurrenceCall) -> RecurrenceCall:
+    """A call of bfloat16 with the same numbers in float32, whose products have factors of bfloat16."""
+    return replace(
+        call,
+        x=call.x.float(),
+        state=tuple(part.float() for part in call.state),
+        weights=call.weights._make(None if w is None else w.float() for w in call.weights),
+        rounds=True,
+    )
 
 
 def _flat(call: RecurrenceCall) -> _Inputs:
@@ -112,6 +136,7 @@ def _flat(call: RecurrenceCall) -> _Inputs:
         rate_h=rate_h,
         rate_c=rate_c,
         save=call.save,
+        rounds=call.rounds,
     )
 
 
@@ -156,6 +181,7 @@ class _KernelFunction(torch.autograd.Function):
         ctx.trace = trace
         ctx.cell = inputs.cell
         ctx.masks = inputs.masks
+        ctx.rounds = inputs.rounds
         ctx.save_for_backward(*inputs.tensors, outputs[3])
         ctx.mark_non_differentiable(*outputs[3 if inputs.c_0 is not None else 2 :])
         ctx.set_materialize_grads(False)  # zeros for what was kept would take as long as a tenth of the backward pass
@@ -178,9 +204,9 @@ class _KernelFunction(torch.autograd.Function):
             cotangents = (dy, dh_n) if dc_n is None else (dy, dh_n, dc_n)
             create_graph = torch.is_grad_enabled()
             if create_graph or is_batched(cotangents):
-                grads = _by_formula(ctx.cell, tensors, ctx.masks, cotangents, needs, trace, create_graph)
+                grads = _by_formula(ctx, tensors, cotangents, needs, create_graph)
             else:
-                given = (x, *weights, *ctx.masks, kept, [needs[0], *needs[3:7]], trace is not None)
+                given = (x, *weights, *ctx.masks, kept, [needs[0], *needs[3:7]], trace is not None, ctx.rounds)
                 call = (ctx.cell, dy, dh_n, dc_n, *given)
                 op = ops.backward if is_unwatched(call) else torch.ops.chainrule.recurrence_backward
                 found = op(*call)
@@ -190,26 +216,21 @@ class _KernelFunction(torch.autograd.Function):
                     dstates = (dh,) if c_0 is None else (dh, dc)
                     trace.keep_gradients(tuple(d.transpose(0, 1) for d in dstates), da.transpose(0, 1))
         given_back = (g if need else None for g, need in zip(grads, needs, strict=True))
-        return None, None, *given_back, *(None for _ in Masks._fields), None
+        return None, None, *given_back, *(None for _ in Masks._fields), None, None
 
 
 @torch.enable_grad()
 def _by_formula(
-    cell: str,
-    tensors: Sequence[Any],
-    masks: Masks,
-    cotangents: Tensors,
-    needs: tuple[bool, ...],
-    trace: Trace | None,
-    create_graph: bool,
+    ctx: Any, tensors: Sequence[Any], cotangents: Tensors, needs: tuple[bool, ...], create_graph: bool
 ) -> list[Tensor | None]:
+    masks: Masks = ctx.masks
     # aliases: the gradient towards h_0 must not contain what reaches it through an x computed from it
     alias: list[Any] = [None if t is None else t.view_as(t) for t in tensors]
     x, h_0, c_0, *given = alias
     state = (h_0,) if c_0 is None else (h_0, c_0)
     kept_units = ((masks.keep_h, masks.rate_h), (masks.keep_c, masks.rate_c))[: len(state)]
     call = RecurrenceCall(
-        find_cell(cell),
+        find_cell(ctx.cell),
         x,
         state,
         Weights(**dict(zip(Parameters._fields, given, strict=True))),
@@ -217,7 +238,8 @@ def _by_formula(
         resets=masks.resets,
         lengths=masks.lengths,
         reverse=masks.reverse,
-        trace=trace,
+        rounds=ctx.rounds,
+        trace=ctx.trace,
     )
     y, last = formula.run(call)
     wanted = [t for t, need in zip(alias, needs, strict=True) if need]

@@ -5,14 +5,16 @@
 
 namespace chainrule::LEVEL {
 
-template <class C, class S> struct Backward : ProductGradients<C, S> {
-    using Memory = BackwardMemory<C, S>;
+template <class C, class M> struct Backward : ProductGradients<C, M> {
+    using Memory = BackwardMemory<C, M>;
+    using S = Number<M>;
     using Memory::call, Memory::B, Memory::I, Memory::H, Memory::G, Memory::early, Memory::late, Memory::products;
     using Memory::stride, Memory::wide, Memory::sums_size, Memory::sums_rows, Memory::recomputes, Memory::scratch;
+    using Memory::H_words, Memory::B_words, Memory::normalises, Memory::dg, Memory::dg_x, Memory::dg_h;
     using Memory::d, Memory::d_x, Memory::d_h, Memory::dh, Memory::dc, Memory::x, Memory::h, Memory::s_panels;
-    using Memory::W_hh, Memory::W_early, Memory::reset, Memory::made, Memory::dv, Memory::sums, Memory::of_h;
+    using Memory::W_hh, Memory::W_early, Memory::reset, Memory::made, Memory::dv, Memory::sums, Memory::summed_h;
     using Operands = typename Memory::Operands;
-    using ProductGradients<C, S>::ProductGradients;
+    using ProductGradients<C, M>::ProductGradients;
 
     void run() const {
         this->pack();
@@ -23,13 +25,14 @@ template <class C, class S> struct Backward : ProductGradients<C, S> {
         }
         for (int64_t s = this->chunks() - 1; s >= 0; --s) {
             const Chunk<S> chunk = this->chunk(s, scratch);
+            const int64_t K = this->words_of(chunk);
             const Operands operands{
-                .x = {x, call.dW_ih ? I : 0, chunk.rows},
-                .h = {h, call.dW_hh ? H : 0, chunk.rows},
-                .s = {s_panels, early && call.dW_hh ? H : 0, chunk.rows},
+                .x = {x, call.dW_ih ? I : 0, K},
+                .h = {h, call.dW_hh ? H : 0, K},
+                .s = {s_panels, early && call.dW_hh ? H : 0, K},
             };
             this->each_thread([&](int64_t thread) {
-                const Share share(B, thread, this->threads);
+                const Share share = this->rows_of(thread);
                 if (recomputes) this->gates_again(chunk, thread, share);
                 for (int64_t b = share.begin; b < share.end; b += block_rows)
                     scan(chunk, operands, b, share.end - b < block_rows ? share.end - b : block_rows);
@@ -56,12 +59,18 @@ template <class C, class S> struct Backward : ProductGradients<C, S> {
             const int64_t t = call.reverse ? chunk.begin + step : chunk.end - 1 - step, n0 = (t - chunk.begin) * B;
             for (int64_t b = b0; b < b0 + rows; ++b) {
                 cell_backward(chunk, t, b);
-                operands.x.put(n0 + b, this->input(b, t));
-                operands.h.put(n0 + b, this->numbers(call.h_start, (t * B + b) * H));
+                round_late(n0 + b);
             }
-            const S* dgh = of_h() + (n0 + b0) * wide;
             if constexpr (early > 0) reset_backward<way>(chunk, operands, t, b0, rows);
-            multiply<S, 1, way>(dgh, wide, rows, early ? W_early : W_hh, H, (early ? early : G) * H,
+            for (int64_t b = b0; b < b0 + rows; b += per_word<M>) {
+                const bool pair = b + 1 < b0 + rows;  // where two rows make a word
+                const auto h_start = [&](int64_t b) { return this->numbers(call.h_start, (t * B + b) * H); };
+                operands.x.put(word_at(chunk, t, b), this->input(b, t), pair ? this->input(b + 1, t) : nullptr);
+                operands.h.put(word_at(chunk, t, b), h_start(b), pair ? h_start(b + 1) : nullptr);
+                pair_columns(n0 + b, word_at(chunk, t, b), pair);
+            }
+            const Rows<S> dgh = summed_h().by_row.from(n0 + b0);
+            multiply<M, 1, way>(dgh.data, dgh.stride, rows, early ? W_early : W_hh, H, (early ? early : G) * H_words,
                                 [&](int64_t r, int64_t u, const Vector<S>* product) {
                 S* dh_row = dh + (b0 + r) * stride;
                 const bool fresh = call.fresh(b0 + r, t);
@@ -80,7 +89,8 @@ template <class C, class S> struct Backward : ProductGradients<C, S> {
     void reset_backward(const Chunk<S>& chunk, const Operands& operands, int64_t t, int64_t b0, int64_t rows) const {
         const int64_t n0 = (t - chunk.begin) * B + b0;
         const auto row = [&](int64_t r) { return Row<S>{chunk.of.gates + (n0 + r) * G * H, nullptr, true}; };
-        multiply<S, 1, way>(of_h() + n0 * wide + early * H, wide, rows, W_hh, H, late * H,
+        const Rows<S> dgh = summed_h().by_row.from(n0);
+        multiply<M, 1, way>(dgh.data + early * H_words, dgh.stride, rows, W_hh, H, late * H_words,
                             [&](int64_t r, int64_t u, const Vector<S>* ds) {
             if (!call.live(b0 + r, t)) return;
             const S* h_start = this->numbers(call.h_start, (t * B + b0 + r) * H);
@@ -90,16 +100,56 @@ template <class C, class S> struct Backward : ProductGradients<C, S> {
                 at.put(dh_row, at.get(dh_row) + through);
             });
         });
-        for (int64_t r = 0; r < rows; ++r) {
-            const bool live = call.live(b0 + r, t);
-            if constexpr (optioned<C>) {
-                if (live) OptionedRowBackward<C, S>(call).reset_backward(of_row(chunk, t, b0 + r));
-            }
-            if (!call.dW_hh) continue;
+        const auto s_of = [&](int64_t r) -> const S* {
+            if (!call.live(b0 + r, t)) return nullptr;
             const S *h_start = this->numbers(call.h_start, (t * B + b0 + r) * H), *gates = row(r).gates;
             S* to = reset + (n0 + r) * H;
             for (int64_t j = 0; j < H; ++j) to[j] = gates[j] * h_start[j];
-            operands.s.put(n0 + r, live ? to : nullptr);
+            return to;
+        };
+        for (int64_t r = 0; r < rows; ++r) {
+            if constexpr (optioned<C>) {
+                if (call.live(b0 + r, t)) OptionedRowBackward<C, M>(call).reset_backward(of_row(chunk, t, b0 + r));
+            }
+            round_early(n0 + r);
+        }
+        for (int64_t r = 0; call.dW_hh && r < rows; r += per_word<M>)
+            operands.s.put(word_at(chunk, t, b0 + r), s_of(r), r + 1 < rows && rounds<M> ? s_of(r + 1) : nullptr);
+    }
+
+    int64_t word_at(const Chunk<S>& chunk, int64_t t, int64_t b) const {
+        return (t - chunk.begin) * B_words + b / per_word<M>;
+    }
+
+    // Row n of the gradients as factors: what there is before `reset_backward`, and what it adds.
+    void round_late(int64_t n) const {
+        if constexpr (!rounds<M>) return;
+        if (!normalises) return round(dg, d, n, early, C::wide);
+        round(dg_h, d_h, n, early, G);
+        if (!early) round(dg_x, d_x, n, 0, G);
+    }
+    void round_early(int64_t n) const {
+        if constexpr (!rounds<M>) return;
+        round(summed_h(), normalises ? d_h : d, n, 0, early);
+        if (normalises) round(dg_x, d_x, n, 0, G);
+    }
+    void round(const Summed<S>& to, const S* from, int64_t n, int begin, int end) const {
+        for (int k = begin; k < end; ++k) copy_factors<M>(to.by_row[n] + k * H_words, from + n * wide + k * H, H);
+    }
+
+    // Rows n and n + 1 of the gradients, or n alone, to word k of each column.
+    void pair_columns(int64_t n, int64_t k, bool pair) const {
+        if constexpr (!rounds<M>) return;
+        if (!normalises) return this->pair(dg, d, n, k, pair, C::wide * H);
+        this->pair(dg_h, d_h, n, k, pair, G * H);
+        this->pair(dg_x, d_x, n, k, pair, G * H);
+    }
+    void pair(const Summed<S>& to, const S* from, int64_t n, int64_t k, bool pair, int64_t width) const {
+        if constexpr (rounds<M>) {
+            const S *row = from + n * wide, *next = row + wide;
+            each_vector<S>(width, [&](int, int64_t j, int m) __attribute__((always_inline)) {
+                store(to.by_column[k] + j, paired(load(row + j, m), pair ? load(next + j, m) : Vector<S>{}), m);
+            });
         }
     }
 
@@ -115,7 +165,7 @@ template <class C, class S> struct Backward : ProductGradients<C, S> {
         const S* dy = this->at(call.dy, b, t);
         const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
         if constexpr (optioned<C>) {
-            OptionedRowBackward<C, S>(call).backward(b, t, of_row(chunk, t, b), RowSums<S>(sums + b * sums_size, H));
+            OptionedRowBackward<C, M>(call).backward(b, t, of_row(chunk, t, b), RowSums<S>(sums + b * sums_size, H));
             return;
         }
         for (int64_t u = 0; u < vectors<S>(H); ++u) {
@@ -133,7 +183,7 @@ template <class C, class S> struct Backward : ProductGradients<C, S> {
     auto of_row(const Chunk<S>& chunk, int64_t t, int64_t b) const {
         const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
         const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
-        return typename OptionedRowBackward<C, S>::AtStep{
+        return typename OptionedRowBackward<C, M>::AtStep{
             .row = row,
             .v_x = this->numbers(chunk.of.v_x, n * G * H),
             .inverse_x = this->numbers(chunk.of.inverse_x, n),

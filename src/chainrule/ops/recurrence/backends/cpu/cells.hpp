@@ -2,6 +2,7 @@
 #pragma once
 
 #include "functions.hpp"
+#include "../../../compiled/factors.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -16,6 +17,9 @@ template <bool whole> struct Units {
     template <class S> void put(S* row, Vector<S> v, int gate = 0) const {
         if constexpr (whole) store(row + gate * H + j, v);
         else store(row + gate * H + j, v, n);
+    }
+    template <class M> void put_factors(Number<M>* row, Vector<Number<M>> v) const {
+        LEVEL::put_factors<M>(row, j, v, whole ? lanes<Number<M>> : n);
     }
 };
 

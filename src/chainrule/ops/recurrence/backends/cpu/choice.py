@@ -14,7 +14,7 @@ from chainrule.ops.recurrence.cells.spec import CellSpec
 
 __all__ = ["cannot", "describe", "is_single_step", "obstacle"]
 
-_DTYPES = (torch.float32, torch.float64)
+_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 _FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
 _ROWS_OF_WIDE = 8  # measured: 1 and 2 rows of 256 and 512 units take 0.6 to 0.7 of the kernels' time
 _WIDE = 256
@@ -41,7 +41,7 @@ def cannot(cell: CellSpec, x: Tensor, weights: Any) -> str | None:
     if not x.is_cpu:
         return f"the kernels run on the CPU, and x is on {x.device}"
     if x.dtype not in _DTYPES:
-        return f"the kernels are compiled for float32 and float64, and x is {x.dtype}"
+        return f"the kernels are compiled for float32, float64 and bfloat16, and x is {x.dtype}"
     if weights.W_hr is not None:
         return "the kernels have no projection, and weight_hr is given"
     if is_traced():

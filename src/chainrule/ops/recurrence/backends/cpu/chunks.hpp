@@ -47,7 +47,8 @@ template <class S> struct Chunk {
     PerRow<S> of;  // its rows
 };
 
-template <class C, class S> struct Pass {
+template <class C, class M> struct Pass {
+    using S = Number<M>;
     static constexpr int G = C::gates;
     static constexpr int early = C::early, late = G - early;  // gates of W_hh's first product, if it has two, and the last
     static constexpr int products = early ? 2 : 1;
@@ -55,8 +56,18 @@ template <class C, class S> struct Pass {
     const int64_t wanted_rows = chunk_rows;
     const int64_t B = call.B, T = call.T, I = call.I, H = call.H, threads = call.threads;
     const int64_t stride = (vectors<S>(H) + 1) * lanes<S>;  // of states: not a multiple of what a cache set spans
+    const int64_t H_words = words<M>(H);
+    const int64_t f_stride = rounds<M> ? (vectors<S>(H_words) + 1) * lanes<S> : stride;  // of their factors
     const int64_t chunk_steps = B >= wanted_rows ? 1 : B * T < wanted_rows ? T : wanted_rows / B;
     const int64_t most_rows = chunk_steps * B;
+    const int64_t B_words = words<M>(B);  // of what sums over rows, a step
+
+    // The rows of the batch that a thread carries: where two make a word, both.
+    Share rows_of(int64_t thread) const {
+        const Share words(B_words, thread, threads);
+        const int64_t end = words.end * per_word<M>;
+        return {words.begin * per_word<M>, end < B ? end : B};
+    }
 
     // Null stays null.
     static S* numbers(const void* data, int64_t offset = 0) {
@@ -102,24 +113,24 @@ template <class C, class S> struct Pass {
 
     // W_hh and its bias as the scan reads them; the last product's panels begin behind those of the early gates.
     void pack_hidden(S* W) const {
-        panels_in_order<S, G, early>(numbers(call.W_hh), numbers(call.g_hh ? nullptr : call.b_hh), H, H, W);
+        panels_in_order<M, G, early>(numbers(call.W_hh), numbers(call.g_hh ? nullptr : call.b_hh), H, H, W);
     }
-    const S* last_panels(const S* W) const { return W + panels_size<S>(H, H, early); }
+    const S* last_panels(const S* W) const { return W + panels_size<S>(H, H_words, early); }
 
-    // W_hh's product with `rows` rows of h, for use(row, panel, sums). Where it is two, row(r) has the gates of the first
-    // one, null in padding, s takes what `reset` makes of it, and `use` gets the second.
+    // W_hh's product with `rows` rows of h, whose factors are f, for use(row, panel, sums). Where it is two, row(r) has the
+    // gates of the first one, null in padding, s takes the factors of what `reset` makes of it, and `use` gets the second.
     template <Way way, class RowOf, class Use>
-    void hidden(const S* W, const S* h, int64_t ldh, int64_t rows, S* s, int64_t lds, RowOf row, Use use) const {
+    void hidden(const S* W, Rows<S> h, Rows<S> f, int64_t rows, Rows<S> s, RowOf row, Use use) const {
         if constexpr (early > 0) {
-            multiply<S, early, way>(h, ldh, rows, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+            multiply<M, early, way>(f.data, f.stride, rows, W, H, H_words, [&](int64_t r, int64_t u, const Vector<S>* gh) {
                 visit_units<S>(u, H, [&](auto at) {
                     const Row<S> of = row(r);
-                    at.put(s + r * lds, of.gates ? C::reset(at, gh, at.get(h + r * ldh), of) : Vector<S>{});
+                    at.template put_factors<M>(s[r], of.gates ? C::reset(at, gh, at.get(h[r]), of) : Vector<S>{});
                 });
             });
-            multiply<S, late, way>(s, lds, rows, last_panels(W), H, H, use);
+            multiply<M, late, way>(s.data, s.stride, rows, last_panels(W), H, H_words, use);
         } else {
-            multiply<S, late, way>(h, ldh, rows, W, H, H, use);
+            multiply<M, late, way>(f.data, f.stride, rows, W, H, H_words, use);
         }
     }
 
@@ -130,31 +141,33 @@ template <class C, class S> struct Pass {
 };
 
 // Stage 1: gx = W_ih x + b_ih. Padding counts as zeros, whatever it holds.
-template <class C, class S> struct Inputs : Pass<C, S> {
-    using Pass<C, S>::call, Pass<C, S>::I, Pass<C, S>::H, Pass<C, S>::G;
+template <class C, class M> struct Inputs : Pass<C, M> {
+    using S = Number<M>;
+    using Pass<C, M>::call, Pass<C, M>::I, Pass<C, M>::H, Pass<C, M>::G;
+    const int64_t I_words = words<M>(I);
     S *W, *x;
 
     Inputs(const Call& call, Arena<S>& arena, bool needed)
-        : Pass<C, S>{call}, W(arena.take(needed ? panels_size<S>(H, I, G) : 0)),
-          x(arena.take(needed ? call.threads * block_rows * I : 0)) {}
+        : Pass<C, M>{call}, W(arena.take(needed ? panels_size<S>(H, I_words, G) : 0)),
+          x(arena.take(needed ? call.threads * block_rows * I_words : 0)) {}
 
     void pack() const {
-        panels_of<S, G>(this->numbers(call.W_ih), this->numbers(call.g_ih ? nullptr : call.b_ih), H, I, W);
+        panels_of<M, G>(this->numbers(call.W_ih), this->numbers(call.g_ih ? nullptr : call.b_ih), H, I, W);
     }
 
     // Of the steps' rows b of the batch, those that `share` counts.
     void operator()(const Chunk<S>& chunk, int64_t thread, Share b, Share share) const {
-        S* block = x + thread * block_rows * I;
+        S* block = x + thread * block_rows * I_words;
         S* products = optioned<C> && call.g_ih ? chunk.of.v_x : chunk.of.gates;
         for (int64_t i0 = share.begin; i0 < share.end; i0 += block_rows) {
             const int64_t rows = share.end - i0 < block_rows ? share.end - i0 : block_rows;
             int64_t n[block_rows];
             for (int64_t r = 0; r < rows; ++r) {
                 n[r] = (i0 + r) / b.size() * this->B + b.begin + (i0 + r) % b.size();
-                if (const S* row = this->input(chunk, n[r])) copy(block + r * I, row, I);
-                else clear(block + r * I, I);
+                if (const S* row = this->input(chunk, n[r])) copy_factors<M>(block + r * I_words, row, I);
+                else clear(block + r * I_words, I_words);
             }
-            multiply<S, G>(block, I, rows, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* gx) {
+            multiply<M, G>(block, I_words, rows, W, H, I_words, [&](int64_t r, int64_t u, const Vector<S>* gx) {
                 S* to = products + n[r] * G * H;
                 visit_units<S>(u, H, [&](auto at) {
                     for (int gate = 0; gate < G; ++gate) at.put(to, gx[gate], gate);

@@ -39,6 +39,6 @@ def _backward(
     **_: Any,
 ) -> int:
     """W_hh^T da_t always, that towards h_0 included; W_ih^T da_t, da_t x_t^T and da_t h_{t-1}^T where asked for."""
-    needs_dx, needs_dW_ih, needs_dW_hh, *_b = rest[-2]
+    needs_dx, needs_dW_ih, needs_dW_hh, *_b = rest[-3]
     products: int = prod(W_hh) * (1 + needs_dW_hh) + prod(W_ih) * (needs_dx + needs_dW_ih)
     return 2 * x[0] * x[1] * products

@@ -5,28 +5,44 @@
 
 namespace chainrule::LEVEL {
 
-template <class C, class S> struct Forward : Pass<C, S> {
-    using P = Pass<C, S>;
-    using P::call, P::B, P::H, P::G, P::early, P::products, P::stride;
+template <class C, class M> struct Forward : Pass<C, M> {
+    using P = Pass<C, M>;
+    using S = Number<M>;
+    using P::call, P::B, P::H, P::G, P::early, P::products, P::stride, P::H_words, P::f_stride;
+
+    // What W_hh multiplies are the factors f of h; without rounding, h itself.
+    struct States {
+        Rows<S> h, f;
+    };
 
     Arena<S> arena;
-    const Inputs<C, S> inputs;
-    S *const W, *const h, *const h_new, *const c;
+    const Inputs<C, M> inputs;
+    S* const W;
+    const States even, odd;  // before and after a step, in turn
+    S* const c;
     const PerRow<S> scratch;
     S* const made;   // with options, the c that each row makes
-    S* const reset;  // what the last product multiplies, where gates come before it
+    const Rows<S> reset;  // what the last product multiplies, where gates come before it
 
     explicit Forward(const Call& call)
-        : P{call}, arena{this->numbers(call.workspace)}, inputs(call, arena, true), W(arena.take(panels_size<S>(H, H, G))),
-          h(arena.take(B * stride)), h_new(arena.take(B * stride)), c(arena.take(C::has_c ? B * stride : 0)),
+        : P{call}, arena{this->numbers(call.workspace)}, inputs(call, arena, true),
+          W(arena.take(panels_size<S>(H, H_words, G))), even(states()), odd(states()),
+          c(arena.take(C::has_c ? B * stride : 0)),
           scratch(P::scratch(arena, !call.gates, false, optioned<C> && !call.v_h)),
-          made(arena.take(optioned<C> && C::has_c ? B * stride : 0)), reset(arena.take(early ? B * stride : 0)) {}
+          made(arena.take(optioned<C> && C::has_c ? B * stride : 0)),
+          reset{arena.take(early ? B * f_stride : 0), f_stride} {}
+
+    States states() {
+        const Rows<S> h{arena.take(B * stride), stride};
+        return {h, rounds<M> ? Rows<S>{arena.take(B * f_stride), f_stride} : h};
+    }
 
     void run() const {
         inputs.pack();
         this->pack_hidden(W);
         for (int64_t b = 0; b < B; ++b) {
-            copy(h + b * stride, this->numbers(call.h_0, b * H), H);
+            copy(even.h[b], this->numbers(call.h_0, b * H), H);
+            if constexpr (rounds<M>) copy_factors<M>(even.f[b], even.h[b], H);
             if constexpr (C::has_c) copy(c + b * stride, this->numbers(call.c_0, b * H), H);
         }
         if (B == 1) {  // the threads share stage 1, and one scans
@@ -39,7 +55,7 @@ template <class C, class S> struct Forward : Pass<C, S> {
             }
         } else {
             this->each_thread([&](int64_t thread) {
-                const Share share(B, thread, this->threads);
+                const Share share = this->rows_of(thread);
                 for (int64_t s = 0; s < this->chunks(); ++s) {
                     const Chunk<S> chunk = this->chunk(s, scratch);
                     inputs(chunk, thread, share);
@@ -48,9 +64,9 @@ template <class C, class S> struct Forward : Pass<C, S> {
                 }
             });
         }
-        const S* last = this->T % 2 ? h_new : h;
+        const States& last = this->T % 2 ? odd : even;
         for (int64_t b = 0; b < B; ++b) {
-            copy(this->numbers(call.h_n, b * H), last + b * stride, H);
+            copy(this->numbers(call.h_n, b * H), last.h[b], H);
             if constexpr (C::has_c) copy(this->numbers(call.c_n, b * H), c + b * stride, H);
         }
     }
@@ -59,9 +75,9 @@ template <class C, class S> struct Forward : Pass<C, S> {
     void scan(const Chunk<S>& chunk, int64_t b0, int64_t rows) const {
         for (int64_t s = 0; s < chunk.end - chunk.begin; ++s) {
             const int64_t t = call.reverse ? chunk.end - 1 - s : chunk.begin + s;
-            const bool odd = (call.reverse ? this->T - 1 - t : t) % 2;
-            if (B == 1) step<Way::alone>(chunk, t, b0, rows, odd ? h_new : h, odd ? h : h_new);
-            else step<Way::plain>(chunk, t, b0, rows, odd ? h_new : h, odd ? h : h_new);
+            const bool is_odd = (call.reverse ? this->T - 1 - t : t) % 2;
+            if (B == 1) step<Way::alone>(chunk, t, b0, rows, is_odd ? odd : even, is_odd ? even : odd);
+            else step<Way::plain>(chunk, t, b0, rows, is_odd ? odd : even, is_odd ? even : odd);
         }
     }
 
@@ -72,12 +88,13 @@ template <class C, class S> struct Forward : Pass<C, S> {
     };
 
     template <Way way>
-    void step(const Chunk<S>& chunk, int64_t t, int64_t b0, int64_t rows, S* from, S* to) const {
+    void step(const Chunk<S>& chunk, int64_t t, int64_t b0, int64_t rows, const States& from, const States& to) const {
         AtRow at_row[block_rows];
         for (int64_t r = 0; r < rows; ++r) {
             const int64_t b = b0 + r, n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
             if (call.fresh(b, t)) {
-                clear(from + b * stride, H);
+                clear(from.h[b], H);
+                if constexpr (rounds<M>) clear(from.f[b], H_words);
                 if constexpr (C::has_c) clear(c + b * stride, H);
             }
             at_row[r] = {
@@ -98,7 +115,7 @@ template <class C, class S> struct Forward : Pass<C, S> {
         const auto use = [&](int64_t r, int64_t u, const Vector<S>* gh) {
             const auto& of = at_row[r];
             visit_units<S>(u, H, [&](auto at) {
-                State<S> state{at.get(from + (b0 + r) * stride), {}};
+                State<S> state{at.get(from.h[b0 + r]), {}};
                 if constexpr (C::has_c) state.c = at.get(c + (b0 + r) * stride);
                 if (of.h_start) {
                     at.put(of.h_start, of.live ? state.h : Vector<S>{});
@@ -106,27 +123,28 @@ template <class C, class S> struct Forward : Pass<C, S> {
                 }
                 if (of.live) C::step(at, gh, state, of.row);
                 at.put(of.y, of.live ? state.h : Vector<S>{});
-                at.put(to + (b0 + r) * stride, state.h);
+                at.put(to.h[b0 + r], state.h);
+                if constexpr (rounds<M>) at.template put_factors<M>(to.f[b0 + r], state.h);
                 if constexpr (C::has_c) at.put(c + (b0 + r) * stride, state.c);
             });
         };
         const auto row = [&](int64_t r) { return at_row[r].live ? at_row[r].row : Row<S>{}; };
-        this->template hidden<way>(W, from + b0 * stride, stride, rows, reset + b0 * stride, stride, row, use);
+        this->template hidden<way>(W, from.h.from(b0), from.f.from(b0), rows, reset.from(b0), row, use);
     }
 
     // The same of a cell with options: first the product of all rows, then each row by itself.
     template <Way way>
-    void step_with_options(const Chunk<S>& chunk, const AtRow* at_row, int64_t t, int64_t b0, int64_t rows, S* from,
-                           S* to) const {
+    void step_with_options(const Chunk<S>& chunk, const AtRow* at_row, int64_t t, int64_t b0, int64_t rows,
+                           const States& from, const States& to) const {
         const int64_t n0 = (t - chunk.begin) * B + b0;
         S *v = chunk.of.v_h + n0 * G * H, *inverse = chunk.of.inverse_h + n0 * products;
-        const OptionedRow<C, S> options(call);
+        const OptionedRow<C, M> options(call);
         const auto live_row = [&](int64_t r) { return at_row[r].live ? at_row[r].row : Row<S>{}; };
-        options.template hidden<way>(W, from + b0 * stride, stride, rows, reset + b0 * stride, stride, live_row, v, inverse);
+        options.template hidden<way>(W, from.h.from(b0), from.f.from(b0), rows, reset.from(b0), live_row, v, inverse);
         for (int64_t r = 0; r < rows; ++r) {
             const auto& [row, h_start, c_start, y, live] = at_row[r];
             const int64_t b = b0 + r;
-            S *h_row = from + b * stride, *h_to = to + b * stride, *c_row = c + b * stride;
+            S *h_row = from.h[b], *h_to = to.h[b], *c_row = c + b * stride;
             if (h_start && C::has_c) copy(c_start, c_row, H);
             if (live) {
                 if (h_start) copy(h_start, h_row, H);
@@ -139,6 +157,7 @@ template <class C, class S> struct Forward : Pass<C, S> {
                 clear(y, H);
                 clear(inverse + r * products, products);  // so that all of what is kept has been written
             }
+            if constexpr (rounds<M>) copy_factors<M>(to.f[b], h_to, H);
         }
     }
 };

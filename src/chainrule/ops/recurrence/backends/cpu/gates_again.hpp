@@ -5,10 +5,11 @@
 
 namespace chainrule::LEVEL {
 
-template <class C, class S> struct GatesAgain : BackwardMemory<C, S> {
-    using Memory = BackwardMemory<C, S>;
-    using Memory::call, Memory::B, Memory::H, Memory::G, Memory::products;
-    using Memory::inputs, Memory::reset, Memory::W_forward;
+template <class C, class M> struct GatesAgain : BackwardMemory<C, M> {
+    using Memory = BackwardMemory<C, M>;
+    using S = Number<M>;
+    using Memory::call, Memory::B, Memory::H, Memory::H_words, Memory::G, Memory::products;
+    using Memory::inputs, Memory::reset, Memory::h_again, Memory::W_forward;
     using Memory::Memory;
 
     // As the state before each step was kept, the gates of all steps are computed anew at once; of rows b of the batch.
@@ -30,11 +31,14 @@ template <class C, class S> struct GatesAgain : BackwardMemory<C, S> {
             const int64_t n = share.begin + r;
             return Row<S>{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
         };
-        S* const s = reset + share.begin * H;
+        const Rows<S> h{this->numbers(h_start), H}, s{reset + share.begin * H, H};
+        const Rows<S> f = rounds<M> ? h_again.from(share.begin) : h;
+        if constexpr (rounds<M>)
+            for (int64_t r = 0; r < share.size(); ++r) copy_factors<M>(f[r], h[r], H);
         if constexpr (optioned<C>) {
-            const OptionedRow<C, S> options(call);
+            const OptionedRow<C, M> options(call);
             S *v = chunk.of.v_h + share.begin * G * H, *inverse = chunk.of.inverse_h + share.begin * products;
-            options.template hidden<way>(W_forward, h_start, H, share.size(), s, H, row, v, inverse);
+            options.template hidden<way>(W_forward, h, f, share.size(), s, row, v, inverse);
             for (int64_t r = 0; r < share.size(); ++r)
                 options.forward(0, 0, row(r), v + r * G * H, inverse + r * products, h_start + r * H,
                                 this->numbers(c_start, r * H), nullptr, nullptr, nullptr);
@@ -46,7 +50,7 @@ template <class C, class S> struct GatesAgain : BackwardMemory<C, S> {
                     C::step(at, gh, state, row(r));
                 });
             };
-            this->template hidden<way>(W_forward, h_start, H, share.size(), s, H, row, use);
+            this->template hidden<way>(W_forward, h, f, share.size(), s, row, use);
         }
     }
 };

@@ -25,56 +25,58 @@ template <class S, class Visit> auto visit_cell(Cell cell, Visit visit) {
 }
 
 // The same with or without options.
-template <class S, class Visit> auto visit_either(Cell cell, bool with_options, Visit visit) {
-    return visit_cell<S>(cell, [&]<class C>(C* plain) {
+template <class M, class Visit> auto visit_either(Cell cell, bool with_options, Visit visit) {
+    return visit_cell<Number<M>>(cell, [&]<class C>(C* plain) {
         return with_options ? visit(static_cast<Optioned<C>*>(nullptr)) : visit(plain);
     });
 }
 
 // How much memory a pass lays out: from null, its arena counts.
-template <class S> int64_t forward_workspace(Cell cell, const Call& call) {
+template <class M> int64_t forward_workspace(Cell cell, const Call& call) {
     Call counted = call;
     counted.workspace = nullptr;
-    return visit_either<S>(cell, call.optioned, [&]<class C>(C*) { return Forward<C, S>(counted).arena.used; });
+    return visit_either<M>(cell, call.optioned, [&]<class C>(C*) { return Forward<C, M>(counted).arena.used; });
 }
 
-template <class S> int64_t backward_workspace(Cell cell, const Call& call) {
+template <class M> int64_t backward_workspace(Cell cell, const Call& call) {
     Call counted = call;
     counted.workspace = nullptr;
-    return visit_either<S>(cell, call.optioned, [&]<class C>(C*) { return Backward<C, S>(counted).arena.used; });
+    return visit_either<M>(cell, call.optioned, [&]<class C>(C*) { return Backward<C, M>(counted).arena.used; });
 }
 
-template <class S> void forward(Cell cell, const Call& call) {
-    visit_either<S>(cell, call.optioned, [&]<class C>(C*) { Forward<C, S>(call).run(); });
+template <class M> void forward(Cell cell, const Call& call) {
+    visit_either<M>(cell, call.optioned, [&]<class C>(C*) { Forward<C, M>(call).run(); });
 }
 
-template <class S> void backward(Cell cell, const Call& call) {
-    visit_either<S>(cell, call.optioned, [&]<class C>(C*) { Backward<C, S>(call).run(); });
+template <class M> void backward(Cell cell, const Call& call) {
+    visit_either<M>(cell, call.optioned, [&]<class C>(C*) { Backward<C, M>(call).run(); });
 }
 
-template <class S> int64_t packed_layer_size(Cell cell, int64_t I, int64_t H) {
-    return visit_cell<S>(cell, [&]<class C>(C*) { return Stream<C, S>::packed_layer_size(I, H); });
+template <class M> int64_t packed_layer_size(Cell cell, int64_t I, int64_t H) {
+    return visit_cell<Number<M>>(cell, [&]<class C>(C*) { return Stream<C, M>::packed_layer_size(I, H); });
 }
 
-template <class S>
+template <class M>
 void pack_layer(Cell cell, int64_t I, int64_t H, const void* W_ih, const void* W_hh, const void* b_ih, const void* b_hh,
                 void* packed) {
-    visit_cell<S>(cell, [&]<class C>(C*) {
-        S *ih = static_cast<S*>(packed), *hh = ih + Stream<C, S>::panels_ih(I, H);
-        panels_of<S, C::gates>(static_cast<const S*>(W_ih), static_cast<const S*>(b_ih), H, I, ih);
-        panels_in_order<S, C::gates, C::early>(static_cast<const S*>(W_hh), static_cast<const S*>(b_hh), H, H, hh);
+    visit_cell<Number<M>>(cell, [&]<class C>(C*) {
+        using S = Number<M>;
+        S *ih = static_cast<S*>(packed), *hh = ih + Stream<C, M>::panels_ih(I, H);
+        panels_of<M, C::gates>(static_cast<const S*>(W_ih), static_cast<const S*>(b_ih), H, I, ih);
+        panels_in_order<M, C::gates, C::early>(static_cast<const S*>(W_hh), static_cast<const S*>(b_hh), H, H, hh);
     });
 }
 
-template <class S> int64_t stream_workspace_size(Cell cell, const StreamCall& call) {
-    return visit_cell<S>(cell, [&]<class C>(C*) { return Stream<C, S>{call}.workspace_size(); });
+template <class M> int64_t stream_workspace_size(Cell cell, const StreamCall& call) {
+    return visit_cell<Number<M>>(cell, [&]<class C>(C*) { return Stream<C, M>{call}.workspace_size(); });
 }
 
-template <class S> void stream(Cell cell, const StreamCall& call) {
-    visit_cell<S>(cell, [&]<class C>(C*) { Stream<C, S>{call}.run(); });
+template <class M> void stream(Cell cell, const StreamCall& call) {
+    visit_cell<Number<M>>(cell, [&]<class C>(C*) { Stream<C, M>{call}.run(); });
 }
 
-template <class S> void evaluate(bool is_sigmoid, int64_t count, const void* from, void* to) {
+template <class M> void evaluate(bool is_sigmoid, int64_t count, const void* from, void* to) {
+    using S = Number<M>;
     const S* x = static_cast<const S*>(from);
     S* y = static_cast<S*>(to);
     for (int64_t i = 0; i < count; i += lanes<S>) {
@@ -84,24 +86,34 @@ template <class S> void evaluate(bool is_sigmoid, int64_t count, const void* fro
     }
 }
 
-template <class S> constexpr Kernels kernels_of() {
+template <class M> constexpr Kernels kernels_of() {
     return {
-        .forward_workspace = forward_workspace<S>,
-        .backward_workspace = backward_workspace<S>,
-        .forward = forward<S>,
-        .backward = backward<S>,
-        .packed_layer_size = packed_layer_size<S>,
-        .pack_layer = pack_layer<S>,
-        .stream_workspace_size = stream_workspace_size<S>,
-        .stream = stream<S>,
-        .evaluate = evaluate<S>,
+        .forward_workspace = forward_workspace<M>,
+        .backward_workspace = backward_workspace<M>,
+        .forward = forward<M>,
+        .backward = backward<M>,
+        .packed_layer_size = packed_layer_size<M>,
+        .pack_layer = pack_layer<M>,
+        .stream_workspace_size = stream_workspace_size<M>,
+        .stream = stream<M>,
+        .evaluate = evaluate<M>,
     };
+}
+
+// The level for bfloat16 has nothing for other dtypes that the one below it has not.
+template <class M> constexpr Kernels kernels_at_this_level() {
+#if defined(__AVX512BF16__)
+    if constexpr (!rounds<M>) return {};
+    else return kernels_of<M>();
+#else
+    return kernels_of<M>();
+#endif
 }
 
 }  // namespace
 
 constinit const ByDtype<Kernels> kernels = {
-#define KERNELS(name, type) kernels_of<type>(),
+#define KERNELS(name, type) kernels_at_this_level<type>(),
     FOR_EACH_DTYPE(KERNELS)
 #undef KERNELS
 };

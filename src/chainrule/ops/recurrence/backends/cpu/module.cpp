@@ -100,8 +100,8 @@ NB_MODULE(_scan, m) {
         kernels(level, dtype).pack_layer(Cell(cell), I, H, pointer(W_ih), pointer(W_hh), pointer(b_ih),
                                              pointer(b_hh), pointer(packed));
     }, unlocked);
-    m.def("stream_workspace_size", [](int level, int dtype, int64_t cell, int64_t B, int64_t H) {
-        const StreamCall call{.B = B, .H = H};
+    m.def("stream_workspace_size", [](int level, int dtype, int64_t cell, int64_t B, int64_t I, int64_t H) {
+        const StreamCall call{.B = B, .I = I, .H = H};
         return kernels(level, dtype).stream_workspace_size(Cell(cell), call);
     });
     nb::class_<Stream>(m, "Stream")

@@ -19,7 +19,7 @@ __all__ = [
 CELLS = {spec.name: spec.kernel for spec in BUILT_IN if spec.kernel is not None}
 GATES = {spec.name: len(spec.gates) for spec in BUILT_IN}
 DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_scan.dtypes())}
-"""The dtypes that the kernels are compiled for, and the number of each there."""
+"""The dtypes that the kernels are compiled for, and the number of each there; bfloat16 is that of factors alone."""
 LEVELS: list[str] = _scan.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
 
@@ -132,9 +132,19 @@ def empty_as(x: Tensor, width: int) -> Tensor:
 
 
 def forward(
-    cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, weights: Parameters, masks: Masks, save: str
+    cell: str,
+    x: Tensor,
+    h_0: Tensor,
+    c_0: Tensor | None,
+    weights: Parameters,
+    masks: Masks,
+    save: str,
+    rounds: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """y (B, T, H), the last h and c, and what is kept, None where save is "nothing"."""
+    """y (B, T, H), the last h and c, and what is kept, None where save is "nothing".
+
+    With ``rounds`` the products' factors are rounded to bfloat16; x is float32.
+    """
     B, T, _ = x.shape
     H = h_0.shape[1]
     x = dense_lines(x)
@@ -147,7 +157,7 @@ def forward(
     kept = None
     if save != "nothing":
         kept = blocks.empty(x, (kept_size(cell, T, B, H, save, weights.g_hh is not None),))
-    call, key = _call(cell, x, weights, masks, kept)
+    call, key = _call(cell, x, weights, masks, kept, rounds)
     call.y = _strided(y)
     call.h_0, call.c_0, call.h_n, call.c_n = map(_pointer, (h_0, c_0, h_n, c_n))
     workspace = blocks.empty(x, (_scan.forward_workspace(*key, call),))
@@ -167,6 +177,7 @@ def backward(
     kept: Tensor,
     needs: tuple[bool, ...],
     each_step: bool,
+    rounds: bool = False,
 ) -> tuple[Gradients, StepGradients]:
     """The gradients towards x, h_0, c_0 and the weights, and with each_step those of all steps.
 
@@ -179,7 +190,7 @@ def backward(
     kept = held(kept)
     dh_n, dc_n = _dense((dh_n, dc_n))
     grads, steps = empty_gradients(dh_n, dc_n, x, weights, needs, each_step)
-    call, key = _call(cell, x, weights, masks, kept, backward=True)
+    call, key = _call(cell, x, weights, masks, kept, rounds, backward=True)
     call.optioned |= each_step
     call.dy = _strided(dy)
     call.dx = _strided(grads.x)
@@ -234,7 +245,13 @@ def threads(cell: str, x: Tensor, H: int, backward: bool = False) -> int:
 
 
 def _call(
-    cell: str, x: Tensor, weights: Parameters, masks: Masks, kept: Tensor | None, backward: bool = False
+    cell: str,
+    x: Tensor,
+    weights: Parameters,
+    masks: Masks,
+    kept: Tensor | None,
+    rounds: bool,
+    backward: bool = False,
 ) -> tuple[_scan.Call, tuple[int, int, int]]:
     """The call with what both passes have, and which code it is for."""
     call = _scan.Call()
@@ -264,7 +281,7 @@ def _call(
         call.keep_c = _pointer(masks.keep_c)
         call.rate_h = masks.rate_h
         call.rate_c = masks.rate_c
-    return call, (_level, DTYPES[x.dtype], CELLS[cell])
+    return call, (_level, DTYPES[torch.bfloat16 if rounds else x.dtype], CELLS[cell])
 
 
 def _dense(values: Iterable[Any]) -> list[Any]:

@@ -26,12 +26,12 @@ _WEIGHTS = (
     "Tensor? resets, Tensor? lengths, bool reverse, Tensor? keep_h, Tensor? keep_c, float rate_h, float rate_c"
 )
 LIBRARY.define(
-    f"recurrence(str cell, Tensor x, Tensor h_0, Tensor? c_0, {_WEIGHTS}, str save) "
+    f"recurrence(str cell, Tensor x, Tensor h_0, Tensor? c_0, {_WEIGHTS}, str save, bool rounds) "
     "-> (Tensor y, Tensor h_n, Tensor c_n, Tensor kept)"
 )
 LIBRARY.define(
     f"recurrence_backward(str cell, Tensor dy, Tensor dh_n, Tensor? dc_n, Tensor x, {_WEIGHTS}, Tensor kept, "
-    "bool[] needs, bool each_step) "
+    "bool[] needs, bool each_step, bool rounds) "
     "-> (Tensor dx, Tensor dh_0, Tensor dc_0, Tensor dW_ih, Tensor dW_hh, Tensor db_ih, Tensor db_hh, "
     "Tensor dg_ih, Tensor dg_hh, Tensor dg_c, Tensor db_c, Tensor dp, Tensor dh, Tensor dc, Tensor da)"
 )
@@ -39,13 +39,13 @@ LIBRARY.define(
 
 def forward(cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, *rest: Any) -> Tensors:
     """chainrule::recurrence."""
-    weights, masks, (save,) = _parts(rest)
-    y, h_n, c_n, kept = native.forward(cell, x, h_0, c_0, weights, masks, save)
+    weights, masks, (save, rounds) = _parts(rest)
+    y, h_n, c_n, kept = native.forward(cell, x, h_0, c_0, weights, masks, save, rounds)
     return y, h_n, x.new_empty(0) if c_n is None else c_n, x.new_empty(0) if kept is None else kept
 
 
 def _forward_fake(cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, *rest: Any) -> Tensors:
-    weights, _, (save,) = _parts(rest)
+    weights, _, (save, _) = _parts(rest)
     B, T, _ = x.shape
     H = h_0.shape[1]
     c_n = x.new_empty(0) if c_0 is None else x.new_empty(c_0.shape)
@@ -55,14 +55,14 @@ def _forward_fake(cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, *rest: 
 
 def backward(cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, *rest: Any) -> Tensors:
     """chainrule::recurrence_backward."""
-    weights, masks, (kept, needs, each_step) = _parts(rest)
-    call = (x, weights, masks, kept, tuple(needs), each_step)
+    weights, masks, (kept, needs, each_step, rounds) = _parts(rest)
+    call = (x, weights, masks, kept, tuple(needs), each_step, rounds)
     grads, steps = native.backward(cell, dy, dh_n, dc_n, *call)
     return *grads, *steps
 
 
 def _backward_fake(cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, *rest: Any) -> Tensors:
-    weights, _, (*_, needs, each_step) = _parts(rest)
+    weights, _, (_, needs, each_step, _) = _parts(rest)
     grads, steps = native.empty_gradients(dh_n, dc_n, x, weights, tuple(needs), each_step)
     return *grads, *steps
 

@@ -29,9 +29,10 @@ private:
     }
 };
 
-template <class C, class S> struct OptionedRow : Pass<C, S> {
-    using P = Pass<C, S>;
-    using P::call, P::H, P::G, P::T, P::early, P::late, P::products;
+template <class C, class M> struct OptionedRow : Pass<C, M> {
+    using P = Pass<C, M>;
+    using S = Number<M>;
+    using P::call, P::H, P::H_words, P::G, P::T, P::early, P::late, P::products;
     const S *g_ih = this->numbers(call.g_ih), *g_hh = this->numbers(call.g_hh), *b_hh = this->numbers(call.b_hh);
     const S *g_c = this->numbers(call.g_c), *b_c = this->numbers(call.b_c), *p = this->numbers(call.p);
 
@@ -52,10 +53,9 @@ template <class C, class S> struct OptionedRow : Pass<C, S> {
         return b_hh ? scaled + at.get(b_hh, gate) : scaled;
     }
 
-    // The product of `rows` rows of h, or of what takes its place, with the panels of some gates: to the rows of `to`.
-    template <int gates, Way way>
-    void multiply_into(S* to, const S* h, int64_t ldh, int64_t rows, const S* panels) const {
-        multiply<S, gates, way>(h, ldh, rows, panels, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+    // The product of rows of factors with the panels of some gates: to the rows of `to`.
+    template <int gates, Way way> void multiply_into(S* to, Rows<S> f, int64_t rows, const S* panels) const {
+        multiply<M, gates, way>(f.data, f.stride, rows, panels, H, H_words, [&](int64_t r, int64_t u, const Vector<S>* gh) {
             visit_units<S>(u, H, [&](auto at) {
                 for (int gate = 0; gate < gates; ++gate) at.put(to + r * G * H, gh[gate], gate);
             });
@@ -64,26 +64,26 @@ template <class C, class S> struct OptionedRow : Pass<C, S> {
 
     // As Pass::hidden: the products of all rows go to v, those of the early gates normalised, and their 1 / s to `inverse`.
     template <Way way, class RowOf>
-    void hidden(const S* W, const S* h, int64_t ldh, int64_t rows, S* s, int64_t lds, RowOf row, S* v, S* inverse) const {
+    void hidden(const S* W, Rows<S> h, Rows<S> f, int64_t rows, Rows<S> s, RowOf row, S* v, S* inverse) const {
         if constexpr (early > 0) {
-            multiply_into<early, way>(v, h, ldh, rows, W);
+            multiply_into<early, way>(v, f, rows, W);
             for (int64_t r = 0; r < rows; ++r) {
-                if (row(r).gates) reset(row(r), v + r * G * H, inverse + r * products, h + r * ldh, s + r * lds);
-                else clear(s + r * lds, H);
+                if (row(r).gates) reset(row(r), v + r * G * H, inverse + r * products, h[r], s[r]);
+                else clear(s[r], H_words);
             }
-            multiply_into<late, way>(v + early * H, s, lds, rows, this->last_panels(W));
+            multiply_into<late, way>(v + early * H, s, rows, this->last_panels(W));
         } else {
-            multiply_into<late, way>(v, h, ldh, rows, W);
+            multiply_into<late, way>(v, f, rows, W);
         }
     }
 
-    // The early gates of a cell that has such, and what the last product multiplies.
+    // The early gates of a cell that has such, and the factors that the last product multiplies.
     void reset(const Row<S>& row, S* product, S* inverse, const S* h, S* to) const {
         if (g_hh) *inverse = normalise(product, early * H);
         each_units([&](auto at) {
             Vector<S> gates[early];
             for (int gate = 0; gate < early; ++gate) gates[gate] = gh(at, product, gate);
-            at.put(to, C::reset(at, gates, at.get(h), row));
+            at.template put_factors<M>(to, C::reset(at, gates, at.get(h), row));
         });
     }
 

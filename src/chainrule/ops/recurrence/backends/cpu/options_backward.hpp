@@ -13,8 +13,9 @@ template <class S> struct RowSums {
     RowSums(S* at, int64_t H) : dp(at), dg_c(at + 3 * H), db_c(at + 4 * H) {}
 };
 
-template <class C, class S> struct OptionedRowBackward : OptionedRow<C, S> {
-    using Base = OptionedRow<C, S>;
+template <class C, class M> struct OptionedRowBackward : OptionedRow<C, M> {
+    using Base = OptionedRow<C, M>;
+    using S = Number<M>;
     using Base::call, Base::H, Base::G, Base::early, Base::products, Base::g_ih, Base::g_hh, Base::g_c, Base::p;
     using Base::Base;
 

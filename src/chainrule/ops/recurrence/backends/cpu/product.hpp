@@ -1,8 +1,8 @@
-// The product of rows with panels (packing.hpp), in registers.
+// The product of rows with panels (packing.hpp), in registers. Both hold words of factors (factors.hpp), and K counts words.
 //
 // A panel is what `gates` vectors of outputs need: the bias first, then for each k, one vector a gate, one after the
 // other. A tile is R rows by U panels; its R * U * gates sums stay in registers for all k, each vector of the panels
-// that is loaded serves R rows, and each number of a row, spread over a vector, serves U * gates sums.
+// that is loaded serves R rows, and each word of a row, spread over a vector, serves U * gates sums.
 #pragma once
 
 #include <utility>
@@ -25,7 +25,7 @@ struct Split {
     int64_t begin(int64_t i) const { return count * i / pieces; }
 };
 
-// How a product goes. Plain: row r of a is at a + r * lda. Down: a is read by columns, its number k of row r is at
+// How a product goes. Plain: row r of a is at a + r * lda. Down: a is read by columns, its word k of row r is at
 // a[k * lda + r]. Alone: there is one row in the whole batch.
 enum class Way { plain, down, alone };
 
@@ -34,7 +34,7 @@ enum class Way { plain, down, alone };
 // chains: how many partial sums a sum is made of. A single row in a batch has too few sums to fill the
 // pipelines, so its k are dealt out to several. The number depends on the batch alone, never on how it is
 // split, so that threads and tiles don't change a bit of the result.
-template <class S, int gates, int R, int U, Way way>
+template <class M, int gates, int R, int U, Way way, class S = Number<M>>
 void multiply_tile(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
     constexpr int N = U * gates, L = lanes<S>, chains = way == Way::alone ? 4 : 1;
     const int64_t panel = panel_size<S>(K, gates);
@@ -51,9 +51,9 @@ void multiply_tile(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
         for (int n = 0; n < N; ++n) weights[n] = load(w + (n / gates) * panel + (k * gates + n % gates) * L);
 #pragma GCC unroll 32
         for (int r = 0; r < R; ++r) {
-            const Vector<S> x = spread(way == Way::down ? a[k * lda + r] : a[r * lda + k]);
+            const Vector<S> x = spread_word<M>(way == Way::down ? a[k * lda + r] : a[r * lda + k]);
 #pragma GCC unroll 32
-            for (int n = 0; n < N; ++n) sum[r][n] += x * weights[n];
+            for (int n = 0; n < N; ++n) sum[r][n] = add_product<M>(sum[r][n], x, weights[n]);
         }
     };
     int64_t k = 0;
@@ -77,16 +77,16 @@ void multiply_tile(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
 template <class S> using MultiplyTile = void (*)(const S* a, int64_t lda, const S* w, int64_t K, S* tile);
 
 // The code for a tile of each number of rows and panels.
-template <class S, int gates, Way way> struct Tiles {
+template <class M, int gates, Way way> struct Tiles {
     static constexpr int rows = way == Way::alone ? 1 : most_rows<gates>;
-    MultiplyTile<S> of[rows + 1][5] = {};
+    MultiplyTile<Number<M>> of[rows + 1][5] = {};
 
     static constexpr int panels(int64_t rows) { return most_panels<gates>(way == Way::alone ? 4 : int(rows)); }
     constexpr Tiles() { fill_rows(std::make_integer_sequence<int, rows>{}); }
 
 private:
     template <int R, int... U> constexpr void fill(std::integer_sequence<int, U...>) {
-        ((of[R][U + 1] = multiply_tile<S, gates, R, U + 1, way>), ...);
+        ((of[R][U + 1] = multiply_tile<M, gates, R, U + 1, way>), ...);
     }
     template <int... R> constexpr void fill_rows(std::integer_sequence<int, R...>) {
         (fill<R + 1>(std::make_integer_sequence<int, panels(R + 1)>{}), ...);
@@ -95,9 +95,9 @@ private:
 
 // Multiply `rows` rows of `a` with the panels of `columns` outputs a gate; call use(row, panel, sums) with each vector
 // of each gate. Each panel meets all rows before the next one is read.
-template <class S, int gates, Way way = Way::plain, class Use>
+template <class M, int gates, Way way = Way::plain, class Use, class S = Number<M>>
 void multiply(const S* a, int64_t lda, int64_t rows, const S* w, int64_t columns, int64_t K, Use use) {
-    static constexpr Tiles<S, gates, way> tiles{};
+    static constexpr Tiles<M, gates, way> tiles{};
     if (rows == 0) return;
     const Split by_rows(rows, tiles.rows);
     const Split by_panels(vectors<S>(columns), tiles.panels((rows + by_rows.pieces - 1) / by_rows.pieces));

@@ -5,16 +5,17 @@
 
 namespace chainrule::LEVEL {
 
-template <class C, class S> struct ProductGradients : GatesAgain<C, S> {
-    using Memory = BackwardMemory<C, S>;
-    using Memory::call, Memory::B, Memory::I, Memory::H, Memory::G, Memory::early, Memory::wide;
-    using Memory::d, Memory::x, Memory::h, Memory::s_panels, Memory::W_ih, Memory::of_x, Memory::of_h;
-    using GatesAgain<C, S>::GatesAgain;
+template <class C, class M> struct ProductGradients : GatesAgain<C, M> {
+    using Memory = BackwardMemory<C, M>;
+    using S = Number<M>;
+    using Memory::call, Memory::B, Memory::I, Memory::H, Memory::H_words, Memory::G, Memory::early, Memory::wide;
+    using Memory::d, Memory::x, Memory::h, Memory::s_panels, Memory::W_ih, Memory::summed_x, Memory::summed_h;
+    using GatesAgain<C, M>::GatesAgain;
 
     // dx = W_ih^T dgx
     void inputs_backward(const Chunk<S>& chunk, Share share) const {
-        const S* dgx = of_x() + share.begin * wide;
-        multiply<S, 1>(dgx, wide, share.size(), W_ih, I, G * H,
+        const Rows<S> dgx = summed_x().by_row.from(share.begin);
+        multiply<M, 1>(dgx.data, dgx.stride, share.size(), W_ih, I, G * H_words,
                        [&](int64_t r, int64_t u, const Vector<S>* product) {
                            const int64_t n = share.begin + r;
                            S* dx = this->at(call.dx, n % B, chunk.begin + n / B);
@@ -26,8 +27,9 @@ template <class C, class S> struct ProductGradients : GatesAgain<C, S> {
     void weights_backward(const Chunk<S>& chunk, Share share, bool first) const {
         for (int k = 0; k < G; ++k) {
             const int gate = C::dgh_gate(k);
-            outer(chunk, share, of_x() + k * H, x, I, k, call.dW_ih, first);
-            outer(chunk, share, of_h() + k * H, early && gate >= early ? s_panels : h, H, gate, call.dW_hh, first);
+            outer(chunk, share, summed_x().by_column.data + k * H, x, I, k, call.dW_ih, first);
+            outer(chunk, share, summed_h().by_column.data + k * H, early && gate >= early ? s_panels : h, H, gate,
+                  call.dW_hh, first);
             sum(chunk, share, d + (C::dgx + k) * H, k, call.db_ih, first);
             sum(chunk, share, d + k * H, gate, call.db_hh, first);
         }
@@ -40,7 +42,7 @@ template <class C, class S> struct ProductGradients : GatesAgain<C, S> {
                bool first) const {
         if (!to) return;
         S* dW = this->numbers(to) + (gate * H + share.begin) * width;
-        multiply<S, 1, Way::down>(columns + share.begin, wide, share.size(), panels, width, chunk.rows,
+        multiply<M, 1, Way::down>(columns + share.begin, wide, share.size(), panels, width, this->words_of(chunk),
                                   [&](int64_t r, int64_t u, const Vector<S>* product) {
                                       S* row = dW + r * width;
                                       visit_units<S>(u, width, [&](auto at) {

@@ -11,17 +11,27 @@
 
 namespace chainrule::LEVEL {
 
-template <class C, class S> struct Stream {
+template <class C, class M> struct Stream {
+    using S = Number<M>;
     static constexpr int gates = C::gates;
     const StreamCall& call;
     const int64_t B = call.B, H = call.H;
     const int64_t padded = vectors<S>(H) * lanes<S>;
 
     // The panels of W_ih, then those of W_hh.
-    static int64_t panels_ih(int64_t I, int64_t H) { return panels_size<S>(H, I, gates); }
+    static int64_t panels_ih(int64_t I, int64_t H) { return panels_size<S>(H, words<M>(I), gates); }
     static int64_t packed_layer_size(int64_t I, int64_t H) { return panels_ih(I, H) + panels_ih(H, H); }
 
-    int64_t workspace_size() const { return B * (gates * padded + H); }
+    int64_t workspace_size() const { return B * (gates * padded + H) + factors_size(); }
+    int64_t factors_size() const { return rounds<M> ? B * words<M>(call.I > H ? call.I : H) : 0; }
+
+    // `width` numbers of each row as factors; where nothing is rounded, as they lie.
+    Rows<S> factors(const S* rows, int64_t between, int64_t width) const {
+        if constexpr (!rounds<M>) return {const_cast<S*>(rows), between};
+        const Rows<S> to{static_cast<S*>(call.workspace) + B * (gates * padded + H), words<M>(width)};
+        for (int64_t b = 0; b < B; ++b) copy_factors<M>(to[b], rows + b * between, width);
+        return to;
+    }
 
     void run() const {
         for (int64_t t = 0; t < call.T; ++t) {
@@ -44,7 +54,8 @@ template <class C, class S> struct Stream {
     // One step of one layer: x (B, I), its rows ldx apart; h and c (B, H) before and after it.
     template <Way way> void step(const S* x, int64_t ldx, int64_t I, const S* W, S* h, S* c) const {
         S *gx = static_cast<S*>(call.workspace), *h_new = gx + B * gates * padded;
-        multiply<S, gates, way>(x, ldx, B, W, H, I, [&](int64_t r, int64_t u, const Vector<S>* product) {
+        const Rows<S> f = factors(x, ldx, I);
+        multiply<M, gates, way>(f.data, f.stride, B, W, H, words<M>(I), [&](int64_t r, int64_t u, const Vector<S>* product) {
             for (int gate = 0; gate < gates; ++gate) of_gates(u).put(row(gx, r).gates, product[gate], gate);
         });
         W += panels_ih(I, H);
@@ -53,7 +64,8 @@ template <class C, class S> struct Stream {
     }
 
     template <Way way> void plain_step(const S* W, S* h, S* c, S* gx, S* h_new) const {
-        multiply<S, gates, way>(h, H, B, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+        const Rows<S> f = factors(h, H, H);
+        multiply<M, gates, way>(f.data, f.stride, B, W, H, words<M>(H), [&](int64_t r, int64_t u, const Vector<S>* gh) {
             visit_units<S>(u, H, [&](auto at) {
                 State<S> state{at.get(h + r * H), {}};
                 if constexpr (C::has_c) state.c = at.get(c + r * H);
@@ -67,13 +79,14 @@ template <class C, class S> struct Stream {
 
     // Of a cell with early gates: s (B, H) is scratch, which the last product multiplies.
     template <Way way> void reset_step(const S* W, S* h, S* gx, S* s) const {
-        multiply<S, C::early, way>(h, H, B, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+        const Rows<S> f = factors(h, H, H), s_rows{s, words<M>(H)};
+        multiply<M, C::early, way>(f.data, f.stride, B, W, H, words<M>(H), [&](int64_t r, int64_t u, const Vector<S>* gh) {
             visit_units<S>(u, H, [&](auto at) {
-                at.put(s + r * H, C::reset(of_gates(u), gh, at.get(h + r * H), row(gx, r)));
+                at.template put_factors<M>(s_rows[r], C::reset(of_gates(u), gh, at.get(h + r * H), row(gx, r)));
             });
         });
-        W += panels_size<S>(H, H, C::early);
-        multiply<S, gates - C::early, way>(s, H, B, W, H, H, [&](int64_t r, int64_t u, const Vector<S>* gh) {
+        W += panels_size<S>(H, words<M>(H), C::early);
+        multiply<M, gates - C::early, way>(s, s_rows.stride, B, W, H, words<M>(H), [&](int64_t r, int64_t u, const Vector<S>* gh) {
             visit_units<S>(u, H, [&](auto at) {
                 State<S> state{at.get(h + r * H), {}};
                 C::step(of_gates(u), gh, state, row(gx, r));

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+
 import chainrule.ops.recurrence.backends.cpu._scan as _scan
 from chainrule.ops.pointers import dense
 from chainrule.ops.recurrence.backends.cpu import native
@@ -18,11 +20,13 @@ class StreamedLayers:
         cell: one of native.CELLS.
         layers: the weights of each layer; their values are copied.
         state: h, or h and c, each (layers, B, H) and dense. They are what `run` starts from and leaves behind.
+        rounds: whether the products' factors are rounded to bfloat16.
     """
 
-    def __init__(self, cell: str, layers: Sequence[Weights], state: State) -> None:
+    def __init__(self, cell: str, layers: Sequence[Weights], state: State, rounds: bool = False) -> None:
         W_ih = layers[0].W_ih
-        key = (native._level, native.DTYPES[W_ih.dtype], native.CELLS[cell])
+        dtype = torch.bfloat16 if rounds else W_ih.dtype
+        key = (native._level, native.DTYPES[dtype], native.CELLS[cell])
         _, B, H = state[0].shape
         widths = [weights.W_ih.shape[1] for weights in layers]
         sizes = [_scan.packed_layer_size(*key, width, H) for width in widths]
@@ -30,7 +34,7 @@ class StreamedLayers:
         for weights, width, packed in zip(layers, widths, self._packed.split(sizes), strict=True):
             read = [None if w is None else dense(w.detach()) for w in weights[:4]]
             _scan.pack_layer(*key, width, H, *map(native._pointer, read), packed.data_ptr())
-        self._workspace = W_ih.new_empty(_scan.stream_workspace_size(*key, B, H))
+        self._workspace = W_ih.new_empty(_scan.stream_workspace_size(*key, B, widths[0], H))
         self._state = state
         pointers = [t.data_ptr() for t in (self._packed, state[0], state[-1], self._workspace)]
         self._stream = _scan.Stream(*key, B, widths[0], H, len(layers), *pointers)

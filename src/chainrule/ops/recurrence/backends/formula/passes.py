@@ -33,9 +33,9 @@ def run(call: RecurrenceCall) -> tuple[Tensor, State]:
     X, schedule = prepared(call)
     if _learns(call, X):
         flat = (*call.weights, *call.state)
-        Y, *last = _FormulaFunction.apply(call.cell, schedule, call.trace, X, *flat)  # type: ignore[no-untyped-call]
+        Y, *last = _FormulaFunction.apply(call.cell, call.rounds, schedule, call.trace, X, *flat)  # type: ignore[no-untyped-call]
     else:
-        derivation = derive(call.cell, call.weights)
+        derivation = derive(call.cell, call.weights, call.rounds)
         gx, _ = derivation.inputs(X)
         scanned = scan(derivation, gx, call.state, schedule, save=call.trace is not None)
         Y = torch.stack([s[0] for s in scanned.states])
@@ -87,21 +87,31 @@ def _fill(trace: Trace | None, derivation: Derivation, states: State, scanned: S
         trace.keep(tuple(s.transpose(0, 1) for s in states), gates.transpose(0, 1))
 
 
+_FIRST_TENSOR = 4  # of the function's arguments
+
+
 class _FormulaFunction(torch.autograd.Function):
     """The three stages; differentiable twice and more, as backward consists of differentiable operations."""
 
     @staticmethod
     def forward(
-        ctx: Any, cell: CellSpec, schedule: Schedule, trace: Trace | None, X: Tensor, *weights_and_state: Tensor | None
+        ctx: Any,
+        cell: CellSpec,
+        rounds: bool,
+        schedule: Schedule,
+        trace: Trace | None,
+        X: Tensor,
+        *weights_and_state: Tensor | None,
     ) -> tuple[Tensor, ...]:
         weights, first = _parts(cell, weights_and_state)
-        derivation = derive(cell, weights)
+        derivation = derive(cell, weights, rounds)
         gx, normal = derivation.inputs(X)
         scanned = scan(derivation, gx, first, schedule)
         states = stack(scanned.states)
         made = stack(scanned.made) if schedule.zoned_out else ()
         _fill(trace, derivation, states, scanned)
         ctx.cell = cell
+        ctx.rounds = rounds
         ctx.schedule = schedule
         ctx.trace = trace
         ctx.counts = 1 + len(weights_and_state), len(normal), len(states), len(made)
@@ -115,9 +125,9 @@ class _FormulaFunction(torch.autograd.Function):
         weights, first = _parts(ctx.cell, tuple(rest))
         schedule = ctx.schedule
         if is_batched((dY, *dstate)):
-            return None, None, None, *_by_autograd(ctx, (X, *rest), (dY, *dstate))
+            return *(None,) * _FIRST_TENSOR, *_by_autograd(ctx, (X, *rest), (dY, *dstate))
         with torch.autocast(X.device.type, enabled=False):
-            derivation = derive(ctx.cell, weights)
+            derivation = derive(ctx.cell, weights, ctx.rounds)
             if torch.is_grad_enabled():  # create_graph: what was kept has no graph, so scan again with one
                 gx, normal = derivation.inputs(X)
                 states, made, saved = map(stack, scan(derivation, gx, first, schedule))
@@ -125,7 +135,7 @@ class _FormulaFunction(torch.autograd.Function):
             before = previous(first, states, schedule)
             slopes = derivation.slopes(before, made, saved)
             dstates, dmade, dfirst = scan_backward(derivation, dY, dstate, slopes, schedule)
-            needs_X, *needs = ctx.needs_input_grad[3:]
+            needs_X, *needs = ctx.needs_input_grad[_FIRST_TENSOR:]
             need = dict(zip(weights._fields, needs, strict=False))
             kept = Forward(X, before, states, made, saved, normal)
             entered = derivation.entering(dmade, slopes, normal)
@@ -133,7 +143,7 @@ class _FormulaFunction(torch.autograd.Function):
             if ctx.trace is not None:
                 _fill_gradients(ctx.trace, derivation, dstates, dmade, entered.dgx, slopes, schedule)
             return (
-                *(None, None, None),
+                *(None,) * _FIRST_TENSOR,
                 derivation.input_gradient(entered) if needs_X else None,
                 *(dweights.get(symbol) for symbol in weights._fields),
                 *dfirst,
@@ -143,12 +153,12 @@ class _FormulaFunction(torch.autograd.Function):
 def _by_autograd(ctx: Any, inputs: Sequence[Tensor | None], cotangents: State) -> list[Tensor | None]:
     """The gradients of the scan's single operations, which torch maps over cotangents that stand for many."""
     create_graph = torch.is_grad_enabled()
-    needs = ctx.needs_input_grad[3:]
+    needs = ctx.needs_input_grad[_FIRST_TENSOR:]
     with torch.enable_grad(), torch.autocast(inputs[0].device.type, enabled=False):  # type: ignore[union-attr]
         # aliases: the gradient towards the state must not contain what reaches it through an X computed from it
         X, *rest = (None if t is None else t.view_as(t) for t in inputs)
         weights, first = _parts(ctx.cell, tuple(rest))
-        derivation = derive(ctx.cell, weights)
+        derivation = derive(ctx.cell, weights, ctx.rounds)
         gx, _ = derivation.inputs(X)  # type: ignore[arg-type]
         states = scan(derivation, gx, first, ctx.schedule, save=False).states
         outputs = (stack(states)[0], *states[ctx.schedule.order[-1]])
