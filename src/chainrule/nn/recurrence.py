@@ -16,8 +16,9 @@ Beyond torch.nn, the call takes
   backward pass their gradients. Tensors are laid out as the outputs are; those of a PackedSequence are padded, and its
   rows in the order that they had before packing.
 
-Under torch.autocast an LSTM without any of these is torch's own, which computes in the lower precision; all others scan
-in the dtype of their weights.
+Under torch.autocast to bfloat16 on the CPU the products multiply what is rounded to it, and sum in float32; states,
+gates and outputs are float32. On other devices an LSTM without any of these is torch's own, and all others scan in the
+dtype of their weights.
 
 resets and lengths hold in every layer and both directions. A sequence may have no steps at all: h_n is then hx.
 

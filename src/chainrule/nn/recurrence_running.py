@@ -21,6 +21,7 @@ from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_
 from chainrule.ops.plain import PLAIN, is_traced, is_transformed, needs_grad, untraced
 from chainrule.ops.pointers import lacks_memory
 from chainrule.ops.recurrence.backends.cpu import is_single_step
+from chainrule.ops.recurrence.call import rounds_under_autocast
 
 __all__ = ["Input", "Lengths", "Traces", "run_layer"]
 
@@ -61,7 +62,8 @@ def run_layer(
 def _by_torch(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States] | None:
     """The outputs and states of torch's own layer where it computes the call; None elsewhere.
 
-    It does where a call is recorded, and where it takes less time: in single steps, and of the LSTM under autocast.
+    It does where a call is recorded, and where it takes less time: in single steps, and of the LSTM under autocast that
+    the kernels have no products for.
     What torch refuses is left to the checks of the other way, which say it in words.
     """
     if layer.mode not in _TORCHS:
@@ -89,6 +91,8 @@ def _is_torchs(layer: Optioned, input: Tensor, hx: _States | None) -> bool:
     B, T = input.shape[:2] if layer.batch_first else input.shape[1::-1]
     if autocast:
         if layer.mode != "LSTM" or layer.proj_size or input.dtype == torch.float64:
+            return False
+        if rounds_under_autocast(layer.cell_spec, layer.all_weights[0][0]):
             return False
     elif not is_single_step(B, T):
         return False

@@ -115,7 +115,7 @@ def profiled(model: Module, inputs: Inputs) -> Any:
 
 
 def autocast_expected(model: Module, inputs: Inputs) -> Any:
-    """A scan keeps the dtype of its weights: rounding in a state adds up over time."""
+    """A scan keeps the dtype of its weights, as rounding in a state adds up over time; products may be rounded."""
     return learn(model.float(), mapped(Tensor.float, inputs))
 
 
@@ -124,9 +124,8 @@ def tagged(*tags: str) -> Callable[[Subject], bool]:
 
 
 def as_torch_casts(subject: Subject) -> bool:
-    """The LSTM without options is torch's own there, which computes in the lower precision."""
-    is_convolution = "conv" in subject.tags and "own" not in subject.tags
-    return is_convolution or subject.name in ("lstm", "lstm-deep")
+    """A recurrence's states, gates and outputs stay in float32."""
+    return "conv" in subject.tags and "own" not in subject.tags
 
 
 def in_the_weights_dtype(subject: Subject) -> bool:
@@ -147,7 +146,7 @@ HANDLING = [
     Way("inference", inference),
     Way("after-inference", after_inference),
     Way("autocast", autocast, on=as_torch_casts, bound=5e-2),
-    Way("autocast-scan", autocast, autocast_expected, on=in_the_weights_dtype),
+    Way("autocast-scan", autocast, autocast_expected, on=in_the_weights_dtype, bound=5e-2),
     Way("bfloat16", half, bound=5e-2),
     Way("no-rows", learn, rows=0, refused=(("stream", "batch must be an integer of at least 1"),)),
     Way("no-steps", learn, steps=0, more=("recurrent", "stream", "own")),

@@ -22,7 +22,7 @@ from chainrule import nn
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn import Stream
 from chainrule.ops.recurrence.backends.cpu import LEVELS, native
-from tests.tolerances import close, close_scan
+from tests.tolerances import close, close_rounded, close_scan
 
 # torch says so of its own layer when it projects on the CPU
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections")
@@ -402,9 +402,13 @@ def test_other_dtypes_by_the_layer_itself(dtype: torch.dtype) -> None:
     layer = _layer("gru", dtype=dtype)
     x = _x(T, 2, I, dtype=dtype)
     stream = layer.stream(2)
-    assert (stream.backend, "compiled for float32 and float64" in stream.why) == ("layer", True)
-    assert torch.equal(_cut(stream, x, [1] * T), layer(x)[0])
+    assert (stream.backend, "float32 and float64" in stream.why) == ("layer", True)
+    steps = _cut(stream, x, [1] * T)
     stream.reset()
+    if dtype is torch.bfloat16:  # between calls the state is rounded, within one it is not
+        close_rounded(steps, layer(x)[0].double(), T)
+    else:
+        assert torch.equal(steps, layer(x)[0])
     if dtype is torch.float16:
         assert np.array_equal(stream(x.numpy()), layer(x)[0].detach().numpy())
     else:

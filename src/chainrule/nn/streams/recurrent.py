@@ -42,8 +42,8 @@ class Stream:
     Streaming is inference: there is no dropout, and no gradient flows through it.
 
     The weights are copied when the stream is made. Later changes of them, of their dtype or device, or of
-    torch.autocast, are not seen until ``refresh()``. Streams of one layer are independent, and so are copies of a stream, pickled ones too, that
-    go on from its state with its weights; each is to be used by one thread at a time.
+    torch.autocast, are not seen until ``refresh()``. Streams of one layer are independent, and so are copies of a
+    stream, pickled ones too, that go on from its state with its weights; each is to be used by one thread at a time.
 
     Attributes:
         batch: the number of sequences that are streamed in parallel.

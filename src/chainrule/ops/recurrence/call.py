@@ -38,7 +38,7 @@ class RecurrenceCall:
 
 
 def rounds_under_autocast(cell: CellSpec, W_ih: Tensor) -> bool:
-    """Whether torch.autocast is on for the CPU and bfloat16, and this is a cell of float32 there that the kernels have."""
+    """Whether torch.autocast is on for the CPU and bfloat16, and these are float32 weights there of a kernels' cell."""
     is_theirs = cell.kernel is not None and W_ih.dtype == torch.float32 and W_ih.device.type == "cpu"
     if not is_theirs or not torch.is_autocast_enabled("cpu"):
         return False

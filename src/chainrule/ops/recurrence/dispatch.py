@@ -31,7 +31,7 @@ def choose(call: RecurrenceCall, backend: str = "auto") -> tuple[str, str]:
     >>> one = torch.ones(1, 1, dtype=torch.float16)
     >>> gru = find_cell("rnn_tanh")
     >>> choose(RecurrenceCall(gru, one.unsqueeze(0), (one,), gru.container(one, one)))
-    ('torch', 'the kernels are compiled for float32 and float64, and x is torch.float16')
+    ('torch', 'the kernels are compiled for float32, float64 and bfloat16, and x is torch.float16')
     """
     _check_backend(backend)
     name, why = _offered(call, backend)

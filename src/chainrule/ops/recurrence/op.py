@@ -138,7 +138,9 @@ def rnn(
         BackendError: backend="cpu", and they can't run this call; the message says why. Or return_all within
             torch.func's transforms or torch.compile.
 
-    Under torch.autocast the scan runs in the dtype of weight_ih: rounding in a state adds up over time.
+    Under torch.autocast the scan runs in the dtype of weight_ih: rounding in a state adds up over time. On the CPU, of
+    float32 and autocast to bfloat16, the products multiply what is rounded to bfloat16 and sum it in float32; all else,
+    states, gates and gradients, is float32. Tensors that are bfloat16 themselves are computed with in the same way.
 
     >>> import torch
     >>> x, one = torch.ones(1, 3, 1), torch.ones(1, 1)

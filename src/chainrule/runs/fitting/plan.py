@@ -77,7 +77,7 @@ def plan(
     about = kind.describe(data, transform, built.window)
     why_hidden = None
     is_open = asked.model.precision == "auto" or (asked.model.precision is None and kind.tries_bfloat16(data, name))
-    # With a budget of steps the result depends on the seed alone; of the full gradient a single step may be a whole epoch.
+    # With a budget of steps the result depends on the seed alone; of the full gradient a step may be a whole epoch.
     tries_bfloat16 = is_open and training.steps is None and training.bptt != "full"
     if resume and is_open:
         built = replace(built, precision=RunConfig.load(folder).model.precision)

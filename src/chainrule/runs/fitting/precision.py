@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from chainrule.training import Group
 
 __all__ = ["Precision", "precision_by_trial"]
 
+_Name = Literal["float32", "bfloat16"]
+
 _FASTER = 1.1  # times as fast as float32, or it is not worth its rounding
 _LOSS = 0.005  # nats that the loss may differ by,
 _GRADIENT = 0.1  # and of the gradient's norm, how much the gradient may
@@ -23,7 +25,7 @@ _TIMES = 4  # that each is tried, of which the first one warms up
 class Precision(NamedTuple):
     """In what products are made, and why."""
 
-    name: str
+    name: _Name
     why: str
 
 
@@ -38,12 +40,11 @@ def precision_by_trial(task: Task, config: RunConfig, group: Group) -> Precision
 
     Of several processes the first one decides. The task's feed is left where it was.
     """
-    name = "float32"
-    why = ""
+    found = Precision("float32", "")
     if group.leads:
-        name, why = _compared(_tried(task, config, "float32"), _tried(task, config, "bfloat16"))
-    (is_rounded,) = group.sum([float(name == "bfloat16")])
-    return Precision("bfloat16" if is_rounded else "float32", why)
+        found = _compared(_tried(task, config, "float32"), _tried(task, config, "bfloat16"))
+    (is_rounded,) = group.sum([float(found.name == "bfloat16")])
+    return Precision("bfloat16" if is_rounded else "float32", found.why)
 
 
 def _compared(exact: _Tried, rounded: _Tried) -> Precision:
@@ -56,7 +57,7 @@ def _compared(exact: _Tried, rounded: _Tried) -> Precision:
     return Precision("bfloat16", f"{faster:.1f} times as fast as float32 here")
 
 
-def _tried(task: Task, config: RunConfig, precision: str) -> _Tried:
+def _tried(task: Task, config: RunConfig, precision: _Name) -> _Tried:
     begun = task.feed.state()
     took = []
     with torch.random.fork_rng(devices=[]):

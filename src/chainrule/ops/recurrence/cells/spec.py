@@ -81,8 +81,8 @@ class CellSpec:
             in layers; any other symbol is its own name. A weight whose symbol begins with b is left out with
             ``bias=False``, and the step then finds None. W_ih, (G, I), must be among them.
         options: weights that exist only where an option of the layer asks for them, by the option's name.
-        formula: makes the hand-derived passes, a Derivation, from the weights. Without one, autograd differentiates
-            each step.
+        formula: makes the hand-derived passes, a Derivation, from the weights; of a cell in the compiled code also
+            with ``rounds=True``, whose products round to bfloat16. Without one, autograd differentiates each step.
         kernel: the number of the cell in the compiled code, if it is there.
         zoneout: the parts of the state that zoneout may keep.
         memory: how much of its memory a unit keeps at a step, from the values of the gates by name; for the lens.
@@ -99,7 +99,7 @@ class CellSpec:
     state: tuple[str, ...] = ("h",)
     weights: Mapping[str, str] = field(default_factory=lambda: STANDARD)
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    formula: Callable[[Any], Any] | None = None
+    formula: Callable[..., Any] | None = None
     kernel: int | None = None
     zoneout: tuple[str, ...] = ("h",)
     memory: Callable[[Mapping[str, Any]], Any] | None = None

@@ -30,9 +30,8 @@ template <class C, class M> struct ProductGradients : GatesAgain<C, M> {
             outer(chunk, share, summed_x().by_column.data + k * H, x, I, k, call.dW_ih, first);
             outer(chunk, share, summed_h().by_column.data + k * H, early && gate >= early ? s_panels : h, H, gate,
                   call.dW_hh, first);
-            sum(chunk, share, d + (C::dgx + k) * H, k, call.db_ih, first);
-            sum(chunk, share, d + k * H, gate, call.db_hh, first);
         }
+        biases_backward(chunk, share, first);
         if constexpr (optioned<C>) {
             if (call.g_ih) gains_backward(chunk, share, first);
         }
@@ -51,12 +50,37 @@ template <class C, class M> struct ProductGradients : GatesAgain<C, M> {
                                   });
     }
 
-    void sum(const Chunk<S>& chunk, Share share, const S* columns, int gate, void* to, bool first) const {
-        if (!to) return;
-        S* db = this->numbers(to) + gate * H;
-        if (first) clear(db + share.begin, share.size());
-        for (int64_t n = 0; n < chunk.rows; ++n)
-            for (int64_t j = share.begin; j < share.end; ++j) db[j] += columns[n * wide + j];
+    // db_ih += sum of dgx, db_hh += sum of dgh: what they share of d is summed once.
+    void biases_backward(const Chunk<S>& chunk, Share share, bool first) const {
+        for (int slot = 0; slot < C::wide; ++slot) {
+            S* to[] = {slot >= C::dgx ? this->numbers(call.db_ih, (slot - C::dgx) * H) : nullptr,
+                       slot < G ? this->numbers(call.db_hh, C::dgh_gate(slot) * H) : nullptr};
+            if (!to[0]) std::swap(to[0], to[1]);
+            if (!to[0]) continue;
+            sum(chunk, share, d + slot * H, to[0], first);
+            if (to[1]) copy(to[1] + share.begin, to[0] + share.begin, share.size());
+        }
+    }
+
+    void sum(const Chunk<S>& chunk, Share share, const S* columns, S* to, bool first) const {
+        constexpr int side = 4;  // vectors side by side: the more, the more of a cache line's neighbours serve
+        for (int64_t j = share.begin; j < share.end; j += side * lanes<S>) {
+            Vector<S> sums[side] = {};
+            const auto each = [&](auto visit) __attribute__((always_inline)) {
+                for (int u = 0; u < side; ++u) {
+                    const int64_t at = j + u * lanes<S>, left = share.end - at;
+                    if (left > 0) visit(u, at, left < lanes<S> ? int(left) : lanes<S>);
+                }
+            };
+            if (!first) each([&](int u, int64_t at, int n) { sums[u] = load(to + at, n); });
+            for (int64_t n = 0; n < chunk.rows; ++n) {
+                const S* row = columns + n * wide;
+                if (j + side * lanes<S> <= share.end)
+                    for (int u = 0; u < side; ++u) sums[u] += load(row + j + u * lanes<S>);
+                else each([&](int u, int64_t at, int m) { sums[u] += load(row + at, m); });
+            }
+            each([&](int u, int64_t at, int n) { store(to + at, sums[u], n); });
+        }
     }
 
     // dg_ih += sum of dgx v_x, dg_hh += sum of dgh v_h: row by row, as v lies in memory.
