@@ -101,7 +101,7 @@ def test_what_decides_is_what_holds_at_the_call(two_threads: None) -> None:
     layer = nn.GRU(64, 64)
     (small,) = _calls(layer, torch.randn(1, 2, 64))
     (large,) = _calls(layer, torch.randn(64, 4, 64))
-    (half,) = _calls(layer.bfloat16(), torch.randn(1, 2, 64).bfloat16())
+    (half,) = _calls(layer.half(), torch.randn(1, 2, 64).half())
     (mapped,) = _calls(torch.func.vmap(nn.GRU(3, 4)), torch.randn(2, 5, 1, 3))
     assert large.threads == 2
     (before,) = _calls(nn.GRU(3, 4, reset_after=False), torch.randn(5, 2, 3))
@@ -110,7 +110,7 @@ def test_what_decides_is_what_holds_at_the_call(two_threads: None) -> None:
         str(large) == f"gru layer 0, x (4, 64, 64): cpu, 2 threads; torch.float32 on the CPU, instructions {LEVELS[0]}"
     )
     assert (half.backend, half.instructions) == ("torch", None)
-    assert "bfloat16" in half.reason
+    assert "float16" in half.reason
     assert "torch.func" in mapped.reason
     assert small.backend == "torch"
 

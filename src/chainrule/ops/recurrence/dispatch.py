@@ -14,6 +14,7 @@ from chainrule.ops.plain import named, untraced
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence import checks
 from chainrule.ops.recurrence.backends import BACKENDS
+from chainrule.ops.recurrence.backends.cpu import multiplies_bfloat16
 from chainrule.ops.recurrence.call import RecurrenceCall, Zoneout, rounds_under_autocast
 from chainrule.ops.recurrence.cells.spec import CellSpec, State, parameter_name
 from chainrule.ops.recurrence.trace import Trace
@@ -39,6 +40,8 @@ def choose(call: RecurrenceCall, backend: str = "auto") -> tuple[str, str]:
         return name, f"backend={backend!r} asks for it"
     instructions = BACKENDS[name].describe(call).instructions
     products = ", products of bfloat16" if call.rounds else ""
+    if call.rounds and name == "cpu" and not multiplies_bfloat16():
+        products += " made in float32, as the processor has no instructions for them"
     return name, why or f"{call.x.dtype} on the CPU{products}, instructions {instructions}"
 
 

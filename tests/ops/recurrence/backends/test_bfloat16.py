@@ -106,7 +106,8 @@ def test_rounding() -> None:
     found = rounded(x)
     expected = torch.tensor([1.0, 1 + 2**-6, -1 - 2**-7, tiny, 0.0, torch.inf, torch.inf, torch.nan])
     torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
-    one, zero = torch.ones(1, 1), torch.zeros(1, 1)
+    one = torch.ones(1, 1)
+    zero = torch.zeros(1, 1)
     for value, is_ in zip(x[:6].tolist(), expected[:6].tolist(), strict=True):
         with rounding():
             y, _ = chainrule.functional.rnn(torch.full((1, 1, 1), value), zero, one, zero, nonlinearity="relu")

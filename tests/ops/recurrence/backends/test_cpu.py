@@ -319,8 +319,8 @@ def test_which_backend_runs_and_why() -> None:
     assert backends_of("lstm_projected") == BACKEND_NAMES[1:]
     with pytest.raises(BackendError, match="cannot run this lstm: the kernels have no projection"):
         choose(_lstm_call(x, weights._replace(W_hr=W_hr)), "cpu")
-    with pytest.raises(BackendError, match=r"cannot run this lstm: .* x is torch\.bfloat16"):
-        choose(_lstm_call(x.bfloat16(), weights), "cpu")
+    with pytest.raises(BackendError, match=r"cannot run this lstm: .* x is torch\.float16"):
+        choose(_lstm_call(x.half(), weights), "cpu")
     with pytest.raises(BackendError, match=r"cannot run this lstm: .* x is on meta"):
         choose(_lstm_call(x.to("meta"), weights), "cpu")
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from chainrule.errors import BackendError
 from chainrule.functional import lstm
 from chainrule.nn import explain
+from chainrule.ops.recurrence.backends.cpu import native
 from tests.ops.recurrence.problems import CELLS, Problem, present
 from tests.tolerances import close
 
@@ -60,10 +61,14 @@ def test_a_cell_that_torch_has_not_is_refused() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_auto_takes_it_for_what_the_kernels_are_not_compiled_for(dtype: torch.dtype) -> None:
+def test_auto_takes_it_for_what_the_kernels_are_not_compiled_for(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of bfloat16 where the processor has no instructions for it."""
+    monkeypatch.setattr(native, "_level", len(native.LEVELS) - 1)
     call = (torch.randn(3, 6, 5, dtype=dtype), None, torch.randn(16, 5, dtype=dtype), torch.randn(16, 4, dtype=dtype))
     (choice,) = explain(lstm, *call).calls
     assert choice.backend == "torch"
-    assert "compiled for float32" in choice.reason
+    assert "compiled for float32" in choice.reason or "no instructions for its products" in choice.reason
     (choice,) = explain(lambda: lstm(*call, lengths=[6, 1, 0])).calls
     assert choice.backend == "formula"

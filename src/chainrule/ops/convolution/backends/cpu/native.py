@@ -145,8 +145,7 @@ def excess(x: Sequence[int], weight: Sequence[int], geometry: Geometry) -> str |
 
 def lanes() -> int:
     """How many float32 a vector has at the instruction level that runs."""
-    level = LEVELS[_level]
-    return 16 if level.startswith("x86-64-v4") else 8 if level == "x86-64-v3" else 4
+    return {"x86-64-v4": 16, "x86-64-v3": 8}.get(LEVELS[_level].partition("+")[0], 4)
 
 
 def _run(

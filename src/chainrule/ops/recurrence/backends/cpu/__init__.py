@@ -14,7 +14,17 @@ The README of the folder above has a section on them.
 from chainrule.ops.recurrence.backends.cpu import flops as _flops  # noqa: F401  # registered by being imported
 from chainrule.ops.recurrence.backends.cpu.autograd import run
 from chainrule.ops.recurrence.backends.cpu.choice import cannot, describe, is_single_step, obstacle
-from chainrule.ops.recurrence.backends.cpu.native import LEVELS
+from chainrule.ops.recurrence.backends.cpu.native import LEVELS, multiplies_bfloat16
 from chainrule.ops.recurrence.backends.cpu.streaming import StreamedLayers, address
 
-__all__ = ["LEVELS", "StreamedLayers", "address", "cannot", "describe", "is_single_step", "obstacle", "run"]
+__all__ = [
+    "LEVELS",
+    "StreamedLayers",
+    "address",
+    "cannot",
+    "describe",
+    "is_single_step",
+    "multiplies_bfloat16",
+    "obstacle",
+    "run",
+]

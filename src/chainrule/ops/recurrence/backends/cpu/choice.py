@@ -27,6 +27,8 @@ def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
     why = cannot(call.cell, call.x, call.weights)
     if why is not None or asked_for:
         return why
+    if call.x.dtype == torch.bfloat16 and not native.multiplies_bfloat16():
+        return "x is torch.bfloat16, and the processor has no instructions for its products"
     if is_single_step(*call.x.shape[:2]):
         return f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
     if _is_wide_lstm(call) and torch_backend.obstacle(call, asked_for) is None:

@@ -13,7 +13,16 @@ from chainrule.ops.recurrence.cells import BUILT_IN
 
 __all__ = [
     *("CELLS", "DTYPES", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),
-    *("backward", "empty_as", "empty_gradients", "forward", "kept_parts", "kept_size", "threads"),
+    *(
+        "backward",
+        "empty_as",
+        "empty_gradients",
+        "forward",
+        "kept_parts",
+        "kept_size",
+        "multiplies_bfloat16",
+        "threads",
+    ),
 ]
 
 CELLS = {spec.name: spec.kernel for spec in BUILT_IN if spec.kernel is not None}
@@ -24,6 +33,7 @@ LEVELS: list[str] = _scan.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
 
 _level = 0
+"""The one in use."""
 _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
 
 
@@ -89,6 +99,11 @@ class Gradients(NamedTuple):
     g_c: Tensor
     b_c: Tensor
     p: Tensor
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the level has instructions for products of bfloat16; elsewhere they are made in float32, and slower."""
+    return LEVELS[_level].endswith("bf16")
 
 
 def kept_size(cell: str, T: int, B: int, H: int, save: str, normal: bool) -> int:
