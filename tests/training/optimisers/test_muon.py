@@ -19,7 +19,7 @@ def test_all_singular_values_become_about_one(rows: int, columns: int, seed: int
     U = torch.linalg.qr(torch.randn(rows, rank, dtype=torch.float64, generator=generator))[0]
     V = torch.linalg.qr(torch.randn(columns, rank, dtype=torch.float64, generator=generator))[0]
     S = 0.1 + torch.rand(rank, dtype=torch.float64, generator=generator)
-    made = U.mT @ orthogonal(((U * S) @ V.mT).to(dtype)).double() @ V  # in the basis of the singular vectors
+    made = U.mT @ orthogonal(((U * S) @ V.mT).to(dtype)[None])[0].double() @ V  # in the basis of the singular vectors
     assert 0.6 < made.diagonal().min() <= made.diagonal().max() < 1.4
     assert (made - torch.diag(made.diagonal())).abs().max() < (0.15 if dtype == torch.float32 else 1e-9)
 

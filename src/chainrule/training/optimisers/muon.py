@@ -84,11 +84,11 @@ class Muon(torch.optim.Optimizer):
         rows, columns = G.shape[1:]
         s = max(1.0, rows / columns) ** 0.5
         p.mul_(1 - group["lr"] * group["weight_decay"])
-        p.add_(orthogonal(G).view_as(p), alpha=-group["lr"] * s)
+        p.add_(orthogonal(G).reshape(p.shape), alpha=-group["lr"] * s)
 
 
 def orthogonal(G: Tensor) -> Tensor:
-    """U V^T of matrices (..., rows, columns) whose singular values S in U S V^T all become about 1."""
+    """U V^T of matrices (N, rows, columns) whose singular values S in U S V^T all become about 1."""
     is_tall = G.shape[-2] > G.shape[-1]
     X = G.mT if is_tall else G  # the smaller of X X^T and X^T X
     X = X / X.norm(dim=(-2, -1), keepdim=True).clamp(min=_LEAST)
@@ -96,7 +96,8 @@ def orthogonal(G: Tensor) -> Tensor:
     a, b, c = _QUINTIC
     for _ in range(_REPETITIONS):
         A = X @ X.mT
-        X = a * X + (b * A + c * A @ A) @ X
+        B = torch.baddbmm(A, A, A, beta=b, alpha=c)
+        X = torch.baddbmm(X, B, X, beta=a)
     made: Tensor = X.mT if is_tall else X
     return made.to(G.dtype)
 
