@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +50,8 @@ def recurrent(
 ) -> None:
     """RNN, GRU and LSTM beside torch.nn, JAX and ONNX Runtime.
 
-    Tasks: a training step, the forward pass, one streamed step from Python, and the cost of chainrule's options.
+    Tasks: a training step, the same with products of bfloat16, the forward pass, one streamed step from Python, and the
+    cost of chainrule's options.
     """
     chosen = grid(_some(tasks, TASKS), _some(cells, CELLS), _shapes(shapes), quick=quick)
     _run(chosen, threads, quick, out, verdicts, _PACKAGES)
@@ -135,24 +136,25 @@ def _run(
     threads: int,
     quick: bool,
     out: Path | None,
-    judge: Callable[[list[Result], float], list[str]],
+    judge: Callable[[list[Result], Mapping[str, float]], list[str]],
     packages: tuple[str, ...],
 ) -> None:
     """Measure the points, and print and write what came of it."""
     _check_machine(threads, packages)
     began = time.monotonic()
     rates = sgemm_rates(threads)
-    limit_by, limit = max(rates.items(), key=lambda item: item[1])
-    others = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items() if name != limit_by)
-    typer.echo(f"{threads} threads. Limit: SGEMM {limit / 1e9:.0f} GFLOP/s by {limit_by} ({others}).")
+    told = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items())
+    typer.echo(f"{_processor()}, {threads} threads. Limits, GFLOP/s of a large product: {told}.")
+    exact, rounded = ([rate for name, rate in rates.items() if ("bfloat16" in name) == low] for low in (False, True))
+    limits = {"float32": max(exact), "bfloat16": max(rounded)}
     typer.echo("Ratio: times as fast as the fastest peer. Spread: between the quartiles.")
-    results = _measure_all(points, threads, quick, limit)
+    results = _measure_all(points, threads, quick, limits)
     typer.echo("\n".join([cost_table(results), summary(results)]))
-    typer.echo("\n".join(["\nTargets (on two threads), over the points of this run", *judge(results, limit)]))
+    typer.echo("\n".join(["\nTargets (on two threads), over the points of this run", *judge(results, limits)]))
     typer.echo(f"\n{time.monotonic() - began:.0f} s. {quietness(results)}")
     if out is not None:
         about = {
-            "machine": platform.processor() or platform.machine(),
+            "machine": _processor(),
             "versions": {name: importlib.metadata.version(name) for name in ("chainrule", *packages)},
             "threads": threads,
             "sgemm": rates,
@@ -160,7 +162,7 @@ def _run(
         out.write_text(json.dumps(about | {"points": [result.to_dict() for result in results]}, indent=1))
 
 
-def _measure_all(points: Sequence[AnyPoint], threads: int, quick: bool, limit: float) -> list[Result]:
+def _measure_all(points: Sequence[AnyPoint], threads: int, quick: bool, limits: Mapping[str, float]) -> list[Result]:
     results: list[Result] = []
     for n, point in enumerate(points, start=1):
         if not results or results[-1].point[:2] != point[:2]:
@@ -169,8 +171,16 @@ def _measure_all(points: Sequence[AnyPoint], threads: int, quick: bool, limit: f
         _show(progress)
         results.append(measure(point, threads, QUICK if quick else FULL))
         _show(" " * len(progress))
-        typer.echo(row(results[-1], limit))
+        typer.echo(row(results[-1], limits))
     return results
+
+
+def _processor() -> str:
+    """Its model, and whether it multiplies bfloat16."""
+    about = Path("/proc/cpuinfo").read_text()
+    model = next((line.partition(":")[2].strip() for line in about.splitlines() if line.startswith("model name")), "")
+    known = [name for name in ("avx512_bf16", "amx_bf16") if name in about]
+    return " with ".join([model or platform.machine(), *known])
 
 
 def _show(progress: str) -> None:

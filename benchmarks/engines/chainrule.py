@@ -5,7 +5,7 @@ import torch
 
 import chainrule.nn
 from benchmarks.engines import Built, SkipPoint
-from benchmarks.engines.layers import forward, make_layer, training
+from benchmarks.engines.layers import both_precisions, forward, make_layer, training
 from benchmarks.peers.points import Point, inputs
 from chainrule.ops import blocks
 
@@ -19,6 +19,8 @@ def build(point: Point, threads: int) -> Built:
     layer = make_layer(point, chainrule.nn)
     if point.task == "training":
         return Built({"layer": training(point, layer)}, release=blocks.release)
+    if point.task == "bfloat16":
+        return Built(both_precisions(point, layer), release=blocks.release)
     if point.task == "forward":
         return Built({"layer": forward(point, layer)}, release=blocks.release)
     if point.task == "options":

@@ -31,7 +31,7 @@ class _Way(NamedTuple):
 
 
 def build(point: Point, threads: int) -> Built:
-    make = {"training": _training, "forward": _forward, "stream": _stream}[point.task]
+    make = {"training": _training, "bfloat16": _training, "forward": _forward, "stream": _stream}[point.task]
     plain = {name: jnp.asarray(value) for name, value in weights(point).items()}
     transposed = {name: jnp.asarray(value.T.copy()) for name, value in weights(point).items()}
     return Built({"scan": make(point, _Way(plain, False, 1)), "unrolled": make(point, _Way(transposed, True, 4))})

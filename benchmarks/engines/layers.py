@@ -8,7 +8,7 @@ from torch import Tensor
 from benchmarks.engines import Call
 from benchmarks.peers.points import Point, inputs, weights
 
-__all__ = ["forward", "infer_from_here", "make_layer", "training"]
+__all__ = ["both_precisions", "forward", "infer_from_here", "make_layer", "training"]
 
 
 def make_layer(point: Point, library: Any, **options: Any) -> Any:
@@ -30,17 +30,23 @@ def load(layer: Any, point: Point, suffix: str) -> None:
         getattr(layer, attribute + suffix).copy_(torch.from_numpy(value))
 
 
-def training(point: Point, layer: Any, **arguments: Any) -> Call:
-    """Outputs, and the gradients of inputs and weights."""
+def training(point: Point, layer: Any, *, rounds: bool = False, **arguments: Any) -> Call:
+    """Outputs, and the gradients of inputs and weights; with ``rounds`` under autocast to bfloat16."""
     x, dy = map(torch.from_numpy, inputs(point))
     x.requires_grad_()
     parameters = [x, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
 
     def step() -> list[Tensor]:
-        y, _ = layer(x, **arguments)
-        return [y, *torch.autograd.grad(y, parameters, dy)]
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounds):
+            y, _ = layer(x, **arguments)
+        return [y.float(), *torch.autograd.grad(y, parameters, dy.to(y.dtype))]
 
     return step
+
+
+def both_precisions(point: Point, layer: Any) -> dict[str, Call]:
+    """Training in float32, and under autocast to bfloat16."""
+    return {"float32": training(point, layer), "bfloat16": training(point, layer, rounds=True)}
 
 
 def forward(point: Point, layer: Any) -> Call:

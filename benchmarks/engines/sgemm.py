@@ -1,4 +1,4 @@
-"""The limit that shares are of: a large float32 product, by torch.mm and by torch's oneDNN.
+"""The limits that shares are of: a large product in either precision, by torch.mm and by torch's oneDNN.
 
 Both, because torch's own BLAS, MKL, reaches half of oneDNN's rate on some AMD processors. The larger rate counts.
 """
@@ -20,4 +20,7 @@ def build(point: Point, threads: int) -> Built:
     if torch.backends.mkldnn.is_available():
         onednn = torch.ops.mkldnn._linear_pointwise
         built.ways["oneDNN"] = lambda: onednn(X, W, None, "none", [], "")
+    X_low = X.bfloat16()
+    W_low = W.bfloat16()
+    built.ways["torch.mm bfloat16"] = lambda: torch.mm(X_low, W_low.t()).float()
     return built

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from benchmarks.engines import Built, Call
-from benchmarks.engines.layers import forward, infer_from_here, load, make_layer, training
+from benchmarks.engines.layers import both_precisions, forward, infer_from_here, load, make_layer, training
 from benchmarks.peers.points import Point, inputs
 
 __all__ = ["build"]
@@ -16,6 +16,8 @@ def build(point: Point, threads: int) -> Built:
     layer = make_layer(point, torch.nn)
     if point.task == "training":
         return Built({"layer": training(point, layer)})
+    if point.task == "bfloat16":
+        return Built(both_precisions(point, layer))
     if point.task == "forward":
         return Built({"layer": forward(point, layer)})
     infer_from_here()

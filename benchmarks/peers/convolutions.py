@@ -1,5 +1,6 @@
 """What is measured of convolutions: tasks, kinds and shapes; weights and inputs, alike in every engine; the targets."""
 
+from collections.abc import Mapping
 from math import prod
 from typing import NamedTuple
 
@@ -86,6 +87,10 @@ class ConvolutionPoint(NamedTuple):
         return ("chainrule", "torch") if self.cell == _LAYERED else ("chainrule", "torch", "jax")
 
     @property
+    def precision(self) -> str:
+        return "float32"
+
+    @property
     def package(self) -> str:
         return "benchmarks.engines.convolution"
 
@@ -130,7 +135,7 @@ def inputs(point: ConvolutionPoint) -> tuple[Array, Array]:
     return rng.standard_normal((s.B, s.C, *s.size), np.float32), rng.standard_normal((s.B, s.O, *outputs), np.float32)
 
 
-def verdicts(results: list[Result], limit: float) -> list[str]:
+def verdicts(results: list[Result], limits: Mapping[str, float]) -> list[str]:
     """Whether the run met each target, of which it measured something."""
     good = [r for r in results if r.problem is None]
     training = [r for r in good if r.point.task == "training"]
@@ -149,7 +154,7 @@ def verdicts(results: list[Result], limit: float) -> list[str]:
         *every("depthwise, one channel", kind("special"), 8.0),
         *mean("few input channels", kind("narrow"), 2.0),
         *every("2-D, wide", kind("wide"), 0.95),
-        *every("share of limit", bound, 0.6, lambda r: r.share(limit)),
+        *every("share of limit", bound, 0.6, lambda r: r.share(limits)),
         *every("conv model, torch", [r for r in layered if r.point.task == "model"], 2.0),
         *every("streamed step, torch", [r for r in layered if r.point.task == "stream"], 10.0),
         *every("never slower than torch", [r for r in good if r not in layered], 0.95, lambda r: r.ratio_to("torch")),

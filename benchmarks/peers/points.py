@@ -28,9 +28,11 @@ GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
 CELLS = tuple(GATES)
 
 # Training: the outputs, and the gradients of inputs and weights for a fixed cotangent. Forward: the outputs alone.
-# Stream: one step of one row from Python, the state carried. Options: chainrule against itself, training.
+# Stream: one step of one row from Python, the state carried. Options: chainrule against itself, training. bfloat16:
+# training with products of bfloat16, beside the peers in the precision that is the faster one for them.
 ENGINES = {
     "training": ("chainrule", "torch", "jax"),
+    "bfloat16": ("chainrule", "torch", "jax"),
     "forward": ("chainrule", "torch", "jax", "onnxruntime"),
     "stream": ("chainrule", "torch", "jax", "onnxruntime"),
     "options": ("chainrule",),
@@ -62,6 +64,7 @@ SHAPES = (
 _QUICK = SHAPES[:4]
 _STREAM = (Shape(1, 1, 64, 64),)
 _OPTIONS = (SHAPES[3], SHAPES[0], SHAPES[4])
+_WIDE = (Shape(64, 32, 64, 256), *SHAPES[4:])
 
 
 class Point(NamedTuple):
@@ -79,6 +82,11 @@ class Point(NamedTuple):
         return ENGINES[self.task]
 
     @property
+    def precision(self) -> str:
+        """Of its products."""
+        return "bfloat16" if self.task == "bfloat16" else "float32"
+
+    @property
     def package(self) -> str:
         """Where the engines are."""
         return "benchmarks.engines"
@@ -92,7 +100,7 @@ class Point(NamedTuple):
     def flops(self) -> float:
         """Of the products alone; a backward pass has twice the forward's."""
         T, B, I, H = self.shape
-        return 2.0 * T * B * GATES[self.cell] * H * (I + H) * (3 if self.task in ("training", "options") else 1)
+        return 2.0 * T * B * GATES[self.cell] * H * (I + H) * (1 if self.task in ("forward", "stream") else 3)
 
 
 class AnyPoint(Protocol):
@@ -106,6 +114,8 @@ class AnyPoint(Protocol):
     def shape(self) -> Any: ...
     @property
     def engines(self) -> tuple[str, ...]: ...
+    @property
+    def precision(self) -> str: ...
     @property
     def package(self) -> str: ...
     @property
@@ -125,6 +135,7 @@ def grid(tasks: tuple[str, ...], cells: tuple[str, ...], shapes: tuple[Shape, ..
         "training": _QUICK if quick else SHAPES,
         "forward": _QUICK if quick else SHAPES,
         "options": _OPTIONS[:1] if quick else _OPTIONS,
+        "bfloat16": _WIDE[:2] if quick else _WIDE,
     }
     return [
         Point(task, cell, shape)

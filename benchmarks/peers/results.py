@@ -1,5 +1,6 @@
 """The numbers of one point, and what follows from them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,9 +80,15 @@ class Result:
         """To the fastest peer."""
         return self.ratio_to(self.fastest_peer)
 
-    def share(self, limit: float) -> float:
-        """The share of the limit, in floating-point operations a second, that chainrule reaches."""
-        return self.point.flops / self.engines["chainrule"].timing.median / limit
+    def share(self, limits: Mapping[str, float]) -> float:
+        """The share of the limit of its precision, in floating-point operations a second, that chainrule reaches."""
+        return self.point.flops / self.engines["chainrule"].timing.median / limits[self.point.precision]
+
+    @property
+    def gain(self) -> float:
+        """Of bfloat16: how many times faster it is than chainrule's own float32."""
+        ways = self.engines["chainrule"].ways
+        return ways["float32"].median / ways["bfloat16"].median
 
     def costs(self) -> dict[str, float]:
         """Of the options: the share of time that each adds to the plain layer's."""

@@ -1,7 +1,7 @@
 """The tables, plain text within 80 columns."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from benchmarks.peers.memory import GRAIN
 from benchmarks.peers.points import AnyPoint
@@ -22,8 +22,11 @@ def heading(point: AnyPoint) -> str:
     return f"\n{task}, {cell}: {unit} a call, median (spread)\n{'':<{len(point.label)}}{'ratio':>6}{'limit':>6}{names}"
 
 
-def row(result: Result, limit: float) -> str:
-    """One point: the ratio to the fastest peer, the share of the limit, each engine's median (spread)."""
+def row(result: Result, limits: Mapping[str, float]) -> str:
+    """One point: the ratio to the fastest peer, the share of the limit, each engine's median (spread).
+
+    Of bfloat16 also how many times faster it is than float32.
+    """
     shape = result.point.label
     if result.problem is not None:
         return f"{shape} no speed: {result.problem}"
@@ -34,7 +37,8 @@ def row(result: Result, limit: float) -> str:
         return f"{shape}{costs} ({spread:.0%}){notes}"
     scale = 1e6 if result.point.task == "stream" else 1e3
     cells = "".join(f"{_timing(engine, scale):>13}" for engine in result.engines.values())
-    return f"{shape}{result.ratio:5.2f}x{result.share(limit):>6.0%}{cells}{notes}"
+    gain = f"\n{'':<17} {result.gain:.2f}x own float32" if "float32" in result.engines["chainrule"].ways else ""
+    return f"{shape}{result.ratio:5.2f}x{result.share(limits):>6.0%}{cells}{gain}{notes}"
 
 
 def cost_table(results: Iterable[Result]) -> str:

@@ -1,7 +1,7 @@
 """What is aimed at, on two threads and against the fastest peer at each point, and whether the run met it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from benchmarks.peers.memory import GRAIN
 from benchmarks.peers.results import Result
@@ -11,7 +11,7 @@ __all__ = ["every", "mean", "verdicts"]
 _Value = Callable[[Result], float]
 
 
-def verdicts(results: list[Result], limit: float) -> list[str]:
+def verdicts(results: list[Result], limits: Mapping[str, float]) -> list[str]:
     """A line a target; those of which the run measured nothing are left out."""
     good = [r for r in results if r.problem is None]
     lines: list[str] = []
@@ -24,10 +24,13 @@ def verdicts(results: list[Result], limit: float) -> list[str]:
     lines += mean("forward", forward, 2.0)
     lines += every("forward", forward, 1.0)
     large = [r for r in good if r.point.task == "training" and 128 <= r.point.shape.H <= 512 and r.point.shape.B >= 32]
-    lines += every("share of limit, hidden 128-512", large, 0.6, lambda r: r.share(limit))
+    lines += every("share of limit, hidden 128-512", large, 0.6, lambda r: r.share(limits))
     step = [r for r in good if r.point[:2] == ("stream", "gru")]
     lines += every("streamed GRU, ONNX Runtime", step, 2.5, lambda r: r.ratio_to("onnxruntime"))
     lines += every("streamed GRU, torch", step, 10.0, lambda r: r.ratio_to("torch"))
+    rounded = [r for r in good if r.point.task == "bfloat16"]
+    lines += every("bfloat16 beside own float32", rounded, 1.6, lambda r: r.gain)
+    lines += every("bfloat16, hidden >= 256", rounded, 1.6)
     return lines + _costs(good) + _memory(good)
 
 
