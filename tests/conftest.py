@@ -1,6 +1,7 @@
 """One thread a test process: two of them on two cores are quicker than four threads, and leave the machine usable."""
 
 import os
+import pydoc_data.topics
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,13 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def short_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the built-in text, for tests of commands that take it as an example."""
+    topics = list(pydoc_data.topics.topics.items())
+    monkeypatch.setattr("pydoc_data.topics.topics", dict(topics[::10]))
 
 
 @pytest.fixture
