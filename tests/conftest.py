@@ -20,7 +20,10 @@ def without_waiting_for_the_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def small_tables() -> Iterator[None]:
-    """Few rows for the n-grams' embeddings: in a network of the tests they would be all but a thousandth of it."""
+    """Few rows for the n-grams' embeddings: in a network of the tests they would be all but a thousandth of it.
+
+    Processes that a test starts have as many rows as ever, unless they are forks of this one.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chainrule.models.encoders.embedding._BUCKETS", 512)
         yield
