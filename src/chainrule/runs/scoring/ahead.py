@@ -64,7 +64,7 @@ class Ahead:
         for baseline in self._baselines.naive:
             before = (self._values[:t] for t in self._origins)
             naive.append(self._crps(np.stack([baseline.paths(x, self._horizon, _PATHS, rng) for x in before])))
-        return np.maximum(np.min(naive, axis=0), np.finfo(np.float64).tiny)
+        return np.asarray(np.maximum(np.min(naive, axis=0), np.finfo(np.float64).tiny))
 
     def _crps(self, paths: _Floats) -> _Floats:
         """The mean of each column over origins and steps, for paths (origins, n, H, C)."""
