@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/chainrule sample runs/demo --prompt "The for statement" --length 400
 
 test: $(READY)
-	$(BIN)/pytest --numprocesses 2 --quiet
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --quiet
 
 # What runs before the tests in CI: style, types, and the direction of imports.
 check: $(READY)

@@ -1,11 +1,32 @@
 """One thread a test process: two of them on two cores are quicker than four threads, and leave the machine usable."""
 
+import os
+import pydoc_data.topics
 from collections.abc import Iterator
 
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_waiting_for_the_disk() -> Iterator[None]:
+    """What a test writes need not outlive a power cut, and a fit writes many times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_tables() -> Iterator[None]:
+    """Few rows for the n-grams' embeddings: in a network of the tests they would be all but a thousandth of it.
+
+    Processes that a test starts have as many rows as ever, unless they are forks of this one.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chainrule.models.encoders.embedding._BUCKETS", 512)
+        yield
 
 
 @pytest.fixture
@@ -17,9 +38,16 @@ def two_threads() -> Iterator[None]:
 
 
 @pytest.fixture
+def short_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the built-in text, for tests of commands that take it as an example."""
+    topics = list(pydoc_data.topics.topics.items())
+    monkeypatch.setattr("pydoc_data.topics.topics", dict(topics[::10]))
+
+
+@pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made, but neither laid out nor written, which takes longer than all else in a small fit.
 
-    For tests of other things: tests/runs/fitting/test_fit.py and tests/runs/test_figures.py look at what is drawn.
+    For tests of other things: tests/runs/test_report.py and tests/runs/figures/test_figures.py look at what is drawn.
     """
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)

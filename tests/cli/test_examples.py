@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from chainrule.cli.app import app
 from tests.docs.test_pages import run_commands
 
-pytestmark = pytest.mark.usefixtures("without_figures")
+pytestmark = pytest.mark.usefixtures("without_figures", "short_english")
 
 COMMANDS = ("fit", "score", "sample", "forecast", "update", "backtest", "compare", "classify", "look", "data")
 

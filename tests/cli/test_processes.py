@@ -11,17 +11,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import chainrule
 from chainrule.errors import RunFormatError
 from chainrule.runs.folder.metrics_log import read_metrics
-from chainrule.training import load_tensors
+from chainrule.training import load_tensors, loop
+from tests.processes import Started
 from tests.runs.cases import text
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80", "TERM": "xterm-256color"}
 PATIENCE = 60  # seconds
+SMALL: dict[str, Any] = {"hidden": 4, "window": 8, "mix": "none", "ngram_embedding": 2}
+SMALL["training"] = {"batch": 4, "refit": False}
 
 
 @contextmanager
@@ -40,16 +44,18 @@ def command(folder: Path, *arguments: str, stderr: int = subprocess.PIPE) -> Ite
 def fit(folder: Path, steps: int, *more: str) -> list[str]:
     (folder / "words.txt").write_text(text(600))
     small = ["--hidden", "4", "--window", "8", "--batch", "4", "--steps", str(steps)]
+    small += ["--ngram-embedding", "2"]  # longer ones have more rows in a process of its own: tests/conftest.py
     small += ["--mix", "none", "--no-refit"]  # so that every run takes all of its steps
     return ["fit", "words.txt", *small, "--out", "run", *more]
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str] | Started) -> None:
     """Until the file is there and has something in it."""
     until = time.monotonic() + PATIENCE
     while not (path.exists() and path.stat().st_size):
         assert time.monotonic() < until, f"no {path.name}"
-        assert process.poll() is None, process.communicate()[1]
+        ended = process.returncode if isinstance(process, Started) else process.poll()
+        assert ended is None, process.communicate(timeout=PATIENCE)[1]
         time.sleep(0.02)
 
 
@@ -75,28 +81,30 @@ def test_ctrl_c_saves_exits_130_and_resume_goes_on_and_ends(tmp_path: Path) -> N
     assert steps[-1] == reached + 5
 
 
+def _saving_without_pause(folder: Path) -> None:
+    loop._VALIDATIONS = 10**9
+    chainrule.fit(folder / "words.txt", steps=10**6, out=folder / "run", quiet=True, **SMALL)
+
+
 @pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])
 def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, tmp_path: Path) -> None:
     """The checkpoints are written without pause, so that most kills hit a write."""
-    often = "import chainrule.training.loop as l; l._VALIDATIONS = 10**9; import chainrule; "
     (tmp_path / "words.txt").write_text(text(600))
-    training = "training={'batch': 4, 'refit': False}"
-    fitted = (
-        f"chainrule.fit('words.txt', hidden=4, window=8, mix='none', {training}, steps=10**6, out='run', quiet=True)"
-    )
-    line = [sys.executable, "-c", often + fitted]
-    with subprocess.Popen(line, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
+    process = Started(_saving_without_pause, tmp_path)
+    try:
         wait_for(tmp_path / "run" / "metrics.jsonl", process)
         time.sleep(wait)
+    finally:
         process.kill()
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
     with pytest.warns(UserWarning, match="did not end: its weights are the best so far"):
         run = chainrule.load(tmp_path / "run")
     assert isinstance(run.sample(3), str)
     assert json.loads((run.path / "config.json").read_text())["format"] == 2
     reached = load_tensors(run.path / "last.safetensors")[1]["step"]
     source = tmp_path / "words.txt"
-    more = {"hidden": 4, "window": 8, "training": {"batch": 4, "refit": False}, "mix": "none", "steps": reached + 3}
-    resumed = chainrule.fit(source, out=run.path, resume=True, quiet=True, **more)
+    resumed = chainrule.fit(source, steps=reached + 3, out=run.path, resume=True, quiet=True, **SMALL)
     steps = [record["step"] for record in read_metrics(resumed.path)]
     assert steps == sorted(set(steps))
     assert steps[-1] == reached + 3

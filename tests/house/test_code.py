@@ -4,6 +4,7 @@ import ast
 import graphlib
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ MOST_FILES = 12  # of a folder
 MOST_LINES = 60  # of a function, its docstring and its signature left out
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 

@@ -1,5 +1,6 @@
 """The linear path past a network: what it starts as, that it is the linear AR's, and that nothing fed back blows up."""
 
+from itertools import cycle, product
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,10 @@ def test_a_path_that_cannot_be_fitted_repeats_the_last_value(transform: str) -> 
     assert encoder(z)[0][0, :, -1].tolist() == ([0.0, 0.0] if transform == "difference" else [3.0, 7.0])
 
 
-@pytest.mark.parametrize("head", ["gaussian", "student"])
-@pytest.mark.parametrize("transform", TRANSFORMS[:3])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "transform", "head"),
+    [(*pair, head) for pair, head in zip(product(NETWORKS, TRANSFORMS[:3]), cycle(["gaussian", "student"]))],
+)
 def test_no_weights_make_paths_grow_exponentially(name: str, transform: str, head: Any) -> None:
     x = wave(2)
     model = network(name, transform, x, skip=3, head=head)
@@ -71,9 +73,9 @@ def test_no_weights_make_paths_grow_exponentially(name: str, transform: str, hea
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.mul_(4)
-    paths = model.forecast(torch.from_numpy(x), horizon=2000, paths=4) - x.mean()
-    early = float(paths[:, :1000].abs().max())
-    late = float(paths[:, 1000:].abs().max())
+    paths = model.forecast(torch.from_numpy(x), horizon=1200, paths=4) - x.mean()
+    early = float(paths[:, :600].abs().max())
+    late = float(paths[:, 600:].abs().max())
     assert late < 4 * early
 
 

@@ -16,6 +16,7 @@ from chainrule.training import (
     StreamFeed,
     Streams,
     Then,
+    Validation,
     load_tensors,
     weights_of,
 )
@@ -116,6 +117,15 @@ def test_nothing_learned_is_nothing_to_go_on_from(tmp_path: Path) -> None:
     assert made.train(tmp_path).step == 34
     best = load_tensors(tmp_path / BEST)[0]
     assert all(torch.equal(best[name], tensor) for name, tensor in weights_of(made.model).items())
+
+
+def test_a_part_that_is_trained_is_not_left_untrained_where_the_whole_was_best_without_it(tmp_path: Path) -> None:
+    made = learns(0)
+    worse_and_worse = made.validate
+    made.validate = lambda: Validation(worse_and_worse(), alone=1.0)  # type: ignore[method-assign, assignment]
+    progress = made.train(tmp_path)
+    assert progress.best_step == 2
+    assert progress.best == 2
 
 
 def test_when_patience_is_lost_it_begins(tmp_path: Path) -> None:

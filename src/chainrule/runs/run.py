@@ -104,9 +104,11 @@ class Run(Fitted):
         another task than to score with a model that stays as it is, and has a table of its own. ``advance`` is called
         with the share of this pass that is done.
 
-        >>> import chainrule, tempfile
+        >>> import chainrule, pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     run = chainrule.fit("english", "gru", hidden=8, steps=5, out=folder + "/run", quiet=True)
+        ...     text = pathlib.Path(folder, "words.txt")
+        ...     _ = text.write_text("the dog sat, the cat ran; the cat sat, the dog ran\\n" * 100)
+        ...     run = chainrule.fit(text, "gru", hidden=8, steps=5, out=folder + "/run", quiet=True)
         ...     score = run.score(adapt="weights")
         >>> list(score.adapted), score.adapted_nats()["weights"] < score.nats
         (['weights'], True)

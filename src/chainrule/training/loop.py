@@ -66,8 +66,9 @@ def train(
         model: the feed gives its loss.
         feed: where the loss of every step comes from.
         validate: computes the held-out loss in nats, in evaluation mode. The weights of the least one are kept, with
-            what a ``Validation`` counts beside it. With None nothing is held out: the last weights are kept, and no
-            best.safetensors is written.
+            what a ``Validation`` counts beside it; untrained ones, where it tells of a part that is trained, only
+            until the next. With None nothing is held out: the last weights are kept, and no best.safetensors is
+            written.
         config: budget, rates and clipping.
         folder: an existing folder.
         report: is called with the progress after every step, before the checkpoint of that step is written. What it
@@ -283,7 +284,8 @@ class _Loop:
         if not math.isfinite(validation):
             raise divergence("held-out loss", validation, progress, self.config, self.best)
         worth = validation + progress.beside
-        if progress.best is None or worth < progress.best:
+        is_untrained = progress.best_step == 0 and progress.alone is not None  # what of the best weights learns
+        if progress.best is None or is_untrained or worth < progress.best:
             progress.best = worth
             progress.best_step = progress.step
             progress.best_spent = progress.spent
@@ -302,11 +304,12 @@ class _Loop:
         average = self.optimisation.average
         if average is not None and (self.validate is None or self.is_last):
             average.put()
+        result = self.folder / FINAL if self.is_last else self.best
         if self.is_last and self.group.leads:
-            save_tensors(self.folder / FINAL, weights_of(self.model), asdict(self.progress))
+            save_tensors(result, weights_of(self.model), asdict(self.progress))
         self.group.wait()  # until rank 0 has written them
-        if self.validate is not None and not self.is_last:
-            load_weights(self.model, load_tensors(self.best)[0])
+        if self.validate is not None:  # which rank 0 alone does, and may fit a part of the model to it
+            load_weights(self.model, load_tensors(result)[0])
 
 
 def _as_validation(held_out: float | Validation) -> Validation:

@@ -1,6 +1,5 @@
 """Fitting: the folder it leaves, going on after an interruption, and what it refuses."""
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from chainrule.runs import Score
 from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.training import StreamFeed, load_tensors
 from tests.runs.cases import ar1, arranged, same_weights, series, symbols
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 Interrupt = Callable[[int], None]
 
@@ -45,43 +46,6 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Interrupt:
         monkeypatch.setattr(StreamFeed, "backward", counted)
 
     return at
-
-
-def test_the_folder_holds_config_weights_metrics_score_and_figures(tmp_path: Path) -> None:
-    run = fit(tmp_path / "a" / "run")
-    assert {path.name for path in run.path.iterdir()} == {
-        "best.safetensors",
-        "config.json",
-        "final-last.safetensors",
-        "final.safetensors",
-        "last.safetensors",
-        "loss.png",
-        "metrics.jsonl",
-        "reach.png",
-        "score.json",
-    }
-    assert isinstance(run.result, Score)
-    assert json.loads((run.path / "score.json").read_text()) == run.result.to_dict()
-    assert (run.path / "loss.png").read_bytes().startswith(b"\x89PNG")
-    assert repr(run).startswith(f"<SymbolRun lstm + ngram of words: {run.parameters:,} parameters, in ")
-
-
-def test_a_fit_records_how_far_gradients_reach_where_there_is_a_state(tmp_path: Path) -> None:
-    looks = [record["reach"] for record in read_metrics(fit(tmp_path / "gru").path) if "reach" in record]
-    assert looks
-    assert all(len(look["gradient_by_lag"]) == 8 for look in looks)
-    assert looks[-1]["verdict"].endswith("window of 8.") or "your window is 8" in looks[-1]["verdict"]
-    without = fit(tmp_path / "conv", model="conv")
-    assert not any("reach" in record for record in read_metrics(without.path))
-    assert not (without.path / "reach.png").exists()
-    bounded = fit(tmp_path / "full", bptt="full", memory="100MB")
-    assert not (bounded.path / "reach.png").exists()
-
-
-def test_a_series_leaves_a_forecast_and_a_classifier_a_confusion_matrix(series_run: Run, digits_run: Run) -> None:
-    assert {"forecast.png", "series.safetensors"} <= {path.name for path in series_run.path.iterdir()}
-    assert "confusion.png" in {path.name for path in digits_run.path.iterdir()}
-    assert "loss.png" not in {path.name for path in series_run.path.iterdir()}, "a fit in closed form has no curve"
 
 
 def test_the_same_seed_gives_the_same_weights_and_leaves_torchs_generator_alone(tmp_path: Path) -> None:

@@ -130,14 +130,15 @@ def test_a_kill_at_any_write_loses_no_record_and_no_bit(kind: str, fit: Fit, tmp
         assert (folder / "score.json").read_text() == (whole.path / "score.json").read_text()
 
 
-@pytest.mark.parametrize("died", [5, 36, 68, 90])
 def test_the_mean_losses_on_record_are_those_of_a_fit_that_did_not_die(
-    died: int, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where records are rarer than steps, an interruption between two of them keeps the losses since the last."""
     monkeypatch.setattr("chainrule.runs.folder.metrics_log._RECORDS", 13)
-    whole = fit("series", tmp_path / "whole", steps=100, refit=False)
-    stop = {"at": died}
+    options = {"steps": 100, "refit": False}
+    whole = fit("series", tmp_path / "whole", **options)
+    backward = chainrule.training.StreamFeed.backward
+    stop = {"at": 0}
 
     def interrupts(feed: chainrule.training.StreamFeed, model: Any) -> tuple[float, int]:
         stop["at"] -= 1
@@ -145,11 +146,13 @@ def test_the_mean_losses_on_record_are_those_of_a_fit_that_did_not_die(
             os.kill(os.getpid(), 2)
         return backward(feed, model)
 
-    backward = chainrule.training.StreamFeed.backward
-    with monkeypatch.context() as patch:
-        patch.setattr(chainrule.training.StreamFeed, "backward", interrupts)
-        with pytest.raises(KeyboardInterrupt):
-            fit("series", tmp_path / "died", steps=100, refit=False)
-    assert load_tensors(tmp_path / "died" / "last.safetensors")[1]["step"] == died
-    fit("series", tmp_path / "died", steps=100, refit=False, resume=True)
-    assert records(tmp_path / "died", "metrics.jsonl") == records(whole.path, "metrics.jsonl")
+    for died in (5, 36, 68, 90):
+        folder = tmp_path / str(died)
+        stop["at"] = died
+        with monkeypatch.context() as patch:
+            patch.setattr(chainrule.training.StreamFeed, "backward", interrupts)
+            with pytest.raises(KeyboardInterrupt):
+                fit("series", folder, **options)
+        assert load_tensors(folder / "last.safetensors")[1]["step"] == died
+        fit("series", folder, **options, resume=True)
+        assert records(folder, "metrics.jsonl") == records(whole.path, "metrics.jsonl")

@@ -99,21 +99,33 @@ def reporting(
                 yield recorder
                 return
             with showing(title, unit) as show:
-                stopped = ""
+                ended = ""
 
                 def report(progress: Progress) -> None:
-                    nonlocal stopped
+                    nonlocal ended
                     recorder(progress)
                     show(progress, _horizon(reach))
                     if progress.stopped:
-                        stopped = f"stopped at step {progress.step}: no improvement since step {progress.best_step}\n"
+                        ended = f"stopped at step {progress.step}: no improvement since step {progress.best_step}\n"
+                    elif progress.joined is not None:
+                        ended = _gone_on(progress)
 
                 yield report
-            sys.stderr.write(stopped)
+            sys.stderr.write(ended)
             if reach is not None and reach.records:
                 sys.stderr.write(f"gradients at step {recorder.looked_at}: {reach.verdict}\n")
     finally:
         recorder.close()
+
+
+def _gone_on(progress: Progress) -> str:
+    """How the last stage began, for people; nothing where that was when it was due."""
+    if not progress.stale or progress.joined is None or progress.until >= 1:
+        return ""
+    return (
+        f"gone back to step {progress.best_step}, as nothing after it was better; then trained over everything for "
+        f"{100 * (progress.until - progress.joined):.0f} % of the budget\n"
+    )
 
 
 def _looked(record: Record) -> dict[str, Any]:

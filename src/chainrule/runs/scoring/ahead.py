@@ -1,5 +1,7 @@
 """Forecasts several steps ahead along held-out data: they take part in validation, and belong to a fit's score."""
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,7 +10,7 @@ from chainrule.runs.scoring.backtest import Backtest, backtest_series, paths_fro
 from chainrule.runs.scoring.baselines import Baselines
 from chainrule.runs.scoring.metrics import crps_from_paths
 
-__all__ = ["backtest_ahead", "excess", "horizon_of"]
+__all__ = ["Ahead", "backtest_ahead", "horizon_of"]
 
 _Floats = NDArray[np.float64]
 
@@ -29,35 +31,45 @@ def horizon_of(season: int, held_out: int) -> int | None:
     return min(max(season, low), high, held_out // 2) or None
 
 
-def excess(model: SeriesModel, values: _Floats, baselines: Baselines, begin: int) -> float:
-    """By how many nats forecasts from steps ``begin``.. on are wider than the best naive forecasts.
+class Ahead:
+    """Forecasts of models from steps ``begin``.. on of values (T, C), beside the naive ones, which are drawn once."""
 
-    The log ratio of mean CRPS, summed over columns: while a distribution keeps its shape, its CRPS is proportional to
-    its scale, so that this may be added to nats of one step ahead. Zero where nothing can be held out, huge where paths
-    overflow float64.
-    """
-    horizon = horizon_of(baselines.season, len(values) - begin)
-    if horizon is None:
-        return 0.0
-    last = len(values) - horizon
-    origins = np.unique(np.linspace(begin, last, _ORIGINS).astype(np.int64)).tolist()
-    actual = np.stack([values[t : t + horizon] for t in origins])
-    drawn = paths_from(model, values, origins, horizon, paths=_PATHS, seed=0)
-    if not np.isfinite(drawn).all():
-        return _LOST
-    rng = np.random.default_rng(0)
-    naive = []
-    for baseline in baselines.naive:
-        paths = np.stack([baseline.paths(values[:t], horizon, _PATHS, rng) for t in origins])
-        naive.append(_crps(paths, actual))
-    least = np.maximum(np.min(naive, axis=0), np.finfo(np.float64).tiny)
-    ratio = _crps(drawn, actual) / least
-    return float(np.log(np.maximum(ratio, 1e-12)).sum())
+    def __init__(self, values: _Floats, baselines: Baselines, begin: int) -> None:
+        self._values = values
+        self._baselines = baselines
+        self._horizon = horizon_of(baselines.season, len(values) - begin) or 0
+        last = len(values) - self._horizon
+        self._origins: list[int] = np.unique(np.linspace(begin, last, _ORIGINS).astype(np.int64)).tolist()
 
+    def excess(self, model: SeriesModel) -> float:
+        """By how many nats the forecasts of a model are wider than the best naive forecasts.
 
-def _crps(paths: _Floats, actual: _Floats) -> _Floats:
-    """The mean of each column over origins and steps, for paths (origins, n, H, C)."""
-    return np.asarray(crps_from_paths(paths.swapaxes(0, 1), actual).mean(axis=(0, 1)))
+        The log ratio of mean CRPS, summed over columns: while a distribution keeps its shape, its CRPS is proportional
+        to its scale, so that this may be added to nats of one step ahead. Zero where nothing can be held out, huge
+        where paths overflow float64.
+        """
+        if not self._horizon:
+            return 0.0
+        drawn = paths_from(model, self._values, self._origins, self._horizon, paths=_PATHS, seed=0)
+        if not np.isfinite(drawn).all():
+            return _LOST
+        ratio = self._crps(drawn) / self._least
+        return float(np.log(np.maximum(ratio, 1e-12)).sum())
+
+    @cached_property
+    def _least(self) -> _Floats:
+        """The mean CRPS of the best naive forecasts, of each column."""
+        rng = np.random.default_rng(0)
+        naive = []
+        for baseline in self._baselines.naive:
+            before = (self._values[:t] for t in self._origins)
+            naive.append(self._crps(np.stack([baseline.paths(x, self._horizon, _PATHS, rng) for x in before])))
+        return np.asarray(np.maximum(np.min(naive, axis=0), np.finfo(np.float64).tiny))
+
+    def _crps(self, paths: _Floats) -> _Floats:
+        """The mean of each column over origins and steps, for paths (origins, n, H, C)."""
+        actual = np.stack([self._values[t : t + self._horizon] for t in self._origins])
+        return np.asarray(crps_from_paths(paths.swapaxes(0, 1), actual).mean(axis=(0, 1)))
 
 
 def backtest_ahead(model: SeriesModel, values: _Floats, baselines: Baselines, begin: int, of: str) -> Backtest | None:

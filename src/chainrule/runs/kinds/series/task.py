@@ -14,7 +14,7 @@ from chainrule.runs.kinds.cut import split_in_time
 from chainrule.runs.kinds.series.files import save_series
 from chainrule.runs.kinds.task import Task
 from chainrule.runs.kinds.training_streams import stream_feed
-from chainrule.runs.scoring.ahead import backtest_ahead, excess
+from chainrule.runs.scoring.ahead import Ahead, backtest_ahead
 from chainrule.runs.scoring.baselines import Baselines
 from chainrule.runs.scoring.scores import Score
 from chainrule.runs.scoring.series_score import score_series
@@ -40,6 +40,7 @@ class SeriesTask(Task):
         self.begin_test = train + valid
         self.baselines = Baselines.fit(self.train, data.season, head, transform)
         self._valid = [Piece(data.values[: self.begin_test], train)]
+        self._ahead = Ahead(data.values[: self.begin_test], self.baselines, train)
         # Rows of a short series are kept at least four windows long, so that a state has time to matter.
         rows = max(1, min(config.training.batch, train // (4 * config.model.window * group.size)))
         self.config = config
@@ -65,9 +66,7 @@ class SeriesTask(Task):
     def validate(self, model: SeriesModel) -> Validation:
         """Mean nats per step of the validation part, and what its forecasts several steps ahead are worth."""
         loss = -float(log_probs(model, self._valid)[0].mean())
-        return Validation(
-            loss, excess(model, self.data.values[: self.begin_test], self.baselines, self._valid[0].context)
-        )
+        return Validation(loss, self._ahead.excess(model))
 
     def solve(self, model: SeriesModel, *, everything: bool = False) -> bool:
         """Least squares, for a linear AR with a Gaussian head."""
