@@ -87,7 +87,9 @@ def train_job(
         then = Then(lambda: JoinedFeed(feed, StreamFeed(others)))
         arguments = (job.model, feed, validate, config, Path(folder), report)
         progress = train(*arguments, group=group, resume=resume, then=then)
-        sys.stdout.write(json.dumps([progress.loss, progress.seen, progress.best, job.model.get_buffer("fitted").item()]))
+        sys.stdout.write(
+            json.dumps([progress.loss, progress.seen, progress.best, job.model.get_buffer("fitted").item()])
+        )
 
 
 @pytest.mark.parametrize("options", [{}, {"accumulate": 3, "average": 0.9, "clip_value": 0.1}])

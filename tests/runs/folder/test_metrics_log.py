@@ -219,3 +219,21 @@ def test_in_a_notebook_one_line_is_updated(
     assert page.shown[1].startswith("gru of words  50%  loss 1.500")
     assert len(page.shown) == 3
     assert capsys.readouterr().err == ""
+
+
+def test_how_training_ended_is_said_once_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Patience that is lost ends a training; where a last stage follows, it is that which is told."""
+
+    def said(*more: Progress) -> str:
+        with reporting(tmp_path / METRICS, "gru of x", "character", quiet=False) as report:
+            for progress in more:
+                report(progress)
+        return capsys.readouterr().err
+
+    lost = spent(60, best_step=30, stale=3, stopped=True)
+    assert "stopped at step 60: no improvement since step 30\n" in said(lost)
+    ended = spent(75, best_step=30, stale=3, joined=0.6, until=0.75)
+    told = said(lost, ended)
+    assert "stopped at" not in told
+    assert "gone back to step 30, as nothing after it was better; then trained over everything for 15 % of the" in told
+    assert "gone back" not in said(spent(100, best_step=85, joined=0.85))
