@@ -122,7 +122,11 @@ def test_nothing_learned_is_nothing_to_go_on_from(tmp_path: Path) -> None:
 def test_a_part_that_is_trained_is_not_left_untrained_where_the_whole_was_best_without_it(tmp_path: Path) -> None:
     made = learns(0)
     worse_and_worse = made.validate
-    made.validate = lambda: Validation(worse_and_worse(), alone=1.0)  # type: ignore[method-assign, assignment]
+
+    def validate() -> Validation:
+        return Validation(worse_and_worse(), alone=1.0)
+
+    made.validate = validate  # type: ignore[method-assign, assignment]
     progress = made.train(tmp_path)
     assert progress.best_step == 2
     assert progress.best == 2
