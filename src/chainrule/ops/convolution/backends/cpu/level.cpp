@@ -4,6 +4,7 @@
 #include "kernel_gradient.hpp"
 #include "plane_kernel_gradient.hpp"
 #include "stream.hpp"
+#include "wide_kernel_gradient.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -24,8 +25,9 @@ template <class S> int64_t input_gradient_workspace(const Call& call) {
 }
 
 template <class S> int64_t kernel_gradient_workspace(const Call& call) {
-    if (PlaneKernelGradient<S>::fits(call)) return PlaneKernelGradient<S>(call).workspace();
-    return KernelGradient<S>(call).workspace();
+    if constexpr (rounds<S>) return WideKernelGradient<S>(call).workspace();
+    else if (PlaneKernelGradient<S>::fits(call)) return PlaneKernelGradient<S>(call).workspace();
+    else return KernelGradient<S>(call).workspace();
 }
 
 template <class S> void forward(const Call& call) {
@@ -37,11 +39,14 @@ template <class S> void input_gradient(const Call& call) {
 }
 
 template <class S> void kernel_gradient(const Call& call) {
-    if (PlaneKernelGradient<S>::fits(call)) return PlaneKernelGradient<S>(call).run();
-    KernelGradient<S>(call).run();
+    if constexpr (rounds<S>) WideKernelGradient<S>(call).run();
+    else if (PlaneKernelGradient<S>::fits(call)) PlaneKernelGradient<S>(call).run();
+    else KernelGradient<S>(call).run();
 }
 
-template <class S> void stream(const StreamCall& call) { Stream<S>(call).run(); }
+template <class S> void stream(const StreamCall& call) {
+    if constexpr (!rounds<S>) Stream<S>(call).run();
+}
 
 template <class S> constexpr Kernels kernels_of() {
     return {
@@ -55,15 +60,10 @@ template <class S> constexpr Kernels kernels_of() {
     };
 }
 
-template <class S> constexpr Kernels kernels_at_this_level() {
-    if constexpr (std::is_same_v<S, Bfloat16>) return {};
-    else return kernels_of<S>();
-}
-
 }  // namespace
 
 constinit const ByDtype<Kernels> kernels = {
-#define KERNELS(name, type) kernels_at_this_level<type>(),
+#define KERNELS(name, type) kernels_of<type>(),
     FOR_EACH_DTYPE(KERNELS)
 #undef KERNELS
 };
