@@ -200,10 +200,15 @@ def _prepared(
     geometry: Geometry,
 ) -> tuple[_convolution.Call, int]:
     """The call for these sizes, and its workspace where there are no segments."""
-    unused = 3 - len(geometry.stride)
+    row, channel, *steps = x_strides or (0, 0, *_dense_strides(x[2:]))
     sizes = zip(x[2:], weight[2:], y[2:], geometry.stride, geometry.dilation, geometry.before, strict=True)
-    axes = [*[(1, 1, 1, 1, 1, 0)] * unused, *sizes]
-    row, channel, *steps = x_strides or [0] * len(x)
+    axes = list(sizes)
+    is_pointwise = prod(weight[2:]) == prod(geometry.stride) == 1 and tuple(x[2:]) == tuple(y[2:])
+    if is_pointwise and steps == _dense_strides(x[2:]):  # nothing looks aside: all positions are one line
+        axes = [(prod(x[2:]), 1, prod(x[2:]), 1, 1, 0)]
+        steps = [1]
+    unused = 3 - len(axes)
+    axes = [(1, 1, 1, 1, 1, 0)] * unused + axes
     strides = (row, channel, *(0,) * unused, *steps[:-1])
     G = geometry.groups
     call = _convolution.Call(
@@ -216,3 +221,7 @@ def _prepared(
         x_strides=strides,
     )
     return call, getattr(_convolution, f"{name}_workspace")(level, dtype, call, 0, 0)
+
+
+def _dense_strides(sizes: Sequence[int]) -> list[int]:
+    return [prod(sizes[i + 1 :]) for i in range(len(sizes))]

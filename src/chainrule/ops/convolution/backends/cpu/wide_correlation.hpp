@@ -12,9 +12,10 @@ namespace chainrule::LEVEL {
 template <class M> struct WideTile {
     using S = Number<M>;
     struct Task {
-        const S *weights, *x;            // V vectors of biases, then of weights for each source word and tap
-        int64_t words, taps, channel;    // of the source
-        const int64_t* offsets;          // of the taps
+        const S *weights, *x;      // V vectors of biases, then of weights for each source word and tap
+        int64_t words, channel;    // of the source
+        const int64_t* offsets;    // of the taps
+        int64_t all, first, end;   // of all taps, those that read anything
     };
 
     template <int V, int N> static void tile(const Task& task, S* to) {
@@ -27,8 +28,9 @@ template <class M> struct WideTile {
             for (int v = 0; v < V; ++v) sums[n][v] = load(w + v * L);
         }
         w += V * L;
-        for (int64_t c = 0; c < task.words; ++c, x += task.channel)
-            for (int64_t k = 0; k < task.taps; ++k, w += V * L) {
+        for (int64_t c = 0; c < task.words; ++c, x += task.channel, w += (task.all - task.end) * V * L) {
+            w += task.first * V * L;
+            for (int64_t k = task.first; k < task.end; ++k, w += V * L) {
                 const S* from = x + task.offsets[k];
                 Vector<S> weights[V];
 #pragma GCC unroll 32
@@ -40,6 +42,7 @@ template <class M> struct WideTile {
                     for (int v = 0; v < V; ++v) sums[n][v] = add_product<M>(sums[n][v], read, weights[v]);
                 }
             }
+        }
 #pragma GCC unroll 32
         for (int n = 0; n < N; n += per_word<M>) {
 #pragma GCC unroll 32
@@ -148,11 +151,14 @@ private:
         const int64_t size = sizes_[0] * sizes_[1] * sizes_[2];
         Stored<M>* const result = result_ + ((item.b * call_.G + g) * O_ + o) * size;
         const auto at = [&](int a, int64_t q) { return reach_[a].start + reach_[a].pace * (box.begin[a] + q); };
-        typename WideTile<M>::Task task{weights + panel(g, tile), nullptr, words<M>(C_), taps_, window.channel,
-                                        window.taps.data()};
+        typename WideTile<M>::Task task{weights + panel(g, tile), nullptr, words<M>(C_), window.channel,
+                                        window.taps.data(), taps_, 0, taps_};
+        const int outer = reach_[0].taps > 1 ? 0 : 1;  // the axis along which taps that read nothing are left out
         alignas(64) S sums[most_wide<M> * L * L];
         for (int64_t i = 0; i < box.length[0]; ++i)
-            for (int64_t j = 0; j < box.length[1]; ++j)
+            for (int64_t j = 0; j < box.length[1]; ++j) {
+                const int64_t q = box.begin[outer] + (outer == 0 ? i : j), inner = taps_ / std::max<int64_t>(1, reach_[outer].taps);
+                task.first = reach_[outer].first_tap(q) * inner, task.end = reach_[outer].end_tap(q) * inner;
                 for (int64_t k = 0; k < box.length[2]; k += most) {
                     const int64_t n = std::min(most, box.length[2] - k);
                     task.x = window.data + i * window.step[0] + j * window.step[1] + k;
@@ -166,6 +172,7 @@ private:
                     }
                     give_out(sums, V, n, result + (at(0, i) * sizes_[1] + at(1, j)) * sizes_[2] + at(2, k), size, O_ - o);
                 }
+            }
     }
 
     // n positions of V vectors of channels, of which so many are left, to their lines.

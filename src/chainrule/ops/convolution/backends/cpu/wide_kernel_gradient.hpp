@@ -15,7 +15,10 @@ template <class M> struct WideGradientTile {
     using S = Number<M>;
     struct Task {
         const Stored<M>* x;
-        const int64_t *full, *ends, *last;  // where whole words lie in x, then those of which the first number counts
+        const S* dy;
+        const int64_t* places;            // where the words lie in x, in the order of those of dy
+        int64_t begin, end, ends, last;   // which of them: whole ones, and those of which the first number counts
+        bool is_first;                    // there is nothing in the sums yet
     };
 
     static S half(const Stored<M>* x) {
@@ -29,7 +32,7 @@ template <class M> struct WideGradientTile {
     }
 
     // Adds to sums, N times V vectors, the sum over the box of dy times x at each of `pairs`.
-    template <int V, int N> static void tile(const Task& task, const int64_t* pairs, const S* dy, S* sums) {
+    template <int V, int N> static void tile(const Task& task, const int64_t* pairs, S* sums) {
         constexpr int L = lanes<S>;
         Vector<S> sum[N][V];
         const Stored<M>* x[N];
@@ -37,13 +40,13 @@ template <class M> struct WideGradientTile {
         for (int n = 0; n < N; ++n) {
             x[n] = task.x + pairs[n];
 #pragma GCC unroll 32
-            for (int v = 0; v < V; ++v) sum[n][v] = load(sums + (n * V + v) * L);
+            for (int v = 0; v < V; ++v) sum[n][v] = task.is_first ? Vector<S>{} : load(sums + (n * V + v) * L);
         }
-        const auto add = [&](int64_t at, auto read) __attribute__((always_inline)) {
+        const auto add = [&](int64_t i, auto read) __attribute__((always_inline)) {
+            const int64_t at = task.places[i];
             Vector<S> d[V];
 #pragma GCC unroll 32
-            for (int v = 0; v < V; ++v) d[v] = load(dy + v * L);
-            dy += V * L;
+            for (int v = 0; v < V; ++v) d[v] = load(task.dy + (i * V + v) * L);
 #pragma GCC unroll 32
             for (int n = 0; n < N; ++n) {
                 const Vector<S> factor = spread_word<M>(read(x[n] + at));
@@ -51,8 +54,8 @@ template <class M> struct WideGradientTile {
                 for (int v = 0; v < V; ++v) sum[n][v] = add_product<M>(sum[n][v], factor, d[v]);
             }
         };
-        for (const int64_t* at = task.full; at < task.ends; ++at) add(*at, whole);
-        for (const int64_t* at = task.ends; at < task.last; ++at) add(*at, half);
+        for (int64_t i = task.begin; i < task.end; ++i) add(i, whole);
+        for (int64_t i = task.ends; i < task.last; ++i) add(i, half);
 #pragma GCC unroll 32
         for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 32
@@ -73,6 +76,8 @@ template <class M> class WideKernelGradient {
     const Reach reach_[3];
     const Source<Stored<M>> source_;
     const int64_t K_, size_;    // entries of the kernel; outputs of a channel
+    const int outer_;           // the axis along which products with zeros around x are left out
+    const int64_t inner_;       // entries of the kernel for each along it
     const Split tiles_;         // of the vectors of output channels
     const BoxSize box_size_;
     const int64_t rows_;        // of a box
@@ -84,7 +89,8 @@ public:
         : call_(call), reach_{forward_reach(call.axes[0]), forward_reach(call.axes[1]), forward_reach(call.axes[2])},
           source_{static_cast<const Stored<M>*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}},
           K_(reach_[0].taps * reach_[1].taps * reach_[2].taps),
-          size_(reach_[0].count * reach_[1].count * reach_[2].count), tiles_((call.O + L - 1) / L, most_wide<M>),
+          size_(reach_[0].count * reach_[1].count * reach_[2].count), outer_(reach_[0].taps > 1 ? 0 : 1),
+          inner_(K_ / reach_[outer_].taps), tiles_((call.O + L - 1) / L, most_wide<M>),
           box_size_(reach_, call.C, L, most_outputs, most_numbers),
           rows_(box_size_.rows(reach_, call.C, call.B, most_outputs, most_numbers)),
           items_(forward_items(call, reach_, box_size_, rows_)),
@@ -128,6 +134,12 @@ private:
         return dy_room() + words<M>(window);
     }
 
+    // Where the sums of an entry of dw are: by tap along the outer axis, by source channel, by the other taps.
+    int64_t place(int64_t entry) const {
+        const int64_t c = entry / K_, tap = entry % K_;
+        return (tap / inner_ * call_.C + c) * inner_ + tap % inner_;
+    }
+
     // Adds up the slices of the channels of a tile.
     void give_out(int64_t g, int64_t i, S* sums) const {
         Stored<M> *dw = static_cast<Stored<M>*>(call_.dw), *dbias = static_cast<Stored<M>*>(call_.dbias);
@@ -143,7 +155,9 @@ private:
             Stored<M>* to = dw + (g * call_.O + first + v * L) * entries;
             for (int64_t p = 0; p < entries; p += L * per_word<M>) {
                 const int64_t n = std::min<int64_t>(L * per_word<M>, entries - p);
-                const auto sum_of = [&](int64_t q) { return q < n ? total(from + ((p + q) * V + v) * L) : Vector<S>{}; };
+                const auto sum_of = [&](int64_t q) {
+                    return q < n ? total(from + (place(p + q) * V + v) * L) : Vector<S>{};
+                };
                 Vector<S> block[L];
                 for (int64_t w = 0; w < L; ++w) {
                     if constexpr (!rounds<M>) block[w] = sum_of(w);
@@ -168,7 +182,6 @@ private:
         // Adds up one slice, for one group and one part of its channels.
         void run(int64_t slice, int64_t g, int64_t part, S* sums) {
             const int64_t begin = of.parts_.begin(part), end = of.parts_.begin(part + 1);
-            std::fill(of.tile(sums, slice, g, begin), of.tile(sums, slice, g, end), S(0));
             for (int64_t i = of.slices_.begin(slice); i < of.slices_.begin(slice + 1); ++i) {
                 const Item& item = of.items_[size_t(i)];
                 if (window.place(item, g)) {
@@ -178,38 +191,38 @@ private:
                 for (int64_t tile = begin; tile < end; ++tile) {
                     const int64_t V = of.tiles_.begin(tile + 1) - of.tiles_.begin(tile);
                     transpose_dy(item, g, of.tiles_.begin(tile), V);
-                    add(V, of.tile(sums, slice, g, tile));
+                    add(item, V, i == of.slices_.begin(slice), of.tile(sums, slice, g, tile));
                 }
             }
         }
 
-        // Of the words of a box, those that are whole and then those with one number.
+        // Of the words of a box, those that are whole and then those with one number; line by line, and by rows in it.
         void set_places(const Item& item) {
             const Box& box = item.box;
             places.clear(), lines.clear();
             const int64_t length = box.length[2] / per_word<M> * per_word<M>;
             const auto each_line = [&](const auto& work) {
-                for (int64_t b = 0; b < item.rows; ++b)
-                    for (int64_t i = 0; i < box.length[0]; ++i)
-                        for (int64_t j = 0; j < box.length[1]; ++j) work(b, i, j);
+                for (int64_t i = 0; i < box.length[0]; ++i)
+                    for (int64_t j = 0; j < box.length[1]; ++j)
+                        for (int64_t b = 0; b < item.rows; ++b)
+                            work(b * window.row + i * window.step[0] + j * window.step[1], b, i, j);
             };
-            each_line([&](int64_t b, int64_t i, int64_t j) {
-                for (int64_t k = 0; k < length; k += per_word<M>)
-                    places.push_back(b * window.row + i * window.step[0] + j * window.step[1] + k);
+            each_line([&](int64_t at, int64_t b, int64_t i, int64_t j) {
+                for (int64_t k = 0; k < length; k += per_word<M>) places.push_back(at + k);
                 const int64_t line = (box.begin[0] + i) * of.reach_[1].count + box.begin[1] + j;
                 lines.push_back(b * of.call_.G * of.call_.O * of.size_ + line * of.reach_[2].count + box.begin[2]);
             });
             full = int64_t(places.size());
             if (length < box.length[2])
-                each_line([&](int64_t b, int64_t i, int64_t j) {
-                    places.push_back(b * window.row + i * window.step[0] + j * window.step[1] + length);
-                });
+                each_line([&](int64_t at, int64_t, int64_t, int64_t) { places.push_back(at + length); });
         }
 
         void set_pairs() {
             pairs.clear();
-            for (int64_t c = 0; c < of.call_.C; ++c)
-                for (const int64_t tap : window.taps) pairs.push_back(c * window.channel + tap);
+            for (size_t tap = 0; tap < window.taps.size(); tap += size_t(of.inner_))
+                for (int64_t c = 0; c < of.call_.C; ++c)
+                    for (int64_t i = 0; i < of.inner_; ++i)
+                        pairs.push_back(c * window.channel + window.taps[tap + size_t(i)]);
         }
 
         // The factors of V vectors of channels, the first of them `first`, in the order of the places.
@@ -238,27 +251,59 @@ private:
             }
         }
 
-        void add(int64_t V, S* sums) const {
-            const Task task{window.data, places.data(), places.data() + full, places.data() + places.size()};
-            const Split pieces(int64_t(pairs.size()), most_spread<M>(int(V)));
-            for (int64_t p = 0; p < pieces.pieces; ++p) {
-                const int64_t begin = pieces.begin(p), N = pieces.begin(p + 1) - begin;
-                wide_tile_for<M, void (*)(const Task&, const int64_t*, const S*, S*)>(WideGradientTile<M>{}, V, N)(
-                    task, pairs.data() + begin, dy, sums + begin * V * L);
+        void add(const Item& item, int64_t V, bool is_first, S* sums) const {
+            const Reach& outer = of.reach_[of.outer_];
+            const int64_t each = of.call_.C * of.inner_;
+            const Split pieces(each, most_spread<M>(int(V)));
+            for (int64_t tap = 0; tap < outer.taps; ++tap) {
+                const Task task = task_of(item, tap, is_first);
+                for (int64_t p = 0; p < pieces.pieces; ++p) {
+                    const int64_t begin = tap * each + pieces.begin(p), N = pieces.begin(p + 1) - pieces.begin(p);
+                    wide_tile_for<M, void (*)(const Task&, const int64_t*, S*)>(WideGradientTile<M>{}, V, N)(
+                        task, pairs.data() + begin, sums + begin * V * L);
+                }
             }
-            if (of.call_.dbias) add_bias(V, sums + pieces.count * V * L);
+            if (of.call_.dbias) add_bias(V, is_first, sums + outer.taps * each * V * L);
         }
 
-        void add_bias(int64_t V, S* sums) const {
-            const S one = rounds<M> ? bits_of_ones() : S(1);
+        // The words that a tap along the outer axis meets where x exists, if those are lines after each other.
+        Task task_of(const Item& item, int64_t tap, bool is_first) const {
+            const Box& box = item.box;
+            const int64_t count = int64_t(lines.size()), words = full / count, whole = int64_t(places.size());
+            int64_t begin = 0, end = count;
+            if (of.outer_ == 0 || box.length[0] == 1) {
+                const int64_t each = count / box.length[of.outer_];
+                const auto reads = [&](int64_t line) {
+                    const Reach& outer = of.reach_[of.outer_];
+                    const int64_t at = outer.lowest(box.begin[of.outer_] + line / each) + outer.between * tap;
+                    return 0 <= at && at < outer.size;
+                };
+                while (begin < end && !reads(begin)) begin += each;
+                while (begin < end && !reads(end - 1)) end -= each;
+            }
+            const bool ends = whole > full;
+            return {window.data, dy, places.data(), begin * words, end * words, full + begin * ends, full + end * ends, is_first};
+        }
+
+        void add_bias(int64_t V, bool is_first, S* sums) const {
+            const Vector<S> one = spread_word<M>(word_of_ones());
             for (int64_t v = 0; v < V; ++v) {
-                Vector<S> sum[4] = {load(sums + v * L)};
-                for (size_t i = 0; i < places.size(); ++i)
-                    sum[i % 4] = add_product<M>(sum[i % 4], spread_word<M>(one), load(dy + (int64_t(i) * V + v) * L));
-                store(sums + v * L, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+                Vector<S> sum[4] = {};
+                const int64_t count = int64_t(places.size());
+                const auto add = [&](int64_t i, Vector<S>& to) __attribute__((always_inline)) {
+                    to = add_product<M>(to, one, load(dy + (i * V + v) * L));
+                };
+                int64_t i = 0;
+                for (; i + 4 <= count; i += 4) {
+#pragma GCC unroll 4
+                    for (int k = 0; k < 4; ++k) add(i + k, sum[k]);
+                }
+                for (; i < count; ++i) add(i, sum[0]);
+                const Vector<S> before = is_first ? Vector<S>{} : load(sums + v * L);
+                store(sums + v * L, before + ((sum[0] + sum[1]) + (sum[2] + sum[3])));
             }
         }
-        static S bits_of_ones() {
+        static S word_of_ones() {
             if constexpr (!rounds<M>) return 1;
             else return bits<S>(0x3f803f80u);
         }
