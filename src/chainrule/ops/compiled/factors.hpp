@@ -93,6 +93,16 @@ inline Words load_halves(const uint16_t* from, int n) {
     return __builtin_convertvector(halves, Words);
 }
 
+// The lower halves of n words to a row.
+inline void store_halves(uint16_t* to, Words words, int n) {
+    const Halves halves = __builtin_convertvector(words, Halves);
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    _mm256_mask_storeu_epi16(to, __mmask16((1u << n) - 1), bits<__m256i>(halves));
+#else
+    std::memcpy(to, &halves, size_t(n) * sizeof(*to));
+#endif
+}
+
 // n numbers of a row as words, the last one filled up with zero, the other words zero.
 template <class M> inline Vector<Number<M>> load_words(const Stored<M>* from, int64_t n) {
     if constexpr (!rounds<M>) return load(from, int(n));
@@ -116,6 +126,29 @@ template <class M> inline void store_words(Stored<M>* to, Vector<Number<M>> v, i
 #else
         std::memcpy(to, &v, size_t(n) * sizeof(*to));
 #endif
+    }
+}
+
+// n halves of a row that lie two apart, each in a word of its own, the other words zero.
+inline Words load_every_second(const uint16_t* from, int n) {
+    return bits<Words>(load_words<Bfloat16>(from, 2 * n - 1)) & 0xffffu;
+}
+
+// The first n halves of a vector of words to a row, so many apart.
+inline void store_apart(uint16_t* to, Vector<float> v, int64_t n, int64_t pace) {
+    Halves halves[2];
+    std::memcpy(halves, &v, sizeof v);
+    for (int part = 0; part < 2; ++part, to += lanes<float> * pace, n -= lanes<float>) {
+        if (n <= 0) return;
+#if defined(__AVX512BW__)
+        if (pace == 2) {
+            const Words words = __builtin_convertvector(halves[part], Words);
+            const uint64_t written = (uint64_t(1) << (n < lanes<float> ? 2 * n : 2 * lanes<float>)) - 1;
+            _mm512_mask_storeu_epi16(to, __mmask32(written & 0x55555555u), bits<__m512i>(words));
+            continue;
+        }
+#endif
+        for (int i = 0; i < lanes<float> && i < n; ++i) to[i * pace] = halves[part][i];
     }
 }
 

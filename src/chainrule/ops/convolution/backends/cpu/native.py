@@ -25,7 +25,7 @@ _level = 0
 _output_shape = lru_cache(maxsize=1024)(output_shape)
 _MOST_LANES = 16
 _SUM = 4  # bytes of the least number that is summed in
-_WIDE = 16  # channels, of a group of either side, from which on products of bfloat16 fill vectors
+_WIDE = 8  # channels, of a group on the side that has more, from which on products of bfloat16 take less time
 _ROOM = 1 << 18  # numbers of a channel that are laid out whatever the size of x
 _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
 
@@ -102,8 +102,8 @@ def kernel_gradient(
 
 
 def has_products(dtype: torch.dtype, weight: Sequence[int], geometry: Geometry) -> bool:
-    """Whether there are products of this dtype: those of bfloat16 are for many channels, others multiply in float32."""
-    return dtype != torch.bfloat16 or min(weight[0] // geometry.groups, weight[1]) >= _WIDE
+    """Whether there are products of this dtype: those of bfloat16 are for more than a few channels, others multiply in float32."""
+    return dtype != torch.bfloat16 or max(weight[0] // geometry.groups, weight[1]) >= _WIDE
 
 
 def _in_float32(*tensors: Tensor | None) -> list[Any]:

@@ -78,7 +78,7 @@ public:
                     const void* bias, void* result, const int64_t (&sizes)[3], bool is_forward)
         : call_(call), source_(source), reach_(reach), C_(C), O_(O), w_(static_cast<const Stored<M>*>(call.w)),
           bias_(static_cast<const Stored<M>*>(bias)), layout_(layout), result_(static_cast<Stored<M>*>(result)),
-          sizes_(sizes), tiles_((O + L - 1) / L, std::min(3, most_wide<M>)),
+          sizes_(sizes), tiles_((O + L - 1) / L, std::min(reach[2].count <= 6 ? 4 : 3, most_wide<M>)),
           taps_(reach[0].taps * reach[1].taps * reach[2].taps),
           box_size_(reach, words<M>(C), L, outputs_in_a_box(), 1 << 15),
           items_(is_forward ? forward_items(call, reach, box_size_, 1)
@@ -190,10 +190,7 @@ private:
                 for (int i = 0; i < L; ++i)
                     if (i < count) store_words<M>(line + i * size, block[i], n);
             } else {
-                Stored<M> numbers[L * L * per_word<M>];
-                std::memcpy(numbers, block, sizeof block);
-                for (int i = 0; i < count; ++i)
-                    for (int64_t j = 0; j < n; ++j) line[i * size + j * pace] = numbers[i * L * per_word<M> + j];
+                for (int i = 0; i < count; ++i) store_apart(line + i * size, block[i], n, pace);
             }
         }
     }

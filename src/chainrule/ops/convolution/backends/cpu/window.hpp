@@ -119,24 +119,27 @@ private:
                                 reach_[2].lowest(box.begin[2])};
         const int64_t rows0 = rows(reach_[0], box.length[0]), rows1 = rows(reach_[1], box.length[1]);
         if (zeros) std::fill_n(room_, item.rows * row, T(0));
+        for (int64_t b = 0; b < item.rows; ++b)
+            for (int64_t c = 0; c < channels_; ++c)
+                for (int64_t i = std::max<int64_t>(0, -low[0]); i < std::min(rows0, reach_[0].size - low[0]); ++i)
+                    for (int64_t j = std::max<int64_t>(0, -low[1]); j < std::min(rows1, reach_[1].size - low[1]); ++j) {
+                        const S* line = from + b * source_.row + together * c * source_.channel +
+                                        (low[0] + i) * source_.step[0] + (low[1] + j) * source_.step[1];
+                        T* to = room_ + b * row + c * channel + i * row_[0] + j * row_[1];
+                        lay_out_remainders(line, item, low[2], together * c + 1 < in_, to);
+                    }
+    }
+
+    void lay_out_remainders(const S* line, const Item& item, int64_t low, bool has_second, T* to) const {
         const int64_t step = reach_[2].step;
         const auto until_at = [&](int64_t low, int64_t end) { return low < end ? (end - low + step - 1) / step : 0; };
-        for (int64_t k = 0; k < step; ++k) {
-            const int64_t first = low[2] + k;  // of what lies in the line: numbers first, first + step, ...
+        for (int64_t k = 0; k < step; ++k, to += phase_) {
+            const int64_t first = low + k;  // of what lies in the line: numbers first, first + step, ...
             const int64_t begin = std::min(until_at(first, item.lower), phase_);
             const int64_t end = std::min(until_at(first, item.upper), phase_);
             if (begin >= end) continue;
-            for (int64_t b = 0; b < item.rows; ++b)
-                for (int64_t c = 0; c < channels_; ++c)
-                    for (int64_t i = std::max<int64_t>(0, -low[0]); i < std::min(rows0, reach_[0].size - low[0]); ++i)
-                        for (int64_t j = std::max<int64_t>(0, -low[1]); j < std::min(rows1, reach_[1].size - low[1]);
-                             ++j) {
-                            const S* line = from + b * source_.row + together * c * source_.channel +
-                                            (low[0] + i) * source_.step[0] + (low[1] + j) * source_.step[1] + first;
-                            T* to = room_ + b * row + c * channel + i * row_[0] + j * row_[1] + k * phase_;
-                            if constexpr (together == 1) lay_out_line(line, begin, end, to);
-                            else lay_out_words(line, together * c + 1 < in_, begin, end, to);
-                        }
+            if constexpr (together == 1) lay_out_line(line + first, begin, end, to);
+            else lay_out_words(line + first, has_second, begin, end, to);
         }
     }
 
@@ -144,19 +147,30 @@ private:
     void lay_out_words(const S* line, bool has_second, int64_t begin, int64_t end, T* to) const {
         const int64_t step = reach_[2].step;
         const S* second = line + source_.channel;
-        if (step > 1)
-            for (int64_t i = begin; i < end; ++i)
-                to[i] = bits<T>(line[i * step] | (has_second ? uint32_t(second[i * step]) << 16 : 0));
-        else
+        const auto each = [&](const auto& read) {
             for (int64_t i = begin; i < end; i += lanes<T>) {
                 const int n = int(std::min<int64_t>(lanes<T>, end - i));
-                const Words low = load_halves(line + i, n);
-                store(to + i, bits<Vector<T>>(has_second ? low | load_halves(second + i, n) << 16 : low));
+                const Words low = read(line + i * step, n);
+                store(to + i, bits<Vector<T>>(has_second ? low | read(second + i * step, n) << 16 : low));
             }
+        };
+        if (step == 1) each(load_halves);
+        else if (step == 2) each(load_every_second);
+        else
+            for (int64_t i = begin; i < end; ++i)
+                to[i] = bits<T>(line[i * step] | (has_second ? uint32_t(second[i * step]) << 16 : 0));
     }
 
     void lay_out_line(const S* line, int64_t begin, int64_t end, S* to) const {
         const int64_t step = reach_[2].step;
+        if constexpr (sizeof(S) < sizeof(float))
+            if (step == 2) {
+                for (int64_t i = begin; i < end; i += lanes<float>) {
+                    const int n = int(std::min<int64_t>(lanes<float>, end - i));
+                    store_halves(to + i, load_every_second(line + i * step, n), n);
+                }
+                return;
+            }
         if (step > 1) {
             for (int64_t i = begin; i < end; ++i) to[i] = line[i * step];
         } else if (end - begin < lanes<S>) {
