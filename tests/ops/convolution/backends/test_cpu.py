@@ -267,8 +267,8 @@ def test_compiles_in_one_graph(dynamic: bool) -> None:
 @pytest.mark.parametrize(
     ("backend", "change", "message"),
     [
-        ("cpu", {"dtype": torch.float16}, "compiled for float32 and float64, and x is torch.float16"),
-        ("fft", {"dtype": torch.float16}, "compiled for float32 and float64, and x is torch.float16"),
+        ("cpu", {"dtype": torch.float16}, "compiled for float32, float64 and bfloat16, and x is torch.float16"),
+        ("fft", {"dtype": torch.float16}, "compiled for float32, float64 and bfloat16, and x is torch.float16"),
         ("fft", {"stride": 2}, "it is for stride 1 and dilation 1"),
     ],
 )

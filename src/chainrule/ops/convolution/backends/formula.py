@@ -48,7 +48,7 @@ def merit(call: ConvolutionCall) -> str | None:
 
 
 def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
-    """y, and of a causal call the inputs before the next chunk; of bfloat16, summed in float32 and rounded in the end."""
+    """y, and of a causal call the inputs before the next chunk; bfloat16 is summed in float32 and then rounded."""
     call.check_held()
     if call.x.dtype == torch.bfloat16:
         y, last = run(call.to(torch.float32))

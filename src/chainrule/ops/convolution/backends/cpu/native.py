@@ -13,7 +13,18 @@ from chainrule.ops import blocks
 from chainrule.ops.convolution.call import Geometry, output_shape
 from chainrule.ops.pointers import dense, dense_lines
 
-__all__ = ["DTYPES", "LEVELS", "excess", "forward", "has_products", "input_gradient", "kernel_gradient", "lanes", "threads"]
+__all__ = [
+    "DTYPES",
+    "LEVELS",
+    "excess",
+    "forward",
+    "has_instructions_for_bfloat16",
+    "has_products",
+    "input_gradient",
+    "kernel_gradient",
+    "lanes",
+    "threads",
+]
 
 DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_convolution.dtypes())}
 """The dtypes that the kernels are compiled for, and the number of each there; bfloat16 is summed in float32."""
@@ -101,8 +112,13 @@ def kernel_gradient(
     return dw, dbias
 
 
+def has_instructions_for_bfloat16() -> bool:
+    """Whether the level that runs has them; elsewhere its products are made of many instructions."""
+    return LEVELS[_level].endswith("bf16")
+
+
 def has_products(dtype: torch.dtype, weight: Sequence[int], geometry: Geometry) -> bool:
-    """Whether there are products of this dtype: those of bfloat16 are for more than a few channels, others multiply in float32."""
+    """Whether there are products of this dtype; those of bfloat16 are for more than a few channels."""
     return dtype != torch.bfloat16 or max(weight[0] // geometry.groups, weight[1]) >= _WIDE
 
 
