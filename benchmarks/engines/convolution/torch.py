@@ -69,13 +69,16 @@ def built(
     parameters = [(weight.clone().requires_grad_(), bias.clone().requires_grad_()) for _ in range(layers)]
     leaves = [x.requires_grad_(), *(each for pair in parameters for each in pair)]
 
-    def step() -> list[Tensor]:
+    def step(rounds: bool = False) -> list[Tensor]:
         y: Tensor = x
-        if point.task == "model":
-            for n, pair in enumerate(parameters):
-                y = y + functional.relu(causal(y, *pair, 2**n))
-        else:
-            y = convolve(x, *parameters[0])
-        return [y, *torch.autograd.grad(y, leaves, dy)]
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounds):
+            if point.task == "model":
+                for n, pair in enumerate(parameters):
+                    y = y + functional.relu(causal(y, *pair, 2**n))
+            else:
+                y = convolve(x, *parameters[0])
+        return [y.float(), *torch.autograd.grad(y, leaves, dy.to(y.dtype))]
 
+    if point.task == "bfloat16":
+        return Built({"float32": step, "bfloat16": lambda: step(rounds=True)}, release=release)
     return Built({"layer": step}, release=release)
