@@ -134,21 +134,26 @@ inline Words load_every_second(const uint16_t* from, int n) {
     return bits<Words>(load_words<Bfloat16>(from, 2 * n - 1)) & 0xffffu;
 }
 
-// The first n halves of a vector of words to a row, so many apart.
-inline void store_apart(uint16_t* to, Vector<float> v, int64_t n, int64_t pace) {
-    Halves halves[2];
-    std::memcpy(halves, &v, sizeof v);
-    for (int part = 0; part < 2; ++part, to += lanes<float> * pace, n -= lanes<float>) {
-        if (n <= 0) return;
+// The first n numbers of a vector of words to a row, so many apart.
+template <class M> inline void store_apart(Stored<M>* to, Vector<Number<M>> v, int64_t n, int64_t pace) {
+    if constexpr (!rounds<M>) {
+        for (int64_t i = 0; i < n; ++i) to[i * pace] = v[i];
+        return;
+    } else {
+        Halves halves[2];
+        std::memcpy(halves, &v, sizeof v);
+        for (int part = 0; part < 2; ++part, to += lanes<float> * pace, n -= lanes<float>) {
+            if (n <= 0) return;
 #if defined(__AVX512BW__)
-        if (pace == 2) {
-            const Words words = __builtin_convertvector(halves[part], Words);
-            const uint64_t written = (uint64_t(1) << (n < lanes<float> ? 2 * n : 2 * lanes<float>)) - 1;
-            _mm512_mask_storeu_epi16(to, __mmask32(written & 0x55555555u), bits<__m512i>(words));
-            continue;
-        }
+            if (pace == 2) {
+                const Words words = __builtin_convertvector(halves[part], Words);
+                const uint64_t written = (uint64_t(1) << (n < lanes<float> ? 2 * n : 2 * lanes<float>)) - 1;
+                _mm512_mask_storeu_epi16(to, __mmask32(written & 0x55555555u), bits<__m512i>(words));
+                continue;
+            }
 #endif
-        for (int i = 0; i < lanes<float> && i < n; ++i) to[i * pace] = halves[part][i];
+            for (int i = 0; i < lanes<float> && i < n; ++i) to[i * pace] = halves[part][i];
+        }
     }
 }
 

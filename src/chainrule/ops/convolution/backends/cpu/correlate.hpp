@@ -125,7 +125,8 @@ template <class M, class Work> void forward_correlation(const Call& call, const 
     const int64_t K = a[0].kernel * a[1].kernel * a[2].kernel;
     const Source<Stored<M>> x{static_cast<const Stored<M>*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}};
     const Layout layout{call.O * call.C * K, call.C * K, K};
-    if constexpr (rounds<M>) work(WideCorrelation<M>(call, x, reach, call.C, call.O, layout, call.bias, call.y, sizes, true));
+    if constexpr (rounds<M>)
+        work(WideCorrelation<M>(call, x, reach, call.C, call.O, layout, call.bias, call.y, sizes, true));
     else if (Planes<M>::fit(call, reach, x.step)) work(PlaneCorrelation<M>(call, x, reach, call.bias, call.y));
     else work(Correlation<M>(call, x, reach, call.C, call.O, layout, call.bias, call.y, sizes, true));
 }

@@ -40,15 +40,15 @@ template <class S, int h = lanes<S> / 2> [[gnu::always_inline]] inline void tran
     }
 }
 
-// The tile of V vectors and N words, of a template `tile<V, N>` that `of` names: a table of pointers to functions.
-template <class M, class Function, class Of> Function wide_tile_for(const Of&, int64_t V, int64_t N) {
+template <class M, class Of, int V, int... n>
+constexpr std::array<typename Of::Function, 12> wide_tiles_of(std::integer_sequence<int, n...>) {
+    return {(n < most_spread<M>(V) ? &Of::template tile<V, std::min(n + 1, most_spread<M>(V))> : nullptr)...};
+}
+
+// The tile of V vectors and N words, of those that are Of::tile<V, N>.
+template <class M, class Of> typename Of::Function wide_tile_for(int64_t V, int64_t N) {
     static constexpr auto tiles = []<int... v>(std::integer_sequence<int, v...>) {
-        constexpr auto of_vectors = []<int W, int... n>(std::integral_constant<int, W>, std::integer_sequence<int, n...>) {
-            return std::array<Function, 12>{
-                (n < most_spread<M>(W) ? &Of::template tile<W, std::min(n + 1, most_spread<M>(W))> : nullptr)...};
-        };
-        return std::array{
-            of_vectors(std::integral_constant<int, v + 1>{}, std::make_integer_sequence<int, 12>())...};
+        return std::array{wide_tiles_of<M, Of, v + 1>(std::make_integer_sequence<int, 12>())...};
     }(std::make_integer_sequence<int, most_wide<M>>());
     return tiles[size_t(V - 1)][size_t(N - 1)];
 }

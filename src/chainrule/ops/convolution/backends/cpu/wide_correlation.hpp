@@ -17,6 +17,7 @@ template <class M> struct WideTile {
         const int64_t* offsets;    // of the taps
         int64_t all, first, end;   // of all taps, those that read anything
     };
+    using Function = void (*)(const Task&, S*);
 
     template <int V, int N> static void tile(const Task& task, S* to) {
         constexpr int L = lanes<S>;
@@ -118,7 +119,8 @@ private:
 
     void pack(int64_t p, S* weights) const {
         const int64_t g = p / tiles_.pieces, tile = p % tiles_.pieces;
-        const int64_t o0 = tiles_.begin(tile) * L, width = tiles_.begin(tile + 1) * L - o0, end = std::min(O_ - o0, width);
+        const int64_t o0 = tiles_.begin(tile) * L, width = tiles_.begin(tile + 1) * L - o0;
+        const int64_t end = std::min(O_ - o0, width);
         S* to = weights + panel(g, tile);
         std::fill_n(to, panel_size(width / L), S(0));
         for (int64_t o = 0; o < end; ++o) to[o] = bias_ ? number<M>(bias_[g * O_ + o0 + o]) : S(0);
@@ -166,11 +168,11 @@ private:
                     for (int64_t p = 0; p < pieces.pieces; ++p) {
                         const int64_t begin = pieces.begin(p) * per_word<M>;
                         const int64_t end = std::min(n, pieces.begin(p + 1) * per_word<M>);
-                        wide_tile_for<M, void (*)(const typename WideTile<M>::Task&, S*)>(WideTile<M>{}, V, end - begin)(
-                            task, sums + pieces.begin(p) * V * L);
+                        wide_tile_for<M, WideTile<M>>(V, end - begin)(task, sums + pieces.begin(p) * V * L);
                         task.x += end - begin;
                     }
-                    give_out(sums, V, n, result + (at(0, i) * sizes_[1] + at(1, j)) * sizes_[2] + at(2, k), size, O_ - o);
+                    const int64_t to = (at(0, i) * sizes_[1] + at(1, j)) * sizes_[2] + at(2, k);
+                    give_out(sums, V, n, result + to, size, O_ - o);
                 }
             }
     }
@@ -181,7 +183,8 @@ private:
         for (int64_t v = 0; v < V; ++v) {
             Vector<S> block[L];
 #pragma GCC unroll 32
-            for (int i = 0; i < L; ++i) block[i] = i < words<M>(n) ? load(sums + (i * V + v) * L) : Vector<S>{};
+            for (int i = 0; i < L; ++i)
+                block[i] = i < words<M>(n) ? load(sums + (i * V + v) * L) : Vector<S>{};
             transpose<S>(block);
             Stored<M>* line = to + v * L * size;
             const int count = int(std::min<int64_t>(L, left - v * L));
@@ -190,7 +193,7 @@ private:
                 for (int i = 0; i < L; ++i)
                     if (i < count) store_words<M>(line + i * size, block[i], n);
             } else {
-                for (int i = 0; i < count; ++i) store_apart(line + i * size, block[i], n, pace);
+                for (int i = 0; i < count; ++i) store_apart<M>(line + i * size, block[i], n, pace);
             }
         }
     }

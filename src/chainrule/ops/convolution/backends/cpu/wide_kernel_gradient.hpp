@@ -20,6 +20,7 @@ template <class M> struct WideGradientTile {
         int64_t begin, end, ends, last;   // which of them: whole ones, and those of which the first number counts
         bool is_first;                    // there is nothing in the sums yet
     };
+    using Function = void (*)(const Task&, const int64_t*, S*);
 
     static S half(const Stored<M>* x) {
         if constexpr (!rounds<M>) return *x;
@@ -259,8 +260,8 @@ private:
                 const Task task = task_of(item, tap, is_first);
                 for (int64_t p = 0; p < pieces.pieces; ++p) {
                     const int64_t begin = tap * each + pieces.begin(p), N = pieces.begin(p + 1) - pieces.begin(p);
-                    wide_tile_for<M, void (*)(const Task&, const int64_t*, S*)>(WideGradientTile<M>{}, V, N)(
-                        task, pairs.data() + begin, sums + begin * V * L);
+                    const auto tile = wide_tile_for<M, WideGradientTile<M>>(V, N);
+                    tile(task, pairs.data() + begin, sums + begin * V * L);
                 }
             }
             if (of.call_.dbias) add_bias(V, is_first, sums + outer.taps * each * V * L);
@@ -282,7 +283,14 @@ private:
                 while (begin < end && !reads(end - 1)) end -= each;
             }
             const bool ends = whole > full;
-            return {window.data, dy, places.data(), begin * words, end * words, full + begin * ends, full + end * ends, is_first};
+            return {.x = window.data,
+                    .dy = dy,
+                    .places = places.data(),
+                    .begin = begin * words,
+                    .end = end * words,
+                    .ends = full + begin * ends,
+                    .last = full + end * ends,
+                    .is_first = is_first};
         }
 
         void add_bias(int64_t V, bool is_first, S* sums) const {

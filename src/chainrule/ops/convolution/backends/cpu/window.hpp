@@ -3,7 +3,7 @@
 // Where all of them exist and neighbours lie side by side, they are read where they are. Otherwise, at the edges and
 // where the source is stepped over, they are laid out first, zeros where there is no source: in the last axis the
 // numbers of each remainder by the step side by side. That is one copy for as many products as a number has taps
-// and output channels, and stays in the caches. As words (factors.hpp), two channels become one, and it is always laid out.
+// and output channels, and stays in the caches. As words (factors.hpp), two channels become one, and all is laid out.
 #pragma once
 
 #include <vector>
