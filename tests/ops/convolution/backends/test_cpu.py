@@ -301,7 +301,7 @@ def test_what_has_no_resets_refuses_them(backend: str) -> None:
         ((1, 1, 100_000), (1, 1, 600), torch.float32, "cpu"),
         ((1, 1, 100_000), (1, 1, 800), torch.float32, "fft"),
         ((1, 1, 900, 900), (1, 1, 31, 31), torch.float32, "cpu"),
-        ((1, 3, 40), (16, 3, 3), torch.bfloat16, "torch"),
+        ((1, 3, 40), (16, 3, 3), torch.float16, "torch"),
     ],
 )
 def test_auto_takes_the_faster_one(

@@ -123,7 +123,8 @@ template <class M, class Work> void forward_correlation(const Call& call, const 
     const Reach reach[3] = {forward_reach(a[0]), forward_reach(a[1]), forward_reach(a[2])};
     const int64_t sizes[3] = {a[0].positions, a[1].positions, a[2].positions};
     const int64_t K = a[0].kernel * a[1].kernel * a[2].kernel;
-    const Source<Stored<M>> x{static_cast<const Stored<M>*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}};
+    const Source<Stored<M>> x{
+        static_cast<const Stored<M>*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}};
     const Layout layout{call.O * call.C * K, call.C * K, K};
     if constexpr (rounds<M>)
         work(WideCorrelation<M>(call, x, reach, call.C, call.O, layout, call.bias, call.y, sizes, true));

@@ -156,10 +156,11 @@ private:
         typename WideTile<M>::Task task{weights + panel(g, tile), nullptr, words<M>(C_), window.channel,
                                         window.taps.data(), taps_, 0, taps_};
         const int outer = reach_[0].taps > 1 ? 0 : 1;  // the axis along which taps that read nothing are left out
+        const int64_t inner = taps_ / std::max<int64_t>(1, reach_[outer].taps);
         alignas(64) S sums[most_wide<M> * L * L];
         for (int64_t i = 0; i < box.length[0]; ++i)
             for (int64_t j = 0; j < box.length[1]; ++j) {
-                const int64_t q = box.begin[outer] + (outer == 0 ? i : j), inner = taps_ / std::max<int64_t>(1, reach_[outer].taps);
+                const int64_t q = box.begin[outer] + (outer == 0 ? i : j);
                 task.first = reach_[outer].first_tap(q) * inner, task.end = reach_[outer].end_tap(q) * inner;
                 for (int64_t k = 0; k < box.length[2]; k += most) {
                     const int64_t n = std::min(most, box.length[2] - k);
