@@ -14,7 +14,7 @@ __all__ = ["LAYERS", "TASKS", "ConvolutionPoint", "ConvolutionShape", "grid", "i
 
 # Training: y and the gradients of x, kernel and bias for a fixed cotangent. Forward: y alone. Model: a training step of
 # eight residual layers of dilated causal convolutions. Stream: one more step of that model, from Python. bfloat16:
-# training under autocast to it, beside the peers in the precision that is the faster one for them.
+# training under autocast to it, x and dy of bfloat16 as within a net, beside the peers in their faster precision.
 TASKS = ("training", "bfloat16", "forward", "model", "stream")
 
 

@@ -69,16 +69,29 @@ def built(
     parameters = [(weight.clone().requires_grad_(), bias.clone().requires_grad_()) for _ in range(layers)]
     leaves = [x.requires_grad_(), *(each for pair in parameters for each in pair)]
 
-    def step(rounds: bool = False) -> list[Tensor]:
+    def step() -> list[Tensor]:
         y: Tensor = x
-        with torch.autocast("cpu", torch.bfloat16, enabled=rounds):
-            if point.task == "model":
-                for n, pair in enumerate(parameters):
-                    y = y + functional.relu(causal(y, *pair, 2**n))
-            else:
-                y = convolve(x, *parameters[0])
-        return [y.float(), *torch.autograd.grad(y, leaves, dy.to(y.dtype))]
+        if point.task == "model":
+            for n, pair in enumerate(parameters):
+                y = y + functional.relu(causal(y, *pair, 2**n))
+        else:
+            y = convolve(x, *parameters[0])
+        return [y, *torch.autograd.grad(y, leaves, dy)]
 
     if point.task == "bfloat16":
-        return Built({"float32": step, "bfloat16": lambda: step(rounds=True)}, release=release)
+        low = _within_a_net(x, dy, parameters[0], convolve)
+        return Built({"float32": step, "bfloat16": low}, release=release)
     return Built({"layer": step}, release=release)
+
+
+def _within_a_net(x: Tensor, dy: Tensor, parameters: tuple[Tensor, Tensor], convolve: _Convolve) -> Call:
+    """A step under autocast: the layers before and after hand over bfloat16, and the weights are float32."""
+    x_low = x.detach().bfloat16().requires_grad_()
+    dy_low = dy.bfloat16()
+
+    def step() -> list[Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            y = convolve(x_low, *parameters)
+        return [y, *torch.autograd.grad(y, [x_low, *parameters], dy_low)]
+
+    return step
