@@ -66,8 +66,9 @@ def convolution(
 ) -> None:
     """Convolution in one to three dimensions beside torch and JAX.
 
-    Tasks: forward and backward, forward alone, a training step of eight dilated causal layers beside torch, and one
-    more step of those layers, streamed, beside torch's recomputation of their window.
+    Tasks: forward and backward, the same with products of bfloat16, forward alone, a training step of eight dilated
+    causal layers beside torch, and one more step of those layers, streamed, beside torch's recomputation of their
+    window.
     """
     chosen = convolutions.grid(_some(tasks, convolutions.TASKS), quick=quick)
     _run(chosen, threads, quick, out, convolutions.verdicts, ("torch", "jax"))

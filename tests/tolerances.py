@@ -21,6 +21,9 @@ outputs, states and gradients alike. The same numbers hold locally and in CI.
 | with formula                      |         | near to a half that the two round it apart     |
 | convolution's kernels with the    | float64 | 1e-10                                          |
 | formula (float64)                 | float32 | 1e-6 sqrt(n), for sums of n terms              |
+| the same with products of         | bfloat16| 2^-8 of each number, which is rounded in the   |
+| bfloat16 (float64), from tensors  |         | end, and 1e-6 sqrt(n) for the sum              |
+| that are rounded                  |         |                                                |
 | sigmoid, tanh of the kernels      | both    | 3 units in the last place                      |
 | least squares with statsmodels    | float64 | 1e-8                                           |
 """
@@ -68,3 +71,10 @@ def close_sums(actual: torch.Tensor, expected: torch.Tensor, terms: int) -> None
     bound = 1e-6 * terms**0.5
     scale = max(1.0, expected.detach().abs().max().item())
     torch.testing.assert_close(actual.double(), expected, rtol=bound, atol=bound * scale)
+
+
+def close_rounded_sums(actual: torch.Tensor, expected: torch.Tensor, terms: int) -> None:
+    """Assert that sums of so many products of bfloat16, rounded to it, agree with those of float64 within the table."""
+    bound = 1e-6 * terms**0.5
+    scale = max(1.0, expected.detach().abs().max().item()) if expected.numel() else 1.0
+    torch.testing.assert_close(actual.double(), expected.double(), rtol=2**-8, atol=bound * scale)

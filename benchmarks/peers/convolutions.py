@@ -13,8 +13,9 @@ from benchmarks.peers.targets import every, mean
 __all__ = ["LAYERS", "TASKS", "ConvolutionPoint", "ConvolutionShape", "grid", "inputs", "verdicts", "weights"]
 
 # Training: y and the gradients of x, kernel and bias for a fixed cotangent. Forward: y alone. Model: a training step of
-# eight residual layers of dilated causal convolutions. Stream: one more step of that model, from Python.
-TASKS = ("training", "forward", "model", "stream")
+# eight residual layers of dilated causal convolutions. Stream: one more step of that model, from Python. bfloat16:
+# training under autocast to it, x and dy of bfloat16 as within a net, beside the peers in their faster precision.
+TASKS = ("training", "bfloat16", "forward", "model", "stream")
 
 
 class ConvolutionShape(NamedTuple):
@@ -69,7 +70,22 @@ _MODEL = ConvolutionShape(16, 64, 64, (1024,), 3)
 LAYERS = 8  # of the model, dilated by 1, 2, 4, ...
 _STREAMED = ConvolutionShape(1, 64, 64, (1,), 3)
 _LAYERED = "8 layers"
-_SPECIAL = {"model": {_LAYERED: (_MODEL,)}, "stream": {_LAYERED: (_STREAMED,)}}
+_ROUNDED = {  # 32 channels and more
+    "1-D": (
+        *_SHAPES["1-D"][:3],
+        ConvolutionShape(16, 64, 64, (1024,), 1),
+        ConvolutionShape(16, 128, 128, (512,), 5),
+        _SHAPES["1-D"][4],
+    ),
+    "2-D": (
+        ConvolutionShape(16, 32, 32, (56, 56), 3, padding=1),
+        *_SHAPES["wide"][:2],
+        ConvolutionShape(16, 64, 64, (56, 56), 1),
+        _SHAPES["wide"][2],
+        ConvolutionShape(16, 256, 256, (14, 14), 3, padding=1),
+    ),
+}
+_SPECIAL = {"model": {_LAYERED: (_MODEL,)}, "stream": {_LAYERED: (_STREAMED,)}, "bfloat16": _ROUNDED}
 
 
 class ConvolutionPoint(NamedTuple):
@@ -88,7 +104,8 @@ class ConvolutionPoint(NamedTuple):
 
     @property
     def precision(self) -> str:
-        return "float32"
+        """Of its products."""
+        return "bfloat16" if self.task == "bfloat16" else "float32"
 
     @property
     def package(self) -> str:
@@ -105,7 +122,7 @@ class ConvolutionPoint(NamedTuple):
         layers = LAYERS if self.cell == _LAYERED else 1
         outputs = s.size if self.cell == _LAYERED else s.outputs
         terms = s.B * s.O * prod(outputs) * (s.C // s.groups) * s.K ** len(s.size)
-        return 2.0 * float(terms) * layers * (3 if self.task in ("training", "model") else 1)
+        return 2.0 * float(terms) * layers * (1 if self.task in ("forward", "stream") else 3)
 
 
 def grid(tasks: tuple[str, ...], *, quick: bool) -> list[ConvolutionPoint]:
@@ -143,6 +160,7 @@ def verdicts(results: list[Result], limits: Mapping[str, float]) -> list[str]:
     def kind(*names: str) -> list[Result]:
         return [r for r in training if r.point.cell in names]
 
+    rounded = [r for r in good if r.point.task == "bfloat16"]
     layered = [r for r in good if r.point.cell == _LAYERED]
     bound = [
         r for r in kind("1-D", "narrow", "wide") if r.point.shape.C * r.point.shape.K ** len(r.point.shape.size) >= 32
@@ -155,6 +173,8 @@ def verdicts(results: list[Result], limits: Mapping[str, float]) -> list[str]:
         *mean("few input channels", kind("narrow"), 2.0),
         *every("2-D, wide", kind("wide"), 0.95),
         *every("share of limit", bound, 0.6, lambda r: r.share(limits)),
+        *every("bfloat16 beside own float32", rounded, 1.5, lambda r: r.gain),
+        *every("bfloat16", rounded, 1.0),
         *every("conv model, torch", [r for r in layered if r.point.task == "model"], 2.0),
         *every("streamed step, torch", [r for r in layered if r.point.task == "stream"], 10.0),
         *every("never slower than torch", [r for r in good if r not in layered], 0.95, lambda r: r.ratio_to("torch")),

@@ -105,7 +105,7 @@ class _Work:
             result = self.built.ways[way]()
             took = took if i else time.perf_counter() - began
             parts = result if isinstance(result, list | tuple) else [result]
-            arrays += [np.asarray(part.detach() if hasattr(part, "detach") else part).copy() for part in parts]
+            arrays += [_array(part) for part in parts]
         return took, arrays
 
     def calls_in(self, way: str, seconds: float) -> tuple[int, float]:
@@ -132,6 +132,12 @@ class _Work:
         took = time.perf_counter() - began
         gc.enable()
         return took / max(calls, 1)
+
+
+def _array(part: Any) -> Array:
+    """A copy of a tensor or an array; of bfloat16, which NumPy has not, in float32."""
+    part = part.detach() if hasattr(part, "detach") else part
+    return np.asarray(part.float() if "bfloat16" in str(part.dtype) else part).copy()
 
 
 def _serve(pipe: Connection) -> None:

@@ -16,8 +16,7 @@ MODULES = pytest.mark.parametrize("module", [_convolution, _scan], ids=lambda mo
 @MODULES
 def test_dtypes_are_torchs(module: ModuleType) -> None:
     assert [getattr(torch, name) for name in module.dtypes()] == [torch.float32, torch.float64, torch.bfloat16]
-    assert list(recurrence.DTYPES) == [torch.float32, torch.float64, torch.bfloat16]
-    assert list(convolution.DTYPES) == [torch.float32, torch.float64]
+    assert list(convolution.DTYPES) == list(recurrence.DTYPES) == [torch.float32, torch.float64, torch.bfloat16]
 
 
 def _convolve(level: int, dtype: int) -> None:

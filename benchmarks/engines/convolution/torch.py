@@ -78,4 +78,20 @@ def built(
             y = convolve(x, *parameters[0])
         return [y, *torch.autograd.grad(y, leaves, dy)]
 
+    if point.task == "bfloat16":
+        low = _within_a_net(x, dy, parameters[0], convolve)
+        return Built({"float32": step, "bfloat16": low}, release=release)
     return Built({"layer": step}, release=release)
+
+
+def _within_a_net(x: Tensor, dy: Tensor, parameters: tuple[Tensor, Tensor], convolve: _Convolve) -> Call:
+    """A step under autocast: the layers before and after hand over bfloat16, and the weights are float32."""
+    x_low = x.detach().bfloat16().requires_grad_()
+    dy_low = dy.bfloat16()
+
+    def step() -> list[Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            y = convolve(x_low, *parameters)
+        return [y, *torch.autograd.grad(y, [x_low, *parameters], dy_low)]
+
+    return step

@@ -91,7 +91,7 @@ def test_other_dtypes_by_the_op(dtype: torch.dtype) -> None:
     one = CausalConv1d(4, 8, 3, 2, dtype=dtype)
     x = torch.randn(2, 4, T, dtype=dtype)
     stream = one.stream(2)
-    assert (stream.backend, "compiled for float32 and float64" in stream.why) == ("layer", True)
+    assert (stream.backend, str(dtype) in stream.why) == ("layer", True)
     y = torch.stack([stream(x[..., t]) for t in range(T)], dim=-1)
     torch.testing.assert_close(y, one(x)[0])
 

@@ -52,7 +52,7 @@ def test_auto_gives_the_reason_of_the_backend_that_it_takes() -> None:
 
 
 def test_a_fall_back_gives_the_obstacle_of_the_faster_backend() -> None:
-    call = _call(causal=True, masks=True, dtype=torch.bfloat16)
+    call = _call(causal=True, masks=True, dtype=torch.float16)
     assert choose(call, "auto") == ("formula", BACKENDS["cpu"].obstacle(call))
 
 

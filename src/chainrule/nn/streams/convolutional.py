@@ -88,7 +88,7 @@ class ConvolutionStream:
         layer = self._layer
         with torch.inference_mode(False), torch.no_grad():
             self._ring = self._ring.clone()
-            obstacle = cpu.obstacle_of(weight)
+            obstacle = cpu.obstacle_to_streaming(weight)
             self.backend = "layer" if obstacle else "cpu"
             self.why = obstacle or f"{weight.dtype} on the CPU, instructions {cpu.LEVELS[0]}"
             options = (layer.dilation[0], layer.groups)

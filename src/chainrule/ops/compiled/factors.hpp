@@ -6,7 +6,7 @@
 
 #include "dtypes.hpp"
 #include "vectors.hpp"
-#if defined(__AVX512BF16__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -14,19 +14,23 @@ namespace chainrule::LEVEL {
 
 template <class M> struct Multiplied {
     using Number = M;
+    using Stored = M;
     static constexpr int per_word = 1;
 };
 template <> struct Multiplied<Bfloat16> {
     using Number = float;
+    using Stored = uint16_t;
     static constexpr int per_word = 2;
 };
 template <class M> using Number = typename Multiplied<M>::Number;
+template <class M> using Stored = typename Multiplied<M>::Stored;  // as a tensor of M holds it
 template <class M> inline constexpr int per_word = Multiplied<M>::per_word;
 template <class M> inline constexpr bool rounds = per_word<M> > 1;
 
 template <class M> constexpr int64_t words(int64_t numbers) { return (numbers + per_word<M> - 1) / per_word<M>; }
 
 typedef uint32_t Words __attribute__((vector_size(width)));
+typedef uint16_t Halves __attribute__((vector_size(width / 2)));
 
 // A number's bits as bfloat16, in the upper half of the word: to the nearest, halves to the even one. What is below the least
 // normal number becomes zero, as it does in the instructions for bfloat16. Bits is a uint32_t or a vector of them.
@@ -38,7 +42,14 @@ template <class Bits> inline Bits to_bfloat16(Bits b) {
 
 // Two numbers as a word.
 inline Vector<float> paired(Vector<float> low, Vector<float> high) {
+#if defined(__AVX512BF16__)
+    const __m512i halves = bits<__m512i>(_mm512_cvtne2ps_pbh(bits<__m512>(high), bits<__m512>(low)));
+    Words order;  // half i of each beside the other's
+    for (uint32_t i = 0; i < 16; ++i) order[i] = i | (i + 16) << 16;
+    return bits<Vector<float>>(_mm512_permutexvar_epi16(bits<__m512i>(order), halves));
+#else
     return bits<Vector<float>>((to_bfloat16(bits<Words>(low)) >> 16) | to_bfloat16(bits<Words>(high)));
+#endif
 }
 
 // The first `n` numbers at `from` as words, the last one filled up with zero.
@@ -54,7 +65,6 @@ template <class M> inline Number<M> word(const Number<M>* from, int64_t n) {
 template <class M> inline void put_factors(Number<M>* row, int64_t j, Vector<Number<M>> v, int n) {
     if constexpr (!rounds<M>) store(row + j, v, n);
     else {
-        typedef uint16_t Halves __attribute__((vector_size(width / 2)));
         for (int i = n; i < lanes<float>; ++i) v[i] = 0;
         const Halves halves = __builtin_convertvector(to_bfloat16(bits<Words>(v)) >> 16, Halves);
         std::memcpy(reinterpret_cast<uint16_t*>(row) + j, &halves, size_t(words<M>(n)) * sizeof(float));
@@ -69,6 +79,92 @@ template <class M> inline void copy_factors(Number<M>* to, const Number<M>* from
         const int lanes = n - j < L ? int(n - j) : L;
         put_factors<M>(to, j, load(from + j, lanes), lanes);
     }
+}
+
+// n halves of a row, each in a word of its own, the other words zero.
+inline Words load_halves(const uint16_t* from, int n) {
+    Halves halves{};
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    halves = bits<Halves>(_mm256_maskz_loadu_epi16(__mmask16((1u << n) - 1), from));
+#else
+    if (n == lanes<float>) std::memcpy(&halves, from, sizeof halves);
+    else for (int i = 0; i < n; ++i) halves[i] = from[i];
+#endif
+    return __builtin_convertvector(halves, Words);
+}
+
+// The lower halves of n words to a row.
+inline void store_halves(uint16_t* to, Words words, int n) {
+    const Halves halves = __builtin_convertvector(words, Halves);
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    _mm256_mask_storeu_epi16(to, __mmask16((1u << n) - 1), bits<__m256i>(halves));
+#else
+    std::memcpy(to, &halves, size_t(n) * sizeof(*to));
+#endif
+}
+
+// n numbers of a row as words, the last one filled up with zero, the other words zero.
+template <class M> inline Vector<Number<M>> load_words(const Stored<M>* from, int64_t n) {
+    if constexpr (!rounds<M>) return load(from, int(n));
+    else {
+        Words v{};
+#if defined(__AVX512BW__)
+        v = bits<Words>(_mm512_maskz_loadu_epi16(__mmask32((uint64_t(1) << n) - 1), from));
+#else
+        std::memcpy(&v, from, size_t(n) * sizeof(*from));
+#endif
+        return bits<Vector<float>>(v);
+    }
+}
+
+// The first n numbers of a vector of words to a row.
+template <class M> inline void store_words(Stored<M>* to, Vector<Number<M>> v, int64_t n) {
+    if constexpr (!rounds<M>) store(to, v, int(n));
+    else {
+#if defined(__AVX512BW__)
+        _mm512_mask_storeu_epi16(to, __mmask32((uint64_t(1) << n) - 1), bits<__m512i>(v));
+#else
+        std::memcpy(to, &v, size_t(n) * sizeof(*to));
+#endif
+    }
+}
+
+// n halves of a row that lie two apart, each in a word of its own, the other words zero.
+inline Words load_every_second(const uint16_t* from, int n) {
+    return bits<Words>(load_words<Bfloat16>(from, 2 * n - 1)) & 0xffffu;
+}
+
+// The first n numbers of a vector of words to a row, so many apart.
+template <class M> inline void store_apart(Stored<M>* to, Vector<Number<M>> v, int64_t n, int64_t pace) {
+    if constexpr (!rounds<M>) {
+        for (int64_t i = 0; i < n; ++i) to[i * pace] = v[i];
+        return;
+    } else {
+        Halves halves[2];
+        std::memcpy(halves, &v, sizeof v);
+        for (int part = 0; part < 2; ++part, to += lanes<float> * pace, n -= lanes<float>) {
+            if (n <= 0) return;
+#if defined(__AVX512BW__)
+            if (pace == 2) {
+                const Words words = __builtin_convertvector(halves[part], Words);
+                const uint64_t written = (uint64_t(1) << (n < lanes<float> ? 2 * n : 2 * lanes<float>)) - 1;
+                _mm512_mask_storeu_epi16(to, __mmask32(written & 0x55555555u), bits<__m512i>(words));
+                continue;
+            }
+#endif
+            for (int i = 0; i < lanes<float> && i < n; ++i) to[i * pace] = halves[part][i];
+        }
+    }
+}
+
+// A number of a tensor.
+template <class M> inline Number<M> number(Stored<M> stored) {
+    if constexpr (!rounds<M>) return stored;
+    else return bits<float>(uint32_t(stored) << 16);
+}
+template <class M> inline Stored<M> to_store(Number<M> number) {
+    if constexpr (!rounds<M>) return number;
+    else return uint16_t(to_bfloat16(bits<uint32_t>(number)) >> 16);
 }
 
 // One word in all lanes.

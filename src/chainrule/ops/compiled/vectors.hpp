@@ -36,6 +36,11 @@ template <> struct Types<double> {
     typedef double Unaligned __attribute__((vector_size(width), aligned(alignof(double)), may_alias));
 };
 
+template <> struct Types<uint16_t> {  // bfloat16 as it lies in memory, to be copied
+    typedef uint16_t Vector __attribute__((vector_size(width)));
+    typedef uint16_t Unaligned __attribute__((vector_size(width), aligned(alignof(uint16_t)), may_alias));
+};
+
 template <class S> using Vector = typename Types<S>::Vector;
 template <class S> using Integers = typename Types<S>::Integers;
 template <class S> inline constexpr int lanes = width / int(sizeof(S));

@@ -1,7 +1,7 @@
 """One call of the convolution, as every backend is given it: checked tensors, and how outputs relate to inputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -81,6 +81,14 @@ class ConvolutionCall:
     def learns(self) -> bool:
         """Whether gradients towards x or weight will be asked for."""
         return needs_grad((self.x, self.weight))
+
+    def to(self, dtype: torch.dtype) -> "ConvolutionCall":
+        """The same call of numbers in another dtype."""
+        causal = self.causal
+        if causal is not None and causal.state is not None:
+            causal = causal._replace(state=causal.state.to(dtype))
+        bias = None if self.bias is None else self.bias.to(dtype)
+        return replace(self, x=self.x.to(dtype), weight=self.weight.to(dtype), bias=bias, causal=causal)
 
     def check_held(self) -> None:
         """Refuse tensors that lost their memory, before torch's own operations read beyond it."""

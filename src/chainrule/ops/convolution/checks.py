@@ -15,7 +15,7 @@ from chainrule.ops.arguments import as_int, as_lengths, check_plain, occurs
 from chainrule.ops.convolution.call import Geometry
 from chainrule.ops.once import once
 
-__all__ = ["Padding", "cast_for_autocast", "checked_causal", "geometry_of", "geometry_of_shapes"]
+__all__ = ["Padding", "autocast_dtype", "cast_for_autocast", "checked_causal", "geometry_of", "geometry_of_shapes"]
 
 Padding = int | str | Sequence[int] | Sequence[tuple[int, int]]
 _Sizes = tuple[int, ...]
@@ -68,12 +68,18 @@ def checked_causal(
     return geometry, None if lengths is None else _ends(as_lengths(lengths).to(x.device), rows, T)
 
 
+def autocast_dtype(device: str) -> torch.dtype | None:
+    """That in which torch.autocast has convolutions computed on a device; None where it is off."""
+    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+        return None
+    return torch.get_autocast_dtype(device)
+
+
 def cast_for_autocast(x: Tensor, *others: Any) -> Any:
     """The tensors; under torch.autocast, in the dtype that it gives to torch's own convolutions."""
-    device = x.device.type
-    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+    dtype = autocast_dtype(x.device.type)
+    if dtype is None:
         return x, *others
-    dtype = torch.get_autocast_dtype(device)
     return tuple(
         t.to(dtype) if t is not None and t.is_floating_point() and t.dtype != torch.float64 else t for t in (x, *others)
     )

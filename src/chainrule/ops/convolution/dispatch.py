@@ -26,7 +26,7 @@ from chainrule.ops.choices import Choice, Description
 from chainrule.ops.convolution.backends import cpu, fft, formula, reference
 from chainrule.ops.convolution.backends import torch as torch_backend
 from chainrule.ops.convolution.call import ConvolutionCall, has_channels_last
-from chainrule.ops.convolution.checks import geometry_of_shapes
+from chainrule.ops.convolution.checks import autocast_dtype, geometry_of_shapes
 from chainrule.ops.once import remember
 from chainrule.ops.plain import PLAIN, is_plain, is_traced, is_transformed
 
@@ -128,7 +128,9 @@ def by_torch(
         return None
     layout = not (x.is_contiguous() and weight.is_contiguous()) and has_channels_last(x, weight)
     learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    dtype = torch.bfloat16 if is_any_autocast_enabled() else x.dtype
+    dtype = x.dtype
+    if is_any_autocast_enabled() and dtype != torch.float64:
+        dtype = autocast_dtype(x.device.type) or dtype
     key = (x.shape, weight.shape, stride, padding, dilation, groups, dtype, learns, x.is_cpu, layout)
     try:
         taken = _taken.get(key, _UNKNOWN)

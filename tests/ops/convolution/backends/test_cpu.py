@@ -267,8 +267,8 @@ def test_compiles_in_one_graph(dynamic: bool) -> None:
 @pytest.mark.parametrize(
     ("backend", "change", "message"),
     [
-        ("cpu", {"dtype": torch.float16}, "compiled for float32 and float64, and x is torch.float16"),
-        ("fft", {"dtype": torch.float16}, "compiled for float32 and float64, and x is torch.float16"),
+        ("cpu", {"dtype": torch.float16}, "compiled for float32, float64 and bfloat16, and x is torch.float16"),
+        ("fft", {"dtype": torch.float16}, "compiled for float32, float64 and bfloat16, and x is torch.float16"),
         ("fft", {"stride": 2}, "it is for stride 1 and dilation 1"),
     ],
 )
@@ -301,7 +301,7 @@ def test_what_has_no_resets_refuses_them(backend: str) -> None:
         ((1, 1, 100_000), (1, 1, 600), torch.float32, "cpu"),
         ((1, 1, 100_000), (1, 1, 800), torch.float32, "fft"),
         ((1, 1, 900, 900), (1, 1, 31, 31), torch.float32, "cpu"),
-        ((1, 3, 40), (16, 3, 3), torch.bfloat16, "torch"),
+        ((1, 3, 40), (16, 3, 3), torch.float16, "torch"),
     ],
 )
 def test_auto_takes_the_faster_one(

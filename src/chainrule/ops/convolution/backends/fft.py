@@ -51,6 +51,8 @@ def obstacle(call: ConvolutionCall) -> str | None:
         return "it is for one dimension"
     if not _is_dense(call.geometry):
         return "it is for stride 1 and dilation 1"
+    if call.x.dtype == torch.bfloat16:
+        return "the transforms are of float32 and float64"
     if not is_plain((call.x, call.weight)):
         return "it asks whether its numbers are finite, which a call that is being recorded cannot answer"
     return cpu.obstacle(call)  # which computes the ends of the kernel

@@ -48,8 +48,11 @@ def merit(call: ConvolutionCall) -> str | None:
 
 
 def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
-    """y, and of a causal call the inputs before the next chunk."""
+    """y, and of a causal call the inputs before the next chunk; bfloat16 is summed in float32 and then rounded."""
     call.check_held()
+    if call.x.dtype == torch.bfloat16:
+        y, last = run(call.to(torch.float32))
+        return y.to(call.x.dtype), None if last is None else last.to(call.x.dtype)
     geometry = call.geometry
     if call.causal is None:
         x = call.padded()

@@ -1,4 +1,7 @@
-"""torch's own convolution, for the shapes where it is the faster one: wide ones, and images of short lines."""
+"""torch's own convolution, for the shapes where it is the faster one: wide ones, and images of short lines.
+
+bfloat16.py has the rule for that dtype.
+"""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -10,7 +13,7 @@ from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule._choices import counted
 from chainrule.ops.choices import Description
-from chainrule.ops.convolution.backends import cpu
+from chainrule.ops.convolution.backends import bfloat16, cpu
 from chainrule.ops.convolution.call import ConvolutionCall, Geometry, has_channels_last
 from chainrule.ops.plain import is_traced, is_transformed
 
@@ -54,6 +57,8 @@ def merit(call: ConvolutionCall) -> str | None:
         return None if by_formula else why_not_compiled
     if has_channels_last(call.x, call.weight):
         return "torch's own keeps channels last"
+    if call.x.dtype == torch.bfloat16:
+        return bfloat16.why_torch(call.output_shape, call.weight.shape, call.geometry, call.learns)
     if call.x.dtype != torch.float32:
         return None
     return _why_faster(call.x.shape, call.output_shape, call.weight.shape, call.geometry, call.learns)

@@ -12,8 +12,26 @@ The README of the folder above has a section on them.
 """
 
 from chainrule.ops.convolution.backends.cpu import flops as _flops  # noqa: F401  # registered by being imported
-from chainrule.ops.convolution.backends.cpu.backend import describe, merit, obstacle, obstacle_of, run
-from chainrule.ops.convolution.backends.cpu.native import LEVELS, lanes
+from chainrule.ops.convolution.backends.cpu.backend import (
+    describe,
+    merit,
+    obstacle,
+    obstacle_of,
+    obstacle_to_streaming,
+    run,
+)
+from chainrule.ops.convolution.backends.cpu.native import LEVELS, has_instructions_for_bfloat16, lanes
 from chainrule.ops.convolution.backends.cpu.streaming import ConvolutionSteps
 
-__all__ = ["LEVELS", "ConvolutionSteps", "describe", "lanes", "merit", "obstacle", "obstacle_of", "run"]
+__all__ = [
+    "LEVELS",
+    "ConvolutionSteps",
+    "describe",
+    "has_instructions_for_bfloat16",
+    "lanes",
+    "merit",
+    "obstacle",
+    "obstacle_of",
+    "obstacle_to_streaming",
+    "run",
+]

@@ -6,12 +6,12 @@ from torch import Tensor
 from chainrule.ops.choices import Description
 from chainrule.ops.convolution.backends import formula
 from chainrule.ops.convolution.backends.cpu.autograd import convolve
-from chainrule.ops.convolution.backends.cpu.native import DTYPES, LEVELS, excess, threads
+from chainrule.ops.convolution.backends.cpu.native import DTYPES, LEVELS, excess, has_products, threads
 from chainrule.ops.convolution.call import Causal, ConvolutionCall
 from chainrule.ops.once import once
 from chainrule.ops.plain import is_traced, is_transformed
 
-__all__ = ["describe", "merit", "obstacle", "obstacle_of", "run"]
+__all__ = ["describe", "merit", "obstacle", "obstacle_of", "obstacle_to_streaming", "run"]
 
 
 def obstacle(call: ConvolutionCall) -> str | None:
@@ -24,8 +24,7 @@ def obstacle_of(x: Tensor) -> str | None:
     if not x.is_cpu:
         return f"the kernels run on the CPU, and x is on {x.device}"
     if x.dtype not in DTYPES:
-        compiled = " and ".join(str(dtype).removeprefix("torch.") for dtype in DTYPES)
-        return f"the kernels are compiled for {compiled}, and x is {x.dtype}"
+        return f"the kernels are compiled for float32, float64 and bfloat16, and x is {x.dtype}"
     if is_traced():
         return "what torch.jit.trace records has to be torch's own"
     if is_transformed():
@@ -33,11 +32,25 @@ def obstacle_of(x: Tensor) -> str | None:
     return None
 
 
+def obstacle_to_streaming(weight: Tensor) -> str | None:
+    """Why the kernels cannot stream a layer of this weight; None if they can."""
+    if weight.dtype == torch.bfloat16:
+        return f"the kernels stream float32 and float64, and x is {weight.dtype}"
+    return obstacle_of(weight)
+
+
 def merit(call: ConvolutionCall) -> str | None:
     """It is the fastest of those that can run what it can, but for the shapes that those before it take."""
     if torch.compiler.is_exporting():
         return None  # a recording must not need chainrule
-    return f"{call.x.dtype} on the CPU, instructions {LEVELS[0]}"
+    return f"{call.x.dtype} on the CPU{_products(call)}, instructions {LEVELS[0]}"
+
+
+def _products(call: ConvolutionCall) -> str:
+    if call.x.dtype != torch.bfloat16:
+        return ""
+    wide = has_products(call.x.dtype, call.weight.shape, call.geometry)
+    return ", products of bfloat16" if wide else ", products of float32, with few channels"
 
 
 def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:

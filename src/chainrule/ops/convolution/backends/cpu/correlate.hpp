@@ -4,13 +4,9 @@
 #include "../../../compiled/threads.hpp"
 #include "correlate_tile.hpp"
 #include "plane_correlation.hpp"
+#include "wide_correlation.hpp"
 
 namespace chainrule::LEVEL {
-
-// Of the kernel w (G, O, C, K), O the channels of the result here: where number (o, c, entry) of a group lies.
-struct Layout {
-    int64_t group, out, in;
-};
 
 template <class S> class Correlation {
     const Call& call_;
@@ -122,32 +118,38 @@ private:
 };
 
 // Calls work(correlation) with the forward pass.
-template <class S, class Work> void forward_correlation(const Call& call, const Work& work) {
+template <class M, class Work> void forward_correlation(const Call& call, const Work& work) {
     const auto& a = call.axes;
     const Reach reach[3] = {forward_reach(a[0]), forward_reach(a[1]), forward_reach(a[2])};
     const int64_t sizes[3] = {a[0].positions, a[1].positions, a[2].positions};
     const int64_t K = a[0].kernel * a[1].kernel * a[2].kernel;
-    const Source<S> x{static_cast<const S*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}};
-    if (Planes<S>::fit(call, reach, x.step)) return work(PlaneCorrelation<S>(call, x, reach, call.bias, call.y));
-    work(Correlation<S>(call, x, reach, call.C, call.O, {call.O * call.C * K, call.C * K, K}, call.bias, call.y, sizes,
-                        true));
+    const Source<Stored<M>> x{
+        static_cast<const Stored<M>*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}};
+    const Layout layout{call.O * call.C * K, call.C * K, K};
+    if constexpr (rounds<M>)
+        work(WideCorrelation<M>(call, x, reach, call.C, call.O, layout, call.bias, call.y, sizes, true));
+    else if (Planes<M>::fit(call, reach, x.step)) work(PlaneCorrelation<M>(call, x, reach, call.bias, call.y));
+    else work(Correlation<M>(call, x, reach, call.C, call.O, layout, call.bias, call.y, sizes, true));
 }
 
 // Calls work(correlation) with the gradient towards the input, in so many parts as there are remainders by the stride.
-template <class S, class Work> void input_gradient_correlations(const Call& call, const Work& work) {
+template <class M, class Work> void input_gradient_correlations(const Call& call, const Work& work) {
     const auto& a = call.axes;
     const int64_t K = a[0].kernel * a[1].kernel * a[2].kernel, sizes[3] = {a[0].size, a[1].size, a[2].size};
     const int64_t row = a[1].positions * a[2].positions, J = a[0].positions * row;
-    const Source<S> dy{static_cast<const S*>(call.dy), call.G * call.O * J, J, {row, a[2].positions}};
+    const Source<Stored<M>> dy{static_cast<const Stored<M>*>(call.dy), call.G * call.O * J, J, {row, a[2].positions}};
+    const Layout layout{call.O * call.C * K, K, call.C * K};
     for (int64_t i = 0; i < std::min(a[0].stride, a[0].size); ++i)
         for (int64_t j = 0; j < std::min(a[1].stride, a[1].size); ++j)
             for (int64_t k = 0; k < std::min(a[2].stride, a[2].size); ++k) {
                 const Reach reach[3] = {input_gradient_reach(a[0], i), input_gradient_reach(a[1], j),
                                         input_gradient_reach(a[2], k)};
-                if (Planes<S>::fit(call, reach, dy.step))
-                    return work(PlaneCorrelation<S>(call, dy, reach, nullptr, call.dx));
-                work(Correlation<S>(call, dy, reach, call.O, call.C, {call.O * call.C * K, K, call.C * K}, nullptr,
-                                    call.dx, sizes, false));
+                if constexpr (rounds<M>)
+                    work(WideCorrelation<M>(call, dy, reach, call.O, call.C, layout, nullptr, call.dx, sizes, false));
+                else if (Planes<M>::fit(call, reach, dy.step))
+                    work(PlaneCorrelation<M>(call, dy, reach, nullptr, call.dx));
+                else
+                    work(Correlation<M>(call, dy, reach, call.O, call.C, layout, nullptr, call.dx, sizes, false));
             }
 }
 

@@ -4,6 +4,7 @@
 #include "kernel_gradient.hpp"
 #include "plane_kernel_gradient.hpp"
 #include "stream.hpp"
+#include "wide_kernel_gradient.hpp"
 
 namespace chainrule::LEVEL {
 
@@ -11,53 +12,62 @@ extern const ByDtype<Kernels> kernels;  // module.hpp declares the same
 
 namespace {
 
-template <class S> int64_t forward_workspace(const Call& call) {
+template <class M> int64_t forward_workspace(const Call& call) {
     int64_t size = 0;
-    forward_correlation<S>(call, [&](const auto& part) { size = part.workspace(); });
+    forward_correlation<M>(call, [&](const auto& part) { size = part.workspace(); });
     return size;
 }
 
-template <class S> int64_t input_gradient_workspace(const Call& call) {
+template <class M> int64_t input_gradient_workspace(const Call& call) {
     int64_t size = 0;
-    input_gradient_correlations<S>(call, [&](const auto& part) { size = std::max(size, part.workspace()); });
+    input_gradient_correlations<M>(call, [&](const auto& part) { size = std::max(size, part.workspace()); });
     return size;
 }
 
-template <class S> int64_t kernel_gradient_workspace(const Call& call) {
-    if (PlaneKernelGradient<S>::fits(call)) return PlaneKernelGradient<S>(call).workspace();
-    return KernelGradient<S>(call).workspace();
+template <class M> int64_t kernel_gradient_workspace(const Call& call) {
+    if constexpr (rounds<M>) return WideKernelGradient<M>(call).workspace();
+    else if (PlaneKernelGradient<M>::fits(call)) return PlaneKernelGradient<M>(call).workspace();
+    else return KernelGradient<M>(call).workspace();
 }
 
-template <class S> void forward(const Call& call) {
-    forward_correlation<S>(call, [](const auto& part) { part.run(); });
+template <class M> void forward(const Call& call) {
+    forward_correlation<M>(call, [](const auto& part) { part.run(); });
 }
 
-template <class S> void input_gradient(const Call& call) {
-    input_gradient_correlations<S>(call, [](const auto& part) { part.run(); });
+template <class M> void input_gradient(const Call& call) {
+    input_gradient_correlations<M>(call, [](const auto& part) { part.run(); });
 }
 
-template <class S> void kernel_gradient(const Call& call) {
-    if (PlaneKernelGradient<S>::fits(call)) return PlaneKernelGradient<S>(call).run();
-    KernelGradient<S>(call).run();
+template <class M> void kernel_gradient(const Call& call) {
+    if constexpr (rounds<M>) WideKernelGradient<M>(call).run();
+    else if (PlaneKernelGradient<M>::fits(call)) PlaneKernelGradient<M>(call).run();
+    else KernelGradient<M>(call).run();
 }
 
-template <class S> void stream(const StreamCall& call) { Stream<S>(call).run(); }
+template <class M> void stream(const StreamCall& call) {
+    if constexpr (!rounds<M>) Stream<M>(call).run();
+}
 
-template <class S> constexpr Kernels kernels_of() {
+template <class M> constexpr Kernels kernels_of() {
     return {
-        .forward_workspace = forward_workspace<S>,
-        .input_gradient_workspace = input_gradient_workspace<S>,
-        .kernel_gradient_workspace = kernel_gradient_workspace<S>,
-        .forward = forward<S>,
-        .input_gradient = input_gradient<S>,
-        .kernel_gradient = kernel_gradient<S>,
-        .stream = stream<S>,
+        .forward_workspace = forward_workspace<M>,
+        .input_gradient_workspace = input_gradient_workspace<M>,
+        .kernel_gradient_workspace = kernel_gradient_workspace<M>,
+        .forward = forward<M>,
+        .input_gradient = input_gradient<M>,
+        .kernel_gradient = kernel_gradient<M>,
+        .stream = stream<M>,
     };
 }
 
-template <class S> constexpr Kernels kernels_at_this_level() {
-    if constexpr (std::is_same_v<S, Bfloat16>) return {};
-    else return kernels_of<S>();
+// The level for bfloat16 has nothing for other dtypes that the one below it has not.
+template <class M> constexpr Kernels kernels_at_this_level() {
+#if defined(__AVX512BF16__)
+    if constexpr (!rounds<M>) return {};
+    else return kernels_of<M>();
+#else
+    return kernels_of<M>();
+#endif
 }
 
 }  // namespace

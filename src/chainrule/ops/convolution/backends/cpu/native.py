@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,12 +13,21 @@ from chainrule.ops import blocks
 from chainrule.ops.convolution.call import Geometry, output_shape
 from chainrule.ops.pointers import dense, dense_lines
 
-__all__ = ["DTYPES", "LEVELS", "excess", "forward", "input_gradient", "kernel_gradient", "lanes", "threads"]
+__all__ = [
+    "DTYPES",
+    "LEVELS",
+    "excess",
+    "forward",
+    "has_instructions_for_bfloat16",
+    "has_products",
+    "input_gradient",
+    "kernel_gradient",
+    "lanes",
+    "threads",
+]
 
-DTYPES: dict[torch.dtype, int] = {
-    getattr(torch, name): index for index, name in enumerate(_convolution.dtypes()) if name != "bfloat16"
-}
-"""The dtypes that the kernels are compiled for, and the number of each there."""
+DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_convolution.dtypes())}
+"""The dtypes that the kernels are compiled for, and the number of each there; bfloat16 is summed in float32."""
 
 LEVELS: list[str] = _convolution.levels()
 """The instruction levels that this machine runs, the best first; the first one is used."""
@@ -25,6 +35,8 @@ LEVELS: list[str] = _convolution.levels()
 _level = 0
 _output_shape = lru_cache(maxsize=1024)(output_shape)
 _MOST_LANES = 16
+_SUM = 4  # bytes of the least number that is summed in
+_WIDE = 8  # channels, of a group on the side that has more, from which on products of bfloat16 take less time
 _ROOM = 1 << 18  # numbers of a channel that are laid out whatever the size of x
 _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
 
@@ -42,6 +54,8 @@ def forward(
     resets, lengths: bool (B, J) and int64 (B,), for causal padding: outputs read nothing from before a reset, and are
     zero from their row's length on.
     """
+    if not has_products(x.dtype, weight.shape, geometry):
+        return forward(*_in_float32(x, weight, bias), geometry, resets, lengths).to(x.dtype)
     y = _result(x, _output_shape(x.shape, weight.shape, geometry), resets, lengths)
     segments = _segments(y, weight, geometry, resets, lengths)
     if _is_empty(y, segments):
@@ -62,6 +76,8 @@ def input_gradient(
     lengths: Tensor | None = None,
 ) -> Tensor:
     """dx, of the shape given."""
+    if not has_products(dy.dtype, weight.shape, geometry):
+        return input_gradient(*_in_float32(dy, weight), shape, geometry, resets, lengths).to(dy.dtype)
     segments = _segments(dy, weight, geometry, resets, lengths)
     dx = _result(dy, shape, resets, lengths)
     if _is_empty(dx, segments):
@@ -82,6 +98,9 @@ def kernel_gradient(
     lengths: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The gradient towards the kernel, and towards the bias, empty where there is none."""
+    if not has_products(dy.dtype, weight.shape, geometry):
+        single = kernel_gradient(*_in_float32(x, dy, weight), geometry, has_bias, resets, lengths)
+        return single[0].to(dy.dtype), single[1].to(dy.dtype)
     segments = _segments(dy, weight, geometry, resets, lengths)
     dw = x.new_empty(*weight.shape)
     dbias = x.new_empty(len(weight) if has_bias else 0)
@@ -91,6 +110,20 @@ def kernel_gradient(
     dy = dense(dy)
     _run("kernel_gradient", x.shape, x.stride(), weight, dy, geometry, segments, x, dy, dw, dbias if has_bias else None)
     return dw, dbias
+
+
+def has_instructions_for_bfloat16() -> bool:
+    """Whether the level that runs has them; elsewhere its products are made of many instructions."""
+    return LEVELS[_level].endswith("bf16")
+
+
+def has_products(dtype: torch.dtype, weight: Sequence[int], geometry: Geometry) -> bool:
+    """Whether there are products of this dtype; those of bfloat16 are for more than a few channels."""
+    return dtype != torch.bfloat16 or max(weight[0] // geometry.groups, weight[1]) >= _WIDE
+
+
+def _in_float32(*tensors: Tensor | None) -> list[Any]:
+    return [None if t is None else t.float() for t in tensors]
 
 
 def _is_empty(y: Tensor, segments: Tensor | None) -> bool:
@@ -165,7 +198,7 @@ def _run(
     within = (0, 0) if segments is None else (segments.data_ptr(), len(segments))
     if segments is not None:
         size = getattr(_convolution, f"{name}_workspace")(_level, dtype, call, *within)
-    workspace = blocks.empty(y, (size,))
+    workspace = blocks.empty(y, (size * max(1, _SUM // y.itemsize),))
     pointers = [0 if t is None else t.data_ptr() for t in (workspace, *tensors)]
     getattr(_convolution, name)(_level, dtype, call, *within, *pointers)
 
@@ -183,10 +216,15 @@ def _prepared(
     geometry: Geometry,
 ) -> tuple[_convolution.Call, int]:
     """The call for these sizes, and its workspace where there are no segments."""
-    unused = 3 - len(geometry.stride)
+    row, channel, *steps = x_strides or (0, 0, *_dense_strides(x[2:]))
     sizes = zip(x[2:], weight[2:], y[2:], geometry.stride, geometry.dilation, geometry.before, strict=True)
-    axes = [*[(1, 1, 1, 1, 1, 0)] * unused, *sizes]
-    row, channel, *steps = x_strides or [0] * len(x)
+    axes = list(sizes)
+    is_pointwise = prod(weight[2:]) == prod(geometry.stride) == 1 and tuple(x[2:]) == tuple(y[2:])
+    if is_pointwise and steps == _dense_strides(x[2:]):  # nothing looks aside: all positions are one line
+        axes = [(prod(x[2:]), 1, prod(x[2:]), 1, 1, 0)]
+        steps = [1]
+    unused = 3 - len(axes)
+    axes = [(1, 1, 1, 1, 1, 0)] * unused + axes
     strides = (row, channel, *(0,) * unused, *steps[:-1])
     G = geometry.groups
     call = _convolution.Call(
@@ -199,3 +237,7 @@ def _prepared(
         x_strides=strides,
     )
     return call, getattr(_convolution, f"{name}_workspace")(level, dtype, call, 0, 0)
+
+
+def _dense_strides(sizes: Sequence[int]) -> list[int]:
+    return [prod(sizes[i + 1 :]) for i in range(len(sizes))]

@@ -22,6 +22,14 @@ struct Reach {
     int64_t lowest(int64_t q) const { return step * q + first; }
     // How many source numbers lie from the first to the last that n outputs read.
     int64_t span(int64_t n) const { return step * (n - 1) + between * (taps - 1) + 1; }
+    // The taps with which output q reads what exists: from this one on, up to the other.
+    int64_t first_tap(int64_t q) const {
+        return lowest(q) < 0 && between ? std::min(taps, (between - 1 - lowest(q)) / between) : 0;
+    }
+    int64_t end_tap(int64_t q) const {
+        const int64_t room = size - lowest(q);
+        return between == 0 ? taps : std::clamp<int64_t>(room > 0 ? (room - 1) / between + 1 : 0, first_tap(q), taps);
+    }
 };
 
 inline Reach forward_reach(const Axis& a) {
