@@ -85,7 +85,11 @@ _ROUNDED = {  # 32 channels and more
         ConvolutionShape(16, 256, 256, (14, 14), 3, padding=1),
     ),
 }
-_SPECIAL = {"model": {_LAYERED: (_MODEL,)}, "stream": {_LAYERED: (_STREAMED,)}, "bfloat16": _ROUNDED}
+_SPECIAL: dict[str, dict[str, tuple[ConvolutionShape, ...]]] = {
+    "model": {_LAYERED: (_MODEL,)},
+    "stream": {_LAYERED: (_STREAMED,)},
+    "bfloat16": _ROUNDED,
+}
 
 
 class ConvolutionPoint(NamedTuple):

@@ -89,8 +89,8 @@ def test_near_float64(wide: int, case: Case) -> None:
         y = case.chainrule("cpu")
         dy = torch.randn(y.shape).bfloat16()
         actual = [y, *torch.autograd.grad(y, leaves, dy)]
-    bias = None if case.bias is None else case.bias.detach().double().requires_grad_()
-    exact = Case(*doubles([case.x, case.weight]), bias, case.pairs, case.options)
+    x, weight, *bias = doubles(leaves)
+    exact = Case(x, weight, bias[0] if bias else None, case.pairs, case.options)
     y = exact.torch()
     expected = [y, *torch.autograd.grad(y, exact.leaves, dy.double())]
     for a, e in zip(actual, expected, strict=True):
@@ -199,7 +199,7 @@ def test_chunked_equals_whole_bit_for_bit(data: st.DataObject, channels: tuple[i
     state = None
     pieces = []
     for part in (slice(cut), slice(cut, None)):
-        given_ = {"resets": resets[:, part], "dilation": dilation, "state": state}
+        given_: dict[str, Any] = {"resets": resets[:, part], "dilation": dilation, "state": state}
         y, state = causal_convolution(x[..., part], weight, bias, **given_, backend="cpu")
         pieces.append(y)
     assert torch.equal(torch.cat(pieces, -1), whole)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,7 +54,8 @@ def forward(
     zero from their row's length on.
     """
     if not has_products(x.dtype, weight.shape, geometry):
-        return forward(*_in_float32(x, weight, bias), geometry, resets, lengths).to(x.dtype)
+        bias = None if bias is None else bias.float()
+        return forward(x.float(), weight.float(), bias, geometry, resets, lengths).bfloat16()
     y = _result(x, _output_shape(x.shape, weight.shape, geometry), resets, lengths)
     segments = _segments(y, weight, geometry, resets, lengths)
     if _is_empty(y, segments):
@@ -77,7 +77,7 @@ def input_gradient(
 ) -> Tensor:
     """dx, of the shape given."""
     if not has_products(dy.dtype, weight.shape, geometry):
-        return input_gradient(*_in_float32(dy, weight), shape, geometry, resets, lengths).to(dy.dtype)
+        return input_gradient(dy.float(), weight.float(), shape, geometry, resets, lengths).bfloat16()
     segments = _segments(dy, weight, geometry, resets, lengths)
     dx = _result(dy, shape, resets, lengths)
     if _is_empty(dx, segments):
@@ -99,8 +99,8 @@ def kernel_gradient(
 ) -> tuple[Tensor, Tensor]:
     """The gradient towards the kernel, and towards the bias, empty where there is none."""
     if not has_products(dy.dtype, weight.shape, geometry):
-        single = kernel_gradient(*_in_float32(x, dy, weight), geometry, has_bias, resets, lengths)
-        return single[0].to(dy.dtype), single[1].to(dy.dtype)
+        dw, dbias = kernel_gradient(x.float(), dy.float(), weight.float(), geometry, has_bias, resets, lengths)
+        return dw.bfloat16(), dbias.bfloat16()
     segments = _segments(dy, weight, geometry, resets, lengths)
     dw = x.new_empty(*weight.shape)
     dbias = x.new_empty(len(weight) if has_bias else 0)
@@ -120,10 +120,6 @@ def has_instructions_for_bfloat16() -> bool:
 def has_products(dtype: torch.dtype, weight: Sequence[int], geometry: Geometry) -> bool:
     """Whether there are products of this dtype; those of bfloat16 are for more than a few channels."""
     return dtype != torch.bfloat16 or max(weight[0] // geometry.groups, weight[1]) >= _WIDE
-
-
-def _in_float32(*tensors: Tensor | None) -> list[Any]:
-    return [None if t is None else t.float() for t in tensors]
 
 
 def _is_empty(y: Tensor, segments: Tensor | None) -> bool:
