@@ -13,7 +13,8 @@ _SOME = 12  # channels of a group
 _MANY = 64
 _MANY_IF_LEARNING = 128
 _MOST = 256
-_SHORT = 11  # outputs of a line
+_STRIDED = 32
+_SHORT = 16  # outputs of a line
 _LONG = 256  # of a channel, one channel a group
 _LARGE = 25  # taps
 _LARGEST = 49
@@ -37,10 +38,10 @@ def why_torch(y: Sequence[int], weight: Sequence[int], geometry: Geometry, learn
         return "torch's own takes about as long with so many channels" if few >= _MOST else None
     if few >= (_MANY_IF_LEARNING if learns else _MANY):
         return "torch's own takes less time or as long with so many channels"
-    if few >= _SOME and max(geometry.stride) > 1:
-        return "torch's own takes less time with a stride"
+    if few >= _STRIDED and max(geometry.stride) > 1:
+        return "torch's own takes about as long with a stride"
     if few >= _SOME and y[-1] < _SHORT and prod(weight[2:]) > 1:
-        return "torch's own takes less time with lines of so few outputs"
+        return "torch's own takes less time or as long with lines of so few outputs"
     return None
 
 
