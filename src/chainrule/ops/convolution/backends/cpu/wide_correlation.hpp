@@ -2,58 +2,10 @@
 #pragma once
 
 #include "../../../compiled/threads.hpp"
-#include "wide.hpp"
+#include "wide_tiles.hpp"
 #include "window.hpp"
 
 namespace chainrule::LEVEL {
-
-// A tile is V vectors of channels of the result by N positions that lie side by side. Its sums come out as words of
-// neighbouring positions, V vectors of them after each other.
-template <class M> struct WideTile {
-    using S = Number<M>;
-    struct Task {
-        const S *weights, *x;      // V vectors of biases, then of weights for each source word and tap
-        int64_t words, channel;    // of the source
-        const int64_t* offsets;    // of the taps
-        int64_t all, first, end;   // of all taps, those that read anything
-    };
-    using Function = void (*)(const Task&, S*);
-
-    template <int V, int N> static void tile(const Task& task, S* to) {
-        constexpr int L = lanes<S>;
-        const S *w = task.weights, *x = task.x;
-        Vector<S> sums[N][V];
-#pragma GCC unroll 32
-        for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 32
-            for (int v = 0; v < V; ++v) sums[n][v] = load(w + v * L);
-        }
-        w += V * L;
-        for (int64_t c = 0; c < task.words; ++c, x += task.channel, w += (task.all - task.end) * V * L) {
-            w += task.first * V * L;
-            for (int64_t k = task.first; k < task.end; ++k, w += V * L) {
-                const S* from = x + task.offsets[k];
-                Vector<S> weights[V];
-#pragma GCC unroll 32
-                for (int v = 0; v < V; ++v) weights[v] = load(w + v * L);
-#pragma GCC unroll 32
-                for (int n = 0; n < N; ++n) {
-                    const Vector<S> read = spread_word<M>(from[n]);
-#pragma GCC unroll 32
-                    for (int v = 0; v < V; ++v) sums[n][v] = add_product<M>(sums[n][v], read, weights[v]);
-                }
-            }
-        }
-#pragma GCC unroll 32
-        for (int n = 0; n < N; n += per_word<M>) {
-#pragma GCC unroll 32
-            for (int v = 0; v < V; ++v, to += L) {
-                if constexpr (!rounds<M>) store(to, sums[n][v]);
-                else store(to, paired(sums[n][v], n + 1 < N ? sums[std::min(n + 1, N - 1)][v] : Vector<S>{}));
-            }
-        }
-    }
-};
 
 template <class M> class WideCorrelation {
     using S = Number<M>;

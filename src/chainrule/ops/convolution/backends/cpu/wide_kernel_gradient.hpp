@@ -6,64 +6,10 @@
 #pragma once
 
 #include "../../../compiled/threads.hpp"
-#include "wide.hpp"
+#include "wide_tiles.hpp"
 #include "window.hpp"
 
 namespace chainrule::LEVEL {
-
-template <class M> struct WideGradientTile {
-    using S = Number<M>;
-    struct Task {
-        const Stored<M>* x;
-        const S* dy;
-        const int64_t* places;            // where the words lie in x, in the order of those of dy
-        int64_t begin, end, ends, last;   // which of them: whole ones, and those of which the first number counts
-        bool is_first;                    // there is nothing in the sums yet
-    };
-    using Function = void (*)(const Task&, const int64_t*, S*);
-
-    static S half(const Stored<M>* x) {
-        if constexpr (!rounds<M>) return *x;
-        else return bits<S>(uint32_t(*x));
-    }
-    static S whole(const Stored<M>* x) {
-        S word;
-        std::memcpy(&word, x, sizeof word);
-        return word;
-    }
-
-    // Adds to sums, N times V vectors, the sum over the box of dy times x at each of `pairs`.
-    template <int V, int N> static void tile(const Task& task, const int64_t* pairs, S* sums) {
-        constexpr int L = lanes<S>;
-        Vector<S> sum[N][V];
-        const Stored<M>* x[N];
-#pragma GCC unroll 32
-        for (int n = 0; n < N; ++n) {
-            x[n] = task.x + pairs[n];
-#pragma GCC unroll 32
-            for (int v = 0; v < V; ++v) sum[n][v] = task.is_first ? Vector<S>{} : load(sums + (n * V + v) * L);
-        }
-        const auto add = [&](int64_t i, auto read) __attribute__((always_inline)) {
-            const int64_t at = task.places[i];
-            Vector<S> d[V];
-#pragma GCC unroll 32
-            for (int v = 0; v < V; ++v) d[v] = load(task.dy + (i * V + v) * L);
-#pragma GCC unroll 32
-            for (int n = 0; n < N; ++n) {
-                const Vector<S> factor = spread_word<M>(read(x[n] + at));
-#pragma GCC unroll 32
-                for (int v = 0; v < V; ++v) sum[n][v] = add_product<M>(sum[n][v], factor, d[v]);
-            }
-        };
-        for (int64_t i = task.begin; i < task.end; ++i) add(i, whole);
-        for (int64_t i = task.ends; i < task.last; ++i) add(i, half);
-#pragma GCC unroll 32
-        for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 32
-            for (int v = 0; v < V; ++v) store(sums + (n * V + v) * L, sum[n][v]);
-        }
-    }
-};
 
 template <class M> class WideKernelGradient {
     using S = Number<M>;
