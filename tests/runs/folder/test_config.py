@@ -100,7 +100,7 @@ def test_any_changed_value_is_a_run_format_error_or_harmless(
     (copy / "config.json").write_text(json.dumps(values))
     try:
         chainrule.load(copy)
-    except RunFormatError as error:
+    except (RunFormatError, UserWarning) as error:  # a warning: it may now look like a run whose fit did not end
         assert str(copy) in str(error)  # noqa: PT017 (not raising is right too)
 
 

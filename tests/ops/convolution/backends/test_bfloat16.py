@@ -230,7 +230,7 @@ def test_second_derivatives_are_the_formulas() -> None:
         torch.testing.assert_close(a, b, rtol=2**-5, atol=2**-5 * b.abs().max().item())
 
 
-@pytest.mark.skipif(not native.has_instructions_for_bfloat16(), reason="without them torch's own computes bfloat16")
+@pytest.mark.skipif(not native.multiplies_bfloat16(), reason="without them torch's own computes bfloat16")
 @pytest.mark.parametrize("layer", [Conv1d(32, 32, 3), CausalConv1d(9, 32, 3), Conv2d(16, 48, 3)])
 def test_autocast_asks_for_them(layer: Conv1d | Conv2d) -> None:
     x = torch.randn(2, layer.in_channels, *(50 for _ in layer.kernel_size))
@@ -252,7 +252,7 @@ def test_autocast_asks_for_them(layer: Conv1d | Conv2d) -> None:
         torch.testing.assert_close(a.float(), e, rtol=2**-5, atol=2**-6 * e.abs().max().item())
 
 
-@pytest.mark.skipif(not native.has_instructions_for_bfloat16(), reason="without them torch's own computes bfloat16")
+@pytest.mark.skipif(not native.multiplies_bfloat16(), reason="without them torch's own computes bfloat16")
 @pytest.mark.parametrize(
     ("channels", "size", "kernel", "groups", "chosen"),
     [
@@ -272,7 +272,7 @@ def test_auto_takes_what_is_faster(
     assert chosen in str(explain(layer, x))
 
 
-@pytest.mark.skipif(not native.has_instructions_for_bfloat16(), reason="there are no others than these")
+@pytest.mark.skipif(not native.multiplies_bfloat16(), reason="there are no others than these")
 def test_without_instructions_torchs_own_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_level", len(LEVELS) - 1)
     x, weight, bias = tensors((2, 31, 77), (30, 31, 3))

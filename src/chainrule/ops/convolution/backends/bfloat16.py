@@ -25,7 +25,7 @@ def why_torch(y: Sequence[int], weight: Sequence[int], geometry: Geometry, learn
 
     learns: whether gradients will be asked for.
     """
-    if not cpu.has_instructions_for_bfloat16():
+    if not cpu.multiplies_bfloat16():
         return "torch's own computes bfloat16 on processors without instructions for its products"
     if 0 in y:
         return None

@@ -20,16 +20,16 @@ from chainrule.ops.convolution.backends.cpu.backend import (
     obstacle_to_streaming,
     run,
 )
-from chainrule.ops.convolution.backends.cpu.native import LEVELS, has_instructions_for_bfloat16, lanes
+from chainrule.ops.convolution.backends.cpu.native import LEVELS, lanes, multiplies_bfloat16
 from chainrule.ops.convolution.backends.cpu.streaming import ConvolutionSteps
 
 __all__ = [
     "LEVELS",
     "ConvolutionSteps",
     "describe",
-    "has_instructions_for_bfloat16",
     "lanes",
     "merit",
+    "multiplies_bfloat16",
     "obstacle",
     "obstacle_of",
     "obstacle_to_streaming",

@@ -17,11 +17,11 @@ __all__ = [
     "LEVELS",
     "excess",
     "forward",
-    "has_instructions_for_bfloat16",
     "has_products",
     "input_gradient",
     "kernel_gradient",
     "lanes",
+    "multiplies_bfloat16",
     "threads",
 ]
 
@@ -112,7 +112,7 @@ def kernel_gradient(
     return dw, dbias
 
 
-def has_instructions_for_bfloat16() -> bool:
+def multiplies_bfloat16() -> bool:
     """Whether the level that runs has them; elsewhere its products are made of many instructions."""
     return LEVELS[_level].endswith("bf16")
 
