@@ -47,5 +47,5 @@ sanitize: $(READY)
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
 	CHAINRULE_SANITIZED=$(SANITIZED)/site $(BIN)/python -m pytest -p tests.sanitized --quiet --capture=sys \
 	    -k "not ($(NOT_SANITIZED))" tests/ops/recurrence tests/ops/convolution/backends/test_cpu.py \
-	    tests/nn/test_recurrence.py tests/nn/streams/test_recurrent.py \
+	    tests/ops/convolution/backends/test_bfloat16.py tests/nn/test_recurrence.py tests/nn/streams/test_recurrent.py \
 	    tests/nn/streams/test_convolutional.py
