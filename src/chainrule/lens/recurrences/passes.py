@@ -51,7 +51,7 @@ class Scan:
     def run(cls, call: RecurrenceCall) -> "Scan":
         """Run a call of the op; its zoneout is None or rates."""
         X, schedule = prepared(call)
-        derivation = derive(call.cell, call.weights, call.rounds)
+        derivation = derive(call.cell, call.weights)
         kept = forward(derivation, X, call.state, schedule)
         slopes = derivation.slopes(kept.before, kept.made, kept.saved)
         return cls(call.cell, call.weights, schedule, kept, slopes)

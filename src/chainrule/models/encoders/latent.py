@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from chainrule.models.encoders.encoder import Encode, State
 from chainrule.nn import GRU, LSTM, RNN, CellLayer
+from chainrule.ops.plain import is_traced
 
 __all__ = ["LatentEncoder"]
 
@@ -16,7 +17,7 @@ _LAYERS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 def _is_recorded() -> bool:
-    return torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()
+    return torch.compiler.is_exporting() or is_traced()
 
 
 class LatentEncoder(nn.Module):

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.ops.recurrence.cells import BUILT_IN
 from chainrule.ops.recurrence.cells.spec import CellSpec, State
 from chainrule.ops.recurrence.trace import Trace
 
@@ -38,8 +39,8 @@ class RecurrenceCall:
 
 
 def rounds_under_autocast(cell: CellSpec, W_ih: Tensor) -> bool:
-    """Whether torch.autocast is on for the CPU and bfloat16, and these are float32 weights there of a kernels' cell."""
-    is_theirs = cell.kernel is not None and W_ih.dtype == torch.float32 and W_ih.device.type == "cpu"
+    """Whether torch.autocast is on for the CPU and bfloat16, and float32 weights there are of a cell of the library."""
+    is_theirs = cell in BUILT_IN and W_ih.dtype == torch.float32 and W_ih.device.type == "cpu"
     if not is_theirs or not torch.is_autocast_enabled("cpu"):
         return False
     return torch.get_autocast_dtype("cpu") == torch.bfloat16

@@ -42,7 +42,9 @@ def choose(call: RecurrenceCall, backend: str = "auto") -> tuple[str, str]:
     products = ", products of bfloat16" if call.rounds else ""
     if call.rounds and name == "cpu" and not multiplies_bfloat16():
         products += " made in float32, as the processor has no instructions for them"
-    return name, why or f"{call.x.dtype} on the CPU{products}, instructions {instructions}"
+    if why is not None:
+        return name, why + products
+    return name, f"{call.x.dtype} on the CPU{products}, instructions {instructions}"
 
 
 def _offered(call: RecurrenceCall, backend: str) -> tuple[str, str | None]:

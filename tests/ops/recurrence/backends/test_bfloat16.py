@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import chainrule
+from chainrule.models.encoders import LatentEncoder
+from chainrule.models.settings import LATENT
 from chainrule.nn import GRU, LSTM
 from chainrule.ops.recurrence.backends.cpu import LEVELS, native
 from chainrule.ops.recurrence.cells.products import rounded
@@ -225,6 +227,24 @@ def test_tensors_of_bfloat16(cell: str) -> None:
     for a, e in zip(actual, expected, strict=True):
         assert a.dtype == torch.bfloat16
         torch.testing.assert_close(a.float(), e, rtol=2**-7, atol=2**-7 * max(1.0, e.abs().max().item()))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("cell", LATENT)
+def test_every_model_that_takes_the_precision_rounds_but_in_recordings(cell: str) -> None:
+    x = torch.randn(2, 5, 3)
+    exact = LatentEncoder(cell, 3, 7).eval().requires_grad_(False)
+    rounding = LatentEncoder(cell, 3, 7, precision="bfloat16").eval().requires_grad_(False)
+    rounding.load_state_dict(exact.state_dict())
+    y, _ = exact(x)
+    found, _ = rounding(x)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, y)
+    close_rounded(found, y.double(), 5)
+    exported = torch.export.export(rounding, (x,)).module()(x)[0]
+    traced = torch.jit.trace(lambda x: rounding(x)[0], x)(x)
+    for recorded in (exported, traced):
+        close(recorded, y)
 
 
 def test_explain_tells() -> None:

@@ -88,7 +88,7 @@ copyreg.pickle(CellSpec, _reduced)  # type: ignore[arg-type]
 def derive(spec: CellSpec, weights: Any, rounds: bool = False) -> Derivation:
     """The passes of a cell with these weights: by hand, or by autograd where it has no formula.
 
-    With ``rounds`` the factors of the products are rounded to bfloat16, if it is a cell that the kernels have.
+    With ``rounds`` the factors of the products are rounded to bfloat16; it has to be one of the library's own.
     """
     if spec.formula is None:
         return ByAutograd(spec, weights)

@@ -34,9 +34,9 @@ class MinGRUFormula(Derivation):
     J_z: the derivative of h_t by what enters z; that by n is z, that by h_{t-1} is 1 - z.
     """
 
-    def __init__(self, w: Any) -> None:
+    def __init__(self, w: Any, rounds: bool = False) -> None:
         self.weights = w
-        self.from_inputs = Product(w.W_ih, w.g_ih)
+        self.from_inputs = Product(w.W_ih, w.g_ih, rounds)
 
     def inputs(self, X: Tensor) -> tuple[Tensor, Saved]:
         gx, normal = self.from_inputs(X.flatten(0, 1), self.weights.b_ih)

@@ -46,9 +46,9 @@ class SLSTMFormula(TwoProducts[Product]):
     s is 1 where m_t is u, 0 where it is a_i.
     """
 
-    def __init__(self, w: Weights) -> None:
-        super().__init__(w)
-        self.hidden = Product(w.W_hh, w.g_hh)
+    def __init__(self, w: Weights, rounds: bool = False) -> None:
+        super().__init__(w, rounds)
+        self.hidden = Product(w.W_hh, w.g_hh, rounds)
         self.bias = total_bias(w)
 
     def step(self, gx: Tensor, state: State) -> tuple[State, Saved]:

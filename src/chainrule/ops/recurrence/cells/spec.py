@@ -81,7 +81,7 @@ class CellSpec:
             in layers; any other symbol is its own name. A weight whose symbol begins with b is left out with
             ``bias=False``, and the step then finds None. W_ih, (G, I), must be among them.
         options: weights that exist only where an option of the layer asks for them, by the option's name.
-        formula: makes the hand-derived passes, a Derivation, from the weights; of a cell in the compiled code also
+        formula: makes the hand-derived passes, a Derivation, from the weights; of the library's own cells also
             with ``rounds=True``, whose products round to bfloat16. Without one, autograd differentiates each step.
         kernel: the number of the cell in the compiled code, if it is there.
         zoneout: the parts of the state that zoneout may keep.
