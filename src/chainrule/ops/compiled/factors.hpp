@@ -52,15 +52,6 @@ inline Vector<float> paired(Vector<float> low, Vector<float> high) {
 #endif
 }
 
-// The first `n` numbers at `from` as words, the last one filled up with zero.
-template <class M> inline Number<M> word(const Number<M>* from, int64_t n) {
-    if constexpr (!rounds<M>) return *from;
-    else {
-        const uint32_t low = to_bfloat16(bits<uint32_t>(from[0])) >> 16;
-        return bits<float>(n > 1 ? low | to_bfloat16(bits<uint32_t>(from[1])) : low);
-    }
-}
-
 // A vector of numbers j, j + 1, ... of a row to its factors; of the last vector n lanes are real.
 template <class M> inline void put_factors(Number<M>* row, int64_t j, Vector<Number<M>> v, int n) {
     if constexpr (!rounds<M>) store(row + j, v, n);

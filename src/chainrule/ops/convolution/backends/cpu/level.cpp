@@ -1,4 +1,6 @@
 // The kernels of one instruction level; CMake compiles this file once for each.
+#include <stdexcept>
+
 #include "../../../compiled/dtypes.hpp"
 #include "correlate.hpp"
 #include "kernel_gradient.hpp"
@@ -45,7 +47,8 @@ template <class M> void kernel_gradient(const Call& call) {
 }
 
 template <class M> void stream(const StreamCall& call) {
-    if constexpr (!rounds<M>) Stream<M>(call).run();
+    if constexpr (rounds<M>) throw std::invalid_argument("the kernels stream no bfloat16");
+    else Stream<M>(call).run();
 }
 
 template <class M> constexpr Kernels kernels_of() {
