@@ -9,6 +9,7 @@ from torch.nn import Module, Parameter
 from torch.nn.functional import pad
 
 from chainrule import functional
+from chainrule.ops.recurrence.cells.spec import parameter_name
 
 __all__ = ["Call", "Causal", "Streamed", "by_definition"]
 
@@ -60,8 +61,15 @@ def by_definition(layer: Any, x: Tensor, state: Any) -> Any:
     x = x.transpose(0, 1)
     single = isinstance(state, Tensor)
     start = state[0] if single else tuple(each[0] for each in state)
-    options = {**layer.option_arguments(0, x), "backend": "reference"}
-    y, last = getattr(functional, layer.mode[:3].lower() if "RNN" in layer.mode else layer.mode.lower())(
-        x, start, *layer.all_weights[0], **options
+    zoneout = layer.zoneout_of(x)
+    weights = {parameter_name(symbol): w for symbol, w in layer.weights_of(0)._asdict().items() if w is not None}
+    y, parts = functional.recurrence(
+        layer.cell_spec,
+        x,
+        (start,) if single else start,
+        weights,
+        zoneout=zoneout if len(zoneout) > 1 else zoneout[0],
+        backend="reference",
     )
-    return y.transpose(0, 1), last[None] if single else tuple(each[None] for each in last)
+    last = tuple(part[None] for part in parts)
+    return y.transpose(0, 1), last[0] if single else last

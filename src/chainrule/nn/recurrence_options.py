@@ -9,6 +9,7 @@ from torch.nn import Parameter, init
 
 from chainrule.errors import ArgumentError
 from chainrule.nn.recording import Recordable
+from chainrule.ops.recurrence.call import Zoneout
 from chainrule.ops.recurrence.cells import find_cell
 from chainrule.ops.recurrence.cells.spec import CellSpec, parameter_name
 
@@ -94,38 +95,40 @@ class Optioned(Recordable, torch.nn.RNNBase):
             return tuple(self.zoneout)
         return (self.zoneout,) * parts
 
-    def weights_of(self, k: int) -> dict[str, Tensor]:
-        """The weights of layer and direction k, named as the arguments of the op, without those of options."""
+    def weights_of(self, k: int) -> Any:
+        """The weights of layer and direction k, those of options among them, as the cell's named tuple."""
         names = self._all_weights[k]
+        values: list[Any] = list(map(self._parameters.get, names))
+        if torch.compiler.is_compiling() or any(value is None for value in values):
+            values = [getattr(self, name) for name in names]  # slower, and finds parametrised ones too
+        cell = self.cell_spec
+        if self.bias and not self.has_options:
+            return cell.container(*values)
         suffix = names[0].removeprefix("weight_ih")
-        return {name.removesuffix(suffix): getattr(self, name) for name in names}
+        named = {name.removesuffix(suffix): value for name, value in zip(names, values, strict=True)}
+        return cell.holding(named | {name: getattr(self, name + suffix) for name in self._own_shapes()})
 
     def has_own_forward(self) -> bool:
         """Whether a subclass, or the object itself, computes something else than the layer does."""
         forward = type(self).forward
         return "forward" in vars(self) or not forward.__module__.startswith("chainrule.nn.")
 
-    def option_arguments(self, k: int, x: Tensor) -> dict[str, Any]:
-        """The arguments of the op for layer and direction k over x (batch, time, input): weights and zoneout.
+    def zoneout_of(self, x: Tensor) -> Zoneout:
+        """What zoneout keeps of each part of the state that it may keep, over x (batch, time, input).
 
         While training, whether a unit keeps its value is drawn for each unit and step; else it is the rate.
         """
-        if not self.has_options:
-            return {}
-        suffix = self._suffixes()[k]
-        options: dict[str, Any] = {name: getattr(self, name + suffix) for name in self._own_shapes()}
         rates = self._rates()
         if not any(rates):
-            return options
-        keep: tuple[Tensor | float, ...] = rates
-        if self.training:
-            widths = dict(zip(self.cell_spec.state, state_widths(self), strict=True))
-            shapes = [(*x.shape[:2], widths[part]) for part in self.cell_spec.zoneout]
-            keep = tuple(
-                torch.empty(shape, dtype=torch.bool, device=x.device).bernoulli_(rate) if rate else 0.0
-                for shape, rate in zip(shapes, rates, strict=True)
-            )
-        return options | {"zoneout": keep if len(keep) > 1 else keep[0]}
+            return (None,) * len(rates)
+        if not self.training:
+            return rates
+        widths = dict(zip(self.cell_spec.state, state_widths(self), strict=True))
+        shapes = [(*x.shape[:2], widths[part]) for part in self.cell_spec.zoneout]
+        return tuple(
+            torch.empty(shape, dtype=torch.bool, device=x.device).bernoulli_(rate) if rate else 0.0
+            for shape, rate in zip(shapes, rates, strict=True)
+        )
 
     @property
     def has_options(self) -> bool:

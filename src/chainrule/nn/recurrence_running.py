@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from chainrule import functional
 from chainrule._choices import counted
 from chainrule._torch import is_any_autocast_enabled
 from chainrule.errors import ArgumentError, ShapeError
@@ -22,6 +21,7 @@ from chainrule.ops.plain import PLAIN, is_traced, is_transformed, needs_grad, un
 from chainrule.ops.pointers import lacks_memory
 from chainrule.ops.recurrence.backends.cpu import is_single_step
 from chainrule.ops.recurrence.call import rounds_under_autocast
+from chainrule.ops.recurrence.dispatch import run
 
 __all__ = ["Input", "Lengths", "Traces", "run_layer"]
 
@@ -195,6 +195,7 @@ def _layers(
 ) -> tuple[Tensor, _States, Traces]:
     """Run every layer in every direction over x (batch, time, input)."""
     directions = 2 if layer.bidirectional else 1
+    parts = len(layer.cell_spec.state)
     last: list[_States] = []
     traces: list[tuple[Trace, ...]] = []
     for n in range(layer.num_layers):
@@ -203,26 +204,27 @@ def _layers(
         outputs = []
         found = []
         for k in range(n * directions, (n + 1) * directions):
-            weights = layer.weights_of(k)
-            options = layer.option_arguments(k, x)
-            zoneout = options.pop("zoneout", None)
-            y, new, *trace = functional.recurrence(  # type: ignore[call-overload]
+            y, new, trace = run(
                 layer.cell_spec,
                 x,
-                None if hx is None else tuple(h[k] for h in hx),
-                weights | options,
-                zoneout=zoneout,
+                (None,) * parts if hx is None else tuple(h[k] for h in hx),
+                layer.weights_of(k),
+                zoneout=layer.zoneout_of(x),
                 resets=resets,
-                lengths=lengths,
+                lengths=lengths,  # type: ignore[arg-type]  # a lone int is refused there
                 reverse=k % directions == 1,
+                save="gates",
+                backend="auto",
                 return_all=return_all,
             )
             outputs.append(y)
-            found += trace
+            if trace is not None:
+                found.append(trace)
             last.append(new)
         traces.append(tuple(found))
         x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
-    return x, tuple(torch.stack(column) for column in zip(*last, strict=True)), tuple(traces)
+    states = (part.unsqueeze(0) for part in last[0]) if len(last) == 1 else map(torch.stack, zip(*last, strict=True))
+    return x, tuple(states), tuple(traces)
 
 
 def _dropout(p: float, x: Tensor) -> Tensor:

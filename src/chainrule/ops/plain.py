@@ -12,6 +12,7 @@ from chainrule._torch import (
     count_dispatch_modes,
     dispatch_mode,
     in_forward_mode,
+    is_any_autocast_enabled,
     is_legacy_batched,
     is_profiler_enabled,
     is_transform_active,
@@ -20,7 +21,7 @@ from chainrule._torch import (
 )
 
 __all__ = [
-    *("PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed", "is_unwatched"),
+    *("PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed", "is_unwatched", "is_watched"),
     *("named", "needs_grad", "recorder", "untraced"),
 ]
 
@@ -44,6 +45,20 @@ def is_unwatched(call: Sequence[object]) -> bool:
     code, 7 us later.
     """
     return is_plain(call) and not is_profiler_enabled()
+
+
+def is_watched() -> bool:
+    """Whether anything records, maps, casts, profiles or compiles calls at present."""
+    return (
+        torch.compiler.is_compiling()
+        or count_dispatch_modes() > 0
+        or is_profiler_enabled()
+        or tracing_state() is not None
+        or is_transform_active()
+        or in_forward_mode()
+        or is_any_autocast_enabled()
+        or torch.compiler.is_exporting()
+    )
 
 
 def is_traced() -> bool:

@@ -9,7 +9,7 @@ from chainrule._choices import counted
 from chainrule.errors import ShapeError
 from chainrule.ops.plain import PLAIN, is_plain, is_transformed
 
-__all__ = ["check_held", "dense", "dense_lines", "held", "lacks_memory", "loss"]
+__all__ = ["check_held", "dense", "dense_lines", "has_dense_lines", "held", "is_dense", "lacks_memory", "loss"]
 
 
 def held(tensor: Tensor) -> Tensor:
@@ -63,13 +63,32 @@ def _is_held(tensor: Tensor) -> bool:
 
 def dense(tensor: Tensor) -> Tensor:
     """The tensor, or a copy of it that is contiguous."""
-    return held(tensor).contiguous()
+    return tensor if is_dense(tensor) else held(tensor).contiguous()
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Whether its numbers lie in memory one after the other, as they are."""
+    if not tensor.is_contiguous() or tensor.is_neg() or tensor._is_zerotensor():
+        return False
+    end = (tensor.storage_offset() + tensor.numel()) * tensor.itemsize
+    return bool(tensor.untyped_storage().nbytes() >= end)
 
 
 def dense_lines(tensor: Tensor) -> Tensor:
     """The tensor with the last dimension contiguous: a copy only where it is not."""
+    if has_dense_lines(tensor):
+        return tensor
     tensor = held(tensor)
     return tensor if tensor.stride(-1) == 1 or tensor.shape[-1] == 1 else tensor.contiguous()
+
+
+def has_dense_lines(tensor: Tensor) -> bool:
+    """Whether the numbers of its last dimension lie in memory one after the other, as they are."""
+    if tensor.is_neg() or tensor._is_zerotensor():
+        return False
+    if tensor.stride()[-1] != 1 and tensor.shape[-1] != 1:
+        return False
+    return bool(tensor.untyped_storage().nbytes() >= _end(tensor) * tensor.itemsize)
 
 
 def _end(tensor: Tensor) -> int:

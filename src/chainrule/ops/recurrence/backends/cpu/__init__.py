@@ -2,6 +2,7 @@
 
 - choice.py: which calls it takes
 - autograd.py: the call, and its gradient
+- direct.py: the calls that are made most, checked and run in one go
 - ops.py: chainrule::recurrence and chainrule::recurrence_backward, for torch.compile and opcheck
 - flops.py: what they count as, for torch's FLOP counter
 - native.py: the calls into the extension module _scan
@@ -14,6 +15,7 @@ The README of the folder above has a section on them.
 from chainrule.ops.recurrence.backends.cpu import flops as _flops  # noqa: F401  # registered by being imported
 from chainrule.ops.recurrence.backends.cpu.autograd import run
 from chainrule.ops.recurrence.backends.cpu.choice import cannot, describe, is_single_step, obstacle
+from chainrule.ops.recurrence.backends.cpu.direct import run as run_directly
 from chainrule.ops.recurrence.backends.cpu.native import LEVELS, multiplies_bfloat16
 from chainrule.ops.recurrence.backends.cpu.streaming import StreamedLayers, address
 
@@ -27,4 +29,5 @@ __all__ = [
     "multiplies_bfloat16",
     "obstacle",
     "run",
+    "run_directly",
 ]

@@ -22,7 +22,7 @@ from chainrule.ops.recurrence.cells import find_cell
 from chainrule.ops.recurrence.cells.spec import State, Weights
 from chainrule.ops.recurrence.trace import Trace
 
-__all__ = ["run"]
+__all__ = ["Facts", "KernelFunction", "run"]
 
 
 class _Inputs(NamedTuple):
@@ -55,6 +55,9 @@ class _Inputs(NamedTuple):
     def tensors(self) -> tuple[Any, ...]:
         """Those that there are gradients of: x, h_0, c_0 and the weights."""
         return tuple(self)[1:_FIRST_MASK]
+
+    def facts(self, trace: Trace | None = None) -> "Facts":
+        return Facts(self.cell, self.masks, self.save, self.rounds, trace)
 
     @property
     def weights(self) -> Parameters:
@@ -151,7 +154,7 @@ def _kept_units(zoneout: Zoneout) -> tuple[Tensor | None, Tensor | None, float, 
 def _traced(trace: Trace, learns: bool, inputs: _Inputs, zoneout: Zoneout) -> tuple[Tensor, State]:
     """The same call, all of whose steps go to the trace: the forward ones here, the gradients in the backward pass."""
     if learns:
-        y, h_n, c_n, flat = _KernelFunction.apply(trace, *inputs)  # type: ignore[no-untyped-call]
+        y, h_n, c_n, flat = KernelFunction.apply(inputs.facts(trace), *inputs.tensors)  # type: ignore[no-untyped-call]
     else:
         y, h_n, c_n, flat = ops.forward(*inputs)
     B, T, H = y.shape
@@ -171,19 +174,35 @@ def _traced(trace: Trace, learns: bool, inputs: _Inputs, zoneout: Zoneout) -> tu
     return y, (h_n,) if inputs.c_0 is None else (h_n, c_n)
 
 
-class _KernelFunction(torch.autograd.Function):
-    """The two ops as a function and its gradient; its arguments are a trace or None, and chainrule::recurrence's."""
+_ASKED = 7  # x, h_0, c_0, W_ih, W_hh, b_ih, b_hh: the gradients that are made only where they are asked for
+
+
+class Facts(NamedTuple):
+    """What a call has besides tensors that there are gradients of."""
+
+    cell: str
+    masks: Masks = Masks()
+    save: str = "gates"
+    rounds: bool = False
+    trace: Trace | None = None
+    is_checked: bool = False  # all tensors are known to be as the kernels read them, and nobody watches
+
+
+class KernelFunction(torch.autograd.Function):
+    """The two ops as a function and its gradient: of x, h_0, c_0 and as many of the weights as there are."""
 
     @staticmethod
-    def forward(ctx: Any, trace: Trace | None, *flat: Any) -> Tensors:
-        outputs = _below_autograd(*flat)
-        inputs = _Inputs(*flat)
-        ctx.trace = trace
-        ctx.cell = inputs.cell
-        ctx.masks = inputs.masks
-        ctx.rounds = inputs.rounds
-        ctx.save_for_backward(*inputs.tensors, outputs[3])
-        ctx.mark_non_differentiable(*outputs[3 if inputs.c_0 is not None else 2 :])
+    def forward(ctx: Any, facts: Facts, *tensors: Any) -> tuple[Tensor | None, ...]:
+        x, h_0, c_0, *given = tensors
+        weights = Parameters(*given)
+        outputs: tuple[Tensor | None, ...]
+        if facts.is_checked:
+            outputs = native.forward_of_dense(facts.cell, x, h_0, c_0, weights, facts.masks, facts.save)
+        else:
+            outputs = _below_autograd(facts.cell, x, h_0, c_0, *weights, *facts.masks, facts.save, facts.rounds)
+        ctx.facts = facts
+        ctx.save_for_backward(*tensors, outputs[3])
+        ctx.mark_non_differentiable(*(t for t in outputs[3 if c_0 is not None else 2 :] if t is not None))
         ctx.set_materialize_grads(False)  # zeros for what was kept would take as long as a tenth of the backward pass
         return outputs
 
@@ -191,66 +210,76 @@ class _KernelFunction(torch.autograd.Function):
     def backward(
         ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None, *_: None
     ) -> tuple[Tensor | None, ...]:
-        *tensors, kept = ctx.saved_tensors
-        x, h_0, c_0, *weights = tensors
+        saved = ctx.saved_tensors  # to be asked for once
+        *tensors, kept = saved
+        x, h_0, c_0, *given = tensors
         dy = x.new_zeros(*x.shape[:2], h_0.shape[1]) if dy is None else dy
-        dh_n = torch.zeros_like(h_0) if dh_n is None else dh_n
-        if c_0 is not None and dc_n is None:
-            dc_n = torch.zeros_like(c_0)
-        needs = ctx.needs_input_grad[2 : 1 + _FIRST_MASK]
-        trace: Trace | None = ctx.trace
-        with torch.autocast("cpu", enabled=False):
-            grads: Sequence[Tensor | None]
-            cotangents = (dy, dh_n) if dc_n is None else (dy, dh_n, dc_n)
-            create_graph = torch.is_grad_enabled()
-            if create_graph or is_batched(cotangents):
-                grads = _by_formula(ctx, tensors, cotangents, needs, create_graph)
-            else:
-                given = (x, *weights, *ctx.masks, kept, [needs[0], *needs[3:7]], trace is not None, ctx.rounds)
-                call = (ctx.cell, dy, dh_n, dc_n, *given)
-                op = ops.backward if is_unwatched(call) else torch.ops.chainrule.recurrence_backward
-                found = op(*call)
-                grads = found[:-3]
-                dh, dc, da = found[-3:]
-                if trace is not None:
-                    dstates = (dh,) if c_0 is None else (dh, dc)
-                    trace.keep_gradients(tuple(d.transpose(0, 1) for d in dstates), da.transpose(0, 1))
-        given_back = (g if need else None for g, need in zip(grads, needs, strict=True))
-        return None, None, *given_back, *(None for _ in Masks._fields), None, None
+        needs = ctx.needs_input_grad[1:]
+        facts: Facts = ctx.facts
+        create_graph = torch.is_grad_enabled()
+        if create_graph or is_batched((dy, dh_n, dc_n)):
+            with torch.autocast("cpu", enabled=False):
+                return None, *_by_formula(facts, tensors, (dy, dh_n, dc_n), needs, create_graph)
+        weights = Parameters(*given)
+        asked = (*needs[:_ASKED], *(False,) * (_ASKED - len(needs)))
+        each_step = facts.trace is not None
+        grads: Sequence[Tensor | None]
+        steps: Any
+        if is_unwatched((dy, dh_n, dc_n, *saved)):
+            last = (kept, asked, each_step, facts.rounds)
+            grads, steps = native.backward(facts.cell, dy, dh_n, dc_n, x, weights, facts.masks, *last)
+        else:
+            by_op = (kept, [asked[0], *asked[3:]], each_step, facts.rounds)
+            found = torch.ops.chainrule.recurrence_backward(
+                facts.cell, dy, dh_n, dc_n, x, *weights, *facts.masks, *by_op
+            )
+            grads = found[:-3]
+            steps = found[-3:]
+        if facts.trace is not None:
+            dstates = steps[:1] if c_0 is None else steps[:2]
+            facts.trace.keep_gradients(tuple(d.transpose(0, 1) for d in dstates), steps[2].transpose(0, 1))
+        return None, *(g if need else None for g, need in zip(grads, needs, strict=False))
 
 
 @torch.enable_grad()
 def _by_formula(
-    ctx: Any, tensors: Sequence[Any], cotangents: Tensors, needs: tuple[bool, ...], create_graph: bool
+    facts: Facts,
+    tensors: Sequence[Any],
+    cotangents: Sequence[Tensor | None],
+    needs: tuple[bool, ...],
+    create_graph: bool,
 ) -> list[Tensor | None]:
-    masks: Masks = ctx.masks
+    masks = facts.masks
     # aliases: the gradient towards h_0 must not contain what reaches it through an x computed from it
     alias: list[Any] = [None if t is None else t.view_as(t) for t in tensors]
     x, h_0, c_0, *given = alias
     state = (h_0,) if c_0 is None else (h_0, c_0)
     kept_units = ((masks.keep_h, masks.rate_h), (masks.keep_c, masks.rate_c))[: len(state)]
     call = RecurrenceCall(
-        find_cell(ctx.cell),
+        find_cell(facts.cell),
         x,
         state,
-        Weights(**dict(zip(Parameters._fields, given, strict=True))),
+        Weights(**dict(zip(Parameters._fields, given, strict=False))),
         zoneout=tuple((rate or None) if keep is None else keep for keep, rate in kept_units),
         resets=masks.resets,
         lengths=masks.lengths,
         reverse=masks.reverse,
-        rounds=ctx.rounds,
-        trace=ctx.trace,
+        rounds=facts.rounds,
+        trace=facts.trace,
     )
     y, last = formula.run(call)
     wanted = [t for t, need in zip(alias, needs, strict=True) if need]
-    found = iter(torch.autograd.grad((y, *last), wanted, cotangents, create_graph=create_graph, allow_unused=True))
+    given_back = [(out, grad) for out, grad in zip((y, *last), cotangents, strict=False) if grad is not None]
+    outputs, arriving = zip(*given_back, strict=True)
+    found = iter(torch.autograd.grad(outputs, wanted, arriving, create_graph=create_graph, allow_unused=True))
     return [next(found) if need else None for need in needs]
 
 
 def _autograd(*inputs: Any) -> Any:
-    if needs_grad(inputs[1:_FIRST_MASK]):
-        return _KernelFunction.apply(None, *inputs)  # type: ignore[no-untyped-call]
-    return _below_autograd(*inputs)
+    if not needs_grad(inputs[1:_FIRST_MASK]):
+        return _below_autograd(*inputs)
+    named = _Inputs(*inputs)
+    return KernelFunction.apply(named.facts(), *named.tensors)  # type: ignore[no-untyped-call]
 
 
 def _below_autograd(*inputs: Any) -> Tensors:

@@ -20,8 +20,8 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
         this->pack();
         if constexpr (optioned<C>) clear(sums, sums_rows * sums_size);
         for (int64_t b = 0; b < B; ++b) {
-            copy(dh + b * stride, this->numbers(call.dh_n, b * H), H);
-            if constexpr (C::has_c) copy(dc + b * stride, this->numbers(call.dc_n, b * H), H);
+            begin(dh + b * stride, this->numbers(call.dh_n, b * H));
+            if constexpr (C::has_c) begin(dc + b * stride, this->numbers(call.dc_n, b * H));
         }
         for (int64_t s = this->chunks() - 1; s >= 0; --s) {
             const Chunk<S> chunk = this->chunk(s, scratch);
@@ -43,10 +43,15 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
             });
         }
         for (int64_t b = 0; b < B; ++b) {
-            copy(this->numbers(call.dh_0, b * H), dh + b * stride, H);
-            if constexpr (C::has_c) copy(this->numbers(call.dc_0, b * H), dc + b * stride, H);
+            if (call.dh_0) copy(this->numbers(call.dh_0, b * H), dh + b * stride, H);
+            if (C::has_c && call.dc_0) copy(this->numbers(call.dc_0, b * H), dc + b * stride, H);
         }
         if constexpr (optioned<C>) add_up();
+    }
+
+    void begin(S* state, const S* gradient) const {
+        if (gradient) copy(state, gradient, H);
+        else clear(state, H);
     }
 
     void scan(const Chunk<S>& chunk, const Operands& operands, int64_t b0, int64_t rows) const {

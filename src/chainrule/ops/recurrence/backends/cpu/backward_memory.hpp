@@ -84,6 +84,7 @@ template <class C, class M> struct BackwardMemory : Pass<C, M> {
         }
         if (!recomputes) return;
         inputs.pack();
+        this->each_thread([&](int64_t thread) { inputs.pack(thread); });
         this->pack_hidden(W_forward);
     }
     void put_gate(const RowPanels<M>& panels, int at, const S* rows, int64_t width) const {

@@ -46,13 +46,13 @@ struct Call {
 
     // Backward, and x, W_ih and W_hh above; b_ih and b_hh too where the gates were not kept
     Strided dy;
-    const void* dh_n;  // (B, H)
-    const void* dc_n;  // (B, H), of the LSTM
+    const void* dh_n;  // (B, H), null for zeros
+    const void* dc_n;  // of the LSTM; likewise
     Strided dx;        // this and what follows: null where nobody asks for it
     void *dW_ih, *dW_hh, *db_ih, *db_hh;
     void *dg_ih, *dg_hh, *dg_c, *db_c, *dp;  // of the options
     void *dh, *dc, *da;              // H, H, G, of all steps: gradients of the states, and of what enters the gates
-    void* dh_0;  // (B, H); never null
+    void* dh_0;  // (B, H)
     void* dc_0;  // (B, H), of the LSTM
 
     [[gnu::always_inline]] bool live(int64_t b, int64_t t) const { return !lengths || t < lengths[b]; }

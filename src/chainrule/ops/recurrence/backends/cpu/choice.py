@@ -12,7 +12,7 @@ from chainrule.ops.recurrence.backends.cpu import native
 from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells.spec import CellSpec
 
-__all__ = ["cannot", "describe", "is_single_step", "obstacle"]
+__all__ = ["cannot", "describe", "is_single_step", "is_wide_lstm", "obstacle"]
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 _FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
@@ -31,7 +31,7 @@ def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
         return "x is torch.bfloat16, and the processor has no instructions for its products"
     if is_single_step(*call.x.shape[:2]):
         return f"one step of at most {_FEW_ROWS} rows takes less time than packing the weights"
-    if _is_wide_lstm(call) and torch_backend.obstacle(call, asked_for) is None:
+    if _is_better_left(call) and torch_backend.obstacle(call, asked_for) is None:
         return f"torch's own LSTM takes less time forward alone, with at most {_ROWS_OF_WIDE} wide rows"
     return None
 
@@ -64,12 +64,12 @@ def is_single_step(B: int, T: int) -> bool:
     return type(T) is int and T == 1 and type(B) is int and B <= _FEW_ROWS and not torch.compiler.is_compiling()
 
 
-def _is_wide_lstm(call: RecurrenceCall) -> bool:
-    """Whether it is an LSTM's forward pass alone of few rows and many units, which the kernels leave to one thread."""
-    x = call.x
-    if call.cell.name != "lstm" or x.dtype != torch.float32 or torch.compiler.is_compiling():
+def _is_better_left(call: RecurrenceCall) -> bool:
+    return is_wide_lstm(call.cell, call.x, call.weights.W_hh.shape[1]) and not needs_grad((call.x, *call.weights))
+
+
+def is_wide_lstm(cell: CellSpec, x: Tensor, H: int) -> bool:
+    """Whether it is an LSTM of few rows and many units, whose forward pass alone the kernels leave to one thread."""
+    if cell.name != "lstm" or x.dtype != torch.float32 or torch.compiler.is_compiling():
         return False
-    if type(x.shape[0]) is not int:
-        return False
-    is_wide = x.shape[0] <= _ROWS_OF_WIDE and call.weights.W_hh.shape[1] >= _WIDE
-    return is_wide and not needs_grad((x, *call.weights))
+    return type(x.shape[0]) is int and x.shape[0] <= _ROWS_OF_WIDE and H >= _WIDE

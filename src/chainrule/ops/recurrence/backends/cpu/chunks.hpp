@@ -12,6 +12,7 @@
 namespace chainrule::LEVEL {
 
 inline constexpr int64_t chunk_rows = 256;  // at least, of all steps of a chunk together
+inline constexpr int64_t own_bytes = 1 << 19;  // of packed weights that a thread has a copy of
 inline constexpr int64_t block_rows = 64;   // that a thread takes at once
 
 template <class S> void copy(S* to, const S* from, int64_t n) { std::memcpy(to, from, size_t(n) * sizeof(S)); }
@@ -68,6 +69,17 @@ template <class C, class M> struct Pass {
         const int64_t end = words.end * per_word<M>;
         return {words.begin * per_word<M>, end < B ? end : B};
     }
+
+    // What each row carries from step to step is a page apart from what other threads' rows do: within one, processors
+    // fetch ahead of what is read, and would take from another thread the lines that it is about to write.
+    static constexpr int64_t page = 4096 / sizeof(S);
+    int64_t rows_size(int64_t stride) const { return B * stride + threads * page; }
+    int64_t page_of(int64_t thread) const { return thread * page; }
+
+    // Packed weights of `size` numbers: where that is little, each thread packs its own, and none waits for another's cache.
+    bool has_own(int64_t size) const { return threads > 1 && size * int64_t(sizeof(S)) <= own_bytes; }
+    int64_t packed_size(int64_t size) const { return has_own(size) ? threads * size : size; }
+    S* of_thread(int64_t thread, S* packed, int64_t size) const { return packed + (has_own(size) ? thread * size : 0); }
 
     // Null stays null.
     static S* numbers(const void* data, int64_t offset = 0) {
@@ -144,15 +156,19 @@ template <class C, class M> struct Pass {
 template <class C, class M> struct Inputs : Pass<C, M> {
     using S = Number<M>;
     using Pass<C, M>::call, Pass<C, M>::I, Pass<C, M>::H, Pass<C, M>::G;
-    const int64_t I_words = words<M>(I);
+    const int64_t I_words = words<M>(I), size = panels_size<S>(H, I_words, G);
     S *W, *x;
 
     Inputs(const Call& call, Arena<S>& arena, bool needed)
-        : Pass<C, M>{call}, W(arena.take(needed ? panels_size<S>(H, I_words, G) : 0)),
+        : Pass<C, M>{call}, W(arena.take(needed ? this->packed_size(size) : 0)),
           x(arena.take(needed ? call.threads * block_rows * I_words : 0)) {}
 
-    void pack() const {
-        panels_of<M, G>(this->numbers(call.W_ih), this->numbers(call.g_ih ? nullptr : call.b_ih), H, I, W);
+    S* W_of(int64_t thread) const { return this->of_thread(thread, W, size); }
+    // Before the threads begin, and then in each of them.
+    void pack() const { if (!this->has_own(size)) pack_to(W); }
+    void pack(int64_t thread) const { if (this->has_own(size)) pack_to(W_of(thread)); }
+    void pack_to(S* to) const {
+        panels_of<M, G>(this->numbers(call.W_ih), this->numbers(call.g_ih ? nullptr : call.b_ih), H, I, to);
     }
 
     // Of the steps' rows b of the batch, those that `share` counts.
@@ -167,7 +183,7 @@ template <class C, class M> struct Inputs : Pass<C, M> {
                 if (const S* row = this->input(chunk, n[r])) copy_factors<M>(block + r * I_words, row, I);
                 else clear(block + r * I_words, I_words);
             }
-            multiply<M, G>(block, I_words, rows, W, H, I_words, [&](int64_t r, int64_t u, const Vector<S>* gx) {
+            multiply<M, G>(block, I_words, rows, W_of(thread), H, I_words, [&](int64_t r, int64_t u, const Vector<S>* gx) {
                 S* to = products + n[r] * G * H;
                 visit_units<S>(u, H, [&](auto at) {
                     for (int gate = 0; gate < G; ++gate) at.put(to, gx[gate], gate);

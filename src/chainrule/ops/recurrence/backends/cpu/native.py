@@ -18,6 +18,7 @@ __all__ = [
         "empty_as",
         "empty_gradients",
         "forward",
+        "forward_of_dense",
         "kept_parts",
         "kept_size",
         "multiplies_bfloat16",
@@ -34,6 +35,8 @@ LEVELS: list[str] = _scan.levels()
 
 _level = 0
 """The one in use."""
+_DENSE = torch.contiguous_format
+_OPTIONS = (True,) * 5  # all gradients of the options' weights are made
 _WORTH_A_THREAD = 500_000  # multiplications and additions; fewer are done sooner than a thread starts
 
 
@@ -67,9 +70,9 @@ class Kept(NamedTuple):
 class Masks(NamedTuple):
     """Where rows are treated apart."""
 
-    resets: Tensor | None  # bool, (B, T)
-    lengths: Tensor | None  # int64, (B,)
-    reverse: bool
+    resets: Tensor | None = None  # bool, (B, T)
+    lengths: Tensor | None = None  # int64, (B,)
+    reverse: bool = False
     keep_h: Tensor | None = None  # bool, (B, T, H): the units that zoneout keeps
     keep_c: Tensor | None = None
     rate_h: float = 0.0  # or the part to which it keeps all
@@ -77,28 +80,28 @@ class Masks(NamedTuple):
 
 
 class StepGradients(NamedTuple):
-    """The gradients of the states, and of what enters the gates, (T, B, ·); empty where they are not asked for."""
+    """The gradients of the states, and of what enters the gates, (T, B, ·); None where they are not asked for."""
 
-    h: Tensor
-    c: Tensor
-    a: Tensor
+    h: Tensor | None = None
+    c: Tensor | None = None
+    a: Tensor | None = None
 
 
 class Gradients(NamedTuple):
-    """Towards each input; empty where it is not asked for, or not given."""
+    """Towards each input; None where it is not asked for, or not given."""
 
-    x: Tensor
-    h_0: Tensor
-    c_0: Tensor
-    W_ih: Tensor
-    W_hh: Tensor
-    b_ih: Tensor
-    b_hh: Tensor
-    g_ih: Tensor
-    g_hh: Tensor
-    g_c: Tensor
-    b_c: Tensor
-    p: Tensor
+    x: Tensor | None
+    h_0: Tensor | None
+    c_0: Tensor | None
+    W_ih: Tensor | None
+    W_hh: Tensor | None
+    b_ih: Tensor | None = None
+    b_hh: Tensor | None = None
+    g_ih: Tensor | None = None
+    g_hh: Tensor | None = None
+    g_c: Tensor | None = None
+    b_c: Tensor | None = None
+    p: Tensor | None = None
 
 
 def multiplies_bfloat16() -> bool:
@@ -141,7 +144,8 @@ def _sizes_of(cell: str, T: int, B: int, H: int, kept: Tensor, normal: bool) -> 
 def empty_as(x: Tensor, width: int) -> Tensor:
     """(B, T, width), not initialised: time outermost in memory where x, (B, T, I), lies so, else the batch."""
     B, T, _ = x.shape
-    if not x.is_contiguous() and x.transpose(0, 1).is_contiguous():
+    row, step, one = x.stride()
+    if row < step and (one == 1 or x.shape[2] == 1):
         return blocks.empty(x, (T, B, width)).transpose(0, 1)
     return blocks.empty(x, (B, T, width))
 
@@ -160,12 +164,25 @@ def forward(
 
     With ``rounds`` the products' factors are rounded to bfloat16; x is float32.
     """
+    weights = Parameters(*_dense(weights))
+    masks = _dense_masks(masks)
+    h_0, c_0 = _dense((h_0, c_0))
+    return forward_of_dense(cell, dense_lines(x), h_0, c_0, weights, masks, save, rounds)
+
+
+def forward_of_dense(
+    cell: str,
+    x: Tensor,
+    h_0: Tensor,
+    c_0: Tensor | None,
+    weights: Parameters,
+    masks: Masks,
+    save: str,
+    rounds: bool = False,
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """The same of tensors that are known to lie in memory as the kernels read them."""
     B, T, _ = x.shape
     H = h_0.shape[1]
-    x = dense_lines(x)
-    weights = Parameters(*_dense(weights))
-    masks = Masks(*_dense(masks))
-    h_0, c_0 = _dense((h_0, c_0))
     y = empty_as(x, H)
     h_n = torch.empty_like(h_0)
     c_n = None if c_0 is None else torch.empty_like(c_0)
@@ -174,7 +191,11 @@ def forward(
         kept = blocks.empty(x, (kept_size(cell, T, B, H, save, weights.g_hh is not None),))
     call, key = _call(cell, x, weights, masks, kept, rounds)
     call.y = _strided(y)
-    call.h_0, call.c_0, call.h_n, call.c_n = map(_pointer, (h_0, c_0, h_n, c_n))
+    call.h_0 = h_0.data_ptr()
+    call.h_n = h_n.data_ptr()
+    if c_0 is not None and c_n is not None:
+        call.c_0 = c_0.data_ptr()
+        call.c_n = c_n.data_ptr()
     workspace = blocks.empty(x, (_scan.forward_workspace(*key, call),))
     call.workspace = workspace.data_ptr()
     _scan.forward(*key, call)
@@ -184,7 +205,7 @@ def forward(
 def backward(
     cell: str,
     dy: Tensor,
-    dh_n: Tensor,
+    dh_n: Tensor | None,
     dc_n: Tensor | None,
     x: Tensor,
     weights: Parameters,
@@ -196,15 +217,15 @@ def backward(
 ) -> tuple[Gradients, StepGradients]:
     """The gradients towards x, h_0, c_0 and the weights, and with each_step those of all steps.
 
-    needs: of x, W_ih, W_hh, b_ih, b_hh.
+    dh_n and dc_n may be None for zeros. needs: of x, h_0, c_0, W_ih, W_hh, b_ih, b_hh.
     """
     x = dense_lines(x)
     weights = Parameters(*_dense(weights))
-    masks = Masks(*_dense(masks))
+    masks = _dense_masks(masks)
     dy = dense_lines(dy)
     kept = held(kept)
     dh_n, dc_n = _dense((dh_n, dc_n))
-    grads, steps = empty_gradients(dh_n, dc_n, x, weights, needs, each_step)
+    grads, steps = empty_gradients(cell, x, weights, needs, each_step)
     call, key = _call(cell, x, weights, masks, kept, rounds, backward=True)
     call.optioned |= each_step
     call.dy = _strided(dy)
@@ -221,24 +242,27 @@ def backward(
 
 
 def empty_gradients(
-    dh_n: Tensor, dc_n: Tensor | None, x: Tensor, weights: Parameters, needs: tuple[bool, ...], each_step: bool
+    cell: str, x: Tensor, weights: Parameters, needs: tuple[bool, ...], each_step: bool
 ) -> tuple[Gradients, StepGradients]:
     """What a backward pass fills, not initialised."""
     B, T, I = x.shape
-    H = dh_n.shape[1]
-    G = len(weights.W_hh)
-
-    def empty(like: Tensor | None, need: bool = True) -> Tensor:
-        return x.new_empty(0 if like is None or not need else like.shape)
-
-    dx = empty_as(x, I) if needs[0] else x.new_empty(0)
-    of_weights = (empty(w, need) for w, need in zip(weights, [*needs[1:], *[True] * 5], strict=True))
-    steps = StepGradients(
-        x.new_empty((T, B, H) if each_step else 0),
-        x.new_empty((T, B, H) if each_step and dc_n is not None else 0),
-        x.new_empty((T, B, G) if each_step else 0),
+    G, H = weights.W_hh.shape
+    has_c = cell == "lstm"
+    of_weights = [
+        torch.empty_like(weight, memory_format=_DENSE) if weight is not None and need else None
+        for weight, need in zip(weights, (*needs[3:], *_OPTIONS), strict=True)
+    ]
+    grads = Gradients(
+        empty_as(x, I) if needs[0] else None,
+        x.new_empty(B, H) if needs[1] else None,
+        x.new_empty(B, H) if has_c and needs[2] else None,
+        *of_weights,
     )
-    return Gradients(dx, empty(dh_n), empty(dc_n), *of_weights), steps
+    if not each_step:
+        return grads, StepGradients()
+    return grads, StepGradients(
+        h=x.new_empty(T, B, H), c=x.new_empty(T, B, H) if has_c else None, a=x.new_empty(T, B, G)
+    )
 
 
 def _has_options(weights: Parameters, masks: Masks) -> bool:
@@ -304,8 +328,16 @@ def _dense(values: Iterable[Any]) -> list[Any]:
     return [dense(value) if isinstance(value, Tensor) else value for value in values]
 
 
-def _strided(x: Tensor) -> tuple[int, int, int]:
-    return (x.data_ptr(), x.stride(0), x.stride(1)) if x.dim() == 3 else (0, 0, 0)
+def _dense_masks(masks: Masks) -> Masks:
+    is_none = masks.resets is None and masks.lengths is None and masks.keep_h is None and masks.keep_c is None
+    return masks if is_none else Masks(*_dense(masks))
+
+
+def _strided(x: Tensor | None) -> tuple[int, int, int]:
+    if x is None:
+        return 0, 0, 0
+    row, step, _ = x.stride()
+    return x.data_ptr(), row, step
 
 
 def _pointer(tensor: Tensor | None) -> int:

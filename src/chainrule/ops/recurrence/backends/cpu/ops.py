@@ -7,6 +7,7 @@ Their weights are those of native.Parameters, their masks those of native.Masks.
 the second.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ LIBRARY.define(
     "-> (Tensor y, Tensor h_n, Tensor c_n, Tensor kept)"
 )
 LIBRARY.define(
-    f"recurrence_backward(str cell, Tensor dy, Tensor dh_n, Tensor? dc_n, Tensor x, {_WEIGHTS}, Tensor kept, "
+    f"recurrence_backward(str cell, Tensor dy, Tensor? dh_n, Tensor? dc_n, Tensor x, {_WEIGHTS}, Tensor kept, "
     "bool[] needs, bool each_step, bool rounds) "
     "-> (Tensor dx, Tensor dh_0, Tensor dc_0, Tensor dW_ih, Tensor dW_hh, Tensor db_ih, Tensor db_hh, "
     "Tensor dg_ih, Tensor dg_hh, Tensor dg_c, Tensor db_c, Tensor dp, Tensor dh, Tensor dc, Tensor da)"
@@ -53,18 +54,26 @@ def _forward_fake(cell: str, x: Tensor, h_0: Tensor, c_0: Tensor | None, *rest: 
     return native.empty_as(x, H), x.new_empty(h_0.shape), c_n, kept
 
 
-def backward(cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, *rest: Any) -> Tensors:
+def backward(cell: str, dy: Tensor, dh_n: Tensor | None, dc_n: Tensor | None, x: Tensor, *rest: Any) -> Tensors:
     """chainrule::recurrence_backward."""
     weights, masks, (kept, needs, each_step, rounds) = _parts(rest)
-    call = (x, weights, masks, kept, tuple(needs), each_step, rounds)
-    grads, steps = native.backward(cell, dy, dh_n, dc_n, *call)
-    return *grads, *steps
+    call = (x, weights, masks, kept, _needs(needs), each_step, rounds)
+    return _all_of(x, *native.backward(cell, dy, dh_n, dc_n, *call))
 
 
-def _backward_fake(cell: str, dy: Tensor, dh_n: Tensor, dc_n: Tensor | None, x: Tensor, *rest: Any) -> Tensors:
+def _backward_fake(cell: str, dy: Tensor, dh_n: Tensor | None, dc_n: Tensor | None, x: Tensor, *rest: Any) -> Tensors:
     weights, _, (_, needs, each_step, _) = _parts(rest)
-    grads, steps = native.empty_gradients(dh_n, dc_n, x, weights, tuple(needs), each_step)
-    return *grads, *steps
+    return _all_of(x, *native.empty_gradients(cell, x, weights, _needs(needs), each_step))
+
+
+def _needs(needs: Sequence[bool]) -> tuple[bool, ...]:
+    """What native.backward is asked for: the op always gives the state's gradients."""
+    return needs[0], True, True, *needs[1:]
+
+
+def _all_of(x: Tensor, grads: native.Gradients, steps: native.StepGradients) -> Tensors:
+    """All of them, empty where there are none."""
+    return tuple(x.new_empty(0) if grad is None else grad for grad in (*grads, *steps))
 
 
 def _parts(rest: tuple[Any, ...]) -> tuple[Parameters, Masks, tuple[Any, ...]]:
