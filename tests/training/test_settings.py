@@ -39,9 +39,18 @@ def test_the_warm_up_is_linear_and_the_decay_a_cosine() -> None:
         assert config.rate(1000, spent) == pytest.approx(expected)
 
 
-def test_the_rate_does_not_rise_again_past_the_budget() -> None:
-    config = TrainingConfig(learning_rate=1.0)
-    assert config.rate(1000, 1.5) == config.rate(1000, 1.0)
+def test_wsd_stays_at_its_peak_and_falls_on_a_line() -> None:
+    config = TrainingConfig(steps=100_000, learning_rate=1.0, schedule="wsd")
+    for step in (0, 9, 24, 48):
+        assert config.rate(step, step / 100_000) == pytest.approx((step + 1) / 50, rel=1e-4)
+    for spent, expected in ((0.1, 1), (0.5, 1), (0.6875, 1 - 0.95 / 2), (0.875, 0.05), (1, 0.05)):
+        assert config.rate(1000, spent) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "wsd"])
+def test_the_rate_does_not_rise_again_past_the_budget(schedule: Any) -> None:
+    config = TrainingConfig(learning_rate=1.0, schedule=schedule)
+    assert config.rate(1000, 1.5) == config.rate(1000, 1.0) == pytest.approx(0.05)
 
 
 def test_the_budget_is_steps_where_they_are_given_and_minutes_otherwise() -> None:

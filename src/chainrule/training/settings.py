@@ -19,6 +19,12 @@ _RATES = 1e12
 _GRADIENTS = 1e30
 _BATCHES = 10**6
 _FINAL_RATE = 0.05  # of the peak
+_STABLE = 0.5  # of the budget: the rate is to stay at its peak until then,
+_DOWN = 0.875  # and to be down by then
+_LEFT: dict[str, Callable[[float], float]] = {  # of the rate's way down, by the share of the budget that is spent
+    "cosine": lambda spent: 0.5 * (1 + math.cos(math.pi * spent)),
+    "wsd": lambda spent: 1 - min(1.0, max(0.0, spent - _STABLE) / (_DOWN - _STABLE)),
+}
 LAST_SHARE = 0.15  # of a budget, in which what was held out to choose the weights is learned from too
 _NETWORKS = (On(("mlp", "conv", "recurrent")),)
 _STREAMS = (On(has="stream"),)
@@ -121,6 +127,14 @@ class TrainingSettings(_GivenOfTraining):
         on=_NETWORKS,
         solved=False,
     )
+    schedule: Literal["cosine", "wsd"] | None = setting(
+        None,
+        "How the learning rate falls to a twentieth: along a cosine (cosine), or on a line after half of the budget at "
+        "its peak (wsd: warm-up, stable, decay)",
+        chosen="wsd for recurrent networks on text, else cosine",
+        on=_NETWORKS,
+        solved=False,
+    )
     tbptt: int | tuple[int, int] | str | None = setting(
         None,
         "Truncation of backpropagation through time, in steps: 64; or 16,128 to send the losses of every 16 steps back "
@@ -148,9 +162,11 @@ class TrainingConfig(_GivenOfTraining):
     Parameters:
         steps: of the optimiser; the result then depends on the seed alone.
         minutes: of wall-clock time, validation included.
-        learning_rate: the peak, after a short warm-up and before a cosine decay over the budget.
+        learning_rate: the peak, after a short warm-up and before it falls.
         weight_decay: of matrices, not of embeddings, biases or scales.
         optimiser: "adamw", or "muon" for the matrices between features.
+        schedule: how the rate falls to a twentieth over the budget: "cosine"; or "wsd" (warm-up, stable, decay: Hu et
+            al. 2024, MiniCPM), on a line from the half of it to seven eighths.
         seed: of initialisation, order and dropout, for whoever makes the model and the feed.
         k1, k2: of truncated backpropagation, steps between two backward passes and steps that gradients go back; None
             for the window of the model.
@@ -172,6 +188,7 @@ class TrainingConfig(_GivenOfTraining):
     learning_rate: float = 5e-3
     weight_decay: float = 0.01
     optimiser: Literal["adamw", "muon"] = "adamw"
+    schedule: Literal["cosine", "wsd"] = "cosine"
     seed: int = 0
     k1: int | None = None
     k2: int | None = None
@@ -215,10 +232,10 @@ class TrainingConfig(_GivenOfTraining):
         return 0 < self.patience <= progress.stale
 
     def rate(self, step: int, spent: float) -> float:
-        """The learning rate of the next step, after ``step``: linear warm-up, then a cosine over the budget."""
+        """The learning rate of the next step, after ``step``: a linear warm-up, then what the schedule says."""
         warm = min(1.0, max((step + 1) / _WARM_UP, spent / _WARM_UP_SHARE))
-        cosine = 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
-        return self.learning_rate * warm * (_FINAL_RATE + (1 - _FINAL_RATE) * cosine)
+        left = _LEFT[self.schedule](min(spent, 1.0))
+        return self.learning_rate * warm * (_FINAL_RATE + (1 - _FINAL_RATE) * left)
 
 
 def _optional(check: Callable[..., float], field_name: str, value: object, *limits: float, **how: bool) -> float | None:

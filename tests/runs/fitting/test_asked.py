@@ -45,6 +45,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "learning_rate": 0.5,
     "weight_decay": 0.25,
     "optimiser": "sgd",  # see _other
+    "schedule": "cosine",  # see _other
     "patience": 3,
     "refit": {"symbols": False, "series": False, "images": True, "sound": True},
     "tbptt": (3, 6),
@@ -101,8 +102,11 @@ def test_it_applies_and_changes_the_config_or_is_refused(name: str, kind: str, m
 
 
 def _other(name: str, kind: str, model: str) -> Any:
+    is_recurrent_on_text = kind == "symbols" and family(model) == "recurrent"
     if name == "optimiser":
-        return "adamw" if kind == "symbols" and family(model) == "recurrent" else "muon"
+        return "adamw" if is_recurrent_on_text else "muon"
+    if name == "schedule":
+        return "cosine" if is_recurrent_on_text else "wsd"
     return OTHER[name][kind] if isinstance(OTHER[name], dict) else OTHER[name]
 
 

@@ -88,11 +88,13 @@ def run(
     _check_backend(backend)
     reverse = as_flag("reverse", reverse)
     return_all = as_flag("return_all", return_all)
-    is_usual = save == "gates" and backend == "auto" and resets is None and lengths is None and not return_all
-    if is_usual and all(keep is None for keep in zoneout) and (found := run_directly(cell, x, state, weights, reverse)):
-        return *found, None
     checks.check_tensors(cell, x, state, weights, resets)
+    asks_for_more = save != "gates" or backend != "auto" or return_all or resets is not None or lengths is not None
     try:
+        if not asks_for_more and all(keep is None for keep in zoneout):
+            found = run_directly(cell, x, state, weights, reverse)
+            if found is not None:
+                return *found, None
         autocast = not x.is_meta and torch.is_autocast_enabled(x.device.type)
         W_ih = weights.W_ih
         if autocast:

@@ -56,7 +56,11 @@ def choose_training(
     """
     if minutes is not None and steps is not None:
         raise ArgumentError("give `minutes` or `steps`, not both: they are two budgets for the same run.")
-    chosen: dict[str, Any] = {"patience": kind.patience(steps), "optimiser": kind.optimiser(data, model.name)}
+    chosen: dict[str, Any] = {
+        "patience": kind.patience(steps),
+        "optimiser": kind.optimiser(data, model.name),
+        "schedule": kind.schedule(data, model.name),
+    }
     if model.layer_norm:
         chosen |= _NORMALISED
     elif (asked.optimiser or chosen["optimiser"]) == "muon":

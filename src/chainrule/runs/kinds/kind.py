@@ -117,6 +117,10 @@ class DataKind(ABC):
         """The optimiser where none is given."""
         return TrainingConfig.optimiser
 
+    def schedule(self, data: Any, model: str) -> str:
+        """How the learning rate falls where nothing is said of it."""
+        return TrainingConfig.schedule
+
     def mix(self, data: Any, model: str) -> Literal["ngram", "none"]:
         """What the network is mixed with where nothing is said."""
         return "none"

@@ -89,5 +89,8 @@ class SymbolKind(DataKind):
     def optimiser(self, data: Symbols, model: str) -> str:
         return "muon" if self._is_recurrent_on_text(data, model) else "adamw"
 
+    def schedule(self, data: Symbols, model: str) -> str:
+        return "wsd" if self._is_recurrent_on_text(data, model) else "cosine"
+
     def _is_recurrent_on_text(self, data: Symbols, model: str) -> bool:
         return data.rate is None and model in LATENT

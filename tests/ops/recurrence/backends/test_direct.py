@@ -1,0 +1,185 @@
+"""The short way of ordinary calls: the same bits as the long one, which every other call takes."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import chainrule
+from chainrule.functional import recurrence
+from chainrule.ops.recurrence import dispatch
+from chainrule.ops.recurrence.backends.cpu import direct
+from chainrule.ops.recurrence.cells import BUILT_IN, find_cell
+from chainrule.ops.recurrence.cells.spec import Weights
+
+CELLS = [cell.name for cell in BUILT_IN if cell.kernel is not None]
+
+
+def arguments(cell: str, B: int = 3, T: int = 5, I: int = 4, H: int = 6, dtype: torch.dtype = torch.float32) -> Any:
+    """x, the state and the weights."""
+    torch.manual_seed(0)
+    spec = find_cell(cell)
+    G = len(spec.gates) * H
+    shapes = {"weight_ih": (G, I), "weight_hh": (G, H), "bias_ih": (G,), "bias_hh": (G,)}
+    weights = {name: torch.randn(shape, dtype=dtype) / 2 for name, shape in shapes.items()}
+    return torch.randn(B, T, I, dtype=dtype), [torch.randn(B, H, dtype=dtype) for _ in spec.state], weights
+
+
+def results(
+    cell: str, x: Tensor, state: list[Tensor] | None, weights: dict[str, Tensor], **options: Any
+) -> list[Tensor]:
+    """y, the last state, and the gradients of all that requires one."""
+    y, last = recurrence(cell, x, state, weights, **options)
+    learned = [t for t in (x, *(state or ()), *weights.values()) if t.requires_grad]
+    if not learned:
+        return [y, *last]
+    loss = (y * torch.linspace(-1, 1, y.shape[-1], dtype=y.dtype)).sum() + sum(part.square().sum() for part in last)
+    return [y, *last, *torch.autograd.grad(loss, learned)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cell=st.sampled_from(CELLS),
+    B=st.integers(1, 20),
+    T=st.integers(1, 9),
+    H=st.integers(1, 35),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    layout=st.sampled_from(["batch first", "time first", "a part of wider rows"]),
+    has_bias=st.booleans(),
+    has_state=st.booleans(),
+    learns=st.sampled_from(["nothing", "all", "weights"]),
+    reverse=st.booleans(),
+)
+def test_the_same_bits_as_the_long_way(
+    cell: str,
+    B: int,
+    T: int,
+    H: int,
+    dtype: torch.dtype,
+    layout: str,
+    has_bias: bool,
+    has_state: bool,
+    learns: str,
+    reverse: bool,
+) -> None:
+    x, given_state, weights = arguments(cell, B, T, 4, H, dtype)
+    if layout == "time first":
+        x = x.transpose(0, 1).contiguous().transpose(0, 1)
+    elif layout == "a part of wider rows":
+        x = torch.cat([x, x], dim=-1)[..., 2:6]
+    state = given_state if has_state else None
+    if not has_bias:
+        del weights["bias_ih"], weights["bias_hh"]
+    for tensor in (*weights.values(), *([x, *given_state] if learns == "all" else [])):
+        tensor.requires_grad_(learns != "nothing")
+    found = results(cell, x, state, weights, reverse=reverse)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatch, "run_directly", lambda *_: None)
+        expected = results(cell, x, state, weights, reverse=reverse)
+    for each, other in zip(found, expected, strict=True):
+        assert torch.equal(each, other)
+        assert each.stride() == other.stride() or each.is_contiguous() == other.is_contiguous()
+
+
+def directly(cell: str, x: Tensor, state: list[Tensor], weights: dict[str, Tensor]) -> Any:
+    spec = find_cell(cell)
+    return direct.run(spec, x, tuple(state), spec.holding(weights), False)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_ordinary_call_goes_the_short_way(cell: str) -> None:
+    assert directly(cell, *arguments(cell)) is not None
+
+
+class _Watching(TorchDispatchMode):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "watch",
+    [
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        lambda: torch.profiler.profile(),
+        lambda: chainrule.ops.choices.listen(lambda choice: None),
+        _Watching,
+        lambda: torch.autograd.forward_ad.dual_level(),
+    ],
+    ids=["autocast", "profiler", "explain", "dispatch mode", "forward mode"],
+)
+def test_what_is_watched_goes_the_long_way(watch: Callable[[], Any]) -> None:
+    given_tensors = arguments("gru")
+    with watch():
+        assert directly("gru", *given_tensors) is None
+    with nullcontext():
+        assert directly("gru", *given_tensors) is not None
+
+
+class _Own(Tensor):
+    pass
+
+
+def freed(weight: Tensor) -> Tensor:
+    weight.untyped_storage().resize_(0)
+    return weight
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda t: t.double(),
+        lambda t: t.half(),
+        lambda t: t.to("meta"),
+        lambda t: t.to_sparse(),
+        lambda t: t.t().contiguous().t(),
+        lambda t: t[:, :1].expand_as(t),
+        lambda t: torch.complex(t, t).conj().imag,
+        lambda t: t.as_subclass(_Own),
+        lambda t: t[:-1],
+        lambda t: torch.nested.nested_tensor([t, t]),
+        freed,
+    ],
+    ids=[
+        *(
+            "dtype",
+            "half",
+            "meta",
+            "sparse",
+            "transposed",
+            "expanded",
+            "negated",
+            "subclass",
+            "shape",
+            "nested",
+            "freed",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["weight_ih", "weight_hh"])
+def test_tensors_that_the_kernels_do_not_read_go_the_long_way(odd: Callable[[Tensor], Tensor], name: str) -> None:
+    x, state, weights = arguments("gru")
+    weights[name] = odd(weights[name])
+    assert directly("gru", x, state, weights) is None
+
+
+@pytest.mark.parametrize(("B", "T"), [(0, 5), (3, 0), (3, 1)])
+def test_empty_calls_and_single_steps_go_the_long_way(B: int, T: int) -> None:
+    assert directly("gru", *arguments("gru", B=B, T=T)) is None
+
+
+def test_options_and_lone_biases_go_the_long_way() -> None:
+    x, state, weights = arguments("lstm")
+    spec = find_cell("lstm")
+    plain: Weights = spec.holding(weights)
+    for changed in (
+        plain._replace(b_hh=None),
+        plain._replace(p=torch.zeros(18)),
+        plain._replace(W_hr=torch.zeros(2, 6)),
+    ):
+        assert direct.run(spec, x, tuple(state), changed, False) is None
