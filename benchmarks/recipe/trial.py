@@ -26,10 +26,10 @@ __all__ = ["Score", "Trial"]
 _WARM_UP = 50  # steps
 _CLIP = 1.0
 _LAST = 200  # steps, over which the training loss is averaged
-_SCHEDULES: dict[str, Callable[[float], float]] = {
-    "cosine": lambda spent: 0.05 + 0.95 * (1 + math.cos(math.pi * spent)) / 2,
-    "line": lambda spent: 1 - 0.95 * spent,
-    "late": lambda spent: 1 - 0.95 * max(0.0, (spent - 0.6) / 0.4),
+_SCHEDULES: dict[str, Callable[[float, float], float]] = {
+    "cosine": lambda spent, flat: 0.05 + 0.95 * (1 + math.cos(math.pi * spent)) / 2,
+    "line": lambda spent, flat: 1 - 0.95 * max(0.0, spent - flat) / (1 - flat),
+    "wsd": lambda spent, flat: 1 - 0.95 * min(1.0, max(0.0, spent - 0.5) / 0.375),
 }
 _DECAYS: dict[str, Callable[[float, float], float]] = {  # optimisers multiply what comes of it by the rate
     "rate": lambda spent, rate: 1.0,
@@ -113,13 +113,14 @@ class _Scheduled:
         groups = [group for each in optimisers for group in each.param_groups]
         self._begun = [(group, group["lr"], group["weight_decay"]) for group in groups]
         self._rate = _SCHEDULES[variant.schedule]
+        self._flat = variant.flat
         self._decay = _DECAYS[variant.decay_by]
         self._steps = 0
 
     def to(self, spent: float) -> None:
         """The next step, with a share of the training behind it."""
         self._steps += 1
-        rate = min(1.0, self._steps / _WARM_UP) * self._rate(spent)
+        rate = min(1.0, self._steps / _WARM_UP) * self._rate(spent, self._flat)
         for group, peak, decay in self._begun:
             group["lr"] = peak * rate
             group["weight_decay"] = decay * self._decay(spent, rate)

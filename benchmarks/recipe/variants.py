@@ -43,7 +43,8 @@ class Variant:
         decay_by: what weights decay by at each step: in proportion to the learning rate ("rate"), as much at the end as
             at its peak ("steady"), or by the rate and more from step to step ("rising").
         average: decay of a moving average of the weights, which is judged in their place; 0 for none.
-        schedule: how rates fall to a twentieth: as a cosine, on a line, or on a line from 60 % of the steps on.
+        schedule: how rates fall to a twentieth: as a cosine; on a line from the share ``flat`` of the training on; or
+            as the library's "wsd" does, on a line from the half of it to seven eighths.
     """
 
     cell: str = _one_of("lstm", "gru", "rnn")
@@ -72,11 +73,12 @@ class Variant:
     muon_decay: float = 0.0
     decay_by: str = _one_of("rate", "steady", "rising")
     average: float = 0.0
-    schedule: str = _one_of("cosine", "line", "late")
+    schedule: str = _one_of("cosine", "line", "wsd")
+    flat: float = 0.0
 
 
 _BOTH = "longest=4+optimiser=muon"
-_KEPT = f"{_BOTH}+ngram_dropout=0.6+dropout=0.1+dropout_of=window+decay=0.1+muon_decay=0.1"  # the library's
+_KEPT = f"{_BOTH}+ngram_dropout=0.6+dropout=0.1+dropout_of=window+decay=0.1+muon_decay=0.1+schedule=wsd"  # the library's
 
 VARIANTS: dict[str, str] = {
     "plain": "",
@@ -96,8 +98,9 @@ VARIANTS: dict[str, str] = {
     "gru": f"{_KEPT}+cell=gru",
     "layer-norm": f"{_KEPT}+layer_norm=yes",
     "average": f"{_KEPT}+average=0.99",
+    "cosine": f"{_KEPT}+schedule=cosine",
     "line": f"{_KEPT}+schedule=line",
-    "late": f"{_KEPT}+schedule=late",
+    "late": f"{_KEPT}+schedule=line+flat=0.6",
     "embedding-32": f"{_KEPT}+embedding=32",
     "embedding-128": f"{_KEPT}+embedding=128",
     "steady-decay": f"{_KEPT}+decay_by=steady",
