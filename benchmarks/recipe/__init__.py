@@ -5,6 +5,7 @@ and are judged by the ninth, in nats per character. What came of it, and what th
 
     variants.py     the settings of a variant, and the variants by name
     network.py      a network of the library's parts, and those that lost
+    reading.py      the windows of a text that a trial reads, and their order
     trial.py        one training, and its score
     tables.py       the tables printed
     recipe.py       python -m benchmarks recipe: variants at equal steps

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.optim.lr_scheduler import LambdaLR
 
 from benchmarks.learning.scoring import carried
 from benchmarks.learning.texts import Text
-from benchmarks.recipe.network import Network
+from benchmarks.recipe.network import Network, Networks
+from benchmarks.recipe.reading import parts, windows
 from benchmarks.recipe.variants import Variant
 from chainrule.data import split_steps
 from chainrule.errors import ArgumentError
@@ -27,10 +26,15 @@ __all__ = ["Score", "Trial"]
 _WARM_UP = 50  # steps
 _CLIP = 1.0
 _LAST = 200  # steps, over which the training loss is averaged
-_SCHEDULES: dict[str, Callable[[float], float]] = {
-    "cosine": lambda spent: 0.05 + 0.95 * (1 + math.cos(math.pi * spent)) / 2,
-    "line": lambda spent: 1 - 0.95 * spent,
-    "late": lambda spent: 1 - 0.95 * max(0.0, (spent - 0.6) / 0.4),
+_SCHEDULES: dict[str, Callable[[float, float], float]] = {
+    "cosine": lambda spent, flat: 0.05 + 0.95 * (1 + math.cos(math.pi * spent)) / 2,
+    "line": lambda spent, flat: 1 - 0.95 * max(0.0, spent - flat) / (1 - flat),
+    "wsd": lambda spent, flat: 1 - 0.95 * min(1.0, max(0.0, spent - 0.5) / 0.375),
+}
+_DECAYS: dict[str, Callable[[float, float], float]] = {  # optimisers multiply what comes of it by the rate
+    "rate": lambda spent, rate: 1.0,
+    "steady": lambda spent, rate: 1 / rate,
+    "rising": lambda spent, rate: 2 * spent,
 }
 
 
@@ -59,22 +63,18 @@ class Trial:
     def __init__(self, variant: Variant, text: Text, steps: int, seed: int = 0) -> None:
         learned, self.judged, _ = split_steps(len(text.symbols))
         self.shown = torch.from_numpy(text.symbols[: learned + self.judged])
-        if learned < 2 * variant.batch:
-            raise ArgumentError(f"{text.name} is too short: {learned} characters to learn from, {variant.batch} rows.")
+        rows = max(variant.batch, variant.first_batch)
+        if learned < 2 * rows:
+            raise ArgumentError(f"{text.name} is too short: {learned} characters to learn from, {rows} rows.")
         torch.manual_seed(seed)
         self.seed = seed
-        self.steps = steps
-        self.window = variant.window
-        self.network = Network(text.alphabet, variant)
+        self.network = (Network if variant.members == 1 else Networks)(text.alphabet, variant)
         self.average = Average(self.network, variant.average) if variant.average else None
         self.optimisers = _optimisers(self.network, variant)
-        schedule = _SCHEDULES[variant.schedule]
-        self.rates = [
-            LambdaLR(each, lambda step: min(1.0, (step + 1) / _WARM_UP) * schedule(min(1.0, step / steps)))
-            for each in self.optimisers
-        ]
-        self.rows = self.shown[: learned // variant.batch * variant.batch].view(variant.batch, -1)
-        self.at = 0
+        self.scheduled = _Scheduled(self.optimisers, variant)
+        read = parts(variant, steps)
+        self.steps = sum(part.steps for part in read)
+        self.windows = windows(self.shown[:learned], read)
         self.state: Any = None
 
     def run(self) -> Score:
@@ -86,22 +86,16 @@ class Trial:
         return Score(self.nats(), sum(last) / len(last), seconds, self.steps, self.seed)
 
     def step(self) -> float:
-        """Learn from the next window of all rows, which are read over and over; its loss."""
-        if self.at + 1 >= self.rows.shape[1]:
-            self.at = 0
-            self.state = None
-        y = self.rows[:, self.at + 1 : self.at + 1 + self.window]
-        x = self.rows[:, self.at : self.at + y.shape[1]]
-        self.at += self.window
-        logits, state = self.network(x, self.state)
+        """Learn from the next window of all rows; its loss."""
+        window = next(self.windows)
+        self.scheduled.to(window.spent)
+        loss, state = self.network.loss(window.x, window.follows, None if window.begins else self.state)
         self.state = _detached(state)
-        loss = F.cross_entropy(logits.flatten(0, 1), y.flatten())
         self.network.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
-        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+        for optimiser in self.optimisers:
             optimiser.step()
-            rate.step()
         if self.average is not None:
             self.average.update()
         return loss.item()
@@ -112,7 +106,27 @@ class Trial:
             return carried(self.network, self.shown, self.judged)
 
 
-def _optimisers(network: Network, variant: Variant) -> list[torch.optim.Optimizer]:
+class _Scheduled:
+    """Learning rates and weight decays of optimisers, step by step."""
+
+    def __init__(self, optimisers: list[torch.optim.Optimizer], variant: Variant) -> None:
+        groups = [group for each in optimisers for group in each.param_groups]
+        self._begun = [(group, group["lr"], group["weight_decay"]) for group in groups]
+        self._rate = _SCHEDULES[variant.schedule]
+        self._flat = variant.flat
+        self._decay = _DECAYS[variant.decay_by]
+        self._steps = 0
+
+    def to(self, spent: float) -> None:
+        """The next step, with a share of the training behind it."""
+        self._steps += 1
+        rate = min(1.0, self._steps / _WARM_UP) * self._rate(spent, self._flat)
+        for group, peak, decay in self._begun:
+            group["lr"] = peak * rate
+            group["weight_decay"] = decay * self._decay(spent, rate)
+
+
+def _optimisers(network: nn.Module, variant: Variant) -> list[torch.optim.Optimizer]:
     """The library's, but for what it has no settings of."""
     is_adamw = variant.optimiser == "adamw"
     config = TrainingConfig(

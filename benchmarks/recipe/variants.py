@@ -8,7 +8,8 @@ from chainrule.errors import ArgumentError
 
 __all__ = ["VARIANTS", "Variant", "variant_of"]
 
-_LEAST = dict.fromkeys(("hidden", "embedding", "longest", "buckets", "batch", "window"), 1)  # others may be 0
+_LEAST = dict.fromkeys(("members", "layers", "hidden", "embedding", "longest", "buckets", "batch", "window"), 1)
+"""Other numbers may be 0."""
 _MOST = 10**6
 
 
@@ -22,6 +23,8 @@ class Variant:
     """A recurrent network on text, and how it is trained.
 
     Attributes:
+        members: networks that learn by themselves; their probabilities are averaged.
+        layers: recurrent layers, one over another.
         embedding: width of the vectors that symbols and n-grams become.
         longest: n-grams up to this length are embedded into the input; 1 for symbols alone.
         ngram_dropout: probability of leaving out an n-gram's embedding, at each step by itself.
@@ -30,15 +33,23 @@ class Variant:
         dropout: of what the network puts out; ``dropout_of`` a step by itself, or of a row's window as a whole.
         input_dropout: of the embedded input, a step by itself.
         batch, window: rows, and the steps of each that gradients go back through.
+        first, first_batch, first_window: a share of the characters that is read in the beginning, by other numbers
+            of rows and steps, where they are not 0.
+        after_next: weight of the loss on the symbol after next, which has a head of its own.
         optimiser: "adamw"; or for the recurrent matrices Muon by gates ("muon"), Muon of whole matrices ("muon-whole")
             or torch.optim.Muon, which takes five repetitions where chainrule's takes three ("muon-torch").
         rate, muon_rate: peak learning rates.
         decay, muon_decay: weight decays, of matrices other than embeddings.
+        decay_by: what weights decay by at each step: in proportion to the learning rate ("rate"), as much at the end as
+            at its peak ("steady"), or by the rate and more from step to step ("rising").
         average: decay of a moving average of the weights, which is judged in their place; 0 for none.
-        schedule: how rates fall to a twentieth: as a cosine, on a line, or on a line from 60 % of the steps on.
+        schedule: how rates fall to a twentieth: as a cosine; on a line from the share ``flat`` of the training on; or
+            as the library's "wsd" does, on a line from the half of it to seven eighths.
     """
 
     cell: str = _one_of("lstm", "gru", "rnn")
+    members: int = 1
+    layers: int = 1
     hidden: int = 256
     layer_norm: str = _one_of("no", "yes")
     embedding: int = 64
@@ -51,17 +62,23 @@ class Variant:
     input_dropout: float = 0.0
     batch: int = 32
     window: int = 64
+    first: float = 0.0
+    first_batch: int = 0
+    first_window: int = 0
+    after_next: float = 0.0
     optimiser: str = _one_of("adamw", "muon", "muon-whole", "muon-torch")
     rate: float = 5e-3
     muon_rate: float = 2e-2
     decay: float = 0.01
     muon_decay: float = 0.0
+    decay_by: str = _one_of("rate", "steady", "rising")
     average: float = 0.0
-    schedule: str = _one_of("cosine", "line", "late")
+    schedule: str = _one_of("cosine", "line", "wsd")
+    flat: float = 0.0
 
 
 _BOTH = "longest=4+optimiser=muon"
-_KEPT = f"{_BOTH}+ngram_dropout=0.6+dropout=0.1+dropout_of=window+decay=0.1+muon_decay=0.1"  # the library's
+_KEPT = f"{_BOTH}+ngram_dropout=0.6+dropout=0.1+dropout_of=window+decay=0.1+muon_decay=0.1+schedule=wsd"  # the library's
 
 VARIANTS: dict[str, str] = {
     "plain": "",
@@ -81,8 +98,18 @@ VARIANTS: dict[str, str] = {
     "gru": f"{_KEPT}+cell=gru",
     "layer-norm": f"{_KEPT}+layer_norm=yes",
     "average": f"{_KEPT}+average=0.99",
+    "cosine": f"{_KEPT}+schedule=cosine",
     "line": f"{_KEPT}+schedule=line",
-    "late": f"{_KEPT}+schedule=late",
+    "late": f"{_KEPT}+schedule=line+flat=0.6",
+    "embedding-32": f"{_KEPT}+embedding=32",
+    "embedding-128": f"{_KEPT}+embedding=128",
+    "steady-decay": f"{_KEPT}+decay_by=steady",
+    "rising-decay": f"{_KEPT}+decay_by=rising",
+    "windows-first": f"{_KEPT}+first=0.25+first_window=16",
+    "batches-first": f"{_KEPT}+first=0.25+first_batch=8",
+    "after-next": f"{_KEPT}+after_next=0.3",
+    "two": f"{_KEPT}+members=2+hidden=156",  # which cost what one of 256 does
+    "two-layers": f"{_KEPT}+layers=2+hidden=156",
 }
 """Names of what ``variant_of`` takes."""
 

@@ -45,7 +45,7 @@ def test_what_is_no_variant_is_said(told: str, said: str) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_learns_and_carries_its_state(name: str) -> None:
     variant = variant_of(f"{name}+{SMALL}")
-    trial = Trial(variant, a_text(), steps=60)
+    trial = Trial(variant, a_text(), steps=120)
     begun = trial.nats()
     assert trial.run().nats < begun - 0.05
     network = trial.network.eval()
@@ -71,7 +71,8 @@ def test_what_was_measured_can_be_repeated_and_is_on_its_page() -> None:
     assert lines
     for trial in map(json.loads, lines):
         variant_of(trial["variant"])
-        assert f"| {trial['nats']:.4f} | {trial['training']:.4f} |" in page, trial
+        spread = f" ± {trial['spread']:.4f}" if "spread" in trial else ""
+        assert f"| {trial['nats']:.4f}{spread} | {trial['training']:.4f} |" in page, trial
 
 
 def test_kept_is_what_the_library_does() -> None:
@@ -85,5 +86,6 @@ def test_kept_is_what_the_library_does() -> None:
     assert (kept.dropout, kept.ngram_dropout) == (model.dropout, model.ngram_dropout)
     assert (kept.layer_norm == "yes") == model.layer_norm
     assert (kept.optimiser, kept.rate, kept.batch) == (training.optimiser, training.learning_rate, training.batch)
+    assert kept.schedule == training.schedule
     assert kept.decay == kept.muon_decay == training.weight_decay
     assert kept.muon_rate == training.learning_rate * SCALES["muon"]
