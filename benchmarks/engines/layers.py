@@ -56,6 +56,10 @@ def forward(point: Point, layer: Any) -> Call:
     return lambda: layer(x)[0]
 
 
+_INFERENCE = torch.inference_mode()  # which ends when nothing holds it any more
+
+
 def infer_from_here() -> None:
     """Enter inference mode for as long as the worker lives, as a user's loop stands inside one."""
-    torch.inference_mode().__enter__()
+    if not torch.is_inference_mode_enabled():
+        _INFERENCE.__enter__()

@@ -21,7 +21,7 @@ def verdicts(results: list[Result], limits: Mapping[str, float]) -> list[str]:
         lines += every(f"training {cell}, hidden <= 256", [r for r in chosen if r.point.shape.H <= 256], least)
         lines += every(f"training {cell}, hidden > 256", [r for r in chosen if r.point.shape.H > 256], 1.0)
     forward = [r for r in good if r.point.task == "forward"]
-    lines += mean("forward", forward, 2.0)
+    lines += mean("forward", forward, 1.5)
     lines += every("forward", forward, 1.0)
     large = [r for r in good if r.point.task == "training" and 128 <= r.point.shape.H <= 512 and r.point.shape.B >= 32]
     lines += every("share of limit, hidden 128-512", large, 0.6, lambda r: r.share(limits))

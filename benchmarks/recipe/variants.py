@@ -78,7 +78,9 @@ class Variant:
 
 
 _BOTH = "longest=4+optimiser=muon"
-_KEPT = f"{_BOTH}+ngram_dropout=0.6+dropout=0.1+dropout_of=window+decay=0.1+muon_decay=0.1+schedule=wsd"  # the library's
+_KEPT = (
+    f"{_BOTH}+ngram_dropout=0.6+dropout=0.1+dropout_of=window+decay=0.1+muon_decay=0.1+schedule=wsd"  # the library's
+)
 
 VARIANTS: dict[str, str] = {
     "plain": "",

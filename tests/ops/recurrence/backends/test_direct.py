@@ -162,6 +162,7 @@ def freed(weight: Tensor) -> Tensor:
     ],
 )
 @pytest.mark.parametrize("name", ["weight_ih", "weight_hh"])
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 def test_tensors_that_the_kernels_do_not_read_go_the_long_way(odd: Callable[[Tensor], Tensor], name: str) -> None:
     x, state, weights = arguments("gru")
     weights[name] = odd(weights[name])
