@@ -153,10 +153,11 @@ def _value(name: str, text: str) -> Any:
         return text
     assert isinstance(default, int | float)
     least = _LEAST.get(name, 0)
+    most = 0.99 if name in ("first", "flat") else _MOST  # shares of a training
     try:
         value = type(default)(text)
     except ValueError:
         value = None
-    if value is None or not least <= value <= _MOST:
-        raise ArgumentError(f"{name} is {text}; expected a number of at least {least}, as {default} is.")
+    if value is None or not least <= value <= most:
+        raise ArgumentError(f"{name} is {text}; expected a number from {least} to {most}, as {default} is.")
     return value

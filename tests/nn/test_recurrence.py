@@ -345,3 +345,20 @@ def test_lengths_beside_a_packed_sequence() -> None:
     layer, _ = _pair("GRU")
     with pytest.raises(ArgumentError, match="leave out the argument lengths"):
         layer(pack_sequence([_x(3, I)]), lengths=torch.tensor([3]))
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_the_last_state_is_the_callers_own(kind: Any) -> None:
+    layer = kind(3, 4, batch_first=True)
+    start = torch.ones(1, 2, 4)
+    given = (start, torch.ones(1, 2, 4)) if kind is nn.LSTM else start
+    with torch.no_grad():
+        for T in (0, 1, 5):
+            _, last = layer(torch.zeros(2, T, 3), given)
+            (last[0] if kind is nn.LSTM else last).zero_()
+            assert start.sum() == 8
+
+
+def test_outputs_of_an_expanded_batch_are_contiguous() -> None:
+    y, _ = nn.GRU(3, 4, batch_first=True)(torch.randn(6, 3).expand(5, 6, 3))
+    assert y.is_contiguous()

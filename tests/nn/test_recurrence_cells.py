@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.functional import recurrence
 from chainrule.lens import ThroughTime, through_time
-from chainrule.nn import GRU, SLSTM, CellLayer, MinGRU
+from chainrule.nn import GRU, SLSTM, CellLayer, CellSpec, MinGRU
+from chainrule.ops.recurrence.cells.spec import Gates, State
 from chainrule.training import TruncatedBPTT
 from tests.ops.recurrence.problems import LEAKY
 from tests.tolerances import close
@@ -192,3 +194,25 @@ def test_a_gru_is_a_gru() -> None:
     own.load_state_dict(ours.state_dict())
     x = torch.randn(2, 9, 3)
     assert torch.equal(ours(x)[0], own(x)[0])
+
+
+@pytest.mark.parametrize("order", ["W_hh b_hh b_ih", "b_ih W_hh b_hh", "b_hh b_ih W_hh"])
+def test_weights_find_their_places_in_whatever_order_they_are_listed(order: str) -> None:
+    sizes = {"W_hh": "G H", "b_ih": "G", "b_hh": "G"}
+
+    def step(x: Tensor, state: State, w: Any) -> tuple[State, Gates]:
+        a = x @ w.W_ih.T + w.b_ih + state[0] @ w.W_hh.T + 3 * w.b_hh
+        n = torch.tanh(a)
+        return (n,), {"n": (a, n)}
+
+    spec = CellSpec(
+        f"ordered_{order.replace(' ', '_')}",
+        gates={"n": "tanh"},
+        state=("h",),
+        weights={"W_ih": "G I", **{symbol: sizes[symbol] for symbol in order.split()}},
+        step=step,
+    )
+    layer = CellLayer(spec, 3, 4, batch_first=True)
+    x = torch.randn(2, 5, 3)
+    named = {name.removesuffix("_l0"): p for name, p in layer.named_parameters()}
+    close(layer(x)[0], recurrence(spec, x, None, named)[0])

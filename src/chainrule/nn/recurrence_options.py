@@ -102,7 +102,7 @@ class Optioned(Recordable, torch.nn.RNNBase):
         if torch.compiler.is_compiling() or any(value is None for value in values):
             values = [getattr(self, name) for name in names]  # slower, and finds parametrised ones too
         cell = self.cell_spec
-        if self.bias and not self.has_options:
+        if cell.is_in_order and self.bias and not self.has_options:
             return cell.container(*values)
         suffix = names[0].removeprefix("weight_ih")
         named = {name.removesuffix(suffix): value for name, value in zip(names, values, strict=True)}

@@ -223,8 +223,7 @@ def _layers(
             last.append(new)
         traces.append(tuple(found))
         x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
-    states = (part.unsqueeze(0) for part in last[0]) if len(last) == 1 else map(torch.stack, zip(*last, strict=True))
-    return x, tuple(states), tuple(traces)
+    return x, tuple(torch.stack(column) for column in zip(*last, strict=True)), tuple(traces)
 
 
 def _dropout(p: float, x: Tensor) -> Tensor:

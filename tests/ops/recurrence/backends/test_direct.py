@@ -15,6 +15,7 @@ import chainrule
 from chainrule.functional import recurrence
 from chainrule.ops.recurrence import dispatch
 from chainrule.ops.recurrence.backends.cpu import direct
+from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells import BUILT_IN, find_cell
 from chainrule.ops.recurrence.cells.spec import Weights
 
@@ -85,6 +86,15 @@ def test_the_same_bits_as_the_long_way(
     for each, other in zip(found, expected, strict=True):
         assert torch.equal(each, other)
         assert each.stride() == other.stride() or each.is_contiguous() == other.is_contiguous()
+
+
+def test_what_torch_does_sooner_is_left_to_it_unless_a_state_learns() -> None:
+    x, state, weights = arguments("lstm", B=2, H=256)
+    assert directly("lstm", x, state, weights) is None
+    state[0].requires_grad_()
+    assert directly("lstm", x, state, weights) is not None
+    call = RecurrenceCall(find_cell("lstm"), x, tuple(state), find_cell("lstm").holding(weights), (None, None))
+    assert dispatch.choose(call)[0] == "cpu"
 
 
 def directly(cell: str, x: Tensor, state: list[Tensor], weights: dict[str, Tensor]) -> Any:

@@ -120,6 +120,8 @@ class CellSpec:
     """The places in ``container`` of the weights of layer normalisation."""
     layouts: tuple[tuple[int, str, _Size, _Size | None], ...] = field(init=False, repr=False)
     """Of each weight its place in ``container``, its argument's name, and how many rows and columns it has."""
+    is_in_order: bool = field(init=False, repr=False)
+    """Whether a layer's parameters, W_ih and then as ``weights`` lists them, are in the order of ``container``."""
     recurrent_weight: str = field(init=False, repr=False)
     """The weight whose gradient the lens follows through time: W_hh, or what comes closest."""
 
@@ -180,6 +182,8 @@ class CellSpec:
             "required_places": tuple(places[symbol] for symbol in required),
             "norm_places": tuple(places[symbol] for symbol in self.options.get("layer_norm", {})),
             "layouts": tuple((places[s], parameter_name(s), *_parsed(sizes)) for s, sizes in every.items()),
+            "is_in_order": ("W_ih", *(s for s in self.weights if s != "W_ih"))
+            == container._fields[: len(self.weights)],
             "recurrent_weight": "W_hh" if "W_hh" in self.weights else "W_ih",
         }
         for name, value in derived.items():

@@ -225,7 +225,7 @@ class KernelFunction(torch.autograd.Function):
         each_step = facts.trace is not None
         grads: Sequence[Tensor | None]
         steps: Any
-        if is_unwatched((dy, dh_n, dc_n, *saved)):
+        if is_unwatched((dy, dh_n, dc_n, *saved, *facts.masks)):
             last = (kept, asked, each_step, facts.rounds)
             grads, steps = native.backward(facts.cell, dy, dh_n, dc_n, x, weights, facts.masks, *last)
         else:

@@ -65,7 +65,9 @@ def is_single_step(B: int, T: int) -> bool:
 
 
 def _is_better_left(call: RecurrenceCall) -> bool:
-    return is_wide_lstm(call.cell, call.x, call.weights.W_hh.shape[1]) and not needs_grad((call.x, *call.weights))
+    return is_wide_lstm(call.cell, call.x, call.weights.W_hh.shape[1]) and not needs_grad(
+        (call.x, *call.state, *call.weights)
+    )
 
 
 def is_wide_lstm(cell: CellSpec, x: Tensor, H: int) -> bool:

@@ -145,7 +145,7 @@ def empty_as(x: Tensor, width: int) -> Tensor:
     """(B, T, width), not initialised: time outermost in memory where x, (B, T, I), lies so, else the batch."""
     B, T, _ = x.shape
     row, step, one = x.stride()
-    if row < step and (one == 1 or x.shape[2] == 1):
+    if 0 < row < step and (one == 1 or x.shape[2] == 1):
         return blocks.empty(x, (T, B, width)).transpose(0, 1)
     return blocks.empty(x, (B, T, width))
 
