@@ -1,6 +1,5 @@
 """One training of a variant on a text, and its score."""
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -26,10 +25,12 @@ __all__ = ["Score", "Trial"]
 _WARM_UP = 50  # steps
 _CLIP = 1.0
 _LAST = 200  # steps, over which the training loss is averaged
+_COSINE = TrainingConfig(learning_rate=1.0, schedule="cosine")
+_WSD = TrainingConfig(learning_rate=1.0, schedule="wsd")
 _SCHEDULES: dict[str, Callable[[float, float], float]] = {
-    "cosine": lambda spent, flat: 0.05 + 0.95 * (1 + math.cos(math.pi * spent)) / 2,
+    "cosine": lambda spent, flat: _COSINE.rate(_WARM_UP, spent),
     "line": lambda spent, flat: 1 - 0.95 * max(0.0, spent - flat) / (1 - flat),
-    "wsd": lambda spent, flat: 1 - 0.95 * min(1.0, max(0.0, spent - 0.5) / 0.375),
+    "wsd": lambda spent, flat: _WSD.rate(_WARM_UP, spent),
 }
 _DECAYS: dict[str, Callable[[float, float], float]] = {  # optimisers multiply what comes of it by the rate
     "rate": lambda spent, rate: 1.0,

@@ -197,7 +197,7 @@ class KernelFunction(torch.autograd.Function):
         weights = Parameters(*given)
         outputs: tuple[Tensor | None, ...]
         if facts.is_checked:
-            outputs = native.forward_of_dense(facts.cell, x, h_0, c_0, weights, facts.masks, facts.save)
+            outputs = native.forward(facts.cell, x, h_0, c_0, weights, facts.masks, facts.save, is_dense=True)
         else:
             outputs = _below_autograd(facts.cell, x, h_0, c_0, *weights, *facts.masks, facts.save, facts.rounds)
         ctx.facts = facts

@@ -5,7 +5,7 @@ tensors are as the kernels read them. Every other call is given back, and goes t
 out what to do with it, or what is wrong.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,16 +26,6 @@ _FORWARD = Masks()
 _REVERSE = Masks(reverse=True)
 
 
-class _Given(NamedTuple):
-    x: Tensor
-    h_0: Tensor
-    c_0: Tensor | None
-    W_ih: Tensor
-    W_hh: Tensor
-    b_ih: Tensor | None
-    b_hh: Tensor | None
-
-
 def run(
     cell: CellSpec, x: Tensor, state: tuple[Tensor | None, ...], weights: Weights, reverse: bool
 ) -> tuple[Tensor, State] | None:
@@ -52,13 +42,13 @@ def run(
     elif is_wide_lstm(cell, x, weights.W_hh.shape[1]):
         return None
     else:
-        of_weights: Any = inputs[3:]
-        y, h_n, c_n, _ = native.forward_of_dense(cell.name, *inputs[:3], Parameters(*of_weights), masks, "nothing")
+        x, h_0, c_0, *given = inputs
+        y, h_n, c_n, _ = native.forward(cell.name, x, h_0, c_0, Parameters(*given), masks, "nothing", is_dense=True)
     return y, (h_n,) if c_n is None else (h_n, c_n)
 
 
-def _checked(cell: CellSpec, x: Tensor, state: tuple[Tensor | None, ...], weights: Weights) -> _Given | None:
-    """What the kernel takes, if all tensors are as they should be; None if one is not."""
+def _checked(cell: CellSpec, x: Tensor, state: tuple[Tensor | None, ...], weights: Weights) -> tuple[Any, ...] | None:
+    """x, h_0, c_0, W_ih, W_hh, b_ih and b_hh, if all tensors are as they should be; None if one is not."""
     W_ih, W_hh, b_ih, b_hh, *others = weights
     if any(w is not None for w in others) or (b_ih is None) != (b_hh is None):
         return None
@@ -78,7 +68,7 @@ def _checked(cell: CellSpec, x: Tensor, state: tuple[Tensor | None, ...], weight
     parts = [x.new_zeros(B, H) if part is None else part for part in state]
     if not all(_is_ready(part, (B, H), dtype) for part in parts):
         return None
-    return _Given(x, parts[0], parts[1] if len(parts) == 2 else None, W_ih, W_hh, b_ih, b_hh)
+    return x, parts[0], parts[1] if len(parts) == 2 else None, W_ih, W_hh, b_ih, b_hh
 
 
 def _is_ordinary(tensor: Any) -> bool:

@@ -18,7 +18,6 @@ __all__ = [
         "empty_as",
         "empty_gradients",
         "forward",
-        "forward_of_dense",
         "kept_parts",
         "kept_size",
         "multiplies_bfloat16",
@@ -159,28 +158,19 @@ def forward(
     masks: Masks,
     save: str,
     rounds: bool = False,
+    *,
+    is_dense: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     """y (B, T, H), the last h and c, and what is kept, None where save is "nothing".
 
-    With ``rounds`` the products' factors are rounded to bfloat16; x is float32.
+    With ``rounds`` the products' factors are rounded to bfloat16; x is float32. With ``is_dense`` all tensors are known
+    to lie in memory as the kernels read them.
     """
-    weights = Parameters(*_dense(weights))
-    masks = _dense_masks(masks)
-    h_0, c_0 = _dense((h_0, c_0))
-    return forward_of_dense(cell, dense_lines(x), h_0, c_0, weights, masks, save, rounds)
-
-
-def forward_of_dense(
-    cell: str,
-    x: Tensor,
-    h_0: Tensor,
-    c_0: Tensor | None,
-    weights: Parameters,
-    masks: Masks,
-    save: str,
-    rounds: bool = False,
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """The same of tensors that are known to lie in memory as the kernels read them."""
+    if not is_dense:
+        x = dense_lines(x)
+        weights = Parameters(*_dense(weights))
+        masks = _dense_masks(masks)
+        h_0, c_0 = _dense((h_0, c_0))
     B, T, _ = x.shape
     H = h_0.shape[1]
     y = empty_as(x, H)
