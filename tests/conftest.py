@@ -8,6 +8,8 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # before any of its kernels is defined
 
 
 @pytest.fixture(scope="session", autouse=True)

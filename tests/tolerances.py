@@ -19,6 +19,7 @@ outputs, states and gradients alike. The same numbers hold locally and in CI.
 |                                   |         | with layer normalisation                       |
 | products of bfloat16, kernels     | float32 | 1e-6 (T + sqrt(H)), where no factor lies so    |
 | with formula                      |         | near to a half that the two round it apart     |
+| Triton's kernels, exact products  | float32 | as the kernels on the CPU; of bfloat16 too     |
 | convolution's kernels with the    | float64 | 1e-10                                          |
 | formula (float64)                 | float32 | 1e-6 sqrt(n), for sums of n terms              |
 | the same with products of         | bfloat16| 2^-8 of each number, which is rounded in the   |

@@ -39,8 +39,9 @@ class RecurrenceCall:
 
 
 def rounds_under_autocast(cell: CellSpec, W_ih: Tensor) -> bool:
-    """Whether torch.autocast is on for the CPU and bfloat16, and float32 weights there are of a cell of the library."""
-    is_theirs = cell in BUILT_IN and W_ih.dtype == torch.float32 and W_ih.device.type == "cpu"
-    if not is_theirs or not torch.is_autocast_enabled("cpu"):
+    """Whether torch.autocast is on for bfloat16, and float32 weights there are of a cell of the library."""
+    device = W_ih.device.type
+    is_theirs = cell in BUILT_IN and W_ih.dtype == torch.float32 and device in ("cpu", "cuda")
+    if not is_theirs or not torch.is_autocast_enabled(device):
         return False
-    return torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return torch.get_autocast_dtype(device) == torch.bfloat16

@@ -21,7 +21,7 @@ from chainrule.ops.recurrence.trace import Trace
 
 __all__ = ["choose", "run"]
 
-_NAMES = ("auto", "cpu", "torch", "formula", "reference")
+_NAMES = ("auto", "cpu", "triton", "torch", "formula", "reference")
 _SAVES = ("gates", "states")
 
 
@@ -44,6 +44,8 @@ def choose(call: RecurrenceCall, backend: str = "auto") -> tuple[str, str]:
         products += " made in float32, as the processor has no instructions for them"
     if why is not None:
         return name, why + products
+    if name == "triton":
+        return name, f"{call.x.dtype} on {call.x.device}{products}, with what torch's own lacks"
     return name, f"{call.x.dtype} on the CPU{products}, instructions {instructions}"
 
 
@@ -59,7 +61,8 @@ def _offered(call: RecurrenceCall, backend: str) -> tuple[str, str | None]:
         why = candidate.obstacle(call, False)
         if why is None:
             return name, first
-        first = first or why
+        if name != "cpu" or not call.x.is_cuda:  # there it is Triton that says why it does not run the call
+            first = first or why
     raise BackendError(f"no backend can run this {call.cell.name}: {first}.")
 
 

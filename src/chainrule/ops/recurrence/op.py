@@ -122,9 +122,10 @@ def rnn(
         save: what the kernels keep for the backward pass: "gates", every gate of every step, or "states", the states
             alone, from which the gates are computed anew. The other backends keep what they need, and a call with
             return_all keeps everything.
-        backend: "auto", "cpu", "torch" (its own), "formula" or "reference". "auto" takes the kernels where they can
-            run and are the fastest (see :func:`~chainrule.ops.recurrence.dispatch.choose`), then torch's own where it
-            has what is asked for, and the formula elsewhere.
+        backend: "auto", "cpu", "triton", "torch" (its own), "formula" or "reference". "auto" takes the kernels where
+            they can run and are the fastest (see :func:`~chainrule.ops.recurrence.dispatch.choose`), on a GPU those
+            of Triton for what torch's own lacks, then torch's own where it has what is asked for, and the formula
+            elsewhere.
         return_all: return a :class:`Trace` as well.
 
     Returns:
@@ -135,12 +136,13 @@ def rnn(
     Raises:
         ShapeError: a tensor has the wrong shape, dtype or device.
         ArgumentError: an option or a length is out of its range.
-        BackendError: backend="cpu", and they can't run this call; the message says why. Or return_all within
+        BackendError: the backend that is asked for can't run this call; the message says why. Or return_all within
             torch.func's transforms or torch.compile.
 
-    Under torch.autocast the scan runs in the dtype of weight_ih: rounding in a state adds up over time. On the CPU, of
-    float32 and autocast to bfloat16, the products multiply what is rounded to bfloat16 and sum it in float32; all else,
-    states, gates and gradients, is float32. Tensors that are bfloat16 themselves are computed with in the same way.
+    Under torch.autocast the scan runs in the dtype of weight_ih: rounding in a state adds up over time. Of float32 and
+    autocast to bfloat16, the products multiply what is rounded to bfloat16 and sum it in float32; all else, states,
+    gates and gradients, is float32. Tensors that are bfloat16 themselves are computed with in the same way, but by
+    torch's own on a GPU. There the products of float32 are exact or of TF32, as torch.backends.cudnn.rnn says.
 
     >>> import torch
     >>> x, one = torch.ones(1, 3, 1), torch.ones(1, 1)

@@ -7,6 +7,7 @@ from torch import Tensor
 from chainrule.ops.choices import Description
 from chainrule.ops.recurrence.backends import cpu, exported, formula, reference
 from chainrule.ops.recurrence.backends import torch as torch_backend
+from chainrule.ops.recurrence.backends import triton as triton_backend
 from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells.spec import State
 
@@ -28,6 +29,7 @@ class RecurrenceBackend(Protocol):
 
 BACKENDS: dict[str, RecurrenceBackend] = {
     "cpu": cpu,
+    "triton": triton_backend,
     "torch": torch_backend,
     "exported": exported,
     "formula": formula,

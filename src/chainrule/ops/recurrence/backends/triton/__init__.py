@@ -1,0 +1,85 @@
+"""The scans on a GPU, for what torch's own there lack: kernels in Triton, each one launch for all steps."""
+
+import os
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from chainrule._choices import counted
+from chainrule.ops.choices import Description
+from chainrule.ops.plain import is_plain, is_traced, is_transformed
+from chainrule.ops.recurrence.backends import torch as torch_backend
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells.spec import State
+
+__all__ = ["describe", "obstacle", "run"]
+
+_CELLS = ("rnn_tanh", "rnn_relu", "gru", "lstm")
+_DTYPES = (torch.float32, torch.bfloat16)
+_CAPABILITY = (8, 0)  # the first with products of TF32 and bfloat16
+
+
+def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
+    """Why the kernels cannot run this call, or should not; None if they can."""
+    why = _cannot(call, asked_for)
+    if why is not None or asked_for:
+        return why
+    if torch_backend.obstacle(call, asked_for) is None:
+        return "torch's own has all that is asked for"
+    return None
+
+
+def _cannot(call: RecurrenceCall, asked_for: bool) -> str | None:
+    x = call.x
+    if not x.is_cuda and not (asked_for and x.is_cpu and _is_interpreted()):
+        return f"the Triton kernels run on a GPU, and x is on {x.device}"
+    if call.cell.name not in _CELLS:
+        return f"the Triton kernels have no {call.cell.name}"
+    if x.dtype not in _DTYPES:
+        return f"the Triton kernels are made for float32 and bfloat16, and x is {x.dtype}"
+    if call.weights.W_hr is not None:
+        return "the Triton kernels have no projection, and weight_hr is given"
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or is_traced():
+        return "what torch records has to be torch's own"
+    if is_transformed():
+        return "torch.func and forward-mode derivatives go through the formula"
+    if x.shape[0] == 0:
+        return "x has no rows"
+    if not is_plain((x, *call.state, *call.weights)):
+        return "tensors without values, or of other classes, go through the formula"
+    if x.is_cuda and torch.version.hip is None and torch.cuda.get_device_capability(x.device) < _CAPABILITY:
+        return f"the Triton kernels need a compute capability of {_CAPABILITY[0]}.{_CAPABILITY[1]}, as of 2020, and up"
+    if not _is_installed():
+        return "Triton is not installed (pip install 'chainrule[triton]' brings it)"
+    from chainrule.ops.recurrence.backends.triton.scan import most_rows  # imports Triton
+
+    rows = most_rows(call)
+    if rows == 0:
+        return f"a state of {counted(call.weights.W_hh.shape[1], 'unit')} is more than the GPU's programs hold"
+    if call.trace is not None and rows < x.shape[0]:
+        return f"return_all has one launch, and {counted(x.shape[0], 'row')} take several"
+    return None
+
+
+@cache
+def _is_installed() -> bool:
+    return find_spec("triton") is not None
+
+
+def _is_interpreted() -> bool:
+    """Whether Triton's kernels run in its interpreter, on the CPU."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def describe(call: RecurrenceCall) -> Description:
+    """One launch a scan."""
+    return Description(None, 1)
+
+
+def run(call: RecurrenceCall) -> tuple[Tensor, State]:
+    """The outputs (B, T, H), T >= 1, and the last state."""
+    from chainrule.ops.recurrence.backends.triton import autograd
+
+    return autograd.run(call)

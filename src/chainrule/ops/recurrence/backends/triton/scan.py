@@ -1,0 +1,204 @@
+"""The two scans of a call: what the kernels are given, and how they are started."""
+
+from functools import cache
+from typing import Any
+
+import torch
+import triton
+from torch import Tensor
+
+from chainrule.ops.recurrence.backends.triton.kernels import gru, lstm, rnn
+from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, tile, whole
+from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells.spec import State
+
+__all__ = ["CELLS", "most_rows", "precision", "scan", "scan_backward", "tiling_of"]
+
+CELLS = {"rnn_tanh": rnn, "rnn_relu": rnn, "gru": gru, "lstm": lstm}
+_PADDED = 32  # numbers from one counter to the next, so that no two groups wait for the same line of memory
+
+Values = dict[str, Any]
+"""The arguments of the kernels by name; a kernel takes those that it has."""
+
+
+def tiling_of(call: RecurrenceCall, rows: int, *, backward: bool) -> Tiling | None:
+    """How so many of its rows are cut up; None if they are too many. In the interpreter they never are."""
+    gates = len(call.cell.gates)
+    H = call.weights.W_hh.shape[1]
+    if not call.x.is_cuda:
+        return whole(gates, rows, H, backward=backward)
+    rounds = call.rounds or call.x.dtype == torch.bfloat16
+    return tile(
+        gates,
+        rows,
+        H,
+        itemsize=2 if rounds else 4,
+        processors=_processors(call.x.device),
+        backward=backward,
+        exact=not rounds and precision() == "ieee",  # which the matrix units can't
+    )
+
+
+@cache
+def _processors(device: torch.device) -> Processors:
+    found = triton.runtime.driver.active.utils.get_device_properties(device.index)
+    return Processors(found["multiprocessor_count"], found["max_shared_mem"])
+
+
+def most_rows(call: RecurrenceCall) -> int:
+    """How many rows can run at the same time: all of the call's, a half of them, a quarter, ...; 0 if not even one."""
+    rows = call.x.shape[0]
+    while rows > 0 and (tiling_of(call, rows, backward=False) is None or tiling_of(call, rows, backward=True) is None):
+        rows //= 2
+    return rows
+
+
+def precision() -> str:
+    """How products of float32 are made: as torch has cuDNN make them, in "tf32", or exactly, as "ieee"."""
+    settings: Any = torch.backends.cudnn.rnn
+    return "ieee" if settings.fp32_precision == "ieee" or torch.version.hip else "tf32"
+
+
+def scan(call: RecurrenceCall, gx: Tensor, learns: bool) -> Values:
+    """All steps, from gx (T, B, G): the states h and c, (T + 1, B, H), the outputs y, and what the reverse needs."""
+    T, B, G = gx.shape
+    H = call.weights.W_hh.shape[1]
+    cell = call.cell
+    weights = call.weights
+    has_c = len(call.state) == 2
+    keeps_gates = learns or call.trace is not None
+    start = T if call.reverse else 0
+    states = [gx.new_empty(T + 1, B, H) for _ in call.state]
+    for buffer, first in zip(states, call.state, strict=True):
+        buffer[start] = first
+    is_normal = keeps_gates and weights.g_hh is not None
+    is_normal_c = keeps_gates and weights.g_c is not None
+    values: Values = {
+        **_given(call, T, B, H),
+        "gx": gx,
+        "h": states[0],
+        "c": states[1] if has_c else None,
+        "y": gx.new_empty(T, B, H),
+        "gates": gx.new_empty(T, B, 4 * H) if keeps_gates and len(cell.gates) > 1 else None,
+        "made": gx.new_empty(T, B, H) if keeps_gates and call.zoned_out else None,
+        "normal": gx.new_empty(T, B, G) if is_normal else None,
+        "inverse": gx.new_empty(T, B) if is_normal else None,
+        "normal_c": gx.new_empty(T, B, H) if is_normal_c else None,
+        "inverse_c": gx.new_empty(T, B) if is_normal_c else None,
+    }
+    _start(CELLS[cell.name].forward, tiling_of(call, B, backward=False), values)
+    if values["made"] is None:
+        values["made"] = _after(values["h"], call.reverse)
+    return values
+
+
+def scan_backward(call: RecurrenceCall, kept: Values, dy: Tensor, dlast: State, traced: bool) -> Values:
+    """All steps in reverse, from dy (T, B, H) and the gradients of the last state.
+
+    dgx, dgh and dproduct, (T, B, G), dh_kept and dc_kept as the kernels leave them, and with ``traced`` the gradients
+    of all states.
+    """
+    T, B, H = dy.shape
+    weights = call.weights
+    is_normal = weights.g_hh is not None
+    dproduct = dy.new_empty(T, B, weights.W_hh.shape[0])
+    has_own_input = is_normal or call.cell.name == "gru"
+    dgx = torch.empty_like(dproduct) if has_own_input else dproduct
+    has_own_hidden = is_normal and call.cell.name == "gru"
+    values: Values = {
+        **kept,
+        **_given(call, T, B, H),
+        "dy": dy,
+        "dproduct": dproduct,
+        "dgx": dgx,
+        "dgh": torch.empty_like(dproduct) if has_own_hidden else None,
+        "du_all": dy.new_empty(T, B, H) if weights.g_c is not None else None,
+        "dh_all": dy.new_empty(T, B, H) if traced else None,
+        "dc_all": dy.new_empty(T, B, H) if traced and len(dlast) == 2 else None,
+        "dh_kept": dlast[0].clone(memory_format=torch.contiguous_format),
+        "dc_kept": dlast[1].clone(memory_format=torch.contiguous_format) if len(dlast) == 2 else None,
+    }
+    _start(CELLS[call.cell.name].backward, tiling_of(call, B, backward=True), values)
+    if values["dgh"] is None:
+        values["dgh"] = dgx if is_normal else dproduct
+    return values
+
+
+def _after(states: Tensor, reverse: bool) -> Tensor:
+    """Of the states (T + 1, B, H) those that the steps led to."""
+    return states[:-1] if reverse else states[1:]
+
+
+def _given(call: RecurrenceCall, T: int, B: int, H: int) -> Values:
+    """The weights, and the steps' masks."""
+    weights = call.weights
+    masks = [_time_major(keep) if isinstance(keep, Tensor) else None for keep in (*call.zoneout, None)]
+    rates = [None if isinstance(keep, Tensor) else keep for keep in (*call.zoneout, None)]
+    resets, padding = _row_masks(call, T)
+    symbols = ("b_hh", "g_hh", "g_c", "b_c", "p")
+    return {
+        "W": weights.W_hh.contiguous(),
+        **{symbol: _contiguous(getattr(weights, symbol)) for symbol in symbols},
+        "resets": resets,
+        "padding": padding,
+        "T": T,
+        "B": B,
+        "H": H,
+        "mask_h": masks[0],
+        "rate_h": rates[0],
+        "mask_c": masks[1],
+        "rate_c": rates[1],
+        "REVERSE": call.reverse,
+        "RELU": call.cell.name == "rnn_relu",
+        "ROUNDS": call.rounds,
+        "PRECISION": precision(),
+    }
+
+
+def _contiguous(weight: Tensor | None) -> Tensor | None:
+    return None if weight is None else weight.contiguous()
+
+
+def _time_major(mask: Tensor) -> Tensor:
+    """A mask (B, T, ...) as the kernels read it: (T, B, ...), of bytes."""
+    return mask.transpose(0, 1).contiguous().view(torch.uint8)
+
+
+def _row_masks(call: RecurrenceCall, T: int) -> tuple[Tensor | None, Tensor | None]:
+    """Rows whose state is zeroed before a step, and rows that have ended by it: (T, B) each, of bytes."""
+    padding = None
+    if call.lengths is not None:
+        padding = torch.arange(T, device=call.x.device) >= call.lengths.unsqueeze(1)
+    fresh = call.resets
+    if fresh is not None and padding is not None:
+        fresh = fresh & ~padding
+    if fresh is not None and call.reverse:
+        # going back, the edge that lies before step t + 1 is crossed just before step t
+        fresh = torch.cat((fresh[:, 1:], torch.zeros_like(fresh[:, :1])), 1)
+    return None if fresh is None else _time_major(fresh), None if padding is None else _time_major(padding)
+
+
+def _start(kernel: Any, tiling: Tiling | None, values: Values) -> None:
+    """Run the kernel: its programs at the same time, as those of a group wait for each other."""
+    assert tiling is not None, "such a call is not taken"
+    parts = tiling.parts
+    device = values["W"].device
+    every = {
+        **values,
+        "counters": torch.zeros(tiling.groups * _PADDED, dtype=torch.int32, device=device),
+        "partials": torch.empty(12 * parts * values["B"], device=device),  # 2 numbers, of 2 steps and up to 3 sums
+        "M": tiling.rows,
+        "N": tiling.units,
+        "K": tiling.terms,
+        "SPLIT": tiling.split,
+        "RESIDENT": tiling.is_resident,
+        "PARTS": parts,
+        "ALL": triton.next_power_of_2(parts),
+    }
+    given = {name: every[name] for name in kernel.arg_names}
+    grid = (tiling.groups, parts)
+    if device.type == "cpu":
+        kernel[grid](**given)
+        return
+    with torch.cuda.device(device):
+        kernel[grid](**given, num_warps=tiling.warps, launch_cooperative_grid=parts > 1)
