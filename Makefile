@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check fuzz sanitize
+.PHONY: demo test test-gpu check fuzz sanitize
 
 # torch is pinned and installed alone: an open range would bring the GPU build, several gigabytes of it.
 $(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
@@ -19,6 +19,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal --quiet
+
+# What needs a GPU, with whatever build of torch is there: the tests above skip it where there is none.
+test-gpu:
+	$(PYTHON) -m pytest --quiet tests/gpu tests/ops/recurrence/backends/test_triton.py
 
 # What runs before the tests in CI: style, types, and the direction of imports.
 check: $(READY)
