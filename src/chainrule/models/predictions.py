@@ -161,5 +161,5 @@ class StudentT:
         """The quantiles (Q, ..., C) of each channel by itself at levels (Q,), in the wider of their dtypes."""
         stats = require("scipy.stats")
         levels = levels.view(-1, *[1] * self.location.dim())
-        standard = stats.t.ppf(levels.numpy(), self.df.detach().unsqueeze(-1).numpy())
+        standard = stats.t.ppf(levels.numpy(force=True), self.df.unsqueeze(-1).numpy(force=True))
         return self.location + self.scale * torch.as_tensor(standard).to(levels)

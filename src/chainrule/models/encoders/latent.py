@@ -77,7 +77,7 @@ class LatentEncoder(nn.Module):
         # The layer keeps its state as torch does, (layers, B, H); ours has the batch first.
         hx = None if state is None else tuple(s.transpose(0, 1).contiguous() for s in state)
         has_one_part = len(self.cell.cell_spec.state) == 1
-        with torch.autocast("cpu", torch.bfloat16) if self.rounds and not _is_recorded() else nullcontext():
+        with torch.autocast(x.device.type, torch.bfloat16) if self.rounds and not _is_recorded() else nullcontext():
             y, h = self.cell(x, hx[0] if hx is not None and has_one_part else hx, **where)
         return y, tuple(s.transpose(0, 1) for s in ((h,) if has_one_part else h))
 
@@ -98,11 +98,11 @@ class LatentEncoder(nn.Module):
         places = []  # of the outputs, in all rows laid end to end
         ends = []
         order = []
-        sizes = torch.tensor([int(length).bit_length() for length in lengths])
+        sizes = torch.tensor([length.bit_length() for length in lengths.tolist()], device=x.device)
         for size in sizes.unique():
             some = (sizes == size).nonzero()[:, 0]
-            is_inside = torch.arange(int(lengths[some].max())) < lengths[some, None]
-            steps = (first[some, None] + torch.arange(is_inside.shape[1])).clamp(max=T - 1)
+            is_inside = torch.arange(int(lengths[some].max()), device=x.device) < lengths[some, None]
+            steps = (first[some, None] + torch.arange(is_inside.shape[1], device=x.device)).clamp(max=T - 1)
             own = tuple(part[some] for part in states)
             y, end = self._run(x[row[some, None], steps], own, lengths=lengths[some])
             outputs.append(y[is_inside])

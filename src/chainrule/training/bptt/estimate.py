@@ -76,7 +76,8 @@ def estimate(
     parameters = [p for p in model.parameters() if p.requires_grad]
     own_gradients = [p.grad for p in parameters]
     try:
-        with evaluating(model.modules()):
+        # cuDNN's recurrences have no backward pass in evaluation mode
+        with evaluating(model.modules()), torch.backends.cudnn.flags(enabled=False):
             sample = _Sample(model, loss, x, y, state, resets)
             full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
             found = []
