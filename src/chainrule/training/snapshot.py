@@ -26,7 +26,7 @@ def save_snapshot(path: Path, optimisation: Optimisation, progress: Progress) ->
     if optimisation.average is not None:
         tensors |= {f"average.{name}": tensor for name, tensor in optimisation.average.weights.items()}
     device = device_of(optimisation.model)
-    generators = dict(zip(_generators(device), random_states(device), strict=True))
+    generators = dict(zip(_generators(device), random_states(device), strict=False))
     own = pack({**optimisation.feed.state(), **generators})
     for rank, packed in enumerate(group.gather(own)):
         tensors[f"rank.{rank}"] = torch.frombuffer(bytearray(packed), dtype=torch.uint8)
@@ -82,18 +82,18 @@ def _restore(optimisation: Optimisation, tensors: dict[str, Tensor]) -> None:
     if optimisation.average is not None:
         optimisation.average.load(parts["average"])
     device = device_of(optimisation.model)
-    of_cpu, *of_device = _generators(device)
+    of_cpu, of_device = _generators(device)
     # What trained on another device has none of this one's, which then goes on from the seed.
-    set_random_states([own[of_cpu], *(own[name] for name in of_device if name in own)], device)
+    set_random_states([own[of_cpu], *([own[of_device]] if of_device in own else [])], device)
     own = {name: tensor for name, tensor in own.items() if not name.startswith(of_cpu)}
     optimisation.feed.restore(own)
     for name in _MOMENTS:
         _restore_moments(name, optimisation.optimisers.get(name), parts[name])
 
 
-def _generators(device: torch.device) -> tuple[str, ...]:
-    """The names of the random numbers of a model on this device: the CPU's, and those of a GPU."""
-    return ("random",) if device.type == "cpu" else ("random", f"random_{device.type}")
+def _generators(device: torch.device) -> tuple[str, str]:
+    """The names of the random numbers of a model on this device: the CPU's, and its own where it has any."""
+    return "random", f"random_{device.type}"
 
 
 def _continued(progress: Progress, config: TrainingConfig) -> Progress:
