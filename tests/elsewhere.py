@@ -29,12 +29,12 @@ _MAY_MIX = {"copy_", "_to_copy", "index", "index_put", "index_put_", "_index_put
 class Elsewhere(Tensor):
     """A tensor that says it is elsewhere."""
 
-    inner: Tensor
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    held: Tensor
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> "Elsewhere":
-        made: Elsewhere = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: Elsewhere = torch.Tensor._make_wrapper_subclass(
             cls,
             inner.size(),
             strides=inner.stride(),
@@ -42,20 +42,20 @@ class Elsewhere(Tensor):
             dtype=inner.dtype,
             device=ELSEWHERE,
         )
-        made.inner = inner
+        made.held = inner
         return made
 
     def tolist(self) -> Any:
-        return self.inner.tolist()
+        return self.held.tolist()
 
     def new_tensor(self, *data: Any, **options: Any) -> Tensor:  # type: ignore[override]
-        return Elsewhere(self.inner.new_tensor(*data, **options))
+        return Elsewhere(self.held.new_tensor(*data, **options))
 
     def numpy(self, *, force: bool = False) -> Any:
         """As of a GPU's: refused, unless it may be copied."""
         if not force:
             raise TypeError("a tensor elsewhere is no array. Use Tensor.cpu() first.")
-        return self.inner.detach().clone().numpy()
+        return self.held.detach().clone().numpy()
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -84,12 +84,12 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         is_far = isinstance(args[0], Elsewhere)
     if device is not None:
         kwargs = {**kwargs, "device": torch.device("cpu")}
-    inner_args, inner_kwargs = tree_map_only(Elsewhere, lambda each: each.inner, (args, kwargs))
+    inner_args, inner_kwargs = tree_map_only(Elsewhere, lambda each: each.held, (args, kwargs))
     out = func(*inner_args, **inner_kwargs)
     if not is_far:
         # on a CPU what is of the same device is no copy
         return tree_map_only(Tensor, lambda each: each.clone() if name == "_to_copy" and far else each, out)
-    known = {id(each.inner): each for each in far}
+    known = {id(each.held): each for each in far}
     made = tree_map_only(Tensor, lambda each: known[id(each)] if id(each) in known else Elsewhere(each), out)
     return return_and_correct_aliasing(func, args, kwargs, made) if far and len(far) == len(given) else made
 
@@ -114,7 +114,7 @@ def elsewhere() -> Iterator[torch.device]:
 
     ``fit`` and ``load`` take it by its name, "lazy".
     """
-    with pytest.MonkeyPatch.context() as patch, _Mode():
+    with pytest.MonkeyPatch.context() as patch, _Mode():  # type: ignore[no-untyped-call]
         plain = frozenset({Tensor, torch.nn.Parameter, Elsewhere})
         for module in ("fitting.fit", "run"):
             patch.setattr(f"chainrule.runs.{module}.asked_for", _asked_for)

@@ -106,7 +106,9 @@ def _processes_here() -> int:
 
 def _own_index() -> int:
     """The number of this process's GPU."""
-    return int(os.environ.get("LOCAL_RANK", "0")) if _processes_here() > 1 else torch.cuda.current_device()
+    if _processes_here() > 1:
+        return int(os.environ.get("LOCAL_RANK", "0"))
+    return torch.cuda.current_device() if torch.cuda.is_initialized() else 0  # which it takes time to become
 
 
 def own_gpu() -> torch.device | None:

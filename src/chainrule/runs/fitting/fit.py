@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from chainrule._devices import CPU, Device, asked_for, current, forked, own_gpu, seed_all
+from chainrule._devices import CPU, Device, asked_for, current, forked, seed_all
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.fitting.asked import Asked, reading_of
@@ -147,7 +147,7 @@ def fit(
         raise ArgumentError("give `resume` to go on with the run, or `overwrite` to replace it, not both.")
     asked = Asked.of(settings, training)
     wanted = asked_for(device)
-    with forked(wanted or own_gpu() or CPU), processes(wanted) as group:
+    with forked(CPU), processes(wanted) as group:
         planned = plan(
             source,
             model,
@@ -161,8 +161,9 @@ def fit(
             group=group,
             device=wanted,
         )
-        seed_all(planned.config.training.seed, planned.placed.device)
-        with current(planned.placed.device):
+        place = planned.placed.device
+        with forked(place), current(place):
+            seed_all(planned.config.training.seed, place)
             return _fit(planned, planned.folder, group, resume=resume, overwrite=overwrite, quiet=quiet)
 
 
