@@ -48,7 +48,7 @@ class Elsewhere(Tensor):
     def tolist(self) -> Any:
         return self.held.tolist()
 
-    def new_tensor(self, *data: Any, **options: Any) -> Tensor:  # type: ignore[override]
+    def new_tensor(self, *data: Any, **options: Any) -> Tensor:
         return Elsewhere(self.held.new_tensor(*data, **options))
 
     def numpy(self, *, force: bool = False) -> Any:
@@ -58,7 +58,9 @@ class Elsewhere(Tensor):
         return self.held.detach().clone().numpy()
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         return _run(func, args, kwargs or {})
 
 
