@@ -103,7 +103,7 @@ def compare(
             assert isinstance(run.result, Score)
             score = run.result
             seconds = time.monotonic() - began
-            rows.append(_model_row(run, score, models, seconds, peak.bytes))
+            rows.append(_model_row(run, score, models, seconds, peak.on(run.device)))
     assert score is not None
     result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, models)), *rows))
     write_json(folder / _TABLE, result.to_dict())

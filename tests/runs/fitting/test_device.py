@@ -8,7 +8,7 @@ import torch
 
 import chainrule
 from chainrule._devices import CPU
-from chainrule.errors import RunFormatError
+from chainrule.errors import DeviceError, RunFormatError
 from chainrule.runs.fitting.asked import Asked
 from chainrule.runs.fitting.device import Placed
 from chainrule.runs.fitting.plan import plan
@@ -97,3 +97,14 @@ def test_what_was_fitted_on_a_gpu_is_used_on_one(two_gpus: None, tmp_path: Path)
     (tmp_path / RAN_ON).write_text('{"device": 3}')
     with pytest.raises(RunFormatError, match=r"device\.json is not what chainrule wrote"):
         device_as_fitted(tmp_path)
+
+
+def test_a_gpu_that_is_too_small_is_an_error_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def runs_out(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 9 GiB\nand more")
+
+    monkeypatch.setattr("chainrule.runs.fitting.fit.train", runs_out)
+    with pytest.raises(
+        DeviceError, match=r"too small for this fit \(tried to allocate 9 GiB\)\. Give a smaller `batch`"
+    ):
+        chainrule.fit(symbols(600), "gru", steps=1, hidden=8, window=8, out=tmp_path, quiet=True)

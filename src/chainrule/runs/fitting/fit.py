@@ -2,16 +2,18 @@
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from chainrule._devices import CPU, Device, asked_for, current, forked, seed_all
+from chainrule._devices import CPU, Device, asked_for, current, forked, named, seed_all
 from chainrule.data import Reading
-from chainrule.errors import ArgumentError, RunFormatError
+from chainrule.errors import ArgumentError, DeviceError, RunFormatError
 from chainrule.runs.fitting.asked import Asked, reading_of
 from chainrule.runs.fitting.fit_everything import load_refit, refit_everything
 from chainrule.runs.fitting.plan import FitPlan, plan
@@ -162,9 +164,21 @@ def fit(
             device=wanted,
         )
         place = planned.placed.device
-        with forked(place), current(place):
+        with forked(place), current(place), _told_of_memory(place):
             seed_all(planned.config.training.seed, place)
             return _fit(planned, planned.folder, group, resume=resume, overwrite=overwrite, quiet=quiet)
+
+
+@contextmanager
+def _told_of_memory(device: torch.device) -> Iterator[None]:
+    """A while in which a GPU's lack of memory is an error with a remedy."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"the memory of {named(device)} is too small for this fit ({str(error).splitlines()[0]}). Give a smaller "
+            '`batch` or `hidden`, or `device="cpu"`; what was saved is kept.'
+        ) from error
 
 
 def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool) -> Run:
