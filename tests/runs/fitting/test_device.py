@@ -1,5 +1,6 @@
 """The device of a fit: the GPU where a trial is faster on it, the CPU else; said where there was a choice."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import chainrule
 from chainrule._devices import CPU
 from chainrule.errors import DeviceError, RunFormatError
 from chainrule.runs.fitting.asked import Asked
-from chainrule.runs.fitting.device import Placed
+from chainrule.runs.fitting.device import Placed, device_by_trial
 from chainrule.runs.fitting.plan import plan
 from chainrule.runs.fitting.trial import Trial
 from chainrule.runs.folder.device import RAN_ON, RanOn, device_as_fitted
-from tests.runs.cases import ar1, series, symbols
+from chainrule.training import Group
+from tests.runs.cases import ar1, series, symbol_config, symbols
 from tests.test_devices import two_gpus  # noqa: F401
 
 GPU = torch.device("cuda:0")
@@ -59,6 +61,18 @@ def test_the_faster_one_is_taken_and_the_reason_told(two_gpus: None, monkeypatch
 def test_what_does_not_fit_there_stays_here(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     found = placed(monkeypatch, torch.OutOfMemoryError("out"))
     assert found == (CPU, "a step does not fit into the memory of cuda:0 (A)")
+
+
+def test_processes_without_a_gpu_each_stay_here(two_gpus: None) -> None:  # noqa: F811
+    class Three(Group):
+        """A group of three, of which two have a GPU."""
+
+        def sum(self, numbers: Sequence[float]) -> list[float]:
+            return [2 * number for number in numbers]
+
+    config = symbol_config(symbols(600))
+    found = device_by_trial(symbols(600), config, Three(size=3))
+    assert found == (CPU, "there are fewer GPUs than the 3 processes")
 
 
 def test_what_cannot_be_tried_stays_here_and_says_so(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

@@ -30,8 +30,9 @@ def device_by_trial(data: Data, config: RunConfig, group: Group) -> Placed:
     Of several processes, which have a GPU each, the first one decides.
     """
     gpu = own_gpu()
-    if gpu is None:
-        return Placed(CPU)
+    (gpus,) = group.sum([float(gpu is not None)])
+    if gpu is None or gpus < group.size:  # as every process has to find
+        return Placed(CPU, f"there are fewer GPUs than the {group.size} processes" if gpus else None)
     if KINDS[data.kind].solves(config.model.name, config.model.head):
         return Placed(CPU, "nothing is trained")
     if config.training.bptt == "full":
