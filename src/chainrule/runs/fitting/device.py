@@ -38,7 +38,7 @@ def device_by_trial(data: Data, config: RunConfig, group: Group) -> Placed:
     if config.training.bptt == "full":
         return Placed(CPU, f"a step of the full gradient takes long to try; name {gpu} to use it")
     found = _raced(data, config, gpu) if group.leads else Placed(CPU)
-    (takes_gpu,) = group.sum([float(found.device.type == "cuda")])
+    (takes_gpu,) = group.sum([float(found.device == gpu)])
     return Placed(gpu if takes_gpu else CPU, found.why)
 
 
