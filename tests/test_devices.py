@@ -11,6 +11,7 @@ import chainrule
 from chainrule._devices import CPU, asked_for, card_of, device_of, forked, named, own_gpu, seed_all, sent
 from chainrule._room import check_room
 from chainrule.errors import ArgumentError, DeviceError
+from chainrule.training.group import _backend
 from tests.runs.cases import ar1, series, symbols
 
 CARDS = ("A", "B")
@@ -141,6 +142,23 @@ def test_what_a_device_cannot_compute_is_refused(
     with pytest.raises(DeviceError, match=r'torch has no float64, in which a mixture is weighed\. .*`mix="none"`'):
         chainrule.fit(symbols(600), "gru", steps=1, out=tmp_path / "mixture", device="mps")
     assert not list(tmp_path.glob("[!c]*"))
+
+
+def test_processes_send_what_is_on_gpus_by_nccl(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.distributed.is_nccl_available", lambda: True)
+    assert [_backend(device) for device in (None, torch.device("cuda:1"))] == ["cpu:gloo,cuda:nccl"] * 2
+    assert _backend(CPU) == "gloo"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert _backend(None) == "gloo"
+
+
+def test_processes_on_apples_gpu_are_refused(
+    ranks: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    ranks(0, 2)
+    with pytest.raises(DeviceError, match="several processes cannot train together"):
+        asked_for("mps")
 
 
 @pytest.mark.parametrize("call", [chainrule.fit, chainrule.compare])

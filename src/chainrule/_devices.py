@@ -66,6 +66,8 @@ def asked_for(device: Device) -> torch.device | None:
             f"`device` is {name!r}, and torch {torch.__version__} sees no GPU of Apple's here, which takes macOS on "
             f"Apple silicon. Otherwise {_MEND}."
         )
+    if found["type"] == "mps" and _processes_here() > 1:
+        raise DeviceError(f"`device` is {name!r}, by which several processes cannot train together: {_MEND}.")
     return torch.device(found["type"])
 
 

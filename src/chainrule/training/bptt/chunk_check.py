@@ -207,5 +207,5 @@ def _close(some: list[Tensor], others: list[Tensor], x: Tensor) -> tuple[bool, f
 
 
 def _norm(tensor: Tensor) -> float:
-    wide = tensor.detach().to(torch.complex128 if tensor.is_complex() else torch.float64)
+    wide = tensor.detach().cpu().to(torch.complex128 if tensor.is_complex() else torch.float64)
     return float(wide.nan_to_num(0.0, 0.0, 0.0).norm())

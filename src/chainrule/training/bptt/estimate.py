@@ -140,4 +140,4 @@ def _gradient(parameters: list[nn.Parameter], send_back: Callable[[], object]) -
         parameter.grad = None
     send_back()
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    return torch.cat([gradient.flatten() for gradient in gradients]).double()
+    return torch.cat([gradient.flatten() for gradient in gradients]).cpu().double()
