@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import torch
+
 from chainrule.errors import ArgumentError
 
 __all__ = ["check_room", "memory"]
@@ -23,10 +25,11 @@ def memory() -> int:
     return min(size for size in found if size > 0)
 
 
-def check_room(what: str, needs: Callable[..., int], **asked: int) -> None:
+def check_room(what: str, needs: Callable[..., int], device: torch.device | None = None, **asked: int) -> None:
     """Refuse sizes for which ``what`` takes more bytes than there are: ``needs`` gives them for all the options asked.
 
-    The largest that can mend it by being smaller alone is named, with the most that would do.
+    The largest that can mend it by being smaller alone is named, with the most that would do. The memory is that of the
+    ``device``, or of the machine.
 
     Raises:
         ArgumentError: it takes more.
@@ -38,6 +41,10 @@ def check_room(what: str, needs: Callable[..., int], **asked: int) -> None:
     chainrule.errors.ArgumentError: `paths` is 1,000,000,000,000: the paths would take 8 PB, and this machine has ...
     """
     has = memory()
+    whose = "this machine"
+    if device is not None and device.type == "cuda":
+        has = torch.cuda.get_device_properties(device).total_memory
+        whose = str(device)
     needed = needs(**asked)
     if needed <= has:
         return
@@ -48,12 +55,12 @@ def check_room(what: str, needs: Callable[..., int], **asked: int) -> None:
 
         if value > 1 and fits(1):
             raise ArgumentError(
-                f"`{option}` is {value:,}: {what} would take {_spelt(needed)}, and this machine has {_spelt(has)}. "
+                f"`{option}` is {value:,}: {what} would take {_spelt(needed)}, and {whose} has {_spelt(has)}. "
                 f"At most about {_largest(fits, value):,} would fit."
             )
     together = ", ".join(f"`{option}` {value:,}" for option, value in asked.items())
     raise ArgumentError(
-        f"{together}: {what} would take {_spelt(needed)}, and this machine has {_spelt(has)}. Use smaller sizes."
+        f"{together}: {what} would take {_spelt(needed)}, and {whose} has {_spelt(has)}. Use smaller sizes."
     )
 
 

@@ -3,7 +3,8 @@
     ChainruleError
     ├── ArgumentError (ValueError)        an argument or option has a value that cannot work
     │   ├── ArgumentTypeError (TypeError) a layer of torch.nn's arguments got one of a type that it cannot be
-    │   └── ShapeError (RuntimeError)     a tensor has the wrong shape, dtype or device
+    │   ├── ShapeError (RuntimeError)     a tensor has the wrong shape, dtype or device
+    │   └── DeviceError (RuntimeError)    a device asked for by name is not there, or cannot compute this
     ├── BackendError (RuntimeError)       a backend asked for by name cannot run this call
     ├── TraceError (RuntimeError)         gradients are asked for before a backward pass
     ├── DisagreementError (ArithmeticError)  two ways to compute the same number differ
@@ -33,6 +34,7 @@ __all__ = [
     "ChainruleError",
     "ColumnError",
     "DataError",
+    "DeviceError",
     "DisagreementError",
     "DivergedError",
     "ExportError",
@@ -69,6 +71,10 @@ class ArgumentTypeError(ArgumentError, TypeError):
 
 class ShapeError(ArgumentError, RuntimeError):
     """A tensor has the wrong shape, dtype or device (torch raises RuntimeError for these)."""
+
+
+class DeviceError(ArgumentError, RuntimeError):
+    """A device asked for by name is not there, or cannot compute what is asked of it."""
 
 
 class BackendError(ChainruleError, RuntimeError):

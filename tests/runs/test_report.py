@@ -14,6 +14,7 @@ def test_the_folder_holds_config_weights_metrics_score_and_figures(tmp_path: Pat
     assert {path.name for path in run.path.iterdir()} == {
         "best.safetensors",
         "config.json",
+        "device.json",
         "final-last.safetensors",
         "final.safetensors",
         "last.safetensors",

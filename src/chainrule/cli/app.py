@@ -106,8 +106,8 @@ def _text(out: str) -> str:
 
 
 # Each example has a folder of its own, so that all of them can be tried in one place.
-_add("fit", fit_command, _text("english"), _series("sunspots"))
-_add("score", score_command, _series("scored"), "chainrule score runs/scored")
+_add("fit", fit_command, _text("english"), _series("sunspots") + " --device cpu")
+_add("score", score_command, _series("scored"), "chainrule score runs/scored --device cpu")
 _add("sample", sample_command, _text("sampled"), 'chainrule sample runs/sampled --prompt "The for statement"')
 _add("forecast", forecast_command, _series("ahead"), "chainrule forecast runs/ahead --horizon 12 --plot fan.png")
 _add(

@@ -102,7 +102,7 @@ def look_command(
 
 
 def _run(target: str, data: str | None, steps: int | None, at: int | None) -> Sequence[Shown]:
-    found = load(target).look(data, steps)
+    found = load(target, device="cpu").look(data, steps)
     if at is None:
         return found.parts()
     if not isinstance(found, ThroughTime):

@@ -16,7 +16,9 @@ from chainrule.models import MODELS, ModelSettings
 from chainrule.training import TrainingSettings
 
 __all__ = [
+    "Device",
     "DrawingSeed",
+    "LoadedOn",
     "Minutes",
     "Model",
     "NewData",
@@ -72,6 +74,22 @@ Seed = Annotated[
     int | None, Option(callback=_check_seed, metavar="INTEGER", help="Random seed (default 0).", show_default=False)
 ]
 DrawingSeed = Annotated[int, Option(callback=_check_seed, help="Random seed.")]
+Device = Annotated[
+    str,
+    Option(
+        metavar="DEVICE",
+        help="Where to compute: cpu, cuda (a GPU; cuda:1 is the second one), mps, or auto, which takes a GPU where it "
+        "is faster.",
+    ),
+]
+LoadedOn = Annotated[
+    str,
+    Option(
+        metavar="DEVICE",
+        help="Where to compute: cpu, cuda (a GPU; cuda:1 is the second one), mps, or auto, which takes a GPU for what "
+        "was fitted on one.",
+    ),
+]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace the run in --out.")]
 Quiet = Annotated[bool, Option("--quiet", help="Show no progress.")]
 

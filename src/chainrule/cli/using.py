@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typer import Argument, Option
 
+from chainrule._devices import named
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
 from chainrule.data import write_wav
@@ -46,6 +47,7 @@ def score_command(
             show_default=False,
         ),
     ] = None,
+    device: o.LoadedOn = "auto",
 ) -> None:
     """Score a run by its exact log-likelihood, per symbol or step, in nats and bits.
 
@@ -62,7 +64,7 @@ def score_command(
     counts of n-grams, or both of a mixture. It has a table of its own, since a model that may learn from what it is
     scored on has an easier task than one that stays as it was fitted.
     """
-    opened = load(run)
+    opened = _loaded(run, device)
     with progress("adapting") as advance:
         score = opened.score(data, context=context, unknown=unknown, adapt=adapt, advance=advance)
     show(score)
@@ -83,9 +85,13 @@ def sample_command(
     out: Annotated[
         Path | None, Option(help="Output file: .txt, .wav or .csv (default standard output).", show_default=False)
     ] = None,
+    device: o.LoadedOn = "auto",
 ) -> None:
-    """Sample from a run: text, sound, or one possible future of a series."""
-    opened = load(run)
+    """Sample from a run: text, sound, or one possible future of a series.
+
+    A sample is drawn step by step, which no GPU does faster: auto is the CPU here.
+    """
+    opened = _loaded(run, "cpu" if device == "auto" else device)
     kind = _kind(opened)
     if kind in _SUFFIXES:
         check_out("--out", out, _SUFFIXES[kind])
@@ -116,6 +122,7 @@ def forecast_command(
     out: Annotated[
         Path | None, Option(help="Write the forecast in full precision to this .csv file.", show_default=False)
     ] = None,
+    device: o.LoadedOn = "auto",
 ) -> None:
     """Forecast the steps after the end of the data, as quantiles of sampled paths.
 
@@ -128,7 +135,7 @@ def forecast_command(
         levels = [float(level) for level in quantiles.split(",")]
     except ValueError:
         raise ArgumentError(f"`quantiles` is {quantiles!r}; expected numbers like .1,.5,.9") from None
-    opened = load(run)
+    opened = _loaded(run, device)
     forecast = opened.forecast(horizon, paths=paths, quantiles=levels, seed=seed, data=data)
     if opened.refit is not None:
         say(f"{opened.config.model.name}, {opened.refit}")
@@ -148,7 +155,7 @@ def update_command(run: o.RunFolder, data: o.NewData) -> None:
 
     DATA continues the run's own data and may repeat it. Weights and scores stay the same.
     """
-    opened = load(run).update(data)
+    opened = load(run, device="cpu").update(data)
     assert isinstance(opened, SeriesRun)
     say(f"{run} goes on {opened.since}; its weights are as they were.")
 
@@ -163,13 +170,14 @@ def backtest_command(
         Option(help="Steps between forecasts (default as many as leave at most 100 of them).", show_default=False),
     ] = None,
     seed: o.DrawingSeed = 0,
+    device: o.LoadedOn = "auto",
 ) -> None:
     """Score the forecasts that would have been made over the last tenth of the data, or over new DATA.
 
     MASE is the mean absolute error relative to that of the seasonal naive forecast on the training part, and CRPS
     scores the whole distribution. The last columns are the coverage of the 80 % and 95 % intervals.
     """
-    opened = load(run)
+    opened = _loaded(run, device)
     with progress("backtest") as advance:
         result = opened.backtest(data, horizon=horizon, paths=paths, stride=stride, seed=seed, advance=advance)
     show(result)
@@ -178,9 +186,18 @@ def backtest_command(
 def classify_command(
     run: o.RunFolder,
     files: Annotated[list[Path], Argument(metavar="FILES", help="Images, or .wav or .flac files.", show_default=False)],
+    device: o.LoadedOn = "auto",
 ) -> None:
     """Classify files: the most likely class of each, with its probability."""
-    show(load(run).classify(files))
+    show(_loaded(run, device).classify(files))
+
+
+def _loaded(run: Path, device: str) -> Run:
+    """The run on the device, which is told unless it is the CPU."""
+    opened = load(run, device=device)
+    if opened.device.type != "cpu":
+        say(f"On {named(opened.device)}.")
+    return opened
 
 
 _SUFFIXES = {"text": ".txt", "sound": ".wav", "series": ".csv"}

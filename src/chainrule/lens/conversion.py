@@ -25,7 +25,7 @@ def as_float64(name: str, values: Tensor | ArrayLike) -> Tensor:
         if values.is_complex():
             raise ShapeError(f"{name} is {values.dtype}; expected real numbers.")
         check_dense(name, values)
-        return values.detach().to("cpu", torch.float64, copy=True)
+        return values.detach().cpu().to(torch.float64, copy=True)
     try:
         if values is None:  # which NumPy would turn into NaN
             raise TypeError
@@ -47,7 +47,7 @@ def if_given(convert: Callable[[_Value], _Converted], value: _Value | None) -> _
 
 def to_numpy(values: Tensor) -> Floats:
     """A float64 array of its own."""
-    array: Floats = values.detach().to("cpu", torch.float64).numpy().copy()
+    array: Floats = values.detach().cpu().to(torch.float64).numpy().copy()
     return array
 
 

@@ -28,7 +28,7 @@ def double(model: nn.Module) -> nn.Module:
             "the model cannot be copied, since it holds tensors that are computed from others. If it is "
             "torch.nn.utils.weight_norm's, remove_weight_norm makes a plain one."
         ) from error
-    return twin.to("cpu", torch.float64).eval().requires_grad_()
+    return twin.cpu().double().eval().requires_grad_()
 
 
 def as_double(value: Any) -> Any:
@@ -38,7 +38,7 @@ def as_double(value: Any) -> Any:
     if isinstance(value, Tensor):
         check_dense("a tensor", value)
         dtype = torch.float64 if value.is_floating_point() else value.dtype
-        return value.detach().to("cpu", dtype, copy=True)
+        return value.detach().cpu().to(dtype, copy=True)
     if isinstance(value, tuple) and hasattr(value, "_fields"):  # a named tuple
         return type(value)(*map(as_double, value))
     if isinstance(value, tuple | list):

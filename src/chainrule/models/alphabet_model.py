@@ -25,7 +25,7 @@ class AlphabetModel(ConditionalModel):
         self.end = end
 
     def start(self, batch: int) -> Carry:
-        return Carry(torch.full((batch,), self.symbols, dtype=torch.int64), None)
+        return Carry(torch.full((batch,), self.symbols, dtype=torch.int64, device=self.device), None)
 
     def inputs(self, x: Tensor, carry: Carry, resets: Tensor | None) -> Tensor:
         """What was before each x (B, T): the last symbols, or the start symbol."""
@@ -52,7 +52,7 @@ class AlphabetModel(ConditionalModel):
             x = x.long()
         if x.dim() != 2 or not is_whole or x.numel() == 0:
             raise ShapeError(f"x must be int64 symbols (B, T), neither of them 0, got {x.dtype} {tuple(x.shape)}.")
-        for end in map(int, x.aminmax()):
+        for end in torch.stack(x.aminmax()).tolist():  # which waits for a GPU once
             if not 0 <= end < self.symbols:
                 raise ArgumentError(f"symbols are numbered from 0 to {self.symbols - 1}, got {end}.")
         return x

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted, whole
+from chainrule._devices import device_of, forked, seed_all
 from chainrule._modes import evaluating
 from chainrule._room import check_room
 from chainrule.errors import ArgumentError, ShapeError
@@ -58,6 +59,11 @@ class ConditionalModel(nn.Module, ABC):
     context_dims = 1  # of one context: (T,) symbols, or (T, C) values
     adapting: tuple[str, ...] = ()  # buffers that learn when a copy of the model goes on learning, whatever of it does
 
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are, and where x has to be; the CPU for a model that has none."""
+        return device_of(self)
+
     @abstractmethod
     def start(self, batch: int) -> Carry:
         """The carry of ``batch`` rows before their first x."""
@@ -96,8 +102,8 @@ class ConditionalModel(nn.Module, ABC):
         """Draw n steps after ``context``, (T, ...) or (B, T, ...); the result has its shape with T = n.
 
         Without a context, n steps from a cold start: (n, ...). A ``temperature`` below 1 sharpens, above 1 flattens;
-        ``top_k`` keeps the k likeliest symbols. The same seed draws the same, and torch's own generator stays where
-        it is.
+        ``top_k`` keeps the k likeliest symbols. The same seed draws the same on the same kind of device, and torch's
+        own generators stay where they are.
         """
         draw = partial(self.continue_from, n=n, temperature=temperature, top_k=top_k, seed=seed)
         if context is None:
@@ -120,7 +126,7 @@ class ConditionalModel(nn.Module, ABC):
             raise ArgumentError(f"the number of steps must be at least 1, got {horizon}.")
         carry = self.read(context[None])
         self._check_room(carry, paths=paths, horizon=horizon)
-        carry = carry.rows(torch.zeros(paths, dtype=torch.int64))
+        carry = carry.rows(torch.zeros(paths, dtype=torch.int64, device=carry.last.device))
         return self.continue_from(carry, horizon, seed=seed)
 
     @torch.no_grad()
@@ -144,8 +150,8 @@ class ConditionalModel(nn.Module, ABC):
             raise ArgumentError(f"the number of steps must be at least 1, got {n}.")
         self._check_room(carry, paths=len(carry.last), length=n)
         drawn: list[Tensor] = []
-        with self.evaluating(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(whole("seed", seed, 0))
+        with self.evaluating(), forked(self.device):
+            seed_all(whole("seed", seed, 0), self.device)
             encode = self.encoder.streamed(carry.encoder, len(carry.last))
             for _ in range(n):
                 prediction, state = self.step(carry, encode)
@@ -163,7 +169,7 @@ class ConditionalModel(nn.Module, ABC):
             count = math.prod(steps.values())
             return paths * (of_state + 2 * count * of_step) + count * _TENSOR
 
-        check_room("the paths", needs, paths=paths, **steps)
+        check_room("the paths", needs, self.device, paths=paths, **steps)
 
     @abstractmethod
     def observe(self, drawn: Tensor, carry: Carry, state: State) -> tuple[Tensor, Carry]:

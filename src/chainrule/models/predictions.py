@@ -63,7 +63,8 @@ class Categorical:
     def sample(self, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
         _check_temperature(temperature)
         # From the largest down, so that no temperature overflows: the limit at 0 is the likeliest symbol.
-        logits = self.logits.double()
+        has_float64 = self.logits.device.type != "mps"
+        logits = self.logits.double() if has_float64 else self.logits.float()
         logits = (logits - logits.amax(dim=-1, keepdim=True)) / temperature
         if top_k is not None:
             if not 1 <= top_k <= logits.shape[-1]:
@@ -161,5 +162,5 @@ class StudentT:
         """The quantiles (Q, ..., C) of each channel by itself at levels (Q,), in the wider of their dtypes."""
         stats = require("scipy.stats")
         levels = levels.view(-1, *[1] * self.location.dim())
-        standard = stats.t.ppf(levels.numpy(), self.df.detach().unsqueeze(-1).numpy())
+        standard = stats.t.ppf(levels.numpy(force=True), self.df.unsqueeze(-1).numpy(force=True))
         return self.location + self.scale * torch.as_tensor(standard).to(levels)

@@ -50,7 +50,7 @@ class SeriesModel(ConditionalModel):
                 f"the transform {self.transform.name!r} continues from a value, and there is none before the "
                 "first. Give a context of at least one step."
             )
-        return self._carry(torch.zeros(batch, self.channels, dtype=torch.float64))
+        return self._carry(torch.zeros(batch, self.channels, dtype=torch.float64, device=self.device))
 
     def _carry(self, x: Tensor) -> Carry:
         """A cold start at values x (B, C): the last x, and its z, of which nothing is known."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from chainrule._devices import Device, asked_for
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunExistsError
 from chainrule.models import MODELS
@@ -40,6 +41,7 @@ def compare(
     seed: int | None = None,
     overwrite: bool = False,
     quiet: bool = False,
+    device: Device = "auto",
     training: TrainingSettings | Mapping[str, Any] = _AS_CHOSEN,
     reading: Reading | Mapping[str, Any] = _AS_FOUND,
     **settings: Any,
@@ -54,8 +56,9 @@ def compare(
         overwrite: replace the comparison in ``out``: its table and figure, and the runs of these models.
 
     The other arguments are those of ``fit``. Each model takes the settings that apply to it; one that applies to none
-    of the models is refused.
+    of the models is refused. An ngram counts on the CPU beside networks on a GPU.
     """
+    asked_for(device)
     unknown = [name for name in models or () if name not in MODELS]
     if unknown or (models is not None and not 0 < len(set(models)) == len(models)):
         raise ArgumentError(
@@ -77,7 +80,7 @@ def compare(
     folder = Path(out) if out is not None else Path("runs") / f"compare-{Path(data.name).stem}"
     _refuse_existing(folder, models, overwrite=overwrite)
     if any(budgets.values()):
-        _warm_up()
+        _warm_up(device)
     rows: list[ComparisonRow] = []
     score: Score | None = None
     with saying_once():
@@ -93,13 +96,14 @@ def compare(
                     out=folder / name,
                     overwrite=overwrite,
                     quiet=quiet,
+                    device="auto" if name == "ngram" and len(models) > 1 else device,
                     **budgets[name],
                     **own.model_given,
                 )
             assert isinstance(run.result, Score)
             score = run.result
             seconds = time.monotonic() - began
-            rows.append(_model_row(run, score, models, seconds, peak.bytes))
+            rows.append(_model_row(run, score, models, seconds, peak.on(run.device)))
     assert score is not None
     result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, models)), *rows))
     write_json(folder / _TABLE, result.to_dict())
@@ -166,10 +170,13 @@ def _refuse_existing(folder: Path, models: Sequence[str], *, overwrite: bool) ->
         refuse_existing(folder / name, overwrite=overwrite)
 
 
-def _warm_up() -> None:
+def _warm_up(device: Device) -> None:
     """One step on a small set: what only the first fit in a process pays is then in no model's figures."""
+    if str(device) == "mps":  # which cannot compute a series
+        device = "cpu"
     with TemporaryDirectory() as folder:
-        fit("builtin:sunspots", "rnn", hidden=1, window=1, steps=1, out=Path(folder) / "run", quiet=True)
+        out = Path(folder) / "run"
+        fit("builtin:sunspots", "rnn", hidden=1, window=1, steps=1, out=out, quiet=True, device=device)
 
 
 def _compared(score: Score, models: Sequence[str]) -> int:

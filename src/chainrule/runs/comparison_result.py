@@ -23,7 +23,8 @@ class ComparisonRow:
     """One model or baseline on the test part.
 
     ``gained`` is in nats per unit over the i.i.d. baseline, give or take ``gained_95`` (95 %); ``seconds`` and
-    ``memory_bytes`` (peak, above what was there before) are of fitting and scoring, None for baselines.
+    ``memory_bytes`` (peak, above what was there before; of a fit on a GPU, the GPU's) are of fitting and scoring, None
+    for baselines.
     """
 
     name: str

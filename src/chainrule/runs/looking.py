@@ -46,7 +46,8 @@ def look_at(
     x = _cut([document[start : start + length] for document, start in chosen])
     state = None
     if context:
-        state = model.read(_cut([document[start - context : start] for document, start in chosen]))
+        before = _cut([document[start - context : start] for document, start in chosen])
+        state = model.read(before.to(model.device))
     return through_time(model, x, state=state, window=window)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 __all__ = ["PeakMemory", "peak_memory"]
 
 _STATUS = Path("/proc/self/status")
@@ -13,9 +15,17 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
-    """``bytes`` above what the process held before; None where the system does not tell (other than Linux)."""
+    """``bytes`` above what the process held before; None where the system does not tell (other than Linux).
+
+    ``of_gpu`` are bytes of tensors on the current GPU, 0 where it was not used.
+    """
 
     bytes: int | None = None
+    of_gpu: int = 0
+
+    def on(self, device: torch.device) -> int | None:
+        """The bytes of what was computed on this device."""
+        return self.of_gpu if device.type == "cuda" else self.bytes
 
 
 @contextmanager
@@ -26,6 +36,8 @@ def peak_memory() -> Iterator[PeakMemory]:
     """
     peak = PeakMemory()
     gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
     try:
         ctypes.CDLL(None).malloc_trim(0)
         _CLEAR.write_text("5")
@@ -34,6 +46,8 @@ def peak_memory() -> Iterator[PeakMemory]:
         yield peak
         return
     yield peak
+    if torch.cuda.is_initialized():
+        peak.of_gpu = torch.cuda.max_memory_allocated()
     peak.bytes = max(0, _status("VmHWM") - before)
 
 

@@ -4,11 +4,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Self, Union
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from chainrule._devices import Device, asked_for, device_of
 from chainrule.data import Reading, read
 from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughTime, ThroughWindow
@@ -16,6 +18,7 @@ from chainrule.models import Regression
 from chainrule.runs.fitted import Fitted
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data, digest_of
+from chainrule.runs.folder.device import refuse_device
 from chainrule.runs.refit import Refit
 from chainrule.runs.scoring.backtest import Backtest
 from chainrule.runs.scoring.class_score import ClassScore
@@ -62,6 +65,26 @@ class Run(Fitted):
         self.model = model.eval()
         self.result = result
         self.refit = refit
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models are, and so where everything but ``look`` is computed."""
+        return device_of(self.model)
+
+    def to(self, device: Device) -> Self:
+        """Move the models to a device, "cpu", "cuda", "cuda:1" or "mps"; returns the run. The folder stays as it is.
+
+        Raises:
+            DeviceError: the device is not there, or cannot compute such a model.
+        """
+        place = asked_for(device)
+        if place is None:
+            raise ArgumentError('`device` is \'auto\'; expected one by its name, such as "cpu" or "cuda".')
+        refuse_device(place, self.config.model, self.config.data)
+        self.model.to(place)
+        if self.refit is not None:
+            self.refit.model.to(place)
+        return self
 
     @property
     def _newest(self) -> Any:

@@ -48,7 +48,7 @@ class Average:
         average = [weights[name] for name in self._names]
         if [(t.shape, t.dtype) for t in average] != [(t.shape, t.dtype) for t in self._average]:
             raise ValueError("the averaged weights are not of the model's shapes")
-        self._average = [t.clone() for t in average]
+        self._average = [t.to(own.device, copy=True) for t, own in zip(average, self._average, strict=True)]
 
     def begin_from(self, weights: dict[str, Tensor]) -> None:
         """Take such weights of the model for the average of those before."""

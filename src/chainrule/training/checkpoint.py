@@ -55,7 +55,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Save tensors and a JSON-able ``about``, atomically.
+    """Save tensors, wherever they are, and a JSON-able ``about``, atomically.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +64,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) 
     ({'a': tensor([0, 1, 2])}, {'step': 7})
     """
     safetensors = require("safetensors.torch")
-    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    contiguous = _of_cpu(tensors)
     metadata = {_KEY: json.dumps(about), _DIGEST: _digest(contiguous)}
     write_atomically(path, safetensors.save(contiguous, metadata=metadata))
 
@@ -105,8 +105,13 @@ def pack(tensors: dict[str, Tensor]) -> bytes:
     >>> unpack(torch.frombuffer(bytearray(pack({"a": torch.arange(2)})), dtype=torch.uint8))
     {'a': tensor([0, 1])}
     """
-    packed: bytes = require("safetensors.torch").save({name: t.detach().contiguous() for name, t in tensors.items()})
+    packed: bytes = require("safetensors.torch").save(_of_cpu(tensors))
     return packed
+
+
+def _of_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Dense ones on the CPU, so that a file is the same from every device, and loads on any."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def unpack(packed: Tensor) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from chainrule._devices import device_of
 from chainrule._modes import evaluating
 from chainrule.models import Carry, ConditionalModel, MixtureModel
 from chainrule.models.mixture import Seen
@@ -69,7 +70,7 @@ def log_probs(model: ConditionalModel, pieces: Sequence[Piece]) -> list[NDArray[
         log_prob, carry = model(x, carry)
         return (log_prob,), carry
 
-    return [of_piece.double().numpy() for (of_piece,) in _each_step(model, read, pieces)]
+    return [of_piece.cpu().double().numpy() for (of_piece,) in _each_step(model, read, pieces)]
 
 
 def log_probs_apart(model: MixtureModel, pieces: Sequence[Piece]) -> tuple[NDArray[np.float64], ...]:
@@ -79,7 +80,7 @@ def log_probs_apart(model: MixtureModel, pieces: Sequence[Piece]) -> tuple[NDArr
         log_probs, carry = model.apart(x, carry)
         return (log_probs,), carry
 
-    whole = torch.cat([of_piece for (of_piece,) in _each_step(model, read, pieces)]).double()
+    whole = torch.cat([of_piece for (of_piece,) in _each_step(model, read, pieces)]).cpu().double()
     return tuple(each.numpy() for each in whole.unbind(-1))
 
 
@@ -87,6 +88,7 @@ def fit_gate(model: MixtureModel, pieces: Sequence[Piece]) -> Tensor:
     """Fit a mixture's gate to the scored steps; log p (N, 3) of the mixture, its network and its n-gram, end to end."""
     seen = [Seen(*parts) for parts in _each_step(model, model.see, pieces)]
     x = torch.cat([torch.from_numpy(piece.x[piece.context :].astype(np.int64)) for piece in pieces])
+    x = x.to(model.device)
     whole = Seen(torch.cat([each.features for each in seen]), torch.cat([each.windows for each in seen]))
     with torch.no_grad(), model.evaluating():
         return model.fit_gate(whole, x).double()
@@ -105,7 +107,7 @@ def _each_step(
         for first in range(0, len(pieces), _ROWS):
             rows = longest_first[first : first + _ROWS]
             longest = len(pieces[rows[0]].x)
-            x = torch.stack([_extended(pieces[i].x, longest) for i in rows])
+            x = torch.stack([_extended(pieces[i].x, longest) for i in rows]).to(model.device)
             chunks = []
             carry: Carry | None = None
             for chunk in x.split(_CHUNK, dim=1):
@@ -134,12 +136,13 @@ def confusion_and_loss(
     >>> matrix.tolist(), round(loss, 3)
     ([[1, 1], [0, 1]], 0.522)
     """
+    device = device_of(model)
     matrix = np.zeros((classes, classes), dtype=np.int64)
     loss = 0.0
     with evaluating(model.modules()):
         for index in examples.split(256):
             arguments, labels = batch_of(index)
-            logits = model(*arguments)
+            logits = model(*(each.to(device) for each in arguments)).cpu()
             loss += float(F.cross_entropy(logits, labels, reduction="sum"))
             np.add.at(matrix, (labels.numpy(), logits.argmax(1).numpy()), 1)
     return matrix, loss / len(examples)

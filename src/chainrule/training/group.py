@@ -1,7 +1,7 @@
 """Several processes that train one model, as torchrun starts them, by torch.distributed.
 
 Each process, a rank, has its own streams; gradients are summed over all ranks before every step, so that the weights
-stay the same everywhere. Rank 0 alone writes.
+stay the same everywhere. Rank 0 alone writes. What is on GPUs goes between them by NCCL, all else by gloo.
 """
 
 import os
@@ -91,9 +91,18 @@ def _named(group: Group) -> Iterator[None]:
         ) from error
 
 
+def _backend(device: torch.device | None) -> str:
+    """What tensors of the CPU and of the device are sent by."""
+    has_gpus = distributed.is_nccl_available() and torch.cuda.is_available()
+    may_use_them = device is None or device.type == "cuda"
+    return "cpu:gloo,cuda:nccl" if has_gpus and may_use_them else "gloo"
+
+
 @contextmanager
-def processes() -> Iterator[Group]:
+def processes(device: torch.device | None = None) -> Iterator[Group]:
     """Join the group that torchrun's environment names, for the ``with`` block; without one, this process alone.
+
+    ``device`` is where this process will train; None leaves open whether that is its GPU.
 
     Raises:
         ProcessError: the other processes cannot be joined.
@@ -105,13 +114,18 @@ def processes() -> Iterator[Group]:
     joined_here = not distributed.is_initialized()
     if joined_here:
         try:
-            distributed.init_process_group("gloo")
+            distributed.init_process_group(_backend(device))
         except (ValueError, RuntimeError) as error:
             raise ProcessError(
                 f"WORLD_SIZE is {size}, so this should be one of {size} processes, and the others cannot be joined "
                 f"({str(error).splitlines()[0]}). Start them with torchrun --nproc-per-node {size}, or unset "
                 "WORLD_SIZE."
             ) from error
+    elif "cpu:" not in distributed.get_backend_config():
+        raise ProcessError(
+            f"the processes were joined by {distributed.get_backend()}, which does not send what is on the CPU. Join "
+            'them by torch.distributed.init_process_group("cpu:gloo,cuda:nccl"), or leave that to chainrule.'
+        )
     try:
         yield Group(distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule._devices import device_of, random_states, set_random_states
 from chainrule._schema import structured
 from chainrule.errors import ArgumentError, ChainruleError, RunFormatError
 from chainrule.training.checkpoint import load_tensors, load_weights, pack, save_tensors, unpack, weights_of
@@ -24,7 +25,9 @@ def save_snapshot(path: Path, optimisation: Optimisation, progress: Progress) ->
     tensors = {f"model.{name}": tensor for name, tensor in weights_of(optimisation.model).items()}
     if optimisation.average is not None:
         tensors |= {f"average.{name}": tensor for name, tensor in optimisation.average.weights.items()}
-    own = pack({**optimisation.feed.state(), "random": torch.get_rng_state()})
+    device = device_of(optimisation.model)
+    generators = dict(zip(_generators(device), random_states(device), strict=False))
+    own = pack({**optimisation.feed.state(), **generators})
     for rank, packed in enumerate(group.gather(own)):
         tensors[f"rank.{rank}"] = torch.frombuffer(bytearray(packed), dtype=torch.uint8)
     if not group.leads:
@@ -78,10 +81,19 @@ def _restore(optimisation: Optimisation, tensors: dict[str, Tensor]) -> None:
     load_weights(optimisation.model, parts["model"])
     if optimisation.average is not None:
         optimisation.average.load(parts["average"])
-    torch.set_rng_state(own.pop("random"))
+    device = device_of(optimisation.model)
+    of_cpu, of_device = _generators(device)
+    # What trained on another device has none of this one's, which then goes on from the seed.
+    set_random_states([own[of_cpu], *([own[of_device]] if of_device in own else [])], device)
+    own = {name: tensor for name, tensor in own.items() if not name.startswith(of_cpu)}
     optimisation.feed.restore(own)
     for name in _MOMENTS:
         _restore_moments(name, optimisation.optimisers.get(name), parts[name])
+
+
+def _generators(device: torch.device) -> tuple[str, str]:
+    """The names of the random numbers of a model on this device: the CPU's, and its own where it has any."""
+    return "random", f"random_{device.type}"
 
 
 def _continued(progress: Progress, config: TrainingConfig) -> Progress:

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import chainrule
-from chainrule.runs.fitting.precision import _compared, _Tried, precision_by_trial
+from chainrule.runs.fitting.precision import _compared, precision_by_trial
+from chainrule.runs.fitting.trial import Trial
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import ALONE
@@ -31,8 +32,8 @@ GRADIENT = torch.tensor([3.0, 4.0])
 def test_bfloat16_is_taken_where_it_is_faster_and_the_same(
     seconds: float, loss: float, off: float, name: str, why: str
 ) -> None:
-    rounded = _Tried(seconds, loss, GRADIENT * (1 + off))
-    found = _compared(_Tried(1.0, 2.0, GRADIENT), rounded)
+    rounded = Trial(seconds, loss, GRADIENT * (1 + off))
+    found = _compared(Trial(1.0, 2.0, GRADIENT), rounded)
     assert found.name == name
     assert why in found.why
 

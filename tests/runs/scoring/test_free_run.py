@@ -16,7 +16,7 @@ BEYOND = "That is beyond the data's range by more than its own width"
 
 def run_of(paths: np.ndarray, columns: tuple[str, ...] = ("a",)) -> FreeRun:
     """The free run of a model that draws these paths (n, 60, C)."""
-    model: Any = SimpleNamespace(forecast=lambda *args, **options: torch.from_numpy(paths))
+    model: Any = SimpleNamespace(forecast=lambda *args, **options: torch.from_numpy(paths), device=torch.device("cpu"))
     return free_run(model, np.repeat(VALUES, len(columns), axis=1), 1, columns)
 
 

@@ -21,17 +21,18 @@ def one_target_a_row(stack: Stack, dY: Tensor, dlast: list[State]) -> Floats:
     The steps are among those where a gradient enters, evenly spread over the last quarter of them. What the last state
     of a forward direction receives enters at the row's last step; that of a reverse one is left out.
     """
-    rows = range(stack.rows)
     live = stack.scans[0][0].live
+    rows = torch.arange(stack.rows, device=live.device)
     last = live.sum(0).clamp(min=1) - 1
     if len(stack.scans[0]) == 2:
         dlast = [_zeros(states) if k % 2 else states for k, states in enumerate(dlast)]
     enters = dY.abs().amax(-1) * live
     enters[last, rows] += torch.stack([d.abs().amax(-1) for states in dlast for d in states]).amax(0)
     targets = _targets(enters, last)
+    steps = torch.tensor(targets, device=last.device)
     entering = torch.zeros_like(dY)
-    entering[targets, rows] = dY[targets, rows]
-    at_end = (torch.tensor(targets, device=last.device) == last).to(dY)[:, None]
+    entering[steps, rows] = dY[steps, rows]
+    at_end = (steps == last).to(dY)[:, None]
     backs = stack.backward(entering, [tuple(d * at_end for d in states) for states in dlast])
     norms = reduce(np.hypot, (to_numpy(norm_of(torch.cat(found[0].dstates, -1))) for found in backs))
     of_row = np.array(targets)[:, None]

@@ -25,8 +25,8 @@ class LatentEncoder(nn.Module):
 
     Dropout of the features takes the same ones at all steps of a call (Gal & Ghahramani 2016, section 4).
     With ``learned_start`` a sequence, and what follows a reset, starts from a state that is learned instead of zeros;
-    with ``layer_norm`` what enters the gates is normalised (Ba et al. 2016). With the precision "bfloat16" the
-    layer's products multiply what is rounded to it, but in recordings for elsewhere.
+    with ``layer_norm`` what enters the gates is normalised (Ba et al. 2016). With the precision "bfloat16" the layer is
+    run under torch.autocast: its products multiply what is rounded to it, but in recordings for elsewhere.
 
     >>> features, state = LatentEncoder("lstm", in_features=2, hidden=8, layers=3)(torch.zeros(4, 7, 2))
     >>> features.shape, [s.shape for s in state]
@@ -77,9 +77,10 @@ class LatentEncoder(nn.Module):
         # The layer keeps its state as torch does, (layers, B, H); ours has the batch first.
         hx = None if state is None else tuple(s.transpose(0, 1).contiguous() for s in state)
         has_one_part = len(self.cell.cell_spec.state) == 1
-        with torch.autocast("cpu", torch.bfloat16) if self.rounds and not _is_recorded() else nullcontext():
+        with torch.autocast(x.device.type, torch.bfloat16) if self.rounds and not _is_recorded() else nullcontext():
             y, h = self.cell(x, hx[0] if hx is not None and has_one_part else hx, **where)
-        return y, tuple(s.transpose(0, 1) for s in ((h,) if has_one_part else h))
+        # A GPU's own op gives what it rounded as it is.
+        return y.to(x.dtype), tuple(s.transpose(0, 1).to(x.dtype) for s in ((h,) if has_one_part else h))
 
     def _run_split(self, x: Tensor, state: State, start: State, resets: Tensor) -> tuple[Tensor, State]:
         """Run every stretch between two resets as a row of its own, since resets inside the layer are to zeros.
@@ -98,11 +99,11 @@ class LatentEncoder(nn.Module):
         places = []  # of the outputs, in all rows laid end to end
         ends = []
         order = []
-        sizes = torch.tensor([int(length).bit_length() for length in lengths])
+        sizes = torch.tensor([length.bit_length() for length in lengths.tolist()], device=x.device)
         for size in sizes.unique():
             some = (sizes == size).nonzero()[:, 0]
-            is_inside = torch.arange(int(lengths[some].max())) < lengths[some, None]
-            steps = (first[some, None] + torch.arange(is_inside.shape[1])).clamp(max=T - 1)
+            is_inside = torch.arange(int(lengths[some].max()), device=x.device) < lengths[some, None]
+            steps = (first[some, None] + torch.arange(is_inside.shape[1], device=x.device)).clamp(max=T - 1)
             own = tuple(part[some] for part in states)
             y, end = self._run(x[row[some, None], steps], own, lengths=lengths[some])
             outputs.append(y[is_inside])

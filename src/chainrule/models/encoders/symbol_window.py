@@ -33,13 +33,13 @@ class SymbolWindow(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
         """Windows (B, T, width) of x (B, T) int64, with blanks for what was before a reset."""
-        past = torch.full((len(x), self.width - 1), self.blank) if state is None else state[0]
+        past = torch.full((len(x), self.width - 1), self.blank, device=x.device) if state is None else state[0]
         seen = torch.cat([past, x], dim=1)
         windows = seen.unfold(1, self.width, 1)
         if resets is not None:
-            steps = torch.arange(x.shape[1])
+            steps = torch.arange(x.shape[1], device=x.device)
             begins = torch.where(resets, steps, -self.width).cummax(dim=1).values
-            places = steps[:, None] + torch.arange(1 - self.width, 1)
+            places = steps[:, None] + torch.arange(1 - self.width, 1, device=x.device)
             windows = windows.masked_fill(places < begins[..., None], self.blank)
         return windows, (windows[:, -1, 1:],)
 

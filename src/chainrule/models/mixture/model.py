@@ -68,6 +68,8 @@ class MixtureModel(AlphabetModel):
     symbols how often and how variously they were followed, and how much they leave to shorter ones; of either's
     prediction the entropy and the largest log-probability. The state is the network's, and the n-gram's last symbols.
 
+    The n-gram stays on the CPU when the model is moved to a GPU; what it predicts is brought to the network's device.
+
     Gradients go to the network alone; the n-gram counts (``ngram.learn``), and ``fit_gate`` fits the gate.
 
     >>> from chainrule.models import ModelConfig, build_symbol_model
@@ -154,7 +156,7 @@ class MixtureModel(AlphabetModel):
         """
         most = max(1, _FITTED_ON // (2 * self.symbols))
         if len(x) > most:
-            some = torch.linspace(0, len(x) - 1, most).round().long()
+            some = torch.linspace(0, len(x) - 1, most, device=x.device).round().long()
             log_p, features = self._predicted(Seen(seen.features[some], seen.windows[some]))
             self.gate.fit(_bounded(log_p), features, x[some])
             return self.log_probs(seen, x)
@@ -165,7 +167,9 @@ class MixtureModel(AlphabetModel):
     def _predicted(self, seen: Seen, counted: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
         """Either's log-probabilities (N, V), and the features of the gate (N, K); symbols (N,) may be counted by it."""
         of_network = self.network.head(seen.features).logits.log_softmax(-1)
-        p, known = self.ngram.after(seen.windows, _DEPTHS, counted)
+        # Counts are looked up on the CPU, wherever the network is.
+        counted = None if counted is None else counted.cpu()
+        p, known = (part.to(of_network.device) for part in self.ngram.after(seen.windows.cpu(), _DEPTHS, counted))
         log_p = [of_network, p.log().to(of_network.dtype)]
         entropies = [-(each.exp() * each).sum(-1) for each in log_p]
         largest = [each.amax(-1) for each in log_p]

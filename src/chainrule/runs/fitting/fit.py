@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from chainrule._devices import CPU, Device, asked_for, current, forked, named, seed_all
 from chainrule.data import Reading
-from chainrule.errors import ArgumentError, RunFormatError
+from chainrule.errors import ArgumentError, DeviceError, RunFormatError
 from chainrule.runs.fitting.asked import Asked, reading_of
 from chainrule.runs.fitting.fit_everything import load_refit, refit_everything
 from chainrule.runs.fitting.plan import FitPlan, plan
@@ -28,6 +30,7 @@ from chainrule.runs.folder.contents import (
     refuse_existing,
     unfinished,
 )
+from chainrule.runs.folder.device import RAN_ON, RanOn, device_as_fitted
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import METRICS, keep_until, reporting
 from chainrule.runs.kinds.building import build, build_with
@@ -59,14 +62,18 @@ _AS_FOUND = Reading()
 _AS_CHOSEN = TrainingSettings()
 
 
-def load(path: str | Path) -> Run:
+def load(path: str | Path, *, device: Device = "auto") -> Run:
     """Open a run's folder.
 
-    A run whose fit did not end, because it was interrupted or failed, opens with a warning that says how to go on.
+    Its models are put on the ``device``, "cpu", "cuda", "cuda:1" or "mps", wherever they were fitted. By default
+    ("auto") that is the GPU if they were fitted on one and there is one here, else the CPU. A run whose fit did not
+    end, because it was interrupted or failed, opens with a warning that says how to go on.
 
     Raises:
         RunFormatError: the folder is not a run, its files are broken, or its fit ended before anything was learned.
+        DeviceError: the device is not there, or cannot compute such a model.
     """
+    asked = asked_for(device)
     folder = Path(path)
     config = RunConfig.load(folder)
     kind = KINDS[config.data.kind]
@@ -81,7 +88,8 @@ def load(path: str | Path) -> Run:
     refits_after = config.refit and not kind.goes_on
     if (why := unfinished(folder, config, about, refits_after=refits_after)) is not None:
         warnings.warn(why, stacklevel=2)
-    return open_run(folder, config, model, refit=load_refit(folder, config) if refits_after else None)
+    run = open_run(folder, config, model, refit=load_refit(folder, config) if refits_after else None)
+    return run.to(device_as_fitted(folder) if asked is None else asked)
 
 
 def fit(
@@ -95,6 +103,7 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    device: Device = "auto",
     training: TrainingSettings | Mapping[str, Any] = _AS_CHOSEN,
     reading: Reading | Mapping[str, Any] = _AS_FOUND,
     **settings: Any,
@@ -116,6 +125,9 @@ def fit(
         resume: go on with the run in ``out`` after an interruption; all but the budget and patience must be as it was.
         overwrite: replace the run in ``out``, once the data and the settings have been found to be good.
         quiet: show no progress.
+        device: where to compute: "cpu", "cuda", "cuda:1" or "mps". By default ("auto") training steps are tried on the
+            GPU, if there is one, and it is taken where they are faster than on the CPU. A run can go on, and be used,
+            on another one.
         training: how to train: learning rate, batch size, backpropagation through time and so on.
         reading: how the source is read: columns, transform, encoding and so on.
         settings: of the model, those of `ModelSettings`: hidden, layers, window, dropout and so on.
@@ -123,6 +135,7 @@ def fit(
     Raises:
         DataError: the data cannot be used as it is.
         ArgumentError: a setting has a value that cannot work, or does not apply to the model or the data.
+        DeviceError: the device is not there, or cannot compute such a model.
         RunExistsError: ``out`` exists, and is neither resumed nor a run to overwrite.
         DivergedError: the loss became NaN or infinite.
 
@@ -135,7 +148,8 @@ def fit(
     if resume and overwrite:
         raise ArgumentError("give `resume` to go on with the run, or `overwrite` to replace it, not both.")
     asked = Asked.of(settings, training)
-    with torch.random.fork_rng(devices=[]), processes() as group:
+    wanted = asked_for(device)
+    with forked(CPU), processes(wanted) as group:
         planned = plan(
             source,
             model,
@@ -147,26 +161,42 @@ def fit(
             out=out,
             resume=resume,
             group=group,
+            device=wanted,
         )
-        torch.manual_seed(planned.config.training.seed)
-        return _fit(planned, planned.folder, group, resume=resume, overwrite=overwrite, quiet=quiet)
+        place = planned.placed.device
+        with forked(place), current(place), _told_of_memory(place):
+            seed_all(planned.config.training.seed, place)
+            return _fit(planned, planned.folder, group, resume=resume, overwrite=overwrite, quiet=quiet)
+
+
+@contextmanager
+def _told_of_memory(device: torch.device) -> Iterator[None]:
+    """A while in which a GPU's lack of memory is an error with a remedy."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"the memory of {named(device)} is too small for this fit ({str(error).splitlines()[0]}). Give a smaller "
+            '`batch` or `hidden`, or `device="cpu"`; what was saved is kept.'
+        ) from error
 
 
 def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool) -> Run:
     config = planned.config
     kind = KINDS[config.data.kind]
-    check_room(planned.data, config)
+    device = planned.placed.device
+    check_room(planned.data, config, device)
     task = kind.task(planned.data, config, group)
     tried = 0.0
     if planned.tries_bfloat16:
         began = time.monotonic()
-        precision, why = precision_by_trial(task, config, group)
+        precision, why = precision_by_trial(task, config, group, device)
         task.config = config = replace(config, model=replace(config.model, precision=precision))
         planned = replace(planned, config=config, why_precision=why)
         tried = time.monotonic() - began
-    model = build(config.data, config.model)
+    model = build(config.data, config.model).to(device)  # the same weights on every device,
     if group.rank:
-        torch.manual_seed(config.training.seed + group.rank)  # the same weights, other dropout
+        seed_all(config.training.seed + group.rank, device)  # and in every process, but other dropout
     if resume:
         check_resumable(folder, config)
     elif group.leads:
@@ -185,6 +215,7 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
         if not resume:
             forget_results(folder)
         config.save(folder)
+        RanOn.here(device).save(folder)
         task.save(folder)
         if solved:
             save_tensors(folder / BEST, weights_of(model), {})
@@ -198,7 +229,7 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
     if score is not None:
         write_report(run, score)
     if config.refit and not kind.goes_on:
-        run.refit = refit_everything(task, config, folder, group, quiet=quiet)
+        run.refit = refit_everything(task, config, folder, group, device, quiet=quiet)
     if score is not None:
         run.result = run.watched(score)
         write_json(folder / SCORE, run.result.to_dict())
@@ -224,7 +255,7 @@ def _train(
     if group.leads and resume:
         saved = saved_progress(folder / LAST)
         if not training.done(saved, then=goes_on):
-            forget_results(folder, but=(BEST, LAST, METRICS, SERIES))
+            forget_results(folder, but=(BEST, LAST, METRICS, SERIES, RAN_ON))
         elif (folder / FINAL_LAST).is_file():
             saved = saved_progress(folder / FINAL_LAST)
         keep_until(folder, saved.step)

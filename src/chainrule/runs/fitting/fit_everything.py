@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from chainrule._devices import seed_all
 from chainrule._schema import structured
 from chainrule.data import Transform
 from chainrule.errors import RunFormatError
@@ -60,24 +61,27 @@ def load_refit(folder: Path, config: RunConfig) -> Refit | None:
     return Refit(model.eval(), told.count, config.data.unit, told.steps)
 
 
-def refit_everything(task: Task, config: RunConfig, folder: Path, group: Group, *, quiet: bool) -> Refit:
-    """Fit to all of the data from the seed of the fit, for as many steps as its best weights took.
+def refit_everything(
+    task: Task, config: RunConfig, folder: Path, group: Group, device: torch.device, *, quiet: bool
+) -> Refit:
+    """Fit to all of the data from the seed of the fit, for as many steps as its best weights took, on the device.
 
     What a kill leaves of it, another call goes on from, to the same bits.
     """
     group.wait()
     if not (folder / REFIT).is_file():
         data = task.describe_everything()
-        torch.manual_seed(config.training.seed)
-        model = build(data, config.model)
+        seed_all(config.training.seed, device)
+        model = build(data, config.model).to(device)
         if group.rank:
-            torch.manual_seed(config.training.seed + group.rank)
+            seed_all(config.training.seed + group.rank, device)
         steps = None if task.solve(model, everything=True) else _train(task, model, config, folder, group, quiet)
         if group.leads:
             _save(model, data, sum(task.parts), steps, folder)
         group.wait()
     refit = load_refit(folder, config)
     assert refit is not None
+    refit.model.to(device)
     return refit
 
 

@@ -5,14 +5,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from chainrule._choices import whole
+from chainrule._devices import CPU
 from chainrule.data import Reading, read
 from chainrule.errors import ArgumentError
 from chainrule.runs.fitting.asked import Asked
 from chainrule.runs.fitting.defaults import choose_model, choose_training
+from chainrule.runs.fitting.device import Placed, device_by_trial
 from chainrule.runs.fitting.width import width_by_budget
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
+from chainrule.runs.folder.device import refuse_device
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.run import Source
 from chainrule.training import ALONE, Group
@@ -20,6 +25,7 @@ from chainrule.training import ALONE, Group
 __all__ = ["FitPlan", "data_of", "plan"]
 
 _AS_FOUND = Reading()
+_ON_CPU = Placed(CPU)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +33,8 @@ class FitPlan:
     """The data of a fit, the config and folder of its run, and what was chosen, by name, because it was not given.
 
     ``why_hidden`` says why it is this hidden size, where the budget was asked; ``tries_bfloat16`` that the precision is
-    still to be found, and ``why_precision`` then why it is this one.
+    still to be found, and ``why_precision`` then why it is this one. ``placed`` says where it is computed, and why
+    where that was left open and there was a choice.
     """
 
     data: Data
@@ -37,6 +44,7 @@ class FitPlan:
     why_hidden: str | None = None
     tries_bfloat16: bool = False
     why_precision: str | None = None
+    placed: Placed = _ON_CPU
 
 
 def plan(
@@ -51,11 +59,12 @@ def plan(
     out: str | Path | None = None,
     resume: bool = False,
     group: Group = ALONE,
+    device: torch.device | None = CPU,
 ) -> FitPlan:
     """Read the data, check that all that is asked for applies to it, and choose what was left open.
 
     A run that is resumed keeps its hidden size and its precision, which may have followed from the speed measured when
-    it began.
+    it began. Where the ``device`` is None it is chosen, in every session anew.
 
     Raises:
         DataError: the data cannot be used as it is.
@@ -81,14 +90,9 @@ def plan(
     tries_bfloat16 = is_open and training.steps is None and training.bptt != "full"
     if resume and is_open:
         built = replace(built, precision=RunConfig.load(folder).model.precision)
-    if asked.model.hidden is None and kind.widens(data, name):
-        if resume:
-            built = replace(built, hidden=RunConfig.load(folder).model.hidden)
-        else:
-            hidden, why_hidden = width_by_budget(
-                about, kind.steps(data) or 0, built, training, group, tries_bfloat16=tries_bfloat16
-            )
-            built = replace(built, hidden=hidden)
+    widens = asked.model.hidden is None and kind.widens(data, name)
+    if resume and widens:
+        built = replace(built, hidden=RunConfig.load(folder).model.hidden)
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
@@ -97,12 +101,21 @@ def plan(
         data=about,
         refit=kind.refits if refit is None else refit,
     )
+    placed = device_by_trial(data, config, group) if device is None else Placed(device, "asked for")
+    refuse_device(placed.device, built, about)
+    if widens and not resume:
+        hidden, why_hidden = width_by_budget(
+            about, kind.steps(data) or 0, built, training, group, placed.device, tries_bfloat16=tries_bfloat16
+        )
+        config = replace(config, model=replace(built, hidden=hidden))
     open_ones: dict[str, Any] = {"model": model, "hidden": asked.model.hidden, "window": asked.model.window}
     open_ones |= {"mix": asked.model.mix, "dropout": asked.model.dropout, "optimiser": asked.training.optimiser}
     open_ones["ngram_embedding"] = asked.model.ngram_embedding
     open_ones["budget"] = steps if minutes is None else minutes
     chosen = [name for name, value in open_ones.items() if value is None]
-    return FitPlan(data, config, folder, chosen, why_hidden, tries_bfloat16=tries_bfloat16 and not resume)
+    return FitPlan(
+        data, config, folder, chosen, why_hidden, tries_bfloat16=tries_bfloat16 and not resume, placed=placed
+    )
 
 
 def data_of(source: Source, reading: Reading) -> Data:

@@ -1,7 +1,9 @@
-"""Whether a fit has room in this machine's memory."""
+"""Whether a fit has room in memory: this machine's, or the GPU's."""
 
 from dataclasses import replace
 from typing import Any
+
+import torch
 
 from chainrule import _room
 from chainrule.runs.folder.config import RunConfig
@@ -17,8 +19,8 @@ _COPIES = 4  # of the weights: they, their gradients and AdamW's two moments
 _KEPT = 8  # bytes that a feature of a step leaves for the backward pass, at least
 
 
-def check_room(data: Data, config: RunConfig) -> None:
-    """Refuse a model, or windows, that this machine's memory cannot hold, with the sizes that it could.
+def check_room(data: Data, config: RunConfig, device: torch.device) -> None:
+    """Refuse a model, or windows, that the device's memory cannot hold, with the sizes that it could.
 
     Raises:
         ArgumentError: it cannot; the message names the option and about the most that would fit.
@@ -38,4 +40,4 @@ def check_room(data: Data, config: RunConfig) -> None:
         features = 0 if model.name == "ar" or training.bptt == "full" else shape.hidden * (shape.layers or 1)
         return _COPIES * weights_in(config.data, shape) + seen * features * _KEPT
 
-    _room.check_room(f"the {model.name} of {config.data.name} in training", needs, **sizes)
+    _room.check_room(f"the {model.name} of {config.data.name} in training", needs, device, **sizes)

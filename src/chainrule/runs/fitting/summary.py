@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from chainrule._choices import counted
+from chainrule._devices import named
 from chainrule._settings import settings_of
 from chainrule.models import ModelSettings
 from chainrule.models.settings import family
@@ -22,10 +23,11 @@ _said: ContextVar[set[str] | None] = ContextVar("_said", default=None)
 
 
 def say_summary(planned: FitPlan, task: Task) -> None:
-    """Three lines about a fit of the data, on standard error."""
+    """Three lines about a fit of the data, on standard error; before them one on the device, if it was in question."""
     said = _said.get()
     kind = KINDS[planned.data.kind]
-    for line in (kind.summary(planned.data), _held_out(kind, task), _chosen(kind, planned, task)):
+    place = () if planned.placed.why is None else (f"On {named(planned.placed.device)}: {planned.placed.why}.",)
+    for line in (*place, kind.summary(planned.data), _held_out(kind, task), _chosen(kind, planned, task)):
         if said is None or line not in said:
             sys.stderr.write(f"{line}\n")
         if said is not None:

@@ -3,12 +3,14 @@
 import statistics
 import time
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from chainrule._choices import counted
+from chainrule._devices import CPU, current, forked, seed_all
 from chainrule.models import ModelConfig
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.kinds.building import build
@@ -17,7 +19,7 @@ from chainrule.training import Group, Optimisation, Progress, StreamFeed, Stream
 __all__ = ["Width", "width_by_budget"]
 
 _WIDTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-_MEASURED = 128  # the hidden size whose speed is measured
+_MEASURED = 128  # the hidden size whose speed is measured on the CPU
 # What a symbol costs beside the recurrent weights, in squares of the hidden size: embedding, output, the steps of time.
 # This and the two constants below: docs/recipe.md, measured by benchmarks/recipe/sizes.py.
 _BESIDE = 132**2
@@ -25,7 +27,8 @@ _SEEN = 6.0  # symbols that training reads for each recurrent weight, at least
 _WRITTEN = 1.0  # symbols that the text has for each recurrent weight, at least
 _WARM = 2  # steps before speed is measured
 _STEPS = 5  # that are measured, at least
-_SHARE = 0.01  # of the budget that measuring may take beyond these
+_SHARE = 0.01  # of the budget that measuring may take beyond these,
+_SHARE_OF_EACH = 0.002  # where it is done for several widths
 
 
 class Width(NamedTuple):
@@ -41,32 +44,40 @@ def width_by_budget(
     model: ModelConfig,
     training: TrainingConfig,
     group: Group,
+    device: torch.device = CPU,
     *,
     tries_bfloat16: bool = False,
 ) -> Width:
     """The widest network that reads enough symbols in the budget, of a text of ``symbols`` that has enough of them.
 
     With a budget of steps the number of symbols is known; with one of minutes the speed of training steps is measured,
-    in bfloat16 too where the fit tries that.
+    in bfloat16 too where the fit tries that: on the CPU at one width, from which that at others follows;
+    on a GPU, whose speed hardly depends on the width until it is filled, at each.
     """
-    per_step = training.batch * training.accumulate * model.window * group.size
+
+    @cache
+    def speed(width: int) -> float:
+        shapes = [replace(model, hidden=width)]
+        if tries_bfloat16:
+            shapes.append(replace(model, hidden=width, precision="bfloat16"))
+        return max(_measure(data, shape, training, group, device) for shape in shapes)
+
+    def reads(width: int) -> float:
+        if training.steps is not None:
+            return float(training.steps * training.batch * training.accumulate * model.window * group.size)
+        at = _MEASURED if device.type == "cpu" else width
+        return 60 * training.minutes * speed(at) * _cost(at) / _cost(width)
+
+    def suits(width: int) -> bool:
+        weights = _recurrent_weights(data, replace(model, hidden=width))
+        return symbols >= _WRITTEN * weights and reads(width) >= _SEEN * weights
+
+    chosen = next((width for width in reversed(_WIDTHS) if suits(width)), _WIDTHS[0])
     if training.steps is not None:
-        reads = {width: float(training.steps * per_step) for width in _WIDTHS}
         why = f"for {counted(training.steps, 'step')}"
     else:
-        speed = _measure(data, model, training, group)
-        if tries_bfloat16:
-            speed = max(speed, _measure(data, replace(model, precision="bfloat16"), training, group))
-        reads = {width: 60 * training.minutes * speed * _cost(_MEASURED) / _cost(width) for width in _WIDTHS}
-        why = f"for {training.minutes:g} min"
-    chosen = _WIDTHS[0]
-    for width in _WIDTHS:
-        weights = _recurrent_weights(data, replace(model, hidden=width))
-        if reads[width] >= _SEEN * weights and symbols >= _WRITTEN * weights:
-            chosen = width
-    if training.steps is None:
-        per_second = round(float(f"{reads[chosen] / (60 * training.minutes):.2g}"))  # more digits would not come again
-        why += f" at {counted(per_second, data.unit)} a second"
+        per_second = round(float(f"{reads(chosen) / (60 * training.minutes):.2g}"))  # more digits would not come again
+        why = f"for {training.minutes:g} min at {counted(per_second, data.unit)} a second"
     return Width(chosen, f"{why} and {counted(symbols, data.unit)}")
 
 
@@ -81,12 +92,14 @@ def _recurrent_weights(data: DataConfig, model: ModelConfig) -> int:
     return sum(p.numel() for name, p in built.named_parameters() if ".cell." in name)
 
 
-def _measure(data: DataConfig, model: ModelConfig, training: TrainingConfig, group: Group) -> float:
+def _measure(
+    data: DataConfig, model: ModelConfig, training: TrainingConfig, group: Group, device: torch.device
+) -> float:
     """Symbols a second that training steps read in all processes together, on random symbols."""
     V = 0 if data.alphabet is None else len(data.alphabet)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        network = build(data, replace(model, hidden=_MEASURED, mix="none"))  # what training steps go through
+    with forked(device), current(device):
+        seed_all(training.seed, device)
+        network = build(data, replace(model, mix="none")).to(device)  # what training steps go through
         steps = training.batch * model.window * 2
         streams = Streams(np.random.default_rng(0).integers(V, size=steps), training.batch, model.window)
         feed = StreamFeed(streams, TruncatedBPTT(model.window))
@@ -94,7 +107,7 @@ def _measure(data: DataConfig, model: ModelConfig, training: TrainingConfig, gro
         progress = Progress()
         took: list[float] = []
         began = time.perf_counter()
-        until = began + _SHARE * 60 * training.minutes
+        until = began + (_SHARE if device.type == "cpu" else _SHARE_OF_EACH) * 60 * training.minutes
         while len(took) < _WARM + _STEPS or time.perf_counter() < until:
             start = time.perf_counter()
             optimisation.step(progress)

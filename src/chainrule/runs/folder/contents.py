@@ -7,6 +7,7 @@ from typing import Any
 
 from chainrule.errors import ArgumentError, RunError, RunExistsError, RunFormatError
 from chainrule.runs.folder.config import CONFIG, RunConfig
+from chainrule.runs.folder.device import RAN_ON
 from chainrule.runs.folder.metrics_log import METRICS
 from chainrule.training import BEST, FINAL, FINAL_LAST, LAST
 
@@ -32,7 +33,7 @@ REFIT = "refit.safetensors"
 REFIT_LAST = "refit-last.safetensors"
 REFIT_METRICS = "refit.jsonl"
 _RESULTS: tuple[str, ...] = (BEST, LAST, FINAL, FINAL_LAST, METRICS)
-_RESULTS += (REFIT, REFIT_LAST, REFIT_METRICS, SCORE, SERIES, UPDATED)
+_RESULTS += (REFIT, REFIT_LAST, REFIT_METRICS, SCORE, SERIES, UPDATED, RAN_ON)
 _RESULTS += ("loss.png", "reach.png", "forecast.png", "confusion.png")
 
 

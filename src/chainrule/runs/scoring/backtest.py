@@ -169,16 +169,16 @@ def paths_from(
     parts = []
     group = max(1, _ROWS // paths)
     for first in range(0, len(origins), group):
-        rows = torch.arange(first, min(first + group, len(origins))).repeat_interleave(paths)
+        rows = torch.arange(first, min(first + group, len(origins)), device=model.device).repeat_interleave(paths)
         drawn = model.continue_from(carries.rows(rows), horizon, seed=seed + first)
-        parts.append(drawn.view(-1, paths, horizon, values.shape[1]).numpy())
+        parts.append(drawn.view(-1, paths, horizon, values.shape[1]).cpu().numpy())
         advance(min(first + group, len(origins)) / len(origins))
     return np.concatenate(parts)
 
 
 def _carries(model: SeriesModel, values: _Floats, origins: list[int]) -> Carry:
     """The carry at every origin, one row each, from one pass over the values."""
-    x = torch.from_numpy(values)[None]
+    x = torch.from_numpy(values)[None].to(model.device)
     carry = None
     at = 0
     lasts = []

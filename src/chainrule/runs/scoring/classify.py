@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from chainrule._devices import device_of
 from chainrule.data.labelled.images import pixels_of
 from chainrule.data.labelled.pictures import read_image
 from chainrule.data.sounds.sequences import read_waveform
@@ -30,6 +31,7 @@ def classify_examples(model: nn.Module, data: DataConfig, examples: Any) -> Clas
         ArgumentError, DataError, ShapeError: one of them is not what the model was fitted to.
     """
     model.eval()
+    device = device_of(model)
     results = []
     for place, example in enumerate(_each(data, examples), start=1):
         if isinstance(example, str | Path):
@@ -38,7 +40,8 @@ def classify_examples(model: nn.Module, data: DataConfig, examples: Any) -> Clas
         else:
             name = f"{'image' if data.kind == 'images' else 'waveform'} {place}"
             arguments = _of_array(data, example, name)
-        probabilities = torch.softmax(model(*arguments)[0], dim=0).tolist()
+        logits = model(*(each.to(device) for each in arguments))[0]
+        probabilities = torch.softmax(logits, dim=0).tolist()
         ranked = sorted(zip(data.classes, probabilities, strict=True), key=lambda pair: -pair[1])
         results.append(Classification(name, ranked[0][0], dict(ranked)))
     return Classifications(results)

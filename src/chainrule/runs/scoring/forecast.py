@@ -205,7 +205,8 @@ def forecast_series(
     levels = tuple(sorted({finite("a quantile", level, 0, 1, open_low=True) for level in levels}))
     if not levels:
         raise ArgumentError("no quantiles were asked for; expected at least one between 0 and 1.")
-    futures = model.forecast(torch.from_numpy(data.values), horizon, paths, seed=seed).numpy()
+    context = torch.from_numpy(data.values).to(model.device)
+    futures = model.forecast(context, horizon, paths, seed=seed).cpu().numpy()
     quantiles = np.quantile(futures, levels, axis=0)
     dates = None
     calendar = None

@@ -63,7 +63,8 @@ def free_run(model: SeriesModel, values: NDArray[np.float64], season: int, colum
     """Sample paths from the end of values (T, C); a NaN counts as far above the data."""
     least, most = _STEPS
     horizon = min(max(5 * season, least), most)
-    paths = model.forecast(torch.from_numpy(values), horizon, paths=_PATHS).numpy()
+    context = torch.from_numpy(values).to(model.device)
+    paths = model.forecast(context, horizon, paths=_PATHS).cpu().numpy()
     within = np.clip(np.nan_to_num(paths, nan=np.inf, posinf=np.inf, neginf=-np.inf), -_FAR, _FAR)
     low, high = np.quantile(within, (0.025, 0.975), axis=0)
     return FreeRun(

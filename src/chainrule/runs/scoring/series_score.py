@@ -22,8 +22,9 @@ def score_series(model: SeriesModel, values: _Floats, baselines: Baselines, begi
     """
     log_prob = log_probs(model, [Piece(values, begin)])[0]
     with torch.no_grad(), model.evaluating():
-        levels = torch.tensor(LEVELS, dtype=torch.float64)
-        quantiles = model.quantiles(torch.from_numpy(values)[None], levels)[:, 0, begin:].numpy()
+        levels = torch.tensor(LEVELS, dtype=torch.float64, device=model.device)
+        x = torch.from_numpy(values)[None].to(model.device)
+        quantiles = model.quantiles(x, levels)[:, 0, begin:].cpu().numpy()
     errors = {"model": errors_of(quantiles, values[begin:], baselines.scale)}
     for naive in baselines.naive:
         # One step ahead, a naive forecast is a value of the past plus quantiles that stay the same.

@@ -28,17 +28,18 @@ def adaptive_log_probs(
     from one to the next. What a piece has to read before its scored steps is not learned from. ``advance`` is called
     with the share that is done.
     """
+    device = learner.model.device
     total = sum(len(piece.x) for piece in pieces)
     carry: Carry | None = None
     done = 0
     scores: list[Tensor] = [torch.empty(1, 0, dtype=torch.float64)]
     for span in _spans(pieces):
         for first in range(0, len(span.x), learner.steps):
-            x = torch.from_numpy(span.x[None, first : first + learner.steps])
-            resets = torch.from_numpy(span.begins[None, first : first + learner.steps])
+            x = torch.from_numpy(span.x[None, first : first + learner.steps]).to(device)
+            resets = torch.from_numpy(span.begins[None, first : first + learner.steps]).to(device)
             if span.is_scored:
                 log_prob, carry = learner.learn(x, carry, resets)
-                scores.append(log_prob.double())
+                scores.append(log_prob.cpu().double())
             else:
                 carry = learner.read(x, carry, resets)
             done += x.shape[1]

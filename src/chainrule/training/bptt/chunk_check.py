@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted, listed
+from chainrule._devices import random_states
 from chainrule._modes import evaluating
 from chainrule._torch import ConvNd, NormBase
 from chainrule.errors import ArgumentError
@@ -88,14 +89,14 @@ class _Trial:
 
     def compare_passes(self) -> set[BufferKey]:
         """Refuse outputs, gradients or buffers that differ; the buffers that changed."""
-        random_before = _random_states(self.x)
+        random_before = random_states(self.x.device)
         whole, _ = self.call(self.x, self.state)
         buffers_after = self.buffers.now()
         early, late = self.x.chunk(2, dim=1)
         first, middle = self.call(early, self.state)
         second, _ = self.call(late, middle)
         changed = self._changed_buffers(buffers_after)
-        if all(map(torch.equal, random_before, _random_states(self.x))):
+        if all(map(torch.equal, random_before, random_states(self.x.device))):
             self._compare_outputs(whole, torch.cat([first, second], dim=1))
         # else random numbers were drawn, and outputs that differ are no sign of a fault
         return changed
@@ -206,13 +207,5 @@ def _close(some: list[Tensor], others: list[Tensor], x: Tensor) -> tuple[bool, f
 
 
 def _norm(tensor: Tensor) -> float:
-    wide = tensor.detach().to(torch.complex128 if tensor.is_complex() else torch.float64)
+    wide = tensor.detach().cpu().to(torch.complex128 if tensor.is_complex() else torch.float64)
     return float(wide.nan_to_num(0.0, 0.0, 0.0).norm())
-
-
-def _random_states(x: Tensor) -> list[Tensor]:
-    """Where torch's generators stand that a model of x draws from."""
-    states = [torch.get_rng_state()]
-    if x.device.type == "cuda":
-        states.append(torch.cuda.get_rng_state(x.device))
-    return states

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from chainrule._devices import forked
+
 __all__ = ["BufferKey", "Buffers", "dry_run"]
 
 BufferKey = tuple[int, str]
@@ -80,8 +82,7 @@ def dry_run(model: Any, device: torch.device) -> Iterator[Buffers]:
             buffers.take(module)
 
     with ExitStack() as stack:
-        devices = [device] if device.type == "cuda" else []
-        stack.enter_context(torch.random.fork_rng(devices=devices))
+        stack.enter_context(forked(device))
         stack.enter_context(getattr(model, "no_sync", nullcontext)())  # of DDP, which would await a backward pass
         stack.callback(buffers.restore)
         if isinstance(model, nn.Module):

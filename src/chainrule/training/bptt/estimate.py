@@ -76,7 +76,8 @@ def estimate(
     parameters = [p for p in model.parameters() if p.requires_grad]
     own_gradients = [p.grad for p in parameters]
     try:
-        with evaluating(model.modules()):
+        # cuDNN's recurrences have no backward pass in evaluation mode
+        with evaluating(model.modules()), torch.backends.cudnn.flags(enabled=False):
             sample = _Sample(model, loss, x, y, state, resets)
             full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
             found = []
@@ -139,4 +140,4 @@ def _gradient(parameters: list[nn.Parameter], send_back: Callable[[], object]) -
         parameter.grad = None
     send_back()
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    return torch.cat([gradient.flatten() for gradient in gradients]).double()
+    return torch.cat([gradient.flatten() for gradient in gradients]).cpu().double()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import finite
+from chainrule._devices import random_states
 from chainrule.errors import ArgumentError
 from chainrule.ops import blocks
 from chainrule.training.bptt.chunk_check import check_chunking
@@ -32,10 +33,10 @@ class FullBPTT:
     """The exact gradient of a whole sequence, added to ``.grad`` as ``backward`` does.
 
     Parameters:
-        memory: what it may take besides the model, its gradients and the sequence itself: bytes, or "256MB",
-            "1GiB"; None for no bound, when nothing is run twice. Recurrent and dilated networks keep to it. The
-            scratch of convolutions with many taps comes on top: an AR(64) of 90 symbols took 26 MB where 16 were
-            given, and 87 of 64.
+        memory: what it may take, of the CPU's or the GPU's, besides the model, its gradients and the sequence itself:
+            bytes, or "256MB", "1GiB"; None for no bound, when nothing is run twice. Recurrent and dilated networks keep
+            to it on the CPU. The scratch of convolutions with many taps comes on top: an AR(64) of 90 symbols took
+            26 MB where 16 were given, and 87 of 64.
 
     Raises:
         ArgumentError: memory is no size.
@@ -77,16 +78,14 @@ class FullBPTT:
 
         Raises:
             ShapeError: x, y, resets and mask do not go together.
-            ArgumentError: the memory is too small for one step, or not the CPU's; model or loss give something else;
-                or, where the memory is bounded, the model is not the same in parts as whole, or the loss of all is
-                neither mean nor sum of those of parts.
+            ArgumentError: the memory is too small for one step; model or loss give something else; or, where the
+                memory is bounded, the model is not the same in parts as whole, or the loss of all is neither mean nor
+                sum of those of parts.
         """
         check_steps(x, y, resets, mask)
         scale = finite("scale", scale, -_LARGEST, _LARGEST)
         if mask is not None and not mask.any():
             raise ArgumentError("the mask has no step whose loss counts; expected at least one.")
-        if self.memory is not None and x.device.type != "cpu":
-            raise ArgumentError(f"x is on {x.device}; a bounded memory is for the CPU, whose random numbers are kept.")
         passing = partial(SegmentedPass, model, loss, x=x, y=y, resets=resets, mask=mask, scale=scale)
         if self.memory is None:
             return passing(chosen=Plan(x.shape[1], 1, 0), buffers=Buffers()).run(state)
@@ -122,7 +121,9 @@ class FullBPTT:
         of_step = (more - some) / few if steps > 1 else some
         learned = sum(p.nbytes for p in model.parameters()) if isinstance(model, nn.Module) else 0
         always = max(0, some - int(few * of_step)) + _OF_WEIGHTS * learned
-        of_state = sum(leaf.nbytes for leaf in leaves_of(after)) + torch.get_rng_state().nbytes
+        of_state = sum(leaf.nbytes for leaf in leaves_of(after)) + sum(
+            state.nbytes for state in random_states(x.device)
+        )
         return plan(steps, self.memory, step_bytes=_GRAPHS * of_step, state_bytes=of_state, always=always)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from chainrule._devices import forked
 from chainrule.errors import ArgumentError
 from chainrule.training.bptt.losses import Loss, evaluate
 
@@ -40,7 +41,7 @@ def shares(loss: Loss, steps: Tensor, targets: Tensor, parts: Sequence[Tensor]) 
     if steps.dtype in _HALVES:
         steps = steps.float()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with forked(steps.device):
             return _Probe(loss, steps, targets).shares(parts)
     except RuntimeError as error:
         if isinstance(error, ArgumentError):

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule._devices import forked
 from chainrule.errors import ArgumentError
 
 __all__ = ["Loss", "check_callable", "end_to_end", "evaluate", "loss_of"]
@@ -66,7 +67,7 @@ def _counts_nothing(loss: Loss, steps: Tensor, targets: Tensor) -> bool:
         return False
     for target in _likely_targets(steps, targets):
         beside = steps.detach().clone().requires_grad_()
-        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        with torch.enable_grad(), forked(steps.device):
             value = loss(torch.cat([steps[:1].detach(), beside]), torch.cat([target, targets]))
             if not value.isfinite():
                 continue

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from chainrule._devices import random_states, set_random_states
 from chainrule.errors import ArgumentError
 from chainrule.ops import blocks
 from chainrule.training.bptt.dry_run import Buffers
@@ -21,11 +22,11 @@ Cotangents = list[Tensor | None]
 
 
 class _Snapshot(NamedTuple):
-    """The state before a segment, and torch's random numbers there."""
+    """The state before a segment, and torch's random numbers there: the CPU's, and those of the device."""
 
     segment: int
     state: Any
-    random: Tensor
+    random: tuple[Tensor, ...]
 
 
 class SegmentedPass:
@@ -65,22 +66,23 @@ class SegmentedPass:
 
     def run(self, state: Any) -> tuple[Tensor, Any]:
         """Add the gradients of all segments, the last first; the loss, and the state after the last step."""
-        snapshots = [_Snapshot(0, state, torch.get_rng_state())]
-        end: tuple[Any, Tensor] | None = None  # the state after the last step, and the random numbers there
+        device = self.x.device
+        snapshots = [_Snapshot(0, state, random_states(device))]
+        end: tuple[Any, tuple[Tensor, ...]] | None = None  # the state after the last step, and the random numbers there
         cotangents: Cotangents | None = None
         for segment in reversed(range(self.chosen.segments)):
             self._approach(segment, snapshots)
-            torch.set_rng_state(snapshots[-1].random)
+            set_random_states(snapshots[-1].random, device)
             after, cotangents = self._backward(snapshots.pop(), cotangents)
             if end is None:
-                end = (detached(after), torch.get_rng_state())
+                end = (detached(after), random_states(device))
                 blocks.release()  # of the last segment, which is shorter, no block will serve another
             del after  # the graph, before the next segment makes its own
         assert end is not None
         last_state, random = end
-        torch.set_rng_state(random)
+        set_random_states(random, device)
         dtype = self.x.dtype if self.x.is_floating_point() else None
-        return torch.tensor(self._total(), dtype=dtype), last_state
+        return torch.tensor(self._total(), dtype=dtype, device=device), last_state
 
     def _approach(self, segment: int, snapshots: list[_Snapshot]) -> None:
         """Run forward from the last snapshot to the segment, and keep on the way what there is room for."""
@@ -93,14 +95,14 @@ class SegmentedPass:
     @torch.no_grad()
     def _snapshot(self, start: _Snapshot, until: int) -> _Snapshot:
         """The snapshot before segment ``until``, reached from an earlier one."""
-        torch.set_rng_state(start.random)
+        set_random_states(start.random, self.x.device)
         state = copied(start.state)
         for part in self.parts[start.segment : until]:
             self.buffers.fresh()
             state = advance(self.model, self.x[:, part], state, _within(self.resets, part))
-        random = torch.get_rng_state()
-        if random.equal(start.random):
-            random = start.random  # one tensor for all, where nothing is drawn
+        random = random_states(self.x.device)
+        if all(map(torch.equal, random, start.random)):
+            random = start.random  # the same tensors for all, where nothing is drawn
         return _Snapshot(until, kept(state), random)
 
     def _backward(self, start: _Snapshot, cotangents: Cotangents | None) -> tuple[Any, Cotangents | None]:

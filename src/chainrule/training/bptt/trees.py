@@ -17,7 +17,7 @@ from torch import Tensor
 from chainrule._torch import pytree
 from chainrule.errors import ArgumentError
 
-__all__ = ["copied", "detached", "differentiable", "kept", "leaves_of"]
+__all__ = ["copied", "detached", "differentiable", "kept", "leaves_of", "placed"]
 
 _PLAIN = (type(None), bool, Number, str, bytes, Enum, torch.dtype, torch.device)  # carried on as they are
 
@@ -51,6 +51,11 @@ def copied(state: Any) -> Any:
 def kept(state: Any) -> Any:
     """The same state, cut from the graph and in memory of its own, so that no larger tensor is kept alive by it."""
     return _mapped(lambda leaf: leaf.detach().clone(), state, "the state")
+
+
+def placed(state: Any, device: torch.device) -> Any:
+    """The same state on the device."""
+    return _mapped(lambda leaf: leaf.to(device), state, "the state")
 
 
 def differentiable(state: Any) -> Any:

@@ -7,12 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from chainrule._choices import whole
+from chainrule._devices import device_of, sent
 from chainrule.training.group import ALONE, Group
 
 __all__ = ["BatchOf", "LabelledFeed"]
 
 BatchOf = Callable[[Tensor], tuple[tuple[Tensor, ...], Tensor]]
-"""From the indices of some examples to a model's arguments and the labels."""
+"""From the indices of some examples to a model's arguments and the labels, all on the CPU."""
 
 
 class LabelledFeed:
@@ -46,7 +47,10 @@ class LabelledFeed:
         index = self._next_examples()
         if len(index) == 0:
             return 0.0, 0
+        device = device_of(model)
         arguments, labels = self._batch_of(index)
+        arguments = tuple(sent(each, device) for each in arguments)
+        labels = sent(labels, device)
         loss = F.cross_entropy(model(*arguments), labels)
         (loss * len(labels)).backward()
         return loss.item(), len(labels)

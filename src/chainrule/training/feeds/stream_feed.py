@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import finite
+from chainrule._devices import device_of, sent
 from chainrule.models import Carry
 from chainrule.training.bptt.full import FullBPTT
+from chainrule.training.bptt.trees import placed
 from chainrule.training.bptt.truncated import Place, Stretch, TruncatedBPTT
 from chainrule.training.feeds.streams import Chunk, Streams
 from chainrule.training.feeds.window_choice import is_measured_after, least_window
@@ -60,6 +62,7 @@ class StreamFeed:
         self._place: Any = None
         self._chunks = 0
         self._width = streams.window
+        self._is_restored = False  # and so still on the CPU
 
     @property
     def chosen_window(self) -> int | None:
@@ -72,6 +75,10 @@ class StreamFeed:
 
     def backward(self, model: nn.Module) -> tuple[float, int]:
         begins = self._at_start()
+        device = device_of(model)
+        if self._is_restored:
+            self._place = placed(self._place, device)
+            self._is_restored = False
         if self._is_auto and is_measured_after(self._chunks, self.streams):
             self._choose_window(model)
         chunk = self.streams.read()
@@ -79,15 +86,18 @@ class StreamFeed:
         self._width = chunk.y.shape[1]
         if begins:
             self._place = None
+        # What is asked of a chunk is asked before it is sent: its answer would have to be waited for.
         count = int(chunk.mask.sum())
+        resets = self._resets(chunk, begins=begins)
+        x = sent(chunk.y, device)
         loss, self._place = self._bptt(
             model,
             negative_log_prob,
-            x=chunk.y,
-            y=chunk.y,
+            x=x,
+            y=x,
             state=self._place,
-            resets=self._resets(chunk, begins=begins),
-            mask=None if count == chunk.mask.numel() else chunk.mask,
+            resets=None if resets is None else sent(resets, device),
+            mask=None if count == chunk.mask.numel() else sent(chunk.mask, device),
             scale=float(count),
         )
         if self._at_start():
@@ -103,7 +113,7 @@ class StreamFeed:
     def check(self, model: nn.Module) -> None:
         """Refuse a memory that one step of the model does not fit in, before anything is trained."""
         if isinstance(self._bptt, FullBPTT):
-            x = self.streams.peek(_FEW).y
+            x = self.streams.peek(_FEW).y.to(device_of(model))
             self._bptt.plan(model, negative_log_prob, x, x)
 
     def _at_start(self) -> bool:
@@ -158,6 +168,7 @@ class StreamFeed:
         if self._is_auto:
             self._set_window(int(state["window"]))
         self._place = None
+        self._is_restored = True
         if "state.0" in state:
             count = sum(name.startswith("past.") and name.endswith(".x") for name in state)
             past = [

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from chainrule._devices import device_of
 from chainrule.training.bptt.estimate import estimate
 from chainrule.training.bptt.losses import Loss
 from chainrule.training.feeds.streams import Streams
@@ -37,10 +38,11 @@ def least_window(model: nn.Module, loss: Loss, streams: Streams, state: Any) -> 
     sample = streams.peek(_SAMPLE_STEPS)
     rows = torch.arange(min(_SAMPLE_ROWS, len(sample.mask)))
     steps = int(sample.mask.sum(1).min())  # that all rows have
-    x = sample.y[rows][:, :steps]
-    resets = None if sample.resets is None else sample.resets[rows][:, : x.shape[1]]
+    device = device_of(model)
+    x = sample.y[rows][:, :steps].to(device)
+    resets = None if sample.resets is None else sample.resets[rows][:, : x.shape[1]].to(device)
     windows = [(k, k) for k in _WINDOWS if k < x.shape[1]]
-    some = None if state is None else state.rows(rows)
+    some = None if state is None else state.rows(rows.to(device))
     found = estimate(model, loss, x, x, some, windows=windows, resets=resets)
     for each in found:
         if each.lost <= _MAY_LOSE:

@@ -40,7 +40,7 @@ class Muon(torch.optim.Optimizer):
     that their gradients differ in size. Kernels of convolutions are matrices of an output channel a row.
 
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". ``torch.optim.Muon`` is the same for
-    whole matrices, always in bfloat16; here it is bfloat16 where the processor multiplies it.
+    whole matrices, always in bfloat16; here it is bfloat16 where the processor or the GPU multiplies it.
 
     >>> W = nn.Parameter(torch.zeros(4, 2))
     >>> optimiser = Muon([(W, 2)], lr=1.0)
@@ -92,7 +92,7 @@ def orthogonal(G: Tensor) -> Tensor:
     is_tall = G.shape[-2] > G.shape[-1]
     X = G.mT if is_tall else G  # the smaller of X X^T and X^T X
     X = X / X.norm(dim=(-2, -1), keepdim=True).clamp(min=_LEAST)
-    X = X.to(_dtype_of_products(G.dtype))
+    X = X.to(_dtype_of_products(G))
     a, b, c = _QUINTIC
     for _ in range(_REPETITIONS):
         A = X @ X.mT
@@ -102,9 +102,13 @@ def orthogonal(G: Tensor) -> Tensor:
     return made.to(G.dtype)
 
 
-def _dtype_of_products(dtype: torch.dtype) -> torch.dtype:
-    """bfloat16 where the processor multiplies it: orthogonal to a few per cent is enough."""
+def _dtype_of_products(G: Tensor) -> torch.dtype:
+    """bfloat16 where the processor or the GPU multiplies it: orthogonal to a few per cent is enough."""
+    return torch.bfloat16 if G.dtype == torch.float32 and _multiplies_bfloat16(G.device) else G.dtype
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
-    if dtype == torch.float32 and (able.get("avx512_bf16") or able.get("amx_bf16")):
-        return torch.bfloat16
-    return dtype
+    return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))

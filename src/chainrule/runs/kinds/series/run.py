@@ -116,10 +116,10 @@ class SeriesRun(Run):
         """One path of values (length, C) after ``prompt``, values (T, C); without, as ``forecast`` goes on."""
         self._refuse_both(prompt, data)
         values = self._until_now(data).values if prompt is None else self._values(prompt)
-        context = torch.from_numpy(values)
+        context = torch.from_numpy(values).to(self._newest.device)
         drawn: NDArray[np.float64] = self._newest.sample(
             length, context, temperature=temperature, top_k=top_k, seed=seed
-        ).numpy()
+        ).numpy(force=True)
         return drawn
 
     def _values(self, prompt: ArrayLike) -> NDArray[np.float64]:

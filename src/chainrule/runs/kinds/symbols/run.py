@@ -113,13 +113,15 @@ class SymbolRun(Run):
             context = np.empty(0, dtype=np.int64)
         carry = self._read(self._unfinished(context))
         drawn = self._newest.continue_from(carry, length, temperature=temperature, top_k=top_k, seed=seed)[0]
-        return alphabet.decode(drawn.numpy())
+        return alphabet.decode(drawn.cpu().numpy())
 
     def _read(self, symbols: NDArray[np.int64]) -> Carry:
         """Where the model stands after the symbols, read in chunks: it would keep the states of all of a long text."""
         carry: Carry = self._newest.start(1)
         for begin in range(0, len(symbols), _CHUNK):
-            carry = self._newest.read(torch.from_numpy(symbols[begin : begin + _CHUNK])[None], carry)
+            carry = self._newest.read(
+                torch.from_numpy(symbols[begin : begin + _CHUNK])[None].to(carry.last.device), carry
+            )
         return carry
 
     def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
