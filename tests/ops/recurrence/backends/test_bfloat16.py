@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -51,7 +51,8 @@ def _rounded_outcome(problem: Problem, **options: Any) -> list[Tensor]:
     reverse=st.booleans(),
 )
 def test_near_the_reference(save: str, problem: Problem, masked: bool, reverse: bool) -> None:
-    """All but relu, whose slope a rounding may switch."""
+    """All but relu, whose slope a rounding may switch, and normalised products of three numbers, which it may too."""
+    assume(problem.H > 1 or "+norm" not in problem.cell)
     options: dict[str, Any] = {"reverse": reverse}
     if masked:
         options |= {"resets": problem.resets(), "lengths": problem.lengths()}
