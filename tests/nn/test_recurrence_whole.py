@@ -1,5 +1,6 @@
 """A whole stack in torch's one call: the numbers of the layers run one by one. The op is torch's for the CPU here."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,20 +13,16 @@ from chainrule import nn
 from chainrule.nn import recurrence_running
 from chainrule.nn.recurrence_whole import run_at_once
 from tests.nn.test_recurrence import KINDS, OPTIONS, B, H, I, T, _hx, _outcome, _pair, _same, _tensors, _x
+from tests.pretence import on_a_gpu
 
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections")
 
 
 @pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def at_once() -> Iterator[None]:
     """Layers without options run as they do on a GPU."""
-
-    def by_torch(layer: Any, input: Any, hx: Any) -> Any:
-        found = run_at_once(layer, input, hx)
-        assert found is not None
-        return found
-
-    monkeypatch.setattr(recurrence_running, "_by_torch", by_torch)
+    with on_a_gpu():
+        yield
 
 
 def _differently(layer: torch.nn.RNNBase, input: Any, hx: Any, patch: pytest.MonkeyPatch) -> list[Tensor]:

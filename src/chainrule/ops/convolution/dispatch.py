@@ -28,7 +28,7 @@ from chainrule.ops.convolution.backends import torch as torch_backend
 from chainrule.ops.convolution.call import ConvolutionCall, has_channels_last
 from chainrule.ops.convolution.checks import autocast_dtype, geometry_of_shapes
 from chainrule.ops.once import remember
-from chainrule.ops.plain import PLAIN, is_plain, is_traced, is_transformed
+from chainrule.ops.plain import PLAIN, is_captured, is_plain, is_traced, is_transformed
 
 __all__ = ["BACKENDS", "by_torch", "choose", "run"]
 
@@ -87,10 +87,10 @@ def _chosen_for(call: ConvolutionCall) -> tuple[str, str]:
     """The first backend of the list that can run this call and has a reason to; looked up where it is known."""
     x = call.x
     weight = call.weight
-    if not x.is_cpu or not is_plain((x, weight)) or is_traced() or is_transformed():
+    if not (x.is_cpu or x.is_cuda) or not is_plain((x, weight)) or is_traced() or is_transformed() or is_captured(x):
         return _first_willing(call)  # who looks on is no part of the key
     layout = has_channels_last(x, weight)
-    key = (x.shape, weight.shape, call.geometry, x.dtype, call.has_masks, call.learns, layout)
+    key = (x.shape, weight.shape, call.geometry, x.dtype, call.has_masks, call.learns, layout, x.get_device())
     choice = _chosen.get(key)
     return choice or remember(_chosen, key, _first_willing(call))
 

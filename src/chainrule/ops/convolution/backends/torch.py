@@ -4,6 +4,7 @@ bfloat16.py has the rule for that dtype.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -13,8 +14,8 @@ from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule._choices import counted
 from chainrule.ops.choices import Description
-from chainrule.ops.convolution.backends import bfloat16, cpu
-from chainrule.ops.convolution.call import ConvolutionCall, Geometry, has_channels_last
+from chainrule.ops.convolution.backends import bfloat16, cpu, formula
+from chainrule.ops.convolution.call import Causal, ConvolutionCall, Geometry, has_channels_last
 from chainrule.ops.plain import is_traced, is_transformed
 
 __all__ = ["describe", "merit", "obstacle", "prepared", "run"]
@@ -32,6 +33,7 @@ _MANY = 500_000  # outputs
 _LARGE = 25  # taps
 _LARGEST = 49
 _WASTE = 0.8  # of the lanes of the vectors that a line of outputs fills
+_CUT_OFF = 8  # outputs that are kept for each that is not
 
 
 _OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
@@ -39,7 +41,7 @@ _OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
 
 def obstacle(call: ConvolutionCall) -> str | None:
     """Why it cannot run this call; None if it can."""
-    if call.has_masks:
+    if call.has_masks and not call.x.is_cuda:
         return "torch's own has neither resets nor lengths"
     is_recorded = is_traced() or torch.compiler.is_exporting()  # for other sizes than those of this call
     if 0 in call.x.shape[2:] and call.x.is_floating_point() and not is_recorded:
@@ -69,13 +71,43 @@ def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
     call.check_held()
     if call.causal is None:
         return _convolve(call), None
-    ordinary, last = call.joined()
-    return _convolve(ordinary), last
+    return _run_causal(call, call.causal)
 
 
 def describe(call: ConvolutionCall) -> Description:
     """torch's own threads."""
     return Description.of_torch()
+
+
+def _run_causal(call: ConvolutionCall, causal: Causal) -> tuple[Tensor, Tensor]:
+    if causal.has_masks:
+        return formula.causal_convolution(call, _convolve_unpadded)
+    if causal.state is None and _is_cropped(call):
+        return _convolve_cropped(call)
+    ordinary, last = call.joined()
+    return _convolve(ordinary), last
+
+
+def _is_cropped(call: ConvolutionCall) -> bool:
+    """Whether zeros on both sides, which torch itself puts there, take less time than a copy of x after zeros.
+
+    They do on a GPU, forward alone and where the outputs that are cut off are few; the gradient of the cut is a copy.
+    """
+    reach = call.geometry.before[0]
+    return call.x.is_cuda and (reach == 0 or (not call.learns and reach <= call.x.shape[-1] / _CUT_OFF))
+
+
+def _convolve_cropped(call: ConvolutionCall) -> tuple[Tensor, Tensor]:
+    T = call.x.shape[-1]
+    reach = call.geometry.before[0]
+    y = _convolve(replace(call, geometry=call.geometry._replace(after=(reach,))))
+    return (y[..., :T] if reach else y), call.x[..., T - reach :].clone()
+
+
+def _convolve_unpadded(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], dilation: Sequence[int], groups: int
+) -> Tensor:
+    return conv1d(x, weight, bias, tuple(stride), 0, tuple(dilation), groups)
 
 
 def _convolve(call: ConvolutionCall) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.backends.cudnn.rnn import get_cudnn_mode
 
 from chainrule._torch import cudnn_takes_chunks, flatten_for_cudnn, fused, tensors_on
-from chainrule.ops.plain import is_plain, is_traced, is_transformed, needs_grad
+from chainrule.ops.plain import is_captured, is_plain, is_traced, is_transformed, needs_grad
 from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["FUSED", "FusedLayers", "is_by_cudnn", "is_one_chunk", "run", "settle"]
@@ -100,7 +100,7 @@ def _readable(stack: FusedLayers, x: Tensor, weights: Sequence[Tensor]) -> Seque
 
 def _may_move(weights: Sequence[Tensor]) -> bool:
     """Whether they are parameters of one dtype, all different, whose memory no other tensor looks at."""
-    if weights[0].is_cuda and torch.cuda.is_current_stream_capturing():  # into a graph that would move them again
+    if is_captured(weights[0]):  # by a graph that would move them again
         return False
     if len({w.data_ptr() for w in weights}) < len(weights):
         return False
