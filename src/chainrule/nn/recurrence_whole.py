@@ -59,11 +59,11 @@ def _padded(
         return None
     state = _zeros(layer, x, batch) if hx is None else tuple(hx)
     whole = _stack_of(layer)
-    stack.settle(whole, weights)
+    settled = stack.settle(whole, weights)
     if tell := listener():
         reason = f"x is on {x.device}, where torch's own runs {counted(layer.num_layers, 'layer')} in one call"
         tell(Choice(whole.cell, _rows_first(layer, x), False, "torch", reason, *Description.of_torch(), whole=True))
-    return named(whole.cell, stack.run, whole, x, state, weights, batch_sizes)
+    return named(whole.cell, stack.run, whole, x, state, weights, batch_sizes, settled)
 
 
 def _packed(

@@ -44,7 +44,12 @@ class FusedLayers(NamedTuple):
 
 
 def run(
-    stack: FusedLayers, x: Tensor, state: State, weights: Sequence[Tensor], batch_sizes: Tensor | None = None
+    stack: FusedLayers,
+    x: Tensor,
+    state: State,
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None = None,
+    settled: bool = False,
 ) -> tuple[Tensor, State]:
     """The last layer's outputs, and the last state, each part of it (layers * directions, B, ·).
 
@@ -54,11 +59,12 @@ def run(
         state: each part (layers * directions, B, ·).
         weights: those of all layers and directions, in the order of torch.nn's parameters.
         batch_sizes: of a PackedSequence.
+        settled: whether the weights are known to lie in one chunk.
     """
     train = stack.dropout > 0
     if x.is_cuda:
         train = train or needs_grad((x, *state, *weights))  # cuDNN's backward pass is of training alone
-        weights = _readable(stack, x, weights)
+        weights = weights if settled else _readable(stack, x, weights)
     given = state if len(state) == 2 else state[0]
     op = FUSED[stack.cell]
     options = (stack.bias, stack.layers, stack.dropout, train, stack.bidirectional)
@@ -82,10 +88,17 @@ def is_one_chunk(weights: Sequence[Tensor]) -> bool:
     return all(begin <= w.data_ptr() < end for w in weights)
 
 
-def settle(stack: FusedLayers, weights: Sequence[Tensor]) -> None:
-    """Move a module's parameters into one chunk, if they are not there and nothing else uses their memory."""
-    if not is_one_chunk(weights) and is_by_cudnn(weights[0]) and _may_move(weights):
-        _flatten(stack, weights)
+def settle(stack: FusedLayers, weights: Sequence[Tensor]) -> bool:
+    """Move a module's parameters into one chunk, unless they are there or something else uses their memory.
+
+    Returns whether they lie in one chunk now.
+    """
+    if is_one_chunk(weights):
+        return True
+    if not is_by_cudnn(weights[0]) or not _may_move(weights):
+        return False
+    _flatten(stack, weights)
+    return True
 
 
 def _readable(stack: FusedLayers, x: Tensor, weights: Sequence[Tensor]) -> Sequence[Tensor]:
