@@ -51,7 +51,7 @@ def _hx(layer: torch.nn.RNNBase, dtype: torch.dtype, *batch: int) -> Any:
 def _outcome(layer: torch.nn.Module, input: Any, hx: Any = None, **arguments: Any) -> list[Tensor]:
     """Outputs, states and the gradients towards the input, the states and the parameters."""
     leaves = [t.detach().requires_grad_() for t in _tensors(hx)]
-    given = hx if hx is None else (tuple(leaves) if isinstance(hx, tuple) else leaves[0])
+    given = tuple(leaves) if isinstance(hx, tuple) else next(iter(leaves), None)
     if isinstance(input, Tensor):
         input = input.detach().requires_grad_()
         leaves.append(input)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from chainrule import nn
-from chainrule.errors import BackendError
+from chainrule.errors import BackendError, ShapeError
 from chainrule.functional import causal_convolution, convolution
 from chainrule.nn import explain
 from tests.ops.convolution.cases import random
@@ -111,3 +111,20 @@ def test_what_transforms_refuse(dtype: torch.dtype, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
         with pytest.raises(BackendError, match="whether its numbers are finite"):
             convolution(*call, backend="fft")
+
+
+@pytest.mark.parametrize("mode", ["zeros", "circular"])
+def test_layers_are_torchs_and_say_what_is_wrong(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = nn.Conv1d(2, 3, 3, padding=1, padding_mode=mode)
+    x = torch.randn(4, 2, 9)
+    with monkeypatch.context() as context:
+        context.setattr("chainrule.nn.convolution.convolution", None)
+        context.setattr("chainrule.nn.convolution.by_torch", None)
+        with on_a_gpu():
+            y = layer(x)
+    close(y, layer(x))
+    with on_a_gpu():
+        (call,) = explain(layer, x).calls
+        assert call.backend == "torch"
+        with pytest.raises(ShapeError, match="x has 3 channels"):
+            layer(torch.randn(4, 3, 9))

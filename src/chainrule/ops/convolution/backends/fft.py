@@ -37,7 +37,7 @@ from chainrule.ops.convolution.call import ConvolutionCall, Geometry
 from chainrule.ops.plain import is_batched, is_captured, is_plain, is_traced, is_transformed
 from chainrule.ops.pointers import check_held
 
-__all__ = ["describe", "merit", "obstacle", "run"]
+__all__ = ["LONG_ON_A_GPU", "describe", "merit", "obstacle", "run"]
 
 _ENDS = 128  # the shortest segment, and about how many taps at either end are direct
 _GROWTH = 4  # from one length of segments to the next
@@ -99,7 +99,7 @@ def _is_faster_on_a_gpu(y: Sequence[int], weight: Sequence[int], geometry: Geome
     """The same beside torch's own, which is slow with few channels alone: 25.6 ms for 4,096 taps of one (H200)."""
     pairs = weight[1] * (weight[0] // geometry.groups)
     products = prod(y) * prod(weight[1:])
-    long = weight[-1] >= _LONG_ON_A_GPU and y[-1] >= _LONG_ON_A_GPU
+    long = weight[-1] >= LONG_ON_A_GPU and y[-1] >= LONG_ON_A_GPU
     return _is_dense(geometry) and long and pairs <= _PAIRS and products > _LARGE_ON_A_GPU
 
 
@@ -115,7 +115,7 @@ _LONG = 768
 _MANY = 1024
 _LARGE = 30_000_000
 # On a GPU some hundred operations are started for the transforms, which takes about a millisecond whatever the sizes.
-_LONG_ON_A_GPU = 1024
+LONG_ON_A_GPU = 1024
 _LARGE_ON_A_GPU = 1_000_000_000
 _PAIRS = 4  # of an input and an output channel, in a group
 

@@ -4,7 +4,6 @@ bfloat16.py has the rule for that dtype.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -16,9 +15,9 @@ from chainrule._choices import counted
 from chainrule.ops.choices import Description
 from chainrule.ops.convolution.backends import bfloat16, cpu, formula
 from chainrule.ops.convolution.call import Causal, ConvolutionCall, Geometry, has_channels_last
-from chainrule.ops.plain import is_traced, is_transformed
+from chainrule.ops.plain import is_traced, is_transformed, needs_grad
 
-__all__ = ["describe", "merit", "obstacle", "prepared", "run"]
+__all__ = ["convolve_causally", "describe", "merit", "obstacle", "prepared", "run"]
 
 # Measured on drawn shapes and on the layers of nets, forward and backward and forward alone. Three dimensions are taken
 # to be as two.
@@ -82,26 +81,34 @@ def describe(call: ConvolutionCall) -> Description:
 def _run_causal(call: ConvolutionCall, causal: Causal) -> tuple[Tensor, Tensor]:
     if causal.has_masks:
         return formula.causal_convolution(call, _convolve_unpadded)
-    if causal.state is None and _is_cropped(call):
-        return _convolve_cropped(call)
-    ordinary, last = call.joined()
-    return _convolve(ordinary), last
+    return convolve_causally(
+        call.x, call.weight, call.bias, causal.state, call.geometry.dilation[0], call.geometry.groups
+    )
 
 
-def _is_cropped(call: ConvolutionCall) -> bool:
-    """Whether zeros on both sides, which torch itself puts there, take less time than a copy of x after zeros.
+def convolve_causally(
+    x: Tensor, weight: Tensor, bias: Tensor | None, state: Tensor | None, dilation: int, groups: int
+) -> tuple[Tensor, Tensor]:
+    """y (B, G*O, T) and the inputs before the next chunk, without resets and lengths."""
+    T = x.shape[-1]
+    reach = dilation * (weight.shape[-1] - 1)
+    if state is None and _is_cropped(x, weight, reach):
+        y = conv1d(x, weight, bias, 1, reach, dilation, groups)
+        return (y[..., :T] if reach else y), x[..., T - reach :].clone()
+    before = x.new_zeros(*x.shape[:2], reach) if state is None else state
+    past = torch.cat([before, x], dim=-1)
+    return conv1d(past, weight, bias, 1, 0, dilation, groups), past[..., T:].clone()
 
-    They do on a GPU, forward alone and where the outputs that are cut off are few; the gradient of the cut is a copy.
+
+def _is_cropped(x: Tensor, weight: Tensor, reach: int) -> bool:
+    """Whether zeros that torch itself puts on both sides take less time than a copy of x behind zeros.
+
+    They do on a GPU, forward alone, as the gradient of what is cut off is a copy, and where the outputs that are cut
+    off are few. A recorded call is for other numbers of steps too.
     """
-    reach = call.geometry.before[0]
-    return call.x.is_cuda and (reach == 0 or (not call.learns and reach <= call.x.shape[-1] / _CUT_OFF))
-
-
-def _convolve_cropped(call: ConvolutionCall) -> tuple[Tensor, Tensor]:
-    T = call.x.shape[-1]
-    reach = call.geometry.before[0]
-    y = _convolve(replace(call, geometry=call.geometry._replace(after=(reach,))))
-    return (y[..., :T] if reach else y), call.x[..., T - reach :].clone()
+    if not x.is_cuda or torch.compiler.is_compiling() or is_traced():
+        return False
+    return reach == 0 or (reach * _CUT_OFF <= x.shape[-1] and not needs_grad((x, weight)))
 
 
 def _convolve_unpadded(
