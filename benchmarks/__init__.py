@@ -20,6 +20,7 @@ Reported are medians and quartiles, as ratios to the fastest peer and as shares 
         tables.py          the tables printed
         targets.py         the targets, and whether a run met them
     engines/               the same layer in every engine, at its best; also the matrix product
+    gpu/                   recurrent layers and convolutions beside torch on a GPU, in one process: --device cuda
     claims/                through_time, lens and swap: what the rest of the library says of its own cost
     learning/              what is learned of a text in the same minutes, by chainrule and by its peers
     recipe/                variants of a network on text and of its training, which the library's defaults come from

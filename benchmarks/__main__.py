@@ -25,7 +25,10 @@ from benchmarks.recipe.recipe import recipe
 from benchmarks.recipe.sizes import sizes
 
 if TYPE_CHECKING:
+    import torch
+
     from benchmarks.claims import Claim
+    from benchmarks.gpu.cases import Case
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -44,15 +47,27 @@ def recurrent(
     ] = False,
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers to this file, as JSON.")] = None,
     threads: Annotated[int, typer.Option(help="Number of threads (and processors) for each engine.")] = 2,
-    tasks: Annotated[str, typer.Option(help="Which tasks, separated by commas.")] = ",".join(TASKS),
-    cells: Annotated[str, typer.Option(help="Which cells, separated by commas.")] = ",".join(CELLS),
+    tasks: Annotated[str, typer.Option(help="Which tasks, separated by commas; all by default.")] = "",
+    cells: Annotated[str, typer.Option(help="Which cells, separated by commas; all by default.")] = "",
     shapes: Annotated[str, typer.Option(help="Steps x batch x inputs x hidden, as in 128x32x64x128,64x1x8x8.")] = "",
+    device: Annotated[str, typer.Option(help="cpu, or cuda, beside torch alone.")] = "cpu",
 ) -> None:
     """RNN, GRU and LSTM beside torch.nn, JAX and ONNX Runtime.
 
-    Tasks: a training step, the same with products of bfloat16, the forward pass, one streamed step from Python, and the
-    cost of chainrule's options.
+    Tasks on the CPU: training, a training step; bfloat16, the same with products of bfloat16; forward, the forward
+    pass; stream, one streamed step from Python; options, the cost of chainrule's options. On a GPU: training, forward,
+    options (beside torch's layer without them) and swap, stacks of layers before and after it.
     """
+    if _is_cuda(device):
+        from benchmarks.gpu import recurrent as on_gpu
+
+        of_cells = _some(cells, on_gpu.CELLS)
+        _report_gpu(
+            lambda gpu: on_gpu.cases(_some(tasks, on_gpu.TASKS), of_cells, _shapes(shapes), quick=quick, device=gpu),
+            quick,
+            out,
+        )
+        return
     chosen = grid(_some(tasks, TASKS), _some(cells, CELLS), _shapes(shapes), quick=quick)
     _run(chosen, threads, quick, out, verdicts, _PACKAGES)
 
@@ -62,14 +77,21 @@ def convolution(
     quick: Annotated[bool, typer.Option("--quick", help="Two shapes of each kind, fewer and shorter turns.")] = False,
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers to this file, as JSON.")] = None,
     threads: Annotated[int, typer.Option(help="Number of threads (and processors) for each engine.")] = 2,
-    tasks: Annotated[str, typer.Option(help="Which tasks, separated by commas.")] = ",".join(convolutions.TASKS),
+    tasks: Annotated[str, typer.Option(help="Which tasks, separated by commas; all by default.")] = "",
+    device: Annotated[str, typer.Option(help="cpu, or cuda, beside torch alone.")] = "cpu",
 ) -> None:
     """Convolution in one to three dimensions beside torch and JAX.
 
-    Tasks: forward and backward, the same with products of bfloat16, forward alone, a training step of eight dilated
-    causal layers beside torch, and one more step of those layers, streamed, beside torch's recomputation of their
-    window.
+    Tasks on the CPU: training, forward and backward; bfloat16, the same with products of bfloat16; forward alone;
+    model, a training step of eight dilated causal layers beside torch; stream, one more step of those layers, streamed,
+    beside torch's recomputation of their window. On a GPU: training, forward, causal (with states and resets), causal
+    forward, and swap, nets before and after it.
     """
+    if _is_cuda(device):
+        from benchmarks.gpu import convolution as on_gpu
+
+        _report_gpu(lambda gpu: on_gpu.cases(_some(tasks, on_gpu.TASKS), quick=quick, device=gpu), quick, out)
+        return
     chosen = convolutions.grid(_some(tasks, convolutions.TASKS), quick=quick)
     _run(chosen, threads, quick, out, convolutions.verdicts, ("torch", "jax"))
 
@@ -190,8 +212,26 @@ def _show(progress: str) -> None:
         typer.echo(progress + "\r", nl=False, err=True)
 
 
+def _is_cuda(device: str) -> bool:
+    if device not in ("cpu", "cuda"):
+        raise typer.BadParameter(f"--device is cpu or cuda, got {device}.")
+    return device == "cuda"
+
+
+def _report_gpu(cases: "Callable[[torch.device], Iterator[Case]]", quick: bool, out: Path | None) -> None:
+    """Measure the cases on the first GPU."""
+    from benchmarks.gpu.report import report, the_gpu
+
+    try:
+        gpu = the_gpu()
+    except RuntimeError as error:
+        raise typer.BadParameter(f"--device cuda: {error}") from error
+    report(cases(gpu), typer.echo, quick=quick, out=out)
+
+
 def _some(names: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    chosen = tuple(names.split(","))
+    """Those named, all where none is."""
+    chosen = tuple(names.split(",")) if names else known
     if unknown := [name for name in chosen if name not in known]:
         raise typer.BadParameter(f"{', '.join(unknown)} is not among {', '.join(known)}.")
     return chosen

@@ -27,8 +27,10 @@ __all__ = [
     "below_autograd",
     "check_when_run",
     "count_dispatch_modes",
+    "cudnn_takes_chunks",
     "dispatch_mode",
     "divide_all",
+    "flatten_for_cudnn",
     "fused",
     "graph_task",
     "in_forward_mode",
@@ -97,6 +99,12 @@ add_decayed = torch._foreach_lerp_
 
 fused = torch._VF
 """torch's fused recurrent layers and cells, as torch.nn calls them: rnn_tanh, gru, lstm, gru_cell, ..."""
+
+flatten_for_cudnn = torch._cudnn_rnn_flatten_weight
+"""(weights, weights of a layer, ...sizes) -> the chunk that the weights of a stack of layers have become views of."""
+
+cudnn_takes_chunks = torch._use_cudnn_rnn_flatten_weight
+"""() -> whether torch was built with a cuDNN that reads all weights from one chunk."""
 
 
 def tensors_on(storage: UntypedStorage) -> int:

@@ -12,13 +12,11 @@ from torch import Tensor
 
 import chainrule
 from chainrule import nn
+from tests.gpu import on_gpu
 from tests.ops.recurrence.problems import Problem
 from tests.tolerances import close_rounded, close_scan
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-]
+pytestmark = on_gpu
 
 # units: in one program, in a few, in many; more than stay in a processor's memory
 SIZES = [(40, 33, 64), (40, 40, 128), (30, 70, 256), (12, 20, 1024)]

@@ -16,7 +16,7 @@ from chainrule.nn.streams.convolutional import ConvolutionStream
 from chainrule.nn.swapping.replacements import replaces
 from chainrule.ops.arguments import FOREIGN, as_int, check_tensors, explain_failure
 from chainrule.ops.convolution import causal_convolution, convolution
-from chainrule.ops.convolution.dispatch import by_torch
+from chainrule.ops.convolution.dispatch import by_torch, causal_by_torch, is_torchs
 
 __all__ = ["CausalConv1d", "Conv1d", "Conv2d", "Conv3d"]
 
@@ -52,13 +52,15 @@ class _ConvolutionLayer(Recordable, ConvNd):
         return super()._conv_forward(input, self.weight, self.bias) if is_root(self, input) else leaf(self, input)
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if is_torchs(x, weight) and (y := self._torchs(x, weight, bias)) is not None:
+            return y
         padding: int | str | tuple[int, ...] = self.padding
         if self.padding_mode != "zeros":
             x = self._padded(x)
             padding = 0
-        y = by_torch(x, weight, bias, self.stride, padding, self.dilation, self.groups)
-        if y is not None:
-            return y
+        found = by_torch(x, weight, bias, self.stride, padding, self.dilation, self.groups)
+        if found is not None:
+            return found
         return convolution(
             x,
             weight,
@@ -68,6 +70,13 @@ class _ConvolutionLayer(Recordable, ConvNd):
             dilation=self.dilation,
             groups=self.groups,
         )
+
+    def _torchs(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+        """What torch.nn's layer computes; None of what torch refuses, for which the op has words."""
+        try:
+            return super()._conv_forward(x, weight, bias)
+        except FOREIGN:
+            return None
 
     def _padded(self, x: Tensor) -> Tensor:
         check_tensors({"x": x}, {})
@@ -209,6 +218,10 @@ class CausalConv1d(Recordable, nn.Conv1d):
         if isinstance(x, Proxy):
             node: tuple[Tensor, Tensor] = leaf(self, x, state, resets=resets, lengths=lengths)
             return node
+        if resets is None and lengths is None:
+            found = causal_by_torch(x, self.weight, self.bias, state, self.dilation[0], self.groups)
+            if found is not None:
+                return found
         return causal_convolution(
             x,
             self.weight,

@@ -23,12 +23,13 @@ class ExplainedCall(Choice):
     module: str
     """The module's name in the model; "" for the model itself, and for calls that no module made."""
     layer: int | None
-    """The layer of a recurrent module, from 0."""
+    """The layer of a recurrent module, from 0; None where one call ran all of them."""
 
     def __str__(self) -> str:
         where = [
             self.op,
             *([] if self.layer is None else [f"layer {self.layer}"]),
+            *(["all layers"] if self.whole else []),
             *(["reverse"] if self.reverse else []),
         ]
         plural = "thread" if self.threads == 1 else "threads"
@@ -103,7 +104,7 @@ class _Seen:
         if self.running:
             caller = self.running[-1]
             name = caller.name
-            if isinstance(caller.module, RNNBase):
+            if isinstance(caller.module, RNNBase) and not choice.whole:
                 layer = caller.made // (2 if caller.module.bidirectional else 1)
             caller.made += 1
         self.calls[ExplainedCall(**vars(choice), module=name, layer=layer)] += 1

@@ -17,8 +17,8 @@ Beyond torch.nn, the call takes
   rows in the order that they had before packing.
 
 Under torch.autocast to bfloat16 on the CPU the products multiply what is rounded to it, and sum in float32; states,
-gates and outputs are float32. On other devices an LSTM without any of these is torch's own, and all others scan in the
-dtype of their weights.
+gates and outputs are float32. On a GPU a call without any of these runs all layers in torch's one call, cuDNN's, which
+autocast casts as it casts torch.nn's; all other calls scan in the dtype of the weights.
 
 resets and lengths hold in every layer and both directions. A sequence may have no steps at all: h_n is then hx.
 

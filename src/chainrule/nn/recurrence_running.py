@@ -15,6 +15,7 @@ from chainrule._torch import is_any_autocast_enabled
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import Trace
 from chainrule.nn.recurrence_options import Optioned, state_widths
+from chainrule.nn.recurrence_whole import run_at_once
 from chainrule.ops import choices
 from chainrule.ops.arguments import FOREIGN, as_lengths, check_tensors, explain_failure
 from chainrule.ops.plain import PLAIN, is_traced, is_transformed, needs_grad, untraced
@@ -62,13 +63,15 @@ def run_layer(
 def _by_torch(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States] | None:
     """The outputs and states of torch's own layer where it computes the call; None elsewhere.
 
-    It does where a call is recorded, and where it takes less time: in single steps, and of the LSTM under autocast that
-    the kernels have no products for.
+    It does where a call is recorded, and where it takes less time: on a GPU, in single steps, and of the LSTM under
+    autocast that the kernels have no products for.
     What torch refuses is left to the checks of the other way, which say it in words.
     """
     if layer.mode not in _TORCHS:
         return None
     if not is_traced():
+        if getattr(input, "is_cuda", False):
+            return run_at_once(layer, input, hx)
         if not isinstance(input, Tensor) or input.is_nested or input.dim() != 3 or not _is_torchs(layer, input, hx):
             return None
         try:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -30,6 +30,8 @@ class Choice:
     """The instruction level of compiled code; None where torch's own operations compute."""
     threads: int
     """The maximum number of threads."""
+    whole: bool = field(default=False, kw_only=True)
+    """Whether it ran all layers and directions of a recurrent module."""
 
 
 class Description(NamedTuple):

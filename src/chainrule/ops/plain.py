@@ -21,7 +21,7 @@ from chainrule._torch import (
 )
 
 __all__ = [
-    *("PLAIN", "is_batched", "is_plain", "is_traced", "is_transformed", "is_unwatched", "is_watched"),
+    *("PLAIN", "is_batched", "is_captured", "is_plain", "is_traced", "is_transformed", "is_unwatched", "is_watched"),
     *("named", "needs_grad", "recorder", "untraced"),
 ]
 
@@ -107,6 +107,11 @@ _MODES = {
     DispatchModeKey.PROXY: "make_fx",
     DispatchModeKey.FUNCTIONAL: "functionalisation",
 }
+
+
+def is_captured(x: Tensor) -> bool:
+    """Whether what runs on its device goes into a CUDA graph, so that no value may be asked for."""
+    return x.is_cuda and torch.cuda.is_current_stream_capturing()
 
 
 def is_batched(tensors: Iterable[Tensor | None]) -> bool:

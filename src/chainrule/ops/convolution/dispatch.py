@@ -28,9 +28,9 @@ from chainrule.ops.convolution.backends import torch as torch_backend
 from chainrule.ops.convolution.call import ConvolutionCall, has_channels_last
 from chainrule.ops.convolution.checks import autocast_dtype, geometry_of_shapes
 from chainrule.ops.once import remember
-from chainrule.ops.plain import PLAIN, is_plain, is_traced, is_transformed
+from chainrule.ops.plain import PLAIN, is_captured, is_plain, is_traced, is_transformed
 
-__all__ = ["BACKENDS", "by_torch", "choose", "run"]
+__all__ = ["BACKENDS", "by_torch", "causal_by_torch", "choose", "is_torchs", "run"]
 
 
 class Backend(Protocol):
@@ -87,10 +87,10 @@ def _chosen_for(call: ConvolutionCall) -> tuple[str, str]:
     """The first backend of the list that can run this call and has a reason to; looked up where it is known."""
     x = call.x
     weight = call.weight
-    if not x.is_cpu or not is_plain((x, weight)) or is_traced() or is_transformed():
+    if not (x.is_cpu or x.is_cuda) or not is_plain((x, weight)) or is_traced() or is_transformed() or is_captured(x):
         return _first_willing(call)  # who looks on is no part of the key
     layout = has_channels_last(x, weight)
-    key = (x.shape, weight.shape, call.geometry, x.dtype, call.has_masks, call.learns, layout)
+    key = (x.shape, weight.shape, call.geometry, x.dtype, call.has_masks, call.learns, layout, x.get_device())
     choice = _chosen.get(key)
     return choice or remember(_chosen, key, _first_willing(call))
 
@@ -108,6 +108,18 @@ def _first_willing(call: ConvolutionCall) -> tuple[str, str]:
     obstacles = {name: backend.obstacle(call) for name, backend in BACKENDS.items()}
     reasons = "; ".join(f"{name}: {obstacle}" for name, obstacle in obstacles.items() if obstacle)
     raise BackendError(f"no backend can run this convolution. {reasons}.")
+
+
+def is_torchs(x: object, weight: Tensor) -> bool:
+    """Whether the call is torch's own whatever its sizes: on a GPU, but for kernels that may be transformed.
+
+    Nobody looks on, and torch is asked without checks: for a layer, whose parameters fit together.
+    """
+    if type(x) not in PLAIN or not x.is_cuda or weight.shape[-1] >= fft.LONG_ON_A_GPU:  # type: ignore[attr-defined]
+        return False
+    if is_compiling() or choices.listening or is_profiler_enabled() or tracing_state() is not None:
+        return False
+    return not (is_transform_active() or in_forward_mode())
 
 
 def by_torch(
@@ -152,6 +164,27 @@ def by_torch(
 
 _taken: dict[Any, Any] = {}  # what _prepared says of each call
 _UNKNOWN = object()
+
+
+def causal_by_torch(
+    x: Tensor, weight: Tensor, bias: Tensor | None, state: Tensor | None, dilation: int, groups: int
+) -> tuple[Tensor, Tensor] | None:
+    """A layer's causal convolution without resets and lengths, where it is torch's own for certain; None elsewhere."""
+    if not is_torchs(x, weight) or is_any_autocast_enabled() or x.dim() != 3 or 0 in x.shape:
+        return None
+    if state is not None and not _follows(x, weight, state, dilation):
+        return None
+    try:
+        return torch_backend.convolve_causally(x, weight, bias, state, dilation, groups)
+    except FOREIGN:
+        return None
+
+
+def _follows(x: Tensor, weight: Tensor, state: Tensor, dilation: int) -> bool:
+    """Whether x may follow the state."""
+    if type(state) not in PLAIN or state.dtype is not x.dtype or state.device != x.device:
+        return False
+    return state.shape == (*x.shape[:2], dilation * (weight.shape[-1] - 1))
 
 
 def _prepared(x: Tensor, weight: Tensor, dtype: torch.dtype, *sizes: Any) -> Any:

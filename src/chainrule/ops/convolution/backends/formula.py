@@ -17,7 +17,7 @@ becomes more groups.
 These functions assume what `chainrule.ops.convolution.checks` has checked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from math import prod
 from types import EllipsisType
@@ -79,8 +79,13 @@ def convolution(
     return y.flatten(1, 2)
 
 
-def causal_convolution(call: ConvolutionCall) -> tuple[Tensor, Tensor]:
-    """Convolve the state followed by x, hiding from each step what lies before its last reset."""
+def causal_convolution(
+    call: ConvolutionCall, convolution: Callable[..., Tensor] = convolution
+) -> tuple[Tensor, Tensor]:
+    """Convolve the state followed by x, hiding from each step what lies before its last reset.
+
+    convolution: takes the arguments of the one above, and computes the same.
+    """
     _, resets, lengths = call.causal or Causal(None, None, None)
     x = call.x
     weight = call.weight

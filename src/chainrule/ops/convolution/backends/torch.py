@@ -13,11 +13,11 @@ from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule._choices import counted
 from chainrule.ops.choices import Description
-from chainrule.ops.convolution.backends import bfloat16, cpu
-from chainrule.ops.convolution.call import ConvolutionCall, Geometry, has_channels_last
-from chainrule.ops.plain import is_traced, is_transformed
+from chainrule.ops.convolution.backends import bfloat16, cpu, formula
+from chainrule.ops.convolution.call import Causal, ConvolutionCall, Geometry, has_channels_last
+from chainrule.ops.plain import is_traced, is_transformed, needs_grad
 
-__all__ = ["describe", "merit", "obstacle", "prepared", "run"]
+__all__ = ["convolve_causally", "describe", "merit", "obstacle", "prepared", "run"]
 
 # Measured on drawn shapes and on the layers of nets, forward and backward and forward alone. Three dimensions are taken
 # to be as two.
@@ -32,6 +32,7 @@ _MANY = 500_000  # outputs
 _LARGE = 25  # taps
 _LARGEST = 49
 _WASTE = 0.8  # of the lanes of the vectors that a line of outputs fills
+_CUT_OFF = 8  # outputs that are kept for each that is not
 
 
 _OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
@@ -39,7 +40,7 @@ _OPS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
 
 def obstacle(call: ConvolutionCall) -> str | None:
     """Why it cannot run this call; None if it can."""
-    if call.has_masks:
+    if call.has_masks and not call.x.is_cuda:
         return "torch's own has neither resets nor lengths"
     is_recorded = is_traced() or torch.compiler.is_exporting()  # for other sizes than those of this call
     if 0 in call.x.shape[2:] and call.x.is_floating_point() and not is_recorded:
@@ -69,13 +70,51 @@ def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
     call.check_held()
     if call.causal is None:
         return _convolve(call), None
-    ordinary, last = call.joined()
-    return _convolve(ordinary), last
+    return _run_causal(call, call.causal)
 
 
 def describe(call: ConvolutionCall) -> Description:
     """torch's own threads."""
     return Description.of_torch()
+
+
+def _run_causal(call: ConvolutionCall, causal: Causal) -> tuple[Tensor, Tensor]:
+    if causal.has_masks:
+        return formula.causal_convolution(call, _convolve_unpadded)
+    return convolve_causally(
+        call.x, call.weight, call.bias, causal.state, call.geometry.dilation[0], call.geometry.groups
+    )
+
+
+def convolve_causally(
+    x: Tensor, weight: Tensor, bias: Tensor | None, state: Tensor | None, dilation: int, groups: int
+) -> tuple[Tensor, Tensor]:
+    """y (B, G*O, T) and the inputs before the next chunk, without resets and lengths."""
+    T = x.shape[-1]
+    reach = dilation * (weight.shape[-1] - 1)
+    if state is None and _is_cropped(x, weight, reach):
+        y = conv1d(x, weight, bias, 1, reach, dilation, groups)
+        return (y[..., :T] if reach else y), x[..., T - reach :].clone()
+    before = x.new_zeros(*x.shape[:2], reach) if state is None else state
+    past = torch.cat([before, x], dim=-1)
+    return conv1d(past, weight, bias, 1, 0, dilation, groups), past[..., T:].clone()
+
+
+def _is_cropped(x: Tensor, weight: Tensor, reach: int) -> bool:
+    """Whether zeros that torch itself puts on both sides take less time than a copy of x behind zeros.
+
+    They do on a GPU, forward alone, as the gradient of what is cut off is a copy, and where the outputs that are cut
+    off are few. A recorded call is for other numbers of steps too.
+    """
+    if not x.is_cuda or torch.compiler.is_compiling() or is_traced():
+        return False
+    return reach == 0 or (reach * _CUT_OFF <= x.shape[-1] and not needs_grad((x, weight)))
+
+
+def _convolve_unpadded(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], dilation: Sequence[int], groups: int
+) -> Tensor:
+    return conv1d(x, weight, bias, tuple(stride), 0, tuple(dilation), groups)
 
 
 def _convolve(call: ConvolutionCall) -> Tensor:

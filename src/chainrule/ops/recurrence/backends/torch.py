@@ -8,17 +8,13 @@ from torch import Tensor
 from chainrule._torch import fused, is_any_autocast_enabled, tracing_state
 from chainrule.ops.choices import Description
 from chainrule.ops.plain import is_transformed
+from chainrule.ops.recurrence.backends import stack
+from chainrule.ops.recurrence.backends.stack import FUSED, FusedLayers
 from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells.spec import State, parameter_name
 
 __all__ = ["describe", "obstacle", "run"]
 
-_LAYERS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
-    "rnn_tanh": fused.rnn_tanh,
-    "rnn_relu": fused.rnn_relu,
-    "gru": fused.gru,
-    "lstm": fused.lstm,
-}
 _STEPS: dict[str, Callable[..., Tensor | tuple[Tensor, Tensor]]] = {
     "rnn_tanh": fused.rnn_tanh_cell,
     "rnn_relu": fused.rnn_relu_cell,
@@ -31,9 +27,9 @@ def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
     """Why torch's own cannot run this call, or should not; None if it can."""
     if not asked_for and torch.compiler.is_exporting():
         return "torch.export records torch's own operations"
-    if is_any_autocast_enabled():
+    if is_any_autocast_enabled() and not stack.is_by_cudnn(call.x):
         return "under autocast its backward pass would compute in the lower precision"
-    if call.cell.name not in _LAYERS:
+    if call.cell.name not in FUSED:
         return f"torch has no {call.cell.name}"
     if not asked_for and is_transformed():
         return "torch.func and forward-mode derivatives go through the formula"
@@ -61,11 +57,24 @@ def run(call: RecurrenceCall) -> tuple[Tensor, State]:
     if call.x.shape[1] == 1 and weights.W_hr is None and not tracing_state():
         return _step(call)
     given = [w for w in (weights.W_ih, weights.W_hh, weights.b_ih, weights.b_hh, weights.W_hr) if w is not None]
-    first = [s.unsqueeze(0) for s in call.state]
-    options = (weights.b_ih is not None, 1, 0.0, False, False, True)
     x = call.x.flip(1) if call.reverse else call.x
-    y, *last = _LAYERS[call.cell.name](x, first if len(first) == 2 else first[0], given, *options)
+    y, last = stack.run(_stack_of_one(call), x, tuple(s.unsqueeze(0) for s in call.state), given)
     return y.flip(1) if call.reverse else y, tuple(s.squeeze(0) for s in last)
+
+
+def _stack_of_one(call: RecurrenceCall) -> FusedLayers:
+    weights = call.weights
+    return FusedLayers(
+        call.cell.name,
+        inputs=call.x.shape[-1],
+        hidden=call.state[-1].shape[-1],
+        projected=0 if weights.W_hr is None else weights.W_hr.shape[0],
+        layers=1,
+        bidirectional=False,
+        bias=weights.b_ih is not None,
+        dropout=0.0,
+        batch_first=True,
+    )
 
 
 def _step(call: RecurrenceCall) -> tuple[Tensor, State]:
