@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import chainrule.functional
 import chainrule.nn
 from benchmarks.gpu.cases import PRECISIONS, Case, Subject
 from benchmarks.peers.points import Shape
@@ -14,8 +15,9 @@ from benchmarks.peers.points import Shape
 __all__ = ["CELLS", "TASKS", "cases"]
 
 # Training and forward: layers without options. Options: training with what torch does not have, beside torch's layer
-# without it. Swap: training of stacks as torch makes them, and after `swap`.
-TASKS = ("training", "forward", "options", "swap")
+# without it. Swap: training of stacks as torch makes them, and after `swap`. Triton: training by the kernels that run
+# options, of layers that have none.
+TASKS = ("training", "forward", "options", "swap", "triton")
 CELLS = ("rnn_tanh", "gru", "lstm")
 _SHAPES = (
     Shape(256, 1, 16, 32),
@@ -42,6 +44,8 @@ def cases(
                 yield from _options(cell, shape, precision, device)
             elif task == "swap":
                 yield from _swapped(cell, shape, precision, _LAYERS[:most], device)
+            elif task == "triton":
+                yield _by_triton(cell, shape, precision, device)
             else:
                 yield _plain(task, cell, shape, precision, device)
 
@@ -82,6 +86,30 @@ def _swapped(cell: str, shape: Shape, precision: str, layers: tuple[int, ...], d
         what = f"{cell} {shape} x{count}{' both ways' if bidirectional else ''}"
         x = _x(shape, precision, device)
         yield Case("swap", what, precision, _subject(before, x), _subject(after, x))
+
+
+class _ByTriton(nn.Module):
+    """A layer of torch's whose call is chainrule's, by Triton on a GPU."""
+
+    def __init__(self, cell: str, layer: nn.Module) -> None:
+        super().__init__()
+        self.cell = cell
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = dict(zip(_WEIGHTS, self.layer.parameters(), strict=True))
+        backend = "triton" if x.is_cuda else "auto"
+        y, _ = chainrule.functional.recurrence(self.cell, x.transpose(0, 1), None, weights, backend=backend)
+        return y.transpose(0, 1)
+
+
+_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def _by_triton(cell: str, shape: Shape, precision: str, device: torch.device) -> Case:
+    theirs = _layer(nn, cell, shape).to(device, PRECISIONS[precision])
+    x = _x(shape, precision, device)
+    return Case("triton", f"{cell} {shape}", precision, _subject(theirs, x), _subject(_ByTriton(cell, theirs), x))
 
 
 def _layer(library: Any, cell: str, shape: Shape, **options: Any) -> nn.Module:

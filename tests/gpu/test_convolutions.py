@@ -9,14 +9,10 @@ from torch import Tensor
 import chainrule
 from chainrule import nn
 from chainrule.functional import causal_convolution, convolution
+from tests.gpu import on_gpu
 from tests.tolerances import close
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-    # torch's own, of its first backward pass in a thread, and of the plans that cuDNN tries
-    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS", "ignore:Plan failed with a cudnnException"),
-]
+pytestmark = on_gpu
 
 # channels in, out, of the kernel, steps, dilation, groups
 CAUSAL = [(4, 6, 3, 40, 1, 1), (4, 6, 3, 40, 4, 2), (8, 8, 4, 64, 1, 8), (3, 3, 5, 7, 3, 1), (3, 5, 1, 9, 1, 1)]

@@ -14,15 +14,11 @@ from torch.nn.utils.rnn import pack_sequence
 import chainrule
 from chainrule import functional, nn
 from chainrule.ops.recurrence.backends.stack import is_one_chunk
+from tests.gpu import on_gpu
 from tests.nn.test_recurrence import KINDS, PAIRS, B, H, I, T, _tensors
 from tests.tolerances import close
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-    # torch's own, of its first backward pass in a thread, and of the plans that cuDNN tries
-    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS", "ignore:Plan failed with a cudnnException"),
-]
+pytestmark = on_gpu
 
 STACKS = [
     {},

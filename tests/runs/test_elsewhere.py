@@ -34,7 +34,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"average": 0.9, "accumulate": 2},
     {"tbptt": (4, 8)},
     {"tbptt": "auto", "state_dropout": 0.5},
-    {"bptt": "full", "memory": "200kB", "dropout": 0.0},
+    {"bptt": "full", "memory": "200kB", "dropout": 0.0, "steps": 1},
 ]
 
 

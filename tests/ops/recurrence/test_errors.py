@@ -70,7 +70,7 @@ def test_one_bias_of_two() -> None:
 
 @pytest.mark.parametrize("op", [rnn, gru, lstm])
 def test_unknown_backend(op: Callable[..., object]) -> None:
-    with pytest.raises(ArgumentError, match="'cuda': expected one of auto, cpu, torch, formula, reference"):
+    with pytest.raises(ArgumentError, match="'cuda': expected one of auto, cpu, triton, torch, formula, reference"):
         op(torch.zeros(B, T, I), None, torch.zeros(4 * H, I), torch.zeros(4 * H, H), backend="cuda")
 
 
