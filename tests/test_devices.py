@@ -169,3 +169,14 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_read(
         call("no such file", device="cuda")
     with pytest.raises(DeviceError, match="built without CUDA"):
         chainrule.load("no such run", device="cuda")
+
+
+def test_a_process_that_is_shown_one_gpu_takes_it(
+    two_gpus: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert asked_for("cuda") == torch.device("cuda:1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert asked_for("cuda") == torch.device("cuda:0")

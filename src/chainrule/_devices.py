@@ -25,6 +25,7 @@ __all__ = [
     "seed_all",
     "sent",
     "set_random_states",
+    "without_cudnn",
 ]
 
 Device = str | torch.device
@@ -107,7 +108,9 @@ def _processes_here() -> int:
 
 
 def _own_index() -> int:
-    """The number of this process's GPU."""
+    """The number of this process's GPU: among those that all see, or of the one that it alone is shown."""
+    if _processes_here() > 1 and os.environ.get("CUDA_VISIBLE_DEVICES", "").strip().isdigit():
+        return 0
     if _processes_here() > 1:
         return int(os.environ.get("LOCAL_RANK", "0"))
     return torch.cuda.current_device() if torch.cuda.is_initialized() else 0  # which it takes time to become
@@ -190,6 +193,17 @@ def forked(device: torch.device) -> Iterator[None]:
         yield
     finally:
         set_random_states(states, device)
+
+
+@contextmanager
+def without_cudnn() -> Iterator[None]:
+    """A while without cuDNN, whose recurrences have no backward pass in evaluation mode."""
+    before = torch.backends.cudnn.enabled
+    torch.backends.cudnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.enabled = before
 
 
 def seed_all(seed: int, device: torch.device) -> None:

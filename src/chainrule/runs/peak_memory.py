@@ -17,7 +17,7 @@ _CLEAR = Path("/proc/self/clear_refs")
 class PeakMemory:
     """``bytes`` above what the process held before; None where the system does not tell (other than Linux).
 
-    ``of_gpu`` are bytes of tensors on the current GPU, 0 where it was not used.
+    ``of_gpu`` are bytes of tensors on the GPU that had the most, likewise; 0 where none was used.
     """
 
     bytes: int | None = None
@@ -36,19 +36,36 @@ def peak_memory() -> Iterator[PeakMemory]:
     """
     peak = PeakMemory()
     gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.reset_peak_memory_stats()
+    held = _held_by_gpus()
     try:
         ctypes.CDLL(None).malloc_trim(0)
         _CLEAR.write_text("5")
         before = _status("VmRSS")
     except (OSError, AttributeError):  # not Linux, or not glibc
         yield peak
+        peak.of_gpu = _most_above(held)
         return
     yield peak
-    if torch.cuda.is_initialized():
-        peak.of_gpu = torch.cuda.max_memory_allocated()
+    peak.of_gpu = _most_above(held)
     peak.bytes = max(0, _status("VmHWM") - before)
+
+
+def _held_by_gpus() -> list[int]:
+    """The bytes of tensors on each GPU, from which on its peak is counted."""
+    if not torch.cuda.is_initialized():
+        return []
+    gpus = range(torch.cuda.device_count())
+    for gpu in gpus:
+        torch.cuda.reset_peak_memory_stats(gpu)
+    return [torch.cuda.memory_allocated(gpu) for gpu in gpus]
+
+
+def _most_above(held: list[int]) -> int:
+    """By how much the peak of a GPU is above what was held; what was held is nothing where CUDA began later."""
+    if not torch.cuda.is_initialized():
+        return 0
+    peaks = [torch.cuda.max_memory_allocated(gpu) for gpu in range(torch.cuda.device_count())]
+    return max(peak - before for peak, before in zip(peaks, held or [0] * len(peaks), strict=True))
 
 
 def _status(name: str) -> int:

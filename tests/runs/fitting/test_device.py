@@ -63,6 +63,14 @@ def test_what_does_not_fit_there_stays_here(two_gpus: None, monkeypatch: pytest.
     assert found == (CPU, "a step does not fit into the memory of cuda:0 (A)")
 
 
+def test_a_gpu_that_torch_sees_and_cannot_use_is_left_alone(
+    two_gpus: None,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = placed(monkeypatch, torch.AcceleratorError("no kernel image is available\nCompile with ..."))
+    assert found == (CPU, "a step fails on cuda:0 (A): no kernel image is available")
+
+
 def test_processes_without_a_gpu_each_stay_here(two_gpus: None) -> None:  # noqa: F811
     class Three(Group):
         """A group of three, of which two have a GPU."""

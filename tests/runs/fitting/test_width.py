@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 import chainrule
@@ -12,6 +13,7 @@ from chainrule.models import ModelConfig, SymbolModel
 from chainrule.runs.fitting.width import width_by_budget
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import ALONE, Group, Optimisation, TrainingConfig
+from tests.elsewhere import elsewhere
 from tests.runs.cases import symbols
 
 
@@ -71,3 +73,21 @@ def test_the_speed_is_that_of_the_network_which_is_trained(monkeypatch: pytest.M
     about = KINDS["symbols"].describe(symbols(600), "none", 64)
     width_by_budget(about, 600, ModelConfig("gru", window=4, mix="ngram"), TrainingConfig(minutes=1e-4), ALONE)
     assert [type(model) for model in measured] == [SymbolModel]
+
+
+def test_what_does_not_fit_a_gpu_is_too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Small(Optimisation):
+        """Of a GPU that holds networks of 64 units."""
+
+        def step(self, progress: Any) -> Any:
+            if self.model.get_parameter("encoder.cell.weight_hh_l0").shape[1] > 64:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().step(progress)
+
+    monkeypatch.setattr("chainrule.runs.fitting.width.Optimisation", Small)
+    about = KINDS["symbols"].describe(symbols(600), "none", 64)
+    asked = ModelConfig("gru", window=4), TrainingConfig(minutes=5)
+    monkeypatch.setattr("chainrule.runs.fitting.width._SHARE_OF_EACH", 1e-5)
+    with elsewhere() as device:
+        found = width_by_budget(about, 10**8, *asked, ALONE, device)
+    assert found.hidden == 64

@@ -1,12 +1,14 @@
 """What truncation loses: by closed forms, and without a trace in the model."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from chainrule.errors import ArgumentError
+from chainrule.nn import GRU
 from chainrule.training import estimate
 from tests.tolerances import close
 
@@ -98,3 +100,17 @@ def test_a_loss_that_is_neither_is_refused() -> None:
     x = torch.randn(2, 12, 2)
     with pytest.raises(ArgumentError, match="neither a mean nor a sum over its steps"):
         estimate(model, lambda h, y: (h - y).square().mean().sqrt(), x, torch.randn(2, 12, 3), windows=[(4, 4)])
+
+
+def test_it_heeds_no_setting_of_precision_and_changes_none() -> None:
+    """torch refuses to read its older settings where one of the newer ones is made."""
+    settings: Any = torch.backends.cudnn.rnn
+    before = settings.fp32_precision
+    settings.fp32_precision = "ieee"
+    try:
+        x = torch.randn(2, 16, 1)
+        estimate(GRU(1, 4, batch_first=True), nn.functional.mse_loss, x, x.expand(2, 16, 4), windows=[(4, 4)])
+        assert settings.fp32_precision == "ieee"
+        assert torch.backends.cudnn.enabled
+    finally:
+        settings.fp32_precision = before

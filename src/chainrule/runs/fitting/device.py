@@ -50,6 +50,8 @@ def _raced(data: Data, config: RunConfig, gpu: torch.device) -> Placed:
         of_gpu = tried(task, config, gpu).seconds
     except torch.OutOfMemoryError:
         return Placed(CPU, f"a step does not fit into the memory of {named(gpu)}")
+    except RuntimeError as error:  # a GPU that torch sees, and that is too old for it, or not to be shared
+        return Placed(CPU, f"a step fails on {named(gpu)}: {str(error).strip().splitlines()[0]}")
     if of_cpu < _FASTER * of_gpu:
         return Placed(CPU, f"a step takes {_said(of_cpu)}, and {_said(of_gpu)} on {named(gpu)}")
     return Placed(gpu, f"a step takes {_said(of_gpu)}, and {_said(of_cpu)} on the CPU")

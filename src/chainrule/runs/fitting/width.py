@@ -95,7 +95,10 @@ def _recurrent_weights(data: DataConfig, model: ModelConfig) -> int:
 def _measure(
     data: DataConfig, model: ModelConfig, training: TrainingConfig, group: Group, device: torch.device
 ) -> float:
-    """Symbols a second that training steps read in all processes together, on random symbols."""
+    """Symbols a second that training steps read in all processes together, on random symbols.
+
+    0 where a GPU's memory is too small for a network that wide.
+    """
     V = 0 if data.alphabet is None else len(data.alphabet)
     with forked(device), current(device):
         seed_all(training.seed, device)
@@ -108,10 +111,13 @@ def _measure(
         took: list[float] = []
         began = time.perf_counter()
         until = began + (_SHARE if device.type == "cpu" else _SHARE_OF_EACH) * 60 * training.minutes
-        while len(took) < _WARM + _STEPS or time.perf_counter() < until:
-            start = time.perf_counter()
-            optimisation.step(progress)
-            took.append(time.perf_counter() - start)
-    speed = training.batch * training.accumulate * model.window / statistics.median(took[_WARM:])
-    (speed_of_all,) = group.sum([speed])
-    return speed_of_all
+        try:
+            while len(took) < _WARM + _STEPS or time.perf_counter() < until:
+                start = time.perf_counter()
+                optimisation.step(progress)
+                took.append(time.perf_counter() - start)
+        except torch.OutOfMemoryError:
+            took = []
+    speed = training.batch * training.accumulate * model.window / statistics.median(took[_WARM:]) if took else 0.0
+    speed_of_all, fitting = group.sum([speed, float(speed > 0)])
+    return speed_of_all if fitting == group.size else 0.0

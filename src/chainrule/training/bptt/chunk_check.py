@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted, listed
-from chainrule._devices import random_states
+from chainrule._devices import random_states, without_cudnn
 from chainrule._modes import evaluating
 from chainrule._torch import ConvNd, NormBase
 from chainrule.errors import ArgumentError
@@ -71,8 +71,7 @@ def check_chunking(model: Model, x: Tensor, state: Any, *, again: bool, most: in
                 changed = trial.compare_passes()
             elif not isinstance(model, nn.Module):
                 trial.call(trial.x, state)  # finds the modules that the function calls
-        # cuDNN's recurrences have no backward pass in evaluation mode
-        with evaluating(buffers.modules.values()), torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        with evaluating(buffers.modules.values()), torch.enable_grad(), without_cudnn():
             trial.compare_passes()
     buffers.keep(changed)
     return buffers

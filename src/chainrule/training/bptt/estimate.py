@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule._devices import without_cudnn
 from chainrule._modes import evaluating
 from chainrule.errors import ArgumentError
 from chainrule.training.bptt.full import FullBPTT
@@ -76,8 +77,7 @@ def estimate(
     parameters = [p for p in model.parameters() if p.requires_grad]
     own_gradients = [p.grad for p in parameters]
     try:
-        # cuDNN's recurrences have no backward pass in evaluation mode
-        with evaluating(model.modules()), torch.backends.cudnn.flags(enabled=False):
+        with evaluating(model.modules()), without_cudnn():
             sample = _Sample(model, loss, x, y, state, resets)
             full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
             found = []

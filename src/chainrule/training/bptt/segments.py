@@ -98,6 +98,10 @@ class SegmentedPass:
         set_random_states(start.random, self.x.device)
         state = copied(start.state)
         for part in self.parts[start.segment : until]:
+            # cuDNN's dropout draws from a state of its own, which begins anew where the generators are set: at each
+            # segment, as each is run again by itself
+            if self.x.is_cuda:
+                set_random_states(random_states(self.x.device), self.x.device)
             self.buffers.fresh()
             state = advance(self.model, self.x[:, part], state, _within(self.resets, part))
         random = random_states(self.x.device)

@@ -259,3 +259,36 @@ def test_the_kernels_compile_for_a_gpu() -> None:
         [sys.executable, os.path.join(here, "compile_kernels.py")], env=alone, capture_output=True, text=True
     )
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize(("setting", "precision"), [("tf32", "tf32"), ("ieee", "ieee"), ("none", "ieee")])
+def test_products_are_made_as_torch_says(setting: str, precision: str) -> None:
+    """Torch itself sets "none" where torch.backends.cudnn.allow_tf32 is False."""
+    settings: Any = torch.backends.cudnn.rnn
+    settings.fp32_precision = setting
+    assert scan.precision() == precision
+
+
+@pytest.mark.skipif(DEVICE == "cuda", reason="where there is a GPU, tests/gpu/test_scans.py asks it")
+def test_where_triton_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Driver:
+        @property
+        def active(self) -> object:
+            raise RuntimeError("Failed to find C compiler.\nPlease specify one")
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    device = torch.device("cuda:0")
+    scan.why_not_started.cache_clear()
+    interpreted = scan.why_not_started(device)
+    assert interpreted is not None
+    assert "TRITON_INTERPRET" in interpreted
+    monkeypatch.delenv("TRITON_INTERPRET")
+    monkeypatch.setattr("triton.runtime.driver", Driver())
+    scan.why_not_started.cache_clear()
+    assert scan.why_not_started(device) == "Triton does not start here (RuntimeError: Failed to find C compiler.)"
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    scan.why_not_started.cache_clear()
+    old = scan.why_not_started(device)
+    scan.why_not_started.cache_clear()
+    assert old is not None
+    assert "compute capability 8.0" in old

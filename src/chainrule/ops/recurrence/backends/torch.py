@@ -31,6 +31,8 @@ def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
         return "under autocast its backward pass would compute in the lower precision"
     if call.cell.name not in FUSED:
         return f"torch has no {call.cell.name}"
+    if call.rounds:
+        return "torch's own does not round the factors of products alone"
     if not asked_for and is_transformed():
         return "torch.func and forward-mode derivatives go through the formula"
     for name in ("resets", "lengths"):

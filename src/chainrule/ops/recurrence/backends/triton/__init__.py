@@ -18,22 +18,23 @@ __all__ = ["describe", "obstacle", "run"]
 
 _CELLS = ("rnn_tanh", "rnn_relu", "gru", "lstm")
 _DTYPES = (torch.float32, torch.bfloat16)
-_CAPABILITY = (8, 0)  # the first with products of TF32 and bfloat16
 
 
 def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
     """Why the kernels cannot run this call, or should not; None if they can."""
-    why = _cannot(call, asked_for)
-    if why is not None or asked_for:
+    why = _why_foreign(call, asked_for)
+    if why is not None:
         return why
-    if torch_backend.obstacle(call, asked_for) is None:
+    if not asked_for and torch_backend.obstacle(call, asked_for) is None:
         return "torch's own has all that is asked for"
-    return None
+    return _why_not_here(call)
 
 
-def _cannot(call: RecurrenceCall, asked_for: bool) -> str | None:
+def _why_foreign(call: RecurrenceCall, asked_for: bool) -> str | None:
+    """What of the call is not for the kernels, wherever they run."""
     x = call.x
-    if not x.is_cuda and not (asked_for and x.is_cpu and _is_interpreted()):
+    is_trial = asked_for and x.is_cpu and _is_interpreted()
+    if not x.is_cuda and not is_trial:
         return f"the Triton kernels run on a GPU, and x is on {x.device}"
     if call.cell.name not in _CELLS:
         return f"the Triton kernels have no {call.cell.name}"
@@ -49,13 +50,20 @@ def _cannot(call: RecurrenceCall, asked_for: bool) -> str | None:
         return "x has no rows"
     if not is_plain((x, *call.state, *call.weights)):
         return "tensors without values, or of other classes, go through the formula"
-    if x.is_cuda and torch.version.hip is None and torch.cuda.get_device_capability(x.device) < _CAPABILITY:
-        return f"the Triton kernels need a compute capability of {_CAPABILITY[0]}.{_CAPABILITY[1]}, as of 2020, and up"
+    return None
+
+
+def _why_not_here(call: RecurrenceCall) -> str | None:
+    """What of this machine keeps the kernels from running the call."""
+    x = call.x
     if not _is_installed():
         return "Triton is not installed (pip install 'chainrule[triton]' brings it)"
-    from chainrule.ops.recurrence.backends.triton.scan import most_rows  # imports Triton
+    from chainrule.ops.recurrence.backends.triton import scan  # imports Triton
 
-    rows = most_rows(call)
+    why = scan.why_not_started(x.device) if x.is_cuda else None
+    if why is not None:
+        return why
+    rows = scan.most_rows(call)
     if rows == 0:
         return f"a state of {counted(call.weights.W_hh.shape[1], 'unit')} is more than the GPU's programs hold"
     if call.trace is not None and rows < x.shape[0]:

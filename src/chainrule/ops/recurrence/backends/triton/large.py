@@ -1,13 +1,11 @@
 """Stages 1 and 3: the large products over all steps, which are torch's, before the scan and after its reverse."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from chainrule.ops.recurrence.backends.triton.scan import Values, precision
+from chainrule.ops.recurrence.backends.triton.scan import Values
 from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells.products import Saved, normalise, normalise_backward, rounded
 
@@ -18,8 +16,7 @@ def entering(call: RecurrenceCall) -> tuple[Tensor, Saved]:
     """gx of all steps, (T, B, G), and what the backward pass needs of W_ih x where it is normalised."""
     weights = call.weights
     B, T, _ = call.x.shape
-    with _products_as_cudnn():
-        product = _times(_inputs(call), weights.W_ih.t(), call.rounds)
+    product = _times(_inputs(call), weights.W_ih.t(), call.rounds)
     normal: Saved = ()
     if weights.g_ih is not None:
         normal = normalise(product)
@@ -38,18 +35,6 @@ def _inputs(call: RecurrenceCall) -> Tensor:
     return x.transpose(0, 1).flatten(0, 1)
 
 
-@contextmanager
-def _products_as_cudnn() -> Iterator[None]:
-    """Within it torch's products of float32 are made as those of its recurrent layers are, in TF32 or not."""
-    settings = torch.backends.cuda.matmul
-    before = settings.fp32_precision
-    settings.fp32_precision = precision()
-    try:
-        yield
-    finally:
-        settings.fp32_precision = before
-
-
 def _times(a: Tensor, b: Tensor, rounds: bool) -> Tensor:
     """a b, of factors in bfloat16 if it rounds, summed in float32."""
     if not rounds:
@@ -61,11 +46,6 @@ def _times(a: Tensor, b: Tensor, rounds: bool) -> Tensor:
 
 def gradients(call: RecurrenceCall, found: Values, normal_ih: Any, needs: tuple[bool, ...]) -> list[Tensor | None]:
     """Of x, the first state and the weights, from what the scans have left."""
-    with _products_as_cudnn():
-        return _gradients(call, found, normal_ih, needs)
-
-
-def _gradients(call: RecurrenceCall, found: Values, normal_ih: Any, needs: tuple[bool, ...]) -> list[Tensor | None]:
     weights = call.weights
     x = call.x
     B, T, _ = x.shape

@@ -1,5 +1,6 @@
 """How a scan is cut up: into groups of programs, each with some rows of the batch, and their units."""
 
+from functools import cache
 from typing import NamedTuple
 
 __all__ = ["Processors", "Tiling", "tile", "whole"]
@@ -32,6 +33,7 @@ class Tiling(NamedTuple):
     warps: int = _WARPS
 
 
+@cache
 def tile(
     gates: int, B: int, H: int, *, itemsize: int, processors: Processors, backward: bool, exact: bool = False
 ) -> Tiling | None:

@@ -4,6 +4,9 @@ A program has some rows of the batch and some units, and goes through all steps 
 their rows form a group of PARTS. What one stores the others read after they have all arrived.
 """
 
+import os
+
+import torch
 import triton
 import triton.language as tl
 
@@ -12,6 +15,7 @@ from chainrule.ops.recurrence.backends.triton.kernels.tiles import load_gates, l
 __all__ = ["arrive", "normalised", "normalised_backward", "product_normalised", "product_normalised_backward", "wait"]
 
 _EPSILON = tl.constexpr(1e-5)
+_IS_PTX = tl.constexpr(torch.version.hip is None and os.environ.get("TRITON_INTERPRET") != "1")
 
 
 @triton.jit
@@ -26,9 +30,22 @@ def arrive(counter, PARTS: tl.constexpr):
 def wait(counter, arrivals, PARTS: tl.constexpr):
     """Go on when the group has arrived as often as that."""
     if PARTS > 1:
-        while tl.load(counter, volatile=True) < arrivals:
+        while _acquired(counter) < arrivals:
             pass
         tl.debug_barrier()
+
+
+@triton.jit
+def _acquired(counter):
+    """The count, before which nothing is read that is asked for after it: Triton's own loads have no such order."""
+    if _IS_PTX:
+        address = counter.to(tl.uint64, bitcast=True)
+        count = tl.inline_asm_elementwise(
+            "ld.acquire.gpu.global.s32 $0, [$1];", "=r,l", [address], dtype=tl.int32, is_pure=False, pack=1
+        )
+    else:
+        count = tl.atomic_add(counter, 0, sem="acquire", scope="gpu")
+    return count
 
 
 @triton.jit

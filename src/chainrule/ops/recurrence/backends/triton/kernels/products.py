@@ -53,7 +53,7 @@ def product(
     else:
         v = _rows_of_state(h, fresh, rows, tl.arange(0, K), B, H, ROUNDS)
         sums = tl.dot(v, weights(W, 0, unit, H, GATES, N, K, ROUNDS), input_precision=PRECISION)
-        for first in range(K, H, K):
+        for first in tl.range(K, H, K, num_stages=1):  # loads ahead would go through a cache that is not shared
             v = _rows_of_state(h, fresh, rows, first + tl.arange(0, K), B, H, ROUNDS)
             sums = tl.dot(v, weights(W, first, unit, H, GATES, N, K, ROUNDS), acc=sums, input_precision=PRECISION)
     if GATES == 1:
@@ -106,7 +106,7 @@ def product_backward(
             sums = tl.dot(v, w, input_precision=PRECISION)
         else:
             sums = tl.dot(v, weights_backward(W, 0, unit, H, GATES, N, K, SPLIT, ROUNDS), input_precision=PRECISION)
-            for first in range(K, GATES * H, K):
+            for first in tl.range(K, GATES * H, K, num_stages=1):  # as above
                 v = _rows_of_gradient(d, rows, first, B, H, GATES, K, SPLIT, ROUNDS)
                 part = weights_backward(W, first, unit, H, GATES, N, K, SPLIT, ROUNDS)
                 sums = tl.dot(v, part, acc=sums, input_precision=PRECISION)
