@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import counted, listed, spelt
+from chainrule._torch import set_cudnn_enabled
 from chainrule.errors import ArgumentError, DeviceError
 
 __all__ = [
@@ -199,11 +200,11 @@ def forked(device: torch.device) -> Iterator[None]:
 def without_cudnn() -> Iterator[None]:
     """A while without cuDNN, whose recurrences have no backward pass in evaluation mode."""
     before = torch.backends.cudnn.enabled
-    torch.backends.cudnn.enabled = False
+    set_cudnn_enabled(False)
     try:
         yield
     finally:
-        torch.backends.cudnn.enabled = before
+        set_cudnn_enabled(before)
 
 
 def seed_all(seed: int, device: torch.device) -> None:

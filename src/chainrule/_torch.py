@@ -40,6 +40,7 @@ __all__ = [
     "is_transform_active",
     "pytree",
     "scan",
+    "set_cudnn_enabled",
     "set_tracing_state",
     "tensors_on",
     "tracing_state",
@@ -105,6 +106,9 @@ flatten_for_cudnn = torch._cudnn_rnn_flatten_weight
 
 cudnn_takes_chunks = torch._use_cudnn_rnn_flatten_weight
 """() -> whether torch was built with a cuDNN that reads all weights from one chunk."""
+
+set_cudnn_enabled = torch._C._set_cudnn_enabled
+"""(enabled) -> None: torch.backends.cudnn.enabled may be closed to assignments, and its flags() sets others besides."""
 
 
 def tensors_on(storage: UntypedStorage) -> int:
