@@ -18,14 +18,14 @@ from tests.runs.fitting.test_resuming import labelled
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 DATA: dict[str, Any] = {
-    "symbols": symbols(600),
-    "series": series(ar1(200, columns=2)),
+    "symbols": symbols(400),
+    "series": series(ar1(110, columns=2)),
     "images": labelled("images"),
     "sound": labelled("sound"),
 }
 CASES = [
-    *(("symbols", model) for model in ("ar", "mlp", "conv", "lstm")),
-    *(("series", model) for model in ("ar", "mlp", "gru")),
+    *(("symbols", model) for model in ("mlp", "conv", "lstm")),
+    *(("series", model) for model in ("ar", "gru")),
     *(("images", "conv"), ("sound", "conv"), ("sound", "slstm")),
 ]
 OPTIONS: list[dict[str, Any]] = [

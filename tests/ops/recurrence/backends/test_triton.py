@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -85,6 +85,7 @@ def _check(problem: Problem, **options: Any) -> None:
     st.booleans(),
 )
 def test_equals_the_reference(problem: Problem, resets: bool, lengths: bool, reverse: bool) -> None:
+    assume(problem.H > 3 or "+norm" not in problem.cell)  # of two numbers rounding may be all that is left
     _check(
         problem,
         resets=problem.resets() if resets else None,
