@@ -9,6 +9,7 @@ from torch import nn
 
 import chainrule
 from chainrule.data import Symbols
+from chainrule.errors import RunExistsError, TooShortError
 from chainrule.models import ModelConfig, SymbolModel
 from chainrule.runs.fitting.width import width_by_budget
 from chainrule.runs.kinds.registry import KINDS
@@ -91,3 +92,17 @@ def test_what_does_not_fit_a_gpu_is_too_wide(monkeypatch: pytest.MonkeyPatch) ->
     with elsewhere() as device:
         found = width_by_budget(about, 10**8, *asked, ALONE, device)
     assert found.hidden == 64
+
+
+def test_what_is_refused_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*arguments: Any) -> float:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr("chainrule.runs.fitting.width._measure", measured)
+    with pytest.raises(TooShortError):
+        chainrule.fit(symbols(20), "gru", minutes=1, out=tmp_path / "run")
+    (tmp_path / "kept").write_text("mine")
+    with pytest.raises(RunExistsError):
+        chainrule.fit(symbols(600), "gru", minutes=1, out=tmp_path)

@@ -160,6 +160,7 @@ def fit(
             seed=seed,
             out=out,
             resume=resume,
+            overwrite=overwrite,
             group=group,
             device=wanted,
         )

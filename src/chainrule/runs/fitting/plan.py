@@ -16,6 +16,7 @@ from chainrule.runs.fitting.defaults import choose_model, choose_training
 from chainrule.runs.fitting.device import Placed, device_by_trial
 from chainrule.runs.fitting.width import width_by_budget
 from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.contents import refuse_existing
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.device import refuse_device
 from chainrule.runs.kinds.registry import KINDS
@@ -58,6 +59,7 @@ def plan(
     seed: int | None,
     out: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = True,
     group: Group = ALONE,
     device: torch.device | None = CPU,
 ) -> FitPlan:
@@ -69,6 +71,7 @@ def plan(
     Raises:
         DataError: the data cannot be used as it is.
         ArgumentError: a setting has a value that cannot work, or does not apply.
+        RunExistsError: something is in the folder, and is not to be overwritten.
     """
     data = data_of(source, reading)
     kind = KINDS[data.kind]
@@ -104,6 +107,10 @@ def plan(
     placed = device_by_trial(data, config, group) if device is None else Placed(device, "asked for")
     refuse_device(placed.device, built, about)
     if widens and not resume:
+        # what fit is going to refuse is refused before seconds are spent on measuring
+        kind.task(data, config, group)
+        if group.leads:
+            refuse_existing(folder, overwrite=overwrite)
         hidden, why_hidden = width_by_budget(
             about, kind.steps(data) or 0, built, training, group, placed.device, tries_bfloat16=tries_bfloat16
         )
