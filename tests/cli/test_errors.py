@@ -61,7 +61,7 @@ FIT = [
     ("fit good.txt --memory 1MB", "--memory limits the full gradient alone: add --bptt full"),
     ("fit good.txt --bptt full --memory 12parsecs", "memory is '12parsecs'; expected a size such as 256MB"),
     (
-        "fit good.txt --bptt full --memory 1kB",
+        "fit good.txt --hidden 8 --bptt full --memory 1kB",
         r"too small for one step of this model .* takes about [\d,]+",
     ),
     ("fit good.txt --bptt full --random-windows", "--bptt full has no windows"),
@@ -95,7 +95,7 @@ FIT = [
     ("fit good.txt --accumulate 100000000000 --steps 1", "accumulate is 100000000000; expected"),
     ("fit good.txt --out file", "file exists, and a run overwrites nothing"),
     ("fit good.txt --out foreign", "foreign exists, and a run overwrites nothing"),
-    ("fit good.txt --out file/run", "file/run cannot be made: Not a directory"),
+    ("fit good.txt --hidden 8 --out file/run", "file/run cannot be made: Not a directory"),
     ("fit good.txt --out foreign --resume", "foreign is not a run's folder: it has no config.json"),
     ("fit good.txt --out none --resume", "none does not exist"),
     (

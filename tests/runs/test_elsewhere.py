@@ -24,7 +24,7 @@ DATA: dict[str, Any] = {
     "sound": labelled("sound"),
 }
 CASES = [
-    *(("symbols", model) for model in ("mlp", "conv", "lstm")),
+    *(("symbols", model) for model in ("conv", "lstm")),
     *(("series", model) for model in ("ar", "gru")),
     *(("images", "conv"), ("sound", "conv"), ("sound", "slstm")),
 ]
@@ -32,7 +32,6 @@ OPTIONS: list[dict[str, Any]] = [
     {"learned_start": True, "layers": 2},
     {"tied": True, "mix": "none"},
     {"average": 0.9, "accumulate": 2},
-    {"tbptt": (4, 8)},
     {"tbptt": "auto", "state_dropout": 0.5},
     {"bptt": "full", "memory": "200kB", "dropout": 0.0, "steps": 1},
 ]

@@ -77,7 +77,7 @@ def _check(problem: Problem, **options: Any) -> None:
         close_scan(actual, other, problem.T, problem.H, normalised="+norm" in problem.cell)
 
 
-@settings(deadline=None, max_examples=15)  # on a GPU each is compiled
+@settings(deadline=None, max_examples=12)  # on a GPU each is compiled
 @given(
     problems(cell=cells(KINDS), B=st.integers(1, 20), H=st.integers(1, 20)),
     st.booleans(),
