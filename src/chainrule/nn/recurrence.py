@@ -16,9 +16,9 @@ Beyond torch.nn, the call takes
   backward pass their gradients. Tensors are laid out as the outputs are; those of a PackedSequence are padded, and its
   rows in the order that they had before packing.
 
-Under torch.autocast to bfloat16 on the CPU the products multiply what is rounded to it, and sum in float32; states,
-gates and outputs are float32. On a GPU a call without any of these runs all layers in torch's one call, cuDNN's, which
-autocast casts as it casts torch.nn's; all other calls scan in the dtype of the weights.
+Under torch.autocast to bfloat16 the products multiply what is rounded to it, and sum in float32; states, gates and
+outputs are float32. But on a GPU a call without any of these runs all layers in torch's one call, cuDNN's, which
+autocast casts as it casts torch.nn's. Under autocast to other dtypes the scan is in the dtype of the weights.
 
 resets and lengths hold in every layer and both directions. A sequence may have no steps at all: h_n is then hx.
 

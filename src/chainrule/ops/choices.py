@@ -23,7 +23,8 @@ class Choice:
     reverse: bool
     """Whether a recurrence ran from the last step to the first."""
     backend: str
-    """The backend that ran it, by the name of the argument: "cpu", "fft", "torch", "formula" or "reference"."""
+    """The backend that ran it, by the name of the argument: "cpu", "triton", "fft", "torch", "formula" or
+    "reference"."""
     reason: str
     """Why this backend."""
     instructions: str | None

@@ -1,6 +1,6 @@
 """One call of the recurrence, checked: what every backend takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,6 +36,16 @@ class RecurrenceCall:
     def zoned_out(self) -> bool:
         """Whether any unit may keep its value."""
         return any(keep is not None for keep in self.zoneout)
+
+    def in_float32(self) -> "RecurrenceCall":
+        """This call of bfloat16 with the same numbers in float32, whose products have factors of bfloat16."""
+        return replace(
+            self,
+            x=self.x.float(),
+            state=tuple(part.float() for part in self.state),
+            weights=self.weights._make(None if w is None else w.float() for w in self.weights),
+            rounds=True,
+        )
 
 
 def rounds_under_autocast(cell: CellSpec, W_ih: Tensor) -> bool:

@@ -5,7 +5,6 @@ gradients that stand for many (is_grads_batched).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -76,7 +75,7 @@ _AFTER_MASKS = _Inputs._fields.index("save")
 def run(call: RecurrenceCall) -> tuple[Tensor, State]:
     """The outputs (B, T, H), T >= 1, and the last state."""
     if call.x.dtype == torch.bfloat16:
-        y, last = run(_in_float32(call))
+        y, last = run(call.in_float32())
         return y.to(call.x.dtype), tuple(part.to(call.x.dtype) for part in last)
     inputs = _flat(call)
     learns = needs_grad(inputs.tensors)
@@ -100,17 +99,6 @@ def run(call: RecurrenceCall) -> tuple[Tensor, State]:
         op = _autograd if unwatched else torch.ops.chainrule.recurrence
         y, h_n, c_n, *_ = op(*inputs)
     return y, (h_n,) if c_n is None or inputs.c_0 is None else (h_n, c_n)
-
-
-def _in_float32(call: RecurrenceCall) -> RecurrenceCall:
-    """A call of bfloat16 with the same numbers in float32, whose products have factors of bfloat16."""
-    return replace(
-        call,
-        x=call.x.float(),
-        state=tuple(part.float() for part in call.state),
-        weights=call.weights._make(None if w is None else w.float() for w in call.weights),
-        rounds=True,
-    )
 
 
 def _flat(call: RecurrenceCall) -> _Inputs:

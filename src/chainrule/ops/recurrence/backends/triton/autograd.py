@@ -24,7 +24,7 @@ __all__ = ["run"]
 def run(call: RecurrenceCall) -> tuple[Tensor, State]:
     """The outputs (B, T, H), T >= 1, and the last state."""
     if call.x.dtype == torch.bfloat16:
-        y, last = run(_in_float32(call))
+        y, last = run(call.in_float32())
         return y.to(call.x.dtype), tuple(part.to(call.x.dtype) for part in last)
     rows = most_rows(call)
     if rows < call.x.shape[0]:
@@ -38,17 +38,6 @@ def run(call: RecurrenceCall) -> tuple[Tensor, State]:
         return Y.transpose(0, 1), tuple(last_parts)
     kept, _ = _forward(call, learns=False)
     return kept["y"].transpose(0, 1), _last(call, kept)
-
-
-def _in_float32(call: RecurrenceCall) -> RecurrenceCall:
-    """A call of bfloat16 with the same numbers in float32, whose products have factors of bfloat16."""
-    return replace(
-        call,
-        x=call.x.float(),
-        state=tuple(part.float() for part in call.state),
-        weights=call.weights._make(None if w is None else w.float() for w in call.weights),
-        rounds=True,
-    )
 
 
 def _of_rows(call: RecurrenceCall, rows: slice) -> RecurrenceCall:

@@ -13,9 +13,9 @@ from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, 
 from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells.spec import State
 
-__all__ = ["CELLS", "most_rows", "precision", "scan", "scan_backward", "tiling_of", "why_not_started"]
+__all__ = ["most_rows", "precision", "scan", "scan_backward", "tiling_of", "why_not_started"]
 
-CELLS = {"rnn_tanh": rnn, "rnn_relu": rnn, "gru": gru, "lstm": lstm}
+_CELLS = {"rnn_tanh": rnn, "rnn_relu": rnn, "gru": gru, "lstm": lstm}
 _CAPABILITY = (8, 0)  # the first with products of TF32 and bfloat16
 _PADDED = 32  # numbers from one counter to the next, so that no two groups wait for the same line of memory
 
@@ -103,7 +103,7 @@ def scan(call: RecurrenceCall, gx: Tensor, learns: bool) -> Values:
         "normal_c": gx.new_empty(T, B, H) if is_normal_c else None,
         "inverse_c": gx.new_empty(T, B) if is_normal_c else None,
     }
-    _start(CELLS[cell.name].forward, tiling_of(call, B, backward=False), values)
+    _start(_CELLS[cell.name].forward, tiling_of(call, B, backward=False), values)
     if values["made"] is None:
         values["made"] = _after(values["h"], call.reverse)
     return values
@@ -135,7 +135,7 @@ def scan_backward(call: RecurrenceCall, kept: Values, dy: Tensor, dlast: State, 
         "dh_kept": dlast[0].clone(memory_format=torch.contiguous_format),
         "dc_kept": dlast[1].clone(memory_format=torch.contiguous_format) if len(dlast) == 2 else None,
     }
-    _start(CELLS[call.cell.name].backward, tiling_of(call, B, backward=True), values)
+    _start(_CELLS[call.cell.name].backward, tiling_of(call, B, backward=True), values)
     if values["dgh"] is None:
         values["dgh"] = dgx if is_normal else dproduct
     return values

@@ -9,7 +9,7 @@ _LEAST = 16  # rows, units and terms of a product on the matrix units
 _MOST_SUMS = 8192  # that a program makes, in its registers
 _MOST_EXACT = 128  # terms of a product without the matrix units: a thread's registers hold no more
 _PART_BYTES = 64 * 1024  # of W_hh: what is read again at every step
-_STAGES = 3  # of a loop over weights that are not resident: that many of its tiles are in memory
+_STAGES = 3  # tiles that there is room for in a loop over weights that are not resident
 _WARPS = 8
 
 
