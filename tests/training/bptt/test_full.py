@@ -1,5 +1,6 @@
 """Full backpropagation: the same gradients whatever the memory, and no more memory than was given."""
 
+import os
 import re
 import subprocess
 import sys
@@ -213,6 +214,10 @@ print(used("VmHWM") - before, bptt.plan(model, loss, x, y).segments)
 """
 
 
+# The C library gives every large block back at once, so that what it keeps for later does not count as memory used.
+GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from Linux's /proc")
 @pytest.mark.parametrize(
     ("kind", "steps", "rows"),
@@ -222,9 +227,11 @@ def test_the_peak_is_within_the_memory(kind: str, steps: int, rows: int) -> None
     """In a process of its own: 48 MB, for what takes several hundred without a bound."""
     memory = 48_000_000
     command = [sys.executable, "-c", MEASURED, kind, str(steps), str(rows), str(memory)]
-    peak, segments = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    environment = os.environ | GIVEN_BACK
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    peak, segments = map(int, done.stdout.split())
     assert segments > 5
-    assert peak <= 1.05 * memory  # the allocator keeps pages of its own, more or fewer from run to run
+    assert peak <= 1.05 * memory  # small blocks are kept, more or fewer from run to run
 
 
 def test_bad_arguments_say_what_would_work() -> None:
