@@ -1,0 +1,1 @@
+"""Panels: many series of one target, and what is known beside it."""
