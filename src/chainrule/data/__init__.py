@@ -4,6 +4,7 @@ from chainrule.data.builtin.exporting import export
 from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.dates.frequency import Frequency
+from chainrule.data.panels.panel import Panel
 from chainrule.data.reading import Reading
 from chainrule.data.sounds.waveforms import write_wav
 from chainrule.data.sources.source import read
@@ -15,6 +16,7 @@ __all__ = [
     "Alphabet",
     "Frequency",
     "Labelled",
+    "Panel",
     "Reading",
     "Series",
     "Symbols",

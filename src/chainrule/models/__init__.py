@@ -3,6 +3,7 @@
 from chainrule.models.alphabet_model import AlphabetModel
 from chainrule.models.build import (
     build_image_classifier,
+    build_panel_model,
     build_sequence_classifier,
     build_series_model,
     build_symbol_model,
@@ -21,6 +22,7 @@ from chainrule.models.evidence import Evidence, choose_transform
 from chainrule.models.linear import Regression, fit_least_squares, select_order
 from chainrule.models.mixture import MixtureModel
 from chainrule.models.ngram import NGramModel, fit_ngram
+from chainrule.models.panels import HorizonForecast, PanelInputs, PanelModel, PanelTensors
 from chainrule.models.series_model import SeriesModel
 from chainrule.models.settings import LATENT, MODELS, ModelConfig, ModelSettings
 from chainrule.models.skip import fit_path, path_order
@@ -34,17 +36,22 @@ __all__ = [
     "Carry",
     "ConditionalModel",
     "Evidence",
+    "HorizonForecast",
     "ImageClassifier",
     "MixtureModel",
     "ModelConfig",
     "ModelSettings",
     "NGramModel",
+    "PanelInputs",
+    "PanelModel",
+    "PanelTensors",
     "Regression",
     "SequenceClassifier",
     "SeriesModel",
     "SymbolModel",
     "as_pixels",
     "build_image_classifier",
+    "build_panel_model",
     "build_sequence_classifier",
     "build_series_model",
     "build_symbol_model",

@@ -5,6 +5,7 @@ import warnings
 from torch import nn
 
 from chainrule._choices import counted, listed
+from chainrule._settings import option
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError
 from chainrule.models.alphabet_model import AlphabetModel
@@ -15,6 +16,8 @@ from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
 from chainrule.models.mixture import MixtureModel
 from chainrule.models.ngram import NGramModel
 from chainrule.models.series_model import SeriesModel
+from chainrule.models.panels import HEADS, PanelInputs, PanelModel
+from chainrule.models.panels.panel_model import static_width
 from chainrule.models.settings import LATENT, ModelConfig
 from chainrule.models.skip import SkipEncoder
 from chainrule.models.symbol_model import SymbolModel
@@ -22,9 +25,11 @@ from chainrule.models.symbol_model import SymbolModel
 __all__ = [
     "OF_IMAGES",
     "OF_LABELLED_SEQUENCES",
+    "OF_PANELS",
     "OF_SYMBOLS",
     "OF_VALUES",
     "build_image_classifier",
+    "build_panel_model",
     "build_sequence_classifier",
     "build_series_model",
     "build_symbol_model",
@@ -35,6 +40,7 @@ _EMBEDDING = 64
 # What data of each kind has, as settings ask for it.
 OF_SYMBOLS = frozenset({"symbols", "steps", "stream", "documents"})
 OF_VALUES = frozenset({"values", "steps", "stream"})
+OF_PANELS = frozenset({"panel", "steps", "stream"})
 OF_LABELLED_SEQUENCES = frozenset({"labels", "steps"})
 OF_IMAGES = frozenset({"labels"})
 
@@ -110,6 +116,10 @@ def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel
     config.refuse_for("real values", OF_VALUES)
     if config.name == "ngram":
         raise ArgumentError("an ngram counts symbols, which real values are not; take another model.")
+    if config.head not in _HEADS:
+        raise ArgumentError(
+            f"{option('head', config.head)} is for panels; real values of one series take {listed(_HEADS)}."
+        )
     channels = len(transform.mean)
     encoder = _encoder(config, channels, channels)
     linear = config.name == "ar"
@@ -118,6 +128,23 @@ def build_series_model(config: ModelConfig, transform: Transform) -> SeriesModel
     head = _HEADS[config.head](encoder.out_features, channels, direct=linear, skip=bool(config.skip and not linear))
     model = SeriesModel(transform, encoder, head)
     return model.double() if config.name == "ar" else model
+
+
+def build_panel_model(config: ModelConfig, inputs: PanelInputs) -> PanelModel:
+    """A model of all series of a panel, seen by these inputs.
+
+    >>> from chainrule.data.panels.panel import Covariates
+    >>> inputs = PanelInputs(season=7, covariates=Covariates(), unit=1.0, mean=(), scale=())
+    >>> build_panel_model(ModelConfig("gru", hidden=16, head="student", horizon=28), inputs).outputs
+    Linear(in_features=16, out_features=56, bias=True)
+    """
+    config.refuse_for("panels", OF_PANELS)
+    if config.name == "ngram":
+        raise ArgumentError("an ngram counts symbols, which real values are not; take another model.")
+    head = HEADS[config.head]()
+    seen = inputs.width + static_width(inputs)
+    encoder = _encoder(config, seen, config.horizon)  # a linear AR has a feature for each step ahead
+    return PanelModel(inputs, config.horizon, encoder, head, seasons=config.skip)
 
 
 def build_image_classifier(config: ModelConfig, channels: int, size: tuple[int, int], classes: int) -> ImageClassifier:

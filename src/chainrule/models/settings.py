@@ -13,12 +13,20 @@ from chainrule.ops.recurrence.cells import BUILT_IN
 
 __all__ = ["LATENT", "MODELS", "ModelConfig", "ModelSettings", "family"]
 
+Head = Literal["gaussian", "student", "negative-binomial", "quantile"]
 LATENT = tuple(cell.model for cell in BUILT_IN if cell.model is not None)
 MODELS = ("ar", "mlp", "conv", *LATENT, "ngram")
 _WIDEST = 10**8  # what is below may still be too large for the machine, and then is said to be
 _DEEPEST = 1000
 _LONGEST = 8  # n-grams with embeddings
-_LIMITS = {"hidden": (1, _WIDEST), "window": (1, _WIDEST), "skip": (0, _WIDEST), "ngram_embedding": (1, _LONGEST)}
+_FARTHEST = 10_000  # steps ahead
+_LIMITS = {
+    "hidden": (1, _WIDEST),
+    "window": (1, _WIDEST),
+    "skip": (0, _WIDEST),
+    "ngram_embedding": (1, _LONGEST),
+    "horizon": (1, _FARTHEST),
+}
 
 _NETWORKS = ("mlp", "conv", "recurrent")
 _TRAINED = ("ar", *_NETWORKS)
@@ -42,9 +50,6 @@ class _GivenOfModel:
     )
     tied: bool = setting(
         False, "Tie the output weights to the embedding (Press & Wolf 2017)", on=(On(_NETWORKS, "symbols"),)
-    )
-    head: Literal["gaussian", "student"] = setting(
-        "gaussian", "Distribution of real values, joint over several columns", on=(On(_TRAINED, "values"),)
     )
     stable: bool = setting(
         False,
@@ -113,11 +118,25 @@ class ModelSettings(_GivenOfModel):
         chosen="auto for text with a budget of minutes, else float32",
         on=_RECURRENT,
     )
+    head: Head | None = setting(
+        None,
+        "Distribution of real values, joint over several columns; of panels also negative-binomial, for counts, and "
+        "quantile, the quantiles themselves",
+        chosen="quantile for panels, else gaussian",
+        on=(On(_TRAINED, "values"), On(_TRAINED, "panel")),
+    )
+    horizon: int | None = setting(
+        None,
+        "Steps ahead that a model of a panel learns to forecast",
+        chosen="a season, from 8 to 48",
+        on=(On(_TRAINED, "panel"),),
+    )
     skip: bool = setting(
         True,
-        "Add a linear AR path around the network, which then learns what the AR leaves",
+        "Add a path around the network, which then learns what the path leaves: a linear AR, or for panels a mixture "
+        "of the last seasons",
         chosen="on",
-        on=(On(_NETWORKS, "values"),),
+        on=(On(_NETWORKS, "values"), On(_TRAINED, "panel")),
     )
 
     def __post_init__(self) -> None:
@@ -134,11 +153,14 @@ class ModelConfig(_GivenOfModel):
         window: tau of ar and mlp, the receptive field asked of conv, and the steps gradients go back through time.
         dropout: the rate, from 0 to below 1.
         mix: "ngram" where a network of symbols is mixed with an n-gram, else "none".
-        skip: taps of the linear path around a network of real values; 0 for none.
+        skip: taps of the linear path around a network of real values, seasons of the path around one of a panel; 0
+            for none.
+        head: the distribution of real values.
+        horizon: steps ahead that a model of a panel forecasts.
         ngram_embedding: length of the longest n-grams that have embeddings; 1 for symbols alone.
         ngram_dropout: the rate at which these are left out.
         precision: what a recurrent layer's products multiply, "float32" or "bfloat16"; they are summed in float32.
-        layers, tied, head, stable, layer_norm, learned_start, order: as in `ModelSettings`.
+        layers, tied, stable, layer_norm, learned_start, order: as in `ModelSettings`.
 
     >>> ModelConfig("lstm", layers=2).window
     64
@@ -157,6 +179,8 @@ class ModelConfig(_GivenOfModel):
     ngram_embedding: int = 1
     ngram_dropout: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
+    head: Head = "gaussian"
+    horizon: int = 1
 
     def __post_init__(self) -> None:
         choose("`model`", self.name, MODELS)

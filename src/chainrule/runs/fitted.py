@@ -12,8 +12,7 @@ from chainrule.errors import ArgumentError
 from chainrule.runs.figures import loss_curve
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.metrics_log import read_metrics
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.scores import Score
+from chainrule.runs.scoring import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +26,7 @@ class Fitted(Shown):
 
     path: Path
     config: RunConfig
-    result: Score | ClassScore | None
+    result: Result | None
 
     @property
     @abstractmethod

@@ -6,13 +6,14 @@ from chainrule.runs.folder.contents import SCORE
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.runs.run import Run
+from chainrule.runs.scoring import Result
 from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.runs.scoring.scores import Score
 
 __all__ = ["write_report"]
 
 
-def write_report(run: Run, score: Score | ClassScore) -> None:
+def write_report(run: Run, score: Result) -> None:
     """Write score.json, loss.png, and reach.png, the forecast or the confusion matrix where there is one."""
     write_json(run.path / SCORE, score.to_dict())
     if run.drawable:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Union
+from typing import TYPE_CHECKING, Any, Literal, Self, Union
 
 import torch
 from numpy.typing import NDArray
@@ -21,19 +21,20 @@ from chainrule.runs.folder.data_config import Data, digest_of
 from chainrule.runs.folder.device import refuse_device
 from chainrule.runs.refit import Refit
 from chainrule.runs.scoring.backtest import Backtest
-from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring import Result
 from chainrule.runs.scoring.classification import Classifications
 from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.scores import Score
+from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
 
 if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
-__all__ = ["Examples", "Run", "Source"]
+__all__ = ["Examples", "Intervals", "Run", "Source"]
 
 # A Union, since | does not take the names of types that are not imported.
 Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
+Intervals = Literal["model", "conformal"]
 Examples = Union[str, Path, NDArray[Any], Tensor, "Image", Iterable[Union[str, Path, NDArray[Any], Tensor, "Image"]]]
 
 
@@ -57,7 +58,7 @@ class Run(Fitted):
         path: Path,
         config: RunConfig,
         model: nn.Module,
-        result: Score | ClassScore | None = None,
+        result: Result | None = None,
         refit: Refit | None = None,
     ) -> None:
         self.path = path
@@ -111,7 +112,7 @@ class Run(Fitted):
         unknown: str | None = None,
         adapt: str | None = None,
         advance: Callable[[float], None] = lambda share: None,
-    ) -> Score | ClassScore:
+    ) -> Result:
         """The exact log-likelihood of data, per symbol or step; of labelled examples, accuracy too.
 
         Without ``data``: the test part of the run's own data, which no choice depended on, beside baselines. With
@@ -155,14 +156,19 @@ class Run(Fitted):
 
     def forecast(
         self,
-        horizon: int = 30,
+        horizon: int | None = None,
         *,
-        paths: int = 1000,
+        paths: int | None = None,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
-        seed: int = 0,
+        seed: int | None = None,
         data: Source | None = None,
-    ) -> Forecast:
-        """Quantiles of the steps after the end of the data, from sampled paths.
+        intervals: Intervals = "model",
+    ) -> Forecast | PanelForecast:
+        """Quantiles of the steps after the end of the data.
+
+        Of one series they come from sampled ``paths`` (1000 unless said), drawn by ``seed``, over a ``horizon`` of 30
+        steps unless said. Of a panel they are the model's own, over the horizon that it learned, or less. With the
+        ``intervals`` "conformal" these are moved so that those of the test part would have held as often as they say.
 
         The weights stay as they are; the state reads on over what came since the fit. That is ``data``, which goes on
         from the run's own and may repeat it; or what ``update`` was given; or what the fitted file has grown by, of
@@ -186,13 +192,21 @@ class Run(Fitted):
         self,
         data: Source | None = None,
         *,
-        horizon: int = 30,
-        paths: int = 200,
+        horizon: int | None = None,
+        paths: int | None = None,
         stride: int | None = None,
-        seed: int = 0,
+        seed: int | None = None,
+        intervals: Intervals = "model",
+        baselines: Sequence[str] | None = None,
         advance: Callable[[float], None] = lambda share: None,
-    ) -> Backtest:
-        """Errors of forecasts as they would have been made along the held-out data, beside naive ones."""
+    ) -> Backtest | PanelBacktest:
+        """Errors of forecasts as they would have been made along the held-out data, beside naive ones.
+
+        The horizon is 30 steps, and 200 paths are drawn, unless said; of a panel it is that which the model learned,
+        and none are drawn. Of a panel, ``intervals`` may be "conformal", each moved by how the earlier ones of its
+        series fared; and ``baselines`` name what stands beside the model, of naive, seasonal naive, drift, ets, theta
+        and ar. ``advance`` is called with the share that is done.
+        """
         raise self._cannot("backtest")
 
     def classify(self, files: Examples) -> Classifications:
@@ -219,7 +233,7 @@ class Run(Fitted):
         """The exact fit of a linear AR: coefficients, intercept, residual variance and log-likelihood."""
         raise self._cannot("give a regression")
 
-    def watched(self, score: Score | ClassScore) -> Score | ClassScore:
+    def watched(self, score: Result) -> Result:
         """The score, with where forecasts go that feed on themselves, if this kind of run makes any."""
         return score
 

@@ -20,11 +20,14 @@ from chainrule.training.evaluation import (
     fit_gate,
     log_probs,
     log_probs_apart,
+    panel_loss,
+    panel_quantiles,
     split_documents,
 )
 from chainrule.training.feeds.feed import Feed
 from chainrule.training.feeds.joined_feed import JoinedFeed
 from chainrule.training.feeds.labelled_feed import LabelledFeed
+from chainrule.training.feeds.panel_feed import PanelFeed
 from chainrule.training.feeds.stream_feed import StreamFeed
 from chainrule.training.feeds.streams import Chunk, Streams
 from chainrule.training.feeds.then import Then
@@ -50,6 +53,7 @@ __all__ = [
     "Learner",
     "Lost",
     "Optimisation",
+    "PanelFeed",
     "Piece",
     "Place",
     "Progress",
@@ -72,6 +76,8 @@ __all__ = [
     "load_weights",
     "log_probs",
     "log_probs_apart",
+    "panel_loss",
+    "panel_quantiles",
     "processes",
     "save_tensors",
     "saved_progress",

@@ -26,12 +26,16 @@ def choose_model(kind: DataKind, data: Data, transform: str, name: str, asked: M
     """
     chosen: dict[str, Any] = _given(asked, ModelConfig)
     if asked.window is None:
-        chosen["window"] = kind.window(data, transform, linear=kind.solves(name, asked.head))
+        chosen["window"] = kind.window(data, transform, name, linear=kind.solves(name, asked.head))
     if asked.hidden is None:
         chosen["hidden"] = kind.hidden(data, name)
     for setting in ("dropout", "mix", "ngram_embedding"):
         if getattr(asked, setting) is None:
             chosen[setting] = getattr(kind, setting)(data, name)
+    if asked.head is None:
+        chosen["head"] = kind.heads[0]
+    if asked.horizon is None:
+        chosen["horizon"] = kind.horizon(data)
     if asked.ngram_dropout is None and chosen["ngram_embedding"] > 1:
         chosen["ngram_dropout"] = _NGRAM_DROPOUT
     chosen["precision"] = "bfloat16" if asked.precision == "bfloat16" else "float32"  # auto: once it has been tried

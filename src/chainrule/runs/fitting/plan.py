@@ -86,7 +86,7 @@ def plan(
     refit = asked.training.refit
     folder = Path(out) if out is not None else Path("runs") / f"{Path(data.name).stem}-{name}"
     training = choose_training(kind, data, built, asked.training, steps=steps, minutes=minutes, seed=seed)
-    about = kind.describe(data, transform, built.window)
+    about = kind.describe(data, transform, built)
     why_hidden = None
     is_open = asked.model.precision == "auto" or (asked.model.precision is None and kind.tries_bfloat16(data, name))
     # With a budget of steps the result depends on the seed alone; of the full gradient a step may be a whole epoch.

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from chainrule._choices import choose, whole
-from chainrule.data import Alphabet, Labelled, Series, Symbols, Transform
+from chainrule.data import Alphabet, Labelled, Panel, Series, Symbols, Transform
 from chainrule.errors import ArgumentError
+from chainrule.models import PanelInputs
 
 __all__ = ["Data", "DataConfig", "digest_of"]
 
 _LARGEST = 10**7  # of a picture's sides, and samples a second
-_KINDS = ("symbols", "series", "images", "sound")
-Data = Symbols | Series | Labelled
+_KINDS = ("symbols", "series", "panel", "images", "sound")
+Data = Symbols | Series | Panel | Labelled
 
 
 def digest_of(data: Data) -> str:
@@ -36,7 +37,7 @@ def digest_of(data: Data) -> str:
 class DataConfig:
     """What a model has to know of its data to be built and used without it.
 
-    ``kind`` is "symbols", "series", "images" or "sound" (labelled); ``digest`` tells whether a source has changed
+    ``kind`` is "symbols", "series", "panel", "images" or "sound" (labelled); ``digest`` tells whether a source has changed
     since. The fields that a kind has no use for stay empty.
     """
 
@@ -53,12 +54,14 @@ class DataConfig:
     rate: int | None = None
     end: tuple[int, ...] = ()
     freq: str | None = None
+    inputs: PanelInputs | None = None
 
     def __post_init__(self) -> None:
         choose("the kind of data", self.kind, _KINDS)
         complete = {
             "symbols": bool(self.alphabet),
             "series": self.transform is not None and len(self.transform.mean) == len(self.columns) > 0,
+            "panel": self.inputs is not None and len(self.columns) == 1,
         }
         if not complete.get(self.kind, bool(self.shape and self.classes)):
             raise ArgumentError(f"what a model of {self.kind} has to know of its data is incomplete.")

@@ -25,6 +25,7 @@ class DataKind(ABC):
         has: what settings ask for: "symbols", "values" or "labels", "steps", a "stream", "documents".
         run: the class of its runs.
         models: what can be fitted to it.
+        heads: the distributions that its models can have, where they are of real values; the first is the default.
         solution: what of it is fitted without gradients, in words that begin a sentence.
         refits: whether there is a refit where nothing is said.
         goes_on: what a refit is: whether training goes on, for the last part of its budget, over what was held out to
@@ -36,13 +37,14 @@ class DataKind(ABC):
     has: frozenset[str]
     run: type[Run]
     models: tuple[str, ...] = MODELS
+    heads: tuple[str, ...] = ("gaussian",)
     solution: str = ""
     refits: bool = False
     goes_on: bool = False
     task: type[Task]
 
     @abstractmethod
-    def describe(self, data: Any, transform: str, window: int) -> DataConfig:
+    def describe(self, data: Any, transform: str, model: ModelConfig) -> DataConfig:
         """What a model has to know of the data."""
 
     @abstractmethod
@@ -69,7 +71,7 @@ class DataKind(ABC):
         """How many steps there are to go back through; None where examples are whole."""
         return None
 
-    def solves(self, model: str, head: str) -> bool:
+    def solves(self, model: str, head: str | None) -> bool:
         """Whether the model is fitted without gradients, and so without a budget."""
         return False
 
@@ -81,7 +83,7 @@ class DataKind(ABC):
         """The transform: the one asked for, or the one that the training part speaks for, and how."""
         return Evidence(asked, {}, 0)
 
-    def window(self, data: Any, transform: str, *, linear: bool) -> int:
+    def window(self, data: Any, transform: str, model: str, *, linear: bool) -> int:
         """The window where none is given; of a ``linear`` model that is solved."""
         return _WINDOW
 
@@ -89,8 +91,12 @@ class DataKind(ABC):
         """Why it is this one, in words."""
         return "the default"
 
+    def horizon(self, data: Any) -> int:
+        """Steps ahead that are forecast where nothing is said."""
+        return ModelConfig.horizon
+
     def skip(self, data: Any, transform: str, model: str) -> int:
-        """Taps of the linear path around a network."""
+        """Taps of the linear path around a network, or seasons of one of a panel."""
         return ModelConfig.skip
 
     def hidden(self, data: Any, model: str) -> int:

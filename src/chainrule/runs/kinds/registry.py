@@ -8,6 +8,7 @@ from torch import nn
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.labelled.kind import ImageKind, LabelledSoundKind
+from chainrule.runs.kinds.panels.kind import PanelKind
 from chainrule.runs.kinds.series.kind import SeriesKind
 from chainrule.runs.kinds.symbols.kind import SymbolKind
 from chainrule.runs.run import Run
@@ -15,7 +16,7 @@ from chainrule.runs.run import Run
 __all__ = ["KINDS", "open_run"]
 
 KINDS: dict[str, DataKind] = {
-    kind.name: kind for kind in (SymbolKind(), SeriesKind(), LabelledSoundKind(), ImageKind())
+    kind.name: kind for kind in (SymbolKind(), SeriesKind(), PanelKind(), LabelledSoundKind(), ImageKind())
 }
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import DataConfig
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.scores import Score
+from chainrule.runs.scoring import Result
 from chainrule.training import ALONE, Feed, Group, Validation
 
 __all__ = ["Task"]
@@ -31,7 +30,7 @@ class Task(ABC):
         """The mean loss of the validation part, in nats, and what counts beside it."""
 
     @abstractmethod
-    def score(self, model: Any) -> Score | ClassScore:
+    def score(self, model: Any) -> Result:
         """The score of the test part, which no choice depended on, and of the baselines."""
 
     def save(self, folder: Path) -> None:

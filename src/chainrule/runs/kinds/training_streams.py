@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from chainrule.errors import ArgumentError
+from chainrule.models import PanelTensors
 from chainrule.runs.folder.config import RunConfig
-from chainrule.training import FullBPTT, Group, StreamFeed, Streams, TruncatedBPTT
+from chainrule.training import FullBPTT, Group, PanelFeed, StreamFeed, Streams, TruncatedBPTT
 
-__all__ = ["check_shuffle", "stream_feed"]
+__all__ = ["check_shuffle", "panel_feed", "stream_feed"]
 
 
 def check_shuffle(documents: int, config: RunConfig) -> None:
@@ -27,6 +30,26 @@ def check_shuffle(documents: int, config: RunConfig) -> None:
 
 def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig, group: Group) -> StreamFeed:
     """The documents as ``rows`` streams, with the backpropagation that was asked for."""
+    streams, chosen = _streams(documents, rows, config, group, shuffle=config.training.shuffle)
+    return StreamFeed(streams, chosen, state_dropout=config.training.state_dropout, group=group)
+
+
+def panel_feed(rows: PanelTensors, until: NDArray[np.int64], used: NDArray[np.bool_], config: RunConfig, group: Group) -> PanelFeed:
+    """The ``used`` series (N,) of a panel, each to the row before ``until`` (N,), in a new order every epoch."""
+    numbers = np.arange(len(rows.series))
+    starts = rows.starts.numpy()[used]
+    # the last row of a series has nothing ahead of it
+    documents = [numbers[first : end - 1] for first, end in zip(starts, until[used], strict=True)]
+    count = min(config.training.batch, sum(map(len, documents)) // (2 * group.size))
+    streams, chosen = _streams(documents, count, config, group, shuffle=True)
+    ends = torch.from_numpy(until)
+    return PanelFeed(rows, ends, streams, chosen, state_dropout=config.training.state_dropout, group=group)
+
+
+def _streams(
+    documents: Sequence[NDArray[Any]], rows: int, config: RunConfig, group: Group, *, shuffle: bool
+) -> tuple[Streams, TruncatedBPTT | FullBPTT | str]:
+    """The streams, and the backpropagation through them."""
     training = config.training
     full = training.bptt == "full"
     k1 = sum(map(len, documents)) if full else training.k1 or config.model.window
@@ -35,11 +58,10 @@ def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig,
         documents,
         rows,
         k1,
-        shuffle=training.shuffle,
+        shuffle=shuffle,
         random_windows=training.random_windows,
         seed=training.seed,
         rank=group.rank,
         ranks=group.size,
     )
-    chosen = "auto" if training.bptt == "auto" else bptt
-    return StreamFeed(streams, chosen, state_dropout=training.state_dropout, group=group)
+    return streams, "auto" if training.bptt == "auto" else bptt

@@ -1,1 +1,10 @@
-"""What runs are asked for: scores, baselines, forecasts, backtests and classes."""
+"""Scores of models on data that they have not seen, beside baselines, and forecasts."""
+
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.panels import PanelBacktest
+from chainrule.runs.scoring.scores import Score
+
+__all__ = ["Result"]
+
+Result = Score | ClassScore | PanelBacktest
+"""The score of a fit."""

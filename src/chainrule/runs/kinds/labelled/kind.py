@@ -31,7 +31,7 @@ class LabelledSoundKind(DataKind):
     task = LabelledTask
     models: tuple[str, ...] = ("conv", *LATENT)
 
-    def describe(self, data: Labelled, transform: str, window: int) -> DataConfig:
+    def describe(self, data: Labelled, transform: str, model: ModelConfig) -> DataConfig:
         return DataConfig(
             self.name,
             data.name,

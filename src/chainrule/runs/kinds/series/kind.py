@@ -40,12 +40,13 @@ class SeriesKind(DataKind):
     run = SeriesRun
     task = SeriesTask
     models = tuple(name for name in MODELS if name != "ngram")
+    heads = ("gaussian", "student")
     solution = "a linear ar of real values is solved exactly"
     refits = True  # since their end is what is forecast
 
-    def describe(self, data: Series, transform: str, window: int) -> DataConfig:
+    def describe(self, data: Series, transform: str, model: ModelConfig) -> DataConfig:
         """The transform is fitted to the training part alone."""
-        fitted = Transform.fit(transform, _training_part(data, window), data.columns, data.name)
+        fitted = Transform.fit(transform, _training_part(data, model.window), data.columns, data.name)
         fitted.apply(torch.from_numpy(data.values))  # refuses now what it could not transform later
         return DataConfig(
             self.name,
@@ -83,8 +84,8 @@ class SeriesKind(DataKind):
     def steps(self, data: Series) -> int:
         return len(data.values)
 
-    def solves(self, model: str, head: str) -> bool:
-        return model == "ar" and head == "gaussian"
+    def solves(self, model: str, head: str | None) -> bool:
+        return model == "ar" and head in (None, "gaussian")
 
     def transform(self, data: Series, asked: str, window: int | None) -> Evidence:
         if asked != "auto":
@@ -92,7 +93,7 @@ class SeriesKind(DataKind):
         train = _training_part(data, window or 1)
         return choose_transform(train, data.season, positive=bool((data.values > 0).all()))
 
-    def window(self, data: Series, transform: str, *, linear: bool) -> int:
+    def window(self, data: Series, transform: str, model: str, *, linear: bool) -> int:
         """64, or a tenth of a short series; at most that, by BIC, for a linear AR."""
         most = max(1, min(_WINDOW, len(data.values) // 10))
         if not linear:

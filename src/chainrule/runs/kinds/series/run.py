@@ -21,7 +21,7 @@ from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.series.files import load_series, save_series
 from chainrule.runs.kinds.series.task import SeriesTask
 from chainrule.runs.looking import look_at
-from chainrule.runs.run import Run, Source
+from chainrule.runs.run import Intervals, Run, Source
 from chainrule.runs.scoring.backtest import Backtest, backtest_series
 from chainrule.runs.scoring.forecast import Forecast, forecast_series
 from chainrule.runs.scoring.free_run import free_run
@@ -29,6 +29,10 @@ from chainrule.runs.scoring.scores import Score
 from chainrule.runs.scoring.series_score import score_series
 
 __all__ = ["SeriesRun"]
+
+_HORIZON = 30  # steps that are forecast where nothing is said
+_PATHS = 1000
+_BACKTEST_PATHS = 200
 
 
 class SeriesRun(Run):
@@ -150,16 +154,31 @@ class SeriesRun(Run):
 
     def forecast(
         self,
-        horizon: int = 30,
+        horizon: int | None = None,
         *,
-        paths: int = 1000,
+        paths: int | None = None,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
-        seed: int = 0,
+        seed: int | None = None,
         data: Source | None = None,
+        intervals: Intervals = "model",
     ) -> Forecast:
+        self._refuse_of_panels(intervals)
         series = self._until_now(data)
         levels = tuple(np.atleast_1d(quantiles).tolist())
-        return forecast_series(self._newest, series, horizon, paths, levels, seed)
+        return forecast_series(
+            self._newest,
+            series,
+            _HORIZON if horizon is None else horizon,
+            _PATHS if paths is None else paths,
+            levels,
+            seed or 0,
+        )
+
+    def _refuse_of_panels(self, intervals: Intervals, baselines: Sequence[str] | None = None) -> None:
+        if intervals != "model":
+            raise self._cannot(f"calibrate {intervals} intervals, which are of panels")
+        if baselines is not None:
+            raise self._cannot("choose baselines, which are of panels")
 
     def update(self, data: Source) -> "SeriesRun":
         save_series(self._until_now(data), self.path / UPDATED)
@@ -201,12 +220,15 @@ class SeriesRun(Run):
         self,
         data: Source | None = None,
         *,
-        horizon: int = 30,
-        paths: int = 200,
+        horizon: int | None = None,
+        paths: int | None = None,
         stride: int | None = None,
-        seed: int = 0,
+        seed: int | None = None,
+        intervals: Intervals = "model",
+        baselines: Sequence[str] | None = None,
         advance: Callable[[float], None] = lambda share: None,
     ) -> Backtest:
+        self._refuse_of_panels(intervals, baselines)
         task = SeriesTask(self.series, self.config)
         values = task.data.values
         begin = task.begin_test
@@ -222,10 +244,10 @@ class SeriesRun(Run):
             task.baselines,
             begin,
             of,
-            horizon=horizon,
-            paths=paths,
+            horizon=_HORIZON if horizon is None else horizon,
+            paths=_BACKTEST_PATHS if paths is None else paths,
             stride=stride,
-            seed=seed,
+            seed=seed or 0,
             advance=advance,
         )
         return replace(result, model=self.config.model.name)

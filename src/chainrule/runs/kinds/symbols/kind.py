@@ -28,7 +28,7 @@ class SymbolKind(DataKind):
     refits = True
     goes_on = True
 
-    def describe(self, data: Symbols, transform: str, window: int) -> DataConfig:
+    def describe(self, data: Symbols, transform: str, model: ModelConfig) -> DataConfig:
         return DataConfig(
             self.name,
             data.name,

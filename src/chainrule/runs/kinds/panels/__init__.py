@@ -1,0 +1,1 @@
+"""Panels: many series of one target, fitted by one model."""

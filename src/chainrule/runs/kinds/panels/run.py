@@ -1,0 +1,215 @@
+"""Using models of panels."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import get_args
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import choose, counted, finite, listed, whole
+from chainrule.data import Panel
+from chainrule.data.dates.calendars import parse_rule
+from chainrule.data.panels.ahead import check_known_ahead, extended
+from chainrule.data.panels.joining import joined
+from chainrule.errors import ArgumentError
+from chainrule.models import PanelModel, PanelTensors
+from chainrule.runs.folder.contents import SERIES, UPDATED
+from chainrule.runs.folder.data_config import Data
+from chainrule.runs.kinds.panels.ahead import LEVELS, backtest_panel, origins_between, quantiles_from
+from chainrule.runs.kinds.panels.files import load_panel, save_panel
+from chainrule.runs.kinds.panels.parts import cut_panel
+from chainrule.runs.run import Intervals, Run, Source
+from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, Scales, forecast_panel
+
+__all__ = ["PanelRun"]
+
+_INTERVALS = get_args(Intervals)
+_DRAWN = 12  # series
+
+
+class PanelRun(Run):
+    """A fitted model of a panel, and the panel."""
+
+    model: PanelModel
+    _can = "score, forecast, backtest or be updated"
+
+    def _difference(self, data: Data) -> str | None:
+        own = self.config.data
+        assert isinstance(data, Panel) and own.inputs is not None
+        if data.covariates != own.inputs.covariates:
+            return "has other covariates"
+        if own.freq and data.freq and own.freq != data.freq:
+            return f"has dates of another frequency, {parse_rule(data.freq)}, not {parse_rule(own.freq)}"
+        return None
+
+    @property
+    def _fitted_to(self) -> str:
+        return f"a panel of {self.config.data.columns[0]}"
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The data that the run was fitted to, all three parts."""
+        return load_panel(self.path / SERIES, self.config.data.name)
+
+    @property
+    def latest(self) -> Panel:
+        """The same, with what ``update`` has added since."""
+        path = self.path / UPDATED
+        return load_panel(path, self.config.data.name) if path.is_file() else self.panel
+
+    @property
+    def since(self) -> str:
+        """Where forecasts go on from, in words."""
+        panel = self.latest
+        return f"after row {len(panel.values):,}, with {counted(len(panel.ids), 'series')}"
+
+    @property
+    def horizon(self) -> int:
+        """The steps ahead that the model forecasts."""
+        return self.config.model.horizon
+
+    def _tensors(self, panel: Panel) -> PanelTensors:
+        assert self.config.data.inputs is not None
+        return PanelTensors.of(panel, self.config.data.inputs)
+
+    def _horizon(self, asked: int | None) -> int:
+        """The steps of forecasts: the model's, or fewer.
+
+        Raises:
+            ArgumentError: more were asked for.
+        """
+        horizon = self.horizon if asked is None else whole("horizon", asked)
+        if horizon > self.horizon:
+            raise ArgumentError(
+                f"`horizon` is {horizon}, and {self.path} learned to forecast {counted(self.horizon, 'step')}. Ask for "
+                f"at most these, or fit again with `horizon={horizon}`."
+            )
+        return horizon
+
+    def _refuse_paths(self, paths: int | None, seed: int | None) -> None:
+        given = [name for name, value in (("paths", paths), ("seed", seed)) if value is not None]
+        if given:
+            names = " and ".join(f"`{name}`" for name in given)
+            raise ArgumentError(f"{names} draw futures of one series; models of panels give quantiles. Leave out {names}.")
+
+    def score(
+        self,
+        data: Source | None = None,
+        *,
+        context: int | None = None,
+        unknown: str | None = None,
+        adapt: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> PanelBacktest:
+        """The errors of forecasts along the test part, or along all of new ``data`` after its first steps."""
+        self._refuse_of_symbols(context, unknown, adapt)
+        return self.backtest(data, advance=advance)
+
+    def forecast(
+        self,
+        horizon: int | None = None,
+        *,
+        paths: int | None = None,
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+        seed: int | None = None,
+        data: Source | None = None,
+        intervals: Intervals = "model",
+    ) -> PanelForecast:
+        self._refuse_paths(paths, seed)
+        choose("`intervals`", intervals, _INTERVALS)
+        steps = self._horizon(horizon)
+        asked = np.atleast_1d(quantiles).tolist()
+        levels = sorted({finite("a quantile", level, 0, 1, open_low=True) for level in asked})
+        if not levels:
+            raise ArgumentError("no quantiles were asked for; expected at least one between 0 and 1.")
+        known = self._until_now(data)
+        check_known_ahead(known, steps)
+        ahead = extended(known, self.horizon)
+        origins = Origins(ahead, np.arange(len(ahead.ids)), ahead.ends, self.horizon)
+        given = levels if intervals == "model" else list(LEVELS)
+        found = quantiles_from(self._newest, self._tensors(ahead), origins, given)[:, :steps]
+        if intervals == "conformal":
+            found = self._calibrated(found, origins, levels)
+        model = self.config.model.name
+        return forecast_panel(ahead, origins.series, origins.rows, found, levels, model=model)
+
+    def _calibrated(self, quantiles: NDArray[np.float64], origins: Origins, levels: list[float]) -> NDArray[np.float64]:
+        """Quantiles (N, H, Q) at ``LEVELS``, moved to where the test part calibrates them, at the levels asked for."""
+        absent = [level for level in levels if level not in LEVELS]
+        if absent:
+            raise ArgumentError(
+                f"conformal intervals are calibrated at the levels {listed(LEVELS)}, and `quantiles` asks for "
+                f"{listed(absent)}. Ask for some of these."
+            )
+        scale = Scales.of(origins.panel, origins.rows).absolute
+        moved = self._conformal.apply(quantiles, scale)
+        return moved[..., [LEVELS.index(level) for level in levels]]
+
+    @cached_property
+    def _conformal(self) -> Conformal:
+        """What the test part says of the model's intervals."""
+        score = self.backtest(baselines=())
+        scale = score.scales.absolute[score.origins.series]
+        known = np.isfinite(scale)
+        own = score.forecasts[score.model]
+        return Conformal.fit(own[known], score.origins.actual()[known], scale[known], score.levels)
+
+    def _until_now(self, data: Source | None) -> Panel:
+        """All of the panel that is known, with ``data``."""
+        known = self.latest
+        if data is None:
+            return known
+        return joined(known, self._more(data), allow_new=True)
+
+    def _more(self, data: Source) -> Panel:
+        """New data, with the run's own season whatever it may look like by itself."""
+        panel = self.read(data)
+        assert isinstance(panel, Panel)
+        return replace(panel, season=self.config.data.season)
+
+    def update(self, data: Source) -> "PanelRun":
+        save_panel(self._until_now(data), self.path / UPDATED)
+        return self
+
+    def backtest(
+        self,
+        data: Source | None = None,
+        *,
+        horizon: int | None = None,
+        paths: int | None = None,
+        stride: int | None = None,
+        seed: int | None = None,
+        intervals: Intervals = "model",
+        baselines: Sequence[str] | None = None,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> PanelBacktest:
+        self._refuse_paths(paths, seed)
+        choose("`intervals`", intervals, _INTERVALS)
+        steps = self._horizon(horizon)
+        if stride is not None:
+            whole("stride", stride)
+        if data is None:
+            panel = self.panel
+            cut = cut_panel(panel, self.horizon)
+            begin = cut.valid
+            end = cut.test
+        else:
+            panel = self._more(data)
+            begin = np.minimum(panel.starts[:-1] + max(panel.season, steps), panel.ends)
+            end = panel.ends
+        origins = origins_between(panel, begin, end, steps, stride)
+        tensors = self._tensors(panel)
+        return backtest_panel(
+            self.model, tensors, origins, self.config.model.name, intervals=intervals, baselines=baselines, advance=advance
+        )
+
+    def draw(self) -> None:
+        """Write forecast.png: the last steps of some series as forecast from before them, beside what happened."""
+        panel = self.panel
+        series = np.flatnonzero(cut_panel(panel, self.horizon).used)[:_DRAWN]
+        origins = Origins(panel, series, panel.ends[series] - self.horizon, self.horizon)
+        levels = (0.1, 0.5, 0.9)
+        found = quantiles_from(self.model, self._tensors(panel), origins, levels)
+        forecast = forecast_panel(panel, series, origins.rows, found, levels, model=self.config.model.name)
+        forecast.plot(actual=origins.actual()).savefig(self.path / "forecast.png")

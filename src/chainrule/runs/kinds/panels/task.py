@@ -1,0 +1,60 @@
+"""Fitting models of panels."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from chainrule.data import Panel
+from chainrule.models import PanelModel, PanelTensors
+from chainrule.models.panels import HEADS
+from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.contents import SERIES
+from chainrule.runs.kinds.panels.ahead import backtest_panel, origins_between
+from chainrule.runs.kinds.panels.files import save_panel
+from chainrule.runs.kinds.panels.parts import cut_panel
+from chainrule.runs.kinds.task import Task
+from chainrule.runs.kinds.training_streams import panel_feed
+from chainrule.runs.scoring.panels import PanelBacktest
+from chainrule.training import ALONE, Feed, Group, panel_loss
+
+__all__ = ["PanelTask"]
+
+
+class PanelTask(Task):
+    """A panel, each series cut in time order into training, validation and test."""
+
+    def __init__(self, data: Panel, config: RunConfig, group: Group = ALONE) -> None:
+        assert config.data.inputs is not None
+        cut = cut_panel(data, config.model.horizon)
+        self.data = data
+        self.config = config
+        self.tensors = PanelTensors.of(data, config.data.inputs)
+        HEADS[config.model.head]().check(self.tensors.values[self.tensors.known])
+        self.cut = cut
+        trained = cut.train - data.starts[:-1]
+        self.parts = int(trained.sum()), int((cut.valid - cut.train).sum()), int((cut.test - cut.valid).sum())
+        self.split = "in time order, each series by itself"
+        self._group = group
+        self.feed = panel_feed(self.tensors, cut.train, cut.used, config, group)
+
+    def feed_everything(self) -> Feed:
+        """Of all series, those too short to hold anything out included."""
+        ends = self.data.ends
+        return panel_feed(self.tensors, ends, ends - self.data.starts[:-1] > 1, self.config, self._group)
+
+    def validate(self, model: PanelModel) -> float:
+        """The mean loss of all forecasts of the validation part."""
+        cut = self.cut
+        # from the last row that trains on: what is ahead of it is held out
+        first = torch.from_numpy(np.where(cut.used, cut.train - 1, len(self.data.values)))
+        return panel_loss(model, self.tensors, first, torch.from_numpy(cut.valid))
+
+    def score(self, model: PanelModel) -> PanelBacktest:
+        """The errors of forecasts along the test part, which no choice depended on, and of the baselines."""
+        origins = origins_between(self.data, self.cut.valid, self.cut.test, self.config.model.horizon)
+        return backtest_panel(model, self.tensors, origins, self.config.model.name)
+
+    def save(self, folder: Path) -> None:
+        """Keep the panel with the run, so that forecasts need no other file."""
+        save_panel(self.data, folder / SERIES)

@@ -1,0 +1,22 @@
+"""What models are worth on held-out data, with a state of their own that training never touches."""
+
+from chainrule.training.evaluation.held_out import (
+    Piece,
+    confusion_and_loss,
+    fit_gate,
+    log_probs,
+    log_probs_apart,
+    split_documents,
+)
+from chainrule.training.evaluation.panels import panel_loss, panel_quantiles
+
+__all__ = [
+    "Piece",
+    "confusion_and_loss",
+    "fit_gate",
+    "log_probs",
+    "log_probs_apart",
+    "panel_loss",
+    "panel_quantiles",
+    "split_documents",
+]
