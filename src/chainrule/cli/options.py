@@ -35,7 +35,7 @@ __all__ = [
 
 _TIME = "Backpropagation through time"
 _PANELS: dict[type, str] = {ModelSettings: "Model", TrainingSettings: "Training", Reading: "Reading the data"}
-_ALSO = {"columns": ("--column",)}  # other flags of a setting
+_ALSO = {"columns": ("--column", "--target")}  # other flags of a setting
 
 
 def _check_seed(seed: int | None) -> int | None:

@@ -4,29 +4,44 @@ from chainrule.data.builtin.exporting import export
 from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.dates.frequency import Frequency
-from chainrule.data.panels.panel import Panel
+from chainrule.data.panels.ahead import check_known_ahead, extended
+from chainrule.data.panels.calendar import CALENDAR, calendar_columns, calendar_features
+from chainrule.data.panels.joining import joined
+from chainrule.data.panels.panel import Covariate, Covariates, Panel
+from chainrule.data.panels.rows import PanelRows
 from chainrule.data.reading import Reading
 from chainrule.data.sounds.waveforms import write_wav
-from chainrule.data.sources.source import read
+from chainrule.data.sources.source import read, read_rows, with_future
 from chainrule.data.splits import split_labelled, split_note, split_steps
 from chainrule.data.text.alphabet import Alphabet
 from chainrule.data.transforms import Transform
 
 __all__ = [
+    "CALENDAR",
     "Alphabet",
+    "Covariate",
+    "Covariates",
     "Frequency",
     "Labelled",
     "Panel",
+    "PanelRows",
     "Reading",
     "Series",
     "Symbols",
     "Transform",
     "builtins",
+    "calendar_columns",
+    "calendar_features",
+    "check_known_ahead",
     "export",
+    "extended",
+    "joined",
     "read",
+    "read_rows",
     "split_labelled",
     "split_note",
     "split_steps",
+    "with_future",
     "write_wav",
 ]
 

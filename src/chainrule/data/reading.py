@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from chainrule._choices import spelt, whole
+from chainrule._choices import choose, listed, spelt, whole
 from chainrule._schema import check_fields
 from chainrule._settings import On, described, option, setting, settings_of
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.labelled.groups import check_group
+from chainrule.data.panels.calendar import AUTO, CALENDAR
 from chainrule.data.sounds.waveforms import HIGHEST_RATE
 from chainrule.data.text.decoding import check_encoding
 from chainrule.errors import ArgumentError
@@ -17,6 +18,7 @@ __all__ = ["KINDS", "TRANSFORMS", "Reading"]
 
 KINDS = ("text", "table", "sound", "images")
 TRANSFORMS = ("standardise", "none", "difference", "log-return")
+_NAMES_OF_COLUMNS = ("columns", "known", "past", "static", "calendar")
 _PLURAL = {"text": "text", "table": "tables", "sound": "sound", "images": "images"}
 _TEXT = (On(has="text"),)
 _TABLE = (On(has="table"),)
@@ -31,7 +33,17 @@ class Reading:
     A setting that does not apply to the source is refused. Notes on some:
 
     - ``documents``: each file of a folder is split on its own.
-    - ``columns``: empty takes the only numeric column.
+    - ``layout``: "one" is one series, of the steps of the rows. The others read many series, a `Panel`: "long" has a
+      row for each series and date, as frames of ``unique_id, ds, y`` have; "rows" a series in each row, its id first
+      and blanks at its end, as the files of M4 have; "columns" a series in each column, with or without dates beside.
+    - ``columns``: empty takes the only numeric column; of a long table "y", if there is one. Of the layouts "rows" and
+      "columns" they are the columns that hold the series; empty takes all.
+    - ``known``, ``past``, ``static``: of a long table. Numbers are read as numbers, all other columns as categories;
+      "store:category" reads the numbers of the column store as categories. Blanks are read as missing. Rows at the end
+      of a series that lack the target are what is known ahead.
+    - ``calendar``: features of the dates, in their time zone; ("auto",) takes those that go with the frequency.
+    - ``date``: whole numbers in columns called ds, t, time, step, steps, timestep or time_idx number the steps of long
+      tables, if they have fewer than six digits and no ``date_format`` is given.
     - ``date_format``: as of strptime, or the unit of numbers that count from 1970; without one, dates that read in
       several ways are refused.
     - ``freq``: a pandas alias such as "B", "ME" or "15min". Dates that contradict it are refused. Or "M-15" for the
@@ -61,7 +73,19 @@ Did you mean 'line'?
     documents: Literal["one", "blank-line", "line"] = setting(
         "one", "What counts as one document of a text: the whole file, or each paragraph or line", on=_TEXT
     )
+    layout: Literal["one", "long", "rows", "columns"] | None = setting(
+        None,
+        "Series of a table: one, or many that lie below each other (long), one in each row, or one in each column",
+        chosen="long where `id` is given without `series`, or covariates are named; else one",
+        on=_TABLE,
+    )
     columns: tuple[str, ...] = setting((), "Columns of a table to model", chosen="the only numeric one", on=_TABLE)
+    known: tuple[str, ...] = setting((), "Columns that are known ahead of time, such as prices and holidays", on=_TABLE)
+    past: tuple[str, ...] = setting((), "Columns that are known up to the present, such as the weather", on=_TABLE)
+    static: tuple[str, ...] = setting((), "Columns that stay the same throughout a series, such as a region", on=_TABLE)
+    calendar: tuple[str, ...] = setting(
+        (), f"Features of the dates: {', '.join(CALENDAR)}; or auto, by the frequency", on=_TABLE
+    )
     date: str | tuple[str, ...] | None = setting(
         None, "Date column, or several whose parts make a date", chosen="detected", on=_TABLE
     )
@@ -117,12 +141,10 @@ Did you mean 'line'?
     )
 
     def __post_init__(self) -> None:
-        if isinstance(self.columns, str):
-            raise ArgumentError(f"`columns` is {self.columns!r}; expected a tuple of names: ({self.columns!r},).")
-        if not isinstance(self.columns, Sequence) or not all(isinstance(name, str) for name in self.columns):
-            raise ArgumentError(f"`columns` is {spelt(self.columns)}; expected a tuple of names, such as ('Close',).")
-        check_fields(self, but=("columns",))
-        for field_name in ("columns", "date", "id"):
+        for field_name in _NAMES_OF_COLUMNS:
+            self._check_names(field_name)
+        check_fields(self, but=_NAMES_OF_COLUMNS)
+        for field_name in (*_NAMES_OF_COLUMNS, "date", "id"):
             value = getattr(self, field_name)
             if isinstance(value, Sequence) and not isinstance(value, str):
                 object.__setattr__(self, field_name, tuple(value))
@@ -132,7 +154,25 @@ Did you mean 'line'?
                 object.__setattr__(self, field_name, whole(f"`{field_name}`", value))
         self._check_together()
 
+    def _check_names(self, field_name: str) -> None:
+        value = getattr(self, field_name)
+        if isinstance(value, str):
+            raise ArgumentError(f"`{field_name}` is {value!r}; expected a tuple of names: ({value!r},).")
+        if not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
+            raise ArgumentError(f"`{field_name}` is {spelt(value)}; expected a tuple of names, such as ('Close',).")
+
     def _check_together(self) -> None:
+        beside = [*self.known, *self.past, *self.static]
+        twice = {name for name in beside if beside.count(name) > 1} | {*beside} & {*self.columns}
+        if twice:
+            raise ArgumentError(
+                f"{listed(sorted(twice))} is named twice among `columns`, `known`, `past` and `static`; name each "
+                "column once."
+            )
+        for feature in self.calendar:
+            choose("`calendar`", feature, (*CALENDAR, AUTO))
+        if AUTO in self.calendar and len(self.calendar) > 1:
+            raise ArgumentError(f"`calendar` has {AUTO!r} beside other features; give it alone, or leave it out.")
         if self.freq is not None:
             parse_rule(self.freq)
         if self.group is not None:
@@ -179,7 +219,7 @@ Did you mean 'line'?
         >>> Reading(columns=("Price",)).to_dict()["columns"]
         ['Price']
         """
-        return {**asdict(self), "columns": list(self.columns)}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in _NAMES_OF_COLUMNS}}
 
 
 def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from chainrule.data.dates.frequency import Frequency
 
-__all__ = ["find_season"]
+__all__ = ["TRAIN", "autocorrelation", "find_season", "first_peak"]
 
-_TRAIN = 0.8  # of the steps, as in `split_steps`
+TRAIN = 0.8  # of the steps, as in `split_steps`
 _ROUNDING = 1e-12  # a spread below this share of the largest value is what rounding leaves of a straight line
 
 
@@ -23,30 +23,37 @@ def find_season(frequency: Frequency | None, values: NDArray[np.float64]) -> int
     """
     if frequency is not None and frequency.season and 2 * frequency.season <= len(values):
         return frequency.season
-    return _autocorrelation_peak(values[: math.floor(_TRAIN * len(values) + 0.5)])
+    train = values[: math.floor(TRAIN * len(values) + 0.5)]
+    r = autocorrelation(train)
+    return 1 if r is None else first_peak(r, len(train))
 
 
-def _autocorrelation_peak(values: NDArray[np.float64]) -> int:
-    """The lag of the autocorrelation's first clear peak, 1 if there is none.
+def autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The autocorrelation of up to half as many lags as there are values, without a linear trend; None of a line."""
+    T = len(values)
+    largest = np.abs(values).max()
+    if largest == 0:
+        return None
+    values = values / largest  # so that no square leaves float64
+    time = np.arange(T) - (T - 1) / 2
+    x = values - values.mean()
+    if T > 1:
+        x = x - time * (time @ x) / (time @ time)
+    if np.ptp(x) <= _ROUNDING:
+        return None
+    r = np.fft.irfft(np.abs(np.fft.rfft(x, n=2 * T)) ** 2)[: T // 2 + 1]
+    return np.asarray(r / r[0])
 
-    A linear trend is removed first. A peak is the highest value between a rise through zero and the next
+
+def first_peak(r: NDArray[np.float64], T: int) -> int:
+    """The lag of the first clear peak of the autocorrelation of ``T`` values, 1 if there is none.
+
+    A peak is the highest value between a rise through zero and the next
     fall. It is clear when it exceeds two 95 % bands: that of white noise, for all lags together, and
     Bartlett's, 1.96 sqrt((1 + 2 sum_{j<k} r_j^2) / T), which widens for series that merely wander. A period
     that is not a whole number of steps shows in the peaks at its multiples, so these decide between the lag and
     its neighbours.
     """
-    T = len(values)
-    largest = np.abs(values).max()
-    if largest == 0:
-        return 1
-    values = values / largest  # so that no square leaves float64
-    time = np.arange(T) - (T - 1) / 2
-    x = values - values.mean()
-    x = x - time * (time @ x) / (time @ time)
-    if np.ptp(x) <= _ROUNDING:
-        return 1
-    r = np.fft.irfft(np.abs(np.fft.rfft(x, n=2 * T)) ** 2)[: T // 2 + 1]
-    r = r / r[0]
     noise = NormalDist().inv_cdf(1 - 0.05 / len(r)) / np.sqrt(T)
     bartlett = 1.96 * np.sqrt((1 + 2 * (np.cumsum(r**2) - r[0] ** 2)) / T)  # [k - 1] is that of lag k
     falls = np.flatnonzero((r[:-1] >= 0) & (r[1:] < 0)) + 1

@@ -1,5 +1,6 @@
 """Many series of one target, with what goes with them: covariates known ahead or not, and what stays the same."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,8 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import counted, listed, whole
+from chainrule._choices import choose, counted, listed, whole
 from chainrule.data.container_checks import check_size
+from chainrule.data.dates.calendars import parse_rule
+from chainrule.data.dates.frequency import Frequency, find_frequency
+from chainrule.data.dates.timezones import check_zone
+from chainrule.data.panels.calendar import CALENDAR
 from chainrule.errors import ArgumentError, DataError, ShapeError
 
 __all__ = ["Covariate", "Covariates", "Panel"]
@@ -41,6 +46,15 @@ class Covariates:
     static: tuple[Covariate, ...] = ()
     calendar: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        names = [each.name for each in (*self.known, *self.past, *self.static)]
+        for each in (names, [*self.calendar]):
+            twice = sorted({name for name in each if each.count(name) > 1})
+            if twice:
+                raise ArgumentError(f"the covariates name {listed(twice)} twice; name each once.")
+        for feature in self.calendar:
+            choose("`calendar`", feature, tuple(CALENDAR))
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -63,9 +77,11 @@ class Panel:
         name: the name of the source.
 
     Raises:
-        ShapeError: arrays that do not fit together.
-        ArgumentError: arrays of another dtype, ids that repeat, a season below 1.
-        DataError: infinite or huge values, a series without any value of its target.
+        ShapeError: arrays that do not fit together, or numbers that are not float64.
+        ArgumentError: ids that repeat, a season below 1, dates without a frequency, or a frequency, a time zone or
+            calendar features without dates.
+        DataError: infinite or huge values, categories without a level, dates that do not increase within a series, a
+            series without any value of its target.
 
     >>> panel = Panel(np.array([1.0, 2.0, 3.0, 5.0, np.nan]), np.array([0, 2, 5]), ("a", "b"))
     >>> panel.ends.tolist(), [values.tolist() for values in panel.observed]
@@ -91,47 +107,101 @@ class Panel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "season", whole("season", self.season))
-        rows = len(self.values)
-        series = len(self.ids)
-        given = np.asarray(self.starts)
-        if given.shape != (series + 1,) or given[0] != 0 or given[-1] != rows or (np.diff(given) < 1).any():
-            raise ShapeError(
-                f"the starts of {self.name} are {given.tolist()[:5]}...; expected {series + 1} increasing numbers from "
-                f"0 to {rows}, the rows of {counted(series, 'series')}."
-            )
-        if len(set(self.ids)) < series:
-            raise ArgumentError(f"the ids of {self.name} repeat: {listed(self.ids, shown=5)}.")
-        for name, array, size in self._cells():
-            if array.dtype != np.float64 or array.shape != size:
-                raise ShapeError(f"{name} of {self.name} is {array.dtype} {array.shape}; expected float64 {size}.")
-            if np.isinf(array).any():
-                raise DataError(f"{name} of {self.name} has infinite values. Correct them, or leave them out.")
-        check_size(self.values, self.name)
-        if self.dates is not None and self.dates.shape != (rows,):
-            raise ShapeError(f"{self.name} has {counted(rows, 'row')} but dates of shape {self.dates.shape}.")
-        empty = np.flatnonzero(np.add.reduceat(~np.isnan(self.values), given[:-1]) == 0)
+        object.__setattr__(self, "ids", tuple(self.ids))
+        self._check_starts()
+        for name, size in self._sizes.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(size, np.nan))
+            self._check_numbers(name, getattr(self, name), size)
+        about = self.covariates
+        for cells, columns in ((self.known, about.known), (self.past, about.past), (self.static, about.static)):
+            assert cells is not None
+            for j, column in enumerate(columns):
+                self._check_levels(column, cells[:, j])
+        self._check_dates()
+        empty = np.flatnonzero(np.add.reduceat(~np.isnan(self.values), self.starts[:-1]) == 0)
         if len(empty):
             names = listed((self.ids[i] for i in empty), shown=5)
-            raise DataError(f"{names} of {self.name} without any value of {self.target}. Leave such series out.")
+            raise DataError(
+                f"{counted(len(empty), 'series', 'series')} of {self.name} ({names}) without any value of "
+                f"{self.target}. Leave such series out."
+            )
 
-    def _cells(self) -> list[tuple[str, _Floats, tuple[int, ...]]]:
-        """The arrays of numbers, with their names and the shapes that they must have."""
+    @property
+    def _sizes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes that the arrays of numbers must have."""
         rows = len(self.values)
         about = self.covariates
-        expected = {
+        return {
+            "values": (rows,),
             "known": (rows, len(about.known)),
             "past": (rows, len(about.past)),
             "static": (len(self.ids), len(about.static)),
         }
-        for name, size in expected.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, np.full(size, np.nan))
-        return [("values", self.values, (rows,)), *((name, getattr(self, name), expected[name]) for name in expected)]
+
+    def _check_starts(self) -> None:
+        rows = len(self.values)
+        series = len(self.ids)
+        given = np.asarray(self.starts)
+        fits = series > 0 and given.shape == (series + 1,) and given.dtype.kind in "iu"
+        if not fits or given[0] != 0 or given[-1] != rows or (np.diff(given.astype(np.int64)) < 1).any():
+            raise ShapeError(
+                f"the starts of {self.name} are {listed(given.ravel().tolist(), shown=5)}; expected {series + 1} "
+                f"increasing whole numbers from 0 to {rows}, the rows of {counted(series, 'series', 'series')}."
+            )
+        object.__setattr__(self, "starts", given.astype(np.int64, copy=False))
+        if len(set(self.ids)) < series:
+            twice = [name for name, count in Counter(self.ids).items() if count > 1]
+            raise ArgumentError(f"the ids of {self.name} repeat: {listed(twice, shown=5)}. Give each series its own.")
+
+    def _check_numbers(self, name: str, array: _Floats, size: tuple[int, ...]) -> None:
+        if array.dtype != np.float64 or array.shape != size:
+            raise ShapeError(f"{name} of {self.name} is {array.dtype} {array.shape}; expected float64 {size}.")
+        if np.isinf(array).any():
+            raise DataError(f"{name} of {self.name} has infinite values. Correct them, or leave them out.")
+        check_size(array, self.name)
+
+    def _check_levels(self, column: Covariate, cells: _Floats) -> None:
+        if not column.levels:
+            return
+        places = cells[~np.isnan(cells)]
+        if ((places != np.floor(places)) | (places < 0) | (places >= len(column.levels))).any():
+            raise DataError(
+                f"{column.name} of {self.name} has cells that are no places among its "
+                f"{counted(len(column.levels), 'level')}; expected whole numbers from 0 to {len(column.levels) - 1}."
+            )
+
+    def _check_dates(self) -> None:
+        if self.dates is None:
+            has = [name for name in ("freq", "timezone") if getattr(self, name) is not None]
+            has += ["calendar features"] if self.covariates.calendar else []
+            if has:
+                raise ArgumentError(f"{self.name} has no dates, so it cannot have {listed(has)}.")
+            return
+        if self.dates.shape != self.values.shape or self.dates.dtype != np.dtype("datetime64[ns]"):
+            raise ShapeError(
+                f"{self.name} has {counted(len(self.values), 'row')} but dates {self.dates.dtype} {self.dates.shape}; "
+                "expected a datetime64[ns] for each."
+            )
+        if self.freq is None:
+            raise ArgumentError(f"{self.name} has dates but no `freq`; expected the frequency of its dates.")
+        parse_rule(self.freq)
+        if self.timezone is not None:
+            check_zone(self.timezone)
+        later = np.diff(self.dates) > np.timedelta64(0)
+        later[self.starts[1:-1] - 1] = True
+        if np.isnat(self.dates).any() or not later.all():
+            row = int(np.argmin(later)) + 1
+            which = self.ids[int(np.searchsorted(self.starts, row, side="right")) - 1]
+            raise DataError(
+                f"dates of {self.name} are missing or do not increase, in the series {which}. Sort its rows by date, "
+                "and keep one for each."
+            )
 
     @property
     def arrays(self) -> Sequence[NDArray[Any]]:
         """All that it holds."""
-        return [self.values, self.starts, *(array for _, array, _ in self._cells()[1:])]
+        return [self.values, self.starts, *(getattr(self, name) for name in ("known", "past", "static"))]
 
     @cached_property
     def ends(self) -> NDArray[np.int64]:
@@ -143,3 +213,15 @@ class Panel:
     def observed(self) -> list[_Floats]:
         """The values of each series up to its last one."""
         return [self.values[first:end] for first, end in zip(self.starts[:-1], self.ends, strict=True)]
+
+    @cached_property
+    def series(self) -> NDArray[np.int64]:
+        """(R,) the number of the series that each row belongs to."""
+        return np.repeat(np.arange(len(self.ids)), np.diff(self.starts))
+
+    @cached_property
+    def frequency(self) -> Frequency | None:
+        """The frequency of the different dates of all series together; None if there are no dates."""
+        if self.dates is None:
+            return None
+        return find_frequency(np.unique(self.dates), self.timezone, self.freq)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from chainrule._settings import option
+from chainrule.data.panels.layout import check_layout, layout_of
+from chainrule.data.panels.panel import Covariates
 from chainrule.data.reading import Reading
 from chainrule.data.sources.identifying import Identified
 from chainrule.data.text.alphabet import Alphabet
@@ -33,6 +35,13 @@ def check_applies(reading: Reading, source: Identified, *, for_a_model: bool) ->
         value = getattr(reading, name)
         if value != getattr(Reading, name):
             raise ArgumentError(f"{option(name, value)} does not apply to {source.description}. Leave it out.")
+    if source.kind == "table" and source.builtin is None:
+        check_layout(reading, layout_of(reading))
+    if source.is_array and layout_of(reading) == "long":
+        raise ArgumentError(
+            f"an array has no columns of ids and covariates. Name {option('layout', 'columns')} or "
+            f"{option('layout', 'rows')}, or give a DataFrame."
+        )
     if reading.unit == "bytes" and reading.encoding != Reading.encoding:
         raise ArgumentError(
             f"{option('encoding', reading.encoding)} does not apply to {option('unit', 'bytes')}: bytes are read as "
@@ -58,9 +67,14 @@ def without_inapplicable(reading: Reading, source: Identified) -> Reading:
 
 
 def check_model_takes(
-    reading: Reading, source: Identified, alphabet: Alphabet | None, classes: tuple[str, ...] | None
+    reading: Reading,
+    source: Identified,
+    *,
+    alphabet: Alphabet | None,
+    classes: tuple[str, ...] | None,
+    covariates: Covariates | None,
 ) -> None:
-    """Refuse data of another kind than a model with this alphabet, or with these classes, takes.
+    """Refuse data of another kind than a model with this alphabet, these classes or these covariates takes.
 
     Raises:
         DataError: what the model takes, and what the source is read as.
@@ -70,6 +84,8 @@ def check_model_takes(
         takes = alphabet.kind
     elif classes is not None and not _is_labelled(reading, source):
         takes = "labelled examples"
+    elif covariates is not None and gives != "many series":
+        takes = "many series"
     else:
         return
     raise DataError(
@@ -85,4 +101,6 @@ def _is_labelled(reading: Reading, source: Identified) -> bool:
 def _read_as(reading: Reading, source: Identified) -> str:
     if _is_labelled(reading, source):
         return f"labelled {source.kind}"
+    if source.kind == "table" and source.builtin is None and layout_of(reading) != "one":
+        return "many series"
     return {"text": reading.unit, "sound": "mu-law", "table": "real values"}[source.kind]

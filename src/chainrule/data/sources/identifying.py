@@ -19,9 +19,10 @@ __all__ = ["Identified", "identify"]
 _PREFIX = "builtin:"
 _ABOUT_FILES = ("encoding", "header", "sheet")  # settings that say how a file is written
 _OF_NUMBERS = (*_ABOUT_FILES, "thousands", "decimal")  # which have no marks in them
+_OF_MANY = ("layout", "known", "past", "static", "calendar")  # settings of many series
 _WITHOUT = {
     "text": ("encoding",),
-    "table": _OF_NUMBERS,
+    "table": (*_OF_NUMBERS, *_OF_MANY),
     "sound": ("labels", "group"),
     "images": ("group",),
 }
@@ -40,6 +41,7 @@ class Identified:
         builtin: the set, of a built-in one.
         files: to read, of a file or a folder.
         format: of these files.
+        is_array: whether it is a NumPy array.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Identified:
     builtin: Builtin | None = None
     files: tuple[Path, ...] = ()
     format: Format[Any] | None = None
+    is_array: bool = False
 
 
 def identify(source: object, kind: str | None) -> Identified:
@@ -73,10 +76,10 @@ def _identify_in_memory(source: object) -> Identified:
     if not is_in_memory(source):
         raise ArgumentError(
             f"cannot read data from a {type(source).__name__}; expected a path, the name of a built-in set, "
-            "a NumPy array, or a pandas Series or DataFrame."
+            "a NumPy array, or a Series or DataFrame of pandas or polars."
         )
     if isinstance(source, np.ndarray):
-        return Identified("the data", "table", "an array", _OF_NUMBERS)
+        return Identified("the data", "table", "an array", _OF_NUMBERS, is_array=True)
     return Identified("the data", "table", "data in memory", _ABOUT_FILES)
 
 

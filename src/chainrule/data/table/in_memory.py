@@ -1,4 +1,4 @@
-"""Series from memory: NumPy arrays, pandas Series and DataFrames."""
+"""Tables and series from memory: NumPy arrays, and Series and DataFrames of pandas and polars."""
 
 from __future__ import annotations
 
@@ -23,41 +23,72 @@ if TYPE_CHECKING:
 
     from chainrule.data.containers import Series
 
-__all__ = ["is_in_memory", "series_in_memory"]
+__all__ = ["is_in_memory", "series_in_memory", "table_in_memory"]
+
+_FRAMES = ("pandas", "polars")
 
 
 def is_in_memory(source: object) -> bool:
-    """Whether this is an array, or pandas data; pandas is not imported to find out."""
-    return isinstance(source, np.ndarray) or type(source).__module__.partition(".")[0] == "pandas"
+    """Whether this is an array, or data of pandas or polars; neither is imported to find out."""
+    return isinstance(source, np.ndarray) or type(source).__module__.partition(".")[0] in _FRAMES
 
 
 def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, reading: Reading) -> Series:
-    """A series of an array (T,) or (T, C), or of pandas data, whose index gives the dates if it holds dates.
+    """A series of an array (T,) or (T, C), or of a frame, whose index gives the dates if it holds dates.
 
     Raises:
         ShapeError: an array of other dimensions.
         DataError: as for a table in a file.
     """
-    if isinstance(values, np.ndarray):
-        return _series_of_array(values, reading)
-    table, freq = _table_of_pandas(values)
-    if reading.date is None:
-        reading = replace(reading, freq=reading.freq or freq)
+    table, reading = table_in_memory(values, reading)
+    if isinstance(values, np.ndarray) and not reading.columns:
+        reading = replace(reading, columns=tuple(table.frame.columns))
     return table_series(table, reading)
 
 
-def _series_of_array(values: NDArray[Any], reading: Reading) -> Series:
-    """A series of all columns, or of those named; as many names as there are columns become theirs, in order."""
+def table_in_memory(
+    values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, reading: Reading
+) -> tuple[LoadedTable, Reading]:
+    """The table of an array or a frame, and the reading with the frequency that its index has.
+
+    As many names as an array has columns become theirs, in order.
+
+    Raises:
+        ShapeError: an array of other dimensions, or with other columns than are named.
+        DataError: an array or a frame that holds no numbers.
+    """
+    if isinstance(values, np.ndarray):
+        return _table_of_array(values, reading), reading
+    table, freq = _table_of_pandas(_as_pandas(values))
+    if reading.date is None:
+        reading = replace(reading, freq=reading.freq or freq)
+    return table, reading
+
+
+def _as_pandas(values: Any) -> Any:
+    """A frame or a series of pandas; those of others turned into one."""
+    if type(values).__module__.partition(".")[0] == "pandas":
+        return values
+    narwhals = require("narwhals", "forecast")
+    try:
+        return narwhals.from_native(values, eager_only=True, allow_series=True).to_pandas()
+    except TypeError as error:
+        raise DataError(
+            f"the data are a {type(values).__name__}, which holds no values yet; expected a DataFrame or a Series. "
+            "Compute it first, as polars' collect() does."
+        ) from error
+
+
+def _table_of_array(values: NDArray[Any], reading: Reading) -> LoadedTable:
     frame = _frame_of_array(values)
     if len(reading.columns) == frame.shape[1] and not set(reading.columns) & set(frame.columns):
         frame.columns = list(reading.columns)
-    columns = reading.columns or tuple(frame.columns)
-    if not set(columns) <= set(frame.columns):
+    if not set(reading.columns) <= set(frame.columns):
         raise ShapeError(
-            f"the array has {counted(frame.shape[1], 'column')}; expected as many as are named: {listed(columns)}, in "
-            "this order."
+            f"the array has {counted(frame.shape[1], 'column')}; expected as many as are named: "
+            f"{listed(reading.columns)}, in this order."
         )
-    return table_series(LoadedTable(frame, "the data"), replace(reading, columns=columns))
+    return LoadedTable(frame, "the data")
 
 
 def _table_of_pandas(values: pd.Series[Any] | pd.DataFrame) -> tuple[LoadedTable, str | None]:

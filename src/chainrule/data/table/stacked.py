@@ -19,9 +19,9 @@ from chainrule.errors import ColumnError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["choose_series"]
+__all__ = ["NAMES_OF_IDS", "as_text", "choose_series", "ids_without_repeats"]
 
-_ID_NAMES = ("id", "unique_id", "item_id", "series", "series_id", "ticker", "symbol", "name", "store", "item")
+NAMES_OF_IDS = ("id", "unique_id", "item_id", "series", "series_id", "ticker", "symbol", "name", "store", "item")
 _MOST_TRIED = 20
 _EXACT = 2**53  # below it, float64 holds every whole number
 
@@ -76,14 +76,15 @@ def _which_series(table: LoadedTable, ids: tuple[str, ...], names: list[str], se
 
 def _labels(table: LoadedTable, ids: tuple[str, ...]) -> pd.Series:
     """The id of each row as text, missing where a part is; whole numbers without a point."""
-    parts = [_as_text(table.frame[column]) for column in ids]
+    parts = [as_text(table.frame[column]) for column in ids]
     labels = parts[0]
     for part in parts[1:]:
         labels = labels + "," + part
     return labels
 
 
-def _as_text(cells: pd.Series) -> pd.Series:
+def as_text(cells: pd.Series) -> pd.Series:
+    """The cells as text without blanks around it, missing where they are; whole numbers without a point."""
     if require("pandas").api.types.is_float_dtype(cells):
         known = cells.dropna()
         if (known % 1 == 0).all() and (known.abs() < _EXACT).all():
@@ -97,7 +98,7 @@ def _find_ids(table: LoadedTable, dates: Dates | None, others: list[str], series
     if dates is not None:
         known = dates[~np.isnat(dates)]
         if len(np.unique(known)) < len(known):
-            return _ids_without_repeats(table, dates, free)
+            return ids_without_repeats(table, dates, free)
     if series is not None:
         return _ids_that_hold(table, series, free)
     return ()
@@ -114,10 +115,10 @@ def _ids_that_hold(table: LoadedTable, series: str, free: list[str]) -> tuple[st
     return tuple(holding)
 
 
-def _ids_without_repeats(table: LoadedTable, dates: Dates, free: list[str]) -> tuple[str, ...]:
+def ids_without_repeats(table: LoadedTable, dates: Dates, free: list[str]) -> tuple[str, ...]:
     """The column, else two, among whose equal cells no date repeats."""
-    by_name = [column for column in free if column.casefold() in _ID_NAMES]
-    by_name.sort(key=lambda column: _ID_NAMES.index(column.casefold()))
+    by_name = [column for column in free if column.casefold() in NAMES_OF_IDS]
+    by_name.sort(key=lambda column: NAMES_OF_IDS.index(column.casefold()))
     of_words = [column for column in free if column not in by_name and _holds_words(table.frame[column])]
     has_date = ~np.isnat(dates)
     for ids in _subsets([*by_name, *of_words][:_MOST_TRIED]):

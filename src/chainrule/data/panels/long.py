@@ -1,0 +1,194 @@
+"""Long tables, with a row for each series and date, as loose rows of a panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._choices import counted
+from chainrule._optional import require
+from chainrule._settings import option
+from chainrule.data.dates.timezones import zone_of
+from chainrule.data.numerals import Marks
+from chainrule.data.panels.categories import covariate_cells, covariate_column, text_codes
+from chainrule.data.panels.laying import LooseRows
+from chainrule.data.panels.panel import Covariate, Covariates
+from chainrule.data.reading import Reading
+from chainrule.data.table.columns import choose_columns, numbers_of
+from chainrule.data.table.date_columns import find_dates
+from chainrule.data.table.loaded import LoadedTable
+from chainrule.data.table.stacked import NAMES_OF_IDS, ids_without_repeats
+from chainrule.errors import ArgumentError, ColumnError, MissingValuesError
+
+__all__ = ["long_rows"]
+
+_COUNTS = ("ds", "t", "time", "step", "steps", "timestep", "time_idx")
+_MOST_COUNTED = 100_000
+_TARGET = "y"
+
+_Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _When:
+    """The columns of the dates or steps, and what they say of each row."""
+
+    columns: tuple[str, ...]
+    when: _Ints
+    dated: bool
+    timezone: str | None = None
+
+
+def long_rows(
+    table: LoadedTable, reading: Reading, *, fitted: Covariates | None = None, may_lack: str | None = None
+) -> LooseRows:
+    """The rows of a long table.
+
+    Args:
+        table: the table.
+        reading: how it is read.
+        fitted: the columns beside the target of a run, whose levels are kept.
+        may_lack: the target of a run that the table may lack: a table of what is known ahead.
+
+    Raises:
+        ColumnError: a column missing or to be chosen, cells that are no numbers, dates that cannot be read.
+        MissingValuesError: rows without an id or a date.
+    """
+    when = _when(table, reading)
+    marks = Marks(reading.thousands, reading.decimal)
+    names = _named(reading, fitted)
+    beside = {covariate_column(table, name) for part in names.values() for name, _ in part}
+    ids = reading.id_columns or _ids(table, when, beside)
+    for column in ids:
+        table.check_has(column)
+    codes, labels = _codes(table, ids, reading.columns or (may_lack or _TARGET,))
+    target, values = _target(table, reading, {*when.columns, *ids, *beside, *table.index}, may_lack)
+    made = {part: [covariate_cells(table, name, marks, known) for name, known in named] for part, named in names.items()}
+    cells = {part: _stacked([numbers for _, numbers in pairs], len(codes)) for part, pairs in made.items()}
+    about = {part: tuple(column for column, _ in pairs) for part, pairs in made.items()}
+    return LooseRows(
+        codes=codes,
+        ids=labels,
+        when=when.when,
+        dated=when.dated,
+        timezone=when.timezone,
+        values=values,
+        target=target,
+        covariates=Covariates(about["known"], about["past"], about["static"]),
+        known=cells["known"],
+        past=cells["past"],
+        static=cells["static"],
+        name=table.name,
+    )
+
+
+def _named(reading: Reading, fitted: Covariates | None) -> dict[str, list[tuple[str, Covariate | None]]]:
+    """The covariates by what they are: as a run has them, or as the reading names them."""
+    parts = ("known", "past", "static")
+    if fitted is not None:
+        return {part: [(each.name, each) for each in getattr(fitted, part)] for part in parts}
+    return {part: [(name, None) for name in getattr(reading, part)] for part in parts}
+
+
+def _stacked(columns: list[NDArray[np.float64]], rows: int) -> NDArray[np.float64]:
+    return np.stack(columns, axis=1) if columns else np.empty((rows, 0))
+
+
+def _when(table: LoadedTable, reading: Reading) -> _When:
+    counted_by = _counting_column(table, reading)
+    if counted_by is not None:
+        return _When((counted_by,), np.asarray(table.frame[counted_by], dtype=np.int64), dated=False)
+    date, dates = find_dates(table, reading.date_columns, reading.date_format)
+    if dates is None:
+        _refuse_freq(table, reading)
+        return _When((), np.arange(len(table.frame)), dated=False)
+    missing = np.isnat(dates)
+    if missing.any():
+        raise MissingValuesError(
+            f"{table.name} has {counted(int(missing.sum()), 'entirely blank row')}, at {table.at(missing)}. Delete them."
+        )
+    return _When(date, dates.astype(np.int64), dated=True, timezone=zone_of(table.frame[date[-1]], dates))
+
+
+def _counting_column(table: LoadedTable, reading: Reading) -> str | None:
+    """The column that numbers the steps, None if there is none."""
+    if reading.date_format is not None or len(reading.date_columns) > 1:
+        return None
+    names = reading.date_columns or tuple(table.frame.columns)
+    types = require("pandas").api.types
+    for column in names:
+        if column.casefold() in _COUNTS and column in table.frame.columns:
+            cells = table.frame[column]
+            if types.is_integer_dtype(cells) and not cells.isna().any() and cells.abs().max() < _MOST_COUNTED:
+                _refuse_freq(table, reading)
+                return column
+    return None
+
+
+def _refuse_freq(table: LoadedTable, reading: Reading) -> None:
+    if reading.freq is not None:
+        raise ArgumentError(
+            f"{option('freq', reading.freq)} applies to dates, and {table.name} has no column of dates. Name it with "
+            "`date`, or leave `freq` out."
+        )
+    if reading.calendar:
+        raise ArgumentError(
+            f"{option('calendar', reading.calendar)} applies to dates, and {table.name} has no column of dates. Name "
+            "it with `date`, or leave `calendar` out."
+        )
+
+
+def _ids(table: LoadedTable, when: _When, beside: set[str]) -> tuple[str, ...]:
+    """The columns of the ids: of a telling name, or those without which dates repeat; none of a single series."""
+    free = [column for column in table.frame.columns if column not in when.columns and column not in beside]
+    if "unique_id" in free:
+        return ("unique_id",)
+    index = [column for column in table.index if column in free]
+    if index:
+        return tuple(index)
+    found: tuple[str, ...] = ()
+    if when.columns and len(np.unique(when.when)) < len(when.when):
+        found = ids_without_repeats(table, when.when.astype("datetime64[ns]"), free)
+    by_name = [column for column in free if column.casefold() in NAMES_OF_IDS]
+    return found or tuple(by_name[:1])
+
+
+def _codes(table: LoadedTable, ids: tuple[str, ...], unnamed: tuple[str, ...]) -> tuple[_Ints, tuple[str, ...]]:
+    """Which series each row belongs to, and the ids of the series; a single one has the name of its target."""
+    if not ids:
+        return np.zeros(len(table.frame), dtype=np.int64), unnamed
+    codes, texts = text_codes(table.frame[ids[0]])
+    for column in ids[1:]:
+        more, names = text_codes(table.frame[column])
+        both, pairs = require("pandas").factorize(np.where((codes < 0) | (more < 0), -1, codes * len(names) + more))
+        texts = tuple(f"{texts[pair // len(names)]},{names[pair % len(names)]}" if pair >= 0 else "" for pair in pairs)
+        codes = np.where(pairs[both] < 0, -1, both)
+    blank = codes < 0
+    if blank.any():
+        raise MissingValuesError(
+            f"{table.name} has {counted(int(blank.sum()), 'row')} without an id in {' or '.join(ids)}, at "
+            f"{table.at(blank)}. Fill them in, or delete these rows."
+        )
+    return codes, texts
+
+
+def _target(
+    table: LoadedTable, reading: Reading, others: set[str], may_lack: str | None
+) -> tuple[str, NDArray[np.float64]]:
+    marks = Marks(reading.thousands, reading.decimal)
+    columns = reading.columns
+    if may_lack is not None:
+        if may_lack not in table.frame.columns:
+            return may_lack, np.full(len(table.frame), np.nan)
+        columns = (may_lack,)
+    elif not columns and _TARGET in table.frame.columns and _TARGET not in others:
+        columns = (_TARGET,)
+    columns = choose_columns(table, columns, others, marks)
+    if len(columns) > 1:
+        raise ColumnError(
+            f"{option('columns', columns)} names {counted(len(columns), 'column')}, and a panel has one target. Name "
+            "one, and the others as `known`, `past` or `static`."
+        )
+    return columns[0], numbers_of(table, columns[0], marks)
