@@ -48,13 +48,13 @@ class Origins:
             object.__setattr__(self, name, _whole_numbers(name, getattr(self, name)))
         if self.series.shape != self.rows.shape:
             raise ShapeError(
-                f"series and origins are {self.series.shape} and {self.rows.shape}; expected one of each for a forecast."
+                f"series and origins are {self.series.shape} and {self.rows.shape}; expected one of each a forecast."
             )
         panel = self.panel
         if not len(self) or self.series.min() < 0 or self.series.max() >= len(panel.ids):
             raise ArgumentError(
-                f"series of {counted(len(self), 'origin')} lie outside 0 to {len(panel.ids) - 1}; expected at least one "
-                "origin, and the number of its series."
+                f"series of {counted(len(self), 'origin')} lie outside 0 to {len(panel.ids) - 1}; expected at least "
+                "one origin, and the number of its series."
             )
         outside = (self.rows <= panel.starts[self.series]) | (self.rows > panel.starts[self.series + 1])
         if outside.any():

@@ -120,7 +120,7 @@ def _parts(order: NDArray[np.intp], size: int) -> Iterator[NDArray[np.intp]]:
 
 
 def _pinball(y: _Floats, quantiles: _Floats, levels: _Floats) -> _Floats:
-    """The pinball loss of quantiles (..., Q) of y (...): level (y - q) above the quantile, (1 - level) (q - y) below."""
+    """Pinball losses of quantiles (..., Q) of y (...): level (y - q) above the quantile, (1 - level) (q - y) below."""
     error = y[..., None] - quantiles
     return np.maximum(levels * error, (levels - 1) * error)
 

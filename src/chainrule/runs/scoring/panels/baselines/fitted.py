@@ -105,7 +105,7 @@ def _smoothed(asked: Asked) -> tuple[_Floats, _Floats]:
     past = asked.values[: asked.fit]
     base = {"error": "add", "trend": "add", "damped_trend": True, "initialization_method": "heuristic"}
     choices = [base]
-    if 1 < asked.season and asked.fit >= 2 * asked.season + _FEWEST:
+    if asked.season > 1 and asked.fit >= 2 * asked.season + _FEWEST:
         choices.append({**base, "seasonal": "add", "seasonal_periods": asked.season})
     fits = [model(pandas.Series(past), **choice).fit(disp=False) for choice in choices]
     best = int(np.argmin([fit.aicc for fit in fits]))
@@ -126,7 +126,7 @@ def _smoothed(asked: Asked) -> tuple[_Floats, _Floats]:
 def _by_theta(asked: Asked) -> tuple[_Floats, _Floats]:
     model = require("statsmodels.tsa.forecasting.theta").ThetaModel
     past = asked.values[: asked.fit]
-    seasonal = 1 < asked.season and asked.fit >= 2 * asked.season + _FEWEST
+    seasonal = asked.season > 1 and asked.fit >= 2 * asked.season + _FEWEST
     fit = model(past, period=asked.season, deseasonalize=seasonal).fit()
     slope, alpha = np.asarray(fit.params)
     steps = max(asked.season, 1)
