@@ -13,7 +13,7 @@ from chainrule.errors import ArgumentError, ShapeError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["forecast_fan", "percent"]
+__all__ = ["fan_times", "forecast_fan", "percent", "shade"]
 
 _Floats = NDArray[np.float64]
 
@@ -42,13 +42,13 @@ def forecast_fan(
     """
     past, level, bands, future = _checked_fan(history, levels, quantiles, columns, actual)
     horizon = bands.shape[1]
-    past_x, future_x = _fan_times(dates, future_dates, len(past), horizon)
+    past_x, future_x = fan_times(dates, future_dates, len(past), horizon)
     tail = slice(-max(3 * horizon, 40), None)
     for c, (axes, column) in enumerate(zip(panels, columns, strict=True)):
         axes.plot(past_x[tail], past[tail, c], color=BLACK, linewidth=1.2)
         opening = np.full(len(level), past[-1, c])  # all quantiles meet where the past ends
         joined = np.column_stack([opening, bands[:, :, c]])
-        _fan(axes, np.concatenate([past_x[-1:], future_x]), joined)
+        shade(axes, np.concatenate([past_x[-1:], future_x]), joined)
         ends = [(percent(each), row[-1], BLUE) for each, row in zip(level, joined, strict=True)]
         if future is not None:
             axes.plot(future_x, future[:, c], color=VERMILLION, linewidth=1.2, marker="o", markersize=2.5)
@@ -61,7 +61,7 @@ def forecast_fan(
     title(panels[0], f"{ahead}: {percent(level[0])} to {percent(level[-1])}")
 
 
-def _fan(axes: "Axes", x: NDArray[np.generic], quantiles: _Floats) -> None:
+def shade(axes: "Axes", x: NDArray[np.generic], quantiles: _Floats) -> None:
     """Shade between the outermost quantiles, then the next pair inwards; draw the middle one, if any."""
     count = len(quantiles)
     for i in range(count // 2):
@@ -70,9 +70,10 @@ def _fan(axes: "Axes", x: NDArray[np.generic], quantiles: _Floats) -> None:
         axes.plot(x, quantiles[count // 2], color=BLUE, linewidth=2)
 
 
-def _fan_times(
+def fan_times(
     dates: ArrayLike | None, future_dates: ArrayLike | None, T: int, H: int
 ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    """The places on the x axis of T steps of history and H of a forecast: dates, or steps after the last."""
     if dates is None and future_dates is None:
         return np.arange(1 - T, 1), np.arange(1, H + 1)
     if dates is None or future_dates is None:

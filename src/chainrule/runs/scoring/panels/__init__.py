@@ -1,0 +1,1 @@
+"""Forecasts of panels, many series at once: their metrics, baselines, calibration, tests and results."""
