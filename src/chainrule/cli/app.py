@@ -12,15 +12,9 @@ from typer.core import TyperGroup
 from chainrule.cli.console import say, show
 from chainrule.cli.fitting import compare_command, data_command, fit_command
 from chainrule.cli.flags import learn, prefer
+from chainrule.cli.forecasting import backtest_command, forecast_command, update_command
 from chainrule.cli.looking import look_command
-from chainrule.cli.using import (
-    backtest_command,
-    classify_command,
-    forecast_command,
-    sample_command,
-    score_command,
-    update_command,
-)
+from chainrule.cli.using import classify_command, sample_command, score_command
 from chainrule.errors import ChainruleError
 
 __all__ = ["app"]

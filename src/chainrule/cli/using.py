@@ -1,4 +1,4 @@
-"""``chainrule score``, ``sample``, ``forecast``, ``backtest`` and ``classify``: what runs can be asked."""
+"""``chainrule score``, ``sample`` and ``classify``: what runs can be asked."""
 
 import csv
 import io
@@ -15,16 +15,8 @@ from chainrule.cli.console import check_out, emit, progress, say, show
 from chainrule.data import write_wav
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run, load
-from chainrule.runs.kinds.series.run import SeriesRun
 
-__all__ = [
-    "backtest_command",
-    "classify_command",
-    "forecast_command",
-    "sample_command",
-    "score_command",
-    "update_command",
-]
+__all__ = ["classify_command", "loaded", "sample_command", "score_command"]
 
 
 def score_command(
@@ -64,7 +56,7 @@ def score_command(
     counts of n-grams, or both of a mixture. It has a table of its own, since a model that may learn from what it is
     scored on has an easier task than one that stays as it was fitted.
     """
-    opened = _loaded(run, device)
+    opened = loaded(run, device)
     with progress("adapting") as advance:
         score = opened.score(data, context=context, unknown=unknown, adapt=adapt, advance=advance)
     show(score)
@@ -91,7 +83,7 @@ def sample_command(
 
     A sample is drawn step by step, which no GPU does faster: auto is the CPU here.
     """
-    opened = _loaded(run, "cpu" if device == "auto" else device)
+    opened = loaded(run, "cpu" if device == "auto" else device)
     kind = _kind(opened)
     if kind in _SUFFIXES:
         check_out("--out", out, _SUFFIXES[kind])
@@ -111,88 +103,16 @@ def sample_command(
             emit("\n", None)
 
 
-def forecast_command(
-    run: o.RunFolder,
-    data: o.NewSource = None,
-    horizon: Annotated[int, Option(help="Number of steps to forecast.")] = 30,
-    paths: Annotated[int, Option(help="Number of sampled paths.")] = 1000,
-    quantiles: Annotated[str, Option(help="Quantile levels, separated by commas.")] = ".1,.5,.9",
-    seed: o.DrawingSeed = 0,
-    plot: Annotated[Path | None, Option(help="Plot the forecast to this .png file.", show_default=False)] = None,
-    out: Annotated[
-        Path | None, Option(help="Write the forecast in full precision to this .csv file.", show_default=False)
-    ] = None,
-    device: o.LoadedOn = "auto",
-) -> None:
-    """Forecast the steps after the end of the data, as quantiles of sampled paths.
-
-    The forecast starts from the end of the fitted file as it is now, or of new DATA that continues the run's own data
-    and may repeat it.
-    """
-    check_out("--plot", plot, ".png")
-    check_out("--out", out, ".csv")
-    try:
-        levels = [float(level) for level in quantiles.split(",")]
-    except ValueError:
-        raise ArgumentError(f"`quantiles` is {quantiles!r}; expected numbers like .1,.5,.9") from None
-    opened = _loaded(run, device)
-    forecast = opened.forecast(horizon, paths=paths, quantiles=levels, seed=seed, data=data)
-    if opened.refit is not None:
-        say(f"{opened.config.model.name}, {opened.refit}")
-    if out is None:
-        show(forecast)
-    else:
-        emit(forecast.to_csv(), out)
-        for remark in forecast.remarks():
-            say(remark)
-    if plot is not None:
-        forecast.plot().savefig(plot)
-        say(f"drawn to {plot}")
-
-
-def update_command(run: o.RunFolder, data: o.NewData) -> None:
-    """Add new data to a run of a series, so that forecasts and samples continue from its end.
-
-    DATA continues the run's own data and may repeat it. Weights and scores stay the same.
-    """
-    opened = load(run, device="cpu").update(data)
-    assert isinstance(opened, SeriesRun)
-    say(f"{run} goes on {opened.since}; its weights are as they were.")
-
-
-def backtest_command(
-    run: o.RunFolder,
-    data: o.NewSource = None,
-    horizon: Annotated[int, Option(help="Number of steps in each forecast.")] = 30,
-    paths: Annotated[int, Option(help="Number of sampled paths per forecast.")] = 200,
-    stride: Annotated[
-        int | None,
-        Option(help="Steps between forecasts (default as many as leave at most 100 of them).", show_default=False),
-    ] = None,
-    seed: o.DrawingSeed = 0,
-    device: o.LoadedOn = "auto",
-) -> None:
-    """Score the forecasts that would have been made over the last tenth of the data, or over new DATA.
-
-    MASE is the mean absolute error relative to that of the seasonal naive forecast on the training part, and CRPS
-    scores the whole distribution. The last columns are the coverage of the 80 % and 95 % intervals.
-    """
-    opened = _loaded(run, device)
-    with progress("backtest") as advance:
-        result = opened.backtest(data, horizon=horizon, paths=paths, stride=stride, seed=seed, advance=advance)
-    show(result)
-
-
 def classify_command(
     run: o.RunFolder,
     files: Annotated[list[Path], Argument(metavar="FILES", help="Images, or .wav or .flac files.", show_default=False)],
     device: o.LoadedOn = "auto",
 ) -> None:
     """Classify files: the most likely class of each, with its probability."""
-    show(_loaded(run, device).classify(files))
+    show(loaded(run, device).classify(files))
 
 
-def _loaded(run: Path, device: str) -> Run:
+def loaded(run: Path, device: str) -> Run:
     """The run on the device, which is told unless it is the CPU."""
     opened = load(run, device=device)
     if opened.device.type != "cpu":

@@ -15,9 +15,9 @@ from chainrule.models.encoders.embedding import SymbolEmbedding
 from chainrule.models.heads import CategoricalHead, GaussianHead, StudentTHead
 from chainrule.models.mixture import MixtureModel
 from chainrule.models.ngram import NGramModel
-from chainrule.models.series_model import SeriesModel
 from chainrule.models.panels import HEADS, PanelInputs, PanelModel
 from chainrule.models.panels.panel_model import static_width
+from chainrule.models.series_model import SeriesModel
 from chainrule.models.settings import LATENT, ModelConfig
 from chainrule.models.skip import SkipEncoder
 from chainrule.models.symbol_model import SymbolModel

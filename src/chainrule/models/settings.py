@@ -13,7 +13,6 @@ from chainrule.ops.recurrence.cells import BUILT_IN
 
 __all__ = ["LATENT", "MODELS", "ModelConfig", "ModelSettings", "family"]
 
-Head = Literal["gaussian", "student", "negative-binomial", "quantile"]
 LATENT = tuple(cell.model for cell in BUILT_IN if cell.model is not None)
 MODELS = ("ar", "mlp", "conv", *LATENT, "ngram")
 _WIDEST = 10**8  # what is below may still be too large for the machine, and then is said to be
@@ -118,7 +117,7 @@ class ModelSettings(_GivenOfModel):
         chosen="auto for text with a budget of minutes, else float32",
         on=_RECURRENT,
     )
-    head: Head | None = setting(
+    head: Literal["gaussian", "student", "negative-binomial", "quantile"] | None = setting(
         None,
         "Distribution of real values, joint over several columns; of panels also negative-binomial, for counts, and "
         "quantile, the quantiles themselves",
@@ -179,7 +178,7 @@ class ModelConfig(_GivenOfModel):
     ngram_embedding: int = 1
     ngram_dropout: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
-    head: Head = "gaussian"
+    head: Literal["gaussian", "student", "negative-binomial", "quantile"] = "gaussian"
     horizon: int = 1
 
     def __post_init__(self) -> None:

@@ -12,7 +12,8 @@ from chainrule.errors import ArgumentError
 from chainrule.runs.figures import loss_curve
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.metrics_log import read_metrics
-from chainrule.runs.scoring import Result
+from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.scores import Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ class Fitted(Shown):
 
     path: Path
     config: RunConfig
-    result: Result | None
+    result: Score | ClassScore | None
 
     @property
     @abstractmethod

@@ -21,10 +21,10 @@ from chainrule.runs.folder.data_config import Data, digest_of
 from chainrule.runs.folder.device import refuse_device
 from chainrule.runs.refit import Refit
 from chainrule.runs.scoring.backtest import Backtest
-from chainrule.runs.scoring import Result
+from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.runs.scoring.classification import Classifications
 from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
+from chainrule.runs.scoring.scores import Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ class Run(Fitted):
         path: Path,
         config: RunConfig,
         model: nn.Module,
-        result: Result | None = None,
+        result: Score | ClassScore | None = None,
         refit: Refit | None = None,
     ) -> None:
         self.path = path
@@ -112,7 +112,7 @@ class Run(Fitted):
         unknown: str | None = None,
         adapt: str | None = None,
         advance: Callable[[float], None] = lambda share: None,
-    ) -> Result:
+    ) -> Score | ClassScore:
         """The exact log-likelihood of data, per symbol or step; of labelled examples, accuracy too.
 
         Without ``data``: the test part of the run's own data, which no choice depended on, beside baselines. With
@@ -163,7 +163,7 @@ class Run(Fitted):
         seed: int | None = None,
         data: Source | None = None,
         intervals: Intervals = "model",
-    ) -> Forecast | PanelForecast:
+    ) -> Forecast:
         """Quantiles of the steps after the end of the data.
 
         Of one series they come from sampled ``paths`` (1000 unless said), drawn by ``seed``, over a ``horizon`` of 30
@@ -199,7 +199,7 @@ class Run(Fitted):
         intervals: Intervals = "model",
         baselines: Sequence[str] | None = None,
         advance: Callable[[float], None] = lambda share: None,
-    ) -> Backtest | PanelBacktest:
+    ) -> Backtest:
         """Errors of forecasts as they would have been made along the held-out data, beside naive ones.
 
         The horizon is 30 steps, and 200 paths are drawn, unless said; of a panel it is that which the model learned,
@@ -233,7 +233,7 @@ class Run(Fitted):
         """The exact fit of a linear AR: coefficients, intercept, residual variance and log-likelihood."""
         raise self._cannot("give a regression")
 
-    def watched(self, score: Result) -> Result:
+    def watched(self, score: Score | ClassScore) -> Score | ClassScore:
         """The score, with where forecasts go that feed on themselves, if this kind of run makes any."""
         return score
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.data import Labelled, Reading, Series, Symbols, builtins, read
+from chainrule.data import Labelled, Panel, Reading, Series, Symbols, builtins, read
 from chainrule.data.builtin.sets import Builtin
 from chainrule.errors import ArgumentError, DataError
 
 
-def arrays_of(data: Symbols | Series | Labelled) -> Sequence[Any]:
+def arrays_of(data: Symbols | Series | Panel | Labelled) -> Sequence[Any]:
     if isinstance(data, Symbols):
         return data.documents
-    return [data.values if isinstance(data, Series) else data.inputs]
+    return [data.inputs if isinstance(data, Labelled) else data.values]
 
 
 @pytest.mark.parametrize("entry", builtins(), ids=lambda entry: entry.name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data import Labelled, Reading, Series, Symbols, read
+from chainrule.data import Labelled, Panel, Reading, Series, Symbols, read
 from tests.fuzz import seeds
 from tests.fuzz.judge import Case, Try, WrongAnswerError, shown
 from tests.fuzz.mutate import mutate_bytes, mutate_zip, odd_value
@@ -51,12 +51,14 @@ def _read(path: Path, options: dict[str, Any]) -> None:
     _check(read(path, Reading(**options)))
 
 
-def _check(data: Symbols | Series | Labelled) -> None:
+def _check(data: Symbols | Series | Panel | Labelled) -> None:
     """What was read is of the form that it promises."""
     if isinstance(data, Symbols):
         good = all(d.dtype.kind in "iu" and (d >= 0).all() and (d < len(data.alphabet)).all() for d in data.documents)
     elif isinstance(data, Series):
         good = data.values.dtype == np.float64 and bool(np.isfinite(data.values).all()) and len(data.columns) > 0
+    elif isinstance(data, Panel):
+        good = len(data.ids) > 0 and len(data.starts) == len(data.ids) + 1 and not np.isinf(data.values).any()
     else:
         good = len(data.inputs) == len(data.labels) > 0 and int(data.labels.max()) < len(data.classes)
     if not good:

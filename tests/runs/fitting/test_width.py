@@ -20,7 +20,7 @@ from tests.runs.cases import symbols
 
 def width(steps: int, length: int, model: str = "lstm", group: Group = ALONE) -> int:
     kind = KINDS["symbols"]
-    about = kind.describe(symbols(600), "none", 64)
+    about = kind.describe(symbols(600), "none", ModelConfig())
     return width_by_budget(about, length, ModelConfig(model), TrainingConfig(steps=steps), group).hidden
 
 
@@ -71,7 +71,7 @@ def test_the_speed_is_that_of_the_network_which_is_trained(monkeypatch: pytest.M
             super().__init__(model, *arguments, **options)
 
     monkeypatch.setattr("chainrule.runs.fitting.width.Optimisation", Spied)
-    about = KINDS["symbols"].describe(symbols(600), "none", 64)
+    about = KINDS["symbols"].describe(symbols(600), "none", ModelConfig())
     width_by_budget(about, 600, ModelConfig("gru", window=4, mix="ngram"), TrainingConfig(minutes=1e-4), ALONE)
     assert [type(model) for model in measured] == [SymbolModel]
 
@@ -86,7 +86,7 @@ def test_what_does_not_fit_a_gpu_is_too_wide(monkeypatch: pytest.MonkeyPatch) ->
             return super().step(progress)
 
     monkeypatch.setattr("chainrule.runs.fitting.width.Optimisation", Small)
-    about = KINDS["symbols"].describe(symbols(600), "none", 64)
+    about = KINDS["symbols"].describe(symbols(600), "none", ModelConfig())
     asked = ModelConfig("gru", window=4), TrainingConfig(minutes=5)
     monkeypatch.setattr("chainrule.runs.fitting.width._SHARE_OF_EACH", 1e-5)
     with elsewhere() as device:

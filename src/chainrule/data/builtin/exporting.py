@@ -8,6 +8,7 @@ from chainrule._choices import listed, near
 from chainrule._optional import require
 from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
+from chainrule.data.panels.panel import Panel
 from chainrule.data.sounds.waveforms import write_wav
 from chainrule.data.sources.source import read
 from chainrule.errors import ArgumentError
@@ -41,6 +42,7 @@ def export(name: str, path: str | Path) -> None:
             raise ArgumentError(f"{name} is written to a folder, with no suffix; got {path}.")
         _write_images(data, path)
         return
+    assert not isinstance(data, Panel)  # there is no such set
     suffix = ".csv" if isinstance(data, Series) else _SUFFIXES[data.alphabet.kind]
     if path.suffix.lower() != suffix:
         raise ArgumentError(f"{name} is written to a {suffix} file; got {path}.")

@@ -65,7 +65,9 @@ def long_rows(
         table.check_has(column)
     codes, labels = _codes(table, ids, reading.columns or (may_lack or _TARGET,))
     target, values = _target(table, reading, {*when.columns, *ids, *beside, *table.index}, may_lack)
-    made = {part: [covariate_cells(table, name, marks, known) for name, known in named] for part, named in names.items()}
+    made = {
+        part: [covariate_cells(table, name, marks, known) for name, known in named] for part, named in names.items()
+    }
     cells = {part: _stacked([numbers for _, numbers in pairs], len(codes)) for part, pairs in made.items()}
     about = {part: tuple(column for column, _ in pairs) for part, pairs in made.items()}
     return LooseRows(

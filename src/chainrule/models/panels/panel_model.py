@@ -8,8 +8,8 @@ from chainrule.models.conditional import Carry
 from chainrule.models.encoders import Encoder
 from chainrule.models.panels.horizon_heads import HorizonForecast
 from chainrule.models.panels.inputs import PanelInputs
-from chainrule.models.panels.tensors import PanelTensors
 from chainrule.models.panels.seasonal_path import SeasonalPath
+from chainrule.models.panels.tensors import PanelTensors
 
 __all__ = ["PanelModel", "static_width"]
 
@@ -90,7 +90,7 @@ class PanelModel(nn.Module):
 
     def numbers(self, rows: PanelTensors, at: Tensor, features: Tensor) -> Tensor:
         """The numbers (n, H, P) of the steps ahead of rows ``at`` (n,), from their features (n, F)."""
-        numbers = self.outputs(features).view(len(at), self.horizon, -1)
+        numbers: Tensor = self.outputs(features).view(len(at), self.horizon, -1)
         if self.path is not None:
             numbers = torch.cat([numbers[..., :1] + self.path(features, rows, at)[..., None], numbers[..., 1:]], dim=-1)
         if self.ahead is not None:

@@ -89,7 +89,7 @@ class Asked:
         head = self.model.head
         if head is not None and head not in kind.heads:
             words = _together(kind.words)
-            raise ArgumentError(f"{option('head', head)} is no distribution of {words}, which take {listed(kind.heads)}.")
+            raise ArgumentError(f"{option('head', head)} is not for {words}, which take {listed(kind.heads)}.")
         if kind.solves(model, head):
             trained = [name for name, each in _SETTINGS.items() if name in self.given and not each.solved]
             trained += [name for name, value in budget.items() if value is not None]

@@ -232,7 +232,7 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
     if config.refit and not kind.goes_on:
         run.refit = refit_everything(task, config, folder, group, device, quiet=quiet)
     if score is not None:
-        run.result = run.watched(score)
+        run.result = run.watched(score)  # type: ignore[arg-type]
         write_json(folder / SCORE, run.result.to_dict())
     return run
 

@@ -37,8 +37,8 @@ def digest_of(data: Data) -> str:
 class DataConfig:
     """What a model has to know of its data to be built and used without it.
 
-    ``kind`` is "symbols", "series", "panel", "images" or "sound" (labelled); ``digest`` tells whether a source has changed
-    since. The fields that a kind has no use for stay empty.
+    ``kind`` is "symbols", "series", "panel", "images" or "sound" (labelled); ``digest`` tells whether a source has
+    changed since. The fields that a kind has no use for stay empty.
     """
 
     kind: str

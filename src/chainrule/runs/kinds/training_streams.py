@@ -34,7 +34,9 @@ def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig,
     return StreamFeed(streams, chosen, state_dropout=config.training.state_dropout, group=group)
 
 
-def panel_feed(rows: PanelTensors, until: NDArray[np.int64], used: NDArray[np.bool_], config: RunConfig, group: Group) -> PanelFeed:
+def panel_feed(
+    rows: PanelTensors, until: NDArray[np.int64], used: NDArray[np.bool_], config: RunConfig, group: Group
+) -> PanelFeed:
     """The ``used`` series (N,) of a panel, each to the row before ``until`` (N,), in a new order every epoch."""
     numbers = np.arange(len(rows.series))
     starts = rows.starts.numpy()[used]

@@ -17,6 +17,7 @@ _CHUNK = 256  # steps of them
 _ORIGINS = 4096  # whose forecasts are computed together
 
 
+@torch.no_grad()
 def panel_loss(model: PanelModel, rows: PanelTensors, first: Tensor, until: Tensor) -> float:
     """The mean loss of forecasts from the rows of each series from ``first`` (N,) on, of what is before ``until``."""
     rows = rows.to(model.device)
@@ -30,6 +31,7 @@ def panel_loss(model: PanelModel, rows: PanelTensors, first: Tensor, until: Tens
     return total / max(count, 1)
 
 
+@torch.no_grad()
 def panel_quantiles(
     model: PanelModel,
     rows: PanelTensors,
@@ -62,11 +64,10 @@ def panel_quantiles(
     return found
 
 
-@torch.no_grad()
 def _features(model: PanelModel, rows: PanelTensors, first: Tensor, last: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows (n,) from ``first`` to before ``last`` (N,) of every series, and their features (n, F), part by part.
 
-    Series of about the same length are read side by side, each from its start.
+    Series of about the same length are read side by side, each from its start. No gradient is to be recorded.
     """
     lengths = (last - rows.starts).where(last > first, 0)
     order = lengths.argsort(descending=True, stable=True)

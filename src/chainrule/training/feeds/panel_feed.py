@@ -68,9 +68,7 @@ class _Scored(nn.Module):
         self.rows = rows
         self.until = until
 
-    def forward(
-        self, at: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None
-    ) -> tuple[Tensor, Carry]:
+    def forward(self, at: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, Carry]:
         features, carry = self.model.encode(self.rows, at, carry, resets=resets)
         every = min(_EVERY, at.shape[1]) if self.training else 1
         first = int(torch.randint(every, ())) if every > 1 else 0

@@ -75,7 +75,7 @@ def backtest_panel(
     found = quantiles_from(model, tensors, origins, advance=lambda done: advance(share * done))
     remarks = []
     if intervals == "conformal":
-        scale = Scales.of(panel, origins.first).absolute[origins.series]
+        scale = Scales.of(panel, origins.first).absolute
         found = adaptive_conformal(origins, found, LEVELS, scale)
         remarks.append("Intervals are moved by how the earlier ones of their series fared (adaptive conformal).")
     forecasts = {name: found}

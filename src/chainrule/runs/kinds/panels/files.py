@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,16 +36,12 @@ def load_panel(path: Path, name: str) -> Panel:
     """
     tensors, about = load_tensors(path)
     try:
-        told = {key: about[key] for key in _TOLD}
-        told["ids"] = tuple(told["ids"])
-        dates = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
-        return Panel(
-            **{each: tensors[each].numpy() for each in _ARRAYS},
-            **told,
-            dates=dates,
-            covariates=structured(Covariates, about["covariates"], "covariates"),
-            name=name,
-        )
+        given: dict[str, Any] = {key: about[key] for key in _TOLD}
+        given |= {each: tensors[each].numpy() for each in _ARRAYS}
+        given["ids"] = tuple(about["ids"])
+        given["covariates"] = structured(Covariates, about["covariates"], "covariates")
+        given["dates"] = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
+        return Panel(**given, name=name)
     except (KeyError, TypeError, ValueError) as error:
         raise RunFormatError(
             f"{path} holds no panel ({error!r}). The run's files were mixed up; restore them from a copy, or fit again."

@@ -73,8 +73,8 @@ class PanelKind(DataKind):
             first, last = write_dates(np.array([known.min(), known.max()]), data.timezone)
             when = f"{first} to {last}"
         season = f"a season of {counted(data.season, 'step')}" if data.season > 1 else "no season"
-        of = f"{data.name}: {counted(len(data.ids), 'series')} of {data.target}, {steps} each, {when}, {season}"
-        return f"{of}{_beside(data)}."
+        of = f"{data.name}: {counted(len(data.ids), 'series', 'series')} of {data.target}, {steps} each"
+        return f"{of}, {when}, {season}{_beside(data)}."
 
     def columns(self, data: Panel) -> tuple[str, ...]:
         return ()

@@ -49,9 +49,9 @@ def cut_panel(panel: Panel, horizon: int) -> Parts:
     enough = train > horizon
     if not enough.any():
         raise TooShortError(
-            f"the longest of {counted(len(panel.ids), 'series')} of {panel.name} has {counted(int(known.max()), 'step')}"
-            f", and a horizon of {horizon} needs at least {3 * horizon + 1}: one to train on, one to choose the "
-            "checkpoint by and one to score. Give longer series, or a smaller `horizon`."
+            f"the longest of {counted(len(panel.ids), 'series', 'series')} of {panel.name} has "
+            f"{counted(int(known.max()), 'step')}, and a horizon of {horizon} needs at least {3 * horizon + 1}: one to "
+            "train on, one to choose the checkpoint by and one to score. Give longer series, or a smaller `horizon`."
         )
     return Parts(
         np.where(enough, first + train, first),

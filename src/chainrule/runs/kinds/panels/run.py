@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,11 +33,13 @@ class PanelRun(Run):
     """A fitted model of a panel, and the panel."""
 
     model: PanelModel
+    result: PanelBacktest | None  # type: ignore[assignment]
     _can = "score, forecast, backtest or be updated"
 
     def _difference(self, data: Data) -> str | None:
         own = self.config.data
-        assert isinstance(data, Panel) and own.inputs is not None
+        assert isinstance(data, Panel)
+        assert own.inputs is not None
         if data.covariates != own.inputs.covariates:
             return "has other covariates"
         if own.freq and data.freq and own.freq != data.freq:
@@ -62,7 +65,7 @@ class PanelRun(Run):
     def since(self) -> str:
         """Where forecasts go on from, in words."""
         panel = self.latest
-        return f"after row {len(panel.values):,}, with {counted(len(panel.ids), 'series')}"
+        return f"after row {len(panel.values):,}, with {counted(len(panel.ids), 'series', 'series')}"
 
     @property
     def horizon(self) -> int:
@@ -91,9 +94,11 @@ class PanelRun(Run):
         given = [name for name, value in (("paths", paths), ("seed", seed)) if value is not None]
         if given:
             names = " and ".join(f"`{name}`" for name in given)
-            raise ArgumentError(f"{names} draw futures of one series; models of panels give quantiles. Leave out {names}.")
+            raise ArgumentError(
+                f"{names} draw futures of one series; models of panels give quantiles. Leave out {names}."
+            )
 
-    def score(
+    def score(  # type: ignore[override]
         self,
         data: Source | None = None,
         *,
@@ -106,7 +111,7 @@ class PanelRun(Run):
         self._refuse_of_symbols(context, unknown, adapt)
         return self.backtest(data, advance=advance)
 
-    def forecast(
+    def forecast(  # type: ignore[override]
         self,
         horizon: int | None = None,
         *,
@@ -128,11 +133,11 @@ class PanelRun(Run):
         ahead = extended(known, self.horizon)
         origins = Origins(ahead, np.arange(len(ahead.ids)), ahead.ends, self.horizon)
         given = levels if intervals == "model" else list(LEVELS)
-        found = quantiles_from(self._newest, self._tensors(ahead), origins, given)[:, :steps]
+        found = quantiles_from(self._newest, self._tensors(ahead), origins, given)
         if intervals == "conformal":
             found = self._calibrated(found, origins, levels)
         model = self.config.model.name
-        return forecast_panel(ahead, origins.series, origins.rows, found, levels, model=model)
+        return forecast_panel(ahead, origins.series, origins.rows, found[:, :steps], levels, model=model)
 
     def _calibrated(self, quantiles: NDArray[np.float64], origins: Origins, levels: list[float]) -> NDArray[np.float64]:
         """Quantiles (N, H, Q) at ``LEVELS``, moved to where the test part calibrates them, at the levels asked for."""
@@ -172,7 +177,7 @@ class PanelRun(Run):
         save_panel(self._until_now(data), self.path / UPDATED)
         return self
 
-    def backtest(
+    def backtest(  # type: ignore[override]
         self,
         data: Source | None = None,
         *,
@@ -201,7 +206,13 @@ class PanelRun(Run):
         origins = origins_between(panel, begin, end, steps, stride)
         tensors = self._tensors(panel)
         return backtest_panel(
-            self.model, tensors, origins, self.config.model.name, intervals=intervals, baselines=baselines, advance=advance
+            self.model,
+            tensors,
+            origins,
+            self.config.model.name,
+            intervals=intervals,
+            baselines=baselines,
+            advance=advance,
         )
 
     def draw(self) -> None:

@@ -43,7 +43,7 @@ class SymbolKind(DataKind):
         assert about.alphabet is not None
         return build_symbol_model(model, len(about.alphabet), about.end)
 
-    def solves(self, model: str, head: str) -> bool:
+    def solves(self, model: str, head: str | None) -> bool:
         return model == "ngram"
 
     def read_as(self, data: Symbols) -> str:

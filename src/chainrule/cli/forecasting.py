@@ -1,0 +1,153 @@
+"""``chainrule forecast``, ``update`` and ``backtest``: what runs of series and of panels can be asked."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from chainrule.cli import options as o
+from chainrule.cli.console import check_out, emit, progress, say, show
+from chainrule.cli.using import loaded
+from chainrule.errors import ArgumentError
+from chainrule.runs import load
+from chainrule.runs.kinds.panels.run import PanelRun
+from chainrule.runs.kinds.series.run import SeriesRun
+from chainrule.runs.scoring.forecast import Forecast
+from chainrule.runs.scoring.panels import PanelBacktest
+
+__all__ = ["backtest_command", "forecast_command", "update_command"]
+
+_Horizon = Annotated[
+    int | None,
+    Option(
+        help="Number of steps in each forecast (default 30; of a panel as many as its model learned).",
+        show_default=False,
+    ),
+]
+_Intervals = Annotated[
+    str,
+    Option(
+        help="Intervals of a panel's forecasts: those of the model, or conformal, calibrated on held-out data so that "
+        "they hold as often as they say."
+    ),
+]
+
+
+def forecast_command(
+    run: o.RunFolder,
+    data: o.NewSource = None,
+    horizon: _Horizon = None,
+    paths: Annotated[
+        int | None, Option(help="Number of sampled paths of one series (default 1000).", show_default=False)
+    ] = None,
+    quantiles: Annotated[str, Option(help="Quantile levels, separated by commas.")] = ".1,.5,.9",
+    intervals: _Intervals = "model",
+    seed: o.Seed = None,
+    plot: Annotated[Path | None, Option(help="Plot the forecast to this .png file.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, Option(help="Write the forecast in full precision to this .csv file.", show_default=False)
+    ] = None,
+    device: o.LoadedOn = "auto",
+) -> None:
+    """Forecast the steps after the end of the data, as quantiles: of one series those of sampled paths.
+
+    The forecast starts from the end of the fitted file as it is now, or of new DATA that continues the run's own data
+    and may repeat it. What a panel's model has to know ahead of time, such as prices, is given as DATA too: rows of
+    the horizon with the target left blank.
+    """
+    check_out("--plot", plot, ".png")
+    check_out("--out", out, ".csv")
+    try:
+        levels = [float(level) for level in quantiles.split(",")]
+    except ValueError:
+        raise ArgumentError(f"`quantiles` is {quantiles!r}; expected numbers like .1,.5,.9") from None
+    opened = loaded(run, device)
+    forecast = opened.forecast(horizon, paths=paths, quantiles=levels, seed=seed, data=data, intervals=intervals)  # type: ignore[arg-type]
+    if opened.refit is not None:
+        say(f"{opened.config.model.name}, {opened.refit}")
+    if out is None:
+        show(forecast)
+    else:
+        emit(forecast.to_csv(), out)
+        if isinstance(forecast, Forecast):
+            for remark in forecast.remarks():
+                say(remark)
+    if plot is not None:
+        forecast.plot().savefig(plot)
+        say(f"drawn to {plot}")
+
+
+def update_command(run: o.RunFolder, data: o.NewData) -> None:
+    """Add new data to a run of a series or a panel, so that forecasts and samples continue from its end.
+
+    DATA continues the run's own data and may repeat it. Weights and scores stay the same.
+    """
+    opened = load(run, device="cpu").update(data)
+    assert isinstance(opened, SeriesRun | PanelRun)
+    say(f"{run} goes on {opened.since}; its weights are as they were.")
+
+
+def backtest_command(
+    run: o.RunFolder,
+    data: o.NewSource = None,
+    horizon: _Horizon = None,
+    paths: Annotated[
+        int | None, Option(help="Number of sampled paths per forecast of one series (default 200).", show_default=False)
+    ] = None,
+    stride: Annotated[
+        int | None,
+        Option(
+            help="Steps between forecasts (default as many as leave at most 100 of them, of a panel for each series).",
+            show_default=False,
+        ),
+    ] = None,
+    seed: o.Seed = None,
+    intervals: _Intervals = "model",
+    baselines: Annotated[
+        str | None,
+        Option(
+            help="Baselines of a panel, separated by commas: naive, seasonal naive, drift, ets, theta, ar (default the "
+            "first three, which take no time).",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        Option(help="Write every forecast of a panel, with what happened, to this .csv file.", show_default=False),
+    ] = None,
+    by: Annotated[
+        str | None, Option(help="Show errors of a panel by horizon or by series.", show_default=False)
+    ] = None,
+    device: o.LoadedOn = "auto",
+) -> None:
+    """Score the forecasts that would have been made over the last tenth of the data, or over new DATA.
+
+    MASE is the mean absolute error relative to that of the seasonal naive forecast on the training part, and CRPS
+    scores the whole distribution. The last columns are the coverage of the 80 % and 95 % intervals. Of a panel, errors
+    are means over each series first, sMAPE is that of the M4 competition (0 to 200), and the width is of 80 %
+    intervals.
+    """
+    check_out("--out", out, ".csv")
+    if by not in (None, "horizon", "series"):
+        raise ArgumentError(f"`by` is {by!r}; expected horizon or series.")
+    opened = loaded(run, device)
+    if (out is not None or by is not None) and not isinstance(opened, PanelRun):
+        raise ArgumentError(f"`out` and `by` are for panels, and {run} is a run of one series. Leave them out.")
+    with progress("backtest") as advance:
+        result = opened.backtest(
+            data,
+            horizon=horizon,
+            paths=paths,
+            stride=stride,
+            seed=seed,
+            intervals=intervals,  # type: ignore[arg-type]
+            baselines=None if baselines is None else o.names_in(baselines),
+            advance=advance,
+        )
+    show(result)
+    if not isinstance(result, PanelBacktest):
+        return
+    if by is not None:
+        show((result.by_horizon() if by == "horizon" else result.by_series()).to_string(index=False))
+    if out is not None:
+        emit(result.to_frame().to_csv(index=False), out)
