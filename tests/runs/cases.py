@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule._settings import settings_of
-from chainrule.data import Alphabet, Reading, Series, Symbols, Transform
+from chainrule.data import Alphabet, Panel, Reading, Series, Symbols, Transform
 from chainrule.models import ModelConfig
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import DataConfig
@@ -42,6 +42,19 @@ def ar1(steps: int = 300, coefficient: float = 0.9, seed: int = 0, columns: int 
 def series(values: NDArray[np.float64] | None = None, season: int = 1) -> Series:
     values = ar1() if values is None else values
     return Series(values, tuple("abc"[: values.shape[1]]), None, "noise", season)
+
+
+def panel(series: int = 5, steps: int = 80, season: int = 7, seed: int = 0, name: str = "shops") -> Panel:
+    """Series of a season and noise, each of its own size and length, without dates."""
+    random = np.random.default_rng(seed)
+    lengths = steps + random.integers(0, 20, series)
+    each = [
+        10.0 ** (k % 4) * (5 + np.sin(2 * np.pi * np.arange(length) / season) + 0.3 * random.standard_normal(length))
+        for k, length in enumerate(lengths)
+    ]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    ids = tuple(f"shop {k}" for k in range(series))
+    return Panel(np.concatenate(each), starts, ids, "sales", season=season, name=name)
 
 
 def daily(steps: int) -> NDArray[np.datetime64]:

@@ -17,12 +17,13 @@ from chainrule.runs.fitting.plan import plan
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.registry import KINDS
-from tests.runs.cases import ar1, series, symbols
+from tests.runs.cases import ar1, panel, series, symbols
 from tests.runs.fitting.test_resuming import labelled
 
 DATA: dict[str, Data] = {
     "symbols": symbols(600),
     "series": series(ar1(200)),
+    "panel": panel(),
     "images": labelled("images"),
     "sound": labelled("sound"),
 }
@@ -30,7 +31,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "hidden": 5,
     "window": 5,
     "dropout": 0.125,
-    "mix": {"symbols": "none", "series": "ngram", "images": "ngram", "sound": "ngram"},
+    "mix": {"symbols": "none", "series": "ngram", "panel": "ngram", "images": "ngram", "sound": "ngram"},
     "layer_norm": True,
     "ngram_embedding": 2,
     "ngram_dropout": 0.25,
@@ -39,6 +40,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "layers": 2,
     "tied": True,
     "head": "student",
+    "horizon": 3,
     "stable": True,
     "learned_start": True,
     "order": 3,
@@ -47,7 +49,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "optimiser": "sgd",  # see _other
     "schedule": "cosine",  # see _other
     "patience": 3,
-    "refit": {"symbols": False, "series": False, "images": True, "sound": True},
+    "refit": {"symbols": False, "series": False, "panel": False, "images": True, "sound": True},
     "tbptt": (3, 6),
     "memory": "1MB",
     "batch": 7,

@@ -123,7 +123,7 @@ class Panel:
         if len(empty):
             names = listed((self.ids[i] for i in empty), shown=5)
             raise DataError(
-                f"{counted(len(empty), 'series', 'series', 'series')} of {self.name} ({names}) without any value of "
+                f"{counted(len(empty), 'series', 'series')} of {self.name} ({names}) without any value of "
                 f"{self.target}. Leave such series out."
             )
 
