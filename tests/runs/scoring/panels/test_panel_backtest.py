@@ -64,8 +64,8 @@ def test_the_frame_is_one_that_utilsforecast_scores(dated: bool) -> None:
     assert (frame.ds > frame.cutoff).all()
     first = frame.iloc[0]
     assert str(first.ds.date() if dated else first.ds) == ("2024-06-08" if dated else "58")
-    theirs = evaluate(frame, metrics=[mae, coverage], models=["gru", "naive"], level=[80], agg_fn="mean")
-    by_metric: Any = theirs.groupby("metric")[["gru", "naive"]].mean()
+    theirs = evaluate(frame, metrics=[mae, coverage], models=["gru", "naive"], level=[80])
+    by_metric: Any = theirs.groupby(["metric", "unique_id"])[["gru", "naive"]].mean().groupby("metric").mean()
     for name in ("gru", "naive"):
         assert by_metric.loc["mae", name] == pytest.approx(result(dated).rows[name].mae)
         assert by_metric.loc["coverage_level80", name] == pytest.approx(result(dated).rows[name].coverage_80)
@@ -105,7 +105,9 @@ def test_the_figure_has_a_line_for_each_forecaster() -> None:
     assert axes.get_title("left") == "MASE by step ahead; less is better"
     assert len(axes.lines) == 3
     mine = result().by_horizon()
-    np.testing.assert_allclose(axes.lines[-1].get_ydata(), mine.loc[mine.model == "gru", "mase"])
+    np.testing.assert_allclose(
+        np.asarray(axes.lines[-1].get_ydata(), dtype=np.float64), mine.loc[mine.model == "gru", "mase"]
+    )
     assert result().plot(metric="wql").axes[0].get_ylabel() == "WQL"
     with pytest.raises(ArgumentError, match="metric"):
         result().plot(metric="mape")

@@ -98,7 +98,7 @@ def test_one_series_is_a_fan_and_many_are_a_page(found: PanelForecast) -> None:
     assert [axes.get_title("left") for axes in chosen] == ["c", "a"]
     lines = chosen[1].lines
     np.testing.assert_array_equal(lines[0].get_ydata(), found.histories[0][-40:])
-    np.testing.assert_array_equal(lines[1].get_ydata()[1:], found.quantiles[0, :, 3])
+    np.testing.assert_array_equal(np.asarray(lines[1].get_ydata())[1:], found.quantiles[0, :, 3])
     page.canvas.draw()
 
 

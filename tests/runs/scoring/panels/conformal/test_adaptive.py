@@ -55,7 +55,7 @@ def test_no_forecast_sees_an_outcome_from_its_origin_on(over: str) -> None:
     panel = panel_of(*np.where(np.arange(STEPS) < seen, PANEL.values.reshape(8, STEPS), 1e3))
     origins = Origins(panel, ORIGINS.series, ORIGINS.rows, HORIZON)
     adapted = [adaptive_conformal(at, QUANTILES, LEVELS, SCALE, over=over) for at in (ORIGINS, origins)]
-    np.testing.assert_array_equal(*(each[ORIGINS.places <= seen] for each in adapted))
+    np.testing.assert_array_equal(adapted[0][ORIGINS.places <= seen], adapted[1][ORIGINS.places <= seen])
     after = [each[ORIGINS.places == seen + 1] for each in adapted]
     assert (after[0] != after[1]).any(axis=(0, 2)).all(), "one step later it is known, of all forecasts of that step"
 

@@ -52,7 +52,7 @@ def test_the_rank_is_that_of_finite_samples() -> None:
     fitted = Conformal.fit(np.zeros((19, 1, 5)), actual, np.ones(19), LEVELS)
     assert fitted.shifts[0, 3] == 16.0, "ceil(20 x 0.8)"
     assert fitted.shifts[0, 4] == 19.0
-    with pytest.raises(TooShortError, match="95 % intervals need 19 known outcomes .* step 1 has 18"):
+    with pytest.raises(TooShortError, match=r"95 % intervals need 19 known outcomes .* step 1 has 18"):
         Conformal.fit(np.zeros((18, 1, 5)), actual[1:], np.ones(18), LEVELS)
 
 
