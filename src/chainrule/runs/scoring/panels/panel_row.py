@@ -20,8 +20,8 @@ class PanelRow:
     """One forecaster's metrics: of each series first, then their mean over series; None where nothing is defined.
 
     ``mae``, ``rmse``, ``crps`` and widths are in the data's units, coverage is a share. ``crps`` is twice the mean
-    pinball loss over all levels; ``wql``, the weighted quantile loss, twice that over the levels 0.1, ..., 0.9 (those of them
-    that were forecast), added up over all series and divided by the sum of absolute outcomes, as GluonTS has it.
+    pinball loss over all levels; ``wql``, the weighted quantile loss, the same over the levels 0.1, ..., 0.9 (those of
+    them that were forecast), added up over all series and divided by the sum of absolute outcomes, as GluonTS has it.
     ``smape`` is that of the M4 competition, from 0 to 200. Points are medians.
     """
 
