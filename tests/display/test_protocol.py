@@ -23,11 +23,17 @@ import chainrule
 from chainrule import Run
 from chainrule.cli.app import app
 from chainrule.cli.console import show
+from chainrule.data.panels.panel import Panel
 from chainrule.display import Shown, Table
 from chainrule.errors import ArgumentError
 from chainrule.lens import Recorder
 from chainrule.runs import Comparison, Forecast
+from chainrule.runs.scoring.panels.baselines.simple import naive
+from chainrule.runs.scoring.panels.forecast_arrays import forecast_panel
+from chainrule.runs.scoring.panels.origins import Origins
+from chainrule.runs.scoring.panels.score import score_panel
 from tests.runs.cases import ar1, daily, text
+from tests.runs.scoring.panels.cases import LEVELS
 
 COLUMNS = ("<b>가격</b>", "a name that goes on & on, " * 5 + "to its end")
 FOLDER = Path()  # of the runs, which a fixture makes
@@ -86,6 +92,17 @@ def look() -> Any:
     return text_run().look(steps=6)
 
 
+def panel_result(scored: bool) -> Shown:
+    """Of two series, one of them constant, by forecasters whose names are as hard to show."""
+    panel = Panel(np.append(ar1(40), np.ones(40)), np.array([0, 40, 80]), COLUMNS, target=COLUMNS[1], name=COLUMNS[0])
+    series = np.array([0, 1])
+    rows = np.array([36, 76])
+    quantiles = naive(Origins(panel, series, rows, 4), LEVELS).quantiles
+    if not scored:
+        return forecast_panel(panel, series, rows, quantiles, LEVELS)
+    return score_panel(panel, series, rows, {COLUMNS[0]: quantiles, "naive": quantiles}, LEVELS, 4)
+
+
 @cache
 def recorded() -> Recorder:
     layer = torch.nn.GRU(2, 3, batch_first=True)
@@ -102,6 +119,8 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "backtest": lambda: series_run().backtest(horizon=3, paths=20),
     "forecast": lambda: series_run().forecast(5, paths=50),
     "long forecast": lambda: series_run().forecast(120, paths=20),
+    "backtest of a panel": lambda: panel_result(scored=True),
+    "forecast of a panel": lambda: panel_result(scored=False),
     "classification": lambda: digits_run().classify(files()[:1])[0],
     "classifications": lambda: digits_run().classify(files()[:5]),
     "run of text": text_run,

@@ -87,4 +87,5 @@ def _small(
     by_date = require("matplotlib.dates")
     locator = by_date.AutoDateLocator(minticks=2, maxticks=4)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(by_date.ConciseDateFormatter(locator, show_offset=False))
+    axes.xaxis.set_major_formatter(by_date.ConciseDateFormatter(locator))
+    axes.xaxis.get_offset_text().set_fontsize(7)

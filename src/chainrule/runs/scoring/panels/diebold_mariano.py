@@ -61,13 +61,14 @@ def diebold_mariano(losses: _Floats, others: _Floats, overlap: int) -> DieboldMa
     if not np.ptp(d) > 1e-12 * np.abs(first[~np.isnan(first)]).max():
         sign = float(np.sign(np.median(d))) if np.abs(d).max() > 0 else 0.0
         return DieboldMariano(sign * float("inf") if sign else 0.0, 0.0 if sign else 1.0, n)
-    covariances = require("statsmodels.tsa.stattools").acovf(d, nlag=h - 1, fft=False)
+    centred = d - d.mean()
+    covariances = np.correlate(centred, centred, "full")[n - 1 : n - 1 + h] / n
     variance = covariances[0] + 2 * covariances[1:].sum()
     if variance <= 0:
         variance = covariances[0] + 2 * ((1 - np.arange(1, h) / h) * covariances[1:]).sum()
     correction = np.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
     statistic = float(correction * d.mean() / np.sqrt(variance / n))
-    p_value = 2 * require("scipy.stats").t.sf(abs(statistic), df=n - 1)
+    p_value = 2 * require("scipy.special").stdtr(n - 1, -abs(statistic))
     return DieboldMariano(statistic, float(p_value), n)
 
 

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
+from chainrule.runs.scoring.panels.origins import Origins
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["quantile_columns", "times_of"]
+__all__ = ["backtest_frame", "quantile_columns", "times_of"]
 
 _Floats = NDArray[np.float64]
 
@@ -38,3 +39,21 @@ def times_of(dates: NDArray[np.datetime64], timezone: str | None) -> "pd.Datetim
         times = times.tz_localize("UTC").tz_convert(timezone)
     index: pd.DatetimeIndex = times
     return index
+
+
+def backtest_frame(at: Origins, levels: _Floats, forecasts: dict[str, _Floats]) -> "pd.DataFrame":
+    """A row for each forecast and step that is a row of its series; see `PanelBacktest.to_frame`."""
+    panel = at.panel
+    rows = at.rows[:, None] + np.arange(at.horizon)
+    there = (rows < panel.starts[at.series + 1][:, None]).ravel()
+    series = np.repeat(at.series, at.horizon)[there]
+    rows = rows.ravel()[there]
+    seen = np.repeat(at.rows, at.horizon)[there]
+    when: dict[str, Any] = {"ds": rows - panel.starts[series] + 1, "cutoff": seen - panel.starts[series]}
+    if panel.dates is not None:
+        when = {key: times_of(panel.dates[of], panel.timezone) for key, of in (("ds", rows), ("cutoff", seen - 1))}
+    columns = {"unique_id": np.asarray(panel.ids, dtype=object)[series], **when, "y": panel.values[rows]}
+    for name, quantiles in forecasts.items():
+        columns |= quantile_columns(name, levels, np.asarray(quantiles).reshape(-1, len(levels))[there])
+    frame: pd.DataFrame = require("pandas").DataFrame(columns)
+    return frame

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from chainrule._choices import choose, counted, listed
 from chainrule._optional import require
-from chainrule.display import BLUE, GREY, Cell, Shown, Table, name_ends, title, whole_ticks
+from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, Cell, Shown, Table, name_ends, title, whole_ticks
 from chainrule.display import listed as in_lists
 from chainrule.runs.scoring.panels.diebold_mariano import DieboldMariano
-from chainrule.runs.scoring.panels.long_frame import quantile_columns, times_of
+from chainrule.runs.scoring.panels.long_frame import backtest_frame
 from chainrule.runs.scoring.panels.origins import Origins
+from chainrule.runs.scoring.panels.panel_row import PANEL_FORMATS, PanelRow, verdict
 from chainrule.runs.scoring.panels.scales import Scales
 from chainrule.runs.scoring.panels.tally import INTERVALS, METRICS, Tally
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["PanelBacktest", "PanelRow"]
+__all__ = ["PanelBacktest"]
 
 _Floats = NDArray[np.float64]
-_FORMATS = {"MASE": ".3f", "RMSSE": ".3f", "sMAPE": ".2f", "CRPS": "fixed", "WQL": ".4f", "width": "fixed"}
+_OTHERS = (VERMILLION, GREY, SKY, BLACK, "#009E73", "#CC79A7")  # the lines of baselines, again from the first
 _NAMES = {
     "mase": "MASE",
     "rmsse": "RMSSE",
@@ -35,27 +36,6 @@ _NAMES = {
     "mae": "MAE",
     "rmse": "RMSE",
 }
-
-
-@dataclass(frozen=True)
-class PanelRow:
-    """One forecaster's metrics: of each series first, then their mean over series; None where nothing is defined.
-
-    ``mae``, ``rmse``, ``crps`` and widths are in the data's units, ``smape`` is that of the M4 competition, from 0 to
-    200, ``wql`` the weighted quantile loss of all series together, coverage a share.
-    """
-
-    mae: float
-    rmse: float
-    mase: float | None
-    rmsse: float | None
-    smape: float
-    crps: float
-    wql: float | None
-    coverage_80: float | None = None
-    coverage_95: float | None = None
-    width_80: float | None = None
-    width_95: float | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,11 +65,7 @@ class PanelBacktest(Shown):
     @cached_property
     def rows(self) -> dict[str, PanelRow]:
         """The metrics by forecaster, the model's first."""
-        rows = {}
-        for name, tally in self.tallies.items():
-            found = {key: None if np.isnan(value) else value for key, value in tally.overall(self.scales).items()}
-            rows[name] = PanelRow(**{key: found.get(key) for key in PanelRow.__annotations__})  # type: ignore[arg-type]
-        return rows
+        return {name: PanelRow.of(tally, self.scales) for name, tally in self.tallies.items()}
 
     @property
     def model(self) -> str:
@@ -123,7 +99,7 @@ class PanelBacktest(Shown):
         ]
         shown = [k for k in range(len(columns)) if any(row[k] is not None for row in rows)]
         kept = [tuple(row[k] for k in shown) for row in rows]
-        formats = _FORMATS | dict.fromkeys(shares, ".0%")
+        formats = PANEL_FORMATS | dict.fromkeys(shares, ".0%")
         return Table(
             self._heading(), tuple(columns[k] for k in shown), kept, self._notes(), formats=formats, strong=[0]
         )
@@ -141,11 +117,11 @@ class PanelBacktest(Shown):
         if len(left_out):
             ids = listed((self.origins.panel.ids[i] for i in left_out), shown=3)
             notes.append(
-                f"{counted(len(left_out), 'series', 'series')} left out of MASE and RMSSE, constant or no longer than a "
-                f"season before the first forecast: {ids}"
+                f"{counted(len(left_out), 'series', 'series')} left out of MASE and RMSSE, constant or no longer than "
+                f"a season before the first forecast: {ids}"
             )
         if self.test is not None:
-            notes.append(f"{self.model} against {self.best_baseline}, the best of the others: {_verdict(self.test)}")
+            notes.append(f"{self.model} against {self.best_baseline}, the best of the others: {verdict(self.test)}")
         return (*notes, *self.remarks)
 
     def by_horizon(self) -> "pd.DataFrame":
@@ -172,21 +148,7 @@ class PanelBacktest(Shown):
         ``cutoff`` is the last step that was seen. Without dates, ``ds`` and ``cutoff`` number the rows of each series
         from 1. Steps after the last row of a series are left out.
         """
-        at = self.origins
-        panel = at.panel
-        rows = at.rows[:, None] + np.arange(at.horizon)
-        there = (rows < panel.starts[at.series + 1][:, None]).ravel()
-        series = np.repeat(at.series, at.horizon)[there]
-        rows = rows.ravel()[there]
-        seen = np.repeat(at.rows, at.horizon)[there]
-        when: dict[str, Any] = {"ds": rows - panel.starts[series] + 1, "cutoff": seen - panel.starts[series]}
-        if panel.dates is not None:
-            when = {key: times_of(panel.dates[of], panel.timezone) for key, of in (("ds", rows), ("cutoff", seen - 1))}
-        columns = {"unique_id": np.asarray(panel.ids, dtype=object)[series], **when, "y": panel.values[rows]}
-        for name, quantiles in self.forecasts.items():
-            columns |= quantile_columns(name, self.levels, quantiles.reshape(-1, len(self.levels))[there])
-        frame: pd.DataFrame = require("pandas").DataFrame(columns)
-        return frame
+        return backtest_frame(self.origins, self.levels, self.forecasts)
 
     def to_dict(self) -> dict[str, Any]:
         """The rows, the metrics by step ahead and the test; not the forecasts, which are many."""
@@ -217,11 +179,10 @@ class PanelBacktest(Shown):
         choose("metric", metric, METRICS)
         steps = np.arange(1, self.origins.horizon + 1)
         ends = []
-        for name, tally in reversed(list(self.tallies.items())):  # the model's own line over the others
-            mine = name == self.model
-            colour = BLUE if mine else GREY
+        for k, (name, tally) in reversed(list(enumerate(self.tallies.items()))):  # the model's own line over the others
+            colour = _OTHERS[(k - 1) % len(_OTHERS)] if k else BLUE
             errors = tally.by_horizon(self.scales)[metric]
-            ax.plot(steps, errors, color=colour, linewidth=2 if mine else 1, marker="o", markersize=3)
+            ax.plot(steps, errors, color=colour, linewidth=1.2 if k else 2.5, marker="o", markersize=3)
             if np.isfinite(errors).any():
                 ends.append((name, float(errors[np.isfinite(errors)][-1]), colour))
         whole_ticks(ax.xaxis)
@@ -231,13 +192,3 @@ class PanelBacktest(Shown):
         title(ax, f"{_NAMES[metric]} by step ahead; less is better")
         if ends:
             name_ends(ax, ends)
-
-
-def _verdict(test: DieboldMariano) -> str:
-    """The outcome of a test in words."""
-    if np.isnan(test.statistic):
-        return f"too few forecasts to test ({counted(test.count, 'time')})"
-    better = "better" if test.statistic < 0 else "worse"
-    sure = f"{better} by more than chance" if test.p_value < 0.05 else "no more than chance apart"
-    p = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
-    return f"{sure} (Diebold-Mariano {test.statistic:.2f}, {p}, scaled CRPS, {counted(test.count, 'time')})"

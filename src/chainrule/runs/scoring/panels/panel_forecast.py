@@ -63,7 +63,7 @@ class PanelForecast(Shown):
         dated = self.dates is None or self.dates.shape == shape[:2]
         if self.quantiles.shape != shape or len(self.histories) != shape[0] or not dated:
             raise ShapeError(
-                f"quantiles are {self.quantiles.shape}, dates {np.shape(self.dates)} and there are "
+                f"quantiles are {self.quantiles.shape}, dates {getattr(self.dates, 'shape', None)} and there are "
                 f"{counted(len(self.histories), 'history', 'histories')}; expected {shape}, {shape[:2]} and {shape[0]}."
             )
 
@@ -154,7 +154,7 @@ class PanelForecast(Shown):
         )
 
     def figure(self, **options: Any) -> "Picture":
-        """The fan of the series named by ``series``, or a page of small ones: of those in a list, or of the first 12."""
+        """The fan of the series that ``series`` names, or a page of small ones: of a list, or of the first 12."""
         series = options.get("series")
         if isinstance(series, str) or (series is None and len(self.ids) == 1):
             return super().figure(**options)

@@ -15,7 +15,7 @@ _Floats = NDArray[np.float64]
 
 METRICS = ("mae", "rmse", "mase", "rmsse", "smape", "crps", "wql")
 INTERVALS = (80, 95)
-_AT_ONCE = 1 << 20  # quantiles that are scored together
+_AT_ONCE = 1 << 18  # quantiles that are scored together
 _GLUON = np.arange(1, 10) / 10  # levels of the weighted quantile loss
 
 

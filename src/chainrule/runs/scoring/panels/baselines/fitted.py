@@ -6,7 +6,7 @@ carried on to every origin, so a forecast uses no value after its origin. Gaps a
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,12 @@ __all__ = ["ar", "ets", "theta"]
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.intp]
 _FEWEST = 8  # values that a model is fitted to
+_LARGEST = 1e3  # forecast, over the largest value seen: beyond it a model has exploded
 _LAGS = 36  # at most, in an autoregression
 
 
 @dataclass(frozen=True)
-class Asked:
+class SeriesToFit:
     """One series: its values, of which the first ``fit`` are fitted to; forecasts follow the first ``seen`` (m,)."""
 
     values: _Floats
@@ -35,7 +36,7 @@ class Asked:
     season: int
 
 
-Forecaster = Callable[[Asked], tuple[_Floats, _Floats]]
+Forecaster = Callable[[SeriesToFit], tuple[_Floats, _Floats]]
 """Gives points and standard deviations (m, H)."""
 
 
@@ -72,34 +73,35 @@ def _each_series(
         i = int(series[done])
         values = known_past(origins, i)
         seen = origins.rows[mine] - (origins.panel.starts[i + 1] - len(values))
-        asked = Asked(values, int(seen.min()), seen, origins.horizon, season)
-        found = _attempted(forecaster, asked)
-        if found is None:
+        asked = SeriesToFit(values, int(seen.min()), seen, origins.horizon, season)
+        point, spread = _attempted(forecaster, asked)
+        largest = _LARGEST * np.maximum.accumulate(np.abs(values))[seen - 1]
+        sound = np.isfinite(spread).all(axis=1) & (np.abs(point) < largest[:, None]).all(axis=1)  # False of NaN
+        quantiles[mine[sound]] = gaussian(point[sound], spread[sound], levels)
+        if not sound.all():
             replaced.append(origins.panel.ids[i])
-        else:
-            quantiles[mine] = gaussian(*found, levels)
         advance((done + 1) / len(series))
     return BaselineForecasts(name, quantiles, tuple(replaced))
 
 
-def _attempted(forecaster: Forecaster, asked: Asked) -> tuple[_Floats, _Floats] | None:
-    """Points and spreads; None where the model cannot be fitted, as to few values or a constant."""
+def _attempted(forecaster: Forecaster, asked: SeriesToFit) -> tuple[_Floats, _Floats]:
+    """Points and spreads; NaN where the model cannot be fitted, as to few values or a constant."""
+    nothing = np.full((len(asked.seen), asked.horizon), np.nan)
     past = asked.values[: asked.fit]
     if len(past) < _FEWEST or np.ptp(past) == 0:
-        return None
+        return nothing, nothing
     size = float(np.abs(past).max())  # statsmodels' optimisers stop early on tiny values, and overflow on huge ones
-    scaled = Asked(asked.values / size, asked.fit, asked.seen, asked.horizon, asked.season)
+    scaled = replace(asked, values=asked.values / size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             point, spread = forecaster(scaled)
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError, IndexError):
-            return None
-    sound = np.isfinite(point).all() and np.isfinite(spread).all() and np.abs(point).max() < 1e6
-    return (size * point, size * spread) if sound else None
+        except (ValueError, ArithmeticError, IndexError, RuntimeError, np.linalg.LinAlgError):
+            return nothing, nothing
+    return size * point, size * spread
 
 
-def _smoothed(asked: Asked) -> tuple[_Floats, _Floats]:
+def _smoothed(asked: SeriesToFit) -> tuple[_Floats, _Floats]:
     model = require("statsmodels.tsa.exponential_smoothing.ets").ETSModel
     pandas = require("pandas")
     past = asked.values[: asked.fit]
@@ -123,7 +125,7 @@ def _smoothed(asked: Asked) -> tuple[_Floats, _Floats]:
     return point, np.broadcast_to(spread, point.shape)
 
 
-def _by_theta(asked: Asked) -> tuple[_Floats, _Floats]:
+def _by_theta(asked: SeriesToFit) -> tuple[_Floats, _Floats]:
     model = require("statsmodels.tsa.forecasting.theta").ThetaModel
     past = asked.values[: asked.fit]
     seasonal = asked.season > 1 and asked.fit >= 2 * asked.season + _FEWEST
@@ -153,7 +155,7 @@ def _exponential(values: _Floats, alpha: float) -> _Floats:
     return np.asarray(smoothed)
 
 
-def _autoregressed(asked: Asked) -> tuple[_Floats, _Floats]:
+def _autoregressed(asked: SeriesToFit) -> tuple[_Floats, _Floats]:
     ar_model = require("statsmodels.tsa.ar_model")
     past = asked.values[: asked.fit]
     most = min(asked.season + 1 if asked.season > 1 else 12, _LAGS, (asked.fit - 1) // 3)

@@ -41,8 +41,8 @@ class BaselineForecasts:
         if not self.replaced:
             return None
         return (
-            f"{self.name} could not be fitted to {counted(len(self.replaced), 'series', 'series')}, which have the "
-            f"naive forecast: {listed(self.replaced, shown=3)}"
+            f"{self.name} could not be fitted to {counted(len(self.replaced), 'series', 'series')}, forecast by the "
+            f"naive method instead: {listed(self.replaced, shown=3)}"
         )
 
 

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from chainrule._choices import choose, whole
+from chainrule._room import check_room
 from chainrule.runs.scoring.panels.baselines.fitted import ar, ets, theta
 from chainrule.runs.scoring.panels.baselines.made import Advance, BaselineForecasts, silent
 from chainrule.runs.scoring.panels.baselines.simple import drift, naive, seasonal_naive
 from chainrule.runs.scoring.panels.origins import Origins, check_levels
 
 __all__ = ["PANEL_BASELINES", "panel_baseline"]
+
+_COPIES = 4  # of the quantiles, while they are computed
 
 PANEL_BASELINES: MappingProxyType[str, Callable[..., BaselineForecasts]] = MappingProxyType(
     {"naive": naive, "seasonal naive": seasonal_naive, "drift": drift, "ets": ets, "theta": theta, "ar": ar}
@@ -36,5 +39,8 @@ def panel_baseline(
     [4.0, 5.0]
     """
     choose("baseline", name, tuple(PANEL_BASELINES))
+    level = check_levels(levels)
+    each = len(origins) * len(level) * 8 * _COPIES
+    check_room(f"the forecasts of {name}", lambda horizon: horizon * each, horizon=origins.horizon)
     steps = origins.panel.season if season is None else whole("season", season)
-    return PANEL_BASELINES[name](origins, check_levels(levels), season=steps, advance=advance)
+    return PANEL_BASELINES[name](origins, level, season=steps, advance=advance)

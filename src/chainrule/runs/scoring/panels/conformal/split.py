@@ -33,7 +33,7 @@ class Conformal:
     >>> too_narrow = np.tile([-0.5, 0.0, 0.5], (999, 1, 1))  # for normal outcomes, whose levels are at -1.28 and 1.28
     >>> fitted = Conformal.fit(too_narrow, rng.normal(size=(999, 1)), np.ones(999), [0.1, 0.5, 0.9])
     >>> fitted.apply(too_narrow[:1], np.ones(1)).round(1).tolist()
-    [[[-1.3, 0.0, 1.3]]]
+    [[[-1.2, 0.0, 1.2]]]
     """
 
     levels: _Floats

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import choose, finite, whole
 from chainrule.errors import ShapeError
-from chainrule.runs.scoring.panels.conformal import pairs_of
+from chainrule.runs.scoring.panels.conformal.split import pairs_of
 from chainrule.runs.scoring.panels.origins import Origins, check_levels, check_quantiles
 
 __all__ = ["adaptive_conformal"]
