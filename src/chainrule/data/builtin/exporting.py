@@ -8,6 +8,7 @@ from chainrule._choices import listed, near
 from chainrule._optional import require
 from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
+from chainrule.data.panels.panel import Panel
 from chainrule.data.sounds.waveforms import write_wav
 from chainrule.data.sources.source import read
 from chainrule.errors import ArgumentError
@@ -34,6 +35,7 @@ def export(name: str, path: str | Path) -> None:
         raise ArgumentError(f"there is no built-in set {name!r}; there are {listed(known)}.{near(name, known)}")
     path = Path(path)
     data = read(name)
+    assert not isinstance(data, Panel)
     if path.exists():
         raise ArgumentError(f"{path} exists and is not overwritten. Remove it, or choose another path.")
     if isinstance(data, Labelled):

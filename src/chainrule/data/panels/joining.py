@@ -126,9 +126,13 @@ def _check_alike(panel: Panel, new: Panel | PanelRows) -> None:
             "goes on from the other. Give both dates, or neither."
         )
     if len(has_zone) == 1:
-        raise DataError(f"of {panel.name} and {new.name}, {has_zone[0]} alone has a time zone. Give both one, or neither.")
+        raise DataError(
+            f"of {panel.name} and {new.name}, {has_zone[0]} alone has a time zone. Give both one, or neither."
+        )
     if new.freq != panel.freq:
-        raise DataError(f"{new.name} has steps of the frequency {new.freq}; expected {panel.freq}, as {panel.name} has.")
+        raise DataError(
+            f"{new.name} has steps of the frequency {new.freq}; expected {panel.freq}, as {panel.name} has."
+        )
 
 
 def _all_ids(panel: Panel, new: Panel | PanelRows, allow_new: bool) -> tuple[str, ...]:

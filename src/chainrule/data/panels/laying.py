@@ -67,9 +67,7 @@ def laid(loose: LooseRows, freq: str | None) -> PanelRows:
     grid = None
     if loose.dated:
         dates = when.astype("datetime64[ns]")
-        alias, grid, places = common_grid(
-            dates, codes, ids=loose.ids, zone=loose.timezone, freq=freq, name=loose.name
-        )
+        alias, grid, places = common_grid(dates, codes, ids=loose.ids, zone=loose.timezone, freq=freq, name=loose.name)
     else:
         places = _numbered(when, codes)
     first = places[starts]

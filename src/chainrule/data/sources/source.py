@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule.data.containers import Labelled, Series, Symbols
-from chainrule.data.panels.from_table import table_panel, table_rows
 from chainrule.data.panels.joining import joined
-from chainrule.data.panels.layout import layout_of
+from chainrule.data.panels.layouts.from_table import table_panel, table_rows
+from chainrule.data.panels.layouts.layout import layout_of
 from chainrule.data.panels.panel import Covariates, Panel
 from chainrule.data.panels.rows import PanelRows
 from chainrule.data.reading import Reading

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import counted, listed
+from chainrule._choices import listed
 from chainrule._optional import require
 from chainrule._settings import option
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.parsing import parse_dates
 from chainrule.data.dates.timezones import zone_of
 from chainrule.data.numerals import Marks
-from chainrule.data.panels.categories import text_codes
 from chainrule.data.panels.laying import LooseRows
+from chainrule.data.panels.layouts.categories import text_codes
+from chainrule.data.panels.layouts.long import check_dated
 from chainrule.data.panels.panel import Covariates
 from chainrule.data.reading import Reading
 from chainrule.data.table.columns import choose_columns, numbers_of
@@ -35,11 +36,8 @@ def rows_of_columns(table: LoadedTable, reading: Reading) -> LooseRows:
         ColumnError: a column missing, cells that are no numbers, dates that cannot be read.
     """
     date, dates = find_dates(table, reading.date_columns, reading.date_format)
-    if dates is not None and np.isnat(dates).any():
-        missing = np.isnat(dates)
-        raise MissingValuesError(
-            f"{table.name} has {counted(int(missing.sum()), 'entirely blank row')}, at {table.at(missing)}. Delete them."
-        )
+    if dates is not None:
+        check_dated(table, dates)
     columns = reading.columns
     if columns:
         columns = choose_columns(table, columns, ())
