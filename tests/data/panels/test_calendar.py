@@ -40,7 +40,7 @@ def test_no_features_are_no_columns() -> None:
 
 
 def test_unknown_features_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="`calendar` is 'hours'; .*Did you mean 'hour'"):
+    with pytest.raises(ArgumentError, match=r"`calendar` is 'hours'; .*Did you mean 'hour'"):
         calendar_columns(("hours",))
     with pytest.raises(ArgumentError, match="`calendar` is 'hours'"):
         Reading(calendar=("hours",))

@@ -21,7 +21,11 @@ BROKEN: dict[str, tuple[dict[str, Any], type[ChainruleError], str]] = {
     "infinity": ({"values": np.array([1.0, np.inf, 3.0])}, DataError, "infinite"),
     "huge values": ({"values": np.array([1.0, 1e300, 3.0])}, DataError, "values up to 1e\\+300"),
     "no value": ({"values": np.array([1.0, 2.0, np.nan])}, DataError, r"1 series of panel \(b\) without any value"),
-    "no level": ({"covariates": OF_ONE, "known": np.array([[0.0], [2.0], [np.nan]])}, DataError, "x of panel .* 2 leve"),
+    "no level": (
+        {"covariates": OF_ONE, "known": np.array([[0.0], [2.0], [np.nan]])},
+        DataError,
+        "x of panel .* 2 leve",
+    ),
     "half levels": ({"covariates": OF_ONE, "known": np.array([[0.5], [1.0], [1.0]])}, DataError, "no places among"),
     "a season": ({"season": 0}, ArgumentError, "season is 0"),
     "freq alone": ({"freq": "D"}, ArgumentError, "has no dates, so it cannot have freq"),

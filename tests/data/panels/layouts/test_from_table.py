@@ -148,7 +148,7 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], type[ChainruleError], str]] = {
     "infinite values": (LONG.assign(y=np.inf), {}, DataError, "infinite values"),
     "dates as covariates": (LONG.assign(x=DAYS[0]), {"past": ("x",)}, ColumnError, "'x' .* holds dates"),
     "no rows": (LONG[:0], {}, TooShortError, "no rows"),
-    "a transform": (LONG, {"transform": "difference"}, ArgumentError, r'`transform="difference"` does not apply to `la'),
+    "a transform": (LONG, {"transform": "difference"}, ArgumentError, r'`transform="difference"` does not apply'),
     "dropped rows": (LONG, {"fill": "drop"}, ArgumentError, r'`fill="drop"` does not apply'),
     "a series": (LONG, {"series": "a"}, ArgumentError, r'`series="a"` does not apply to `layout="long"`'),
     "covariates of one": (LONG, {"layout": "one", "known": ("price",)}, ArgumentError, "`known=.*does not apply"),
@@ -189,6 +189,7 @@ def test_values_come_back_from_rows_in_any_order(series: list[list[float | None]
         for i, values in enumerate(series)
         for j, value in enumerate([0.0, *values, 1.0])
     ]
+    cells += [("dense", day, 1.0) for day in DAYS]
     kept = [cell for cell in cells if not np.isnan(cell[2])]
     random.shuffle(kept)
     panel = panel_of(pd.DataFrame(kept, columns=["unique_id", "ds", "y"]), layout="long", freq="D")
