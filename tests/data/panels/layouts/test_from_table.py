@@ -196,3 +196,12 @@ def test_values_come_back_from_rows_in_any_order(series: list[list[float | None]
     assert sorted(panel.ids) == sorted({name for name, _, _ in cells})
     for name, values in zip(panel.ids, panel.observed, strict=True):
         np.testing.assert_array_equal(values, [value for each, _, value in cells if each == name])
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "feather", "xlsx"])
+def test_a_table_may_be_very_wide(kind: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame(np.arange(3 * 5_001.0).reshape(3, -1), columns=[f"s{i}" for i in range(5_001)])
+    path = written(frame, kind, tmp_path)
+    with pytest.raises(DataError, match=r"has 5,001 columns; .* give `layout=\"rows\"` or `layout=\"columns\"`"):
+        read(path)
+    assert len(panel_of(path, layout="columns").ids) == 5_001

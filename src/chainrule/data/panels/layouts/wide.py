@@ -46,8 +46,7 @@ def rows_of_columns(table: LoadedTable, reading: Reading) -> LooseRows:
         columns = tuple(column for column in columns if not column.startswith("Unnamed: "))
     if not columns:
         raise ColumnError(f"{table.name} has no column beside its dates; expected one for each series.")
-    marks = Marks(reading.thousands, reading.decimal)
-    values = np.stack([numbers_of(table, column, marks) for column in columns], axis=1)
+    values = _numbers(table, columns, Marks(reading.thousands, reading.decimal))
     zone = None if dates is None else zone_of(table.frame[date[-1]], dates)
     return _loose(values.T, columns, dates, reading=reading, zone=zone, name=table.name)
 
@@ -82,10 +81,21 @@ def rows_of_rows(table: LoadedTable, reading: Reading) -> LooseRows:
             f"ids of {table.name} repeat, at {table.at(again)}: {listed((labels[i] for i in codes[again]), shown=5)}. "
             "Give each series one row of its own."
         )
-    marks = Marks(reading.thousands, reading.decimal)
-    values = np.stack([numbers_of(table, column, marks) for column in columns], axis=1)
+    values = _numbers(table, columns, Marks(reading.thousands, reading.decimal))
     dates = _dates_of_names(columns, reading)
     return _loose(values, labels, dates, reading=reading, zone=None, name=table.name)
+
+
+def _numbers(table: LoadedTable, columns: tuple[str, ...], marks: Marks) -> _Floats:
+    """The columns as float64 (R, C); those that are numbers already together, as there may be thousands."""
+    frame = table.frame[list(columns)]
+    kinds = [kind.kind if isinstance(kind, np.dtype) else "" for kind in frame.dtypes]
+    ready = np.array([kind in ("i", "u", "f") for kind in kinds])
+    values = np.empty(frame.shape)
+    values[:, ready] = frame.loc[:, ready].to_numpy(np.float64)
+    for i in np.flatnonzero(~ready):
+        values[:, i] = numbers_of(table, columns[i], marks)
+    return values
 
 
 def _dates_of_names(columns: tuple[str, ...], reading: Reading) -> Dates | None:
