@@ -15,8 +15,8 @@ DAYS = pd.date_range("2024-01-01", periods=N, freq="D")
 OF = {"AAPL": np.arange(N) + 0.5, "MSFT": np.arange(N) * 2.5}
 LONG = pd.concat([pd.DataFrame({"ticker": name, "date": DAYS, "close": x}) for name, x in OF.items()])
 REFUSED = (
-    r'holds 2 series, told apart by ticker: AAPL, MSFT. Choose .*, for example `series="AAPL"`\. '
-    r'Or read all of them: `layout="long"`\.'
+    r'holds 2 series, told apart by ticker: AAPL, MSFT. `layout="long"` reads all of them. '
+    r'Choose .*, for example `series="AAPL"`\.'
 )
 
 

@@ -72,7 +72,7 @@ def _which_series(table: LoadedTable, ids: tuple[str, ...], names: list[str], se
     example = option("series", names[0])
     if len(ids) > 1:
         example = f"{option('id', ids)} and {example}"
-    return f"{there_are} Choose one with `series`, for example {example}. Or read all of them: {_ALL}."
+    return f"{there_are} {_ALL} reads all of them. Choose one with `series`, for example {example}."
 
 
 def _labels(table: LoadedTable, ids: tuple[str, ...]) -> pd.Series:
