@@ -5,7 +5,7 @@ from chainrule.data.builtin.sets import builtins
 from chainrule.data.containers import Labelled, Series, Symbols
 from chainrule.data.dates.frequency import Frequency
 from chainrule.data.panels.ahead import check_known_ahead, extended
-from chainrule.data.panels.calendar import CALENDAR, calendar_columns, calendar_features
+from chainrule.data.panels.calendar import calendar_columns, calendar_features
 from chainrule.data.panels.joining import joined
 from chainrule.data.panels.panel import Covariate, Covariates, Panel
 from chainrule.data.panels.rows import PanelRows
@@ -17,7 +17,6 @@ from chainrule.data.text.alphabet import Alphabet
 from chainrule.data.transforms import Transform
 
 __all__ = [
-    "CALENDAR",
     "Alphabet",
     "Covariate",
     "Covariates",

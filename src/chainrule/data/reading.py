@@ -169,6 +169,9 @@ Did you mean 'line'?
                 f"{listed(sorted(twice))} is named twice among `columns`, `known`, `past` and `static`; name each "
                 "column once."
             )
+        again = sorted({name for name in self.calendar if self.calendar.count(name) > 1})
+        if again:
+            raise ArgumentError(f"`calendar` names {listed(again)} twice; name each feature once.")
         for feature in self.calendar:
             choose("`calendar`", feature, (*CALENDAR, AUTO))
         if AUTO in self.calendar and len(self.calendar) > 1:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from chainrule.data import Alphabet, Labelled, Reading, Series, Symbols, read, write_wav
+from chainrule.data import Alphabet, Labelled, Panel, Reading, Series, Symbols, read, write_wav
 from chainrule.data.sources.applicability import without_inapplicable
 from chainrule.data.sources.identifying import identify
 from chainrule.errors import ArgumentError, ChainruleError
@@ -36,7 +36,12 @@ VALUES: dict[str, Any] = {
     "encoding": "utf-16",
     "unit": "bytes",
     "documents": "line",
+    "layout": "columns",
     "columns": ("size",),
+    "known": ("size",),
+    "past": ("size",),
+    "static": ("size",),
+    "calendar": ("weekday",),
     "date": "who",
     "date_format": "%m.%d.%Y",
     "freq": "D",
@@ -155,6 +160,8 @@ def outcome(source: Any, settings: dict[str, Any], **model: Any) -> list[Any]:
     if isinstance(data, Series):
         dates = None if data.dates is None else data.dates.tolist()
         return [data.values.tolist(), data.columns, dates, data.season, data.freq, data.filled]
+    if isinstance(data, Panel):
+        return [data.values.tolist(), data.starts.tolist(), data.ids, data.season]
     assert isinstance(data, Labelled)
     inputs = [np.asarray(each).tolist() for each in data.inputs]
     return [inputs, data.labels.tolist(), data.classes, data.rate, data.groups, data.grouped_by]

@@ -14,7 +14,10 @@ N = 10
 DAYS = pd.date_range("2024-01-01", periods=N, freq="D")
 OF = {"AAPL": np.arange(N) + 0.5, "MSFT": np.arange(N) * 2.5}
 LONG = pd.concat([pd.DataFrame({"ticker": name, "date": DAYS, "close": x}) for name, x in OF.items()])
-REFUSED = r'holds 2 series, told apart by ticker: AAPL, MSFT. Choose .*, for example `series="AAPL"`\.'
+REFUSED = (
+    r'holds 2 series, told apart by ticker: AAPL, MSFT. `layout="long"` reads all of them. '
+    r'Choose .*, for example `series="AAPL"`\.'
+)
 
 
 def series_of(source: Path | pd.DataFrame, **options: Any) -> Series:
@@ -56,7 +59,7 @@ def test_one_of_several_series_is_chosen(kind: str, tmp_path: Path) -> None:
 
 def test_a_table_of_one_series_needs_no_choice() -> None:
     one = LONG[LONG["ticker"] == "MSFT"]
-    for options in ({}, {"id": "ticker"}, {"series": "MSFT"}):
+    for options in ({}, {"id": "ticker", "layout": "one"}, {"series": "MSFT"}):
         np.testing.assert_array_equal(series_of(one, **options).values[:, 0], OF["MSFT"])
 
 
@@ -64,7 +67,7 @@ def test_undated_series_are_told_apart_by_a_named_column() -> None:
     undated = LONG.drop(columns="date")
     assert len(series_of(undated, columns=["close"]).values) == 2 * N  # one series, as far as can be seen
     with pytest.raises(ColumnError, match=REFUSED):
-        series_of(undated, id="ticker")
+        series_of(undated, id="ticker", layout="one")
     np.testing.assert_array_equal(series_of(undated, series="MSFT").values[:, 0], OF["MSFT"])
 
 

@@ -21,6 +21,11 @@ _CHOICES: dict[str, Sequence[Any]] = {
     "encoding": ("utf-8", "latin-1", "utf-16", "cp1252", "ascii", "punycode", "idna", "utf-7", "rot13", "zlib"),
     "unit": ("characters", "bytes"),
     "documents": ("one", "blank-line", "line"),
+    "layout": ("one", "long", "rows", "columns"),
+    "known": (("price",), ("b",), ("b:category",), ("no",)),
+    "past": (("volume",), ("b",)),
+    "static": (("b",), ("x",)),
+    "calendar": (("hour", "weekday"), ("auto",)),
     "columns": (("price",), ("price", "b"), ("x",), ("volume",), ("no",)),
     "date": ("date", "price", "month", "when", ("date", "b")),
     "date_format": ("%Y-%m-%d", "%d.%m.%Y", "%q", "s", "ms"),
@@ -51,14 +56,14 @@ def _read(path: Path, options: dict[str, Any]) -> None:
     _check(read(path, Reading(**options)))
 
 
-def _check(data: Symbols | Series | Panel | Labelled) -> None:
+def _check(data: Symbols | Series | Labelled | Panel) -> None:
     """What was read is of the form that it promises."""
     if isinstance(data, Symbols):
         good = all(d.dtype.kind in "iu" and (d >= 0).all() and (d < len(data.alphabet)).all() for d in data.documents)
+    elif isinstance(data, Panel):
+        good = data.values.dtype == np.float64 and not np.isinf(data.values).any() and len(data.starts) > len(data.ids)
     elif isinstance(data, Series):
         good = data.values.dtype == np.float64 and bool(np.isfinite(data.values).all()) and len(data.columns) > 0
-    elif isinstance(data, Panel):
-        good = len(data.ids) > 0 and len(data.starts) == len(data.ids) + 1 and not np.isinf(data.values).any()
     else:
         good = len(data.inputs) == len(data.labels) > 0 and int(data.labels.max()) < len(data.classes)
     if not good:

@@ -35,6 +35,7 @@ def export(name: str, path: str | Path) -> None:
         raise ArgumentError(f"there is no built-in set {name!r}; there are {listed(known)}.{near(name, known)}")
     path = Path(path)
     data = read(name)
+    assert not isinstance(data, Panel)
     if path.exists():
         raise ArgumentError(f"{path} exists and is not overwritten. Remove it, or choose another path.")
     if isinstance(data, Labelled):

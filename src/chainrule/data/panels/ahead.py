@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted, listed, whole
 from chainrule.data.dates.timezones import write_dates
-from chainrule.data.panels.panel import Covariate, Covariates, Panel
+from chainrule.data.panels.panel import Panel
 from chainrule.errors import DataError
 
 __all__ = ["check_known_ahead", "extended"]
@@ -64,6 +64,7 @@ def check_known_ahead(panel: Panel, horizon: int) -> None:
     Raises:
         DataError: says which columns are blank, for which dates, in how many series.
 
+    >>> from chainrule.data import Covariate, Covariates
     >>> covariates = Covariates(known=(Covariate("price"),))
     >>> known = np.array([[5.0], [5.0], [6.0]])
     >>> check_known_ahead(Panel(np.array([1.0, 2.0, np.nan]), [0, 3], ("a",), covariates=covariates, known=known), 2)

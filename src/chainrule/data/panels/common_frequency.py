@@ -19,6 +19,7 @@ from chainrule.errors import DataError
 __all__ = ["common_grid", "name_date"]
 
 _LOOKED_AT = 7  # series, the longest ones, whose own frequencies are tried
+_FEW = 2  # so few dates of a series may be further apart than a step
 _SUSPECTS = 20  # series without two dates a step apart, whose own frequencies are found
 
 _Ints = NDArray[np.int64]
@@ -55,12 +56,18 @@ def common_grid(
         raise DataError(
             f"no frequency fits the dates of {name}. Name one with `freq`, for example {option('freq', 'D')}."
         )
-    _, alias, grid = best
+    explained, alias, grid = best
     places = grid.places[again]
     on = grid.on[again]
     if not on.all():
         raise _off(dates, codes, on, ids=ids, alias=alias, zone=zone, name=name)
-    _check_others(dates, codes, places, ids=ids, alias=alias, zone=zone, name=name)
+    if freq is None:
+        _check_others(dates, codes, places, ids=ids, alias=alias, zone=zone, name=name)
+    elif not explained and np.bincount(codes).max() > _FEW:
+        raise DataError(
+            f"{option('freq', freq)} means {parse_rule(freq)}, but no two dates of a series of {name} are one step "
+            "apart. Leave `freq` out, or correct the dates."
+        )
     return alias, grid, places
 
 
@@ -113,5 +120,6 @@ def _check_others(
             others = listed((ids[codes[starts[k]]] for k in suspects), shown=5)
             raise DataError(
                 f"the steps of {name} are {parse_rule(alias)} ({alias}), but those of {others} are {own.rule} "
-                f"({own.alias}). All series of a panel have one frequency: leave these out, or read them on their own."
+                f"({own.alias}). All series of a panel have one frequency: leave these out, read them on "
+                f"their own, or give {option('freq', alias)} to read what lies between their dates as missing."
             )

@@ -173,9 +173,8 @@ def _by_date(panel: Panel, new: Panel | PanelRows, series: _Ints, count: int) ->
     assert new.dates is not None
     unique, again = np.unique(np.concatenate([panel.dates, new.dates]), return_inverse=True)
     grid = lay(parse_rule(panel.freq), unique, panel.timezone)
-    off = ~grid.on[again][len(panel.dates) :]
-    if off.any():
-        row = int(np.argmax(off))
+    if not grid.on.all():  # if more rows are new than known, the known ones may seem to be off
+        row = int(np.argmin(grid.on[again][len(panel.dates) :]))
         name = new.ids[int(np.searchsorted(new.starts, row, side="right")) - 1]
         when = name_date(name, write_dates(new.dates[row : row + 1], panel.timezone)[0])
         raise DataError(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from chainrule._settings import option
-from chainrule.data.panels.layout import check_layout, layout_of
+from chainrule.data.panels.layouts.layout import check_layout, layout_of
 from chainrule.data.panels.panel import Covariates
 from chainrule.data.reading import Reading
 from chainrule.data.sources.identifying import Identified

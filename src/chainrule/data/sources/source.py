@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule.data.containers import Labelled, Series, Symbols
-from chainrule.data.panels.from_table import table_panel, table_rows
 from chainrule.data.panels.joining import joined
-from chainrule.data.panels.layout import layout_of
+from chainrule.data.panels.layouts.from_table import table_panel, table_rows
+from chainrule.data.panels.layouts.layout import layout_of
 from chainrule.data.panels.panel import Covariates, Panel
 from chainrule.data.panels.rows import PanelRows
 from chainrule.data.reading import Reading
@@ -22,7 +22,7 @@ from chainrule.data.sources.applicability import check_applies, check_model_take
 from chainrule.data.sources.identifying import Identified, identify
 from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.in_memory import series_in_memory, table_in_memory
-from chainrule.data.table.loaded import LoadedTable
+from chainrule.data.table.loaded import MOST_ACROSS, MOST_COLUMNS, LoadedTable
 from chainrule.data.table.to_series import table_series
 from chainrule.data.text.alphabet import Alphabet
 from chainrule.data.text.reader import text_symbols
@@ -30,6 +30,7 @@ from chainrule.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 __all__ = ["read", "read_rows", "with_future"]
 
@@ -37,7 +38,7 @@ _AS_FOUND = Reading()
 
 
 def read(
-    source: str | Path | NDArray[Any] | pd.Series[Any] | pd.DataFrame,
+    source: str | Path | NDArray[Any] | pd.Series[Any] | pd.DataFrame | pl.Series | pl.DataFrame,
     reading: Reading = _AS_FOUND,
     *,
     alphabet: Alphabet | None = None,
@@ -92,7 +93,11 @@ def read(
 
 
 def read_rows(
-    source: str | Path | NDArray[Any] | pd.DataFrame, reading: Reading, panel: Panel, *, inherited: bool = False
+    source: str | Path | NDArray[Any] | pd.DataFrame | pl.DataFrame,
+    reading: Reading,
+    panel: Panel,
+    *,
+    inherited: bool = False,
 ) -> PanelRows:
     """Read new rows for a panel, by its frequency and the levels of its categories: see `joined`.
 
@@ -120,7 +125,7 @@ def read_rows(
 
 def with_future(
     panel: Panel,
-    source: str | Path | NDArray[Any] | pd.DataFrame,
+    source: str | Path | NDArray[Any] | pd.DataFrame | pl.DataFrame,
     reading: Reading,
     *,
     inherited: bool = False,
@@ -176,6 +181,7 @@ def _table_options(reading: Reading) -> TableOptions:
         header=reading.header,
         sheet=reading.sheet,
         text=reading.date_columns if reading.date_format else (),
+        most_columns=MOST_ACROSS if layout_of(reading) in ("rows", "columns") else MOST_COLUMNS,
         marked=reading.thousands is not None or reading.decimal is not None,
     )
 

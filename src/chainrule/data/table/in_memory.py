@@ -20,8 +20,11 @@ from chainrule.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
     from chainrule.data.containers import Series
+
+    InMemory = NDArray[Any] | pd.Series[Any] | pd.DataFrame | pl.Series | pl.DataFrame
 
 __all__ = ["is_in_memory", "series_in_memory", "table_in_memory"]
 
@@ -33,7 +36,7 @@ def is_in_memory(source: object) -> bool:
     return isinstance(source, np.ndarray) or type(source).__module__.partition(".")[0] in _FRAMES
 
 
-def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, reading: Reading) -> Series:
+def series_in_memory(values: InMemory, reading: Reading) -> Series:
     """A series of an array (T,) or (T, C), or of a frame, whose index gives the dates if it holds dates.
 
     Raises:
@@ -46,9 +49,7 @@ def series_in_memory(values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, readi
     return table_series(table, reading)
 
 
-def table_in_memory(
-    values: NDArray[Any] | pd.Series[Any] | pd.DataFrame, reading: Reading
-) -> tuple[LoadedTable, Reading]:
+def table_in_memory(values: InMemory, reading: Reading) -> tuple[LoadedTable, Reading]:
     """The table of an array or a frame, and the reading with the frequency that its index has.
 
     As many names as an array has columns become theirs, in order.

@@ -19,9 +19,10 @@ from chainrule.errors import ColumnError, DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_COLUMNS", "LoadedTable", "check_cells", "check_columns", "named"]
+__all__ = ["MOST_ACROSS", "MOST_COLUMNS", "LoadedTable", "check_cells", "check_columns", "named"]
 
 MOST_COLUMNS = 5_000
+MOST_ACROSS = 20_000  # of a table whose columns are series or steps
 _MOST_CELLS = 30_000_000
 _SHORTENED = reprlib.Repr()
 _SHORTENED.maxstring = _SHORTENED.maxother = 60
@@ -85,18 +86,23 @@ def _parts(name: str) -> list[str]:
     return parts if len(parts) > 1 else []
 
 
-def check_columns(count: int, name: str) -> None:
+def check_columns(count: int, name: str, most: int = MOST_COLUMNS) -> None:
     """Refuse more columns than a series can sensibly have, before work is done for each."""
-    if count > MOST_COLUMNS:
-        raise DataError(
-            f"{name} has {counted(count, 'column')}; expected at most {MOST_COLUMNS:,}: each row is a step, each "
-            "column a variable. If the steps run across, transpose the table, for example with pandas: frame.T."
-        )
+    if count <= most:
+        return
+    has = f"{name} has {counted(count, 'column')}; expected at most {most:,}"
+    if most > MOST_COLUMNS:
+        raise DataError(f"{has}. Write the table with a row for each series and date, for {option('layout', 'long')}.")
+    raise DataError(
+        f"{has}: each row is a step, each column a variable. If the steps run across, transpose the table, for example "
+        f"with pandas: frame.T; if there are many series, give {option('layout', 'rows')} or "
+        f"{option('layout', 'columns')}."
+    )
 
 
-def check_cells(rows: int, columns: int, name: str) -> None:
+def check_cells(rows: int, columns: int, name: str, most_columns: int = MOST_COLUMNS) -> None:
     """Refuse what would not fit into memory: a small file can promise any number of rows."""
-    check_columns(columns, name)
+    check_columns(columns, name, most_columns)
     if rows * columns > _MOST_CELLS:
         raise DataError(
             f"{name} has {counted(rows, 'row')} of {counted(columns, 'column')}; expected at most {_MOST_CELLS:,} "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["NAMES_OF_IDS", "as_text", "choose_series", "ids_without_repeats"]
 
 NAMES_OF_IDS = ("id", "unique_id", "item_id", "series", "series_id", "ticker", "symbol", "name", "store", "item")
+_ALL = option("layout", "long")
 _MOST_TRIED = 20
 _EXACT = 2**53  # below it, float64 holds every whole number
 
@@ -71,7 +72,7 @@ def _which_series(table: LoadedTable, ids: tuple[str, ...], names: list[str], se
     example = option("series", names[0])
     if len(ids) > 1:
         example = f"{option('id', ids)} and {example}"
-    return f"{there_are} Choose one with `series`, for example {example}."
+    return f"{there_are} {_ALL} reads all of them. Choose one with `series`, for example {example}."
 
 
 def _labels(table: LoadedTable, ids: tuple[str, ...]) -> pd.Series:

@@ -22,37 +22,37 @@ _MOST_BYTES = 1 << 30
 _UNNAMED_INDEX = "__index_level_"  # what pandas calls an index without a name
 
 
-def load_parquet(path: Path, _: TableOptions) -> LoadedTable:
+def load_parquet(path: Path, options: TableOptions) -> LoadedTable:
     """Load a Parquet file; the index of a DataFrame that was written comes back as columns."""
     parquet = require("pyarrow.parquet")
 
     def read() -> Any:
         with parquet.ParquetFile(path) as file:
-            check_cells(file.metadata.num_rows, file.metadata.num_columns, path.name)
+            check_cells(file.metadata.num_rows, file.metadata.num_columns, path.name, options.most_columns)
             columns = [file.schema.column(i) for i in range(len(file.schema))]
             text = [
                 column.path for column in columns if column.physical_type == "BYTE_ARRAY" and "." not in column.path
             ]
         with parquet.ParquetFile(path, read_dictionary=text) as file:  # long text that repeats is kept but once
             groups = (file.read_row_group(i) for i in range(file.num_row_groups))
-            return _together(groups, file.schema_arrow, path.name)
+            return _together(groups, file.schema_arrow, path.name, options.most_columns)
 
     return _load(path, "Parquet", read)
 
 
-def load_feather(path: Path, _: TableOptions) -> LoadedTable:
+def load_feather(path: Path, options: TableOptions) -> LoadedTable:
     """Load a Feather file, which is Arrow's file format."""
     pa = require("pyarrow")
 
     def read() -> Any:
         with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
             batches = (pa.Table.from_batches([file.get_batch(i)]) for i in range(file.num_record_batches))
-            return _together(batches, file.schema, path.name)
+            return _together(batches, file.schema, path.name, options.most_columns)
 
     return _load(path, "Feather", read)
 
 
-def _together(parts: Iterator[Any], schema: Any, name: str) -> Any:
+def _together(parts: Iterator[Any], schema: Any, name: str, most_columns: int) -> Any:
     """The parts of a table as one, which is given up as soon as it grows too large."""
     taken = [schema.empty_table()]
     rows = 0
@@ -60,7 +60,7 @@ def _together(parts: Iterator[Any], schema: Any, name: str) -> Any:
     for part in parts:
         taken.append(part)
         rows += part.num_rows
-        check_cells(rows, part.num_columns, name)
+        check_cells(rows, part.num_columns, name, most_columns)
         part.validate(full=True)  # before anything follows its offsets, which a broken file has lead anywhere
         size += part.nbytes
         if size > _MOST_BYTES:

@@ -52,8 +52,8 @@ def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: 
     """A table from its text, where lines end in newlines."""
     if not text.strip():
         raise TooShortError(f"{name} is empty; expected a header line and a line for each step.")
-    layout = find_layout(text, name, options.header, delimiter)
-    check_cells(text.count("\n") + 1, len(layout.names), name)
+    layout = find_layout(text, name, options.header, delimiter, most_columns=options.most_columns)
+    check_cells(text.count("\n") + 1, len(layout.names), name, options.most_columns)
     body = _from_line(text, layout.start)
     comments = _comments(body, layout, name)
     pd = require("pandas")

@@ -9,7 +9,7 @@ from itertools import takewhile
 from chainrule._choices import counted
 from chainrule._settings import option
 from chainrule.data.table.formats.sample import Row, sample_rows, usual_width
-from chainrule.data.table.loaded import check_columns, named
+from chainrule.data.table.loaded import MOST_COLUMNS, check_columns, named
 from chainrule.errors import DataError, TooShortError
 
 __all__ = ["DELIMITERS", "Layout", "find_layout"]
@@ -34,7 +34,9 @@ class Layout:
     start: int
 
 
-def find_layout(text: str, name: str, header: bool | None, delimiter: str | None = None) -> Layout:
+def find_layout(
+    text: str, name: str, header: bool | None, delimiter: str | None = None, most_columns: int = MOST_COLUMNS
+) -> Layout:
     """Find the delimiter, and the header below comments and titles.
 
     The delimiter is the one that cuts most rows into equally many cells. The header is the first row of so many,
@@ -52,7 +54,8 @@ def find_layout(text: str, name: str, header: bool | None, delimiter: str | None
         raise DataError(
             f"{name} has a line of {counted(longest, 'character')}, too long for a row of a table. Break it into lines."
         )
-    rows_by = {mark: sample_rows(lines, mark, before, name) for mark in delimiter or DELIMITERS}
+    occur = "".join(mark for mark in DELIMITERS if any(mark in line for line in lines)) or DELIMITERS[0]
+    rows_by = {mark: sample_rows(lines, mark, before, name) for mark in delimiter or occur}
     delimiter, width = max(((mark, usual_width(rows)) for mark, rows in rows_by.items()), key=lambda found: found[1])
     rows = rows_by[delimiter]
     columns = width[1]
@@ -60,7 +63,7 @@ def find_layout(text: str, name: str, header: bool | None, delimiter: str | None
         raise TooShortError(
             f"{name} has no cell that is not blank in its first {counted(len(lines), 'line')}; expected a header."
         )
-    check_columns(columns, name)
+    check_columns(columns, name, most_columns)
     of_width = [i for i, row in enumerate(rows) if len(row.cells) == columns and not _leads(rows, i)]
     first = of_width[0]
     if header is None and len(of_width) > 1:

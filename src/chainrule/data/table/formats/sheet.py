@@ -34,7 +34,7 @@ def load_sheet(path: Path, options: TableOptions) -> LoadedTable:
             if sum(part.file_size for part in archive.infolist()) > _MOST_UNPACKED:
                 raise DataError(f"{path} unpacks to more than {_MOST_UNPACKED >> 20} MB. Save the sheet as CSV.")
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            text = _as_csv(_choose(book.worksheets, path.name, options.sheet), path.name)
+            text = _as_csv(_choose(book.worksheets, path.name, options.sheet), path.name, options.most_columns)
             book.close()
     except ChainruleError:
         raise
@@ -71,11 +71,11 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
         yield row
 
 
-def _as_csv(sheet: Any, name: str) -> str:
+def _as_csv(sheet: Any, name: str, most_columns: int) -> str:
     """The sheet as text, with as many cells in every row."""
     rows = [[_as_text(cell) for cell in row] for row in _rows(sheet)]
     width = max((i + 1 for row in rows for i, cell in enumerate(row) if cell), default=0)
-    check_columns(width, name)
+    check_columns(width, name, most_columns)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows((row + [""] * width)[:width] for row in rows)
     return text.getvalue()

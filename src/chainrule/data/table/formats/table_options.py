@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from chainrule.data.table.loaded import MOST_COLUMNS
+
 __all__ = ["TableOptions"]
 
 
@@ -15,6 +17,7 @@ class TableOptions:
         sheet: the name of one of several.
         text: the names of columns to be left as they are written, such as dates with leading zeros.
         marked: whether marks in numbers are named, so that no cell may be read as a number before they are known.
+        most_columns: how many columns it may have.
     """
 
     encoding: str = "utf-8"
@@ -22,3 +25,4 @@ class TableOptions:
     sheet: str | None = None
     text: tuple[str, ...] = ()
     marked: bool = False
+    most_columns: int = MOST_COLUMNS

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import counted, listed
+from chainrule._choices import listed
 from chainrule._optional import require
 from chainrule._settings import option
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.parsing import parse_dates
 from chainrule.data.dates.timezones import zone_of
 from chainrule.data.numerals import Marks
-from chainrule.data.panels.categories import text_codes
 from chainrule.data.panels.laying import LooseRows
+from chainrule.data.panels.layouts.categories import text_codes
+from chainrule.data.panels.layouts.long import check_dated
 from chainrule.data.panels.panel import Covariates
 from chainrule.data.reading import Reading
 from chainrule.data.table.columns import choose_columns, numbers_of
@@ -35,11 +36,8 @@ def rows_of_columns(table: LoadedTable, reading: Reading) -> LooseRows:
         ColumnError: a column missing, cells that are no numbers, dates that cannot be read.
     """
     date, dates = find_dates(table, reading.date_columns, reading.date_format)
-    if dates is not None and np.isnat(dates).any():
-        missing = np.isnat(dates)
-        raise MissingValuesError(
-            f"{table.name} has {counted(int(missing.sum()), 'entirely blank row')}, at {table.at(missing)}. Delete them."
-        )
+    if dates is not None:
+        check_dated(table, dates)
     columns = reading.columns
     if columns:
         columns = choose_columns(table, columns, ())
@@ -48,8 +46,7 @@ def rows_of_columns(table: LoadedTable, reading: Reading) -> LooseRows:
         columns = tuple(column for column in columns if not column.startswith("Unnamed: "))
     if not columns:
         raise ColumnError(f"{table.name} has no column beside its dates; expected one for each series.")
-    marks = Marks(reading.thousands, reading.decimal)
-    values = np.stack([numbers_of(table, column, marks) for column in columns], axis=1)
+    values = _numbers(table, columns, Marks(reading.thousands, reading.decimal))
     zone = None if dates is None else zone_of(table.frame[date[-1]], dates)
     return _loose(values.T, columns, dates, reading=reading, zone=zone, name=table.name)
 
@@ -84,10 +81,21 @@ def rows_of_rows(table: LoadedTable, reading: Reading) -> LooseRows:
             f"ids of {table.name} repeat, at {table.at(again)}: {listed((labels[i] for i in codes[again]), shown=5)}. "
             "Give each series one row of its own."
         )
-    marks = Marks(reading.thousands, reading.decimal)
-    values = np.stack([numbers_of(table, column, marks) for column in columns], axis=1)
+    values = _numbers(table, columns, Marks(reading.thousands, reading.decimal))
     dates = _dates_of_names(columns, reading)
     return _loose(values, labels, dates, reading=reading, zone=None, name=table.name)
+
+
+def _numbers(table: LoadedTable, columns: tuple[str, ...], marks: Marks) -> _Floats:
+    """The columns as float64 (R, C); those that are numbers already together, as there may be thousands."""
+    frame = table.frame[list(columns)]
+    kinds = [kind.kind if isinstance(kind, np.dtype) else "" for kind in frame.dtypes]
+    ready = np.array([kind in ("i", "u", "f") for kind in kinds])
+    values = np.empty(frame.shape)
+    values[:, ready] = frame.loc[:, ready].to_numpy(np.float64)
+    for i in np.flatnonzero(~ready):
+        values[:, i] = numbers_of(table, columns[i], marks)
+    return values
 
 
 def _dates_of_names(columns: tuple[str, ...], reading: Reading) -> Dates | None:

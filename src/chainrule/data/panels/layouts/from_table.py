@@ -5,11 +5,11 @@ from dataclasses import replace
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.panels.calendar import AUTO, automatic
 from chainrule.data.panels.laying import laid
-from chainrule.data.panels.layout import layout_of
-from chainrule.data.panels.long import long_rows
+from chainrule.data.panels.layouts.layout import layout_of
+from chainrule.data.panels.layouts.long import long_rows
+from chainrule.data.panels.layouts.wide import rows_of_columns, rows_of_rows
 from chainrule.data.panels.panel import Covariates, Panel
 from chainrule.data.panels.rows import PanelRows, panel_of
-from chainrule.data.panels.wide import rows_of_columns, rows_of_rows
 from chainrule.data.reading import Reading
 from chainrule.data.table.loaded import LoadedTable
 from chainrule.errors import TooShortError

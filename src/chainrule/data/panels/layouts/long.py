@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule._settings import option
+from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.timezones import zone_of
 from chainrule.data.numerals import Marks
-from chainrule.data.panels.categories import covariate_cells, covariate_column, text_codes
 from chainrule.data.panels.laying import LooseRows
+from chainrule.data.panels.layouts.categories import covariate_cells, covariate_column, text_codes
 from chainrule.data.panels.panel import Covariate, Covariates
 from chainrule.data.reading import Reading
 from chainrule.data.table.columns import choose_columns, numbers_of
@@ -22,9 +23,10 @@ from chainrule.data.table.loaded import LoadedTable
 from chainrule.data.table.stacked import NAMES_OF_IDS, ids_without_repeats
 from chainrule.errors import ArgumentError, ColumnError, MissingValuesError
 
-__all__ = ["long_rows"]
+__all__ = ["check_dated", "long_rows"]
 
 _COUNTS = ("ds", "t", "time", "step", "steps", "timestep", "time_idx")
+_CERTAIN = ("unique_id", "series_id", "item_id")
 _MOST_COUNTED = 100_000
 _TARGET = "y"
 
@@ -106,12 +108,16 @@ def _when(table: LoadedTable, reading: Reading) -> _When:
     if dates is None:
         _refuse_freq(table, reading)
         return _When((), np.arange(len(table.frame)), dated=False)
+    check_dated(table, dates)
+    return _When(date, dates.astype(np.int64), dated=True, timezone=zone_of(table.frame[date[-1]], dates))
+
+
+def check_dated(table: LoadedTable, dates: Dates) -> None:
+    """Refuse rows that are blank throughout, and so have no date."""
     missing = np.isnat(dates)
     if missing.any():
-        raise MissingValuesError(
-            f"{table.name} has {counted(int(missing.sum()), 'entirely blank row')}, at {table.at(missing)}. Delete them."
-        )
-    return _When(date, dates.astype(np.int64), dated=True, timezone=zone_of(table.frame[date[-1]], dates))
+        rows = counted(int(missing.sum()), "entirely blank row")
+        raise MissingValuesError(f"{table.name} has {rows}, at {table.at(missing)}. Delete them.")
 
 
 def _counting_column(table: LoadedTable, reading: Reading) -> str | None:
@@ -143,16 +149,17 @@ def _refuse_freq(table: LoadedTable, reading: Reading) -> None:
 
 
 def _ids(table: LoadedTable, when: _When, beside: set[str]) -> tuple[str, ...]:
-    """The columns of the ids: of a telling name, or those without which dates repeat; none of a single series."""
+    """The columns of the ids: of a name that is given to nothing else, or those without which dates repeat."""
     free = [column for column in table.frame.columns if column not in when.columns and column not in beside]
-    if "unique_id" in free:
-        return ("unique_id",)
+    certain = [column for column in free if column.casefold() in _CERTAIN]
+    if certain:
+        return tuple(certain[:1])
     index = [column for column in table.index if column in free]
     if index:
         return tuple(index)
-    found: tuple[str, ...] = ()
-    if when.columns and len(np.unique(when.when)) < len(when.when):
-        found = ids_without_repeats(table, when.when.astype("datetime64[ns]"), free)
+    if when.columns and len(np.unique(when.when)) == len(when.when):
+        return ()
+    found = ids_without_repeats(table, when.when.astype("datetime64[ns]"), free) if when.columns else ()
     by_name = [column for column in free if column.casefold() in NAMES_OF_IDS]
     return found or tuple(by_name[:1])
 
