@@ -294,6 +294,7 @@ class Run(Fitted):
                 replace(reading, **of_new),
                 alphabet=own.alphabet,
                 classes=own.classes or None,
+                covariates=None if own.inputs is None else own.inputs.covariates,
                 inherited=True,
             )
         difference = f"is {data.kind}" if data.kind != own.kind else self._difference(data)

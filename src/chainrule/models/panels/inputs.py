@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule.data.panels.calendar import calendar_columns, calendar_features
 from chainrule.data.panels.panel import Covariate, Covariates, Panel
 from chainrule.errors import ArgumentError
@@ -40,7 +41,9 @@ class PanelInputs:
     def __post_init__(self) -> None:
         columns = len((*self.covariates.known, *self.covariates.past, *self.covariates.static))
         if not len(self.mean) == len(self.scale) == columns or not all(scale > 0 for scale in self.scale):
-            raise ArgumentError(f"the inputs of a panel need a mean and a scale above 0 for each of {columns} columns.")
+            raise ArgumentError(
+                f"the inputs of a panel need a mean and a scale above 0 for each of {counted(columns, 'covariate')}."
+            )
         if not self.unit > 0:
             raise ArgumentError(f"the unit of a panel is {self.unit}; expected a number above 0.")
 

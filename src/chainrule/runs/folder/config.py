@@ -15,7 +15,7 @@ from chainrule.training import TrainingConfig
 __all__ = ["CONFIG", "RunConfig"]
 
 CONFIG = "config.json"
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)

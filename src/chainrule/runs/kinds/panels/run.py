@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import choose, counted, finite, listed, whole
-from chainrule.data import Panel
+from chainrule.data import Panel, Reading, with_future
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.panels.ahead import check_known_ahead, extended
 from chainrule.data.panels.joining import joined
@@ -165,9 +165,12 @@ class PanelRun(Run):
         known = self.latest
         if data is None:
             return known
-        return joined(known, self._more(data), allow_new=True)
+        if isinstance(data, Panel):
+            return joined(known, self._new(data), allow_new=True)
+        reading = replace(self.config.reading, transform=Reading.transform)
+        return with_future(known, data, reading, inherited=True, allow_new=True)
 
-    def _more(self, data: Source) -> Panel:
+    def _new(self, data: Source) -> Panel:
         """New data, with the run's own season whatever it may look like by itself."""
         panel = self.read(data)
         assert isinstance(panel, Panel)
@@ -200,7 +203,7 @@ class PanelRun(Run):
             begin = cut.valid
             end = cut.test
         else:
-            panel = self._more(data)
+            panel = self._new(data)
             begin = np.minimum(panel.starts[:-1] + max(panel.season, steps), panel.ends)
             end = panel.ends
         origins = origins_between(panel, begin, end, steps, stride)
