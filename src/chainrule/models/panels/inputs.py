@@ -15,8 +15,10 @@ __all__ = ["PanelInputs"]
 
 _Floats = NDArray[np.float64]
 
-_LADDER = (1, 2, 3, 5, 8, 13, 21, 34, 52)  # lags without a season
-_SHORT = (1, 2, 3)
+_LADDER = (1, 2, 3, 5, 8, 13, 21, 34, 52)  # lags without a short season
+_RECENT = (1, 2, 3)
+_LONGEST = 31  # steps of a short season, whose repetition tells more of the next steps than the last ones do
+_YEAR = 52  # what may come again where no season is known: weeks without dates
 _SIZE = 0.3  # which makes a logarithm one of the other inputs' order
 _SEASONS = (1, 2, 7)  # the lags of a season, beside the short ones
 
@@ -66,16 +68,34 @@ class PanelInputs:
         )
 
     @property
+    def short_season(self) -> int:
+        """The season if it is short, else 1: that of a month of days, not that of a year of weeks."""
+        return self.season if self.season <= _LONGEST else 1
+
+    @property
+    def long_season(self) -> int | None:
+        """The season if it is long, or what may be one where none is known; None beside a short one."""
+        if self.season == 1:
+            return _YEAR
+        return self.season if self.season > _LONGEST else None
+
+    @property
     def lags(self) -> tuple[int, ...]:
         """Steps back to which a step is compared."""
-        if self.season == 1:
-            return _LADDER
-        return tuple(sorted({*_SHORT, *(k * self.season for k in _SEASONS)}))
+        if self.short_season == 1:
+            return tuple(sorted({*_LADDER, self.season}))
+        return tuple(sorted({*_RECENT, *(k * self.season for k in _SEASONS)}))
 
     @property
     def of_past(self) -> int:
         """How many inputs a step's own past gives."""
-        return 5 + len(self.lags)
+        return 4 + len(self._repeated) + len(self.lags)
+
+    @property
+    def _repeated(self) -> tuple[int, ...]:
+        """The seasons whose last repetition of the next step is seen."""
+        long = () if self.long_season is None else (self.long_season,)
+        return (self.short_season, *long)
 
     @property
     def of_ahead(self) -> int:
@@ -94,7 +114,8 @@ class PanelInputs:
         columns = [np.arcsinh(centred), known.astype(np.float64)]
         columns.append(np.log(scale) - np.log(np.concatenate([scale[:1], scale[:-1]])))
         columns.append(_SIZE * np.arcsinh(centre / scale))
-        columns.append(np.arcsinh(_before(y, self.season - 1, centre, scale)))  # what comes next came a season ago
+        # what comes next came a season ago
+        columns += [np.arcsinh(_before(y, season - 1, centre, scale)) for season in self._repeated]
         columns += [np.arcsinh(-_before(y, lag, y, scale)) for lag in self.lags]
         return np.stack(columns, axis=1)
 

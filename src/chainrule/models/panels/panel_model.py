@@ -61,7 +61,9 @@ class PanelModel(nn.Module):
         with torch.no_grad():
             self.outputs.weight.zero_()
             self.outputs.bias.zero_()
-        self.path = SeasonalPath(features, horizon, inputs.season, seasons) if seasons else None
+        self.path: SeasonalPath | None = None
+        if seasons:
+            self.path = SeasonalPath(features, horizon, inputs.short_season, seasons, inputs.long_season)
         self.ahead: nn.Sequential | None = None
         if inputs.of_ahead:
             self.meet = nn.Linear(features, _AHEAD)

@@ -1,6 +1,6 @@
 """Where a series stands, from its past alone: a centre and a scale for every step, in which networks see it.
 
-    c_t = mean of y over the last w steps
+    c_t = mean of y over the last m steps, 13 without a season
     s_t = mean of |y_u - y_{u-m}| over all u <= t, drawn to a share of the level while these are few
 
 A network sees (y - c_t) / s_t and predicts in these units, so that one network serves series of any size, and a

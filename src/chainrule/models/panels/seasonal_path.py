@@ -1,7 +1,7 @@
 """The path past a network of a panel: what was at the same place of the last seasons, mixed.
 
-Step h ahead of t is first said to be a weighted mean of y_t, of y at the same place of the last J seasons, and of the
-centre of the series; the weights are a softmax of what the network finds, and begin as those of the seasonal naive
+Step h ahead of t is first said to be a weighted mean of y_t, of y at the same place of the last J seasons, of the last
+long season, and of the centre of the series; the weights are a softmax of what the network finds, and begin as those of the seasonal naive
 forecast. The network so learns what differs from it (as the skip of LSTNet does, Lai et al. 2018, section 3.6).
 """
 
@@ -22,21 +22,24 @@ class SeasonalPath(nn.Module):
     Parameters:
         features: of the network.
         horizon: H.
-        season: steps in a season.
+        season: steps in a short season.
         seasons: J.
+        long: steps in a long season, None for none.
     """
 
     back: Tensor
 
-    def __init__(self, features: int, horizon: int, season: int, seasons: int) -> None:
+    def __init__(self, features: int, horizon: int, season: int, seasons: int, long: int | None = None) -> None:
         super().__init__()
-        h = torch.arange(1, horizon + 1)
-        first = h - (h + season - 1).div(season, rounding_mode="floor") * season
-        back = first[:, None] - season * torch.arange(seasons)
-        back = torch.cat([back, torch.zeros(horizon, 1, dtype=torch.int64)], dim=1)
-        self.register_buffer("back", back, persistent=False)  # (H, J + 1), rows back from the origin, 0 or below
-        self.weights = nn.Linear(features, seasons + 2, bias=False)
-        self.bias = nn.Parameter(torch.zeros(horizon, seasons + 2))
+        back = [_same_place(horizon, season)[:, None] - season * torch.arange(seasons)]
+        back.append(torch.zeros(horizon, 1, dtype=torch.int64))
+        if long is not None:
+            back.append(_same_place(horizon, long)[:, None])
+        places = torch.cat(back, dim=1)
+        self.register_buffer("back", places, persistent=False)  # (H, W), rows from the origin, 0 or below
+        count = places.shape[1] + 1  # with the centre
+        self.weights = nn.Linear(features, count, bias=False)
+        self.bias = nn.Parameter(torch.zeros(horizon, count))
         with torch.no_grad():
             self.weights.weight.zero_()
             self.bias[:, 0] = _HEAD_START
@@ -54,3 +57,13 @@ class SeasonalPath(nn.Module):
         mixed = logits[..., :-1].masked_fill(~is_known, _MISSING)
         weights = torch.cat([mixed, logits[..., -1:]], dim=-1).softmax(-1)  # the last is of the centre, which is 0
         return (weights[..., :-1] * was).sum(-1)
+
+
+def _same_place(horizon: int, season: int) -> Tensor:
+    """(H,) the row of the last season that is known at the origin, at the place of each step ahead.
+
+    >>> _same_place(5, 2).tolist()
+    [-1, 0, -1, 0, -1]
+    """
+    h = torch.arange(1, horizon + 1)
+    return h - (h + season - 1).div(season, rounding_mode="floor") * season

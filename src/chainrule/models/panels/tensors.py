@@ -51,7 +51,7 @@ class PanelTensors:
         for first, last in zip(panel.starts[:-1], panel.starts[1:], strict=True):
             own = slice(first, last)
             y = panel.values[own]
-            centre[own], scale[own] = centre_and_scale(y, inputs.season, inputs.unit)
+            centre[own], scale[own] = centre_and_scale(y, inputs.short_season, inputs.unit)
             of_past[own] = inputs.past_of(y, centre[own], scale[own])
         ahead = inputs.ahead_of(panel).astype(np.float32)
         after = np.minimum(np.arange(rows) + 1, np.repeat(panel.starts[1:], np.diff(panel.starts)) - 1)
