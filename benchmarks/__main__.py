@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmarks.claims.nets import NETS
+from benchmarks.forecasting.command import forecasting
 from benchmarks.learning.command import learning
 from benchmarks.peers import convolutions
 from benchmarks.peers.measuring import FULL, QUICK, measure, sgemm_rates
@@ -133,7 +134,7 @@ def swap(
     _report(claims(_some(nets, tuple(NETS)), quick=quick), threads, out)
 
 
-for command in (learning, recipe, sizes):
+for command in (learning, forecasting, recipe, sizes):
     app.command(command.__name__)(command)
 
 

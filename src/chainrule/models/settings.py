@@ -77,19 +77,20 @@ class ModelSettings(_GivenOfModel):
         None,
         "Hidden size",
         chosen="by budget, speed and length for recurrent networks on text, 256 for other networks of text and sound, "
-        "else 32",
+        "128 for panels, else 32",
         on=(On(_NETWORKS),),
     )
     window: int | None = setting(
         None,
         "Steps that ar, mlp and conv see, and that gradients go back through",
-        chosen="64, or a tenth of a short series; for a linear ar, the order with the lowest BIC",
+        chosen="64, or a tenth of a short series; for a linear ar of one series, the order with the lowest BIC; of "
+        "panels 128 for recurrent networks, else two seasons, from 64 to 512",
         on=(On(_TRAINED, "stream"), On(("conv",), "steps")),
     )
     dropout: float | None = setting(
         None,
         "Dropout rate",
-        chosen="0.1 for recurrent networks on text, 0.2 for other networks of text and sound, else 0",
+        chosen="0.1 for recurrent networks on text, 0.2 for other networks of text and sound and for panels, else 0",
         on=(On(_NETWORKS),),
     )
     mix: Literal["ngram", "none"] | None = setting(

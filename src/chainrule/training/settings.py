@@ -105,7 +105,7 @@ class TrainingSettings(_GivenOfTraining):
     weight_decay: float | None = setting(
         None,
         "Weight decay, of matrices other than embeddings",
-        chosen="0.01, or 0.1 with layer norm or Muon",
+        chosen="0.01, or 0.1 for panels, and with layer norm or Muon",
         solved=False,
     )
     patience: int | None = setting(

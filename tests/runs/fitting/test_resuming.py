@@ -15,7 +15,7 @@ from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.training import load_tensors
-from tests.runs.cases import ar1, arranged, same_weights, series, symbols
+from tests.runs.cases import ar1, arranged, panel, same_weights, series, symbols
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -36,6 +36,7 @@ def labelled(kind: str) -> Labelled:
 DATA: dict[str, Callable[[], Data]] = {
     "symbols": lambda: symbols(600),
     "series": lambda: series(ar1(200)),
+    "panel": lambda: panel(series=3, steps=40),
     "images": lambda: labelled("images"),
     "sound": lambda: labelled("sound"),
 }
@@ -100,7 +101,8 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Fit:
 
     def fits(kind: str, folder: Path, **options: Any) -> Run:
         given: dict[str, Any] = {"hidden": 4, "steps": 3, "batch": 8, "refit": True, "quiet": True, "out": folder}
-        given |= {"window": 4} if kind in ("symbols", "series") else {}
+        given |= {"window": 4} if kind in ("symbols", "series", "panel") else {}
+        given |= {"horizon": 4} if kind == "panel" else {}
         given |= {"steps": 7} if kind == "symbols" else {}  # of which one is of the last stage
         return chainrule.fit(DATA[kind](), "conv" if kind == "images" else "gru", **arranged(given | options))
 

@@ -175,7 +175,7 @@ class QuantileForecast(HorizonForecast):
                 'Ask for such ones, or fit with `head="student"`.'
             )
         own = self._of(numbers.double()) * scale[..., None] + centre[..., None]
-        known = self.levels.double()
+        known = torch.tensor(QUANTILE_LEVELS, dtype=torch.float64, device=numbers.device)
         levels = levels.to(known)
         right = torch.searchsorted(known, levels - 1e-9).clamp(1, len(known) - 1)
         share = ((levels - known[right - 1]) / (known[right] - known[right - 1])).clamp(0, 1)

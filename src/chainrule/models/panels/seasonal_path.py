@@ -1,8 +1,9 @@
 """The path past a network of a panel: what was at the same place of the last seasons, mixed.
 
 Step h ahead of t is first said to be a weighted mean of y_t, of y at the same place of the last J seasons, of the last
-long season, and of the centre of the series; the weights are a softmax of what the network finds, and begin as those of the seasonal naive
-forecast. The network so learns what differs from it (as the skip of LSTNet does, Lai et al. 2018, section 3.6).
+long season, and of the centre of the series. The weights are a softmax of what the network finds, and begin near those
+of the seasonal naive forecast. The network so learns what differs from it (as the skip of LSTNet does, Lai et al. 2018,
+section 3.6).
 """
 
 import torch

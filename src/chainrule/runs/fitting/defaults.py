@@ -64,6 +64,7 @@ def choose_training(
         "patience": kind.patience(steps),
         "optimiser": kind.optimiser(data, model.name),
         "schedule": kind.schedule(data, model.name),
+        "weight_decay": kind.weight_decay(data, model.name),
     }
     if model.layer_norm:
         chosen |= _NORMALISED

@@ -123,6 +123,10 @@ class DataKind(ABC):
         """The optimiser where none is given."""
         return TrainingConfig.optimiser
 
+    def weight_decay(self, data: Any, model: str) -> float:
+        """The weight decay where none is given, nor anything else of the model says more."""
+        return TrainingConfig.weight_decay
+
     def schedule(self, data: Any, model: str) -> str:
         """How the learning rate falls where nothing is said of it."""
         return TrainingConfig.schedule

@@ -70,7 +70,7 @@ class _Scored(nn.Module):
 
     def forward(self, at: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, Carry]:
         features, carry = self.model.encode(self.rows, at, carry, resets=resets)
-        every = min(_EVERY, at.shape[1]) if self.training else 1
+        every = min(_EVERY, at.shape[1]) if self.model.training else 1
         first = int(torch.randint(every, ())) if every > 1 else 0
         some = at[:, first::every]
         own = features[:, first::every].flatten(0, 1)

@@ -31,6 +31,7 @@ _MOST_COUNTED = 100_000
 _TARGET = "y"
 
 _Ints = NDArray[np.int64]
+_Named = tuple[str, Covariate | None]  # a column beside the target, and what it is in a run
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,8 @@ def long_rows(
         table: the table.
         reading: how it is read.
         fitted: the columns beside the target of a run, whose levels are kept.
-        may_lack: the target of a run that the table may lack: a table of what is known ahead.
+        may_lack: the target of a run that the table may lack, and then the columns of the past too: a table of what is
+            known ahead.
 
     Raises:
         ColumnError: a column missing or to be chosen, cells that are no numbers, dates that cannot be read.
@@ -61,14 +63,19 @@ def long_rows(
     when = _when(table, reading)
     marks = Marks(reading.thousands, reading.decimal)
     names = _named(reading, fitted)
-    beside = {covariate_column(table, name) for part in names.values() for name, _ in part}
+    absent = [] if may_lack is None else [each for each in names["past"] if each[0] not in table.frame.columns]
+    named = [each for part in names.values() for each in part if each not in absent]
+    beside = {covariate_column(table, name) for name, _ in named}
     ids = reading.id_columns or _ids(table, when, beside)
     for column in ids:
         table.check_has(column)
     codes, labels = _codes(table, ids, reading.columns or (may_lack or _TARGET,))
     target, values = _target(table, reading, {*when.columns, *ids, *beside, *table.index}, may_lack)
     made = {
-        part: [covariate_cells(table, name, marks, known) for name, known in named] for part, named in names.items()
+        part: [
+            _blank(table, each) if each in absent else covariate_cells(table, each[0], marks, each[1]) for each in own
+        ]
+        for part, own in names.items()
     }
     cells = {part: _stacked([numbers for _, numbers in pairs], len(codes)) for part, pairs in made.items()}
     about = {part: tuple(column for column, _ in pairs) for part, pairs in made.items()}
@@ -88,12 +95,18 @@ def long_rows(
     )
 
 
-def _named(reading: Reading, fitted: Covariates | None) -> dict[str, list[tuple[str, Covariate | None]]]:
+def _named(reading: Reading, fitted: Covariates | None) -> dict[str, list[_Named]]:
     """The covariates by what they are: as a run has them, or as the reading names them."""
     parts = ("known", "past", "static")
     if fitted is not None:
         return {part: [(each.name, each) for each in getattr(fitted, part)] for part in parts}
     return {part: [(name, None) for name in getattr(reading, part)] for part in parts}
+
+
+def _blank(table: LoadedTable, named: _Named) -> tuple[Covariate, NDArray[np.float64]]:
+    """A column of a run that the table lacks."""
+    name, fitted = named
+    return fitted or Covariate(name), np.full(len(table.frame), np.nan)
 
 
 def _stacked(columns: list[NDArray[np.float64]], rows: int) -> NDArray[np.float64]:

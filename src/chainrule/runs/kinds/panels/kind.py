@@ -16,7 +16,7 @@ from chainrule.runs.kinds.panels.task import PanelTask
 
 __all__ = ["PanelKind"]
 
-_WINDOW = 256  # steps that gradients go back through
+_WINDOW = 128  # steps that gradients go back through
 _SEEN = 64  # steps that a window model sees, or two seasons,
 _MOST_SEEN = 512  # but at most these
 _SEASONS = 7  # of the path around a network
@@ -99,7 +99,10 @@ class PanelKind(DataKind):
         return 128
 
     def dropout(self, data: Panel, model: str) -> float:
-        return 0.0 if model == "ar" else 0.1
+        return 0.0 if model == "ar" else 0.2
+
+    def weight_decay(self, data: Panel, model: str) -> float:
+        return 0.1  # panels are small, and learned by heart
 
     def patience(self, steps: int | None) -> int:
         """Panels are small enough to be learned by heart within a budget."""

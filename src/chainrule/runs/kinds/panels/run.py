@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +168,8 @@ class PanelRun(Run):
         if isinstance(data, Panel):
             return joined(known, self._new(data), allow_new=True)
         reading = replace(self.config.reading, transform=Reading.transform)
-        return with_future(known, data, reading, inherited=True, allow_new=True)
+        rows: Any = data  # other data is refused there
+        return with_future(known, rows, reading, inherited=True, allow_new=True)
 
     def _new(self, data: Source) -> Panel:
         """New data, with the run's own season whatever it may look like by itself."""

@@ -156,7 +156,10 @@ class PanelForecast(Shown):
     def figure(self, **options: Any) -> "Picture":
         """The fan of the series that ``series`` names, or a page of small ones: of a list, or of the first 12."""
         series = options.get("series")
-        if isinstance(series, str) or (series is None and len(self.ids) == 1):
+        if series is None and len(self.ids) == 1:
+            actual = options.get("actual")
+            return super().figure(**options | {"actual": None if actual is None else np.ravel(actual)})
+        if isinstance(series, str):
             return super().figure(**options)
         names = self.ids[:_SMALL] if series is None else tuple(series)
         if not 1 <= len(names) <= _SMALL:

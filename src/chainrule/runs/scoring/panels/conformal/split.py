@@ -70,7 +70,7 @@ class Conformal:
         """Calibrated quantiles (M, H, Q), in increasing order; where a scale is NaN they stay."""
         forecast = check_quantiles("the forecaster", quantiles, (len(scale), *self.shifts.shape))
         unit = np.nan_to_num(_units(scale, len(forecast)))
-        return np.sort(forecast + self.shifts * unit[:, None, None], axis=2)
+        return _in_order(forecast + self.shifts * unit[:, None, None], self.levels)
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers in lists, for JSON."""
@@ -151,3 +151,14 @@ def _units(scale: object, count: int) -> _Floats:
     if unit.shape != (count,) or (unit <= 0).any() or np.isinf(unit).any():
         raise ShapeError(f"scale is {unit.shape}; expected {counted(count, 'positive number')}, one for each forecast.")
     return unit
+
+
+def _in_order(quantiles: _Floats, levels: _Floats) -> _Floats:
+    """Quantiles in increasing order, the median where it was: an interval that would end beyond it ends there."""
+    middle = np.flatnonzero(np.isclose(levels, 0.5))
+    if not len(middle):
+        return np.sort(quantiles, axis=2)
+    m = int(middle[0])
+    above = np.maximum.accumulate(quantiles[..., m:], axis=2)
+    below = np.minimum.accumulate(quantiles[..., m::-1], axis=2)[..., :0:-1]
+    return np.concatenate([below, above], axis=2)

@@ -1,0 +1,150 @@
+"""The laws of models of panels: chunked = whole, reset = split, no look ahead, the size of a series does not matter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from chainrule.data.panels.panel import Covariates
+from chainrule.models.panels import HEADS, QUANTILE_LEVELS
+from chainrule.training import panel_loss, panel_quantiles
+from tests.models.panels.cases import HORIZON, MODELS, dated_panel, inputs_of, model_of, origins_of, tensors_of
+from tests.tolerances import close
+
+LEVELS = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
+PANEL = dated_panel()
+INPUTS = inputs_of(PANEL)
+ROWS = tensors_of(PANEL, INPUTS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_chunks_and_resets(name: str) -> None:
+    """Series end to end in one row, in chunks of any length, as each by itself."""
+    model = model_of(name, INPUTS)
+    apart = [
+        model.encode(ROWS, torch.arange(first, last)[None])[0][0]
+        for first, last in zip(PANEL.starts[:-1], PANEL.starts[1:], strict=True)
+    ]
+    at = torch.arange(len(PANEL.values))[None]
+    resets = torch.isin(at, torch.from_numpy(PANEL.starts[:-1]))
+    carry = None
+    parts = []
+    for begin in range(0, at.shape[1], 13):
+        part = slice(begin, begin + 13)
+        features, carry = model.encode(ROWS, at[:, part], carry, resets=resets[:, part])
+        parts.append(features[0])
+    close(torch.cat(parts), torch.cat(apart))
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("name", MODELS)
+def test_no_forecast_sees_a_step_after_its_own(name: str, head: str) -> None:
+    """Of the target and past covariates; what is known ahead is seen as far as the horizon and no further."""
+    model = model_of(name, INPUTS, head)
+    cut = int(PANEL.starts[1]) + 20
+    at = np.array([cut - 1])
+    before = panel_quantiles(model, ROWS, at, LEVELS)
+    values = PANEL.values.copy()
+    values[cut:] = 1.0
+    past = PANEL.past.copy()  # type: ignore[union-attr]
+    past[cut:] = 5.0
+    known = PANEL.known.copy()  # type: ignore[union-attr]
+    known[cut + HORIZON :] = 0.0
+    changed = replace(PANEL, values=values, past=past, known=known)
+    assert np.array_equal(panel_quantiles(model, tensors_of(changed, INPUTS), at, LEVELS), before)
+    known[cut] += 1.0 - known[cut, 1]
+    ahead = replace(PANEL, known=np.nan_to_num(known))
+    if head != "negative-binomial":  # whose quantiles are whole numbers, and may stay the same
+        assert not np.array_equal(panel_quantiles(model, tensors_of(ahead, INPUTS), at, LEVELS), before)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_origin_as_from_a_cold_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One pass of carried state, in chunks, is what each series cut at each origin would give."""
+    monkeypatch.setattr("chainrule.training.evaluation.panels._CHUNK", 7)
+    model = model_of(name, INPUTS)
+    at = origins_of(PANEL)
+    found = panel_quantiles(model, ROWS, at, LEVELS)
+    for row, quantiles in zip(at, found, strict=True):
+        first = int(PANEL.starts[:-1][PANEL.starts[:-1] <= row].max())
+        features, _ = model.encode(ROWS, torch.arange(first, row + 1)[None])
+        close(
+            torch.from_numpy(quantiles),
+            model.quantiles(ROWS, torch.tensor([row]), features[0, -1:], LEVELS)[0].detach(),
+        )
+
+
+@pytest.mark.parametrize("head", ["quantile", "student", "gaussian"])
+def test_the_size_of_a_series_does_not_matter(head: str) -> None:
+    """Quantiles of 1000 y are 1000 times those of y, but for rounding; losses differ by the Jacobian alone."""
+    panel = replace(dated_panel(), covariates=Covariates(), known=None, past=None, static=None)
+    larger = replace(panel, values=1000 * panel.values)
+    inputs = inputs_of(panel)
+    model = model_of("gru", inputs, head)
+    at = origins_of(panel)
+    once = panel_quantiles(model, tensors_of(panel, inputs), at, LEVELS)
+    scaled = panel_quantiles(model, tensors_of(larger, replace(inputs, unit=1000 * inputs.unit)), at, LEVELS)
+    np.testing.assert_allclose(scaled, 1000 * once, rtol=1e-9)
+    first = torch.from_numpy(panel.starts[:-1] + 2)
+    ends = torch.from_numpy(panel.ends)
+    loss = panel_loss(model, tensors_of(panel, inputs), first, ends)
+    of_larger = panel_loss(model, tensors_of(larger, replace(inputs, unit=1000 * inputs.unit)), first, ends)
+    jacobian = np.log(1000) if HEADS[head].in_nats else 0.0
+    assert of_larger == pytest.approx(loss + jacobian)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_gradients(head: str) -> None:
+    model = model_of("gru", INPUTS, head)
+    at = torch.arange(int(PANEL.starts[1]), int(PANEL.starts[1]) + 12)[None]
+    until = torch.full((12,), int(PANEL.starts[2]))
+    weight = next(p for name, p in model.named_parameters() if name.endswith("weight_hh_l0"))
+
+    def loss(w: Tensor) -> Tensor:
+        with torch.no_grad():
+            weight.copy_(w)
+        features, _ = model.encode(ROWS, at)
+        return model.losses(ROWS, at[0], features[0], until)[0].sum()
+
+    start = weight.detach().clone()
+    (gradient,) = torch.autograd.grad(loss(start), weight)
+    step = torch.randn_like(start)
+    eps = 1e-6
+    slope = (loss(start + eps * step) - loss(start - eps * step)) / (2 * eps)
+    assert float((gradient * step).sum()) == pytest.approx(slope.item(), rel=1e-5)
+
+
+def test_without_a_path_the_output_is_linear_in_the_state() -> None:
+    """O = H W + b exactly, where nothing is known ahead."""
+    panel = replace(PANEL, covariates=Covariates(), known=None, past=None, static=None)
+    inputs = inputs_of(panel)
+    model = model_of("rnn", inputs, "gaussian", skip=0)
+    rows = tensors_of(panel, inputs)
+    at = torch.arange(10)
+    features, _ = model.encode(rows, at[None])
+    close(model.numbers(rows, at, features[0]).flatten(1), features[0] @ model.outputs.weight.T + model.outputs.bias)
+
+
+def test_a_new_network_is_nearly_the_seasonal_naive_forecast() -> None:
+    panel = replace(dated_panel((70,), missing=0.0), covariates=Covariates(), known=None, past=None, static=None)
+    panel = replace(panel, values=np.tile([0.0, 10.0, 20.0, 30.0, 20.0, 10.0, 5.0], 10))
+    inputs = inputs_of(panel)
+    model = model_of("gru", inputs)
+    for parameter in model.parameters():
+        parameter.data.mul_(0.0)
+    assert model.path is not None
+    model.path.bias.data[:, 0] = 50.0
+    found = panel_quantiles(model, tensors_of(panel, inputs), np.array([48]), LEVELS)[0, :, 1]
+    np.testing.assert_allclose(found, panel.values[49 : 49 + HORIZON], atol=1e-9)
+
+
+def test_quantiles_between_those_learned_lie_on_lines() -> None:
+    model = model_of("gru", INPUTS)
+    levels = torch.tensor([*QUANTILE_LEVELS, 0.45], dtype=torch.float64).sort().values
+    found = panel_quantiles(model, ROWS, origins_of(PANEL), levels)
+    assert (np.diff(found, axis=-1) >= 0).all()
+    half = found[..., levels.tolist().index(0.45)]
+    ends = found[..., [levels.tolist().index(0.4), levels.tolist().index(0.5)]]
+    np.testing.assert_allclose(half, ends.mean(-1))
