@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
 from chainrule.cli.using import loaded
@@ -130,6 +130,13 @@ def backtest_command(
     seed: o.Seed = None,
     intervals: _Intervals = "model",
     baselines: o.Baselines = None,
+    refit_every: Annotated[
+        int | None,
+        Option(
+            help="Train a panel's model again before every so many times of forecasts, on all known by then.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         Option(help="Write every forecast of a panel, with what happened, to this .csv file.", show_default=False),
@@ -152,6 +159,9 @@ def backtest_command(
     opened = loaded(run, device)
     if (out is not None or by is not None) and not isinstance(opened, PanelRun):
         raise ArgumentError(f"`out` and `by` are for panels, and {run} is a run of one series. Leave them out.")
+    if refit_every is not None and isinstance(opened, PanelRun):
+        refits = opened.count_refits(refit_every, data, horizon=horizon, stride=stride)
+        say(f"{counted(refits, 'refit')}, each of as many steps as the fit's best weights took")
     with progress("backtest") as advance:
         result = opened.backtest(
             data,
@@ -161,6 +171,7 @@ def backtest_command(
             seed=seed,
             intervals=intervals,  # type: ignore[arg-type]
             baselines=None if baselines is None else o.names_in(baselines),
+            refit_every=refit_every,
             advance=advance,
         )
     show(result)

@@ -66,8 +66,8 @@ def compare(
             default the first three, which take no time.
 
     Of a panel the result is a backtest of all models, the ensemble and the baselines at the same origins of the test
-    part. The other arguments are those of ``fit``. Each model takes the settings that apply to it; one that applies to none
-    of the models is refused. An ngram counts on the CPU beside networks on a GPU.
+    part. The other arguments are those of ``fit``. Each model takes the settings that apply to it; one that applies to
+    none of the models is refused. An ngram counts on the CPU beside networks on a GPU.
     """
     asked_for(device)
     unknown = [name for name in models or () if name not in MODELS]

@@ -66,30 +66,37 @@ def backtest_panel(
     intervals: str = "model",
     baselines: Sequence[str] | None = None,
     advance: Callable[[float], None] = lambda share: None,
+    forecast: Callable[[Callable[[float], None]], NDArray[np.float64]] | None = None,
+    remarks: Sequence[str] = (),
 ) -> PanelBacktest:
     """Score the model's forecasts from the origins beside baselines; None takes those that need no fit of their own.
 
     Every series is read once, its state carried from origin to origin, so that no forecast sees a step after its own.
-    With the intervals "conformal", each is moved by how the earlier ones of its series fared.
+    With the intervals "conformal", each is moved by how the earlier ones of its series fared. ``forecast``, which is
+    given what to call with the share that is done, takes the model's place where the weights change on the way.
     """
     panel = origins.panel
     named = named_baselines(panel, baselines)
     share = 1 / (1 + len(named))
-    found = quantiles_from(model, tensors, origins, advance=lambda done: advance(share * done))
-    remarks = []
+    told = list(remarks)
+
+    def begun(done: float) -> None:
+        advance(share * done)
+
+    found = quantiles_from(model, tensors, origins, advance=begun) if forecast is None else forecast(begun)
     if intervals == "conformal":
         scale = Scales.of(panel, origins.first).absolute
         found = adaptive_conformal(origins, found, LEVELS, scale)
-        remarks.append("Intervals are moved by how the earlier ones of their series fared (adaptive conformal).")
+        told.append("Intervals are moved by how the earlier ones of their series fared (adaptive conformal).")
     forecasts = {name: found}
 
     def advanced(done: float) -> None:
         advance(share + (1 - share) * done)
 
     others = baselines_beside(forecasts, origins, named, advanced)
-    remarks += others.remarks
+    told += others.remarks
     forecasts |= others.forecasts
-    return score_panel(panel, origins.series, origins.rows, forecasts, LEVELS, origins.horizon, remarks=remarks)
+    return score_panel(panel, origins.series, origins.rows, forecasts, LEVELS, origins.horizon, remarks=told)
 
 
 class BaselinesBeside(NamedTuple):

@@ -96,7 +96,7 @@ class PanelBacktest(Shown):
 
     def table(self) -> Table:
         """The models, then the baselines."""
-        shares = [f"in {percent} %" for percent in INTERVALS]
+        shares = [f"{percent} %" for percent in INTERVALS]
         columns = ("", "MASE", "sMAPE", "RMSSE", "CRPS", "WQL", *shares, "width")
         rows: list[tuple[Cell, ...]] = [
             (name, r.mase, r.smape, r.rmsse, r.crps, r.wql, r.coverage_80, r.coverage_95, r.width_80)
@@ -122,7 +122,7 @@ class PanelBacktest(Shown):
     def _notes(self) -> tuple[str, ...]:
         notes = []
         if self.rows[self.model].width_80 is not None:
-            notes.append("width: of 80 % intervals, as CRPS in the data's units")
+            notes.append("80 %, 95 %: outcomes inside these intervals; width: of the first, in the data's units")
         left_out = np.intersect1d(self.scales.left_out, self.origins.series)
         if len(left_out):
             ids = listed((self.origins.panel.ids[i] for i in left_out), shown=3)
