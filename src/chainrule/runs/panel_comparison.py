@@ -125,7 +125,7 @@ def forecast_ensemble(
         ]
         if each.ids != first.ids or each.horizon != first.horizon or not all(same_ends):
             raise ArgumentError(
-                f"{run.path} forecasts other series or steps than {runs[0].path}. Give runs of one panel, one horizon "
+                f"{run.path} disagrees on what is forecast with {runs[0].path}. Give runs of one panel, one horizon "
                 f"and the same updates; they are {listed(str(run.path) for run in runs)}."
             )
     return replace(first, quantiles=ensemble([each.quantiles for each in made]), model=_NAME)

@@ -207,7 +207,7 @@ class Run(Fitted):
         and none are drawn. Of a panel, ``intervals`` may be "conformal", each moved by how the earlier ones of its
         series fared; and ``baselines`` name what stands beside the model, of naive, seasonal naive, drift, ets, theta
         and ar. With ``refit_every`` its weights are trained again before so many successive times of forecasts, on all
-        that was known by then, which takes as long as so many refits. ``advance`` is called with the share that is done.
+        that was known by then, which takes long. ``advance`` is called with the share that is done.
         """
         raise self._cannot("backtest")
 

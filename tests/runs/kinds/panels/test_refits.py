@@ -19,7 +19,7 @@ from tests.runs.cases import panel
 
 
 def fitted(folder: Path, model: str) -> PanelRun:
-    options = {"hidden": 4, "steps": 4, "horizon": 5, "training": {"refit": False}}
+    options = ({} if model == "ar" else {"hidden": 4}) | {"steps": 4, "horizon": 5, "training": {"refit": False}}
     run = chainrule.fit(panel(3), model, out=folder / "run", quiet=True, **options)  # type: ignore[arg-type]
     assert isinstance(run, PanelRun)
     return run

@@ -31,7 +31,7 @@ def test_the_model_comes_first_and_the_notes_say_what_the_numbers_are_of() -> No
     assert [row[0] for row in table.rows] == ["gru", "naive", "seasonal naive"]
     assert list(table.strong) == [0]
     width, left_out, test, told = table.notes
-    assert "80 % intervals" in width
+    assert "80 %, 95 %: outcomes inside" in width
     assert left_out.startswith("1 series left out of MASE and RMSSE")
     assert left_out.endswith(": c")
     assert test.startswith("gru against naive, the best of the others:")
