@@ -78,7 +78,9 @@ def compared() -> Comparison:
     assert source is not None
     reading = chainrule.Reading(columns=COLUMNS)
     options: dict[str, Any] = {"hidden": 2, "window": 4, "steps": 2, "quiet": True}
-    return chainrule.compare(source, ["ar", "gru"], reading=reading, out=FOLDER / "compared", **options)
+    result = chainrule.compare(source, ["ar", "gru"], reading=reading, out=FOLDER / "compared", **options)
+    assert isinstance(result, Comparison)
+    return result
 
 
 def files() -> list[Path]:

@@ -21,7 +21,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ordered(folder: Path) -> Comparison:
-    return chainrule.compare(series(ar1(600)), ["ar", "gru"], hidden=4, window=8, steps=3, out=folder, quiet=True)
+    result = chainrule.compare(series(ar1(600)), ["ar", "gru"], hidden=4, window=8, steps=3, out=folder, quiet=True)
+    assert isinstance(result, Comparison)
+    return result
 
 
 def test_models_stand_beside_the_baselines_with_all_that_a_table_needs(ordered: Comparison) -> None:
@@ -55,6 +57,7 @@ def test_order_matters_in_an_ar1_and_not_when_it_is_shuffled(ordered: Comparison
     assert ordered.verdict().startswith("Order matters here: ar gains ")
     shuffled = np.random.default_rng(1).permutation(ar1(600))
     result = chainrule.compare(series(shuffled), ["ar"], window=8, out=tmp_path / "out", quiet=True)
+    assert isinstance(result, Comparison)
     assert result.verdict().startswith("Order was not shown to matter here")
 
 
@@ -83,6 +86,7 @@ def test_a_sure_gain_counts_though_a_greater_one_is_not_sure() -> None:
 
 def test_symbols_are_compared_with_counts(tmp_path: Path) -> None:
     result = chainrule.compare(symbols(), ["ar"], window=4, steps=2, out=tmp_path / "out", quiet=True)
+    assert isinstance(result, Comparison)
     assert [r.name for r in result.rows] == ["unigram", "bigram", "ar + ngram"]
     assert result.unit == "character"
     assert all(r.errors is None for r in result.rows)
@@ -114,6 +118,7 @@ def test_what_no_model_has_a_use_for_is_refused(option: dict[str, Any], tmp_path
 
 def test_one_held_out_step_gives_no_interval_and_still_valid_json(tmp_path: Path) -> None:
     result = chainrule.compare(series(ar1(10)), ["gru"], hidden=2, steps=1, out=tmp_path / "out", quiet=True)
+    assert isinstance(result, Comparison)
     assert result.count == 1
     assert result.verdict().startswith("Order was not shown")
     rows = json.loads((tmp_path / "out" / "comparison.json").read_text(), parse_constant=pytest.fail)["rows"]

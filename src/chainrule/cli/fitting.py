@@ -86,6 +86,14 @@ def compare_command(
         Path | None, Option(help="Folder of the runs (default runs/compare-DATA).", show_default=False)
     ] = None,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace the comparison in --out.")] = False,
+    ensemble: Annotated[
+        int | None,
+        Option(
+            help="Of a panel, also score the mean of so many models, those of least validation loss.",
+            show_default=False,
+        ),
+    ] = None,
+    baselines: o.Baselines = None,
     quiet: o.Quiet = False,
     device: o.Device = "auto",
     *,
@@ -96,11 +104,12 @@ def compare_command(
     """Fit several models to DATA and compare them with naive baselines, on the same unseen data.
 
     The budget is for each model, and each takes the options that apply to it. The nats gained over an i.i.d. baseline
-    tell whether order matters in DATA.
+    tell whether order matters in DATA. Of a panel, the forecasts of all models along the test part are compared, and
+    those of an ensemble; chainrule forecast with the folder of the comparison then forecasts by the ensemble.
     """
     comparison = compare(
         data,
-        None if models is None else [name.strip() for name in models.split(",") if name.strip()],
+        None if models is None else [name for name in o.names_in(models) if name],
         minutes=minutes,
         steps=steps,
         seed=seed,
@@ -110,6 +119,8 @@ def compare_command(
         device=device,
         training=training,
         reading=reading,
+        ensemble=ensemble,
+        baselines=None if baselines is None else o.names_in(baselines),
         **settings,
     )
     show(comparison)

@@ -1,19 +1,22 @@
 """``chainrule forecast``, ``update`` and ``backtest``: what runs of series and of panels can be asked."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
+from chainrule._choices import counted, listed
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
 from chainrule.cli.using import loaded
 from chainrule.errors import ArgumentError
-from chainrule.runs import load
+from chainrule.runs import forecast_ensemble, load
+from chainrule.runs.folder.contents import COMPARISON
 from chainrule.runs.kinds.panels.run import PanelRun
 from chainrule.runs.kinds.series.run import SeriesRun
+from chainrule.runs.panel_comparison import ensemble_members
 from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.panels import PanelBacktest
+from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
 
 __all__ = ["backtest_command", "forecast_command", "update_command"]
 
@@ -54,6 +57,8 @@ def forecast_command(
     The forecast starts from the end of the fitted file as it is now, or of new DATA that continues the run's own data
     and may repeat it. What a panel's model has to know ahead of time, such as prices, is given as DATA too: rows of
     the horizon with the target left blank.
+
+    With the folder of a comparison that has an ensemble, it is the ensemble that forecasts.
     """
     check_out("--plot", plot, ".png")
     check_out("--out", out, ".csv")
@@ -61,10 +66,22 @@ def forecast_command(
         levels = [float(level) for level in quantiles.split(",")]
     except ValueError:
         raise ArgumentError(f"`quantiles` is {quantiles!r}; expected numbers like .1,.5,.9") from None
-    opened = loaded(run, device)
-    forecast = opened.forecast(horizon, paths=paths, quantiles=levels, seed=seed, data=data, intervals=intervals)  # type: ignore[arg-type]
-    if opened.refit is not None:
-        say(f"{opened.config.model.name}, {opened.refit}")
+    if (run / COMPARISON).is_file():
+        if paths is not None or seed is not None:
+            raise ArgumentError("`paths` and `seed` draw futures of one series. Leave them out of an ensemble.")
+        forecast: Any = _by_ensemble(run, device, horizon, quantiles=levels, data=data, intervals=intervals)
+    else:
+        opened = loaded(run, device)
+        forecast = opened.forecast(
+            horizon,
+            paths=paths,
+            quantiles=levels,
+            seed=seed,
+            data=data,
+            intervals=intervals,  # type: ignore[arg-type]
+        )
+        if opened.refit is not None:
+            say(f"{opened.config.model.name}, {opened.refit}")
     if out is None:
         show(forecast)
     else:
@@ -75,6 +92,15 @@ def forecast_command(
     if plot is not None:
         forecast.plot().savefig(plot)
         say(f"drawn to {plot}")
+
+
+def _by_ensemble(folder: Path, device: str, horizon: int | None, **settings: Any) -> PanelForecast:
+    """The forecast of the ensemble of a comparison in the folder, which is told."""
+    members = [loaded(folder / name, device) for name in ensemble_members(folder / COMPARISON)]
+    panels = [member for member in members if isinstance(member, PanelRun)]
+    forecast = forecast_ensemble(panels, horizon, **settings)
+    say(f"ensemble of {listed(each.config.model.name for each in panels)}")
+    return forecast
 
 
 def update_command(run: o.RunFolder, data: o.NewData) -> None:
@@ -103,11 +129,11 @@ def backtest_command(
     ] = None,
     seed: o.Seed = None,
     intervals: _Intervals = "model",
-    baselines: Annotated[
-        str | None,
+    baselines: o.Baselines = None,
+    refit_every: Annotated[
+        int | None,
         Option(
-            help="Baselines of a panel, separated by commas: naive, seasonal naive, drift, ets, theta, ar (default the "
-            "first three, which take no time).",
+            help="Train a panel's model again before every so many times of forecasts, on all known by then.",
             show_default=False,
         ),
     ] = None,
@@ -133,6 +159,9 @@ def backtest_command(
     opened = loaded(run, device)
     if (out is not None or by is not None) and not isinstance(opened, PanelRun):
         raise ArgumentError(f"`out` and `by` are for panels, and {run} is a run of one series. Leave them out.")
+    if refit_every is not None and isinstance(opened, PanelRun):
+        refits = opened.count_refits(refit_every, data, horizon=horizon, stride=stride)
+        say(f"{counted(refits, 'refit')}, each of as many steps as the fit's best weights took")
     with progress("backtest") as advance:
         result = opened.backtest(
             data,
@@ -142,6 +171,7 @@ def backtest_command(
             seed=seed,
             intervals=intervals,  # type: ignore[arg-type]
             baselines=None if baselines is None else o.names_in(baselines),
+            refit_every=refit_every,
             advance=advance,
         )
     show(result)

@@ -16,6 +16,7 @@ from chainrule.models import MODELS, ModelSettings
 from chainrule.training import TrainingSettings
 
 __all__ = [
+    "Baselines",
     "Device",
     "DrawingSeed",
     "LoadedOn",
@@ -91,6 +92,14 @@ LoadedOn = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace the run in --out.")]
+Baselines = Annotated[
+    str | None,
+    Option(
+        help="Baselines of a panel, separated by commas: naive, seasonal naive, drift, ets, theta, ar (default the "
+        "first three, which take no time).",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[bool, Option("--quiet", help="Show no progress.")]
 
 

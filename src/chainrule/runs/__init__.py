@@ -3,6 +3,7 @@
 from chainrule.runs.comparison import compare
 from chainrule.runs.comparison_result import Comparison, ComparisonRow
 from chainrule.runs.fitting.fit import fit, load
+from chainrule.runs.panel_comparison import forecast_ensemble
 from chainrule.runs.run import Run
 from chainrule.runs.scoring.backtest import Backtest, BacktestRow
 from chainrule.runs.scoring.class_score import ClassScore
@@ -25,5 +26,6 @@ __all__ = [
     "Score",
     "compare",
     "fit",
+    "forecast_ensemble",
     "load",
 ]

@@ -4,10 +4,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule._devices import Device, asked_for
-from chainrule.data import Reading
+from chainrule.data import Panel, Reading
 from chainrule.errors import ArgumentError, RunExistsError
 from chainrule.models import MODELS
 from chainrule.runs.comparison_result import Comparison, ComparisonRow
@@ -15,12 +15,17 @@ from chainrule.runs.fitting.asked import Asked, reading_of
 from chainrule.runs.fitting.fit import fit
 from chainrule.runs.fitting.plan import data_of
 from chainrule.runs.fitting.summary import saying_once
-from chainrule.runs.folder.contents import is_run, refuse_existing
+from chainrule.runs.folder.contents import COMPARISON, is_run, refuse_existing
+from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.kinds.kind import DataKind
+from chainrule.runs.kinds.panels.ahead import named_baselines
+from chainrule.runs.kinds.panels.run import PanelRun
 from chainrule.runs.kinds.registry import KINDS
+from chainrule.runs.panel_comparison import compare_panel, ensemble_size
 from chainrule.runs.peak_memory import peak_memory
 from chainrule.runs.run import Run, Source
+from chainrule.runs.scoring.panels import PanelBacktest
 from chainrule.runs.scoring.scores import Score
 from chainrule.training import TrainingSettings
 
@@ -28,7 +33,6 @@ __all__ = ["compare"]
 
 _AS_FOUND = Reading()
 _AS_CHOSEN = TrainingSettings()
-_TABLE = "comparison.json"
 
 
 def compare(
@@ -44,8 +48,10 @@ def compare(
     device: Device = "auto",
     training: TrainingSettings | Mapping[str, Any] = _AS_CHOSEN,
     reading: Reading | Mapping[str, Any] = _AS_FOUND,
+    ensemble: int | bool | None = None,
+    baselines: Sequence[str] | None = None,
     **settings: Any,
-) -> Comparison:
+) -> Comparison | PanelBacktest:
     """Fit each model to the same training part and score all on the same test part.
 
     Args:
@@ -54,9 +60,14 @@ def compare(
         minutes: the budget of each model, 1 unless ``steps`` are given.
         out: a folder for the runs, one inside it for each model; None takes runs/compare-SOURCE.
         overwrite: replace the comparison in ``out``: its table and figure, and the runs of these models.
+        ensemble: of a panel, also score the mean quantiles of this many models, those of least validation loss; True
+            takes three. ``chainrule.runs.forecast_ensemble`` forecasts by their runs.
+        baselines: of a panel, what stands beside the models, of naive, seasonal naive, drift, ets, theta and ar; by
+            default the first three, which take no time.
 
-    The other arguments are those of ``fit``. Each model takes the settings that apply to it; one that applies to none
-    of the models is refused. An ngram counts on the CPU beside networks on a GPU.
+    Of a panel the result is a backtest of all models, the ensemble and the baselines at the same origins of the test
+    part. The other arguments are those of ``fit``. Each model takes the settings that apply to it; one that applies to
+    none of the models is refused. An ngram counts on the CPU beside networks on a GPU.
     """
     asked_for(device)
     unknown = [name for name in models or () if name not in MODELS]
@@ -70,19 +81,13 @@ def compare(
         raise ArgumentError("compare is for sequences; fit and score classifiers one by one.")
     models = kind.models if models is None else models
     asked = Asked.of(settings, training)
-    if asked.training.refit and not kind.goes_on:
-        raise ArgumentError(
-            f"`refit` does not apply to a comparison of {' or '.join(kind.words)}, whose models are fitted again after "
-            "they are scored, and here are scored alone. Leave it out."
-        )
-    without_refit = {} if kind.goes_on else {"refit": False}
+    _check_for_kind(data, models, asked, ensemble, baselines)
     budgets = _budgets(kind, models, asked, minutes=minutes, steps=steps, seed=seed)
     folder = Path(out) if out is not None else Path("runs") / f"compare-{Path(data.name).stem}"
     _refuse_existing(folder, models, overwrite=overwrite)
     if any(budgets.values()):
         _warm_up(device)
-    rows: list[ComparisonRow] = []
-    score: Score | None = None
+    fits: list[_Fit] = []
     with saying_once():
         for name in models:
             began = time.monotonic()
@@ -91,7 +96,7 @@ def compare(
                 run = fit(
                     source,
                     name,
-                    training={**own.training_given, **without_refit},
+                    training=own.training_given if kind.goes_on else {**own.training_given, "refit": False},
                     reading=reading,
                     out=folder / name,
                     overwrite=overwrite,
@@ -100,15 +105,68 @@ def compare(
                     **budgets[name],
                     **own.model_given,
                 )
-            assert isinstance(run.result, Score)
-            score = run.result
-            seconds = time.monotonic() - began
-            rows.append(_model_row(run, score, models, seconds, peak.on(run.device)))
-    assert score is not None
-    result = Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, models)), *rows))
-    write_json(folder / _TABLE, result.to_dict())
+            fits.append(_Fit(run, time.monotonic() - began, peak.on(run.device)))
+    result = _result(fits, ensemble_size(ensemble, models), baselines)
+    write_json(folder / COMPARISON, result.to_dict())
     result.plot().savefig(folder / "comparison.png")
     return result
+
+
+class _Fit(NamedTuple):
+    """A run with what it cost: seconds and, where it is known, bytes."""
+
+    run: Run
+    seconds: float
+    memory: int | None
+
+
+def _check_for_kind(
+    data: Data,
+    models: Sequence[str],
+    asked: Asked,
+    ensemble: int | bool | None,
+    baselines: Sequence[str] | None,
+) -> None:
+    """Refuse what a comparison of this data cannot have.
+
+    Raises:
+        ArgumentError: a refit, or what only panels have.
+    """
+    kind = KINDS[data.kind]
+    what = " or ".join(kind.words)
+    if asked.training.refit and not kind.goes_on:
+        raise ArgumentError(
+            f"`refit` does not apply to a comparison of {what}, whose models are fitted again after "
+            "they are scored, and here are scored alone. Leave it out."
+        )
+    if isinstance(data, Panel):
+        ensemble_size(ensemble, models)
+        named_baselines(data, baselines)
+        return
+    for name, value in (("ensemble", ensemble), ("baselines", baselines)):
+        if value is not None and value is not False:
+            raise ArgumentError(f"`{name}` applies to panels, not to {what}. Leave it out.")
+
+
+def _result(fits: Sequence[_Fit], members: int, baselines: Sequence[str] | None) -> Comparison | PanelBacktest:
+    panels = [each.run for each in fits if isinstance(each.run, PanelRun)]
+    if panels:
+        facts = {each.run.config.model.name: _facts(each) for each in fits}
+        return compare_panel(panels, facts, members=members, baselines=baselines)
+    names = [each.run.config.model.name for each in fits]
+    rows = [_model_row(each.run, _score(each.run), names, each.seconds, each.memory) for each in fits]
+    score = _score(fits[-1].run)
+    return Comparison(score.of, score.unit, score.count, (*_baseline_rows(score, _compared(score, names)), *rows))
+
+
+def _facts(each: _Fit) -> dict[str, float]:
+    facts: dict[str, float] = {"parameters": each.run.parameters, "seconds": each.seconds}
+    return facts if each.memory is None else facts | {"memory_bytes": each.memory}
+
+
+def _score(run: Run) -> Score:
+    assert isinstance(run.result, Score)
+    return run.result
 
 
 def _budgets(
@@ -159,7 +217,7 @@ def _refuse_existing(folder: Path, models: Sequence[str], *, overwrite: bool) ->
         RunExistsError: it is none, or a run in it could not be replaced.
     """
     runs = [folder / name for name in MODELS if is_run(folder / name)]
-    if not (runs or (folder / _TABLE).is_file()):
+    if not (runs or (folder / COMPARISON).is_file()):
         refuse_existing(folder)
     elif not overwrite:
         raise RunExistsError(

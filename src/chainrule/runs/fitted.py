@@ -39,6 +39,11 @@ class Fitted(Shown):
     def receptive_field(self) -> int | None:
         """How many steps of the past the model sees; None for latent models and for images."""
 
+    @property
+    def loss_unit(self) -> str:
+        """What losses while training are in."""
+        return f"nats per {self.config.data.unit}"
+
     def summary(self) -> str:
         fitted = f"{self.config.model.title} of {self.config.data.name}"
         return f"{fitted}: {counted(self.parameters, 'parameter')}, in {self.path}"
@@ -97,7 +102,7 @@ class Fitted(Shown):
             [record["loss"] for record in trained],
             [record["step"] for record in validated],
             [record["validation"] for record in validated],
-            f"nats per {self.config.data.unit}",
+            self.loss_unit,
             baselines,
             alone=alone if len(alone) == len(validated) else None,
             joined=joined[0] if joined else None,

@@ -198,6 +198,7 @@ class Run(Fitted):
         seed: int | None = None,
         intervals: Intervals = "model",
         baselines: Sequence[str] | None = None,
+        refit_every: int | None = None,
         advance: Callable[[float], None] = lambda share: None,
     ) -> Backtest:
         """Errors of forecasts as they would have been made along the held-out data, beside naive ones.
@@ -205,7 +206,8 @@ class Run(Fitted):
         The horizon is 30 steps, and 200 paths are drawn, unless said; of a panel it is that which the model learned,
         and none are drawn. Of a panel, ``intervals`` may be "conformal", each moved by how the earlier ones of its
         series fared; and ``baselines`` name what stands beside the model, of naive, seasonal naive, drift, ets, theta
-        and ar. ``advance`` is called with the share that is done.
+        and ar. With ``refit_every`` its weights are trained again before so many successive times of forecasts, on all
+        that was known by then, which takes long. ``advance`` is called with the share that is done.
         """
         raise self._cannot("backtest")
 

@@ -65,7 +65,7 @@ def train(
     Args:
         model: the feed gives its loss.
         feed: where the loss of every step comes from.
-        validate: computes the held-out loss in nats, in evaluation mode. The weights of the least one are kept, with
+        validate: computes the held-out loss, in evaluation mode. The weights of the least one are kept, with
             what a ``Validation`` counts beside it; untrained ones, where it tells of a part that is trained, only
             until the next. With None nothing is held out: the last weights are kept, and no best.safetensors is
             written.

@@ -13,6 +13,7 @@ from chainrule import Run
 from chainrule.data import Transform
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import fit_least_squares
+from chainrule.runs import Comparison
 from chainrule.training import load_tensors, save_tensors
 from tests.runs.cases import ar1, arranged, same_weights, series, symbols
 
@@ -138,6 +139,7 @@ def test_a_comparison_of_texts_goes_on_with_all_models_or_none(refit: bool | Non
     options: dict[str, Any] = {"hidden": 4, "window": 8, "steps": 8, "quiet": True}
     options["training"] = {"batch": 4, "refit": refit}
     found = chainrule.compare(symbols(600), ["ar", "rnn"], out=tmp_path / "c", **options)
+    assert isinstance(found, Comparison)
     alone = chainrule.fit(symbols(600), "rnn", out=tmp_path / "rnn", **options)
     assert alone.result is not None
     assert found.rows[-1].nats == alone.result.nats

@@ -12,7 +12,7 @@ from chainrule import Run
 from chainrule.data import Symbols, read
 from chainrule.lens import ThroughTime
 from chainrule.models import MixtureModel, NGramModel, SymbolModel
-from chainrule.runs import Score
+from chainrule.runs import Comparison, Score
 from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.runs.kinds.symbols.task import SymbolTask
 from chainrule.runs.looking import look_at
@@ -127,4 +127,5 @@ def test_a_mixture_continues_a_prompt_from_both_states(text_run: Run) -> None:
 
 def test_comparisons_name_mixtures(tmp_path: Path) -> None:
     result = chainrule.compare(symbols(), ["ar", "gru"], hidden=4, window=4, steps=1, out=tmp_path / "c", quiet=True)
+    assert isinstance(result, Comparison)
     assert [row.name for row in result.rows] == ["unigram", "bigram", "ar + ngram", "gru + ngram"]

@@ -12,6 +12,7 @@ from chainrule.runs.folder.metrics_log import METRICS
 from chainrule.training import BEST, FINAL, FINAL_LAST, LAST
 
 __all__ = [
+    "COMPARISON",
     "REFIT",
     "REFIT_LAST",
     "REFIT_METRICS",
@@ -26,6 +27,7 @@ __all__ = [
     "unfinished",
 ]
 
+COMPARISON = "comparison.json"  # of the folder that holds several runs
 SCORE = "score.json"
 SERIES = "series.safetensors"
 UPDATED = "updated.safetensors"

@@ -27,7 +27,7 @@ class Task(ABC):
 
     @abstractmethod
     def validate(self, model: Any) -> float | Validation:
-        """The mean loss of the validation part, in nats, and what counts beside it."""
+        """The mean loss of the validation part, in nats but of quantiles, and what counts beside it."""
 
     @abstractmethod
     def score(self, model: Any) -> Result:

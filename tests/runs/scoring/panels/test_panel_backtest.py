@@ -26,12 +26,12 @@ def result(dated: bool = True) -> PanelBacktest:
 
 def test_the_model_comes_first_and_the_notes_say_what_the_numbers_are_of() -> None:
     table = result().table()
-    assert table.columns == ("", "MASE", "sMAPE", "RMSSE", "CRPS", "WQL", "in 80 %", "in 95 %", "width")
+    assert table.columns == ("", "MASE", "sMAPE", "RMSSE", "CRPS", "WQL", "80 %", "95 %", "width")
     assert table.title == "shops: 3 series, 60 forecasts of 4 steps"
     assert [row[0] for row in table.rows] == ["gru", "naive", "seasonal naive"]
     assert list(table.strong) == [0]
     width, left_out, test, told = table.notes
-    assert "80 % intervals" in width
+    assert "80 %, 95 %: outcomes inside" in width
     assert left_out.startswith("1 series left out of MASE and RMSSE")
     assert left_out.endswith(": c")
     assert test.startswith("gru against naive, the best of the others:")

@@ -1,14 +1,17 @@
 """Forecasts of a model along the rows of a panel, beside the baselines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule._choices import choose
 from chainrule.data import Panel
 from chainrule.models import PanelModel, PanelTensors
 from chainrule.runs.scoring.panels import (
+    PANEL_BASELINES,
     Origins,
     PanelBacktest,
     Scales,
@@ -18,7 +21,7 @@ from chainrule.runs.scoring.panels import (
 )
 from chainrule.training import panel_quantiles
 
-__all__ = ["LEVELS", "backtest_panel", "origins_between", "quantiles_from"]
+__all__ = ["LEVELS", "backtest_panel", "baselines_beside", "named_baselines", "origins_between", "quantiles_from"]
 
 LEVELS = (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975)
 """The levels at which backtests score."""
@@ -63,35 +66,75 @@ def backtest_panel(
     intervals: str = "model",
     baselines: Sequence[str] | None = None,
     advance: Callable[[float], None] = lambda share: None,
+    forecast: Callable[[Callable[[float], None]], NDArray[np.float64]] | None = None,
+    remarks: Sequence[str] = (),
 ) -> PanelBacktest:
     """Score the model's forecasts from the origins beside baselines; None takes those that need no fit of their own.
 
     Every series is read once, its state carried from origin to origin, so that no forecast sees a step after its own.
-    With the intervals "conformal", each is moved by how the earlier ones of its series fared.
+    With the intervals "conformal", each is moved by how the earlier ones of its series fared. ``forecast``, which is
+    given what to call with the share that is done, takes the model's place where the weights change on the way.
     """
     panel = origins.panel
-    named = _naive(panel) if baselines is None else tuple(baselines)
+    named = named_baselines(panel, baselines)
     share = 1 / (1 + len(named))
-    found = quantiles_from(model, tensors, origins, advance=lambda done: advance(share * done))
-    remarks = []
+    told = list(remarks)
+
+    def begun(done: float) -> None:
+        advance(share * done)
+
+    found = quantiles_from(model, tensors, origins, advance=begun) if forecast is None else forecast(begun)
     if intervals == "conformal":
         scale = Scales.of(panel, origins.first).absolute
         found = adaptive_conformal(origins, found, LEVELS, scale)
-        remarks.append("Intervals are moved by how the earlier ones of their series fared (adaptive conformal).")
+        told.append("Intervals are moved by how the earlier ones of their series fared (adaptive conformal).")
     forecasts = {name: found}
-    for k, each in enumerate(named, 1):
+
+    def advanced(done: float) -> None:
+        advance(share + (1 - share) * done)
+
+    others = baselines_beside(forecasts, origins, named, advanced)
+    told += others.remarks
+    forecasts |= others.forecasts
+    return score_panel(panel, origins.series, origins.rows, forecasts, LEVELS, origins.horizon, remarks=told)
+
+
+class BaselinesBeside(NamedTuple):
+    """The quantiles of baselines by their names, and what is told of them."""
+
+    forecasts: dict[str, NDArray[np.float64]]
+    remarks: list[str]
+
+
+def named_baselines(panel: Panel, asked: Sequence[str] | None) -> tuple[str, ...]:
+    """Those that were asked for; None takes those that are not fitted.
+
+    Raises:
+        ArgumentError: one is unknown.
+    """
+    if asked is None:
+        return ("naive", "seasonal naive", "drift") if panel.season > 1 else ("naive", "drift")
+    for name in asked:
+        choose("baseline", name, tuple(PANEL_BASELINES))
+    return tuple(dict.fromkeys(asked))
+
+
+def baselines_beside(
+    models: Container[str],
+    origins: Origins,
+    names: Sequence[str],
+    advance: Callable[[float], None] = lambda share: None,
+) -> BaselinesBeside:
+    """The baselines' forecasts; one that has the name of a model is called local, as it is fitted to each series."""
+    found = BaselinesBeside({}, [])
+    for k, name in enumerate(names):
 
         def advanced(done: float, before: int = k) -> None:
-            advance(share * (before + done))
+            advance((before + done) / len(names))
 
-        made = panel_baseline(each, origins, LEVELS, advance=advanced)
-        forecasts[made.name] = made.quantiles
+        made = panel_baseline(name, origins, LEVELS, advance=advanced)
+        found.forecasts[f"local {name}" if name in models else name] = made.quantiles
         remark = made.remark()
         if remark is not None:
-            remarks.append(remark)
-    return score_panel(panel, origins.series, origins.rows, forecasts, LEVELS, origins.horizon, remarks=remarks)
-
-
-def _naive(panel: Panel) -> tuple[str, ...]:
-    """The baselines that are not fitted."""
-    return ("naive", "seasonal naive", "drift") if panel.season > 1 else ("naive", "drift")
+            found.remarks.append(remark)
+    return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, get_args
 
 import numpy as np
@@ -15,13 +15,16 @@ from chainrule.data.panels.ahead import check_known_ahead, extended
 from chainrule.data.panels.joining import joined
 from chainrule.errors import ArgumentError
 from chainrule.models import PanelModel, PanelTensors
+from chainrule.models.panels import HEADS
 from chainrule.runs.folder.contents import SERIES, UPDATED
 from chainrule.runs.folder.data_config import Data
-from chainrule.runs.kinds.panels.ahead import LEVELS, backtest_panel, origins_between, quantiles_from
+from chainrule.runs.kinds.panels.ahead import LEVELS, backtest_panel, named_baselines, origins_between, quantiles_from
 from chainrule.runs.kinds.panels.files import load_panel, save_panel
 from chainrule.runs.kinds.panels.parts import cut_panel
+from chainrule.runs.kinds.panels.refits import count_refits, quantiles_with_refits
 from chainrule.runs.run import Intervals, Run, Source
 from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, Scales, forecast_panel
+from chainrule.training import BEST, saved_progress
 
 __all__ = ["PanelRun"]
 
@@ -49,6 +52,11 @@ class PanelRun(Run):
     @property
     def _fitted_to(self) -> str:
         return f"a panel of {self.config.data.columns[0]}"
+
+    @property
+    def loss_unit(self) -> str:
+        """Quantiles are trained by their pinball loss, in units of each series' scale; distributions by likelihood."""
+        return super().loss_unit if HEADS[self.config.model.head].in_nats else "scaled pinball loss"
 
     @cached_property
     def panel(self) -> Panel:
@@ -191,33 +199,69 @@ class PanelRun(Run):
         seed: int | None = None,
         intervals: Intervals = "model",
         baselines: Sequence[str] | None = None,
+        refit_every: int | None = None,
         advance: Callable[[float], None] = lambda share: None,
     ) -> PanelBacktest:
         self._refuse_paths(paths, seed)
         choose("`intervals`", intervals, _INTERVALS)
-        steps = self._horizon(horizon)
-        if stride is not None:
-            whole("stride", stride)
-        if data is None:
-            panel = self.panel
-            cut = cut_panel(panel, self.horizon)
-            begin = cut.valid
-            end = cut.test
-        else:
-            panel = self._new(data)
-            begin = np.minimum(panel.starts[:-1] + max(panel.season, steps), panel.ends)
-            end = panel.ends
-        origins = origins_between(panel, begin, end, steps, stride)
-        tensors = self._tensors(panel)
+        origins = self._origins(data, horizon, stride)
+        named = named_baselines(origins.panel, baselines)
+        tensors = self._tensors(origins.panel)
+        forecast = None
+        remarks = []
+        if refit_every is not None:
+            refits = self.count_refits(refit_every, data, horizon=horizon, stride=stride)
+            remarks.append(
+                f"weights trained again {counted(refits, 'time')}, on all that was known before every "
+                f"{counted(refit_every, 'time')} of forecasts"
+            )
+            forecast = partial(
+                quantiles_with_refits,
+                self.config,
+                saved_progress(self.path / BEST),
+                tensors,
+                origins,
+                refit_every,
+                self.device,
+            )
         return backtest_panel(
             self.model,
             tensors,
             origins,
             self.config.model.name,
             intervals=intervals,
-            baselines=baselines,
+            baselines=named,
             advance=advance,
+            forecast=forecast,
+            remarks=remarks,
         )
+
+    def count_refits(
+        self, every: int, data: Source | None = None, *, horizon: int | None = None, stride: int | None = None
+    ) -> int:
+        """How many refits, each of as many steps as the fit's best weights took, such a backtest will make.
+
+        Raises:
+            ArgumentError: of new data, before which there is nothing to train on.
+        """
+        whole("refit_every", every)
+        if data is not None:
+            raise ArgumentError(
+                "`refit_every` trains on the run's own data, as it was known, and new data is another. Leave one out."
+            )
+        return count_refits(self._origins(None, horizon, stride), every)
+
+    def _origins(self, data: Source | None, horizon: int | None, stride: int | None) -> Origins:
+        """Where a backtest forecasts from: along the test part, or new data after its first steps."""
+        steps = self._horizon(horizon)
+        if stride is not None:
+            whole("stride", stride)
+        if data is None:
+            cut = cut_panel(self.panel, self.horizon)
+            return origins_between(self.panel, cut.valid, cut.test, steps, stride)
+        panel = self._new(data)
+        begin = np.minimum(panel.starts[:-1] + max(panel.season, steps), panel.ends)
+        return origins_between(panel, begin, panel.ends, steps, stride)
 
     def draw(self) -> None:
         """Write forecast.png: the last steps of some series as forecast from before them, beside what happened."""

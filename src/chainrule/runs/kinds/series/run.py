@@ -174,11 +174,15 @@ class SeriesRun(Run):
             seed or 0,
         )
 
-    def _refuse_of_panels(self, intervals: Intervals, baselines: Sequence[str] | None = None) -> None:
+    def _refuse_of_panels(
+        self, intervals: Intervals, baselines: Sequence[str] | None = None, refit_every: int | None = None
+    ) -> None:
         if intervals != "model":
             raise self._cannot(f"calibrate {intervals} intervals, which are of panels")
         if baselines is not None:
             raise self._cannot("choose baselines, which are of panels")
+        if refit_every is not None:
+            raise self._cannot("refit within a backtest, which is of panels")
 
     def update(self, data: Source) -> "SeriesRun":
         save_series(self._until_now(data), self.path / UPDATED)
@@ -226,9 +230,10 @@ class SeriesRun(Run):
         seed: int | None = None,
         intervals: Intervals = "model",
         baselines: Sequence[str] | None = None,
+        refit_every: int | None = None,
         advance: Callable[[float], None] = lambda share: None,
     ) -> Backtest:
-        self._refuse_of_panels(intervals, baselines)
+        self._refuse_of_panels(intervals, baselines, refit_every)
         task = SeriesTask(self.series, self.config)
         values = task.data.values
         begin = task.begin_test

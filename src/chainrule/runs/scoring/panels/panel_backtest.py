@@ -1,6 +1,6 @@
 """Backtests of panels: forecasters beside one another, over many series and origins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -40,17 +40,19 @@ _NAMES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PanelBacktest(Shown):
-    """The errors of a model and of baselines over the series of a panel; `score_panel` makes it.
+    """The errors of models, mostly one, and of baselines over the series of a panel; `score_panel` makes it.
 
     Attributes:
         origins: where the forecasts began.
         levels: (Q,) of the quantiles.
-        forecasts: the quantiles (M, H, Q) by forecaster, the model first.
+        forecasts: the quantiles (M, H, Q) by forecaster, the models first.
         tallies: their errors, added up.
         scales: what scaled errors are divided by.
-        test: whether the model differs from the best baseline, over all series; None without baselines.
+        test: whether the best model differs from the best baseline, over all series; None without baselines.
         tests: the same of each series.
         remarks: more that the result is told with.
+        models: how many of the forecasters, from the first on, are models.
+        facts: more that is known of forecasters, by their names: parameters, seconds and the like.
     """
 
     origins: Origins
@@ -61,6 +63,8 @@ class PanelBacktest(Shown):
     test: DieboldMariano | None = None
     tests: Sequence[DieboldMariano] = field(default=())
     remarks: tuple[str, ...] = ()
+    models: int = 1
+    facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> dict[str, PanelRow]:
@@ -69,15 +73,16 @@ class PanelBacktest(Shown):
 
     @property
     def model(self) -> str:
-        """The name of the model: the first forecaster."""
-        return next(iter(self.tallies))
+        """The name of the model, or of the best one, as the best baseline is chosen."""
+        return self._best(list(self.tallies)[: self.models])
 
     @property
     def best_baseline(self) -> str | None:
         """The baseline of least MASE, or CRPS where no series has a scale; None without baselines."""
-        names = list(self.rows)[1:]
-        if not names:
-            return None
+        names = list(self.tallies)[self.models :]
+        return self._best(names) if names else None
+
+    def _best(self, names: Sequence[str]) -> str:
         return min(names, key=lambda name: (self.rows[name].mase or 0.0, self.rows[name].crps))
 
     def with_tests(self, test: DieboldMariano, tests: Sequence[DieboldMariano]) -> "PanelBacktest":
@@ -90,8 +95,8 @@ class PanelBacktest(Shown):
         return f"of {self._heading()}, {self.model} {error}"
 
     def table(self) -> Table:
-        """The model, then the baselines."""
-        shares = [f"in {percent} %" for percent in INTERVALS]
+        """The models, then the baselines."""
+        shares = [f"{percent} %" for percent in INTERVALS]
         columns = ("", "MASE", "sMAPE", "RMSSE", "CRPS", "WQL", *shares, "width")
         rows: list[tuple[Cell, ...]] = [
             (name, r.mase, r.smape, r.rmsse, r.crps, r.wql, r.coverage_80, r.coverage_95, r.width_80)
@@ -101,7 +106,12 @@ class PanelBacktest(Shown):
         kept = [tuple(row[k] for k in shown) for row in rows]
         formats = PANEL_FORMATS | dict.fromkeys(shares, ".0%")
         return Table(
-            self._heading(), tuple(columns[k] for k in shown), kept, self._notes(), formats=formats, strong=[0]
+            self._heading(),
+            tuple(columns[k] for k in shown),
+            kept,
+            self._notes(),
+            formats=formats,
+            strong=range(self.models),
         )
 
     def _heading(self) -> str:
@@ -112,7 +122,7 @@ class PanelBacktest(Shown):
     def _notes(self) -> tuple[str, ...]:
         notes = []
         if self.rows[self.model].width_80 is not None:
-            notes.append("width: of 80 % intervals, as CRPS in the data's units")
+            notes.append("80 %, 95 %: outcomes inside these intervals; width: of the first, in the data's units")
         left_out = np.intersect1d(self.scales.left_out, self.origins.series)
         if len(left_out):
             ids = listed((self.origins.panel.ids[i] for i in left_out), shown=3)
@@ -121,7 +131,8 @@ class PanelBacktest(Shown):
                 f"a season before the first forecast: {ids}"
             )
         if self.test is not None:
-            notes.append(f"{self.model} against {self.best_baseline}, the best of the others: {verdict(self.test)}")
+            others = "others" if self.models == 1 else "baselines"
+            notes.append(f"{self.model} against {self.best_baseline}, the best of the {others}: {verdict(self.test)}")
         return (*notes, *self.remarks)
 
     def by_horizon(self) -> "pd.DataFrame":
@@ -129,8 +140,17 @@ class PanelBacktest(Shown):
         return self._frame({name: tally.by_horizon(self.scales) for name, tally in self.tallies.items()}, "step")
 
     def by_series(self) -> "pd.DataFrame":
-        """A row for each forecaster and series that was forecast, with all metrics."""
+        """A row for each forecaster and series that was forecast, with all metrics.
+
+        Where there are baselines, ``dm_statistic`` (below 0 where the model is better) and ``dm_p_value`` are of the
+        Diebold-Mariano test of the best model against the best baseline, in the rows of that model.
+        """
         frame = self._frame({name: tally.by_series(self.scales) for name, tally in self.tallies.items()}, "unique_id")
+        if self.tests:
+            tested = frame["model"] == self.model
+            for column, name in (("dm_statistic", "statistic"), ("dm_p_value", "p_value")):
+                frame[column] = np.nan
+                frame.loc[tested, column] = [getattr(test, name) for test in self.tests]
         forecast = np.isin(np.arange(len(self.origins.panel.ids)), self.origins.series)
         kept: pd.DataFrame = frame[np.tile(forecast, len(self.tallies))].reset_index(drop=True)
         return kept
@@ -169,6 +189,7 @@ class PanelBacktest(Shown):
             "by_horizon": by_step,
             "left_out": len(np.intersect1d(self.scales.left_out, self.origins.series)),
             "diebold_mariano": test,
+            "facts": {name: dict(facts) for name, facts in self.facts.items()},
             "notes": list(self._notes()),
         }
 
@@ -180,9 +201,10 @@ class PanelBacktest(Shown):
         steps = np.arange(1, self.origins.horizon + 1)
         ends = []
         for k, (name, tally) in reversed(list(enumerate(self.tallies.items()))):  # the model's own line over the others
-            colour = _OTHERS[(k - 1) % len(_OTHERS)] if k else BLUE
+            is_best = name == self.model
+            colour = BLUE if is_best else _OTHERS[(k - 1) % len(_OTHERS)]
             errors = tally.by_horizon(self.scales)[metric]
-            ax.plot(steps, errors, color=colour, linewidth=1.2 if k else 2.5, marker="o", markersize=3)
+            ax.plot(steps, errors, color=colour, linewidth=2.5 if is_best else 1.2, marker="o", markersize=3)
             if np.isfinite(errors).any():
                 ends.append((name, float(errors[np.isfinite(errors)][-1]), colour))
         whole_ticks(ax.xaxis)

@@ -1,6 +1,7 @@
 """Score the forecasts of a panel: from plain arrays to a result."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +30,23 @@ def score_panel(
     season: int | None = None,
     scales: Scales | None = None,
     remarks: Sequence[str] = (),
+    models: int = 1,
+    facts: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> PanelBacktest:
-    """Score forecasters at M origins of a panel, the first of them against the others.
+    """Score forecasters at M origins of a panel, and test the best of the models against the best of the baselines.
 
     Args:
         panel: the series.
         series: (M,) which series each forecast is of.
         origins: (M,) the row after the last one that was seen; forecasts are of rows origin to origin + horizon - 1.
-        forecasts: quantiles (M, H, Q) by the names of forecasters: the model first, then baselines.
+        forecasts: quantiles (M, H, Q) by the names of forecasters: the models first, then baselines.
         levels: (Q,) increasing, with 0.5.
         horizon: H, the steps of each forecast.
         season: of the scales of MASE and RMSSE; that of the panel by default.
         scales: those scales, if not of the rows before the first origin of each series.
         remarks: sentences to be told with the result, such as that of `BaselineForecasts`.
+        models: how many of the forecasters are models.
+        facts: more that is known of forecasters, by their names.
 
     >>> panel = Panel(np.array([1.0, 3.0, 2.0, 4.0, 4.0]), np.array([0, 5]), ("a",))
     >>> quantiles = np.array([[[3.0]], [[4.0]]])
@@ -61,12 +66,14 @@ def score_panel(
             f"none of the forecasts of {panel.name} has an outcome that is known; expected origins with values after "
             "them. Use earlier origins."
         )
-    result = PanelBacktest(at, level, dict(forecasts), tallies, scales, remarks=tuple(remarks))
+    result = PanelBacktest(
+        at, level, dict(forecasts), tallies, scales, remarks=tuple(remarks), models=models, facts=facts
+    )
     best = result.best_baseline
     if best is None:
         return result
     unit = scales.absolute[at.series]
-    losses = next(iter(tallies.values())).losses / unit
+    losses = tallies[result.model].losses / unit
     others = tallies[best].losses / unit
     pooled = diebold_mariano_pooled(at, losses, others)
     return result.with_tests(pooled, diebold_mariano_by_series(at, losses, others))
