@@ -19,7 +19,8 @@ class KeptFolder:
     >>> kept = KeptFolder()
     >>> kept.path.mkdir()
     >>> _ = (kept.path / "note.txt").write_text("here")
-    >>> (copy.deepcopy(kept).path / "note.txt").read_text()
+    >>> again = copy.deepcopy(kept)
+    >>> (again.path / "note.txt").read_text()
     'here'
     """
 

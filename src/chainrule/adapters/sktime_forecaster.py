@@ -58,6 +58,8 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         "X-y-must-have-same-index": True,
     }
 
+    _config: ClassVar[dict[str, Any]] = {"remember_data": False}  # which sktime may stop to do: kept here instead
+
     def __init__(
         self,
         model: str = "gru",
@@ -90,6 +92,8 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
 
     def _fit(self, y: "pd.DataFrame", X: "pd.DataFrame | None", fh: Any) -> "SktimeForecaster":
         horizon = int(max(fh.to_relative(self.cutoff).to_numpy()))
+        self.y_ = y
+        self.X_ = X
         self.columns_ = list(y.columns)
         self.known_ = [] if X is None else [f"x{j}" for j in range(X.shape[1])]
         settings = {name: value for name, value in self.get_params(deep=False).items()}
@@ -109,7 +113,10 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         return found
 
     def _update(self, y: "pd.DataFrame", X: "pd.DataFrame | None" = None, update_params: bool = True) -> Any:
-        """All of ``y`` is kept by the base class, so there is nothing to do until a forecast is asked for."""
+        """Keep what came since; forecasts read on over it."""
+        self.y_ = _later(self.y_, y)
+        if self.X_ is not None and X is not None:
+            self.X_ = _later(self.X_, X)
         return self
 
     def _quantiles(self, fh: Any, X: "pd.DataFrame | None", alpha: Sequence[float]) -> "pd.DataFrame":
@@ -117,10 +124,10 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         pandas = require("pandas")
         steps = fh.to_relative(self.cutoff).to_numpy().astype(int)
         most = int(max(steps))
-        y = self._y
+        y = self.y_
         ahead = fh.get_expected_pred_idx(y=y, cutoff=self.cutoff)
         places = places_of(y)
-        history = long_frame(y, self._X if self.known_ else None, places)
+        history = long_frame(y, self.X_, places)
         frame = history
         if self.known_:
             assert X is not None
@@ -143,3 +150,10 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
         """Settings of fits that take a moment."""
         return [{"steps": 3, "hidden": 4}, {"model": "ar", "steps": 3, "window": 2, "season": 1}]
+
+
+def _later(known: "pd.DataFrame", new: "pd.DataFrame") -> "pd.DataFrame":
+    """Both, and of rows that both have those that are new, in the order of time."""
+    both = require("pandas").concat([known, new])
+    found: pd.DataFrame = both[~both.index.duplicated(keep="last")].sort_index()
+    return found
