@@ -22,7 +22,7 @@ __all__ = ["SktimeForecaster"]
 class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
     """One model of all series of a panel or a hierarchy, or of one series, as a forecaster of sktime.
 
-    The greatest step of ``fh`` in ``fit`` is the horizon, and ``predict`` takes those up to it. ``X`` is what is known
+    The greatest step of ``fh`` in ``fit`` is the horizon; sktime lets ``predict`` ask for the same ``fh`` alone. ``X`` is what is known
     ahead: ``predict`` needs it for every step up to the greatest that is asked for. ``update`` moves the state on over
     new values, and the weights stay as they are. A fit needs a series of 3 horizons and a step at least.
 
@@ -36,8 +36,8 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
     >>> import pandas as pd
     >>> y = pd.Series(np.sin(np.arange(60.0)), index=pd.period_range("2020-01", periods=60, freq="M"))
     >>> forecaster = SktimeForecaster("gru", hidden=4, steps=3).fit(y, fh=[1, 2, 3])
-    >>> forecaster.predict([3]).index.astype(str).tolist()
-    ['2025-03']
+    >>> forecaster.predict().index.astype(str).tolist()
+    ['2025-01', '2025-02', '2025-03']
     """
 
     _tags: ClassVar[dict[str, Any]] = {
@@ -96,7 +96,7 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         self.X_ = X
         self.columns_ = list(y.columns)
         self.known_ = [] if X is None else [f"x{j}" for j in range(X.shape[1])]
-        settings = {name: value for name, value in self.get_params(deep=False).items()}
+        settings = self.get_params(deep=False)
         self.forecaster_ = PanelForecaster(horizon=horizon, known=self.known_, **settings)
         self.forecaster_.fit(long_frame(y, X, places_of(y)))
         return self
@@ -132,7 +132,7 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         if self.known_:
             assert X is not None
             ends = {name: rows["ds"].max() for name, rows in history.groupby("unique_id")}
-            known = long_frame(None, X, places_of(X, after=y, fh=fh, cutoff=self.cutoff))
+            known = long_frame(None, X, places_of(X, after=y, cutoff=self.cutoff))
             known = known[known["ds"] > known["unique_id"].map(ends)]
             frame = pandas.concat([history, known[known["ds"] <= known["unique_id"].map(ends) + most]])
         levels = sorted({0.5, *alpha})

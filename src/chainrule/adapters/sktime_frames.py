@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["long_frame", "names_of", "places_of"]
 
+_BEFORE = 10**6  # steps: the place of rows before the cutoff, which are known already
 _ONE = "y"  # the name of a series without one
 
 
@@ -22,7 +23,7 @@ def names_of(index: Any) -> list[str]:
     return [repr(row[:-1]) for row in index]
 
 
-def places_of(frame: "pd.DataFrame", *, after: Any = None, fh: Any = None, cutoff: Any = None) -> NDArray[np.int64]:
+def places_of(frame: "pd.DataFrame", *, after: Any = None, cutoff: Any = None) -> NDArray[np.int64]:
     """The number of each row's step, from 1 in each series; those of a frame that goes on from ``after`` go on."""
     pandas = require("pandas")
     times = frame.index.get_level_values(-1)
@@ -30,14 +31,12 @@ def places_of(frame: "pd.DataFrame", *, after: Any = None, fh: Any = None, cutof
         names = pandas.Series(names_of(frame.index))
         counted = names.groupby(names).cumcount().to_numpy() + 1
         return np.asarray(counted, dtype=np.int64)
-    known = after.index.get_level_values(-1).unique().sort_values()
     later = times.unique().sort_values()
     later = later[later > cutoff[-1]]
     ends = pandas.Series(names_of(after.index)).value_counts()
     number = {time: k for k, time in enumerate(later, 1)}
     names = names_of(frame.index)
-    assert len(known)
-    return np.array([ends.get(name, 0) + number.get(t, -(10**4)) for name, t in zip(names, times, strict=True)])
+    return np.array([ends.get(name, 0) + number.get(t, -_BEFORE) for name, t in zip(names, times, strict=True)])
 
 
 def long_frame(y: "pd.DataFrame | None", X: "pd.DataFrame | None", places: NDArray[np.int64]) -> "pd.DataFrame":
