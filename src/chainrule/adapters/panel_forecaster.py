@@ -151,7 +151,7 @@ class PanelForecaster(BaseEstimator):  # type: ignore[misc]
         *,
         intervals: Intervals = "model",
     ) -> "pd.DataFrame":
-        """A row for each series and step: ``unique_id, ds``, the median by the model's name, and both ends of intervals.
+        """A row for each series and step: ``unique_id, ds``, the median by the model's name, and intervals.
 
         Args:
             X: a long frame that goes on from the fitted one, such as rows that hold what is known ahead, ``y`` blank.

@@ -22,9 +22,9 @@ __all__ = ["SktimeForecaster"]
 class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
     """One model of all series of a panel or a hierarchy, or of one series, as a forecaster of sktime.
 
-    The greatest step of ``fh`` in ``fit`` is the horizon; sktime lets ``predict`` ask for the same ``fh`` alone. ``X`` is what is known
-    ahead: ``predict`` needs it for every step up to the greatest that is asked for. ``update`` moves the state on over
-    new values, and the weights stay as they are. A fit needs a series of 3 horizons and a step at least.
+    The greatest step of ``fh`` in ``fit`` is the horizon; sktime lets ``predict`` ask for the same ``fh`` alone. ``X``
+    is what is known ahead: ``predict`` needs it for every step up to the greatest that is asked for. ``update`` moves
+    the state on over new values, and the weights stay as they are. A fit needs 3 horizons and a step at least.
 
     Steps are numbered, by their places in time: the dates of ``y`` come back as they were, but the season is found
     from the values, or given as ``season``. All series end at the same time.
