@@ -3,12 +3,14 @@
 from chainrule.runs.comparison import compare
 from chainrule.runs.comparison_result import Comparison, ComparisonRow
 from chainrule.runs.fitting.fit import fit, load
+from chainrule.runs.kinds.panels.run import PanelRun
 from chainrule.runs.panel_comparison import forecast_ensemble
 from chainrule.runs.run import Run
 from chainrule.runs.scoring.backtest import Backtest, BacktestRow
 from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.runs.scoring.classification import Classification, Classifications
 from chainrule.runs.scoring.forecast import Forecast
+from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
 from chainrule.runs.scoring.point_errors import Errors
 from chainrule.runs.scoring.scores import Score
 
@@ -22,6 +24,9 @@ __all__ = [
     "ComparisonRow",
     "Errors",
     "Forecast",
+    "PanelBacktest",
+    "PanelForecast",
+    "PanelRun",
     "Run",
     "Score",
     "compare",

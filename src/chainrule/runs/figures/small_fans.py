@@ -56,6 +56,8 @@ def small_fans(
     band = f", {percent(levels[0])} to {percent(levels[-1])}" if len(levels) > 1 else ""
     step = "step" if quantiles.shape[1] == 1 else "steps"
     heading = f"Forecasts, {quantiles.shape[1]} {step} ahead{band}"
+    if actual is not None:
+        heading += "; in orange, what happened"
     figure.suptitle(heading, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
     return figure
 

@@ -21,7 +21,6 @@ _SEEN = 64  # steps that a window model sees, or two seasons,
 _MOST_SEEN = 512  # but at most these
 _SEASONS = 7  # of the path around a network
 _HORIZON = (8, 48)  # steps: a season within these
-_PATIENCE = 8  # of twenty validations
 
 
 class PanelKind(DataKind):
@@ -103,10 +102,6 @@ class PanelKind(DataKind):
 
     def weight_decay(self, data: Panel, model: str) -> float:
         return 0.1  # panels are small, and learned by heart
-
-    def patience(self, steps: int | None) -> int:
-        """Panels are small enough to be learned by heart within a budget."""
-        return _PATIENCE if steps is None else 0
 
 
 def _beside(data: Panel) -> str:
