@@ -75,7 +75,7 @@ FIT = [
     ("fit sunspots --group folder", "--group folder applies to sound and images, but sunspots is read as a table"),
     ("fit digits --group 2", "--group 2 has no name in braces. Expected --group folder, or a pattern"),
     ("fit english --encoding punycode", "'punycode', which is not an encoding of text files"),
-    ("fit digits --tbptt 4", "--tbptt 4 applies to text, sound and series, not to images"),
+    ("fit digits --tbptt 4", "--tbptt 4 applies to text, sound, series and panels, not to images"),
     (
         "fit blanks.csv --fill forward --state-dropout 0.1",
         "--state-dropout 0.1 applies to text and sound, not to series",
@@ -105,7 +105,7 @@ FIT = [
     ("fit sunspots --model ar --seed 3", "solved exactly, .* Leave out --seed"),
     ("fit english --encoding latin-1", "--encoding latin-1 does not apply to the built-in set english"),
     ("fit digits --labels", "--labels applies to sound, but digits is read as images"),
-    ("fit digits --window 5", "--window 5 applies to text, sound, series and labelled sound, not to images"),
+    ("fit digits --window 5", "--window 5 applies to text, sound, series, panels and labelled sound, not to images"),
     ("compare sunspots --models ar --clip 2", "solved exactly, .* Leave out --clip"),
     ("compare good.txt --models ar,conv --layer-norm", "--layer-norm applies to rnn, gru, lstm.*, not to ar"),
     ("compare good.txt --models ar,gruu", "models must be different ones of"),

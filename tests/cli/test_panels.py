@@ -63,7 +63,7 @@ def test_errors_of_backtests_are_shown_and_written(folder: Path) -> None:
 def test_what_cannot_be_asked(folder: Path, asked: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     told = CliRunner().invoke(app, asked)
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert message in " ".join(told.stderr.split())
 
 
@@ -79,6 +79,6 @@ def test_what_cannot_be_asked(folder: Path, asked: list[str], message: str, monk
 )
 def test_what_cannot_be_fitted(folder: Path, more: list[str], message: str) -> None:
     told = CliRunner().invoke(app, _fit(folder, "sales.csv", "other", *more))
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert message in " ".join(told.stderr.split())
     assert not (folder / "other").exists()

@@ -3,7 +3,6 @@
 from chainrule.runs.comparison import compare
 from chainrule.runs.comparison_result import Comparison, ComparisonRow
 from chainrule.runs.fitting.fit import fit, load
-from chainrule.runs.kinds.panels.run import PanelRun
 from chainrule.runs.panel_comparison import forecast_ensemble
 from chainrule.runs.run import Run
 from chainrule.runs.scoring.backtest import Backtest, BacktestRow
@@ -26,7 +25,6 @@ __all__ = [
     "Forecast",
     "PanelBacktest",
     "PanelForecast",
-    "PanelRun",
     "Run",
     "Score",
     "compare",
