@@ -187,7 +187,7 @@ def test_a_learning_rate_that_is_much_too_high_diverges_or_ends_but_never_passes
         ({"batch": 0}, "`batch` is .*; expected a whole number"),
         ({"seed": -1}, "`seed` is -1; expected a whole number of at least 0"),
         ({"head": "cauchy"}, "`head` is 'cauchy'"),
-        ({"head": "student"}, '`head="student"` applies to series, not to text and sound'),
+        ({"head": "student"}, '`head="student"` applies to series and panels, not to text and sound'),
         ({"model": "ar", "hidden": None, "tied": True}, "`tied=True` applies to mlp, conv, rnn, .*, not to ar"),
         ({"reading": Reading(transform="difference")}, "read already"),
     ],

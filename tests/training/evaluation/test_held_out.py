@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from chainrule.training import Piece, confusion_and_loss, evaluation, log_probs, split_documents
+from chainrule.training import Piece, confusion_and_loss, log_probs, split_documents
+from chainrule.training.evaluation import held_out as evaluation
 from tests.models.cases import CONFIGS, TRANSFORMS, series_model, symbol_model, symbols, values
 from tests.tolerances import close
 
