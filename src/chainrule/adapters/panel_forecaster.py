@@ -122,7 +122,7 @@ class PanelForecaster(BaseEstimator):  # type: ignore[misc]
         given = {name: getattr(self, name) for name in _MODEL if getattr(self, name) is not None}
         reading = {name: getattr(self, name) for name in _READING}
         run = fit(
-            _pandas(frame),
+            frame,
             self.model,
             minutes=self.minutes,
             steps=self.steps,
@@ -162,19 +162,18 @@ class PanelForecaster(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         halves = [finite("a level", level, 0, 100, open_low=True) / 200 for level in levels]
         quantiles = sorted({0.5, *(round(0.5 + sign * half, 10) for half in halves for sign in (-1, 1))})
-        data = None if X is None else _pandas(X)
-        return self.run_.forecast(horizon, quantiles=quantiles, data=data, intervals=intervals).to_frame()
+        return self.run_.forecast(horizon, quantiles=quantiles, data=X, intervals=intervals).to_frame()
 
     def update(self, frame: Any) -> Self:
         """Read on over what came since the fit; the weights stay as they are. Returns the estimator."""
         check_is_fitted(self)
-        self.run_.update(_pandas(frame))
+        self.run_.update(frame)
         return self
 
     def backtest(self, frame: Any = None, **options: Any) -> PanelBacktest:
         """Forecasts along the held-out part, or along ``frame``, beside baselines; see ``PanelRun.backtest``."""
         check_is_fitted(self)
-        return self.run_.backtest(None if frame is None else _pandas(frame), **options)
+        return self.run_.backtest(frame, **options)
 
     def score(self, frame: Any = None, y: None = None) -> float:
         """Minus the weighted quantile loss of ``backtest``, so that more is better; NaN where it is not defined."""
@@ -198,8 +197,3 @@ class PanelForecaster(BaseEstimator):  # type: ignore[misc]
             run = load(self._folder.path)
             assert isinstance(run, PanelRun)
             self.run_ = run
-
-
-def _pandas(frame: Any) -> Any:
-    """A frame as pandas has it; polars' is converted."""
-    return frame.to_pandas() if type(frame).__module__.partition(".")[0] == "polars" else frame

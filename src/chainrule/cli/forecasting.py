@@ -54,9 +54,9 @@ def forecast_command(
 ) -> None:
     """Forecast the steps after the end of the data, as quantiles: of one series those of sampled paths.
 
-    The forecast starts from the end of the fitted file as it is now, or of new DATA that continues the run's own data
-    and may repeat it. What a panel's model has to know ahead of time, such as prices, is given as DATA too: rows of
-    the horizon with the target left blank.
+    The forecast starts from the end of the fitted file as it is now (of a panel, as it was fitted or updated), or of
+    new DATA that continues the run's own data and may repeat it. What a panel's model has to know ahead of time, such
+    as prices, is given as DATA too: rows of the horizon with the target left blank.
 
     With the folder of a comparison that has an ensemble, it is the ensemble that forecasts.
     """

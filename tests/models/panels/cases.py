@@ -1,5 +1,6 @@
 """Models of panels that the laws are stated over, in float64, and the panels that they see."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -45,6 +46,12 @@ def dated_panel(lengths: tuple[int, ...] = (40, 33, 57), *, missing: float = 0.1
         past=random.random((rows, 1)),
         static=np.stack([random.random(len(lengths)), np.arange(len(lengths)) % 2.0], axis=1),
     )
+
+
+def alone(panel: Panel) -> Panel:
+    """The panel without what stands beside its target."""
+    blank = np.empty((0, 0))
+    return replace(panel, covariates=Covariates(), known=blank, past=blank, static=blank)
 
 
 def inputs_of(panel: Panel) -> PanelInputs:

@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from chainrule.data.panels.panel import Covariates
 from chainrule.models.panels import HEADS, QUANTILE_LEVELS
 from chainrule.training import panel_loss, panel_quantiles
-from tests.models.panels.cases import HORIZON, MODELS, dated_panel, inputs_of, model_of, origins_of, tensors_of
+from tests.models.panels.cases import HORIZON, MODELS, alone, dated_panel, inputs_of, model_of, origins_of, tensors_of
 from tests.tolerances import close
 
 LEVELS = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
@@ -48,9 +47,9 @@ def test_no_forecast_sees_a_step_after_its_own(name: str, head: str) -> None:
     before = panel_quantiles(model, ROWS, at, LEVELS)
     values = PANEL.values.copy()
     values[cut:] = 1.0
-    past = PANEL.past.copy()  # type: ignore[union-attr]
+    past = PANEL.past.copy()
     past[cut:] = 5.0
-    known = PANEL.known.copy()  # type: ignore[union-attr]
+    known = PANEL.known.copy()
     known[cut + HORIZON :] = 0.0
     changed = replace(PANEL, values=values, past=past, known=known)
     assert np.array_equal(panel_quantiles(model, tensors_of(changed, INPUTS), at, LEVELS), before)
@@ -79,7 +78,7 @@ def test_every_origin_as_from_a_cold_start(name: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("head", ["quantile", "student", "gaussian"])
 def test_the_size_of_a_series_does_not_matter(head: str) -> None:
     """Quantiles of 1000 y are 1000 times those of y, but for rounding; losses differ by the Jacobian alone."""
-    panel = replace(dated_panel(), covariates=Covariates(), known=None, past=None, static=None)
+    panel = alone(dated_panel())
     larger = replace(panel, values=1000 * panel.values)
     inputs = inputs_of(panel)
     model = model_of("gru", inputs, head)
@@ -118,7 +117,7 @@ def test_gradients(head: str) -> None:
 
 def test_without_a_path_the_output_is_linear_in_the_state() -> None:
     """O = H W + b exactly, where nothing is known ahead."""
-    panel = replace(PANEL, covariates=Covariates(), known=None, past=None, static=None)
+    panel = alone(PANEL)
     inputs = inputs_of(panel)
     model = model_of("rnn", inputs, "gaussian", skip=0)
     rows = tensors_of(panel, inputs)
@@ -128,7 +127,7 @@ def test_without_a_path_the_output_is_linear_in_the_state() -> None:
 
 
 def test_a_new_network_is_nearly_the_seasonal_naive_forecast() -> None:
-    panel = replace(dated_panel((70,), missing=0.0), covariates=Covariates(), known=None, past=None, static=None)
+    panel = alone(dated_panel((70,), missing=0.0))
     panel = replace(panel, values=np.tile([0.0, 10.0, 20.0, 30.0, 20.0, 10.0, 5.0], 10))
     inputs = inputs_of(panel)
     model = model_of("gru", inputs)

@@ -51,8 +51,6 @@ def extended(panel: Panel, horizon: int) -> Panel:
         places = frequency.grid.places[np.searchsorted(frequency.dates, dates[~has_row])]
         unique, again = np.unique(places + (source - last)[~has_row], return_inverse=True)
         dates[~has_row] = frequency.grid.at(unique).astype("datetime64[ns]")[again]
-    assert panel.known is not None
-    assert panel.past is not None
     return replace(
         panel, values=taken(panel.values), starts=starts, dates=dates, known=taken(panel.known), past=taken(panel.past)
     )
@@ -76,7 +74,6 @@ def check_known_ahead(panel: Panel, horizon: int) -> None:
     if not panel.covariates.known:
         return
     ahead = extended(panel, horizon)
-    assert ahead.known is not None
     number = np.arange(len(ahead.values)) - ahead.starts[ahead.series]
     is_ahead = np.arange(len(ahead.values)) >= ahead.ends[ahead.series]
     said = []

@@ -73,10 +73,6 @@ def joined(panel: Panel, new: Panel | PanelRows, *, allow_new: bool = False) -> 
     meeting = _by_count(panel, new, series) if panel.dates is None else _by_date(panel, new, series, len(ids))
     _check_ends(panel, new, meeting)
     static = _static(panel, new, ids)
-    assert new.known is not None
-    assert new.past is not None
-    assert panel.known is not None
-    assert panel.past is not None
     says = ~np.isnan(new.values) | (~np.isnan(new.known)).any(axis=1) | (~np.isnan(new.past)).any(axis=1)
     taken = says & (meeting.new >= 0)
     lengths = np.zeros(len(ids), dtype=np.int64)
@@ -148,8 +144,6 @@ def _all_ids(panel: Panel, new: Panel | PanelRows, allow_new: bool) -> tuple[str
 
 
 def _static(panel: Panel, new: Panel | PanelRows, ids: tuple[str, ...]) -> _Floats:
-    assert panel.static is not None
-    assert new.static is not None
     whole = np.full((len(ids), panel.static.shape[1]), np.nan)
     whole[: len(panel.ids)] = panel.static
     number = {name: i for i, name in enumerate(ids)}

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -72,7 +72,8 @@ class Panel:
         timezone: the zone whose clock shows the dates; None for dates without a zone.
         season: steps in a season, 1 where none is known.
         covariates: the columns beside the target, by what they are.
-        known, past: (R, K) and (R, P) float64, the cells of ``covariates``; NaN where they are missing.
+        known, past: (R, K) and (R, P) float64, the cells of ``covariates``; NaN where they are missing, and
+            throughout where none are given.
         static: (N, S) float64, likewise.
         name: the name of the source.
 
@@ -97,9 +98,9 @@ class Panel:
     timezone: str | None = None
     season: int = 1
     covariates: Covariates = Covariates()
-    known: _Floats | None = None
-    past: _Floats | None = None
-    static: _Floats | None = None
+    known: _Floats = field(default_factory=lambda: np.empty((0, 0)))
+    past: _Floats = field(default_factory=lambda: np.empty((0, 0)))
+    static: _Floats = field(default_factory=lambda: np.empty((0, 0)))
     name: str = "panel"
 
     kind = "panel"
@@ -110,12 +111,11 @@ class Panel:
         object.__setattr__(self, "ids", tuple(self.ids))
         self._check_starts()
         for name, size in self._sizes.items():
-            if getattr(self, name) is None:
+            if not np.size(getattr(self, name)):
                 object.__setattr__(self, name, np.full(size, np.nan))
             self._check_numbers(name, getattr(self, name), size)
         about = self.covariates
         for cells, columns in ((self.known, about.known), (self.past, about.past), (self.static, about.static)):
-            assert cells is not None
             for j, column in enumerate(columns):
                 self._check_levels(column, cells[:, j])
         self._check_dates()

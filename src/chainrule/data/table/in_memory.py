@@ -70,7 +70,7 @@ def _as_pandas(values: Any) -> Any:
     """A frame or a series of pandas; those of others turned into one."""
     if type(values).__module__.partition(".")[0] == "pandas":
         return values
-    narwhals = require("narwhals", "forecast")
+    narwhals = require("narwhals", "polars")
     try:
         return narwhals.from_native(values, eager_only=True, allow_series=True).to_pandas()
     except TypeError as error:

@@ -1,7 +1,7 @@
 """What a network sees at every step of a panel, and what is known of the steps ahead."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,10 +55,9 @@ class PanelInputs:
         about = panel.covariates
         sizes = np.abs(panel.values[seen])
         sizes = sizes[sizes > 0]  # which no NaN is
-        cells = _cells(panel)
-        moments = [_moments(each, column[seen]) for each, column in zip(about.known, cells.known.T, strict=True)]
-        moments += [_moments(each, column[seen]) for each, column in zip(about.past, cells.past.T, strict=True)]
-        moments += [_moments(each, column) for each, column in zip(about.static, cells.static.T, strict=True)]
+        moments = [_moments(each, column[seen]) for each, column in zip(about.known, panel.known.T, strict=True)]
+        moments += [_moments(each, column[seen]) for each, column in zip(about.past, panel.past.T, strict=True)]
+        moments += [_moments(each, column) for each, column in zip(about.static, panel.static.T, strict=True)]
         return cls(
             season=panel.season,
             covariates=about,
@@ -122,7 +121,7 @@ class PanelInputs:
     def ahead_of(self, panel: Panel) -> _Floats:
         """What is known of every row of the panel ahead of time (R, ``of_ahead``); a missing number as its mean."""
         about = self.covariates
-        columns = self._encoded(_cells(panel).known, about.known, 0)
+        columns = self._encoded(panel.known, about.known, 0)
         if about.calendar:
             if panel.dates is None:
                 raise ArgumentError(f"{panel.name} has no dates, which features of the calendar need.")
@@ -131,7 +130,7 @@ class PanelInputs:
 
     def beside_of(self, panel: Panel) -> _Floats:
         """The past covariates of every row."""
-        columns = self._encoded(_cells(panel).past, self.covariates.past, len(self.covariates.known))
+        columns = self._encoded(panel.past, self.covariates.past, len(self.covariates.known))
         return np.concatenate([np.zeros((len(panel.values), 0)), *columns], axis=1)
 
     def numbers_of(self, panel: Panel) -> _Floats:
@@ -141,12 +140,12 @@ class PanelInputs:
         numbers = [i for i, each in enumerate(about.static) if not each.levels]
         mean = np.array([self.mean[skipped + i] for i in numbers])
         scale = np.array([self.scale[skipped + i] for i in numbers])
-        return np.asarray(np.nan_to_num((_cells(panel).static[:, numbers] - mean) / scale))
+        return np.asarray(np.nan_to_num((panel.static[:, numbers] - mean) / scale))
 
     def categories_of(self, panel: Panel) -> NDArray[np.int64]:
         """The static categories of every series, from 1 on; 0 for a missing one."""
         codes = [i for i, each in enumerate(self.covariates.static) if each.levels]
-        return np.nan_to_num(_cells(panel).static[:, codes] + 1).astype(np.int64)
+        return np.nan_to_num(panel.static[:, codes] + 1).astype(np.int64)
 
     def _encoded(self, cells: _Floats, columns: tuple[Covariate, ...], first: int) -> list[_Floats]:
         encoded = []
@@ -157,20 +156,6 @@ class PanelInputs:
                 standard = (cells[:, i, None] - self.mean[first + i]) / self.scale[first + i]
                 encoded.append(np.nan_to_num(standard))
         return encoded
-
-
-class _Cells(NamedTuple):
-    known: _Floats
-    past: _Floats
-    static: _Floats
-
-
-def _cells(panel: Panel) -> _Cells:
-    """The covariates of a panel, which has them all once it is made."""
-    assert panel.known is not None
-    assert panel.past is not None
-    assert panel.static is not None
-    return _Cells(panel.known, panel.past, panel.static)
 
 
 def _width(covariate: Covariate) -> int:

@@ -45,7 +45,7 @@ def panel_feed(
     count = min(config.training.batch, sum(map(len, documents)) // (2 * group.size))
     streams, chosen = _streams(documents, count, config, group, shuffle=True)
     ends = torch.from_numpy(until)
-    return PanelFeed(rows, ends, streams, chosen, state_dropout=config.training.state_dropout, group=group)
+    return PanelFeed(rows, ends, streams, chosen, group=group)
 
 
 def _streams(

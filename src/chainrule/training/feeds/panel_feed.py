@@ -25,7 +25,7 @@ class PanelFeed(StreamFeed):
         rows: of the panel.
         until: (N,) the row of each series before which what is ahead counts.
         streams: of the numbers of rows, a document a series.
-        bptt, state_dropout, group: as of `StreamFeed`.
+        bptt, group: as of `StreamFeed`.
     """
 
     def __init__(
@@ -35,10 +35,9 @@ class PanelFeed(StreamFeed):
         streams: Streams,
         bptt: TruncatedBPTT | FullBPTT | str | None = None,
         *,
-        state_dropout: float = 0.0,
         group: Group = ALONE,
     ) -> None:
-        super().__init__(streams, bptt, state_dropout=state_dropout, group=group)
+        super().__init__(streams, bptt, group=group)
         self._rows = rows
         self._until = until
         self._scored: _Scored | None = None

@@ -63,14 +63,6 @@ def test_dates_keep_their_time_zone() -> None:
     assert forecast(panel).plot().axes[0].get_ylabel() == "a"
 
 
-def test_dates_without_a_frequency_are_numbered() -> None:
-    dates = np.array(["2024-01-01", "2024-01-09", "2024-02-20", "2024-07-01"], "datetime64[ns]")
-    found = forecast(Panel(np.arange(4.0), np.array([0, 4]), ("a",), dates=dates))
-    assert found.dates is None
-    assert found.to_frame().ds.tolist() == [5, 6, 7]
-    assert found.table().columns[1] == "step"
-
-
 def test_the_table_shows_the_first_series_and_says_how_many_more() -> None:
     table = forecast(walks(*[20] * 16, dated=True), horizon=14).table()
     assert len(table.rows) == 28

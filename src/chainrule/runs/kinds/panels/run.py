@@ -271,5 +271,4 @@ class PanelRun(Run):
         levels = (0.1, 0.5, 0.9)
         found = quantiles_from(self.model, self._tensors(panel), origins, levels)
         forecast = forecast_panel(panel, series, origins.rows, found, levels, model=self.config.model.name)
-        actual = origins.actual()
-        forecast.plot(actual=actual if len(series) > 1 else actual[0]).savefig(self.path / "forecast.png")
+        forecast.plot(actual=origins.actual()).savefig(self.path / "forecast.png")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.dates.frequency import find_frequency
+from chainrule.data.panels.ahead import extended
 from chainrule.data.panels.panel import Panel
 from chainrule.errors import ArgumentError
 from chainrule.runs.scoring.panels.origins import Origins, check_levels, check_quantiles
@@ -15,7 +15,6 @@ __all__ = ["forecast_panel"]
 
 _Floats = NDArray[np.float64]
 _Dates = NDArray[np.datetime64]
-_CALENDAR = 64  # of the last dates, from which the calendar is continued
 
 
 def forecast_panel(
@@ -30,7 +29,7 @@ def forecast_panel(
     """The result that shows quantiles (N, H, Q) of one forecast for each of N series.
 
     Dates are those of the panel's rows after the origin as far as it has them, then those that its frequency continues
-    with; steps are numbered where the panel has no dates or these have no frequency.
+    with; steps are numbered where the panel has no dates.
 
     >>> panel = Panel(np.array([1.0, 2.0, 3.0]), np.array([0, 2, 3]), ("a", "b"))
     >>> quantiles = np.array([[[2.5]], [[3.5]]])
@@ -64,20 +63,9 @@ def forecast_panel(
 
 
 def _dates_after(at: Origins) -> _Dates | None:
-    """(N, H) the dates of all steps; None where the calendar cannot be continued."""
-    panel = at.panel
-    if panel.dates is None:
+    """(N, H) the dates of all steps; None without dates."""
+    ahead = extended(at.panel, at.horizon)
+    if ahead.dates is None:
         return None
-    continued: dict[np.datetime64, _Dates | None] = {}
-    found = np.empty((len(at), at.horizon), dtype="datetime64[us]")
-    for m, (i, row) in enumerate(zip(at.series, at.rows, strict=True)):
-        end = min(int(panel.starts[i + 1]), int(row) + at.horizon)
-        last = panel.dates[end - 1]
-        if last not in continued:  # many series end on the same date
-            recent = panel.dates[max(int(panel.starts[i]), end - _CALENDAR) : end]
-            continued[last] = find_frequency(recent, panel.timezone, panel.freq).next(at.horizon)
-        after = continued[last]
-        if after is None:
-            return None
-        found[m] = np.concatenate([panel.dates[int(row) : end].astype("datetime64[us]"), after])[: at.horizon]
-    return found
+    rows = ahead.starts[at.series] + at.places
+    return np.asarray(ahead.dates[rows[:, None] + np.arange(at.horizon)])
