@@ -32,7 +32,7 @@ from chainrule.runs.scoring.panels.baselines.simple import naive
 from chainrule.runs.scoring.panels.forecast_arrays import forecast_panel
 from chainrule.runs.scoring.panels.origins import Origins
 from chainrule.runs.scoring.panels.score import score_panel
-from tests.runs.cases import ar1, daily, text
+from tests.runs.cases import ar1, daily, panel, text
 from tests.runs.scoring.panels.cases import LEVELS
 
 COLUMNS = ("<b>가격</b>", "a name that goes on & on, " * 5 + "to its end")
@@ -59,6 +59,11 @@ def series_run() -> Run:
     path = FOLDER / "<script>값.csv"
     frame.to_csv(path, index_label="date")
     return fit(path, "ar", window=2, name="series", reading=chainrule.Reading(columns=COLUMNS))
+
+
+@cache
+def panel_run() -> Run:
+    return fit(panel(3, 40), "gru", hidden=4, horizon=4, steps=2, name="panel")
 
 
 @cache
@@ -96,13 +101,13 @@ def look() -> Any:
 
 def panel_result(scored: bool) -> Shown:
     """Of two series, one of them constant, by forecasters whose names are as hard to show."""
-    panel = Panel(np.append(ar1(40), np.ones(40)), np.array([0, 40, 80]), COLUMNS, target=COLUMNS[1], name=COLUMNS[0])
+    both = Panel(np.append(ar1(40), np.ones(40)), np.array([0, 40, 80]), COLUMNS, target=COLUMNS[1], name=COLUMNS[0])
     series = np.array([0, 1])
     rows = np.array([36, 76])
-    quantiles = naive(Origins(panel, series, rows, 4), LEVELS).quantiles
+    quantiles = naive(Origins(both, series, rows, 4), LEVELS).quantiles
     if not scored:
-        return forecast_panel(panel, series, rows, quantiles, LEVELS)
-    return score_panel(panel, series, rows, {COLUMNS[0]: quantiles, "naive": quantiles}, LEVELS, 4)
+        return forecast_panel(both, series, rows, quantiles, LEVELS)
+    return score_panel(both, series, rows, {COLUMNS[0]: quantiles, "naive": quantiles}, LEVELS, 4)
 
 
 @cache
@@ -128,6 +133,7 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "run of text": text_run,
     "run of images": digits_run,
     "run in closed form": series_run,
+    "run of a panel": panel_run,
     "run that was loaded": lambda: chainrule.load(text_run().path),
     "look through time": look,
     "reach": lambda: look().reach(),

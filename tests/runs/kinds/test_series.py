@@ -17,7 +17,8 @@ from chainrule.runs import Score
 from chainrule.runs.kinds.series.run import SeriesRun
 from chainrule.runs.scoring.baselines import Iid, RandomWalk, SeasonalNaive
 from chainrule.runs.scoring.metrics import coverage, mae, mase, mase_scale, rmse
-from chainrule.training import evaluation, load_tensors
+from chainrule.training import load_tensors
+from chainrule.training.evaluation import held_out as evaluation
 from tests.runs.cases import ar1, arranged, daily, same_weights, series, write_csv
 from tests.tolerances import LEAST_SQUARES, RELATIVE
 

@@ -20,7 +20,8 @@ from chainrule.runs.kinds.symbols.blocks import spread
 from chainrule.runs.kinds.symbols.run import SymbolRun
 from chainrule.runs.kinds.symbols.task import CONTEXT, SymbolTask
 from chainrule.runs.scoring.baselines import Bigram, Unigram
-from chainrule.training import evaluation, load_tensors, weights_of
+from chainrule.training import load_tensors, weights_of
+from chainrule.training.evaluation import held_out as evaluation
 from tests.runs.cases import same_weights, symbol_config, symbols, text
 from tests.tolerances import RELATIVE
 
