@@ -40,8 +40,9 @@ fuzz: $(READY)
 # The kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, by g++, in a build beside the ordinary one.
 # python itself is not instrumented: the libraries have to be there before it starts, and it leaks by design.
 SANITIZED := build/sanitize
-# What is slow and reads no other memory than the rest; and the forks of a data loader, which hung once here, never without.
-NOT_SANITIZED := hundreds or formula or compile or second or python_threads or data_loader or fourier
+# What is slow and reads no other memory than the rest; what is not of C++; and the forks of a data loader, which hung
+# once here, never without.
+NOT_SANITIZED := hundreds or formula or compile or second or python_threads or data_loader or fourier or triton
 sanitize: export CXX = g++
 sanitize: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \

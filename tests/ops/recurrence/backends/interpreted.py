@@ -4,7 +4,7 @@ waits for another waits for ever."""
 import inspect
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 _place = threading.local()
+_rewriting = threading.Lock()
 
 
 @contextmanager
@@ -22,10 +23,12 @@ def programs_in_threads() -> Iterator[None]:
     switching = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
     own_place = property(lambda self: getattr(_place, "value", None), lambda self, place: _set(place))
+    rewrite = interpreter.InterpretedFunction.rewrite
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(interpreter.interpreter_builder), "grid_idx", own_place, raising=False)
             patch.setattr(interpreter.GridExecutor, "__call__", _run_in_threads)
+            patch.setattr(interpreter.InterpretedFunction, "rewrite", lambda self: _alone(rewrite, self))
             yield
     finally:
         sys.setswitchinterval(switching)
@@ -33,6 +36,33 @@ def programs_in_threads() -> Iterator[None]:
 
 def _set(place: Any) -> None:
     _place.value = place
+
+
+def _alone(rewrite: Callable[[Any], Any], function: Any) -> Any:
+    """Two programs that come to a function first at once would disturb each other in reading its source."""
+    with _rewriting:
+        return rewrite(function)
+
+
+class _AbandonedError(Exception):
+    """Another program of the group has failed, and would be waited for for ever."""
+
+
+@contextmanager
+def _given_up_when(failed: threading.Event) -> Iterator[None]:
+    """Atomic operations, which a program that waits goes on making, fail once another program has."""
+    from triton.runtime import interpreter
+
+    atomically = interpreter.InterpreterBuilder.create_atomic_rmw
+
+    def unless_failed(builder: Any, *given: Any) -> Any:
+        if failed.is_set():
+            raise _AbandonedError
+        return atomically(builder, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interpreter.InterpreterBuilder, "create_atomic_rmw", unless_failed)
+        yield
 
 
 def _run_in_threads(self: Any, *given: Any, **options: Any) -> None:
@@ -51,14 +81,28 @@ def _run_in_threads(self: Any, *given: Any, **options: Any) -> None:
         groups, parts = self.grid
         interpreter.interpreter_builder.set_grid_dim(groups, parts, 1)
 
+        failed = threading.Event()
+
         def run(group: int, part: int) -> None:
             interpreter.interpreter_builder.set_grid_idx(group, part, 0)
-            self.fn(**arguments)
+            try:
+                self.fn(**arguments)
+            except BaseException:
+                failed.set()
+                raise
 
         for group in range(groups):
-            with ThreadPoolExecutor(parts) as pool:
-                for program in [pool.submit(run, group, part) for part in range(parts)]:
-                    program.result()
+            with _given_up_when(failed), ThreadPoolExecutor(parts) as pool:
+                programs = [pool.submit(run, group, part) for part in range(parts)]
+            _raise_first([program.exception() for program in programs])
     finally:
         scope.restore()
     self._restore_args_dev(given, hosted[0], options, hosted[1])
+
+
+def _raise_first(errors: list[BaseException | None]) -> None:
+    """The error of the program that failed, rather than of those that gave up, whose name the interpreter repeats."""
+    raised = [error for error in errors if error is not None]
+    own = [error for error in raised if _AbandonedError.__name__ not in repr(error)]
+    if raised:
+        raise (own or raised)[0]
