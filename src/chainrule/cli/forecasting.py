@@ -30,8 +30,8 @@ _Horizon = Annotated[
 _Intervals = Annotated[
     str,
     Option(
-        help="Intervals of a panel's forecasts: those of the model, or conformal, calibrated on held-out data so that "
-        "they hold as often as they say."
+        help="Intervals of forecasts: those of the model, or conformal, calibrated on held-out data so that they hold "
+        "as often as they say."
     ),
 ]
 

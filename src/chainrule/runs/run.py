@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, Union
+from typing import TYPE_CHECKING, Any, Literal, Self, Union, get_args
 
 import torch
 from numpy.typing import NDArray
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
-__all__ = ["Examples", "Intervals", "Run", "Source"]
+__all__ = ["INTERVALS", "Examples", "Intervals", "Run", "Source"]
 
 # A Union, since | does not take the names of types that are not imported.
 Source = Union[str, Path, NDArray[Any], "pd.Series[Any]", "pd.DataFrame", Data]
 Intervals = Literal["model", "conformal"]
+INTERVALS = get_args(Intervals)
 Examples = Union[str, Path, NDArray[Any], Tensor, "Image", Iterable[Union[str, Path, NDArray[Any], Tensor, "Image"]]]
 
 
@@ -168,7 +169,8 @@ class Run(Fitted):
 
         Of one series they come from sampled ``paths`` (1000 unless said), drawn by ``seed``, over a ``horizon`` of 30
         steps unless said. Of a panel they are the model's own, over the horizon that it learned, or less. With the
-        ``intervals`` "conformal" these are moved so that those of the test part would have held as often as they say.
+        ``intervals`` "conformal" quantiles are moved so that intervals along the test part would have held as often as
+        they say; 0.5 must be among them, and with each of the others what it lacks to 1.
 
         The weights stay as they are; the state reads on over what came since the fit. That is ``data``, which goes on
         from the run's own and may repeat it; or what ``update`` was given; or what the fitted file has grown by, of
@@ -204,10 +206,10 @@ class Run(Fitted):
         """Errors of forecasts as they would have been made along the held-out data, beside naive ones.
 
         The horizon is 30 steps, and 200 paths are drawn, unless said; of a panel it is that which the model learned,
-        and none are drawn. Of a panel, ``intervals`` may be "conformal", each moved by how the earlier ones of its
-        series fared; and ``baselines`` name what stands beside the model, of naive, seasonal naive, drift, ets, theta
-        and ar. With ``refit_every`` its weights are trained again before so many successive times of forecasts, on all
-        that was known by then, which takes long. ``advance`` is called with the share that is done.
+        and none are drawn. With the ``intervals`` "conformal" each is moved by how the earlier ones of its series
+        fared. Of a panel, ``baselines`` name what stands beside the model, of naive, seasonal naive, drift, ets, theta
+        and ar; and with ``refit_every`` its weights are trained again before so many successive times of forecasts, on
+        all that was known by then, which takes long. ``advance`` is called with the share that is done.
         """
         raise self._cannot("backtest")
 

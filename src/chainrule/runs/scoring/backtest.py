@@ -1,6 +1,6 @@
 """Backtests: forecasts from many origins in held-out data, as they would have been made at the time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Backtest", "BacktestRow", "backtest_series", "paths_from"]
+__all__ = ["Backtest", "BacktestRow", "backtest_series", "origins_within", "paths_from"]
 
 _Floats = NDArray[np.float64]
 
+Adapt = Callable[[_Floats, _Floats, Sequence[int], Sequence[float], _Floats], _Floats]
+
+ADAPTED = "Intervals are moved by how the earlier ones of their series fared (adaptive conformal)"
 _ORIGINS = 100  # at most, unless a stride is given
 _COPIES = 4  # of paths, at once
 _ROWS = 16_384  # paths computed side by side
@@ -55,6 +58,7 @@ class Backtest(Shown):
         paths: how many futures were sampled for each.
         rows: the errors by forecaster; those of the model by the name "model".
         model: how the model's row is shown.
+        remarks: more that the result is told with.
     """
 
     of: str
@@ -63,6 +67,7 @@ class Backtest(Shown):
     paths: int
     rows: dict[str, BacktestRow]
     model: str = "model"
+    remarks: tuple[str, ...] = ()
 
     def summary(self) -> str:
         return f"of {self._heading()}, {self.model} CRPS {self.rows['model'].crps:.5g}"
@@ -75,7 +80,7 @@ class Backtest(Shown):
         ]
         columns = ("", "MAE", "RMSE", "MASE", "CRPS", "in 80 %", "in 95 %")
         strong = [k for k, name in enumerate(self.rows) if name == "model"]
-        return Table(self._heading(), columns, rows, formats=ERROR_FORMATS, strong=strong)
+        return Table(self._heading(), columns, rows, self.remarks, formats=ERROR_FORMATS, strong=strong)
 
     def to_frame(self) -> "pd.DataFrame":
         """A row for each forecaster."""
@@ -116,14 +121,41 @@ def backtest_series(
     paths: int,
     stride: int | None,
     seed: int,
+    adapt: Adapt | None = None,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Backtest:
     """Forecast ``horizon`` steps of values (T, C) at origins from ``begin`` on, every ``stride`` steps.
 
     The data is read once, in order: the state is carried from origin to origin and copied there, so that no forecast
-    sees a step after its origin. ``advance`` is called with the share that is done.
+    sees a step after its origin. ``advance`` is called with the share that is done. ``adapt`` moves the intervals of
+    the model, quantiles (5, origins, H, C) at ``LEVELS``, by how earlier ones fared.
     """
     _check_options(horizon=horizon, paths=paths, stride=stride, seed=seed)
+    origins = origins_within(values, begin, of, horizon, stride)
+    # paths of the model, of the naive forecasts, and copies of them in what scores them
+    held = len(origins) * horizon * values.shape[1] * 8 * _COPIES
+    check_room(f"the paths from {counted(len(origins), 'origin')}", lambda paths: paths * held, paths=paths)
+    actual = np.stack([values[t : t + horizon] for t in origins])
+    drawn = paths_from(model, values, origins, horizon, paths=paths, seed=seed, advance=advance)
+    quantiles = np.quantile(drawn, LEVELS, axis=1)
+    remarks: tuple[str, ...] = ()
+    if adapt is not None:
+        quantiles = adapt(quantiles, values, origins, LEVELS, baselines.scale)
+        remarks = (f"{ADAPTED}; CRPS is of the sampled paths.",)
+    rows = {"model": _row(drawn, quantiles, actual, baselines.scale)}
+    rng = np.random.default_rng(seed)
+    for naive in baselines.naive:
+        sampled = np.stack([naive.paths(values[:t], horizon, paths, rng) for t in origins])
+        rows[naive.name] = _row(sampled, np.quantile(sampled, LEVELS, axis=1), actual, baselines.scale)
+    return Backtest(of, horizon, origins=len(origins), paths=paths, rows=rows, remarks=remarks)
+
+
+def origins_within(values: _Floats, begin: int, of: str, horizon: int, stride: int | None = None) -> list[int]:
+    """Where forecasts of values (T, C) from ``begin`` on begin: every ``stride`` steps, or at most 100 of them.
+
+    Raises:
+        TooShortError: there are fewer steps than the horizon.
+    """
     last = len(values) - horizon
     if last < begin:
         raise TooShortError(
@@ -132,18 +164,7 @@ def backtest_series(
         )
     if stride is None:
         stride = -(-(last - begin + 1) // _ORIGINS)
-    origins = list(range(begin, last + 1, stride))
-    # paths of the model, of the naive forecasts, and copies of them in what scores them
-    held = len(origins) * horizon * values.shape[1] * 8 * _COPIES
-    check_room(f"the paths from {counted(len(origins), 'origin')}", lambda paths: paths * held, paths=paths)
-    actual = np.stack([values[t : t + horizon] for t in origins])
-    drawn = paths_from(model, values, origins, horizon, paths=paths, seed=seed, advance=advance)
-    rows = {"model": _row(drawn, actual, baselines.scale)}
-    rng = np.random.default_rng(seed)
-    for naive in baselines.naive:
-        sampled = np.stack([naive.paths(values[:t], horizon, paths, rng) for t in origins])
-        rows[naive.name] = _row(sampled, actual, baselines.scale)
-    return Backtest(of, horizon, origins=len(origins), paths=paths, rows=rows)
+    return list(range(begin, last + 1, stride))
 
 
 def _check_options(*, horizon: int, paths: int, stride: int | None, seed: int) -> None:
@@ -191,8 +212,8 @@ def _carries(model: SeriesModel, values: _Floats, origins: list[int]) -> Carry:
     return Carry(torch.cat(lasts), tuple(torch.cat(parts) for parts in zip(*states, strict=True)))
 
 
-def _row(paths: _Floats, actual: _Floats, scale: _Floats) -> BacktestRow:
-    """Errors of paths (origins, n, H, C) against what happened (origins, H, C)."""
-    errors = errors_of(np.quantile(paths, LEVELS, axis=1), actual, scale)
+def _row(paths: _Floats, quantiles: _Floats, actual: _Floats, scale: _Floats) -> BacktestRow:
+    """Errors of paths (origins, n, H, C) and their quantiles against what happened (origins, H, C)."""
+    errors = errors_of(quantiles, actual, scale)
     crps = float(crps_from_paths(paths.swapaxes(0, 1), actual).mean())
     return BacktestRow(**asdict(errors), crps=crps)

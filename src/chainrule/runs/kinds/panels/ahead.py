@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chainrule._choices import choose
 from chainrule.data import Panel
 from chainrule.models import PanelModel, PanelTensors
+from chainrule.runs.scoring.backtest import ADAPTED
 from chainrule.runs.scoring.panels import (
     PANEL_BASELINES,
     Origins,
@@ -87,7 +88,7 @@ def backtest_panel(
     if intervals == "conformal":
         scale = Scales.of(panel, origins.first).absolute
         found = adaptive_conformal(origins, found, LEVELS, scale)
-        told.append("Intervals are moved by how the earlier ones of their series fared (adaptive conformal).")
+        told.append(f"{ADAPTED}.")
     forecasts = {name: found}
 
     def advanced(done: float) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,12 @@ from chainrule.runs.kinds.panels.ahead import LEVELS, backtest_panel, named_base
 from chainrule.runs.kinds.panels.files import load_panel, save_panel
 from chainrule.runs.kinds.panels.parts import cut_panel
 from chainrule.runs.kinds.panels.refits import count_refits, quantiles_with_refits
-from chainrule.runs.run import Intervals, Run, Source
+from chainrule.runs.run import INTERVALS, Intervals, Run, Source
 from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, Scales, forecast_panel
 from chainrule.training import BEST, saved_progress
 
 __all__ = ["PanelRun"]
 
-_INTERVALS = get_args(Intervals)
 _DRAWN = 12  # series
 
 
@@ -130,7 +129,7 @@ class PanelRun(Run):
         intervals: Intervals = "model",
     ) -> PanelForecast:
         self._refuse_paths(paths, seed)
-        choose("`intervals`", intervals, _INTERVALS)
+        choose("`intervals`", intervals, INTERVALS)
         steps = self._horizon(horizon)
         asked = np.atleast_1d(quantiles).tolist()
         levels = sorted({finite("a quantile", level, 0, 1, open_low=True) for level in asked})
@@ -203,7 +202,7 @@ class PanelRun(Run):
         advance: Callable[[float], None] = lambda share: None,
     ) -> PanelBacktest:
         self._refuse_paths(paths, seed)
-        choose("`intervals`", intervals, _INTERVALS)
+        choose("`intervals`", intervals, INTERVALS)
         origins = self._origins(data, horizon, stride)
         named = named_baselines(origins.panel, baselines)
         tensors = self._tensors(origins.panel)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule._choices import counted, listed
+from chainrule._choices import choose, counted, listed
 from chainrule.data import Series
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.errors import ArgumentError, ShapeError, TooShortError, TransformError
@@ -21,11 +21,12 @@ from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.series.files import load_series, save_series
 from chainrule.runs.kinds.series.task import SeriesTask
 from chainrule.runs.looking import look_at
-from chainrule.runs.run import Intervals, Run, Source
+from chainrule.runs.run import INTERVALS, Intervals, Run, Source
 from chainrule.runs.scoring.backtest import Backtest, backtest_series
 from chainrule.runs.scoring.forecast import Forecast, forecast_series
 from chainrule.runs.scoring.free_run import free_run
 from chainrule.runs.scoring.scores import Score
+from chainrule.runs.scoring.series_conformal import adapt_intervals, calibrate
 from chainrule.runs.scoring.series_score import score_series
 
 __all__ = ["SeriesRun"]
@@ -162,10 +163,10 @@ class SeriesRun(Run):
         data: Source | None = None,
         intervals: Intervals = "model",
     ) -> Forecast:
-        self._refuse_of_panels(intervals)
+        choose("`intervals`", intervals, INTERVALS)
         series = self._until_now(data)
         levels = tuple(np.atleast_1d(quantiles).tolist())
-        return forecast_series(
+        forecast = forecast_series(
             self._newest,
             series,
             _HORIZON if horizon is None else horizon,
@@ -173,12 +174,14 @@ class SeriesRun(Run):
             levels,
             seed or 0,
         )
+        if intervals == "model":
+            return forecast
+        task = SeriesTask(self.series, self.config)
+        return calibrate(
+            forecast, self.model, task.data.values, task.begin_test, task.of, paths=_BACKTEST_PATHS, seed=seed or 0
+        )
 
-    def _refuse_of_panels(
-        self, intervals: Intervals, baselines: Sequence[str] | None = None, refit_every: int | None = None
-    ) -> None:
-        if intervals != "model":
-            raise self._cannot(f"calibrate {intervals} intervals, which are of panels")
+    def _refuse_of_panels(self, baselines: Sequence[str] | None, refit_every: int | None) -> None:
         if baselines is not None:
             raise self._cannot("choose baselines, which are of panels")
         if refit_every is not None:
@@ -233,7 +236,8 @@ class SeriesRun(Run):
         refit_every: int | None = None,
         advance: Callable[[float], None] = lambda share: None,
     ) -> Backtest:
-        self._refuse_of_panels(intervals, baselines, refit_every)
+        choose("`intervals`", intervals, INTERVALS)
+        self._refuse_of_panels(baselines, refit_every)
         task = SeriesTask(self.series, self.config)
         values = task.data.values
         begin = task.begin_test
@@ -253,6 +257,7 @@ class SeriesRun(Run):
             paths=_BACKTEST_PATHS if paths is None else paths,
             stride=stride,
             seed=seed or 0,
+            adapt=adapt_intervals if intervals == "conformal" else None,
             advance=advance,
         )
         return replace(result, model=self.config.model.name)
