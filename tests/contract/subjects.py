@@ -22,6 +22,7 @@ B = 2
 T = 9
 C = 3
 H = 4
+SHORT = (2, 4)  # batch and steps of what is exported step by step, which takes long
 Inputs = tuple[Any, ...]
 
 
@@ -174,7 +175,7 @@ def _option(name: str, kind: str, **options: Any) -> Subject:
     theirs = type(kind, (ours,), {"forward": by_definition})
     states = _time_first_states if kind == "LSTM" else _time_first_state
     tags = frozenset({"layer", "recurrent", "defined", "some"})
-    return Subject(name, lambda: ours(C, H, **options), lambda: theirs(C, H, **options), states, tags)
+    return Subject(name, lambda: ours(C, H, **options), lambda: theirs(C, H, **options), states, tags, size=SHORT)
 
 
 def _with_state(B: int, T: int) -> Inputs:
@@ -207,7 +208,7 @@ SUBJECTS = [
     _layer("causal", "CausalConv1d", C, 4, 3, dilation=2, shapes=lambda B, T: ((B, C, T), (B, C, 4)), tags="few own"),
     _layer("rnn-tanh", "RNN", C, H, shapes=_time_first_state, **SINGLE),
     _layer("rnn-relu", "RNN", C, H, nonlinearity="relu", batch_first=True, shapes=lambda B, T: ((B, T, C),)),
-    _layer("gru", "GRU", C, H, shapes=_time_first_state, tags="few"),
+    _layer("gru", "GRU", C, H, shapes=_time_first_state, tags="few", size=SHORT),
     _layer("gru-step", "GRU", C, H, shapes=lambda B, T: ((T, B, C), (1, B, H)), size=(2, 1)),
     _layer("lstm", "LSTM", C, H, shapes=_time_first_states, **SINGLE),
     _layer(
@@ -220,6 +221,7 @@ SUBJECTS = [
         bidirectional=True,
         shapes=lambda B, T: ((B, T, C), ((4, B, H), (4, B, H))),
         tags="few",
+        size=SHORT,
     ),
     _layer("lstm-projected", "LSTM", C, H, proj_size=3, shapes=lambda B, T: ((T, B, C), ((1, B, 3), (1, B, H)))),
     _option("gru-normalised", "GRU", layer_norm=True),

@@ -18,7 +18,7 @@ from tests.runs.fitting.test_resuming import labelled
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 DATA: dict[str, Any] = {
-    "symbols": symbols(400),
+    "symbols": symbols(200),
     "series": series(ar1(110, columns=2)),
     "images": labelled("images"),
     "sound": labelled("sound"),
@@ -29,10 +29,8 @@ CASES = [
     *(("images", "conv"), ("sound", "conv"), ("sound", "slstm")),
 ]
 OPTIONS: list[dict[str, Any]] = [
-    {"learned_start": True, "layers": 2},
-    {"tied": True, "mix": "none"},
-    {"average": 0.9, "accumulate": 2},
-    {"tbptt": "auto", "state_dropout": 0.5},
+    {"learned_start": True, "layers": 2, "average": 0.9, "accumulate": 2},
+    {"tied": True, "mix": "none", "tbptt": "auto", "state_dropout": 0.5},
     {"bptt": "full", "memory": "200kB", "dropout": 0.0, "steps": 1},
 ]
 
@@ -136,7 +134,7 @@ def test_auto_measures_width_and_precision_where_it_goes(
 ) -> None:
     monkeypatch.setattr("chainrule.runs.fitting.device.own_gpu", lambda: ELSEWHERE)
     monkeypatch.setattr("chainrule.runs.fitting.device._FASTER", 0.0)
-    run = chainrule.fit(symbols(600), "gru", minutes=1e-3, window=8, training={"batch": 4}, out=tmp_path)
+    run = chainrule.fit(symbols(300), "gru", minutes=1e-3, window=8, training={"batch": 4}, out=tmp_path)
     assert run.device == ELSEWHERE
     said = capsys.readouterr().err
     assert said.startswith("On lazy (None): a step takes ")

@@ -87,7 +87,7 @@ def test_the_same_job_gives_the_same_bits(name: str, series: bool, tmp_path: Pat
     same_files(tmp_path / "a", tmp_path / "b")
 
 
-@pytest.mark.parametrize("step", [1, 6, 7, 39, 40])
+@pytest.mark.parametrize("step", [1, 7, 40])
 @pytest.mark.parametrize(("name", "series"), KINDS)
 def test_a_run_stopped_by_its_report_loses_nothing(name: str, series: bool, step: int, tmp_path: Path) -> None:
     job = Job(name, series=series)

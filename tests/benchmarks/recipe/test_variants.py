@@ -46,7 +46,7 @@ def test_what_is_no_variant_is_said(told: str, said: str) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_learns_and_carries_its_state(name: str) -> None:
     variant = variant_of(f"{name}+{SMALL}")
-    trial = Trial(variant, a_text(), steps=120)
+    trial = Trial(variant, a_text(), steps=90)
     begun = trial.nats()
     assert trial.run().nats < begun - 0.05
     network = trial.network.eval()

@@ -100,9 +100,9 @@ SERIES = {
 def test_paths_as_long_as_the_series_stay_near_its_range(series: str, name: str, tmp_path: Path) -> None:
     """Within the range of the data, three times as wide to either side; on a logarithmic scale where it grows."""
     values = SERIES[series]
-    budget = {} if name == "ar" else {"steps": 30, "hidden": 8}
+    budget = {} if name == "ar" else {"steps": 20, "hidden": 8}
     run = chainrule.fit(values, name, out=tmp_path / "run", quiet=True, **budget)  # type: ignore[arg-type]
-    band = run.forecast(len(values), paths=200, quantiles=(0.025, 0.975)).quantiles
+    band = run.forecast(len(values), paths=50, quantiles=(0.025, 0.975)).quantiles
     scale = np.log if series == "growing" else np.asarray
     low = scale(values).min()
     high = scale(values).max()

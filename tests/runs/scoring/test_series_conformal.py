@@ -90,7 +90,7 @@ def test_no_outcome_from_after_an_origin_moves_its_interval() -> None:
 
 
 def test_what_cannot_be_calibrated(run: SeriesRun) -> None:
-    with pytest.raises(ArgumentError, match="levels are .* with 0.5 among them"):
+    with pytest.raises(ArgumentError, match=r"levels are .* with 0\.5 among them"):
         run.forecast(4, quantiles=(0.1, 0.9), intervals="conformal")
     with pytest.raises(ArgumentError, match="expected with each of them also what it lacks to 1"):
         run.forecast(4, quantiles=(0.5, 0.9), intervals="conformal")

@@ -49,7 +49,7 @@ def test_any_plan_gives_the_gradient_of_the_whole(case: Case, monkeypatch: pytes
     close(total, expected)
 
 
-@settings(deadline=None, max_examples=10)  # of each of the models of symbols
+@settings(deadline=None, max_examples=6)  # of each of the models of symbols
 @given(
     data=st.data(),
     steps=st.integers(1, 14),

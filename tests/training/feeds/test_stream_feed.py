@@ -91,7 +91,7 @@ def goes_on(model: nn.Module, feed: Feed, other: Feed, path: Path) -> None:
         assert count == as_many
 
 
-@pytest.mark.parametrize("before", [0, 1, 3, 4])
+@pytest.mark.parametrize("before", [0, 3])
 @pytest.mark.parametrize("config", [*CONFIGS.values(), ModelConfig("ar", window=1)], ids=[*CONFIGS, "ar of window 1"])
 def test_a_restored_stream_goes_on(config: ModelConfig, before: int, tmp_path: Path) -> None:
     for model, documents in ((symbol_model(config), DOCUMENTS), (series_model(config, TRANSFORMS["none"]), SERIES)):
@@ -102,7 +102,7 @@ def test_a_restored_stream_goes_on(config: ModelConfig, before: int, tmp_path: P
         goes_on(model, feed, other, tmp_path / "state.safetensors")
 
 
-@pytest.mark.parametrize("before", [0, 1, 3, 5, 6])
+@pytest.mark.parametrize("before", [0, 3, 6])
 @pytest.mark.parametrize("bptt", [TruncatedBPTT(4, 11), FullBPTT("1MB"), "auto", None], ids=str)
 @pytest.mark.parametrize("name", ["conv2", "lstm2"])
 def test_a_restored_stream_goes_on_however_far_gradients_go(
