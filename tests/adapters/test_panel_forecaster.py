@@ -1,6 +1,7 @@
 """The estimator: scikit-learn's own checks that do not feed it arrays, and frames in and out."""
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,13 @@ def test_an_update_moves_on(fitted: PanelForecaster, frame: pd.DataFrame) -> Non
     assert not hasattr(clone(again), "run_")
 
 
-def test_one_series_is_a_panel(frame: pd.DataFrame) -> None:
+def test_one_series_is_a_panel(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Its figure was once refused the actual values of one series."""
     one = frame[frame["unique_id"] == "a"]
-    assert len(PanelForecaster(horizon=3, hidden=4, steps=1).fit(one).predict()) == 3
+    forecaster = PanelForecaster(horizon=3, hidden=4, steps=1, out=tmp_path / "run").fit(one)
+    assert len(forecaster.predict()) == 3
+    assert (tmp_path / "run" / "forecast.png").is_file()
+
+
+def test_temporary_folders_have_no_figures(fitted: PanelForecaster) -> None:
+    assert list(fitted.run_.path.glob("*.png")) == []

@@ -1,6 +1,6 @@
-"""Panel fits in the form of other libraries: scikit-learn's estimators.
+"""Panel fits in the forms of other libraries: scikit-learn's estimators, and `sktime_forecaster`, sktime's.
 
-Nothing else imports this room, so that the core does not need scikit-learn.
+Nothing else imports this room, so that the core needs neither library.
 """
 
 from chainrule.adapters.panel_forecaster import PanelForecaster

@@ -37,8 +37,9 @@ class PanelForecaster(BaseEstimator):  # type: ignore[misc]
     scikit-learn's own take arrays of independent rows, so it does not go into its pipelines and cross-validation;
     ``backtest`` is what validates forecasts. Frames that come out are pandas', and ids in them are text.
 
-    The run is in a temporary folder, removed once nothing refers to the estimator any more; with ``out``, it is there
-    and stays. Copies and pickles of the estimator hold the folder's files and read them again as ``chainrule.load``.
+    The run is in a temporary folder, without figures, removed once nothing refers to the estimator any more; with
+    ``out``, it is there, with them, and stays. Copies and pickles of the estimator hold the folder's files and read
+    them again as ``chainrule.load``.
 
     Args:
         model: the name of a model, one of those that fit panels.
@@ -130,6 +131,7 @@ class PanelForecaster(BaseEstimator):  # type: ignore[misc]
             seed=self.seed,
             overwrite=self.out is not None,
             quiet=True,
+            figures=self.out is not None,
             device=self.device,
             training=dict(self.training or {}),
             reading={"layout": "long", **reading},

@@ -13,9 +13,11 @@ from chainrule.runs.scoring.scores import Score
 __all__ = ["write_report"]
 
 
-def write_report(run: Run, score: Result) -> None:
-    """Write score.json, loss.png, and reach.png, the forecast or the confusion matrix where there is one."""
+def write_report(run: Run, score: Result, *, figures: bool = True) -> None:
+    """Write score.json; draw loss.png, and reach.png, the forecast or the confusion matrix where there is one."""
     write_json(run.path / SCORE, score.to_dict())
+    if not figures:
+        return
     if run.drawable:
         baselines = score.baseline_nats() if isinstance(score, Score) else {}
         run.plot(baselines=baselines).savefig(run.path / "loss.png")

@@ -103,6 +103,7 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    figures: bool = True,
     device: Device = "auto",
     training: TrainingSettings | Mapping[str, Any] = _AS_CHOSEN,
     reading: Reading | Mapping[str, Any] = _AS_FOUND,
@@ -125,6 +126,7 @@ def fit(
         resume: go on with the run in ``out`` after an interruption; all but the budget and patience must be as it was.
         overwrite: replace the run in ``out``, once the data and the settings have been found to be good.
         quiet: show no progress.
+        figures: draw the figures of the run into its folder, which takes longer than a tiny fit.
         device: where to compute: "cpu", "cuda", "cuda:1" or "mps". By default ("auto") training steps are tried on the
             GPU, if there is one, and it is taken where they are faster than on the CPU. A run can go on, and be used,
             on another one.
@@ -167,7 +169,9 @@ def fit(
         place = planned.placed.device
         with forked(place), current(place), _told_of_memory(place):
             seed_all(planned.config.training.seed, place)
-            return _fit(planned, planned.folder, group, resume=resume, overwrite=overwrite, quiet=quiet)
+            return _fit(
+                planned, planned.folder, group, resume=resume, overwrite=overwrite, quiet=quiet, figures=figures
+            )
 
 
 @contextmanager
@@ -182,7 +186,9 @@ def _told_of_memory(device: torch.device) -> Iterator[None]:
         ) from error
 
 
-def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool) -> Run:
+def _fit(
+    planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool, figures: bool
+) -> Run:
     config = planned.config
     kind = KINDS[config.data.kind]
     device = planned.placed.device
@@ -228,7 +234,7 @@ def _fit(planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrit
     score = task.score(model) if group.leads else None
     run = open_run(folder, config, model, result=score)
     if score is not None:
-        write_report(run, score)
+        write_report(run, score, figures=figures)
     if config.refit and not kind.goes_on:
         run.refit = refit_everything(task, config, folder, group, device, quiet=quiet)
     if score is not None:
