@@ -38,6 +38,7 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
 
     >>> import numpy as np
     >>> import pandas as pd
+    >>> from chainrule.adapters.sktime_forecaster import SktimeForecaster
     >>> y = pd.Series(np.sin(np.arange(60.0)), index=pd.period_range("2020-01", periods=60, freq="M"))
     >>> forecaster = SktimeForecaster("gru", hidden=4, steps=3).fit(y, fh=[1, 2, 3])
     >>> forecaster.predict().index.astype(str).tolist()
@@ -47,9 +48,6 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
     _tags: ClassVar[dict[str, Any]] = {
         "authors": ["chainrule"],
         "maintainers": ["chainrule"],
-        "python_dependencies": ["chainrule"],
-        "capability:multivariate": False,
-        "capability:exogenous": True,
         "capability:insample": False,
         "capability:pred_int": True,
         "capability:pred_int:insample": False,
@@ -57,13 +55,11 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         "capability:non_contiguous_X": False,
         "capability:unequal_length": False,  # beginnings may differ, ends may not
         "capability:update": True,
-        "capability:random_state": False,
         "y_inner_mtype": _FRAMES,
         "X_inner_mtype": _FRAMES,
-        "requires-fh-in-fit": True,
-        "X-y-must-have-same-index": True,
     }
     _config: ClassVar[dict[str, Any]] = {"remember_data": False}  # which sktime ceases to do: it is done here
+    _y = None  # before a fit, also of those whose config is set to remember it all the same
 
     def __init__(
         self,
@@ -130,7 +126,7 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         steps = fh.to_relative(self.cutoff).to_numpy() - 1
         levels = np.searchsorted(forecast.levels, alpha)
         quantiles = forecast.quantiles[np.ix_(series, steps, levels)].reshape(-1, len(levels))
-        columns = pandas.MultiIndex.from_product([self._get_varnames(), alpha])
+        columns = pandas.MultiIndex.from_product([self._cur_y.columns, alpha])
         return pandas.DataFrame(quantiles, index=index, columns=columns)
 
     @classmethod

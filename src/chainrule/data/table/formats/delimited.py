@@ -8,6 +8,7 @@ import re
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.loaded import LoadedTable, check_cells
 from chainrule.data.text.decoding import decode
 from chainrule.errors import DataError, TooShortError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["load_csv", "load_text"]
 
@@ -56,11 +60,28 @@ def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: 
     check_cells(text.count("\n") + 1, len(layout.names), name, options.most_columns)
     body = _from_line(text, layout.start)
     comments = _comments(body, layout, name)
-    pd = require("pandas")
+    errors = require("pandas").errors
     try:
-        with warnings.catch_warnings():  # pandas only warns of cells that it cuts off
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
+        frame = _parsed(body, layout, comments, _kept_as_text(options, layout))
+    except (errors.ParserError, errors.ParserWarning) as error:
+        raise DataError(f"{name} {_what_is_ragged(body, layout)}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{name} holds half characters (lone surrogates) in {options.encoding}. Write it as utf-8."
+        ) from error
+    except errors.EmptyDataError:
+        frame = require("pandas").DataFrame(columns=layout.names)
+    if comments and len(frame) + len(comments) == body.count("\n") + 1:
+        frame.index = np.setdiff1d(np.arange(len(frame) + len(comments)), comments)
+    return LoadedTable(frame, name, row=row, first=layout.start + 1)
+
+
+def _parsed(body: str, layout: Layout, comments: list[int], dtype: str | dict[str, str]) -> pd.DataFrame:
+    pandas = require("pandas")
+    with warnings.catch_warnings():  # pandas only warns of cells that it cuts off
+        warnings.simplefilter("error", pandas.errors.ParserWarning)
+        try:
+            frame: pd.DataFrame = pandas.read_csv(
                 io.BytesIO(body.encode(errors="surrogatepass")),
                 sep=layout.delimiter,
                 header=None,
@@ -70,19 +91,11 @@ def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: 
                 skipinitialspace=True,
                 index_col=False,
                 low_memory=False,
-                dtype=_kept_as_text(options, layout),
+                dtype=dtype,
             )
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise DataError(f"{name} {_what_is_ragged(body, layout)}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{name} holds half characters (lone surrogates) in {options.encoding}. Write it as utf-8."
-        ) from error
-    except pd.errors.EmptyDataError:
-        frame = pd.DataFrame(columns=layout.names)
-    if comments and len(frame) + len(comments) == body.count("\n") + 1:
-        frame.index = np.setdiff1d(np.arange(len(frame) + len(comments)), comments)
-    return LoadedTable(frame, name, row=row, first=layout.start + 1)
+        except OverflowError:  # of pandas 3.0, at whole numbers beyond float64, which are refused once they are text
+            return _parsed(body, layout, comments, "str")
+    return frame
 
 
 def _kept_as_text(options: TableOptions, layout: Layout) -> str | dict[str, str]:
