@@ -17,7 +17,7 @@ from chainrule.adapters.sktime_forecaster import SktimeForecaster
 from chainrule.errors import DataError
 from tests.adapters.test_sktime_frames import LEVELS, TIMES, frames
 
-# Of some 30 checks that fit, those which the cases below do not repeat, in seconds; all pass, in some minutes.
+# Those that take a moment, and that no case below repeats. The others take minutes, and pass too.
 CHECKS = [
     "test_constructor",
     "test_clone",
@@ -32,6 +32,7 @@ CHECKS = [
     "test_update_tag",
     "test_pred_int_tag",
     "test_cur_y_when_refitting",
+    "test__y_remember_data",
 ]
 
 
@@ -50,7 +51,8 @@ def ahead(frame: pd.DataFrame) -> pd.DataFrame:
 def fitted() -> SktimeForecaster:
     """Of two series by month, and a price ahead."""
     y, X = frames(TIMES["months"], LEVELS["panel"])
-    return forecaster().fit(y, X=X[X.index.isin(y.index)], fh=[1, 2])
+    made: SktimeForecaster = forecaster().fit(y, X=X[X.index.isin(y.index)], fh=[1, 2])
+    return made
 
 
 @pytest.mark.parametrize("name", CHECKS)

@@ -11,14 +11,14 @@ from chainrule.data import Panel, Reading, read
 from chainrule.errors import DataError
 
 STEPS = 40
-TIMES = {
+TIMES: dict[str, Any] = {
     "numbers": pd.RangeIndex(200_005, 200_005 + STEPS + 2),
     "months": pd.period_range("2020-01", periods=STEPS + 2, freq="M"),
     "weeks": pd.period_range("2020-01-01", periods=STEPS + 2, freq="W-WED"),
     "ends of quarters": pd.date_range("2020-01-01", periods=STEPS + 2, freq="QE"),
     "hours of a zone": pd.date_range("2024-03-30 20:00", periods=STEPS + 2, freq="h", tz="Europe/Berlin"),
 }
-LEVELS = {"one": (), "panel": (["a", "b"],), "hierarchy": (["a", "b"], [1, 2])}
+LEVELS: dict[str, tuple[list[Any], ...]] = {"one": (), "panel": (["a", "b"],), "hierarchy": (["a", "b"], [1, 2])}
 
 
 def frames(times: Any, levels: tuple[list[Any], ...] = ()) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -122,12 +122,13 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         forecast = self.forecaster_.run_.forecast(quantiles=[0.5, *alpha], data=frame)
         place = {name: i for i, name in enumerate(forecast.ids)}
         index = fh.get_expected_pred_idx(y=self._cur_y, cutoff=self.cutoff)
-        series = [place[name] for name in dict.fromkeys(series_of(index))]
+        series = np.array([place[name] for name in dict.fromkeys(series_of(index))])
         steps = fh.to_relative(self.cutoff).to_numpy() - 1
         levels = np.searchsorted(forecast.levels, alpha)
         quantiles = forecast.quantiles[np.ix_(series, steps, levels)].reshape(-1, len(levels))
         columns = pandas.MultiIndex.from_product([self._cur_y.columns, alpha])
-        return pandas.DataFrame(quantiles, index=index, columns=columns)
+        found: pd.DataFrame = pandas.DataFrame(quantiles, index=index, columns=columns)
+        return found
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
