@@ -23,7 +23,9 @@ LEVELS: dict[str, tuple[list[Any], ...]] = {"one": (), "panel": (["a", "b"],), "
 
 def frames(times: Any, levels: tuple[list[Any], ...] = ()) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A target of all times but the last two, and a price at all."""
-    index = pd.MultiIndex.from_product([*levels, times]) if levels else times
+    index = times
+    if levels:
+        index = pd.MultiIndex.from_frame(pd.MultiIndex.from_product([*levels, times]).to_frame())  # without frequencies
     values = np.sin(np.arange(len(index)))
     X = pd.DataFrame({"price": values + 2}, index=index)
     y = pd.DataFrame({"sales": values}, index=index)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 require("sktime", "sktime")
 from sktime.datatypes import update_data  # noqa: E402
-from sktime.forecasting.base import BaseForecaster  # noqa: E402
+from sktime.forecasting.base import BaseForecaster, ForecastingHorizon  # noqa: E402
 
 __all__ = ["SktimeForecaster"]
 
@@ -120,10 +120,14 @@ class SktimeForecaster(BaseForecaster):  # type: ignore[misc]
         pandas = require("pandas")
         frame = long_frame(self._cur_y, update_data(self._cur_X, X), self.cutoff)
         forecast = self.forecaster_.run_.forecast(quantiles=[0.5, *alpha], data=frame)
-        place = {name: i for i, name in enumerate(forecast.ids)}
-        index = fh.get_expected_pred_idx(y=self._cur_y, cutoff=self.cutoff)
-        series = np.array([place[name] for name in dict.fromkeys(series_of(index))])
         steps = fh.to_relative(self.cutoff).to_numpy() - 1
+        if isinstance(self.cutoff, pandas.DatetimeIndex) and self.cutoff.freq is None:
+            # dates of many series carry no frequency, and sktime counts none without it
+            dates = pandas.DatetimeIndex(forecast.to_frame()["ds"].iloc[steps])
+            fh = ForecastingHorizon(dates, is_relative=False)
+        index = fh.get_expected_pred_idx(y=self._cur_y, cutoff=self.cutoff)
+        place = {name: i for i, name in enumerate(forecast.ids)}
+        series = np.array([place[name] for name in dict.fromkeys(series_of(index))])
         levels = np.searchsorted(forecast.levels, alpha)
         quantiles = forecast.quantiles[np.ix_(series, steps, levels)].reshape(-1, len(levels))
         columns = pandas.MultiIndex.from_product([self._cur_y.columns, alpha])
