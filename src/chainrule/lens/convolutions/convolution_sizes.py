@@ -112,8 +112,8 @@ class ConvolutionSizes(Shown):
         plane = counts[len(counts) // 2] if counts.ndim == 3 else counts
         ax.grid(visible=False)
         image = ax.imshow(plane, vmin=0, interpolation="nearest")
-        ax.figure.colorbar(image, ax=ax, label="outputs that read it", shrink=0.9)
-        whole_ticks(ax.xaxis, ax.yaxis)
+        bar = ax.figure.colorbar(image, ax=ax, label="outputs that read it", shrink=0.9)
+        whole_ticks(ax.xaxis, ax.yaxis, bar.ax.yaxis)
 
     def readers(self) -> NDArray[np.int64]:
         """How many output positions read each input position, of the shape of ``input``.

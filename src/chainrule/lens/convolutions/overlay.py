@@ -84,4 +84,4 @@ class Overlay:
             axes.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, **_FRAME))
             if written:
                 text = f"{self.source[row, column]:.3g}\n× {weight:.2g}"
-                axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ON_MAP, bbox=_BOX)
+                axes.text(column, row, text, ha="center", va="center", fontsize=10, color=ON_MAP, bbox=_BOX)
