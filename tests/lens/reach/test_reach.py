@@ -135,6 +135,8 @@ def test_an_interval_tells_how_sequences_differ() -> None:
     assert low <= (reach.horizon() or 0) <= high
     assert low < high
     assert f"(95 %: {low} to {high})" in reach.verdict
+    (shaded,) = reach.plot(what="lags").axes[0].patches
+    assert (shaded.get_x(), shaded.get_width()) == (low, high - low)  # type: ignore[attr-defined]
     assert look(layer, x[:1]).reach().interval() is None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._choices import choose, counted, finite
-from chainrule.display import Shown, Table, listed, logarithmic, title
+from chainrule.display import VERMILLION, Shown, Table, listed, logarithmic, title
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats, if_given
 from chainrule.lens.reach.curve import curve_frame, curve_rows, draw_curve
@@ -154,6 +154,7 @@ class Reach(Shown):
         choose("what", what, ("map", "lags"))
         if what == "lags":
             draw_curve(ax, self.curves)
+            self._shade_interval(ax)
             title(ax, f"Gradient norm by lag: {self.of}")
             return
         counts = (~np.isnan(self.norms)).sum(0)
@@ -164,6 +165,13 @@ class Reach(Shown):
         ax.set_xlabel("step i that the gradient reaches")
         ax.set_ylabel("step t that it comes from")
         title(ax, f"Gradient norms between steps: {self.of}")
+
+    def _shade_interval(self, ax: "Axes") -> None:
+        """The interval of the 1 % horizon, up to the last lag where it has no end."""
+        low, high = self.interval() or (None, None)
+        if low is not None:
+            ax.axvspan(low, len(self.curve) - 1 if high is None else high, color=VERMILLION, alpha=0.15)
+            ax.set_xlabel("lag (shaded: 95 % interval of the 1 % horizon)")
 
     def _sampled(self) -> str:
         steps = self.norms.shape[-1]
