@@ -1,5 +1,6 @@
 """The score taken apart: its parts add up to it, for every kind of run, and each stands beside what it is of."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import chainrule
 from chainrule import Run
 from chainrule.display import VERMILLION
 from chainrule.errors import ArgumentError
-from chainrule.runs import ClassScore
+from chainrule.runs import ClassScore, Each
 from chainrule.runs.scoring.surprise.strip import coloured
 from tests.runs.cases import ar1, panel, text
 
@@ -89,3 +90,12 @@ def test_a_panel_has_no_score_to_take_apart(tmp_path_factory: pytest.TempPathFac
         run.score_each()
     with pytest.raises(ArgumentError, match="cannot score in random order"):
         run.score_shuffled()
+
+
+@pytest.mark.parametrize("is_text", [True, False])
+def test_what_had_no_probability_at_all_is_shown_too(is_text: bool) -> None:
+    each = Each("x", "step", ["a", "b"], np.array([-1.0, -np.inf]), is_text=is_text)
+    assert json.loads(json.dumps(each.to_dict(), allow_nan=False))["log_prob"] == [-1.0, None]
+    each.plot()._repr_png_()
+    assert "orange: 1.4 bits" in each.strip().plain
+    assert "-inf" in str(each)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted
-from chainrule.display import BLUE, GREY, Cell, Shown, Table, name_ends, title, whole_ticks
+from chainrule.display import BLUE, GREY, Cell, Shown, Table, listed, name_ends, title, whole_ticks
 from chainrule.runs.scoring.surprise.strip import ACROSS, coloured, draw_strip
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Each(Shown):
             "of": self.of,
             "unit": self.unit,
             "what": list(self.what),
-            "log_prob": self.log_prob.tolist(),
-            "log_likelihood": float(self.running[-1]),
+            "log_prob": listed(self.log_prob),
+            "log_likelihood": listed(self.running[-1]),
         }
 
     def draw_on(self, ax: "Axes") -> None:
@@ -90,13 +90,14 @@ class Each(Shown):
         places = np.arange(1, len(self.what) + 1)
         ax.plot(places, self.surprise, color=BLUE, linewidth=0.8, marker=".", markersize=4)
         mean = float(self.surprise.mean())
-        ax.axhline(mean, color=GREY, linewidth=1, linestyle="--")
         ax.margins(x=0)
         whole_ticks(ax.xaxis)
         ax.set_xlabel(f"scored {self.unit}")
         ax.set_ylabel("surprise, -log2 p (bits)")
         title(ax, f"Surprise of each {self.unit}")
-        name_ends(ax, [(f"mean {mean:.3f}", mean, GREY)])
+        if math.isfinite(mean):
+            ax.axhline(mean, color=GREY, linewidth=1, linestyle="--")
+            name_ends(ax, [(f"mean {mean:.3f}", mean, GREY)])
 
     @property
     def figure_height(self) -> float:

@@ -24,7 +24,7 @@ _RED_GREEN_BLUE = tuple(int(VERMILLION[k : k + 2], 16) for k in (1, 3, 5))
 def coloured(symbols: Sequence[str], surprise: NDArray[np.float64], separator: str) -> "Text":
     """The symbols as a rich text, from a white ground, 0 bits, to an orange one, the largest surprise among them."""
     shown: Text = require("rich.text").Text()
-    largest = float(surprise[:_SHOWN].max(initial=0)) or 1.0
+    largest = largest_of(surprise[:_SHOWN])
     for symbol, bits in zip(symbols[:_SHOWN], surprise, strict=False):
         share = float(np.clip(bits / largest, 0, 1))
         ground = ",".join(str(round(255 + share * (level - 255))) for level in _RED_GREEN_BLUE)
@@ -35,14 +35,19 @@ def coloured(symbols: Sequence[str], surprise: NDArray[np.float64], separator: s
     return shown
 
 
+def largest_of(surprise: NDArray[np.float64]) -> float:
+    """The largest surprise that is finite, which ends the scale: what had no probability has its colour too."""
+    return float(surprise[np.isfinite(surprise)].max(initial=0)) or 1.0
+
+
 def draw_strip(axes: "Axes", symbols: Sequence[str], surprise: NDArray[np.float64]) -> None:
     """The symbols in rows of forty, each on a ground of its surprise; ends of lines and tabs are marked."""
     rows = -(-len(symbols) // ACROSS)
     grid = np.full(rows * ACROSS, np.nan)
-    grid[: len(symbols)] = surprise
+    grid[: len(symbols)] = np.minimum(surprise, largest_of(surprise))
     colours = require("matplotlib.colors").LinearSegmentedColormap.from_list("surprise", ["white", VERMILLION])
     axes.grid(visible=False)
-    image = axes.imshow(grid.reshape(rows, ACROSS), cmap=colours, vmin=min(0.0, float(surprise.min())), aspect="auto")
+    image = axes.imshow(grid.reshape(rows, ACROSS), cmap=colours, vmin=0, aspect="auto")
     axes.figure.colorbar(image, ax=axes, label="surprise, -log2 p (bits)")
     for place, symbol in enumerate(symbols):
         row, column = divmod(place, ACROSS)
