@@ -266,6 +266,61 @@ def test_look_conv_explains_a_shape(command: Command, here: Path) -> None:
     assert (here / "c.html").exists()
 
 
+def test_look_conv_shows_the_laws_on_ones_own_numbers(command: Command, here: Path) -> None:
+    result = command("look conv --x 1,0,-1,2,4 --w 1,2,3 --one-based --html laws.html")
+    assert result.exit_code == 0
+    for part in ("f*g = g*f", "(f*g)' = f*g'", "Sf*g = S(f*g)", "5 - 3 + 1 = 3", "w_1 * d_3"):
+        assert part in result.stdout
+    assert "Laws of convolution" in (here / "laws.html").read_text()
+    (here / "x.csv").write_text("1,2,3\n4,5,6\n")
+    assert "Laws of convolution: 2x3 * 2x1" in command("look conv --x FILE:x.csv --w '1;0' --padding 1").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--x 1,2", "needs both --x and --w"),
+        ("--x 1,,2 --w 1", "--x is '1,,2'; expected numbers with commas"),
+        ("--x '1,2;3' --w 1", "expected numbers with commas"),
+        ("--x '1,2;3,4' --w 1", "--x has 2 dimensions and --w 1"),
+        ("--x 1 --w 1 --groups 2", "--groups: --x and --w have sizes of their own"),
+        ("--x FILE:none.csv --w 1", "none.csv"),
+        ("--input 3 --kernel 1 --unroll", "none of the options of runs"),
+    ],
+)
+def test_look_conv_refuses_what_are_no_numbers(command: Command, options: str, message: str) -> None:
+    result = command(f"look conv {options}")
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_look_unrolls_a_network(command: Command, runs: Path) -> None:
+    result = command(f"look {runs}/text --unroll --k1 2 --k2 4 --one-based --at 3")
+    assert result.exit_code == 0
+    for part in ("Unrolled: LSTM", "from h_{t+1}", "truncation to k1 = 2, k2 = 4", "from step 3 back to 1"):
+        assert part in result.stdout
+    assert "give it too" in command(f"look {runs}/text --k1 2").stderr
+    assert "expected a step from 1 to 8" in command(f"look {runs}/text --steps 8 --one-based --at 9").stderr
+    assert "it sees a window" in command(f"look {runs}/series --unroll").stderr
+
+
+def test_score_tells_each_symbol_and_what_random_order_costs(command: Command, runs: Path, here: Path) -> None:
+    each = command(f"score {runs}/text --each --plot each.png --html each.html")
+    assert each.exit_code == 0
+    assert "log2 p" in each.stdout
+    assert (here / "each.png").exists()
+    assert (here / "each.html").exists()
+    shuffled = command(f"score {runs}/series --shuffled 2 --seed 3").stdout
+    assert "mean of 2 random orders" in shuffled
+    assert "pixels in random order" in command(f"score {runs}/digits --shuffled 1").stdout
+    for options, message in (
+        ("--each --shuffled 2", "ask one at a time"),
+        ("--each --context 4", "are of the score"),
+        ("--seed 3", "draws the random orders"),
+    ):
+        assert message in command(f"score {runs}/text {options}").stderr
+
+
 def test_fit_says_what_it_read_and_which_weights_forecast(command: Command, here: Path) -> None:
     write_csv(here / "noise.csv", ar1(400), daily(400))
     said = command("fit noise.csv --hidden 4 --steps 8 --out r").stderr.splitlines()

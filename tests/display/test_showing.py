@@ -224,6 +224,12 @@ def test_a_scale_of_norms_tells_zero_from_tiny_and_from_nothing() -> None:
     assert nothing == (0, 0, 0, 0)
 
 
+def test_a_scale_of_norms_ends_where_the_norms_do() -> None:
+    (axes,) = new_figure(3).axes
+    logarithmic(axes, np.array([[1.0, 0.02, 0.5]]), "norm")
+    assert axes.images[0].get_clim() == (0.02, 1.0)
+
+
 def test_figures_show_the_numbers() -> None:
     found = look(layer_of("lstm"), inputs())
     reach = found.reach()
@@ -232,7 +238,10 @@ def test_figures_show_the_numbers() -> None:
     lower = np.tril_indices(7)
     np.testing.assert_allclose(np.ma.getdata(image)[lower], reach.norms.mean(0)[lower], rtol=1e-12)
     assert np.isnan(np.ma.filled(image, np.nan)[np.triu_indices(7, 1)]).all()
-    np.testing.assert_array_equal(reach.plot(what="lags").axes[0].lines[0].get_ydata(), reach.curve)
+    lines = reach.plot(what="lags").axes[0].lines[:2]
+    for name, line in zip(("h", "c"), lines, strict=True):
+        curve = reach.curves[name]
+        np.testing.assert_allclose(np.asarray(line.get_ydata(), dtype=float), curve / curve[0])
     steps = found.steps(row=2)
     for what, expected in (("h", steps.h), ("dc", steps.dc), ("f", steps.gates["f"]), ("df", steps.dgates["f"])):
         assert expected is not None

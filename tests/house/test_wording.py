@@ -15,7 +15,7 @@ from chainrule.cli.flags import as_flags, learn
 from chainrule.errors import ArgumentError, ChainruleError, MissingExtraError
 
 SOURCE = Path(chainrule.__file__).parent
-FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 NAMED = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 OTHERS = {"nproc-per-node", "given"}  # torchrun's, and one that is put in
 TABLES = (chainrule.ModelSettings, chainrule.TrainingSettings, chainrule.Reading)

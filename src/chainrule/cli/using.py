@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,9 @@ from chainrule._devices import named
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
 from chainrule.data import write_wav
+from chainrule.display import Shown
 from chainrule.errors import ArgumentError
-from chainrule.runs import Run, load
+from chainrule.runs import Each, Run, load
 
 __all__ = ["classify_command", "loaded", "sample_command", "score_command"]
 
@@ -39,6 +41,22 @@ def score_command(
             show_default=False,
         ),
     ] = None,
+    each: Annotated[
+        bool,
+        Option("--each", help="Show log p of every symbol, step or example in place of the score; and their sum."),
+    ] = False,
+    shuffled: Annotated[
+        int | None,
+        Option(
+            help="Score the same data in so many random orders in place of the score: does order matter?",
+            show_default=False,
+        ),
+    ] = None,
+    seed: o.Seed = None,
+    plot: Annotated[Path | None, Option(help="Plot the result to this .png file.", show_default=False)] = None,
+    html: Annotated[
+        Path | None, Option(help="Write a page with the figure to this .html file.", show_default=False)
+    ] = None,
     device: o.LoadedOn = "auto",
 ) -> None:
     """Score a run by its exact log-likelihood, per symbol or step, in nats and bits.
@@ -52,14 +70,39 @@ def score_command(
     If DATA has characters that the model does not know, --unknown skip leaves them out of the text, and --unknown
     replace reads them as a blank and does not score them.
 
+    --each shows what the score is the sum of: in a terminal text has the colours of its surprise. --shuffled 19 scores
+    the same symbols or steps in 19 random orders, or images and sounds with their pixels or samples in random order.
+
     With --adapt a copy of the model scores every symbol first and learns from it after: the weights of networks, the
     counts of n-grams, or both of a mixture. It has a table of its own, since a model that may learn from what it is
     scored on has an easier task than one that stays as it was fitted.
     """
+    if each and shuffled is not None:
+        raise ArgumentError("`each` and `shuffled` are two questions: ask one at a time.")
+    if (each or shuffled is not None) and (context is not None or adapt is not None):
+        raise ArgumentError("`context` and `adapt` are of the score: leave them out beside `each` and `shuffled`.")
+    if seed is not None and shuffled is None:
+        raise ArgumentError("`seed` draws the random orders of `shuffled`: leave it out of a score.")
+    check_out("--plot", plot, ".png")
+    check_out("--html", html, ".html")
     opened = loaded(run, device)
-    with progress("adapting") as advance:
-        score = opened.score(data, context=context, unknown=unknown, adapt=adapt, advance=advance)
-    show(score)
+    result: Shown
+    if each:
+        result = opened.score_each(data, unknown=unknown)
+    elif shuffled is not None:
+        with progress("shuffling") as advance:
+            result = opened.score_shuffled(data, times=shuffled, seed=seed or 0, unknown=unknown, advance=advance)
+    else:
+        with progress("adapting") as advance:
+            result = opened.score(data, context=context, unknown=unknown, adapt=adapt, advance=advance)
+    show(result)
+    if isinstance(result, Each) and sys.stdout.isatty():
+        show(result.strip())
+    if plot is not None:
+        result.plot().savefig(plot)
+        say(f"drawn to {plot}")
+    if html is not None:
+        emit(result.to_html(), html)
 
 
 def sample_command(

@@ -16,6 +16,7 @@ from chainrule.display.figure import (
 )
 from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
+from chainrule.display.strips import draw_strips
 from chainrule.display.table import Table
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Cell",
     "Shown",
     "Table",
+    "draw_strips",
     "fixed",
     "listed",
     "logarithmic",

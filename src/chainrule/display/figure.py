@@ -39,7 +39,7 @@ VERMILLION = "#D55E00"
 GREY = "#6B6B6B"
 BLACK = "#222222"
 ON_MAP = "#111111"  # for text on a heat map, which a dark page leaves as it is
-_LINE = 0.17  # inches from one line of small text to the next
+_LINE = 0.19  # inches from one line of small text to the next
 _DECADES = 8  # that a scale of norms shows below the largest
 
 
@@ -50,7 +50,7 @@ def new_figure(height: float, panels: int = 1) -> "Picture":
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(visible=True, color="#E6E6E6", linewidth=0.8)
         axes.set_axisbelow(True)
-        axes.tick_params(labelsize=9)
+        axes.tick_params(labelsize=10)
     return figure
 
 
@@ -81,37 +81,42 @@ def name_ends(axes: "Axes", ends: Sequence[tuple[str, float, str]]) -> None:
             textcoords="offset points",
             va="center",
             color=colour,
-            fontsize=9,
+            fontsize=10,
             annotation_clip=False,
             parse_math=False,
         )
 
 
 def signed(axes: "Axes", values: NDArray[np.float64], label: str, **options: Any) -> None:
-    """A heat map of signed values on a symmetric scale: white is zero, blue is negative, red is positive."""
+    """A heat map of signed values on a symmetric scale: white is zero, blue is negative, red is positive.
+
+    Its pixels fill the axes; with ``aspect="equal"``, as for images, they are square.
+    """
     largest = float(np.nanmax(np.abs(np.where(np.isfinite(values), values, np.nan)), initial=0.0)) or 1.0
     axes.grid(visible=False)
     image = axes.imshow(
-        values, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", aspect="auto", **options
+        values, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", **{"aspect": "auto", **options}
     )
     axes.figure.colorbar(image, ax=axes, label=label, shrink=0.9)
     whole_ticks(axes.xaxis, axes.yaxis)
 
 
 def logarithmic(axes: "Axes", norms: NDArray[np.float64], label: str, **options: Any) -> None:
-    """A heat map of norms on a logarithmic scale of eight decades, whose floor the label states.
+    """A heat map of norms on a logarithmic scale from the least to the largest, whose floor the label states.
 
-    What lies below the floor has the floor's colour; an exact zero is grey, and NaN, where there is no norm, is blank.
+    Where that is more than eight decades, what lies below them has the floor's colour. An exact zero is grey, and NaN,
+    where there is no norm, is blank.
     """
     positive = norms[np.isfinite(norms) & (norms > 0)]
-    top = float(positive.max()) if positive.size else 1.0
-    floor = max(top * 10.0**-_DECADES, float(np.finfo(np.float64).tiny) * 1e3)
+    top = float(positive.max(initial=0)) or 1.0
+    least = float(positive.min(initial=top))
+    floor = max(least, top * 10.0**-_DECADES, float(np.finfo(np.float64).tiny) * 1e3)
     shown = np.where(norms > 0, np.maximum(norms, floor), np.where(norms == 0, floor / 1e3, np.nan))
     axes.grid(visible=False)
     image = axes.imshow(
         shown,
         cmap=require("matplotlib").colormaps["viridis"].with_extremes(under="#B0B0B0", bad="none"),
-        norm=require("matplotlib.colors").LogNorm(vmin=floor, vmax=max(top, 10 * floor)),
+        norm=require("matplotlib.colors").LogNorm(vmin=floor, vmax=max(top, 1.01 * floor)),
         interpolation="nearest",
         aspect="auto",
         **options,

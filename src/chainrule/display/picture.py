@@ -8,6 +8,8 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from chainrule.display.fonts import give_fallbacks
+
 __all__ = ["Picture"]
 
 _SHARP = 2  # pixels for each of a screen's, as high-resolution screens have
@@ -26,7 +28,8 @@ class Picture(Figure):
         super().__init__((8.0, height), dpi=100, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
 
     def draw(self, renderer: RendererBase) -> None:
-        """As every Figure, without matplotlib's warnings for letters that its fonts lack, which it draws as boxes."""
+        """As every Figure, with installed fonts for letters that its own lack, and no warning where none has them."""
+        give_fallbacks(self)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Glyph .* missing from font")
             super().draw(renderer)

@@ -5,12 +5,15 @@ from chainrule.lens.bptt.term import Term
 from chainrule.lens.bptt.through_time import through_time
 from chainrule.lens.bptt.through_time_result import ThroughTime
 from chainrule.lens.bptt.truncation import Truncation
+from chainrule.lens.bptt.unrolled import Unrolled
 from chainrule.lens.bptt.window_models import ThroughWindow
 from chainrule.lens.convolutions.convolution import convolution
 from chainrule.lens.convolutions.convolution_result import Convolution
 from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
+from chainrule.lens.convolutions.laws import ConvolutionLaws, convolution_laws
 from chainrule.lens.convolutions.sizes import sizes
 from chainrule.lens.convolutions.sum import Sum
+from chainrule.lens.notation import one_based
 from chainrule.lens.reach.reach import Reach
 from chainrule.lens.recorder.record import Record
 from chainrule.lens.recorder.recorder import Recorder
@@ -18,6 +21,7 @@ from chainrule.lens.recurrences.gates import Gates, GateUse
 
 __all__ = [
     "Convolution",
+    "ConvolutionLaws",
     "ConvolutionSizes",
     "GateUse",
     "Gates",
@@ -30,7 +34,10 @@ __all__ = [
     "ThroughTime",
     "ThroughWindow",
     "Truncation",
+    "Unrolled",
     "convolution",
+    "convolution_laws",
+    "one_based",
     "sizes",
     "through_time",
 ]

@@ -12,6 +12,7 @@ from chainrule.runs.scoring.forecast import Forecast
 from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
 from chainrule.runs.scoring.point_errors import Errors
 from chainrule.runs.scoring.scores import Score
+from chainrule.runs.scoring.surprise import Each, Shuffled
 
 __all__ = [
     "Backtest",
@@ -21,12 +22,14 @@ __all__ = [
     "Classifications",
     "Comparison",
     "ComparisonRow",
+    "Each",
     "Errors",
     "Forecast",
     "PanelBacktest",
     "PanelForecast",
     "Run",
     "Score",
+    "Shuffled",
     "compare",
     "fit",
     "forecast_ensemble",

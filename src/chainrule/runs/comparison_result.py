@@ -102,11 +102,16 @@ class Comparison(Shown):
         return frame.drop(columns=["name", "errors"]).rename_axis("name")
 
     def draw_on(self, ax: "Axes") -> None:
-        """What each gains over the i.i.d. baseline, as bars with the best on top."""
+        """What each gains over the i.i.d. baseline, as bars with their intervals, the best on top."""
         iid, *others = self.rows
-        names = [row.name for row in others]
-        gained = [row.gained for row in others]
-        comparison(ax, names, gained, unit=f"nats per {self.unit}", baseline=iid.name)
+        comparison(
+            ax,
+            [row.name for row in others],
+            [row.gained for row in others],
+            [row.gained_95 for row in others],
+            unit=f"nats per {self.unit}",
+            baseline=iid.name,
+        )
 
     @property
     def figure_height(self) -> float:

@@ -25,6 +25,7 @@ from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.runs.scoring.classification import Classifications
 from chainrule.runs.scoring.forecast import Forecast
 from chainrule.runs.scoring.scores import Score
+from chainrule.runs.scoring.surprise import Each, Shuffled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,6 +139,33 @@ class Run(Fitted):
         >>> list(score.adapted), score.adapted_nats()["weights"] < score.nats
         (['weights'], True)
         """
+
+    def score_each(self, data: Source | None = None, *, unknown: str | None = None) -> Each:
+        """How likely each symbol, step or label was that ``score`` sums up; the arguments are those of ``score``.
+
+        >>> import chainrule, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = chainrule.fit("sunspots", "ar", window=3, out=folder + "/run", quiet=True)
+        ...     bool(abs(run.score_each().running[-1] - run.score().log_likelihood) < 1e-9)
+        True
+        """
+        raise self._cannot("tell the score of each step")
+
+    def score_shuffled(
+        self,
+        data: Source | None = None,
+        *,
+        times: int = 19,
+        seed: int = 0,
+        unknown: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> Shuffled:
+        """The score of the same symbols or steps in so many random orders, drawn by ``seed``: whether order matters.
+
+        Of images and labelled sound the pixels or samples of each example are put in random order. The model stays as
+        it is, and so does what is read before the first scored step. Fewer than 19 orders cannot show anything at 5 %.
+        """
+        raise self._cannot("score in random order")
 
     def sample(
         self,

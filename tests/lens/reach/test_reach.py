@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from chainrule.lens import Reach
+from chainrule.lens import Reach, Recorder
 from tests.lens.cases import linear_rnn, look
 
 STEPS = 64
@@ -135,4 +135,49 @@ def test_an_interval_tells_how_sequences_differ() -> None:
     assert low <= (reach.horizon() or 0) <= high
     assert low < high
     assert f"(95 %: {low} to {high})" in reach.verdict
+    (shaded,) = reach.plot(what="lags").axes[0].patches
+    assert (shaded.get_x(), shaded.get_width()) == (low, high - low)  # type: ignore[attr-defined]
     assert look(layer, x[:1]).reach().interval() is None
+
+
+def forgetful(bias: float, H: int = 8) -> torch.nn.LSTM:
+    """An LSTM with small weights that keeps c by its forget gate alone."""
+    torch.manual_seed(0)
+    layer = torch.nn.LSTM(3, H, batch_first=True, dtype=torch.float64)
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.mul_(0.05)
+        layer.get_parameter("bias_ih_l0")[H : 2 * H] = bias
+    return layer
+
+
+def test_an_lstm_that_keeps_its_cell_lasts_though_h_forgets_at_once() -> None:
+    x = torch.randn(4, 100, 3, dtype=torch.float64)
+    found = look(forgetful(6.0), x, lambda result: result[0][:, -1].sum())
+    reach = found.reach()
+    dc = found.steps().dc
+    assert dc is not None
+    kept = np.linalg.norm(dc[0]) / np.linalg.norm(dc[-1])
+    assert kept > 0.5
+    assert (reach.kind, reach.judged, reach.horizon()) == ("lasting", "c", None)
+    assert f"the gradient norm of c is still {reach.curve[99] / reach.curve[0]:.2g} times its start" in reach.verdict
+    np.testing.assert_allclose(reach.curves["c"][99] / reach.curves["c"][0], kept, rtol=0.1)
+    assert "That of h falls under 1 % beyond" in reach.verdict
+    assert look(forgetful(-2.0), x).reach().kind == "vanishing"
+    assert {"norm_h", "share_c"} <= set(reach.to_frame().columns)
+
+
+def test_the_recorder_judges_as_the_lens_does() -> None:
+    layer = forgetful(6.0)
+    with Recorder(layer, every=1) as recorder:
+        layer(torch.randn(4, 100, 3, dtype=torch.float64))[0].sum().backward()
+    (record,) = recorder.records
+    assert (record.part, record.horizon) == ("c", None)
+    assert recorder.verdict.startswith("lasting")
+    assert "|dL_t/dc|" in str(record)
+
+
+def test_a_state_of_one_part_has_no_parts_to_judge() -> None:
+    reach = of_radius(0.9)
+    assert reach.judged is None
+    assert list(reach.curves) == ["state"]

@@ -67,7 +67,8 @@ def test_a_record_is_what_the_lens_finds_for_its_targets(name: str) -> None:
         weigh = torch.randn(y.shape, generator=generator, dtype=y.dtype)
         (y * weigh).sum().backward()
     (record,) = recorder.records
-    norms = look(layer, x, lambda result: (result[0] * weigh).sum()).reach().norms
+    reach = look(layer, x, lambda result: (result[0] * weigh).sum()).reach()
+    norms = reach.parts_of_state.get(record.part, reach.norms)
     targets = np.array([T - 1, round((T - 1) * 0.875), round((T - 1) * 0.75)])
     own = norms[np.arange(B), targets][:, None]
     lagged = of_lags(own, targets[:, None])[:, 0]

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 
 from chainrule import nn
+from chainrule.display import SKY, VERMILLION
 from tests.lens.cases import look
 
 
@@ -63,3 +65,25 @@ def test_steps_beyond_a_rows_length_do_not_count() -> None:
     x[1, 2:] = torch.nan
     found = look(layer, x, lengths=[5, 2]).gates()
     assert {use.name: use.mean for use in found.use}["z"] == pytest.approx(1 / (1 + math.exp(-1.0)))
+
+
+@pytest.mark.parametrize("layer", [torch.nn.LSTM(2, 3), torch.nn.GRU(2, 3), torch.nn.RNN(2, 3, nonlinearity="relu")])
+def test_the_histograms_hold_every_value_where_it_lies(layer: torch.nn.RNNBase) -> None:
+    found = look(layer, torch.randn(6, 2, 2))
+    gates = found.gates()
+    values = {use.name: found.steps(row=0).gates.get(use.name, found.steps(row=0).h) for use in gates.use}
+    for use in gates.use:
+        edges = gates.edges[use.name]
+        shares = gates.shares[use.name]
+        assert shares.sum() == pytest.approx(1)
+        middles = (edges[:-1] + edges[1:]) / 2
+        assert shares @ middles == pytest.approx(use.mean, abs=edges[1] - edges[0])
+        assert edges[0] <= values[use.name].min() <= values[use.name].max() <= edges[-1]
+
+
+def test_the_figure_tells_saturated_values_from_others() -> None:
+    layer = biased(torch.nn.LSTM(2, 3), 1, 5.0)
+    axes = look(layer, torch.randn(6, 2, 2)).gates().plot().axes[0]
+    tall = {patch.get_facecolor()[:3] for patch in axes.patches if abs(patch.get_height()) > 0}  # type: ignore[attr-defined]
+    assert tall == {to_rgb(SKY), to_rgb(VERMILLION)}
+    assert [text.get_text() for text in axes.texts] == ["", "100.0% high", "", ""]

@@ -56,7 +56,7 @@ def draw_all() -> list[Figure]:
         drawn(loss_curve, [1, 2, 3], [4.0, 3.0, 2.0], [2, 3], [3.5, 3.0], baselines={"bigram": 2.5}),
         drawn(forecast_fan, history, None, LEVELS, quantiles, ["open", "close"], None, actual),
         drawn(confusion, [[9, 1], [0, 10]], ["cat", "dog"]),
-        drawn(comparison, ["ar", "gru"], [0.1, 0.2], "nats per step", "i.i.d."),
+        drawn(comparison, ["ar", "gru"], [0.1, 0.2], [0.01, 0.02], unit="nats per step", baseline="i.i.d."),
     ]
 
 
@@ -118,6 +118,17 @@ def test_early_training_losses_do_not_flatten_the_rest() -> None:
     assert 3 < high < 4
 
 
+def test_many_training_losses_are_drawn_pale_beneath_their_running_mean() -> None:
+    losses = np.random.default_rng(0).normal(2, 1, 50)
+    axes = drawn(loss_curve, range(50), losses, [], []).axes[0]
+    raw, smooth = axes.lines
+    np.testing.assert_array_equal(raw.get_ydata(), losses)
+    means = [losses[max(0, k - 1) : k + 2].mean() for k in range(50)]
+    np.testing.assert_allclose(np.asarray(smooth.get_ydata(), dtype=float), means)
+    assert (raw.get_alpha() or 1) < 0.6 < smooth.get_linewidth()
+    assert list(texts(axes)) == ["training, mean of 3"]
+
+
 def test_fan_holds_history_bands_median_and_outcome() -> None:
     history, quantiles, actual = fan()
     figure = drawn(forecast_fan, history, None, LEVELS, quantiles, ["open", "close"], None, actual)
@@ -174,14 +185,19 @@ def test_confusion_of_many_classes_has_no_counts_and_names_a_part() -> None:
 
 
 def test_comparison_sorts_bars_and_tells_losses_from_gains() -> None:
-    figure = drawn(comparison, ["ar", "gru", "rnn"], [0.1, 0.4, -0.2], "nats per step", "the i.i.d. Gaussian")
+    gained = [0.1, 0.4, -0.2]
+    about = {"unit": "nats per step", "baseline": "the i.i.d. Gaussian"}
+    figure = drawn(comparison, ["ar", "gru", "rnn"], gained, [0.05, np.inf, 0.1], **about)
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["rnn", "ar", "gru"]
     bars = axes.patches
     assert [bar.get_width() for bar in bars] == [-0.2, 0.1, 0.4]  # type: ignore[attr-defined]
     assert bars[0].get_facecolor() != bars[1].get_facecolor() == bars[2].get_facecolor()
-    assert [text.get_text() for text in axes.texts] == ["-0.200", "+0.100", "+0.400"]
-    assert axes.get_xlabel() == "nats per step"
+    assert [text.get_text() for text in axes.texts] == ["-0.200 ± 0.100", "+0.100 ± 0.050", "+0.400 ± inf"]
+    (intervals,) = axes.collections
+    ends = [segment[:, 0].tolist() for segment in intervals.get_segments()]  # type: ignore[attr-defined]
+    np.testing.assert_allclose(ends, [[-0.3, -0.1], [0.05, 0.15], [0.4, 0.4]], atol=1e-12)
+    assert axes.get_xlabel() == "nats per step, with 95 % intervals"
     assert axes.get_title("left") == "Likelihood gained over the i.i.d. Gaussian"
 
 
@@ -190,7 +206,7 @@ def test_dollars_in_names_are_not_mathematics() -> None:
     history, quantiles, _ = fan(columns=1)
     saved(drawn(forecast_fan, history, None, LEVELS, quantiles, [name], None))
     saved(drawn(confusion, [[1]], [name]))
-    saved(drawn(comparison, [name], [1.0], name, name))
+    saved(drawn(comparison, [name], [1.0], [0.5], unit=name, baseline=name))
     saved(drawn(loss_curve, [1], [1.0], [], [], unit=name, baselines={name: 2.0}))
 
 
@@ -223,7 +239,16 @@ BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
     ),
     (lambda: drawn(confusion, [[1.0]], ["a"]), ShapeError, "must hold integers >= 0"),
     (lambda: drawn(confusion, [[1, 0]], ["a"]), ShapeError, r"got shape \(1, 2\)"),
-    (lambda: drawn(comparison, ["a"], [1.0, 2.0], "nats", "i.i.d."), ShapeError, "must be 1 finite number"),
+    (
+        lambda: drawn(comparison, ["a"], [1.0, 2.0], [1.0], unit="nats", baseline="i.i.d."),
+        ShapeError,
+        "must be 1 finite number",
+    ),
+    (
+        lambda: drawn(comparison, ["a"], [1.0], [-1.0], unit="nats", baseline="i.i.d."),
+        ShapeError,
+        "intervals must be 1 number of at least 0",
+    ),
 ]
 
 

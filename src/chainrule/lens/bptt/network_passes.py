@@ -10,7 +10,7 @@ from chainrule.lens.recurrences.capture import Captured
 from chainrule.lens.recurrences.passes import BackwardPass, Scan
 from chainrule.lens.recurrences.stack import suffixes, summed
 from chainrule.ops.arguments import as_int
-from chainrule.ops.recurrence.cells.spec import State, parameter_name
+from chainrule.ops.recurrence.cells.spec import parameter_name
 
 __all__ = ["DIRECTIONS", "NetworkPasses", "ScanPasses"]
 
@@ -41,14 +41,7 @@ class ScanPasses:
             raise ArgumentError(f"`row` is {index!r}; expected a row from 0 to {count - 1}.")
         row = found % count
         one = slice(row, row + 1)
-        back = BackwardPass(
-            dY=self.back.dY[:, one],
-            dlast=_rows(self.back.dlast, one),
-            dstates=tuple(part[:, one] for part in self.back.dstates),
-            dmade=tuple(part[:, one] for part in self.back.dmade),
-            dfirst=_rows(self.back.dfirst, one),
-        )
-        return replace(self, scan=self.scan.part(rows=one), back=back, of=f"{self.of}, row {row}")
+        return replace(self, scan=self.scan.part(rows=one), back=self.back.rows(one), of=f"{self.of}, row {row}")
 
     def names(self) -> dict[str, str]:
         """The layer's names of the weights, by their symbols."""
@@ -124,7 +117,3 @@ class NetworkPasses:
         directions = range(len(self.stack.scans[0]))
         every = [self.scan(n, direction) for n in range(self.layers) for direction in directions]
         return {name: (passes, symbol) for passes in every for symbol, name in passes.names().items()}
-
-
-def _rows(state: State, rows: slice) -> State:
-    return tuple(part[rows] for part in state)

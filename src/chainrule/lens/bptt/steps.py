@@ -12,6 +12,7 @@ from chainrule.display import Shown, Table, listed, signed, title
 from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.lens.bptt.network_passes import ScanPasses
 from chainrule.lens.conversion import Floats, if_given, to_numpy
+from chainrule.lens.notation import written_step
 from chainrule.ops.recurrence.cells.spec import CellSpec, State, parameter_name
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Steps(Shown):
             columns["|dc|"] = _norm(self.dc)
         weight = "W_hh" if any(name.startswith("weight_hh") for name in self.dW) else "W_ih"
         columns[f"|d{weight}|"] = self.dW[next(n for n in self.dW if n.startswith(parameter_name(weight)))]
-        rows = [(t, *(float(column[t]) for column in columns.values())) for t in range(len(self.h))]
+        rows = [(written_step(t), *(float(column[t]) for column in columns.values())) for t in range(len(self.h))]
         means = f"; means of the gates {', '.join(gates)}" if gates else ""
         notes = (
             f"Norms of states and gradients{means}. dh is dL/dh_t; d{weight} is what the step adds to dL/d{weight}.",

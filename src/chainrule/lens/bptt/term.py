@@ -20,6 +20,7 @@ from chainrule.errors import ArgumentError
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.bptt.network_passes import ScanPasses
 from chainrule.lens.conversion import Floats, to_numpy
+from chainrule.lens.notation import written_step
 from chainrule.lens.recurrences.autograd_check import check_scan, jacobians
 from chainrule.lens.recurrences.passes import Scan
 
@@ -71,7 +72,7 @@ class Term(Shown):
             factor: tuple[float | None, ...] = (None, None, None)  # no Jacobian leads to the step t itself
             if k > 0:
                 factor = tuple(float(values[k - 1]) for values in (self.norms, self.radii, self.products))
-            rows.append((step, *factor, float(gradients[k]), float(self.adds[k])))
+            rows.append((written_step(step), *factor, float(gradients[k]), float(self.adds[k])))
         columns = ("step", "|J|", "rho(J)", "|product|", "|gradient|", "adds to |dW_hh|")
         notes = (
             "J: the Jacobian from the step above to this one. |J|: its largest singular value; rho(J): its spectral "
@@ -95,7 +96,7 @@ class Term(Shown):
         ax.plot(lags[1:], self.radii, color=VERMILLION, linewidth=0, marker=".", label="spectral radii")
         ax.set_yscale("log")
         whole_ticks(ax.xaxis)
-        ax.set_xlabel(f"steps back from t = {self.steps[0]}")
+        ax.set_xlabel(f"steps back from t = {written_step(self.steps[0])}")
         ax.set_ylabel("norm (an exact zero is left out)")
         ax.legend(frameon=False)
         title(ax, self.of)
@@ -121,7 +122,7 @@ def term_of(passes: ScanPasses, t: int, i: int | None) -> Term:
     names = passes.names()
     adds = [part.gradients(back, step)[scan.cell.recurrent_weight] for step in at]
     return Term(
-        of=f"{passes.of}: from step {t} back to {i}",
+        of=f"{passes.of}: from step {written_step(t)} back to {written_step(i)}",
         steps=tuple(order),
         factors=to_numpy(factors),
         norms=_largest(factors),

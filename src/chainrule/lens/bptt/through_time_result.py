@@ -1,7 +1,6 @@
 """What :func:`chainrule.lens.through_time` returns: every number of one pass through a recurrent layer."""
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +15,14 @@ from chainrule.lens.bptt.network_passes import NetworkPasses
 from chainrule.lens.bptt.steps import Steps, steps_of
 from chainrule.lens.bptt.term import Term, term_of
 from chainrule.lens.bptt.truncation import Truncation, in_chunks, truncated, truncation_of
+from chainrule.lens.bptt.unrolled import Unrolled, unrolled
 from chainrule.lens.conversion import Floats, as_step, as_targets, if_given, to_numpy
-from chainrule.lens.reach.gradient_map import map_of, targets_of
+from chainrule.lens.reach.gradient_map import STATE, map_of, targets_of
+from chainrule.lens.reach.parts import joined, parts_of
 from chainrule.lens.reach.reach import Reach
 from chainrule.lens.recurrences.capture import Captured
 from chainrule.lens.recurrences.gates import Gates, gates_of
+from chainrule.training import TruncatedBPTT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +36,7 @@ class ThroughTime(Shown):
     """One forward and backward pass through a recurrent layer; arrays are float64, rows first.
 
     Attributes:
-        loss: the sum of the loss; ``losses`` (B, T) that of every step, of a conditional model, else None.
+        loss: the sum of the loss; ``losses`` (B, T) that of every step, where there is one, else None.
         gradients: dL/dW of the layer's parameters by their names, as derived.
         agreement: of every step of every layer with autograd; ``fused``: of ``gradients`` with torch's own.
         window: the number of steps that training goes back.
@@ -46,6 +48,7 @@ class ThroughTime(Shown):
         self._rows = self._passes.stack.rows
         self.loss = captured.loss
         self.losses = if_given(to_numpy, captured.losses)
+        self._outputs = if_given(to_numpy, captured.outputs)
         self.window = self._steps if window is None else whole("window", window)
         self.agreement = self._passes.stack.check(self._passes.backs)
         self.fused = Agreement(0.0)
@@ -54,7 +57,7 @@ class ThroughTime(Shown):
             self.fused &= compare(f"the gradient of {name}", gradient, captured.fused[name], limit=ALONG)
             self.gradients[name] = to_numpy(gradient)
         self._cuts: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
-        self._maps: dict[tuple[int, ...], tuple[list[list[Floats]], Agreement]] = {}
+        self._maps: dict[tuple[int, ...], tuple[list[list[dict[str, Floats]]], Agreement]] = {}
 
     @torch.inference_mode(False)
     def steps(self, row: int = 0, layer: int = -1, direction: int = 0) -> Steps:
@@ -98,6 +101,24 @@ class ThroughTime(Shown):
         return term_of(passes, first, last)
 
     @torch.inference_mode(False)
+    def unrolled(
+        self, row: int = 0, layer: int = -1, direction: int = 0, *, k1: int | None = None, k2: int | None = None
+    ) -> Unrolled:
+        """One sequence step by step: inputs, states, outputs, losses, the gradients arriving at each h_t, and the table
+        of all terms of the double sum, with those that truncation to (k1, k2) strikes out.
+
+        Raises:
+            ArgumentError: there are too many steps or units for a table of all terms; k2 is below k1, or they are
+                given for the reverse direction.
+        """
+        own = self._passes.scan(layer, direction).row(row)
+        outputs = if_given(lambda values: values[row], self._outputs)
+        losses = if_given(lambda values: values[row], self.losses)
+        if k1 is None and k2 is not None:
+            raise ArgumentError(f"`k2` is {k2!r} without `k1`: gradients of k1 steps go back through k2. Give both.")
+        return unrolled(own, outputs, losses, if_given(lambda steps: TruncatedBPTT(steps, k2), k1))
+
+    @torch.inference_mode(False)
     def truncation(self, *chunks: int) -> Truncation:
         """What is lost if the state is detached every k steps, for each k of ``chunks``; powers of two by default.
 
@@ -133,12 +154,21 @@ class ThroughTime(Shown):
         maps, agreement = self._maps[used]
         if layer is None:
             of = self._passes.of_direction(direction)
-            norms: Floats = reduce(np.hypot, [of_layer[direction] for of_layer in maps])
+            norms = joined([of_layer[direction] for of_layer in maps])
         else:
             of = self._passes.scan(layer, direction).of
             norms = maps[layer][direction]
         clip = None if self._passes.bidirectional else self._norm_in_chunks
-        return Reach(of, norms, used, self.window, agreement, ahead=direction == 1, clip=clip)
+        return Reach(
+            of,
+            norms[STATE],
+            used,
+            self.window,
+            agreement,
+            ahead=direction == 1,
+            clip=clip,
+            parts_of_state=parts_of(norms),
+        )
 
     def summary(self) -> str:
         return f"of {self._passes.of}: loss {number(self.loss)} over {self._rows} x {counted(self._steps, 'step')}"

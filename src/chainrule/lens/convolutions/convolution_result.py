@@ -10,14 +10,15 @@ from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.display import Shown, Table, listed, signed, title
+from chainrule.display import Shown, Table, draw_strips, listed, signed, title
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.conversion import Floats, checked_index, if_given, to_numpy
 from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
 from chainrule.lens.convolutions.expansion import input_gradient_sum, kernel_gradient_sum, output_sum
 from chainrule.lens.convolutions.formula_and_torch import run
 from chainrule.lens.convolutions.operands import Operands
-from chainrule.lens.convolutions.sum import Sum, entry
+from chainrule.lens.convolutions.sum import Sum
+from chainrule.lens.notation import entry
 from chainrule.ops.convolution.checks import geometry_of
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Convolution(Shown):
             conventions = ("true convolution", "cross-correlation")
         lead = (0,) * (self.y.ndim - len(self.sizes.output))
         places = [(*lead, *place) for place in islice(product(*map(range, self.sizes.output)), _LISTED)]
-        rows = [(entry("y", at), float(self.y[at]), float(other.y[at])) for at in places]
+        rows = [(entry("y", at, self.y.shape), float(self.y[at]), float(other.y[at])) for at in places]
         sizes = self.sizes.table()
         notes = [f"{label}: {arithmetic}" for label, arithmetic in sizes.rows]
         return Table(sizes.title, ("", *conventions), rows, (*notes, f"Every output and gradient {self.agreement}."))
@@ -139,15 +140,25 @@ class Convolution(Shown):
         about = {"sizes": self.sizes.to_dict(), "flip": self.flip, "difference_to_autograd": self.agreement.error}
         return about | lists
 
+    @property
+    def figure_height(self) -> float:
+        return 4.0 if len(self.sizes.output) == 1 else 6.0
+
     def draw_on(self, ax: "Axes") -> None:
-        """The first channel of the output: in one dimension a strip, in two a map, in three its middle plane."""
-        y = self.y[(0,) * (self.y.ndim - len(self.sizes.output))]
-        plane = y[len(y) // 2] if y.ndim == 3 else np.atleast_2d(y)
-        signed(ax, plane, "y, first channel")
-        if y.ndim == 1:
-            ax.set_yticks([])
-        ax.set_xlabel("output position")
+        """The first channels: in one dimension x, the kernel and y together, in two y, in three its middle plane."""
         title(ax, self.sizes.table().title)
+        y = self._first(self.y)
+        if y.ndim == 1:
+            draw_strips(ax, {"x": self._first(self.x), "w": self._first(self.weight), "y": y})
+            return
+        plane = y[len(y) // 2] if y.ndim == 3 else y
+        signed(ax, plane, "y, first channel", aspect="equal")
+        ax.set_xlabel("output position")
+
+    def _first(self, array: Floats) -> Floats:
+        """Its first row and channel."""
+        first: Floats = array[(0,) * (array.ndim - len(self.sizes.output))]
+        return first
 
     def parts(self) -> Sequence[Shown]:
         """This, its sizes, and the sums in the middle of y, dx and dw."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.display import Cell, Shown, Table, number, title
+from chainrule.display import Cell, Shown, Table, number, title, whole_ticks
 from chainrule.errors import ArgumentError
 from chainrule.ops.convolution.call import Geometry, output_shape
 
@@ -95,6 +95,10 @@ class ConvolutionSizes(Shown):
         counts = {name: getattr(self, name) for name in _COUNTS}
         return sizes | counts | self._spacing()
 
+    @property
+    def figure_height(self) -> float:
+        return 4.0 if len(self.input) == 1 else 6.0
+
     def draw_on(self, ax: "Axes") -> None:
         """How many outputs read each input: bars in one dimension, a map in two, its middle plane in three."""
         counts = self.readers()
@@ -103,11 +107,13 @@ class ConvolutionSizes(Shown):
         if counts.ndim == 1:
             ax.bar(range(len(counts)), counts, width=0.9)
             ax.set_ylabel("outputs that read it")
+            whole_ticks(ax.xaxis, ax.yaxis)
             return
         plane = counts[len(counts) // 2] if counts.ndim == 3 else counts
         ax.grid(visible=False)
-        image = ax.imshow(plane, vmin=0, interpolation="nearest", aspect="auto")
-        ax.figure.colorbar(image, ax=ax, label="outputs that read it", shrink=0.9)
+        image = ax.imshow(plane, vmin=0, interpolation="nearest")
+        bar = ax.figure.colorbar(image, ax=ax, label="outputs that read it", shrink=0.9)
+        whole_ticks(ax.xaxis, ax.yaxis, bar.ax.yaxis)
 
     def readers(self) -> NDArray[np.int64]:
         """How many output positions read each input position, of the shape of ``input``.

@@ -1,5 +1,7 @@
 """One number of a convolution written out as the sum of products that it is, held against autograd's."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -8,7 +10,7 @@ from chainrule.lens.conversion import Floats
 from chainrule.lens.convolutions import indexing
 from chainrule.lens.convolutions.operands import Factors, Operands
 from chainrule.lens.convolutions.overlay import Overlay
-from chainrule.lens.convolutions.sum import Sum, entry
+from chainrule.lens.convolutions.sum import Sum
 
 __all__ = ["input_gradient_sum", "kernel_gradient_sum", "output_sum"]
 
@@ -35,11 +37,10 @@ def output_sum(operands: Operands, at: _Index, y: Floats, bias: Floats | None) -
         names=("x, padded", "w"),
     )
     return _sum(
-        entry("y", at),
+        _Target("y", at, y),
         _OUTPUT,
         operands.of_kernel(w),
         operands.of_x(x),
-        found=float(y[at]),
         offset=0.0 if bias is None else float(bias[o]),
         overlay=overlay,
     )
@@ -61,11 +62,10 @@ def input_gradient_sum(operands: Operands, at: _Index, dx: Floats) -> Sum:
         names=("dy, spread", "flipped w"),
     )
     return _sum(
-        entry("dx", at),
+        _Target("dx", at, dx),
         _INPUT_GRADIENT,
         operands.of_kernel(w),
         operands.of_dy(dy),
-        found=float(dx[at]),
         offset=0.0,
         overlay=overlay,
     )
@@ -85,26 +85,34 @@ def kernel_gradient_sum(operands: Operands, at: _Index, dweight: Floats) -> Sum:
         names=("x, padded", "dy"),
     )
     return _sum(
-        entry("dw", at),
+        _Target("dw", at, dweight),
         _KERNEL_GRADIENT,
         operands.of_dy(dy),
         operands.of_x(x),
-        found=float(dweight[at]),
         offset=0.0,
         overlay=overlay,
     )
 
 
-def _sum(
-    name: str, formula: str, left: Factors, right: Factors, *, found: float, offset: float, overlay: Overlay
-) -> Sum:
+@dataclass(frozen=True)
+class _Target:
+    """The number that is written out: an entry of an array that autograd has found."""
+
+    array: str
+    at: _Index
+    values: Floats
+
+
+def _sum(target: _Target, formula: str, left: Factors, right: Factors, *, offset: float, overlay: Overlay) -> Sum:
     """The sum of the products, compared with the number that autograd found."""
     terms = left.values * right.values
     total = torch.tensor([offset + float(terms.sum())], dtype=torch.float64)
     scale = abs(offset) + float(np.abs(terms).sum())
-    agreement = compare(name, total, torch.tensor([found], dtype=torch.float64), scale)
+    found = torch.tensor([float(target.values[target.at])], dtype=torch.float64)
     return Sum(
-        name=name,
+        array=target.array,
+        at=target.at,
+        shapes=(target.values.shape, left.shape, right.shape),
         formula=formula,
         of=(left.array, right.array),
         left=left.values,
@@ -113,6 +121,6 @@ def _sum(
         right_index=right.index,
         inside=right.inside,
         offset=offset,
-        agreement=agreement,
+        agreement=compare(f"{target.array}{list(target.at)}", total, found, scale),
         overlay=overlay,
     )

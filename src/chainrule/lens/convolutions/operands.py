@@ -17,9 +17,10 @@ _Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Factors:
-    """One factor of each product of a sum: which array it is from, its values, where they stand, and if in padding."""
+    """One factor of each product of a sum: of which array it is, its values, where they stand, and if in padding."""
 
     array: str
+    shape: tuple[int, ...]
     values: Floats
     index: _Ints
     inside: NDArray[np.bool_]
@@ -97,7 +98,7 @@ class Operands:
         """The factors at these indices of ``kernel``."""
         own = self.as_weight(index)
         values, inside = take(self.weight, own)
-        return Factors("w", values, own, inside)
+        return Factors("w", self.weight.shape, values, own, inside)
 
     def of_x(self, index: _Ints) -> Factors:
         """The factors at these indices of x, some of which may lie in the padding."""
@@ -109,5 +110,6 @@ class Operands:
 
     def _of_rows(self, name: str, array: Floats, index: _Ints) -> Factors:
         values, inside = take(array, index)
-        shown = index if self.batched else index[:, 1:]
-        return Factors(name, values, shown, inside)
+        if self.batched:
+            return Factors(name, array.shape, values, index, inside)
+        return Factors(name, array.shape[1:], values, index[:, 1:], inside)

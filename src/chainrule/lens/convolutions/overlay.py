@@ -59,7 +59,8 @@ class Overlay:
         left = max(0, int(self.columns[0]) - _AROUND)
         shown = self.source[top : int(self.rows[-1]) + _AROUND + 1, left : int(self.columns[-1]) + _AROUND + 1]
         extent = (left - 0.5, left + shown.shape[1] - 0.5, top + shown.shape[0] - 0.5, top - 0.5)
-        signed(axes, shown, self.names[0], extent=extent)
+        aspect = "auto" if len(self.source) == 1 else "equal"  # a strip, or an image
+        signed(axes, shown, self.names[0], extent=extent, aspect=aspect)
         if self.kernel.size > _OUTLINED:
             self._frame_whole(axes)
         else:
@@ -83,4 +84,4 @@ class Overlay:
             axes.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, **_FRAME))
             if written:
                 text = f"{self.source[row, column]:.3g}\n× {weight:.2g}"
-                axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ON_MAP, bbox=_BOX)
+                axes.text(column, row, text, ha="center", va="center", fontsize=10, color=ON_MAP, bbox=_BOX)

@@ -1,6 +1,5 @@
 """One number as the sum that it is: its products and their running sum."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,12 @@ from chainrule.display import Cell, Shown, Table, listed, title
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats
 from chainrule.lens.convolutions.overlay import Overlay
+from chainrule.lens.notation import entry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Sum", "entry"]
+__all__ = ["Sum"]
 
 _Ints = NDArray[np.int64]
 
@@ -25,11 +25,14 @@ _Ints = NDArray[np.int64]
 class Sum(Shown):
     """``name`` = ``offset`` + the sum of ``left[k] * right[k]``; the offset is the bias of an output, and else 0.
 
-    ``left_index`` and ``right_index`` (n, ·) say where the factors stand in the arrays that ``of`` names. Where
-    ``inside`` (n,) is false, the right factor lies in the padding and is 0.
+    It is the entry ``at`` of ``array``. ``left_index`` and ``right_index`` (n, ·) say where the factors stand in the
+    arrays that ``of`` names; ``shapes`` are those of ``array`` and of these two. Where ``inside`` (n,) is false, the
+    right factor lies in the padding and is 0.
     """
 
-    name: str
+    array: str
+    at: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
     formula: str
     of: tuple[str, str]
     left: Floats
@@ -40,6 +43,11 @@ class Sum(Shown):
     offset: float
     agreement: Agreement
     overlay: Overlay
+
+    @property
+    def name(self) -> str:
+        """What it is: dx[0,2]."""
+        return entry(self.array, self.at, self.shapes[0])
 
     @property
     def products(self) -> Floats:
@@ -83,6 +91,10 @@ class Sum(Shown):
         about = {"name": self.name, "formula": self.formula, "of": list(self.of), "value": self.value}
         return about | {"offset": self.offset, "difference_to_autograd": self.agreement.error} | lists
 
+    @property
+    def figure_height(self) -> float:
+        return 4.0 if len(self.overlay.source) == 1 else 6.0
+
     def draw_on(self, ax: "Axes") -> None:
         """The source in colours, outlined where the kernel lies on it, with the products that enter the sum.
 
@@ -95,12 +107,8 @@ class Sum(Shown):
     def _factors(self, k: int) -> str:
         """The two factors of a product by name: w[0,0,1] * x[0,2]."""
         left, right = self.of
-        first = entry(left, self.left_index[k])
+        _, of_left, of_right = self.shapes
+        first = entry(left, self.left_index[k].tolist(), of_left)
         if not self.inside[k]:
             return f"{first} * padding"
-        return f"{first} * {entry(right, self.right_index[k])}"
-
-
-def entry(name: str, index: Sequence[int] | _Ints) -> str:
-    """An entry of an array as it is written: x[0,2]."""
-    return f"{name}[{','.join(map(str, index))}]"
+        return f"{first} * {entry(right, self.right_index[k].tolist(), of_right)}"

@@ -1,11 +1,13 @@
 """The gradient norm by lag as rows, as a frame and as a figure."""
 
+from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainrule._optional import require
-from chainrule.display import BLUE, GREY, VERMILLION, whole_ticks
+from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, whole_ticks
 from chainrule.lens.conversion import Floats
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["curve_frame", "curve_rows", "draw_curve"]
+
+_COLOURS = (BLUE, BLACK, SKY)
 
 
 def curve_rows(curve: Floats) -> list[tuple[int, float, float]]:
@@ -33,15 +37,21 @@ def curve_frame(curve: Floats) -> "pd.DataFrame":
     return frame.rename_axis("lag").reset_index()
 
 
-def draw_curve(axes: "Axes", curve: Floats) -> None:
-    """The norm on a logarithmic scale, with lines at half and at 1 % of the start."""
-    axes.plot(curve, color=BLUE, linewidth=2)
+def draw_curve(axes: "Axes", curves: Mapping[str, Floats]) -> None:
+    """The norms as shares of their starts, on a logarithmic scale with lines at half and at 1 %.
+
+    Of a state of several parts there is a curve for each, by its name.
+    """
+    for (name, curve), colour in zip(curves.items(), cycle(_COLOURS)):
+        axes.plot(_shares(curve), color=colour, linewidth=2, label=name)
     axes.set_yscale("log")
-    axes.axhline(HALF * curve[0], color=GREY, linewidth=1, linestyle="--")
-    axes.axhline(ONE_PERCENT * curve[0], color=VERMILLION, linewidth=1, linestyle="--")
+    axes.axhline(HALF, color=GREY, linewidth=1, linestyle="--")
+    axes.axhline(ONE_PERCENT, color=VERMILLION, linewidth=1, linestyle="--")
     whole_ticks(axes.xaxis)
     axes.set_xlabel("lag")
-    axes.set_ylabel("mean gradient norm (dashed: 50 % and 1 %)")
+    axes.set_ylabel("gradient norm, of lag 0 (dashed: 50 % and 1 %)")
+    if len(curves) > 1:
+        axes.legend(frameon=False)
 
 
 def _shares(curve: Floats) -> Floats:

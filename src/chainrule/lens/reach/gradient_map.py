@@ -11,11 +11,14 @@ from chainrule._choices import counted
 from chainrule.errors import ArgumentError
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats, to_numpy
+from chainrule.lens.recurrences.passes import BackwardPass, Scan
 from chainrule.lens.recurrences.stack import Stack
 from chainrule.ops.recurrence.backends.formula.scan import Schedule
 from chainrule.ops.recurrence.cells.spec import State
 
-__all__ = ["map_of", "norm_of", "targets_of", "unrelated"]
+__all__ = ["STATE", "map_of", "norms_of", "targets_of", "unrelated"]
+
+STATE = "state"  # the whole of it, beside the names of its parts
 
 _NUMBERS = 3_000_000  # of gradients of one part of a state, held at once: as many as stay near the processor
 _WORK = 6e10  # multiplications
@@ -30,7 +33,8 @@ def targets_of(stack: Stack, steps: list[int] | None) -> tuple[int, ...]:
         ArgumentError: more are asked for than memory allows, or the rows are too many for even one target each.
     """
     T = stack.steps
-    maps = stack.rows * T * sum(map(len, stack.scans))
+    scans = list(chain.from_iterable(stack.scans))
+    maps = stack.rows * T * sum(len(_names(scan)) for scan in scans)
     if steps is not None:
         if len(steps) > max(1, _KEPT // maps):
             raise ArgumentError(
@@ -38,7 +42,7 @@ def targets_of(stack: Stack, steps: list[int] | None) -> tuple[int, ...]:
                 f"Give at most {max(1, _KEPT // maps):,}."
             )
         return tuple(steps)
-    products = sum(w.numel() for layer in stack.scans for scan in layer for w in scan.weights[:2] if w is not None)
+    products = sum(w.numel() for scan in scans for w in scan.weights[:2] if w is not None)
     each = stack.rows * T * products
     if each > _WORK:
         remedy = f"Give {counted(max(1, int(_WORK / (T * products))), 'row')}."
@@ -53,17 +57,20 @@ def targets_of(stack: Stack, steps: list[int] | None) -> tuple[int, ...]:
 
 def map_of(
     stack: Stack, dY: Tensor, dlast: list[State], targets: tuple[int, ...], check: bool = True
-) -> tuple[list[list[Floats]], Agreement]:
+) -> tuple[list[list[dict[str, Floats]]], Agreement]:
     """||dL_t/ds_i|| by layer and direction, (B, R, T) each, for gradients dY (T, B, ·) and dlast that enter.
 
-    What the last state receives counts to the target at which its scan ends. NaN across a reset and beyond the length.
+    Of a state of several parts, that of each part too, by its name; see :func:`norms_of`. What the last state receives
+    counts to the target at which its scan ends. NaN across a reset and beyond the length.
     """
     T = stack.steps
     B = stack.rows
     width = max(max(scan.widths[0], scan.kept.X.shape[-1]) for layer in stack.scans for scan in layer)
     group = max(1, _NUMBERS // (T * width))
     forward_only = all(len(layer) == 1 for layer in stack.scans)
-    maps = [[np.zeros((B, len(targets), T)) for _ in layer] for layer in stack.scans]
+    maps = [
+        [{name: np.zeros((B, len(targets), T)) for name in _names(scan)} for scan in layer] for layer in stack.scans
+    ]
     agreement = Agreement(0.0)
     for b in range(B):
         row = slice(b, b + 1)
@@ -77,16 +84,36 @@ def map_of(
             backs = part.backward(entering, ends)
             if check and k == 0:
                 agreement &= _checked(part, entering, ends)
-            for layer, found in zip(maps, backs, strict=True):
-                for norms, back in zip(layer, found, strict=True):
-                    norms[b, k : k + len(ts), :end] = to_numpy(norm_of(torch.cat(back.dstates, dim=-1)).T)
+            scans = chain.from_iterable(part.scans)
+            for kept, scan, back in zip(chain(*maps), scans, chain(*backs), strict=True):
+                for name, norms in norms_of(scan, back).items():
+                    kept[name][b, k : k + len(ts), :end] = to_numpy(norms.T)
     hidden = unrelated(stack.scans[0][0].schedule, np.tile(np.array(targets), (B, 1)))
-    for norms in chain.from_iterable(maps):
-        norms[hidden] = np.nan
+    for kept in chain.from_iterable(maps):
+        for whole in kept.values():
+            whole[hidden] = np.nan
     return maps, agreement
 
 
-def norm_of(d: Tensor) -> Tensor:
+def norms_of(scan: Scan, back: BackwardPass) -> dict[str, Tensor]:
+    """The norms of the gradients of the states, (T, N), and by its name of each part, where there are several.
+
+    What arrives at the whole state is measured with its parts taken as independent; at the LSTM's c alone, with what
+    it receives through h, so that the gradient has somewhere to start from.
+    """
+    found = {STATE: _norm(torch.cat(back.dstates, dim=-1))}
+    if len(back.dstates) > 1:
+        found |= {name: _norm(d) for name, d in zip(scan.cell.state, scan.dtotal(back), strict=True)}
+    return found
+
+
+def _names(scan: Scan) -> tuple[str, ...]:
+    """Whose norms are kept of a scan."""
+    parts = scan.cell.state
+    return (STATE, *parts) if len(parts) > 1 else (STATE,)
+
+
+def _norm(d: Tensor) -> Tensor:
     """Over the last dimension, of numbers too small or too large to be squared as well; infinite if one is NaN.
 
     NaN is what is left of infinity times zero, and means in a map that there is no number at all.

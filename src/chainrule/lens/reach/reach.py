@@ -1,19 +1,20 @@
 """How far back the gradient reaches: the map of its norms over all pairs of steps, and its horizon."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule._choices import choose, counted, finite
-from chainrule.display import Shown, Table, listed, logarithmic, title
+from chainrule.display import VERMILLION, Shown, Table, listed, logarithmic, title
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats, if_given
 from chainrule.lens.reach.curve import curve_frame, curve_rows, draw_curve
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT, Interval, by_lag, horizon, interval, of_lags
-from chainrule.lens.reach.verdict import verdict
+from chainrule.lens.reach.parts import judged
+from chainrule.lens.reach.verdict import verdict, verdict_on_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,9 @@ class Reach(Shown):
     s is the state that a step leaves, the LSTM's (h, c) together; of a window model the input takes its place. L_t is
     what the output of step t adds to the loss.
 
+    The parts of a state are judged apart, each by what it starts with: where h is large and forgets, c may be small and
+    last. ``curve``, the horizon and the verdict are those of the part that lasts the longest.
+
     Attributes:
         norms: (B, R, T): row, target t, step i. NaN across a reset and beyond a row's length.
         targets: the R steps t that the rows of a map belong to; all T, or a sample of them.
@@ -36,6 +40,8 @@ class Reach(Shown):
         ahead: whether gradients go forward in time, as in a reverse direction.
         receptive_field: of a window model: the number of steps that it sees; None for one with a state.
         clip: computes the norm of the gradient of all weights if the state is detached every so many steps.
+        parts_of_state: by its name, the norms (B, R, T) of each part of a state that has several, those of dL_t/dc_i
+            with what comes through h_i.
     """
 
     of: str
@@ -46,16 +52,35 @@ class Reach(Shown):
     ahead: bool = False
     receptive_field: int | None = None
     clip: Callable[[int], float] | None = None
+    parts_of_state: Mapping[str, Floats] = field(default_factory=dict)
+
+    @cached_property
+    def judged(self) -> str | None:
+        """The part of the state that is judged; None where it has one part."""
+        return judged(self._lagged_parts) if self.parts_of_state else None
 
     @cached_property
     def lagged(self) -> Floats:
-        """``norms`` by lag instead of step, (B, R, K)."""
+        """Norms by lag instead of step, (B, R, K)."""
+        if self.judged is not None:
+            return self._lagged_parts[self.judged]
         return of_lags(self.norms, self.targets, self.ahead)
+
+    @cached_property
+    def _lagged_parts(self) -> dict[str, Floats]:
+        return {name: of_lags(norms, self.targets, self.ahead) for name, norms in self.parts_of_state.items()}
 
     @cached_property
     def curve(self) -> Floats:
         """The mean norm by lag, (K,)."""
         return by_lag(self.lagged)
+
+    @cached_property
+    def curves(self) -> dict[str, Floats]:
+        """The mean norm by lag of each part of the state, (K,), by its name."""
+        if self.judged is None:
+            return {self._what: self.curve}
+        return {name: by_lag(lagged) for name, lagged in self._lagged_parts.items()}
 
     def horizon(self, share: float = ONE_PERCENT) -> int | None:
         """The lag from which on the mean norm stays under this share of its start; None if it does not within reach."""
@@ -72,6 +97,8 @@ class Reach(Shown):
     @cached_property
     def verdict(self) -> str:
         """The result in a sentence or two."""
+        if self.judged is not None:
+            return verdict_on_parts(self._lagged_parts, self.window, self.clip)
         return verdict(self.lagged, self.window, self.receptive_field, self.clip)
 
     @property
@@ -85,15 +112,24 @@ class Reach(Shown):
 
     def table(self) -> Table:
         """The mean gradient norm at lags that double, and as a share of the start."""
-        what = "state" if self.receptive_field is None else "input"
         notes = (self.verdict, self._sampled(), f"Every gradient {self.agreement}.")
-        return Table(
-            f"Gradient norm by lag: {self.of}", ("lag", f"|dL_t/d{what}|", "of lag 0"), curve_rows(self.curve), notes
-        )
+        columns = ["lag"]
+        for name in self.curves:
+            columns += [f"|dL_t/d{name}|", "of lag 0" if self.judged is None else f"{name} of lag 0"]
+        of_parts = zip(*map(curve_rows, self.curves.values()), strict=True)
+        rows = [(of_part[0][0], *(cell for _, *cells in of_part for cell in cells)) for of_part in of_parts]
+        return Table(f"Gradient norm by lag: {self.of}", tuple(columns), rows, notes)
+
+    @property
+    def _what(self) -> str:
+        return "state" if self.receptive_field is None else "input"
 
     def to_frame(self) -> "pd.DataFrame":
-        """The mean gradient norm at every lag, and as a share of the start."""
-        return curve_frame(self.curve)
+        """The mean gradient norm at every lag, and as a share of the start; of several parts, also of each."""
+        whole = curve_frame(self.curve)
+        for name in self.parts_of_state:
+            whole = whole.merge(curve_frame(self.curves[name]), on="lag", suffixes=("", f"_{name}"))
+        return whole
 
     def to_dict(self) -> dict[str, Any]:
         shares = {"half": HALF, "one_percent": ONE_PERCENT}
@@ -103,6 +139,8 @@ class Reach(Shown):
             "norms": listed(self.norms),
             "targets": list(self.targets),
             "by_lag": listed(self.curve),
+            "judged": self.judged,
+            "parts_by_lag": {name: listed(self.curves[name]) for name in self.parts_of_state},
             "window": self.window,
             "receptive_field": self.receptive_field,
             "horizon": {name: self.horizon(share) for name, share in shares.items()},
@@ -115,7 +153,8 @@ class Reach(Shown):
         """``what`` is "map", targets by steps, the mean over the rows; or "lags", the mean gradient norm by lag."""
         choose("what", what, ("map", "lags"))
         if what == "lags":
-            draw_curve(ax, self.curve)
+            draw_curve(ax, self.curves)
+            self._shade_interval(ax)
             title(ax, f"Gradient norm by lag: {self.of}")
             return
         counts = (~np.isnan(self.norms)).sum(0)
@@ -126,6 +165,13 @@ class Reach(Shown):
         ax.set_xlabel("step i that the gradient reaches")
         ax.set_ylabel("step t that it comes from")
         title(ax, f"Gradient norms between steps: {self.of}")
+
+    def _shade_interval(self, ax: "Axes") -> None:
+        """The interval of the 1 % horizon, up to the last lag where it has no end."""
+        low, high = self.interval() or (None, None)
+        if low is not None:
+            ax.axvspan(low, len(self.curve) - 1 if high is None else high, color=VERMILLION, alpha=0.15)
+            ax.set_xlabel("lag (shaded: 95 % interval of the 1 % horizon)")
 
     def _sampled(self) -> str:
         steps = self.norms.shape[-1]

@@ -1,22 +1,23 @@
 """Gradient norms by lag from one step of each row, in a single reverse scan."""
 
-from functools import reduce
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from chainrule.lens.conversion import Floats, to_numpy
-from chainrule.lens.reach.gradient_map import norm_of, unrelated
+from chainrule.lens.reach.gradient_map import norms_of, unrelated
 from chainrule.lens.reach.horizon import of_lags
+from chainrule.lens.reach.parts import joined
 from chainrule.lens.recurrences.stack import Stack
 from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["one_target_a_row"]
 
 
-def one_target_a_row(stack: Stack, dY: Tensor, dlast: list[State]) -> Floats:
+def one_target_a_row(stack: Stack, dY: Tensor, dlast: list[State]) -> dict[str, Floats]:
     """Norms by lag, (B, 1, K), from one step of each row, for gradients dY (T, B, ·) and dlast: one reverse scan.
+
+    They are those of the state, of all layers together, and of its parts, if it has several, by their names.
 
     The steps are among those where a gradient enters, evenly spread over the last quarter of them. What the last state
     of a forward direction receives enters at the row's last step; that of a reverse one is left out.
@@ -34,10 +35,11 @@ def one_target_a_row(stack: Stack, dY: Tensor, dlast: list[State]) -> Floats:
     entering[steps, rows] = dY[steps, rows]
     at_end = (steps == last).to(dY)[:, None]
     backs = stack.backward(entering, [tuple(d * at_end for d in states) for states in dlast])
-    norms = reduce(np.hypot, (to_numpy(norm_of(torch.cat(found[0].dstates, -1))) for found in backs))
+    forward = [norms_of(layer[0], found[0]) for layer, found in zip(stack.scans, backs, strict=True)]
     of_row = np.array(targets)[:, None]
-    related = np.where(unrelated(stack.scans[0][0].schedule, of_row), np.nan, norms.T[:, None])
-    return of_lags(related, of_row)
+    hidden = unrelated(stack.scans[0][0].schedule, of_row)
+    by_layer = [{name: to_numpy(norms).T[:, None] for name, norms in each.items()} for each in forward]
+    return {name: of_lags(np.where(hidden, np.nan, norms), of_row) for name, norms in joined(by_layer).items()}
 
 
 def _targets(enters: Tensor, last: Tensor) -> list[int]:

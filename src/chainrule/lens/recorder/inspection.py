@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule.lens.reach.gradient_map import STATE
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT, by_lag, horizon
+from chainrule.lens.reach.parts import judged, parts_of
 from chainrule.lens.reach.sampling import one_target_a_row
-from chainrule.lens.reach.verdict import verdict
+from chainrule.lens.reach.verdict import verdict, verdict_on_parts
 from chainrule.lens.recorder.record import Record
 from chainrule.lens.recurrences.gates import gate_use
 from chainrule.lens.recurrences.layer_calls import LayerCall
@@ -31,18 +33,23 @@ def inspect_pass(call: LayerCall, step: int, gradients: Sequence[Tensor | None],
     steps = min(call.x.shape[1], _STEPS)
     stack = call.stack(slice(0, _rows(call.layer, steps)), slice(0, steps))
     dY, dlast = _entering(call, gradients, stack.rows, steps, stack.dtype)
-    lagged = one_target_a_row(stack, dY, dlast)
-    curve = by_lag(lagged)
+    norms = one_target_a_row(stack, dY, dlast)
+    parts = parts_of(norms)
+    part = judged(parts) if parts else STATE
+    curve = by_lag(norms[part])
     curve = curve[~np.isnan(curve)]
     if not curve.size:  # no gradient entered
         curve = np.zeros(1)
+    goes_back = window or stack.steps
+    said = verdict_on_parts(parts, goes_back) if parts else verdict(norms[STATE], goes_back)
     return Record(
         step=step,
         horizon=horizon(curve, ONE_PERCENT),
         half=horizon(curve, HALF),
         by_lag=curve,
         gates=gate_use(stack.scans[-1][0]),
-        verdict=verdict(lagged, window or stack.steps),
+        verdict=said,
+        part=part,
         seconds=time.perf_counter() - began,
     )
 

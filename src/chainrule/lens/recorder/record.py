@@ -29,6 +29,7 @@ class Record(Shown):
             does not.
         by_lag: that mean norm, (K,).
         gates: how the gates of the last layer are used.
+        part: the part of the state that these are of: of an LSTM the one that lasts the longest, h or c; else "state".
         verdict: a sentence.
         seconds: the time that the inspection took.
     """
@@ -38,6 +39,7 @@ class Record(Shown):
     half: int | None
     by_lag: Floats
     gates: tuple[GateUse, ...]
+    part: str
     verdict: str
     seconds: float
 
@@ -47,9 +49,8 @@ class Record(Shown):
     def table(self) -> Table:
         """The mean gradient norm at lags that double."""
         rows: list[tuple[Cell, ...]] = list(curve_rows(self.by_lag))
-        return Table(
-            f"Gradient norm by lag: training step {self.step}", ("lag", "norm", "of lag 0"), rows, (self.verdict,)
-        )
+        columns = ("lag", f"|dL_t/d{self.part}|", "of lag 0")
+        return Table(f"Gradient norm by lag: training step {self.step}", columns, rows, (self.verdict,))
 
     def to_frame(self) -> "pd.DataFrame":
         """The mean gradient norm at every lag, and as a share of the start."""
@@ -62,19 +63,20 @@ class Record(Shown):
 
     def draw_on(self, ax: "Axes") -> None:
         """The mean gradient norm by lag."""
-        draw_curve(ax, self.by_lag)
+        draw_curve(ax, {self.part: self.by_lag})
         title(ax, f"Gradient norm by lag: training step {self.step}")
 
 
 def draw_norms(
     axes: "Axes", *, steps: Sequence[int], by_lag: Sequence[ArrayLike], horizons: Sequence[int | None]
 ) -> None:
-    """Norms by lag, one column for each of the training steps that were inspected, and the horizons over them."""
+    """Norms by lag as shares of lag 0, a column for each training step that was inspected, and their horizons."""
     columns = [np.asarray(column, dtype=np.float64) for column in by_lag]
-    norms = np.full((max(map(len, columns), default=1), max(len(columns), 1)), np.nan)
-    for k, column in enumerate(columns):
-        norms[: len(column), k] = column
-    logarithmic(axes, norms, "mean norm", origin="lower")
+    shares = np.full((max(map(len, columns), default=1), max(len(columns), 1)), np.nan)
+    with np.errstate(invalid="ignore"):  # of norms that are infinite there are no shares
+        for k, column in enumerate(columns):
+            shares[: len(column), k] = column / (column[0] or 1.0)
+    logarithmic(axes, shares, "of lag 0", origin="lower")
     marks = [np.nan if lag is None else lag for lag in horizons]
     axes.plot(marks, color="white", linewidth=1.5, marker="o", markersize=3)
     ticks = np.unique(np.linspace(0, len(steps) - 1, min(6, len(steps))).astype(int))

@@ -5,7 +5,7 @@ the copy's recurrent layer records its arguments and results. torch differentiat
 which is where gradients enter, and to the layer's parameters: the fused gradient, which the lens has to find again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,8 @@ class Captured:
 
     call: LayerCall
     loss: float
-    losses: Tensor | None  # (B, T), of a model that has one a step
+    losses: Tensor | None  # (B, T), where there is one a step
+    outputs: Tensor | None  # (B, T, ·), of a model around the layer, where it has some a step
     dY: Tensor
     dlast: list[State]
     fused: dict[str, Tensor]  # torch's gradient of the layer's parameters, by their names
@@ -52,7 +53,8 @@ def capture(model: nn.Module, x: Any, y: Any, *, state: Any, layer: str | None, 
     if state is not None:
         args.append(as_double(state))
     calls: list[LayerCall] = []
-    with calls_of(recurrent, calls.append), _limited(recurrent):
+    predictions: list[Any] = []
+    with calls_of(recurrent, calls.append), _limited(recurrent), _predictions_of(twin, predictions.append):
         result = twin(*args, **options)
     if len(calls) != 1:
         raise ArgumentError(
@@ -64,6 +66,7 @@ def capture(model: nn.Module, x: Any, y: Any, *, state: Any, layer: str | None, 
     _check_call(call, parameters)
     losses, loss = _loss(twin, result, y)
     _check_loss(loss)
+    outputs = None if recurrent is twin else _outputs(result, predictions, call)
     wanted = [call.output, *call.last, *parameters.values()]
     dy, *others = torch.autograd.grad(loss, wanted, materialize_grads=True)
     parts = len(call.last)
@@ -71,11 +74,48 @@ def capture(model: nn.Module, x: Any, y: Any, *, state: Any, layer: str | None, 
     return Captured(
         call=call.detached(),  # what is kept must not keep the graph of the copy's pass
         loss=float(loss.detach()),
-        losses=losses,
+        losses=_rows_first(losses, call),
+        outputs=outputs,
         dY=call.time_major(dy).contiguous(),
         dlast=list(zip(*ends, strict=True)),
         fused=dict(zip(parameters, others[parts:], strict=True)),
     )
+
+
+@contextmanager
+def _predictions_of(model: nn.Module, tell: Callable[[Any], None]) -> Iterator[None]:
+    """Call ``tell`` with what the head of a conditional model predicts meanwhile."""
+    if not isinstance(model, ConditionalModel):
+        yield
+        return
+    handle = model.head.register_forward_hook(lambda module, given, prediction: tell(prediction))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _outputs(result: Any, predictions: list[Any], call: LayerCall) -> Tensor | None:
+    """What the model makes of every step, (B, T, ·): its result, or the numbers of its prediction side by side."""
+    if not predictions:
+        return _rows_first(_output(result), call)
+    steps = call.output.shape[:-1]
+    numbers = [value for value in vars(predictions[0]).values() if isinstance(value, Tensor)]
+    of_steps = [value for value in numbers if value.shape[:-1] == steps]
+    return _rows_first(torch.cat(of_steps, dim=-1), call) if of_steps else None
+
+
+def _rows_first(values: Any, call: LayerCall) -> Tensor | None:
+    """What lies as the layer's output does, (·) or one number for each step, as (B, T, ·) or (B, T); or None."""
+    if not isinstance(values, Tensor):
+        return None
+    values = values.detach()
+    steps = call.output.shape[:-1]
+    if values.shape == steps:
+        return call.time_major(values[..., None])[..., 0].T
+    if values.shape[:-1] == steps:
+        return call.time_major(values).transpose(0, 1)
+    return None
 
 
 @contextmanager
@@ -136,7 +176,7 @@ def _arguments(x: Any) -> list[Any]:
 
 
 def _loss(model: nn.Module, result: Any, y: Any) -> tuple[Tensor | None, Tensor]:
-    """The loss of every step, where the model has such, and its sum."""
+    """The loss of every step, laid out as the output, where there is such, and its sum."""
     if isinstance(model, ConditionalModel):
         if y is not None:
             raise ArgumentError("a conditional model scores x itself: leave out `y`.")
@@ -149,7 +189,7 @@ def _loss(model: nn.Module, result: Any, y: Any) -> tuple[Tensor | None, Tensor]
         return None, loss.sum()
     output = _output(result)
     if y is None:
-        return None, output.sum()
+        return output.sum(-1), output.sum()
     target = as_double(y)
     if not isinstance(target, Tensor) or target.shape != output.shape or not target.is_floating_point():
         got = f"{target.dtype} {tuple(target.shape)}" if isinstance(target, Tensor) else type(y).__name__
@@ -157,7 +197,8 @@ def _loss(model: nn.Module, result: Any, y: Any) -> tuple[Tensor | None, Tensor]
             f"`y` is {got}; expected targets of the output's shape {tuple(output.shape)}, for half the squared error, "
             "or a function from what the model returns to the loss."
         )
-    return None, (output - target).square().sum() / 2
+    losses = (output - target).square().sum(-1) / 2
+    return losses, losses.sum()
 
 
 def _output(result: Any) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule.display import GREY, SKY, VERMILLION, Cell, Shown, Table, listed, title
+from chainrule.display import BLACK, SKY, VERMILLION, Cell, Shown, Table, listed, title
 from chainrule.lens.autograd_agreement import Agreement, compare
 from chainrule.lens.conversion import Floats, if_given, to_numpy
 from chainrule.lens.recurrences.passes import Scan
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["GateUse", "Gates", "gate_use", "gates_of"]
 
+_RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+_BINS = 40
 _LOW = 0.1  # a sigmoid beyond these passes less than 0.09 of its 0.25 (Karpathy et al. 2015, section 4.2)
 _HIGH = 0.9
+_ENDS = {_RANGES["sigmoid"]: (_LOW, _HIGH), _RANGES["tanh"]: (-_HIGH, _HIGH)}  # beyond which a gate is saturated
+_ROW = 0.75  # of a row of the figure that the tallest bar takes
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,15 @@ class Gates(Shown):
         memory: of every unit, the time constant of its forget or update gate in steps: -1 over the mean of log f, after
             which a value kept by the gate alone has fallen to 1/e; infinite for a gate that stays 1. None for an RNN,
             which has no such gate. (H,).
+        edges, shares: of every gate by name, the bins (n + 1,) of its histogram and the share of its values in each,
+            (n,).
     """
 
     of: str
     use: tuple[GateUse, ...]
     memory: Floats | None
+    edges: dict[str, Floats]
+    shares: dict[str, Floats]
     agreement: Agreement
 
     def summary(self) -> str:
@@ -72,28 +80,43 @@ class Gates(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         use = {u.name: {"mean": u.mean, "low": u.low, "high": u.high, "dead": u.dead} for u in self.use}
+        spread = {"edges": self.edges, "shares": self.shares}
+        histograms = {kind: {name: listed(values) for name, values in each.items()} for kind, each in spread.items()}
         memory = if_given(listed, self.memory)
-        return {"of": self.of, "gates": use, "memory": memory, "difference_to_autograd": self.agreement.error}
+        about = {"of": self.of, "gates": use, "memory": memory, "difference_to_autograd": self.agreement.error}
+        return about | histograms
 
     @property
     def figure_height(self) -> float:
-        return 1.6 + 0.5 * len(self.use)
+        return 1.4 + 0.7 * len(self.use)
 
     def draw_on(self, ax: "Axes") -> None:
-        """Of each gate, the share of values at its low and at its high end."""
-        names = [use.name for use in self.use]
-        low = np.array([use.low for use in self.use])
-        high = np.array([use.high for use in self.use])
-        middle = 1 - low - high
-        ax.barh(names, low, color=SKY, label="low")
-        ax.barh(names, middle, left=low, color="#BBBBBB", label="between")
-        ax.barh(names, high, left=low + middle, color=VERMILLION, label="high")
-        ax.set_xlim(0, 1)
-        ax.invert_yaxis()
-        ax.grid(visible=False)
-        ax.set_xlabel("share of the values", color=GREY)
-        ax.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.25))
+        """Of each gate, how its values are spread; what is saturated is orange, with its share at either end."""
+        for row, use in enumerate(self.use):
+            edges = self.edges[use.name]
+            shares = self.shares[use.name]
+            middles = (edges[:-1] + edges[1:]) / 2
+            ends = _ENDS.get((edges[0], edges[-1]), (-np.inf, np.inf))
+            colours = np.where((middles < ends[0]) | (middles > ends[1]), VERMILLION, SKY)
+            height = _ROW * shares / max(shares.max(), np.finfo(np.float64).tiny)
+            ax.bar(middles, -height, np.diff(edges), bottom=row, color=colours)
+            ax.plot([use.mean] * 2, [row, row - _ROW], color=BLACK, linewidth=1.5)
+            _write_ends(ax, row, use)
+        ax.set_yticks([row - _ROW / 2 for row in range(len(self.use))], [use.name for use in self.use])
+        ax.tick_params(axis="y", length=0)
+        ax.set_ylim(len(self.use) - 0.9, -0.9)
+        ax.grid(visible=False, axis="y")
+        ax.set_xlabel("value (black: its mean; orange: saturated, with the share)")
         title(ax, f"Gates: {self.of}")
+
+
+def _write_ends(ax: "Axes", row: int, use: GateUse) -> None:
+    """The shares of the values at either end, to the right of the axes."""
+    ends = [f"{share:.1%} {end}" for end, share in (("low", use.low), ("high", use.high)) if share]
+    place = (1.01, row - _ROW / 2)
+    ax.annotate(
+        "\n".join(ends), place, xycoords=ax.get_yaxis_transform(), va="center", color=VERMILLION, annotation_clip=False
+    )
 
 
 def gates_of(scan: Scan, of: str) -> Gates:
@@ -105,18 +128,23 @@ def gates_of(scan: Scan, of: str) -> Gates:
         kept = scan.cell.memory(_live_values(scan))
         with np.errstate(divide="ignore"):
             memory = 1 / np.abs(np.log(kept).mean(0))
-    return Gates(of, gate_use(scan), memory, agreement)
+    edges = {}
+    shares = {}
+    for name, values in _live_values(scan).items():
+        shown = _name_of(scan, name)
+        counts, edges[shown] = np.histogram(values, _BINS, _range_of(scan.cell.gates[name], values))
+        shares[shown] = counts / values.size
+    return Gates(of, gate_use(scan), memory, edges, shares, agreement)
 
 
 def gate_use(scan: Scan) -> tuple[GateUse, ...]:
     """How each gate of one layer and direction is used, over all rows and live steps."""
-    is_state = len(scan.cell.gates) == 1 and len(scan.cell.state) == 1  # the only gate of an RNN is its state
     found = []
     for name, values in _live_values(scan).items():
         low, high = _low_and_high(scan.cell.gates[name], values)
         found.append(
             GateUse(
-                name="h" if is_state else name,
+                name=_name_of(scan, name),
                 mean=float(values.mean()),
                 low=float(low.mean()),
                 high=float(high.mean()),
@@ -124,6 +152,17 @@ def gate_use(scan: Scan) -> tuple[GateUse, ...]:
             )
         )
     return tuple(found)
+
+
+def _name_of(scan: Scan, gate: str) -> str:
+    """The only gate of an RNN is its state."""
+    is_state = len(scan.cell.gates) == 1 and len(scan.cell.state) == 1
+    return "h" if is_state else gate
+
+
+def _range_of(activation: str, values: Floats) -> tuple[float, float]:
+    """What the gate can be; of one without bounds, what its values are."""
+    return _RANGES.get(activation, (float(values.min()), float(values.max())))
 
 
 def _live_values(scan: Scan) -> dict[str, Floats]:

@@ -35,6 +35,14 @@ class BackwardPass(NamedTuple):
     dmade: State
     dfirst: State  # (N, ·)
 
+    def rows(self, rows: slice) -> "BackwardPass":
+        """The same of some of the rows."""
+
+        def of(state: State) -> State:
+            return tuple(part[..., rows, :] for part in state)
+
+        return BackwardPass(self.dY[:, rows], *map(of, self[1:]))
+
 
 @dataclass(frozen=True)
 class Scan:

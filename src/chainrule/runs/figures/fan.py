@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._choices import counted
-from chainrule.display import BLACK, BLUE, VERMILLION, name_ends, title
+from chainrule.display import BLACK, BLUE, VERMILLION, name_ends, title, whole_ticks
 from chainrule.errors import ArgumentError, ShapeError
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def forecast_fan(
         axes.set_ylabel(column, parse_math=False)
         name_ends(axes, ends)
     panels[-1].set_xlabel("steps after the last observation" if dates is None else "date")
+    if dates is None:
+        whole_ticks(panels[-1].xaxis)
     ahead = f"Forecast, {counted(horizon, 'step')} ahead"
     title(panels[0], f"{ahead}: {percent(level[0])} to {percent(level[-1])}")
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule._optional import require
-from chainrule.display import BLUE, GREY, SKY, name_ends, title
+from chainrule.display import BLUE, GREY, SKY, name_ends, title, whole_ticks
 from chainrule.errors import ArgumentError, ShapeError
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["loss_curve", "losses_along"]
 
 _BLOCKS = 60  # of losses along the data
+_SMOOTHED = 20  # training losses from which on their running mean is drawn too, over a twentieth of them
 _Floats = NDArray[np.float64]
 
 
@@ -36,9 +36,9 @@ def loss_curve(
     ``alone`` are the validation losses (M,) of what is trained by itself, where more is validated: a mixture.
     ``joined`` is the step from which what was held out trains too; a line up the axes marks it.
 
-    ``steps`` and ``train_loss`` are (N,), N >= 1; ``valid_steps`` and ``valid_loss`` (M,), M >= 0. The highest
-    twentieth of the training losses, mostly the first ones, may lie above the frame, so that the rest can be told
-    apart.
+    ``steps`` and ``train_loss`` are (N,), N >= 1; ``valid_steps`` and ``valid_loss`` (M,), M >= 0. From 20 training
+    losses on their running mean is drawn over them. The highest twentieth, mostly the first ones, may lie above the
+    frame, so that the rest can be told apart.
 
     >>> from chainrule.display import new_figure
     >>> curve = new_figure(4.5)
@@ -50,8 +50,7 @@ def loss_curve(
     valid_x, valid_y = _curve("valid_steps", valid_steps, "valid_loss", valid_loss)
     if not x.size:
         raise ArgumentError("a loss curve needs at least one training loss, got none")
-    axes.plot(x, y, color=SKY, linewidth=1.2, marker=_marker(x.size), markersize=4)
-    ends = [("training", y[-1], SKY)]
+    ends = [_training(axes, x, y)]
     heading = "Training loss"
     if valid_x.size:
         axes.plot(valid_x, valid_y, color=BLUE, linewidth=2, marker="o", markersize=4)
@@ -68,7 +67,7 @@ def loss_curve(
         ends.append((f"{name} {loss:.3f}", loss, GREY))
     if joined is not None:
         axes.axvline(joined, color=GREY, linewidth=1, linestyle=":")
-        note = axes.annotate("held out joins", (joined, 1), xycoords=("data", "axes fraction"), color=GREY, fontsize=9)
+        note = axes.annotate("held out joins", (joined, 1), xycoords=("data", "axes fraction"), color=GREY, fontsize=10)
         note.set(ha="right", va="top", rotation=90)
     shown = [*y[y <= np.quantile(y, 0.95)], *valid_y, *alone_y, *(level for _, level, _ in ends)]
     low = min(shown)
@@ -76,12 +75,36 @@ def loss_curve(
     margin = 0.05 * (high - low) or 0.05
     axes.set_ylim(low - margin, high + margin)
     axes.set_xlim(0, 1.01 * max(*x, *valid_x, 1))
-    axes.xaxis.set_major_locator(require("matplotlib.ticker").MaxNLocator(integer=True))
+    whole_ticks(axes.xaxis)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("training step")
     axes.set_ylabel(f"loss ({unit})", parse_math=False)
     title(axes, heading)
     name_ends(axes, ends)
+
+
+def _training(axes: "Axes", steps: _Floats, losses: _Floats) -> tuple[str, float, str]:
+    """Draw the training losses, pale beneath their running mean where there are enough; the end of the line."""
+    if losses.size < _SMOOTHED:
+        axes.plot(steps, losses, color=SKY, linewidth=1.2, marker=_marker(losses.size), markersize=4)
+        return "training", float(losses[-1]), SKY
+    width = max(3, losses.size // 20 | 1)
+    smooth = running_mean(losses, width)
+    axes.plot(steps, losses, color=SKY, linewidth=0.8, alpha=0.55)
+    axes.plot(steps, smooth, color=SKY, linewidth=2)
+    return f"training, mean of {width}", float(smooth[-1]), SKY
+
+
+def running_mean(values: _Floats, width: int) -> _Floats:
+    """The mean of each value and its neighbours, ``width`` in all, an odd number; of as many as there are at the ends.
+
+    >>> running_mean(np.array([2.0, 4.0, 9.0, 8.0]), 3).tolist()
+    [3.0, 5.0, 7.0, 8.5]
+    """
+    around = np.ones(width)
+    sums = np.convolve(values, around, mode="same")
+    means: _Floats = sums / np.convolve(np.ones(len(values)), around, mode="same")
+    return means
 
 
 def losses_along(axes: "Axes", losses: Mapping[str, NDArray[np.float64]], unit: str) -> None:
@@ -103,6 +126,8 @@ def losses_along(axes: "Axes", losses: Mapping[str, NDArray[np.float64]], unit: 
         if np.isfinite(means[-1]):
             ends.append((name, float(means[-1]), colour))
     axes.margins(x=0)
+    whole_ticks(axes.xaxis)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel(f"scored {unit}")
     axes.set_ylabel(f"nats per {unit}", parse_math=False)
     averaged = f", means of {blocks} blocks" if blocks < count else ""

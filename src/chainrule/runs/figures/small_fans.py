@@ -51,7 +51,7 @@ def small_fans(
         future = None if future_dates is None else future_dates[i]
         _small(axes[i], histories[i], past, quantiles[i], future, None if actual is None else actual[i])
         axes[i].set_title(
-            name if len(name) <= _NAME else name[: _NAME - 1] + "…", loc="left", fontsize=9, parse_math=False
+            name if len(name) <= _NAME else name[: _NAME - 1] + "…", loc="left", fontsize=10, parse_math=False
         )
     band = f", {percent(levels[0])} to {percent(levels[-1])}" if len(levels) > 1 else ""
     step = "step" if quantiles.shape[1] == 1 else "steps"
@@ -81,7 +81,7 @@ def _small(
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(labelsize=7)
+    axes.tick_params(labelsize=9)
     axes.yaxis.set_major_locator(require("matplotlib.ticker").MaxNLocator(4))
     if dates is None:
         axes.xaxis.set_major_locator(require("matplotlib.ticker").MaxNLocator(4, integer=True))
@@ -90,4 +90,4 @@ def _small(
     locator = by_date.AutoDateLocator(minticks=2, maxticks=4)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(by_date.ConciseDateFormatter(locator))
-    axes.xaxis.get_offset_text().set_fontsize(7)
+    axes.xaxis.get_offset_text().set_fontsize(9)

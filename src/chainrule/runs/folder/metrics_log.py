@@ -137,6 +137,7 @@ def _looked(record: Record) -> dict[str, Any]:
         "half": record.half,
         "gradient_by_lag": by_lag,
         "saturated": saturated,
+        "part": record.part,
         "verdict": record.verdict,
     }
 

@@ -1,5 +1,6 @@
 """What truncation costs: the share of the full gradient that does not come through a window."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,12 @@ from chainrule.training.bptt.truncated import TruncatedBPTT
 __all__ = ["Lost", "estimate"]
 
 _FEW = 32  # steps that tell a sum from a mean
+_ONCE = 1.5  # the shares of a mean's chunks add up to 1, those of a sum's to their number
+_SUMMED = (
+    "the loss is a sum over its steps: what a window loses is told rightly, but in training the gradient of a chunk "
+    "grows with its rows and k1 steps, so that another window needs another learning rate and another clip. A mean "
+    '(`reduction="mean"`) needs neither.'
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,8 @@ def estimate(
 
     Meanwhile the model is in evaluation mode; afterwards its mode and its ``.grad`` are what they were. The arguments
     are those of :class:`TruncatedBPTT` and :class:`FullBPTT`. Several times as many steps as the longest window has are
-    a fair sample. The loss may be the mean over its steps or their sum: the share that is lost is the same.
+    a fair sample. The loss may be the mean over its steps or their sum: the share that is lost is the same. Of a sum
+    a warning says that windows which lose alike do not train alike: its gradient grows with k1.
 
     Raises:
         ArgumentError, ShapeError: as of these two; also of a loss that is neither a mean nor a sum.
@@ -81,7 +89,10 @@ def estimate(
             sample = _Sample(model, loss, x, y, state, resets)
             full = _gradient(parameters, lambda: FullBPTT(memory)(model, loss, x, y, state, resets=resets))
             found = []
-            for bptt, shares_of_chunks in zip(plans, sample.shares(plans), strict=True):
+            shares_of_plans = sample.shares(plans)
+            if any(sum(of_chunks) > _ONCE for of_chunks in shares_of_plans):
+                warnings.warn(_SUMMED, stacklevel=2)
+            for bptt, shares_of_chunks in zip(plans, shares_of_plans, strict=True):
                 truncated = _gradient(parameters, partial(sample.send_back, bptt, shares_of_chunks))
                 norm = full.norm()
                 lost = float((full - truncated).norm() / norm) if norm else 0.0

@@ -3,15 +3,19 @@
 from collections.abc import Callable
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from chainrule._choices import listed
 from chainrule.data import Labelled
 from chainrule.runs.folder.data_config import Data
+from chainrule.runs.kinds.labelled.surprise import each_example, shuffled_examples
 from chainrule.runs.kinds.labelled.task import LabelledTask, score_everything
 from chainrule.runs.run import Examples, Run, Source
 from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.runs.scoring.classification import Classifications
 from chainrule.runs.scoring.classify import classify_examples
+from chainrule.runs.scoring.surprise import Each, Shuffled
 
 __all__ = ["ClassifierRun"]
 
@@ -51,6 +55,34 @@ class ClassifierRun(Run):
         if data is None:
             return LabelledTask(labelled, self.config).score(self.model)
         return score_everything(self.model, labelled, self.config.model.name)
+
+    def score_each(self, data: Source | None = None, *, unknown: str | None = None) -> Each:
+        self._refuse_of_symbols(None, unknown, None)
+        return each_example(self.model, *self._scored(data))
+
+    def score_shuffled(
+        self,
+        data: Source | None = None,
+        *,
+        times: int = 19,
+        seed: int = 0,
+        unknown: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> Shuffled:
+        self._refuse_of_symbols(None, unknown, None)
+        labelled, index, of = self._scored(data)
+        what = "pixels" if labelled.kind == "images" else "samples"
+        about = {"of": of, "unit": "example", "model": self.config.model.title, "what": what}
+        return shuffled_examples(self.model, labelled, index, about=about, times=times, seed=seed, advance=advance)
+
+    def _scored(self, data: Source | None) -> tuple[Labelled, Tensor, str]:
+        """The data, the examples in it that are scored, and what they are, in words."""
+        labelled = self._own() if data is None else self.read(data)
+        assert isinstance(labelled, Labelled)
+        if data is None:
+            task = LabelledTask(labelled, self.config)
+            return labelled, task.test, task.of
+        return labelled, torch.arange(len(labelled.labels)), f"{labelled.name}, all"
 
     def classify(self, files: Examples) -> Classifications:
         return classify_examples(self._newest, self.config.data, files)

@@ -13,7 +13,7 @@ from chainrule.runs.kinds.task import Task
 from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.training import ALONE, Group, LabelledFeed, confusion_and_loss
 
-__all__ = ["LabelledTask", "score_everything"]
+__all__ = ["Examples", "LabelledTask", "score_everything"]
 
 
 class LabelledTask(Task):
@@ -27,7 +27,7 @@ class LabelledTask(Task):
         self.parts = len(train), len(valid), len(test)
         self.split = split_note(data, (train, valid, test))
         self._train, self._valid, self._test = (torch.from_numpy(part) for part in (train, valid, test))
-        self._examples = _Examples(data)
+        self._examples = Examples(data)
         self.config = config
         self._group = group
         self.feed = LabelledFeed(len(train), training.batch, self._train_batch, training.seed, group)
@@ -43,25 +43,35 @@ class LabelledTask(Task):
         """Mean nats per example of the validation part."""
         return confusion_and_loss(model, self._valid, self._examples.batch, len(self.data.classes))[1]
 
+    @property
+    def of(self) -> str:
+        """The test part, in words."""
+        return f"{self.data.name}, test part"
+
+    @property
+    def test(self) -> Tensor:
+        """The indices of the test part."""
+        return self._test
+
     def score(self, model: nn.Module) -> ClassScore:
         """The score of the test part, which no choice depended on."""
-        score = _score(model, self.data, self._examples, self._test, f"{self.data.name}, test part", self._name)
+        score = _score(model, self.data, self._examples, self._test, self.of, self._name)
         return replace(score, split=self.split)
 
 
 def score_everything(model: nn.Module, data: Labelled, name: str) -> ClassScore:
     """The score of all of the data, of a model of this name."""
     every = torch.arange(len(data.labels))
-    return _score(model, data, _Examples(data), every, f"{data.name}, all", name)
+    return _score(model, data, Examples(data), every, f"{data.name}, all", name)
 
 
-def _score(model: nn.Module, data: Labelled, examples: "_Examples", index: Tensor, of: str, name: str) -> ClassScore:
+def _score(model: nn.Module, data: Labelled, examples: "Examples", index: Tensor, of: str, name: str) -> ClassScore:
     matrix, loss = confusion_and_loss(model, index, examples.batch, len(data.classes))
     majority = float(matrix.sum(1).max() / matrix.sum())
     return ClassScore(of, data.classes, matrix, loss, majority, name)
 
 
-class _Examples:
+class Examples:
     """Examples as a classifier's arguments, their features computed once."""
 
     def __init__(self, data: Labelled) -> None:

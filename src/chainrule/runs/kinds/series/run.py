@@ -19,6 +19,7 @@ from chainrule.runs.continuing import go_on, said, with_growth
 from chainrule.runs.folder.contents import SERIES, UPDATED
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.series.files import load_series, save_series
+from chainrule.runs.kinds.series.surprise import each_step, shuffled_steps
 from chainrule.runs.kinds.series.task import SeriesTask
 from chainrule.runs.looking import look_at
 from chainrule.runs.run import INTERVALS, Intervals, Run, Source
@@ -28,6 +29,7 @@ from chainrule.runs.scoring.free_run import free_run
 from chainrule.runs.scoring.scores import Score
 from chainrule.runs.scoring.series_conformal import adapt_intervals, calibrate
 from chainrule.runs.scoring.series_score import score_series
+from chainrule.runs.scoring.surprise import Each, Shuffled
 
 __all__ = ["SeriesRun"]
 
@@ -103,6 +105,33 @@ class SeriesRun(Run):
         new = self._new(data)
         score = score_series(self.model, new.values, task.baselines, new.season, _after_first_season(new))
         return replace(score, model=self.config.model.name)
+
+    def score_each(self, data: Source | None = None, *, unknown: str | None = None) -> Each:
+        self._refuse_of_symbols(None, unknown, None)
+        series, begin, of = self._scored(data)
+        return each_step(self.model, series, begin, of)
+
+    def score_shuffled(
+        self,
+        data: Source | None = None,
+        *,
+        times: int = 19,
+        seed: int = 0,
+        unknown: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> Shuffled:
+        self._refuse_of_symbols(None, unknown, None)
+        series, begin, of = self._scored(data)
+        about = {"of": of, "unit": "step", "model": self.config.model.title, "what": "steps"}
+        return shuffled_steps(self.model, series.values, begin, about=about, times=times, seed=seed, advance=advance)
+
+    def _scored(self, data: Source | None) -> tuple[Series, int, str]:
+        """A series, the first of its steps that is scored, and what they are, in words."""
+        if data is None:
+            task = SeriesTask(self.series, self.config)
+            return task.data, task.begin_test, task.of
+        new = self._new(data)
+        return new, new.season, _after_first_season(new)
 
     def watched(self, score: Score) -> Score:  # type: ignore[override]
         series = self.series

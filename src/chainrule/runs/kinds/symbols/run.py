@@ -14,10 +14,12 @@ from chainrule.errors import ArgumentError, UnseenSymbolError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import AlphabetModel, Carry, MixtureModel, NGramModel
 from chainrule.runs.folder.data_config import Data
+from chainrule.runs.kinds.symbols.surprise import each_symbol, shuffled_symbols
 from chainrule.runs.kinds.symbols.task import SymbolTask, known_symbols, score_pieces
 from chainrule.runs.looking import look_at
 from chainrule.runs.run import Run, Source
 from chainrule.runs.scoring.scores import Score
+from chainrule.runs.scoring.surprise import Each, Shuffled
 from chainrule.training import Learner, Piece, adaptive_log_probs, hedged, log_probs
 
 __all__ = ["SymbolRun"]
@@ -61,8 +63,8 @@ class SymbolRun(Run):
             score = task.score(self.model)
             pieces = task.test(self.model)
         else:
-            pieces = [Piece(document) for document in symbols.documents]
-            score = score_pieces(self.model, pieces, f"{symbols.name}, all", self.config, symbols)
+            pieces, of = self._scored(data, symbols)
+            score = score_pieces(self.model, pieces, of, self.config, symbols)
         if learner is not None:
             assert adapt is not None
             adapted = known_symbols(adaptive_log_probs(learner, pieces, advance), symbols)
@@ -72,6 +74,33 @@ class SymbolRun(Run):
             cold = np.concatenate(log_probs(self.model, cut))
             score = replace(score, cold={context: known_symbols(cold, symbols)})
         return score
+
+    def score_each(self, data: Source | None = None, *, unknown: str | None = None) -> Each:
+        symbols = self._to_score(data, unknown)
+        pieces, of = self._scored(data, symbols)
+        return each_symbol(self.model, pieces, of, self.config.data.unit, symbols)
+
+    def score_shuffled(
+        self,
+        data: Source | None = None,
+        *,
+        times: int = 19,
+        seed: int = 0,
+        unknown: str | None = None,
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> Shuffled:
+        symbols = self._to_score(data, unknown)
+        pieces, of = self._scored(data, symbols)
+        unit = self.config.data.unit
+        about = {"of": of, "unit": unit, "model": self.config.model.title, "what": f"{unit}s"}
+        return shuffled_symbols(self.model, pieces, symbols, about=about, times=times, seed=seed, advance=advance)
+
+    def _scored(self, data: Source | None, symbols: Symbols) -> tuple[list[Piece], str]:
+        """The pieces that are scored, and what they are, in words."""
+        if data is None:
+            task = SymbolTask(symbols, self.config)
+            return task.test(self.model), task.of
+        return [Piece(document) for document in symbols.documents], f"{symbols.name}, all"
 
     def _to_score(self, data: Source | None, unknown: str | None) -> Symbols:
         if unknown is not None and self._alphabet.kind != "characters":

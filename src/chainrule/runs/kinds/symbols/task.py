@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,11 +127,16 @@ class SymbolTask(Task):
             seen[block] = True
         scored = blocks(piece.x[piece.context :] for piece in test)
         unseen = sum(int((~seen[block]).sum()) for block in scored)
-        score = score_pieces(model, test, f"{self.name}, last tenth (test)", self.config)
+        score = score_pieces(model, test, self.of, self.config)
         for baseline in (Unigram.fit(learned, self.symbols), Bigram.fit(learned, self.symbols)):
             scores = [baseline.log_prob(piece.x)[piece.context :] for piece in test]
             score.baselines[baseline.name] = np.concatenate(scores)
         return replace(score, unseen=unseen)
+
+    @property
+    def of(self) -> str:
+        """The test part, in words."""
+        return f"{self.name}, last tenth (test)"
 
     def test(self, model: AlphabetModel) -> list[Piece]:
         """The test part."""
@@ -179,6 +185,6 @@ def score_pieces(
     return Score(of, config.data.unit, found[0], predictors=predictors, unknown=unknown, model=names[0])
 
 
-def known_symbols(log_prob: NDArray[np.float64], symbols: Symbols) -> NDArray[np.float64]:
-    """Those of the symbols that stand for no unknown one."""
-    return log_prob if symbols.unscored is None else np.delete(log_prob, symbols.unscored)
+def known_symbols(of_symbols: NDArray[Any], symbols: Symbols) -> NDArray[Any]:
+    """What there is of each symbol, without those that stand for an unknown one."""
+    return of_symbols if symbols.unscored is None else np.delete(of_symbols, symbols.unscored)
