@@ -1,4 +1,4 @@
-"""``chainrule look``: inspecting the gradients of a run, and the sizes of a convolution."""
+"""``chainrule look``: inspecting the numbers and gradients of a run, and the sizes of a convolution."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,22 +7,27 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from chainrule.cli.console import check_out, emit, show
+from chainrule.cli.looking_into_runs import look_into
 from chainrule.display import Shown, page_of
 from chainrule.errors import ArgumentError
-from chainrule.lens import ThroughTime, sizes
-from chainrule.lens.conversion import as_step
-from chainrule.runs import load
+from chainrule.lens import sizes
 
 __all__ = ["look_command"]
 
 _RUN = "look RUN"
+_LABELLED = "look RUN, of images or labelled sound"
 _CONV = "look conv"
 
 
 def look_command(
     target: Annotated[str, Argument(metavar="RUN|conv", help="A run's folder, or the word conv.", show_default=False)],
     data: Annotated[
-        str | None, Argument(metavar="DATA", help="New data, read like the run's own.", show_default=False)
+        str | None,
+        Argument(
+            metavar="DATA",
+            help="New data, read like the run's own; for a classifier one image, .wav or .flac file.",
+            show_default=False,
+        ),
     ] = None,
     steps: Annotated[
         int | None,
@@ -31,7 +36,39 @@ def look_command(
         ),
     ] = None,
     at: Annotated[
-        int | None, Option(help="Trace the gradient back from this step.", rich_help_panel=_RUN, show_default=False)
+        str | None,
+        Option(
+            help="Trace the gradient back from this step; in a classifier take this cell of the layer's output apart: "
+            "row,col or channel,row,col of an image, step or channel,step of sound.",
+            rich_help_panel=_RUN,
+            show_default=False,
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        Option(
+            help="The layer to show, by number or name (default: the first).",
+            rich_help_panel=_LABELLED,
+            show_default=False,
+        ),
+    ] = None,
+    example: Annotated[
+        int | None,
+        Option(
+            help="The example of the test part to show (default 0).", rich_help_panel=_LABELLED, show_default=False
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        Option(
+            help="The true class of DATA, for the gradient of the loss.", rich_help_panel=_LABELLED, show_default=False
+        ),
+    ] = None,
+    score: Annotated[
+        str | None,
+        Option(
+            help="Differentiate the score of this class, not the loss.", rich_help_panel=_LABELLED, show_default=False
+        ),
     ] = None,
     input: Annotated[
         str | None, Option(help="Input size, such as 100, 28x28 or 8x28x28.", rich_help_panel=_CONV, show_default=False)
@@ -66,8 +103,13 @@ def look_command(
 ) -> None:
     """Inspect a run: how far back gradients reach, what truncation loses, how saturated the gates are.
 
-    This uses sequences from the test part of its data, or from DATA. With conv in the place of RUN, it explains the
-    sizes of a convolution.
+    This uses sequences from the test part of its data, or from DATA.
+
+    A classifier of images or sound is inspected layer by layer: what each layer makes of one input, kernels, the sum
+    behind a cell of its output and what that cell sees, the gradients of the input and of the kernels, and without DATA
+    the worst mistakes and the confusion matrix.
+
+    With conv in the place of RUN, it explains the sizes of a convolution.
     """
     check_out("--html", html, ".html")
     given = {
@@ -80,18 +122,21 @@ def look_command(
         "dilation": dilation,
         "groups": groups,
     }
+    of_classifiers = {"layer": layer, "example": example, "label": label, "score": score}
     asked = {name: value for name, value in given.items() if value is not None}
     if target == "conv":
-        if data is not None or steps is not None or at is not None:
+        of_runs = {"--steps": steps, "--at": at} | of_classifiers
+        if data is not None or any(value is not None for value in of_runs.values()):
             raise ArgumentError(
-                "look conv takes no DATA, --steps or --at. To inspect a run in the folder conv, write ./conv."
+                "look conv takes no DATA, --steps or --at, and no option of classifiers. To inspect a run in the folder "
+                "conv, write ./conv."
             )
         results = _conv(asked)
     else:
         if asked:
             names = ", ".join("--" + name.replace("_", "-") for name in asked)
             raise ArgumentError(f"{names}: only look conv takes these options, and {target} is a run.")
-        results = _run(target, data, steps, at)
+        results = look_into(target, data, steps, at, of_classifiers)
     first, *others = results
     show(first)
     for result in others:
@@ -99,18 +144,6 @@ def look_command(
         show(result)
     if html is not None:
         emit(page_of(results), html)
-
-
-def _run(target: str, data: str | None, steps: int | None, at: int | None) -> Sequence[Shown]:
-    found = load(target, device="cpu").look(data, steps)
-    if at is None:
-        return found.parts()
-    if not isinstance(found, ThroughTime):
-        raise ArgumentError(
-            f"--at traces the gradient of a state, but the model of {target} has none: it sees a window."
-        )
-    step = as_step("--at", at, found.reach().norms.shape[-1])
-    return [*found.parts(), found.term(step)]
 
 
 def _conv(asked: dict[str, str | int]) -> Sequence[Shown]:

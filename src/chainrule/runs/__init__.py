@@ -9,6 +9,7 @@ from chainrule.runs.scoring.backtest import Backtest, BacktestRow
 from chainrule.runs.scoring.class_score import ClassScore
 from chainrule.runs.scoring.classification import Classification, Classifications
 from chainrule.runs.scoring.forecast import Forecast
+from chainrule.runs.scoring.mistakes import Mistake, Mistakes
 from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
 from chainrule.runs.scoring.point_errors import Errors
 from chainrule.runs.scoring.scores import Score
@@ -23,6 +24,8 @@ __all__ = [
     "ComparisonRow",
     "Errors",
     "Forecast",
+    "Mistake",
+    "Mistakes",
     "PanelBacktest",
     "PanelForecast",
     "Run",

@@ -16,6 +16,7 @@ from chainrule.training.checkpoint import (
 )
 from chainrule.training.evaluation import (
     Piece,
+    class_log_probs,
     confusion_and_loss,
     fit_gate,
     log_probs,
@@ -68,6 +69,7 @@ __all__ = [
     "adaptive_log_probs",
     "bytes_of",
     "check_weights",
+    "class_log_probs",
     "confusion_and_loss",
     "estimate",
     "fit_gate",

@@ -2,6 +2,7 @@
 
 from chainrule.training.evaluation.held_out import (
     Piece,
+    class_log_probs,
     confusion_and_loss,
     fit_gate,
     log_probs,
@@ -12,6 +13,7 @@ from chainrule.training.evaluation.panels import panel_loss, panel_quantiles
 
 __all__ = [
     "Piece",
+    "class_log_probs",
     "confusion_and_loss",
     "fit_gate",
     "log_probs",

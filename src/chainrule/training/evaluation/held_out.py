@@ -1,6 +1,6 @@
 """Scores of all of the held-out data, with a state of their own that training never touches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from chainrule.models import Carry, ConditionalModel, MixtureModel
 from chainrule.models.mixture import Seen
 from chainrule.training.feeds.labelled_feed import BatchOf
 
-__all__ = ["Piece", "confusion_and_loss", "fit_gate", "log_probs", "log_probs_apart", "split_documents"]
+__all__ = ["Piece", "class_log_probs", "confusion_and_loss", "fit_gate", "log_probs", "log_probs_apart", "split_documents"]
 
 _Parts = tuple[Tensor, ...]
 _ROWS = 64
@@ -136,13 +136,34 @@ def confusion_and_loss(
     >>> matrix.tolist(), round(loss, 3)
     ([[1, 1], [0, 1]], 0.522)
     """
-    device = device_of(model)
     matrix = np.zeros((classes, classes), dtype=np.int64)
     loss = 0.0
+    for logits, labels in _each_batch(model, examples, batch_of):
+        loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+        np.add.at(matrix, (labels.numpy(), logits.argmax(1).numpy()), 1)
+    return matrix, loss / len(examples)
+
+
+def class_log_probs(
+    model: nn.Module, examples: Tensor, batch_of: BatchOf
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """log p of every class (N, classes) and the labels (N,) of the examples with these indices.
+
+    >>> x, labels = torch.tensor([[2.0, 0.0], [1.0, 3.0]]), torch.tensor([0, 1])
+    >>> found, of = class_log_probs(nn.Identity(), torch.arange(2), lambda i: ((x[i],), labels[i]))
+    >>> found.round(3).tolist(), of.tolist()
+    ([[-0.127, -2.127], [-2.127, -0.127]], [0, 1])
+    """
+    scored = list(_each_batch(model, examples, batch_of))
+    log_probs = torch.cat([logits.double().log_softmax(1) for logits, _ in scored])
+    return log_probs.numpy(), torch.cat([labels for _, labels in scored]).numpy()
+
+
+@torch.no_grad()
+def _each_batch(model: nn.Module, examples: Tensor, batch_of: BatchOf) -> Iterator[tuple[Tensor, Tensor]]:
+    """Logits and labels on the CPU, batch by batch, in evaluation mode."""
+    device = device_of(model)
     with evaluating(model.modules()):
         for index in examples.split(256):
             arguments, labels = batch_of(index)
-            logits = model(*(each.to(device) for each in arguments)).cpu()
-            loss += float(F.cross_entropy(logits, labels, reduction="sum"))
-            np.add.at(matrix, (labels.numpy(), logits.argmax(1).numpy()), 1)
-    return matrix, loss / len(examples)
+            yield model(*(each.to(device) for each in arguments)).cpu(), labels

@@ -1,0 +1,48 @@
+"""The input of a network as a picture."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainrule.display import mosaic, mosaic_height, paint, whole_ticks
+from chainrule.lens.conversion import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_input", "draw_sequence", "input_height"]
+
+
+def draw_input(axes: "Axes", x: Floats) -> None:
+    """An image (channels, height, width) in grey or in colours, if it has one or three channels; a sequence as a map."""
+    if x.ndim != 3:
+        draw_sequence(axes, x, "x")
+        return
+    if len(x) == 3 and x.min() >= 0 and x.max() <= 1:
+        axes.grid(visible=False)
+        axes.imshow(np.moveaxis(x, 0, -1), interpolation="nearest")
+    elif len(x) == 1:
+        paint(axes, x[0], "x", limits=(float(x.min()), float(x.max())))
+    else:
+        mosaic(axes, x, "x", [f"channel {k}" for k in range(len(x))])
+        return
+    whole_ticks(axes.xaxis, axes.yaxis)
+
+
+def draw_sequence(axes: "Axes", values: Floats, label: str) -> None:
+    """A map (channels, steps), lowest channel below; numbers without steps in one column."""
+    paint(axes, values.reshape(len(values), -1), label, square=False)
+    axes.invert_yaxis()
+    whole_ticks(axes.xaxis, axes.yaxis)
+    axes.set_xlabel("step")
+    axes.set_ylabel("channel")
+    if values.ndim == 1:
+        axes.set_xticks([])
+        axes.set_xlabel("")
+
+
+def input_height(x: Floats) -> float:
+    """The height in inches of a figure of it, or of what has its shape."""
+    if x.ndim != 3:
+        return 4.0
+    return mosaic_height(*x.shape, named=len(x) > 1)
