@@ -55,7 +55,9 @@ def look_command(
     example: Annotated[
         int | None,
         Option(
-            help="The example of the test part to show (default 0).", rich_help_panel=_LABELLED, show_default=False
+            help="The example of the test part to show (default: the worst).",
+            rich_help_panel=_LABELLED,
+            show_default=False,
         ),
     ] = None,
     label: Annotated[
@@ -128,8 +130,8 @@ def look_command(
         of_runs = {"--steps": steps, "--at": at} | of_classifiers
         if data is not None or any(value is not None for value in of_runs.values()):
             raise ArgumentError(
-                "look conv takes no DATA, --steps or --at, and no option of classifiers. To inspect a run in the folder "
-                "conv, write ./conv."
+                "look conv takes no DATA, --steps or --at, and no option of classifiers. To inspect a run in the "
+                "folder conv, write ./conv."
             )
         results = _conv(asked)
     else:

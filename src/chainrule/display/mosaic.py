@@ -17,9 +17,10 @@ __all__ = ["mosaic", "mosaic_height", "paint"]
 _Floats = NDArray[np.float64]
 _ACROSS = 6.4  # inches that the pictures of a figure may take, beside the scale,
 _DOWN = 6.0  # and below its title
-_NAME = 0.17  # inches of a name above a picture
-_LEGIBLE = 0.36  # inches of a pixel in which a number has room
-_LARGEST = 0.6  # inches of a pixel
+_NAME = 0.2  # inches of a name above a picture
+_LEGIBLE = 0.42  # inches of a pixel in which a number has room
+_DARK = 0.65  # of the largest magnitude, above which text is white
+_LARGEST = 0.9  # inches of a pixel
 
 
 class _Layout:
@@ -76,24 +77,33 @@ def mosaic(
 ) -> None:
     """Draw pictures (n, height, width), each with its name above; pixels that have room hold their ``texts``.
 
-    ``across`` is how many stand in a row. The scale and ``limits`` are those of :func:`paint`; NaN is left blank.
+    ``across`` is how many stand in a row; without names, rows and columns are numbered then. The scale and ``limits``
+    are those of :func:`paint`; NaN is left blank.
     """
-    layout = _Layout(*pictures.shape, across, bool(names))
+    count, height, width = pictures.shape
+    layout = _Layout(count, height, width, across, bool(names))
     canvas = np.full(layout.size, np.nan)
     rectangle = require("matplotlib.patches").Rectangle
     for k, picture in enumerate(pictures):
         top, left = layout.corner(k)
         canvas[top : top + layout.height, left : left + layout.width] = picture
-        frame = rectangle((left - 0.5, top - 0.5), layout.width, layout.height, fill=False, edgecolor=GREY, linewidth=0.6)
+        frame = rectangle((left - 0.5, top - 0.5), layout.width, layout.height)
+        frame.set(fill=False, edgecolor=GREY, linewidth=0.6, clip_on=False)
         axes.add_patch(frame)
         if names:
-            axes.text(left - 0.5, top - 0.6, names[k], fontsize=7.5, color=GREY, va="bottom", parse_math=False)
+            axes.text(left - 0.5, top - 0.6, names[k], fontsize=9, color=GREY, va="bottom", parse_math=False)
         if texts is not None and layout.pixel >= _LEGIBLE:
-            _write(axes, texts[k], top, left)
+            _write(axes, texts[k], np.abs(picture) > _DARK * np.nanmax(np.abs(pictures)), top, left)
     paint(axes, canvas, label, limits=limits)
+    axes.spines[:].set_visible(False)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+    if across is not None and not names:
+        tops = [layout.corner(row * across)[0] + (layout.height - 1) / 2 for row in range(layout.rows)]
+        lefts = [layout.corner(column)[1] + (layout.width - 1) / 2 for column in range(across)]
+        axes.set_yticks(tops, [str(row) for row in range(layout.rows)])
+        axes.set_xticks(lefts, [str(column) for column in range(across)])
+        axes.tick_params(length=0)
 
 
 def paint(
@@ -116,10 +126,12 @@ def paint(
         aspect="equal" if square else "auto",
     )
     bar = axes.figure.colorbar(image, ax=axes, label=label, shrink=0.8, pad=0.02, aspect=30)
-    ticks = np.linspace(low, high, 5)
+    axes.set_anchor("W")  # a title longer than the axes are wide has room to their right
+    ticks = np.linspace(low, high, 5).tolist()
     bar.set_ticks(ticks, labels=[f"{tick:.3g}" for tick in ticks])
 
 
-def _write(axes: "Axes", texts: NDArray[np.object_], top: int, left: int) -> None:
+def _write(axes: "Axes", texts: NDArray[np.object_], is_dark: NDArray[np.bool_], top: int, left: int) -> None:
     for (i, j), text in np.ndenumerate(texts):
-        axes.text(left + j, top + i, text, ha="center", va="center", fontsize=7, color=ON_MAP)
+        colour = "white" if is_dark[i, j] else ON_MAP
+        axes.text(left + j, top + i, text, ha="center", va="center", fontsize=8, color=colour)

@@ -242,9 +242,9 @@ class Run(Fitted):
         run's own, are inspected together through time; by default of four windows, 512 steps at most.
 
         Of images and labelled sound: ``data`` is one file or array, as of ``classify``, or the ``example`` of this
-        number in the test part (the first unless said) is inspected layer by layer. Gradients are those of the loss,
-        of an example by its own label and of new data by the ``label`` that is given; or else of the score of a class,
-        which ``score`` names and which is otherwise the likeliest.
+        number in the test part (unless said that whose label is least probable) is inspected layer by layer. Gradients
+        are those of the loss, of an example by its own label and of new data by the ``label`` that is given; or else
+        of the score of a class, which ``score`` names and which is otherwise the likeliest.
         """
         raise self._cannot("be inspected through time")
 

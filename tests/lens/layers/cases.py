@@ -36,7 +36,7 @@ def torchs() -> Network:
         nn.GELU(),
         nn.AvgPool2d(2, ceil_mode=True),
         nn.Flatten(),
-        nn.Linear(24, K),
+        nn.Linear(36, K),
     )
     return model, torch.rand(1, 2, 14, 11)
 

@@ -160,7 +160,9 @@ def test_files_that_cannot_be_classified_are_named(digits_run: Run, tmp_path: Pa
 
 def test_what_a_classifier_cannot_do_is_said_with_what_it_can(digits_run: Run) -> None:
     for ask in (digits_run.sample, digits_run.forecast, digits_run.backtest):
-        with pytest.raises(ArgumentError, match=r"It can score, classify, list mistakes or be inspected layer by layer"):
+        with pytest.raises(
+            ArgumentError, match=r"It can score, classify, list mistakes or be inspected layer by layer"
+        ):
             ask()
     with pytest.raises(DataError, match="labelled examples"):
         digits_run.score("english")

@@ -92,8 +92,7 @@ def _class_of(option: str, asked: object, names: Sequence[str]) -> int:
     if isinstance(asked, str):
         if asked not in names:
             raise ArgumentError(
-                f"`{option}` is {asked!r}; expected one of the classes {', '.join(names[:12])}."
-                f"{near(asked, names)}"
+                f"`{option}` is {asked!r}; expected one of the classes {', '.join(names[:12])}.{near(asked, names)}"
             )
         return names.index(asked)
     found = as_int(asked)

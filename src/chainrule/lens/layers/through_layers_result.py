@@ -7,36 +7,34 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chainrule._choices import choose, counted, spelt
-from chainrule.display import Shown, Table, listed, title
+from chainrule._choices import choose, counted
+from chainrule.display import BLUE, Shown, Table, listed, title
 from chainrule.errors import ArgumentError
 from chainrule.lens.bptt.through_time import through_time
 from chainrule.lens.bptt.through_time_result import ThroughTime
-from chainrule.lens.conversion import checked_index, to_numpy
+from chainrule.lens.conversion import to_numpy
 from chainrule.lens.convolutions.convolution_result import Convolution
-from chainrule.lens.convolutions.sum import entry
+from chainrule.lens.layers.passes.network_pass import Layer, NetworkPass
+from chainrule.lens.layers.passes.rules import check_layers
+from chainrule.lens.layers.passes.spans import are_chained
 from chainrule.lens.layers.results.cell_sum import CellSum
 from chainrule.lens.layers.results.cells import cell_sum, has_sums
 from chainrule.lens.layers.results.feature_maps import FeatureMaps
+from chainrule.lens.layers.results.fields import field_of
+from chainrule.lens.layers.results.inputs import draw_input, panels_beside
 from chainrule.lens.layers.results.kernels import Kernels
-from chainrule.lens.layers.results.inputs import draw_input, input_height
-from chainrule.lens.layers.passes.layer_pass import LayerPass
 from chainrule.lens.layers.results.layer_table import LayerTable, table_of
-from chainrule.lens.layers.passes.network_pass import NetworkPass, run_network
 from chainrule.lens.layers.results.receptive_field import ReceptiveField
-from chainrule.lens.layers.passes.rules import check_layers
 from chainrule.lens.layers.results.saliency import Saliency
-from chainrule.lens.layers.passes.spans import are_chained, spans_back
-from chainrule.ops.arguments import as_int
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from chainrule.display.picture import Picture
+
 __all__ = ["ThroughLayers"]
 
 _RANKED = 10  # classes in the table
-
-Layer = int | str
 
 
 class ThroughLayers(Shown):
@@ -89,7 +87,7 @@ class ThroughLayers(Shown):
 
     def maps(self, layer: Layer) -> FeatureMaps:
         """What a layer gives, channel by channel, and the target's gradient of it."""
-        found = self._layer(layer)
+        found = self._network.layer(layer)
         return FeatureMaps(found.title, found.planes(found.y), found.planes(found.dy), self.target)
 
     def kernels(self, layer: Layer, weight: str | None = None, drawn: str = "weight") -> Kernels:
@@ -99,7 +97,7 @@ class ThroughLayers(Shown):
             ArgumentError: the layer has none.
         """
         choose("drawn", drawn, ("weight", "gradient"))
-        found = self._layer(layer)
+        found = self._network.layer(layer)
         held = {name: w for name, w in found.module.named_parameters() if w.dim() > 1}
         if not held:
             raise ArgumentError(f"{found.title} is a {found.kind}; expected a layer with a matrix or kernels.")
@@ -116,7 +114,7 @@ class ThroughLayers(Shown):
         Raises:
             ArgumentError: the layer is another.
         """
-        return self._layer(layer).convolution
+        return self._network.layer(layer).convolution
 
     def cell(self, layer: Layer, *cell: int) -> CellSum:
         """The sum that is y[channel, \\*positions] of a convolution or linear layer; its largest one without a cell.
@@ -124,9 +122,9 @@ class ThroughLayers(Shown):
         Raises:
             ArgumentError: the layer's outputs are no sums of products, or it has no such cell.
         """
-        found = self._layer(layer)
+        found = self._network.layer(layer)
         before = self._layers[found.number - 1] if found.number else None
-        return cell_sum(found, before, self._cell(found, cell))
+        return cell_sum(found, before, found.index(cell))
 
     def receptive_field(self, layer: Layer, *cell: int) -> ReceptiveField:
         """What the cell y[channel, \\*positions] of a layer sees of the input; its largest one without a cell.
@@ -135,22 +133,8 @@ class ThroughLayers(Shown):
             ArgumentError: layers do not follow one another, or the layer has no such cell.
             DisagreementError: the gradient of the cell is not zero outside of its receptive field.
         """
-        found = self._layer(layer)
-        at = self._cell(found, cell)
-        steps = spans_back(self._layers[: found.number + 1], self._network.x, at[1:])
-
-        def target(scores: Tensor, outputs: Sequence[Tensor]) -> Tensor:
-            return outputs[found.number][found.place(at)]
-
-        of_cell = run_network(self._network.network, self._network.arguments, target)
-        agreement, _ = check_layers(of_cell)
-        return ReceptiveField.checked(
-            of=found.title,
-            name=entry("y", at),
-            steps=tuple((layer.title, spans) for layer, spans in steps),
-            gradient=self._layers[0].planes(of_cell.dx),
-            agreement=agreement,
-        )
+        found = self._network.layer(layer)
+        return field_of(self._network, found, found.index(cell))
 
     def through_time(self) -> ThroughTime:
         """Backpropagation through time of the network's one recurrent layer.
@@ -180,7 +164,7 @@ class ThroughLayers(Shown):
         Of a recurrent layer, the reach of gradients through time and the gates are among it, and with a step, as the
         cell (step,), the path of the gradient back from there.
         """
-        found = self._first() if layer is None else self._layer(layer)
+        found = self._network.first if layer is None else self._network.layer(layer)
         results: list[Shown] = [self.maps(found.number)]
         if any(w.dim() > 1 for w in found.module.parameters()):
             results += [self.kernels(found.number), self.kernels(found.number, drawn="gradient")]
@@ -207,7 +191,7 @@ class ThroughLayers(Shown):
         if self.label is not None:
             notes.append(f"It is {self.classes[self.label]}: a loss of {self.loss:.4g} nats.")
         checked = f"{len(self._derived)} of {counted(len(self._layers), 'layer')}"
-        notes.append(f"Gradients are those of {self.target}. Of {checked} they are derived by hand; each {self.agreement}.")
+        notes.append(f"Gradients are those of {self.target}, of {checked} derived by hand too; each {self.agreement}.")
         heading = f"{self._name}: {self.classes[self.predicted]}, {self.probabilities[self.predicted]:.1%}"
         formats = {"score": "fixed", "probability": ".2%"}
         marked = [k for k, at in enumerate(order) if at == self.label]
@@ -225,34 +209,20 @@ class ThroughLayers(Shown):
         draw_input(ax, self.x)
         title(ax, self.table().title)
 
-    @property
-    def figure_height(self) -> float:
-        return input_height(self.x)
+    def figure(self, **options: Any) -> "Picture":
+        """The input, and beside it, or below a sequence, the probabilities of the likeliest classes."""
+        made = panels_beside(self.x)
+        before, after = made.axes
+        self.draw_on(before, **options)
+        ranked = np.argsort(-self.probabilities, kind="stable")[:_RANKED]
+        colours = [BLUE if self.label in (k, None) else "#BBBBBB" for k in ranked.tolist()]
+        after.barh([self.classes[k] for k in ranked], self.probabilities[ranked], color=colours)
+        after.invert_yaxis()
+        after.set_xlim(0, 1)
+        after.spines[["top", "right"]].set_visible(False)
+        after.set_xlabel("probability" if self.label is None else "probability; blue: the label")
+        return made
 
     def parts(self) -> Sequence[Shown]:
         """This, its layers, the gradient of the input, and all of the first layer with kernels or weights."""
         return (self, self.layers(), self.saliency(), *self.of_layer())
-
-    def _first(self) -> LayerPass:
-        """The first layer with kernels or weights, or the first of all."""
-        weighted = (layer for layer in self._layers if any(w.dim() > 1 for w in layer.module.parameters()))
-        return next(weighted, self._layers[0])
-
-    def _layer(self, layer: Layer) -> LayerPass:
-        """The layer of this number or name."""
-        number = as_int(layer)
-        named = [each for each in self._layers if each.name == layer or each.number == number]
-        if not named:
-            names = ", ".join(f"{each.number} {each.name}" for each in self._layers[:20])
-            raise ArgumentError(f"`layer` is {spelt(layer)}; expected the number or name of one: {names}.")
-        return named[0]
-
-    def _cell(self, layer: LayerPass, cell: Sequence[int]) -> tuple[int, ...]:
-        """The whole index of a cell; without one, that of the largest output. A channel may be left out: the largest."""
-        y = layer.planes(layer.y)
-        if not cell:
-            return tuple(int(k) for k in np.unravel_index(np.abs(y).argmax(), y.shape))
-        if len(cell) == y.ndim - 1:
-            positions = checked_index(f"a channel of {layer.title}", y.shape[1:], cell)
-            return int(np.abs(y[(slice(None), *positions)]).argmax()), *positions
-        return checked_index(layer.title, y.shape, cell)

@@ -25,7 +25,7 @@ _NAME = 8  # characters of a class above a picture
 
 @dataclass(frozen=True)
 class Mistake:
-    """Example ``example`` of its part, numbered from 0, and the probabilities of its label and of what was predicted."""
+    """An example, by its number in its part from 0, and the probabilities of its label and of what was predicted."""
 
     example: int
     label: str
@@ -114,6 +114,7 @@ class Mistakes(Shown):
             pictures = self._padded()
             ends = float(np.nanmin(pictures)), float(np.nanmax(pictures))
             mosaic(ax, pictures, "input", names, across=min(4, len(names)), limits=ends)
+            ax.set_xlabel("above each: its label, what was predicted, and how probable that was held", loc="left")
         else:
             ax.text(0.5, 0.5, "none", ha="center", va="center")
             ax.set_axis_off()
@@ -123,7 +124,7 @@ class Mistakes(Shown):
     def figure_height(self) -> float:
         if not self.worst:
             return 2.0
-        return mosaic_height(*self._padded().shape, across=min(4, len(self.worst)))
+        return 0.3 + mosaic_height(*self._padded().shape, across=min(4, len(self.worst)))
 
     def _padded(self) -> _Floats:
         """All pictures in one array, with NaN behind those of shorter sounds."""

@@ -15,7 +15,15 @@ from chainrule.models import Carry, ConditionalModel, MixtureModel
 from chainrule.models.mixture import Seen
 from chainrule.training.feeds.labelled_feed import BatchOf
 
-__all__ = ["Piece", "class_log_probs", "confusion_and_loss", "fit_gate", "log_probs", "log_probs_apart", "split_documents"]
+__all__ = [
+    "Piece",
+    "class_log_probs",
+    "confusion_and_loss",
+    "fit_gate",
+    "log_probs",
+    "log_probs_apart",
+    "split_documents",
+]
 
 _Parts = tuple[Tensor, ...]
 _ROWS = 64

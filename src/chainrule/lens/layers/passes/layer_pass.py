@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from torch import Tensor, nn
 
 from chainrule._torch import ConvNd, ConvTransposeNd
 from chainrule.errors import ArgumentError
-from chainrule.lens.conversion import Floats, to_numpy
+from chainrule.lens.conversion import Floats, checked_index, to_numpy
 from chainrule.lens.convolutions.convolution import convolution
 from chainrule.lens.convolutions.convolution_result import Convolution
 from chainrule.lens.recurrences.layer_calls import LayerCall
@@ -38,15 +39,10 @@ class LayerPass:
 
     @property
     def kind(self) -> str:
-        """The class of the layer, with its sizes: Conv2d 1 -> 16, 3x3."""
-        layer = self.module
-        name = type(layer).__name__
-        if isinstance(layer, ConvNd):
-            return f"{name} {layer.in_channels} -> {layer.out_channels}, {'x'.join(map(str, layer.kernel_size))}"
-        if isinstance(layer, nn.Linear):
-            return f"{name} {layer.in_features} -> {layer.out_features}"
-        if isinstance(layer, nn.RNNBase):
-            return f"{name} {layer.input_size} -> {layer.hidden_size}"
+        """The class of the layer, of a convolution with the size of its kernel: Conv2d, 3x3."""
+        name = type(self.module).__name__
+        if isinstance(self.module, ConvNd):
+            return f"{name}, {'x'.join(map(str, self.module.kernel_size))}"
         return name
 
     @property
@@ -75,6 +71,25 @@ class LayerPass:
         if self.features_last:
             row = row.movedim(-1, 0)
         return to_numpy(row)
+
+    def column(self, values: Tensor, positions: Sequence[int]) -> Floats:
+        """All channels at one position of what is laid out as x or y."""
+        found: Floats = np.moveaxis(self.planes(values), 0, -1)[tuple(positions)]
+        return found
+
+    def index(self, cell: Sequence[int]) -> tuple[int, ...]:
+        """The whole index of a cell of the output: without one, and without a channel, that of the largest.
+
+        Raises:
+            ArgumentError: there is no such cell.
+        """
+        y = np.abs(self.planes(self.y))
+        if not cell:
+            return tuple(int(k) for k in np.unravel_index(y.argmax(), y.shape))
+        if len(cell) == y.ndim - 1:
+            positions = checked_index(f"a channel of {self.title}", y.shape[1:], cell)
+            return int(np.abs(self.column(self.y, positions)).argmax()), *positions
+        return checked_index(self.title, y.shape, cell)
 
     def place(self, cell: Sequence[int]) -> tuple[int, ...]:
         """Where the channel and positions of a cell lie in x or y."""

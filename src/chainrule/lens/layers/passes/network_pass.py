@@ -5,8 +5,7 @@ the copy's layers record their inputs and outputs; torch differentiates the targ
 respect to all of them and to the parameters.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +13,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from chainrule._choices import listed, spelt
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.copying import as_double, double
 from chainrule.lens.layers.passes.layer_pass import LayerPass
-from chainrule.lens.recurrences.layer_calls import LayerCall
+from chainrule.lens.layers.passes.recording import Call, recorded
+from chainrule.ops.arguments import as_int
 
-__all__ = ["NetworkPass", "Target", "run_network"]
+__all__ = ["Layer", "NetworkPass", "Target", "run_network"]
 
-_IDLE = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.Identity)  # in evaluation mode
-_KEPT = 100_000_000  # numbers of all layers
-
+Layer = int | str
 Target = Callable[[Tensor, Sequence[Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
 class NetworkPass:
-    """The network's input x (1, ...), its scores of K classes (K,), the gradients of both and of every parameter.
+    """The network's input x (1, ...), its scores of K classes (K,), the gradients of x and of every parameter.
 
     ``network`` is the copy, and ``arguments`` what it was called with.
     """
@@ -39,19 +38,28 @@ class NetworkPass:
     x: Tensor
     scores: Tensor
     dx: Tensor
-    dscores: Tensor
     layers: tuple[LayerPass, ...]
     gradients: dict[str, Tensor]
     """Of the parameters, by their names in the network."""
 
+    @property
+    def first(self) -> LayerPass:
+        """The first layer with kernels or a matrix, or the first of all."""
+        weighted = (layer for layer in self.layers if any(w.dim() > 1 for w in layer.module.parameters()))
+        return next(weighted, self.layers[0])
 
-@dataclass
-class _Call:
-    name: str
-    module: nn.Module
-    x: Tensor
-    y: Tensor
-    recurrent: LayerCall | None
+    def layer(self, which: Layer) -> LayerPass:
+        """The layer of this number or name; the first call, of one that is called again.
+
+        Raises:
+            ArgumentError: there is none.
+        """
+        number = as_int(which)
+        found = [each for each in self.layers if each.number == number or each.name == which]
+        if not found:
+            names = listed((f"{each.number} {each.name}" for each in self.layers), shown=20)
+            raise ArgumentError(f"`layer` is {spelt(which)}; expected the number or name of one: {names}.")
+        return found[0]
 
 
 @torch.inference_mode(False)
@@ -65,43 +73,28 @@ def run_network(network: nn.Module, x: Any, target: Target) -> NetworkPass:
     """
     _check_network(network)
     twin = double(network)
-    inputs, *others = _arguments(x)
-    inputs.requires_grad_()
-    calls: list[_Call] = []
-    with torch.autocast("cpu", enabled=False), _recorded(twin, calls):
-        result = twin(inputs, *others)
+    first, *others = _arguments(x)
+    first.requires_grad_()
+    calls: list[Call] = []
+    with torch.autocast("cpu", enabled=False), recorded(twin, calls):
+        result = twin(first, *others)
     scores = _scores(result)
+    if not calls:
+        raise ArgumentError(
+            f"{type(network).__name__} calls no layer of torch.nn or chainrule.nn, so there is none to show."
+        )
     parameters = dict(twin.named_parameters())
     value = target(scores[0], [call.y for call in calls])
-    ends = [_ends(call) for call in calls]
-    wanted = [inputs, scores, *parameters.values()]
-    for call, last in zip(calls, ends, strict=True):
-        wanted += [call.x, call.y, *last]
-    dx, dscores, *found = torch.autograd.grad(value, wanted, materialize_grads=True)
-    gradients = dict(zip(parameters, found, strict=False))
-    rest = iter(found[len(parameters) :])
+    wanted = [first, *parameters.values(), *(each for call in calls for each in call.wanted)]
+    found = iter(torch.autograd.grad(value, wanted, materialize_grads=True))
+    dx = next(found)
+    gradients = {name: next(found) for name in parameters}
     layers: list[LayerPass] = []
-    for number, (call, last) in enumerate(zip(calls, ends, strict=True)):
-        of_x = next(rest)
-        of_y = next(rest)
-        dlast = _by_scan([next(rest) for _ in last])
-        record = None if call.recurrent is None else call.recurrent.detached()
-        layers.append(
-            LayerPass(
-                number,
-                call.name,
-                call.module,
-                x=call.x.detach(),
-                y=call.y.detach(),
-                dx=of_x,
-                dy=of_y,
-                features_last=_has_features_last(call, layers),
-                call=record,
-                dlast=dlast,
-            )
-        )
-    arguments = (inputs.detach(), *others)
-    return NetworkPass(twin, arguments, arguments[0], scores[0].detach(), dx, dscores[0], tuple(layers), gradients)
+    for number, call in enumerate(calls):
+        before = layers[-1] if layers else None
+        layers.append(call.passed(number, before, [next(found) for _ in call.wanted]))
+    x = first.detach()
+    return NetworkPass(twin, (x, *others), x, scores[0].detach(), dx, tuple(layers), gradients)
 
 
 def _check_network(network: nn.Module) -> None:
@@ -126,42 +119,6 @@ def _arguments(x: Any) -> Sequence[Any]:
     return arguments
 
 
-@contextmanager
-def _recorded(network: nn.Module, calls: list[_Call]) -> Iterator[None]:
-    """Record the calls of all layers meanwhile, in their order."""
-    handles = []
-    room = _KEPT
-
-    def record(name: str, module: nn.Module) -> Callable[..., None]:
-        def hook(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-            nonlocal room
-            recurrent = None
-            if isinstance(layer, nn.RNNBase):
-                recurrent = LayerCall.of(layer, args, kwargs, result)
-            x = args[0] if args else next(iter(kwargs.values()), None)
-            y = result[0] if isinstance(result, tuple) else result
-            if not (isinstance(x, Tensor) and isinstance(y, Tensor) and x.requires_grad):
-                return
-            room -= x.numel() + y.numel()
-            if room < 0:
-                raise ArgumentError(f"the layers read and give more than {_KEPT:,} numbers. Give a smaller input.")
-            calls.append(_Call(name, module, x, y, recurrent))
-
-        return hook
-
-    for name, module in network.named_modules():
-        if isinstance(module, nn.ReLU | nn.ReLU6 | nn.LeakyReLU | nn.ELU | nn.SiLU):
-            module.inplace = False  # which would overwrite what the layer before gave
-        is_layer = isinstance(module, nn.RNNBase) or not any(module.children())
-        if is_layer and not isinstance(module, _IDLE):
-            handles.append(module.register_forward_hook(record(name, module), with_kwargs=True))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def _scores(result: Any) -> Tensor:
     """One row of scores, a number for each class."""
     if not isinstance(result, Tensor) or result.dim() != 2 or len(result) != 1 or result.shape[1] < 2:
@@ -172,21 +129,3 @@ def _scores(result: Any) -> Tensor:
     if not result.isfinite().all():
         raise ArgumentError("a score is NaN or infinite, so there are no gradients to inspect.")
     return result
-
-
-def _has_features_last(call: _Call, before: Sequence[LayerPass]) -> bool:
-    """Whether a layer's channels lie behind its positions; most layers leave them as the layer before does."""
-    if isinstance(call.module, nn.Linear | nn.LayerNorm | nn.RNNBase):
-        return True
-    return bool(before) and before[-1].y.shape == call.x.shape and before[-1].features_last
-
-
-def _ends(call: _Call) -> tuple[Tensor, ...]:
-    """The last state of a recurrent layer."""
-    return () if call.recurrent is None else call.recurrent.last
-
-
-def _by_scan(ends: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], ...]:
-    """The parts of the last states (scans, B, ·), brought together for every scan."""
-    parts = [end.view(len(end), -1, end.shape[-1]).unbind(0) for end in ends]
-    return tuple(zip(*parts, strict=True))

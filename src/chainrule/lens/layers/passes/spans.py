@@ -8,7 +8,6 @@ itself reads the same positions. Anything else is taken to read everything.
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from chainrule._torch import ConvNd
@@ -40,7 +39,7 @@ def spans_back(layers: Sequence[LayerPass], x: Tensor, positions: Sequence[int])
     """
     if not are_chained(layers, x):
         raise ArgumentError(
-            f"the layers up to {layers[-1].title} do not follow one another, each reading what the one before it gives, "
+            f"the layers up to {layers[-1].title} do not follow one another, each reading what the one before gives, "
             "so that a receptive field cannot be followed through them."
         )
     spans: Spans = tuple((p, p) for p in positions)

@@ -128,11 +128,12 @@ class CellSum(Shown):
         others = f" + {printed.text(float(self._without(shown).sum()))} of {rest} others" if rest else ""
         inputs = counted(len(shown), "channel")
         parts = f"bias {printed.text(self.bias)} + {inputs}{others}"
+        ax.set_xlabel(f"weight times input in {self.of}; above, each input channel and its sum", loc="left")
         title(ax, f"{self.name} = {parts} = {printed.text(self.value)}")
 
     @property
     def figure_height(self) -> float:
-        return mosaic_height(min(len(self.channels), _DRAWN), *self.weights.shape[1:])
+        return 0.3 + mosaic_height(min(len(self.channels), _DRAWN), *self.weights.shape[1:])
 
     def _printed(self) -> Printed:
         """How numbers are rounded, so that the largest of them has enough digits."""

@@ -10,10 +10,10 @@ from torch import nn
 
 from chainrule.errors import ArgumentError
 from chainrule.lens.autograd_agreement import compare
-from chainrule.lens.conversion import Floats, to_numpy
+from chainrule.lens.conversion import to_numpy
 from chainrule.lens.convolutions.sum import entry
-from chainrule.lens.layers.results.cell_sum import CellSum
 from chainrule.lens.layers.passes.layer_pass import LayerPass
+from chainrule.lens.layers.results.cell_sum import CellSum
 
 __all__ = ["cell_sum", "has_sums"]
 
@@ -54,7 +54,7 @@ def cell_sum(layer: LayerPass, before: LayerPass | None, cell: Sequence[int]) ->
 def _of_linear(layer: LayerPass, before: LayerPass | None, cell: Sequence[int]) -> CellSum:
     module = cast(nn.Linear, layer.module)
     channel, *positions = cell
-    inputs: Floats = layer.planes(layer.x)[(slice(None), *positions)]
+    inputs = layer.column(layer.x, positions)
     weights = to_numpy(module.weight[channel])
     shape: tuple[int, ...] = (len(inputs), 1, 1)
     if before is not None and not positions and prod(before.size) == len(inputs):

@@ -4,17 +4,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.display import mosaic, mosaic_height, paint, whole_ticks
+from chainrule._optional import require
+from chainrule.display import mosaic, paint, whole_ticks
 from chainrule.lens.conversion import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_input", "draw_sequence", "input_height"]
+    from chainrule.display.picture import Picture
+
+__all__ = ["draw_input", "draw_sequence", "panels_beside"]
 
 
 def draw_input(axes: "Axes", x: Floats) -> None:
-    """An image (channels, height, width) in grey or in colours, if it has one or three channels; a sequence as a map."""
+    """An image (channels, height, width), in grey or in colours where it has one or three; a sequence as a map."""
     if x.ndim != 3:
         draw_sequence(axes, x, "x")
         return
@@ -41,8 +44,14 @@ def draw_sequence(axes: "Axes", values: Floats, label: str) -> None:
         axes.set_xlabel("")
 
 
-def input_height(x: Floats) -> float:
-    """The height in inches of a figure of it, or of what has its shape."""
+def panels_beside(x: Floats) -> "Picture":
+    """A figure of two axes: beside each other for an image like x, below each other for a sequence."""
+    picture: type[Picture] = require("chainrule.display.picture").Picture
     if x.ndim != 3:
-        return 4.0
-    return mosaic_height(*x.shape, named=len(x) > 1)
+        made = picture(6.0)
+        made.subplots(2, 1)
+    else:
+        height = 3.0 * x.shape[1] / x.shape[2]
+        made = picture(min(max(height, 1.5), 6.0) + 0.8)
+        made.subplots(1, 2)
+    return made

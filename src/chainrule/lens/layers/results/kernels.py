@@ -54,11 +54,10 @@ class Kernels(Shown):
             drawn = self.values[k]
             norms = float(np.linalg.norm(w)), float(np.linalg.norm(g))
             rows.append((k, *norms, float(drawn.mean()), float(drawn.min()), float(drawn.max())))
-        names = [f"{end} of the {self.drawn}" for end in ("mean", "least", "most")]
-        notes = [f"Gradients are those of {self.target}; each {self.agreement}."]
-        if self.agreement is None:
-            notes = [f"Gradients are those of {self.target}, by autograd."]
-        return Table(self._title(), ("output", "|weight|", "|gradient|", *names), rows, tuple(notes))
+        checked = "by autograd" if self.agreement is None else f"which {self.agreement}"
+        notes = [f"Mean, least and most of the {self.drawn}s. The gradient is that of {self.target}, {checked}."]
+        columns = ("output", "|weight|", "|gradient|", "mean", "least", "most")
+        return Table(self._title(), columns, rows, tuple(notes))
 
     def to_dict(self) -> dict[str, Any]:
         numbers = {"weight": listed(self.weight), "gradient": listed(self.gradient)}
@@ -68,22 +67,22 @@ class Kernels(Shown):
     def draw_on(self, ax: "Axes") -> None:
         """A picture for each kernel, a row an output and a column an input; matrices in one picture, or one a tap."""
         pictures, names, across = self._pictures()
+        ax.set_xlabel(self._arrangement(across), loc="left")
         if len(pictures) > 1:
             texts = np.array([f"{value:.2g}" for value in pictures.flat], dtype=object).reshape(pictures.shape)
             mosaic(ax, pictures, self.drawn, names, across=across, texts=texts)
         else:
             paint(ax, pictures[0], self.drawn, square=_is_squarish(pictures[0]))
             whole_ticks(ax.xaxis, ax.yaxis)
-            ax.set_xlabel("tap of the kernel" if self.weight.ndim == 3 else "input")
             ax.set_ylabel("output")
-        title(ax, self._title() + self._left_out())
+        title(ax, self._title())
 
     @property
     def figure_height(self) -> float:
-        pictures, _, across = self._pictures()
+        pictures, names, across = self._pictures()
         if len(pictures) == 1:
             return 4.0
-        return mosaic_height(*pictures.shape, across=across)
+        return 0.3 + mosaic_height(*pictures.shape, across=across, named=bool(names))
 
     def _title(self) -> str:
         what = "Weights" if self.drawn == "weight" else "Gradients of the weights"
@@ -105,24 +104,24 @@ class Kernels(Shown):
         outputs = len(values) if inputs == 1 else min(len(values), _OUTPUTS)
         shown = values[:outputs, :inputs]
         if inputs == 1:
-            return shown[:, 0], [f"output {o}" for o in range(outputs)], None
-        names = [f"{o},{c}" for o in range(outputs) for c in range(inputs)]
-        return shown.reshape(-1, *values.shape[2:]), names, inputs
+            return shown[:, 0], [str(output) for output in range(outputs)], None
+        return shown.reshape(-1, *values.shape[2:]), (), inputs
 
-    def _left_out(self) -> str:
-        """What the figure has no room for, in words."""
+    def _arrangement(self, across: int | None) -> str:
+        """What stands where in the figure, and what it has no room for."""
         if self.weight.ndim < 4:
-            return ""
-        outputs, inputs = self.weight.shape[:2]
-        parts = []
-        if inputs > _INPUTS:
-            parts.append(f"the first {_INPUTS} of {counted(inputs, 'input')}")
-        if inputs > 1 and outputs > _OUTPUTS:
-            parts.append(f"the first {_OUTPUTS} of {counted(outputs, 'output')}")
-        return f" ({', '.join(parts)})" if parts else ""
+            one_picture = self.weight.ndim == 2 or self.weight.shape[1] > 1
+            return "input" if one_picture else "tap of the kernel"
+        if across is None:
+            return "a kernel for each output"
+        parts = ["a row for each output, a column for each input"]
+        for count, most, noun in zip(self.weight.shape, (_OUTPUTS, _INPUTS), ("output", "input"), strict=False):
+            if count > most:
+                parts.append(f"the first {most} of {counted(count, noun)}")
+        return "; ".join(parts)
 
 
 def _is_squarish(picture: Floats) -> bool:
     """Whether a picture with square pixels would not be a thin line."""
     height, width = picture.shape
-    return max(height, width) <= 4 * min(height, width)
+    return bool(max(height, width) <= 4 * min(height, width))

@@ -23,7 +23,7 @@ class LayerRow:
     """One layer.
 
     Attributes:
-        number, name, kind: in the order of calls, in the network, and the class with its sizes.
+        number, name, kind: in the order of calls, in the network, and its class, with the size of a kernel.
         output: the shape of what it gives, channels and positions.
         parameters, dense_parameters: its own, and those of a dense layer from all that it reads to all that it gives.
         sees: how many positions of the input the cell in the middle of its output depends on, in every dimension; None

@@ -1,6 +1,5 @@
 """What a cell of a layer can see of the input: its receptive field, layer by layer, and what it does see."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from chainrule.errors import DisagreementError
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats
 from chainrule.lens.layers.passes.spans import Spans
+from chainrule.lens.layers.results.inputs import draw_sequence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,9 +51,9 @@ class ReceptiveField(Shown):
         outside[(slice(None), *(slice(first, last + 1) for first, last in steps[-1][1]))] = 0
         if outside.any():
             raise DisagreementError(
-                f"the receptive field of {name} in {of} as derived and the gradient that autograd finds differ: it is not "
-                "zero outside. This is a bug in chainrule, unless a layer reads more than its class says: please report it "
-                "with the network's layers."
+                f"the receptive field of {name} in {of} as derived and the gradient that autograd finds differ: it is "
+                "not zero outside. This is a bug in chainrule, unless a layer reads more than its class says: please "
+                "report it with the network's layers."
             )
         return cls(of, name, steps, gradient, agreement)
 
@@ -96,14 +96,16 @@ class ReceptiveField(Shown):
 
     def draw_on(self, ax: "Axes") -> None:
         """The gradient of the cell, summed over the channels of the input, with a frame around its receptive field."""
-        plane = self._plane()
-        is_image = self.gradient.ndim == 3
-        paint(ax, plane, "gradient of the cell", square=is_image)
-        whole_ticks(ax.xaxis, ax.yaxis)
-        ax.set_xlabel("column" if is_image else "step")
-        ax.set_ylabel("row" if is_image else "channel")
-        spans = self.spans if is_image else ((0, len(plane) - 1), *self.spans)
-        (top, bottom), (left, right) = spans
+        if self.gradient.ndim == 3:
+            paint(ax, self.gradient.sum(0), "gradient of the cell")
+            whole_ticks(ax.xaxis, ax.yaxis)
+            ax.set_xlabel("column")
+            ax.set_ylabel("row")
+            (top, bottom), (left, right) = self.spans
+        else:
+            draw_sequence(ax, self.gradient, "gradient of the cell")
+            (left, right), *_ = self.spans
+            top, bottom = 0, len(self.gradient) - 1
         size = (right - left + 1, bottom - top + 1)
         frame = require("matplotlib.patches").Rectangle((left - 0.5, top - 0.5), *size)
         frame.set(fill=False, edgecolor=BLACK, linewidth=1.5, clip_on=False)
@@ -112,13 +114,6 @@ class ReceptiveField(Shown):
 
     @property
     def figure_height(self) -> float:
-        return mosaic_height(1, *self._plane().shape) if self.gradient.ndim == 3 else 4.0
-
-    def _plane(self) -> Floats:
-        """The gradient of an image summed over its channels; of a sequence channels by steps."""
-        if self.gradient.ndim == 3:
-            summed: Floats = self.gradient.sum(0)
-            return summed
-        return self.gradient.reshape(len(self.gradient), -1)
-
-
+        if self.gradient.ndim != 3:
+            return 4.0
+        return 0.3 + mosaic_height(1, *self.gradient.shape[1:], named=False)

@@ -10,11 +10,13 @@ from chainrule.display import Cell, Shown, Table, listed, mosaic, paint, title, 
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats
 from chainrule.lens.convolutions.sum import entry
-from chainrule.lens.layers.results.inputs import draw_sequence, input_height
+from chainrule.lens.layers.results.inputs import draw_input, draw_sequence, panels_beside
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from chainrule.display.picture import Picture
 
 __all__ = ["Saliency"]
 
@@ -64,18 +66,24 @@ class Saliency(Shown):
 
     def draw_on(self, ax: "Axes") -> None:
         """The gradient: of an image a map for each channel, of a sequence all channels by step."""
+        label = f"gradient of {self.target}"
         if self.dx.ndim != 3:
-            draw_sequence(ax, self.dx, "gradient")
+            draw_sequence(ax, self.dx, label)
         elif len(self.dx) == 1:
-            paint(ax, self.dx[0], "gradient")
+            paint(ax, self.dx[0], label)
             whole_ticks(ax.xaxis, ax.yaxis)
         else:
-            mosaic(ax, self.dx, "gradient", [f"channel {k}" for k in range(len(self.dx))])
-        title(ax, self._title())
+            mosaic(ax, self.dx, label, [f"channel {k}" for k in range(len(self.dx))])
+        title(ax, "Gradient of the input")
 
-    @property
-    def figure_height(self) -> float:
-        return input_height(self.dx)
+    def figure(self, **options: Any) -> "Picture":
+        """The input and beside it, or below a sequence, the gradient."""
+        made = panels_beside(self.x)
+        before, after = made.axes
+        draw_input(before, self.x)
+        title(before, "Input")
+        self.draw_on(after, **options)
+        return made
 
     def _title(self) -> str:
         return f"Gradient of the input: {self.target}"

@@ -73,11 +73,14 @@ class ClassifierRun(Run):
         classes = self.config.data.classes
         if data is not None:
             if example is not None:
-                raise ArgumentError("`example` is a number in the test part of the run's own data: give it or new data.")
+                raise ArgumentError(
+                    "`example` is a number in the test part of the run's own data: give it or new data."
+                )
             name, arguments = arguments_of(self.config.data, data)
         else:
-            number = 0 if example is None else example
-            arguments, own = self._task().test_example(number)
+            task = self._task()
+            number = task.worst(self.model) if example is None else example
+            arguments, own = task.test_example(number)
             name = f"{self.config.data.name}, test example {number}"
             if label is not None:
                 raise ArgumentError(f"`label` is for new data: the {name} is {classes[own]}. Leave it out.")

@@ -56,6 +56,11 @@ class LabelledTask(Task):
         arguments, labels = self._examples.batch(self._test[place : place + 1])
         return arguments, int(labels)
 
+    def worst(self, model: nn.Module) -> int:
+        """The example of the test part whose label the model holds for least probable."""
+        log_probs, labels = class_log_probs(model, self._test, self._examples.batch)
+        return int(log_probs[np.arange(len(labels)), labels].argmin())
+
     def mistakes(self, model: nn.Module) -> Mistakes:
         """The examples of the test part that the model gets wrong, worst first."""
         log_probs, labels = class_log_probs(model, self._test, self._examples.batch)
