@@ -59,7 +59,7 @@ def test_a_series_and_a_window_model(series_run: Run) -> None:
 
 
 def test_images_have_no_steps(digits_run: Run) -> None:
-    with pytest.raises(ArgumentError, match=r"cannot be inspected over 4 steps through time.*layer by layer"):
+    with pytest.raises(ArgumentError, match=r"cannot be inspected through time, over 4 steps.*layer by layer"):
         digits_run.look(steps=4)
 
 

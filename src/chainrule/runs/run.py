@@ -21,10 +21,10 @@ from chainrule.runs.folder.data_config import Data, digest_of
 from chainrule.runs.folder.device import refuse_device
 from chainrule.runs.refit import Refit
 from chainrule.runs.scoring.backtest import Backtest
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.classification import Classifications
 from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.mistakes import Mistakes
+from chainrule.runs.scoring.labelled.class_score import ClassScore
+from chainrule.runs.scoring.labelled.classification import Classifications
+from chainrule.runs.scoring.labelled.mistakes import Mistakes
 from chainrule.runs.scoring.scores import Score
 
 if TYPE_CHECKING:

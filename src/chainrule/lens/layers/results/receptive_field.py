@@ -105,7 +105,8 @@ class ReceptiveField(Shown):
         else:
             draw_sequence(ax, self.gradient, "gradient of the cell")
             (left, right), *_ = self.spans
-            top, bottom = 0, len(self.gradient) - 1
+            top = 0
+            bottom = len(self.gradient) - 1
         size = (right - left + 1, bottom - top + 1)
         frame = require("matplotlib.patches").Rectangle((left - 0.5, top - 0.5), *size)
         frame.set(fill=False, edgecolor=BLACK, linewidth=1.5, clip_on=False)

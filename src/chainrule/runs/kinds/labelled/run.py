@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data import Labelled
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughLayers, through_layers
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.labelled.task import LabelledTask, score_everything
 from chainrule.runs.run import Examples, Run, Source
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.classification import Classifications
-from chainrule.runs.scoring.classify import arguments_of, classify_examples
-from chainrule.runs.scoring.mistakes import Mistakes
+from chainrule.runs.scoring.labelled.class_score import ClassScore
+from chainrule.runs.scoring.labelled.classification import Classifications
+from chainrule.runs.scoring.labelled.classify import arguments_of, classify_examples
+from chainrule.runs.scoring.labelled.mistakes import Mistakes
 
 __all__ = ["ClassifierRun"]
 
@@ -69,7 +69,7 @@ class ClassifierRun(Run):
         score: int | str | None = None,
     ) -> ThroughLayers:
         if steps is not None:
-            raise self._cannot(f"be inspected over {steps} steps through time")
+            raise self._cannot(f"be inspected through time, over {counted(steps, 'step')}")
         classes = self.config.data.classes
         if data is not None:
             if example is not None:

@@ -12,8 +12,8 @@ from chainrule.data import Labelled, split_labelled, split_note
 from chainrule.models import as_pixels, pad_features, sound_features
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.task import Task
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.mistakes import Mistakes
+from chainrule.runs.scoring.labelled.class_score import ClassScore
+from chainrule.runs.scoring.labelled.mistakes import Mistakes
 from chainrule.training import ALONE, Group, LabelledFeed, class_log_probs, confusion_and_loss
 
 __all__ = ["LabelledTask", "score_everything"]

@@ -16,7 +16,7 @@ from chainrule.data.sounds.sequences import read_waveform
 from chainrule.errors import ArgumentError, DataError, ShapeError
 from chainrule.models import as_pixels, pad_features, sound_features
 from chainrule.runs.folder.data_config import DataConfig
-from chainrule.runs.scoring.classification import Classification, Classifications
+from chainrule.runs.scoring.labelled.classification import Classification, Classifications
 
 __all__ = ["arguments_of", "classify_examples"]
 
