@@ -29,19 +29,20 @@ class _Layout:
     def __init__(self, count: int, height: int, width: int, across: int | None, named: bool) -> None:
         self.height = height
         self.width = width
+        self.gap = max(1, round(width / 12))
         self._named = named
         choices = range(1, count + 1) if across is None else [across]
         self.columns = max(choices, key=lambda columns: (self._pixel(-(-count // columns), columns), columns))
         self.rows = -(-count // self.columns)
         self.pixel = self._pixel(self.rows, self.columns)
-        self.gap = max(1, round(width / 12))
         self.head = max(self.gap, int(np.ceil(_NAME / self.pixel))) if named else self.gap
 
     def _pixel(self, rows: int, columns: int) -> float:
         """The side of a pixel in inches."""
-        names = rows * _NAME if self._named else 0.0
-        wide = _ACROSS / (columns * (self.width + max(1, round(self.width / 12))))
-        high = max(_DOWN - names, 1.0) / (rows * self.height)
+        wide = _ACROSS / (columns * (self.width + self.gap))
+        high = _DOWN / (rows * (self.height + self.gap))
+        if self._named:
+            high = min(high, max(_DOWN - rows * _NAME, 1.0) / (rows * self.height))
         return min(wide, high, _LARGEST)
 
     def corner(self, k: int) -> tuple[int, int]:

@@ -190,8 +190,8 @@ class ThroughLayers(Shown):
             notes.append(f"The likeliest of {len(self.classes)} classes.")
         if self.label is not None:
             notes.append(f"It is {self.classes[self.label]}: a loss of {self.loss:.4g} nats.")
-        checked = f"{len(self._derived)} of {counted(len(self._layers), 'layer')}"
-        notes.append(f"Gradients are those of {self.target}, of {checked} derived by hand too; each {self.agreement}.")
+        derived = f"{len(self._derived)} of {counted(len(self._layers), 'layer')}"
+        notes.append(f"Gradients are those of {self.target}, in {derived} derived by hand: each {self.agreement}.")
         heading = f"{self._name}: {self.classes[self.predicted]}, {self.probabilities[self.predicted]:.1%}"
         formats = {"score": "fixed", "probability": ".2%"}
         marked = [k for k, at in enumerate(order) if at == self.label]

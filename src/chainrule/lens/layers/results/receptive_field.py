@@ -15,6 +15,7 @@ from chainrule.lens.layers.passes.spans import Spans
 from chainrule.lens.layers.results.inputs import draw_sequence
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["ReceptiveField"]
@@ -88,6 +89,16 @@ class ReceptiveField(Shown):
             f"The gradient {self.agreement}.",
         )
         return Table(f"Receptive field: {self.name}, {self.of}", ("read by", "positions", "which"), rows, notes)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for each layer and dimension: the first and the last position that it reads."""
+        rows = [
+            (layer, dimension, first, last)
+            for layer, spans in self.steps
+            for dimension, (first, last) in enumerate(spans)
+        ]
+        frame: pd.DataFrame = require("pandas").DataFrame(rows, columns=["layer", "dimension", "first", "last"])
+        return frame
 
     def to_dict(self) -> dict[str, Any]:
         steps = [{"layer": layer, "spans": [list(span) for span in spans]} for layer, spans in self.steps]
