@@ -12,7 +12,7 @@ SHAPES = [(1, 3, 3), (5, 3, 3), (32, 8, 8), (7, 1, 2), (64, 1, 1), (3, 28, 20), 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("named", [True, False])
 def test_every_picture_is_drawn_once_with_square_pixels(shape: tuple[int, int, int], named: bool) -> None:
-    pictures = 1.0 + np.arange(np.prod(shape)).reshape(shape)
+    pictures = np.arange(1, 1 + np.prod(shape), dtype=np.float64).reshape(shape)
     axes = Figure().subplots()
     mosaic(axes, pictures, "values", [f"picture {k}" for k in range(len(pictures))] if named else ())
     (image,) = axes.images

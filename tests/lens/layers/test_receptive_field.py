@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import ArgumentError
-from chainrule.lens import through_layers
+from chainrule.errors import ArgumentError, DisagreementError
+from chainrule.lens import ReceptiveField, through_layers
 from chainrule.models import SequenceClassifier
 from tests.lens.layers.cases import CASES, looked, network
 
@@ -60,6 +60,26 @@ def test_causal_convolutions_see_what_the_encoder_says() -> None:
     last = [row.name for row in looked("sound, conv").layers().rows if row.name.startswith("encoder.convolutions")][-1]
     assert looked("sound, conv").receptive_field(last, 0, 8).size == (model.encoder.receptive_field,)
     assert looked("sound, gru").receptive_field(0, 0, 5).spans == ((0, 5),)
+
+
+def test_a_gradient_outside_of_the_field_is_found() -> None:
+    """A layer that reads more than its class says."""
+
+    class Reversed(nn.Conv2d):
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input + input.flip(2))
+
+    field = looked("images").receptive_field(0, 0, 0, 0)
+    with pytest.raises(DisagreementError, match="the gradient of the input"):
+        through_layers(nn.Sequential(Reversed(1, 2, 3), nn.Flatten(), nn.Linear(72, 2)), torch.rand(1, 1, 8, 8))
+    with pytest.raises(DisagreementError, match="it is not zero outside"):
+        ReceptiveField.checked(
+            of=field.of,
+            name=field.name,
+            steps=((field.of, ((0, 0), (0, 0))),),
+            gradient=field.gradient,
+            agreement=field.agreement,
+        )
 
 
 def test_layers_that_do_not_follow_one_another_have_no_field() -> None:

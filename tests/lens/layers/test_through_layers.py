@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import ArgumentError, ShapeError
+from chainrule.errors import ArgumentError, DisagreementError, ShapeError
 from chainrule.lens import ThroughLayers, ThroughTime, through_layers
+from chainrule.lens.layers.passes import rules
+from chainrule.lens.layers.passes.layer_pass import LayerPass
 from chainrule.lens.layers.passes.network_pass import run_network
 from chainrule.lens.layers.passes.rules import check_layers
 from tests.lens.layers.cases import CASES, K, looked, network
@@ -155,6 +157,19 @@ def test_what_cannot_be_looked_into(change: dict[str, Any], error: type[Exceptio
     model, x = network("images")
     with pytest.raises(error, match=message):
         through_layers(**({"model": model, "x": x} | change))
+
+
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.MaxPool2d, nn.Linear])
+def test_a_rule_that_is_wrong_is_found(kind: type[nn.Module], monkeypatch: pytest.MonkeyPatch) -> None:
+    right = rules._RULES[kind]
+
+    def wrong(layer: LayerPass) -> rules.Derived:
+        dx, gradients = right(layer)
+        return dx * (1 + 1e-6), gradients
+
+    monkeypatch.setitem(rules._RULES, kind, wrong)
+    with pytest.raises(DisagreementError, match="the gradient of the input of layer"):
+        looked("images", label=0)
 
 
 def test_layers_and_cells_that_are_not_there() -> None:
