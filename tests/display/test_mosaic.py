@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from chainrule.display import mosaic, mosaic_height, new_figure, paint
@@ -19,9 +20,10 @@ def test_every_picture_is_drawn_once_with_square_pixels(shape: tuple[int, int, i
     canvas = np.ma.filled(np.ma.asarray(image.get_array()).astype(float), np.nan)
     np.testing.assert_array_equal(np.sort(canvas[~np.isnan(canvas)]), pictures.ravel())
     assert axes.get_aspect() == 1.0
-    assert len(axes.patches) == len(pictures)
-    for picture, frame in zip(pictures, axes.patches, strict=True):
-        left, top = (round(edge + 0.5) for edge in frame.get_xy())  # type: ignore[attr-defined]
+    (frames,) = axes.collections
+    assert isinstance(frames, LineCollection)
+    for picture, frame in zip(pictures, frames.get_segments(), strict=True):
+        left, top = (round(edge + 0.5) for edge in frame[0])
         np.testing.assert_array_equal(canvas[top : top + shape[1], left : left + shape[2]], picture)
     names = [text.get_text() for text in axes.texts]
     assert names == ([f"picture {k}" for k in range(len(pictures))] if named else [])

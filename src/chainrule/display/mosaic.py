@@ -84,18 +84,18 @@ def mosaic(
     count, height, width = pictures.shape
     layout = _Layout(count, height, width, across, bool(names))
     canvas = np.full(layout.size, np.nan)
-    rectangle = require("matplotlib.patches").Rectangle
+    frames = []
     for k, picture in enumerate(pictures):
         top, left = layout.corner(k)
         canvas[top : top + layout.height, left : left + layout.width] = picture
-        frame = rectangle((left - 0.5, top - 0.5), layout.width, layout.height)
-        frame.set(fill=False, edgecolor=GREY, linewidth=0.6, clip_on=False)
-        axes.add_patch(frame)
+        frames.append(_frame(left, top, layout.width, layout.height))
         if names:
             axes.text(left - 0.5, top - 0.6, names[k], fontsize=9, color=GREY, va="bottom", parse_math=False)
         if texts is not None and layout.pixel >= _LEGIBLE:
             _write(axes, texts[k], np.abs(picture) > _DARK * np.nanmax(np.abs(pictures)), top, left)
     paint(axes, canvas, label, limits=limits)
+    lines = require("matplotlib.collections").LineCollection
+    axes.add_collection(lines(frames, colors=GREY, linewidths=0.6, clip_on=False), autolim=False)
     axes.spines[:].set_visible(False)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -130,6 +130,14 @@ def paint(
     axes.set_anchor("W")  # a title longer than the axes are wide has room to their right
     ticks = np.linspace(low, high, 5).tolist()
     bar.set_ticks(ticks, labels=[f"{tick:.3g}" for tick in ticks])
+
+
+def _frame(left: int, top: int, width: int, height: int) -> list[tuple[float, float]]:
+    """The line around pixels."""
+    across = (left - 0.5, left + width - 0.5)
+    down = (top - 0.5, top + height - 0.5)
+    corners = [(across[0], down[0]), (across[1], down[0]), (across[1], down[1]), (across[0], down[1])]
+    return [*corners, corners[0]]
 
 
 def _write(axes: "Axes", texts: NDArray[np.object_], is_dark: NDArray[np.bool_], top: int, left: int) -> None:
