@@ -256,6 +256,26 @@ def test_look_at_a_window_model_tells_what_it_sees(command: Command, runs: Path)
     assert "window: the model sees the last 3 inputs and nothing before them" in result.stdout.replace("\n", " ")
 
 
+def test_look_at_a_classifier_shows_its_layers_and_mistakes(command: Command, runs: Path, here: Path) -> None:
+    result = command(f"look {runs}/digits --layer 3 --at 1,2 --html page.html")
+    assert result.exit_code == 0
+    parts = ("Layers", "Gradient of the input", "Feature maps: layer 3", "Weights: layer 3", "Gradients of the weights")
+    for part in (*parts, "1,2] = ", "Receptive field", "Worst mistakes", "Most often confused", "best single answer"):
+        assert part in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert (here / "page.html").read_text().count("<img") == 10
+
+
+def test_look_at_one_image(command: Command, runs: Path, here: Path) -> None:
+    command("data digits --out pictures")
+    result = command(f"look {runs}/digits pictures/3/0003.png --label 3")
+    assert result.exit_code == 0
+    assert "0003.png: " in result.stdout
+    assert "the loss, -log p(3)" in result.stdout.replace("\n", " ")
+    assert "mistakes" not in result.stdout
+    assert "the score of 7" in command(f"look {runs}/digits --example 2 --score 7").stdout
+
+
 def test_look_conv_explains_a_shape(command: Command, here: Path) -> None:
     channels = "--in-channels 2 --groups 2 --out-channels 4"
     result = command(f"look conv --input 28x20 --kernel 3x5 --stride 2x1 --padding 1 {channels}")

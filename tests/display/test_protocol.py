@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     global FOLDER
     FOLDER = tmp_path_factory.mktemp("protocol")
     yield
-    for cached in (series_run, text_run, digits_run, compared, look, recorded, made):
+    for cached in (series_run, text_run, digits_run, compared, look, look_at_digits, recorded, made):
         cached.cache_clear()
 
 
@@ -99,6 +99,11 @@ def look() -> Any:
     return text_run().look(steps=6)
 
 
+@cache
+def look_at_digits() -> Any:
+    return digits_run().look(files()[0], label="3")
+
+
 def panel_result(scored: bool) -> Shown:
     """Of two series, one of them constant, by forecasters whose names are as hard to show."""
     both = Panel(np.append(ar1(40), np.ones(40)), np.array([0, 40, 80]), COLUMNS, target=COLUMNS[1], name=COLUMNS[0])
@@ -150,6 +155,14 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "score of each step": lambda: series_run().score_each(),
     "score in random order": lambda: text_run().score_shuffled(times=3),
     "sizes": lambda: chainrule.lens.sizes((28, 28), (3, 3)),
+    "look through layers": look_at_digits,
+    "layers": lambda: look_at_digits().layers(),
+    "saliency": lambda: look_at_digits().saliency(),
+    "feature maps": lambda: look_at_digits().maps(0),
+    "kernels": lambda: look_at_digits().kernels(0),
+    "cell": lambda: look_at_digits().cell(3, 1, 2),
+    "receptive field": lambda: look_at_digits().receptive_field(3, 1, 2),
+    "mistakes": lambda: digits_run().mistakes(),
     "recorder": lambda: recorded(),
     "record": lambda: recorded().records[-1],
 }

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from chainrule import Run
+from chainrule.data import Labelled, read, split_labelled
 from chainrule.errors import ArgumentError, TooShortError
-from chainrule.lens import ThroughTime, ThroughWindow
+from chainrule.lens import ThroughLayers, ThroughTime, ThroughWindow
 from chainrule.models import ModelConfig, build_symbol_model
+from chainrule.runs import ClassScore
 from chainrule.runs.looking import look_at
 
 
@@ -57,5 +59,61 @@ def test_a_series_and_a_window_model(series_run: Run) -> None:
 
 
 def test_images_have_no_steps(digits_run: Run) -> None:
-    with pytest.raises(ArgumentError, match="cannot be inspected through time"):
-        digits_run.look()
+    with pytest.raises(ArgumentError, match=r"cannot be inspected through time, over 4 steps.*layer by layer"):
+        digits_run.look(steps=4)
+
+
+def test_a_classifier_is_looked_into_on_an_example_of_its_test_part(digits_run: Run) -> None:
+    found = digits_run.look(example=7)
+    assert isinstance(found, ThroughLayers)
+    digits = read("digits")
+    assert isinstance(digits, Labelled)
+    index = split_labelled(digits, digits_run.config.training.seed)[2][7]
+    np.testing.assert_allclose(found.x, digits.inputs[index])
+    assert found.label == digits.labels[index]
+    with torch.no_grad():
+        scores = digits_run.model(torch.from_numpy(np.asarray(digits.inputs)[index][None]))
+    np.testing.assert_allclose(found.scores, scores[0], rtol=1e-4, atol=1e-5)
+    assert found.classes == digits.classes
+
+
+def test_new_data_has_the_label_that_is_given(digits_run: Run) -> None:
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    found = digits_run.look(image, label="3")
+    assert isinstance(found, ThroughLayers)
+    assert found.label == 3
+    assert digits_run.look(image).summary().startswith("of image 1")
+    for options, message in (
+        ({"example": 500}, "example is 500"),
+        ({"example": 1, "label": "3"}, "`label` is for new data: the digits, test example 1 is"),
+        ({"data": image, "example": 1}, "`example` is a number in the test part"),
+        ({"data": image, "score": "ten"}, "`score` is 'ten'; expected one of the classes"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            digits_run.look(**options)
+
+
+def test_mistakes_are_those_of_the_confusion_matrix(digits_run: Run) -> None:
+    found = digits_run.mistakes()
+    score = digits_run.score()
+    assert isinstance(score, ClassScore)
+    assert found.wrong == score.count - np.trace(score.confusion)
+    for label, predicted, count in found.pairs:
+        assert score.confusion[score.classes.index(label), score.classes.index(predicted)] == count
+    nats = [mistake.nats for mistake in found.worst]
+    assert nats == sorted(nats, reverse=True)
+    for mistake in found.worst[:3]:
+        look = digits_run.look(example=mistake.example)
+        assert isinstance(look, ThroughLayers)
+        assert look.loss == pytest.approx(mistake.nats, rel=1e-4)
+        assert (look.classes[look.label or 0], look.classes[look.predicted]) == (mistake.label, mistake.predicted)
+        assert look.probabilities.max() == pytest.approx(mistake.p_predicted, rel=1e-4)
+
+
+def test_what_is_of_classifiers_alone_is_refused_elsewhere(text_run: Run, series_run: Run) -> None:
+    for run in (text_run, series_run):
+        for option in ({"example": 1}, {"label": "a"}, {"score": "a"}):
+            with pytest.raises(ArgumentError, match="which is for images and labelled sound"):
+                run.look(**option)
+        with pytest.raises(ArgumentError, match="cannot list mistakes"):
+            run.mistakes()

@@ -125,6 +125,8 @@ _add(
     look_command,
     _series("looked").replace("--model ar", "--steps 200"),
     "chainrule look runs/looked --at 40 --html look.html",
+    "chainrule fit digits --steps 300 --out runs/digits",
+    "chainrule look runs/digits --layer 3 --at 2,2",
     "chainrule look conv --input 28x28 --kernel 3x3 --out-channels 8",
 )
 _add("data", data_command, "chainrule data", "chainrule data google --out google.csv")

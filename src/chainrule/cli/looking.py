@@ -1,6 +1,5 @@
-"""``chainrule look``: inspecting the gradients of a run; a convolution by itself is in conv.py."""
+"""``chainrule look``: inspecting the numbers and gradients of a run; a convolution by itself is in conv.py."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,23 +7,27 @@ from typer import Argument, Option
 
 from chainrule.cli.console import check_out, emit, show
 from chainrule.cli.conv import look_at_convolution
-from chainrule.display import Shown, page_of
+from chainrule.cli.looking_into_runs import look_into
+from chainrule.display import page_of
 from chainrule.errors import ArgumentError
-from chainrule.lens import ThroughTime, one_based
-from chainrule.lens.conversion import as_step
-from chainrule.runs import load
+from chainrule.lens import one_based
 
 __all__ = ["look_command"]
 
 _RUN = "look RUN"
+_LABELLED = "look RUN, of images or labelled sound"
 _CONV = "look conv"
-_UNROLLED = 8  # steps of a sequence that is unrolled, where none are asked for
 
 
 def look_command(
     target: Annotated[str, Argument(metavar="RUN|conv", help="A run's folder, or the word conv.", show_default=False)],
     data: Annotated[
-        str | None, Argument(metavar="DATA", help="New data, read like the run's own.", show_default=False)
+        str | None,
+        Argument(
+            metavar="DATA",
+            help="New data, read like the run's own; for a classifier one image, .wav or .flac file.",
+            show_default=False,
+        ),
     ] = None,
     steps: Annotated[
         int | None,
@@ -33,7 +36,41 @@ def look_command(
         ),
     ] = None,
     at: Annotated[
-        int | None, Option(help="Trace the gradient back from this step.", rich_help_panel=_RUN, show_default=False)
+        str | None,
+        Option(
+            help="Trace the gradient back from this step; in a classifier take this cell of the layer's output apart: "
+            "row,col or channel,row,col of an image, step or channel,step of sound.",
+            rich_help_panel=_RUN,
+            show_default=False,
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        Option(
+            help="The layer to show, by number or name (default: the first).",
+            rich_help_panel=_LABELLED,
+            show_default=False,
+        ),
+    ] = None,
+    example: Annotated[
+        int | None,
+        Option(
+            help="The example of the test part to show (default: the worst).",
+            rich_help_panel=_LABELLED,
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        Option(
+            help="The true class of DATA, for the gradient of the loss.", rich_help_panel=_LABELLED, show_default=False
+        ),
+    ] = None,
+    score: Annotated[
+        str | None,
+        Option(
+            help="Differentiate the score of this class, not the loss.", rich_help_panel=_LABELLED, show_default=False
+        ),
     ] = None,
     unroll: Annotated[
         bool,
@@ -98,8 +135,14 @@ def look_command(
 ) -> None:
     """Inspect a run: how far back gradients reach, what truncation loses, how saturated the gates are.
 
-    This uses sequences from the test part of its data, or from DATA. With conv in the place of RUN, it explains the
-    sizes of a convolution; with --x and --w, it convolves these numbers and shows the laws that they obey.
+    This uses sequences from the test part of its data, or from DATA.
+
+    A classifier of images or sound is inspected layer by layer: what each layer makes of one input, kernels, the sum
+    behind a cell of its output and what that cell sees, the gradients of the input and of the kernels, and without DATA
+    the worst mistakes and the confusion matrix.
+
+    With conv in the place of RUN, it explains the sizes of a convolution; with --x and --w, it convolves these numbers
+    and shows the laws that they obey.
     """
     check_out("--html", html, ".html")
     given = {
@@ -114,9 +157,10 @@ def look_command(
         "x": x,
         "w": w,
     }
+    of_classifiers = {"layer": layer, "example": example, "label": label, "score": score}
     asked = {name: value for name, value in given.items() if value is not None}
-    unrolling = {"unroll": unroll or None, "k1": k1, "k2": k2}
-    of_runs = {"steps": steps, "at": at} | unrolling
+    of_sequences = {"unroll": unroll or None, "k1": k1, "k2": k2}
+    of_runs = {"steps": steps, "at": at} | of_sequences | of_classifiers
     with one_based(from_one):
         if target == "conv":
             if data is not None or any(value is not None for value in of_runs.values()):
@@ -129,7 +173,15 @@ def look_command(
             if asked:
                 names = ", ".join("--" + name.replace("_", "-") for name in asked)
                 raise ArgumentError(f"{names}: only look conv takes these options, and {target} is a run.")
-            results = _run(target, data, steps, at, unroll=unroll, k1=k1, k2=k2, first=int(from_one))
+            results = look_into(
+                target,
+                data,
+                steps,
+                at,
+                of_classifiers=of_classifiers,
+                of_sequences=of_sequences,
+                first=int(from_one),
+            )
         first, *others = results
         show(first)
         for result in others:
@@ -137,39 +189,3 @@ def look_command(
             show(result)
         if html is not None:
             emit(page_of(results), html)
-
-
-def _run(
-    target: str,
-    data: str | None,
-    steps: int | None,
-    at: int | None,
-    *,
-    unroll: bool,
-    k1: int | None,
-    k2: int | None,
-    first: int,
-) -> Sequence[Shown]:
-    """What a run has to show; ``first`` is the number of the first step."""
-    if not unroll and (k1 is not None or k2 is not None):
-        raise ArgumentError("`k1` and `k2` strike terms out of the table of `unroll`: give it too.")
-    found = load(target, device="cpu").look(data, _UNROLLED if unroll and steps is None else steps)
-    results = [*found.parts()]
-    if at is None and not unroll:
-        return results
-    if not isinstance(found, ThroughTime):
-        raise ArgumentError(f"--at and --unroll follow a state, but the model of {target} has none: it sees a window.")
-    if at is not None:
-        results.append(found.term(_step(at, found.reach().norms.shape[-1], first)))
-    if unroll:
-        results.append(found.unrolled(k1=k1, k2=k2))
-    return results
-
-
-def _step(at: int, count: int, first: int) -> int:
-    """The step that --at says, where the first has this number, 0 or 1."""
-    if first and not (1 <= at <= count or -count <= at < 0):
-        raise ArgumentError(
-            f"--at is {at}; with --one-based expected a step from 1 to {count}, or below 0 from the end."
-        )
-    return as_step("--at", at - first if at > 0 else at, count)

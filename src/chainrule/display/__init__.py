@@ -14,6 +14,7 @@ from chainrule.display.figure import (
     title,
     whole_ticks,
 )
+from chainrule.display.mosaic import mosaic, mosaic_height, paint
 from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
 from chainrule.display.strips import draw_strips
@@ -33,10 +34,13 @@ __all__ = [
     "fixed",
     "listed",
     "logarithmic",
+    "mosaic",
+    "mosaic_height",
     "name_ends",
     "new_figure",
     "number",
     "page_of",
+    "paint",
     "signed",
     "title",
     "whole_ticks",

@@ -13,6 +13,14 @@ from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
 from chainrule.lens.convolutions.laws import ConvolutionLaws, convolution_laws
 from chainrule.lens.convolutions.sizes import sizes
 from chainrule.lens.convolutions.sum import Sum
+from chainrule.lens.layers.results.cell_sum import CellSum
+from chainrule.lens.layers.results.feature_maps import FeatureMaps
+from chainrule.lens.layers.results.kernels import Kernels
+from chainrule.lens.layers.results.layer_table import LayerTable
+from chainrule.lens.layers.results.receptive_field import ReceptiveField
+from chainrule.lens.layers.results.saliency import Saliency
+from chainrule.lens.layers.through_layers import through_layers
+from chainrule.lens.layers.through_layers_result import ThroughLayers
 from chainrule.lens.notation import one_based
 from chainrule.lens.reach.reach import Reach
 from chainrule.lens.recorder.record import Record
@@ -20,17 +28,24 @@ from chainrule.lens.recorder.recorder import Recorder
 from chainrule.lens.recurrences.gates import Gates, GateUse
 
 __all__ = [
+    "CellSum",
     "Convolution",
     "ConvolutionLaws",
     "ConvolutionSizes",
+    "FeatureMaps",
     "GateUse",
     "Gates",
+    "Kernels",
+    "LayerTable",
     "Reach",
+    "ReceptiveField",
     "Record",
     "Recorder",
+    "Saliency",
     "Steps",
     "Sum",
     "Term",
+    "ThroughLayers",
     "ThroughTime",
     "ThroughWindow",
     "Truncation",
@@ -39,6 +54,7 @@ __all__ = [
     "convolution_laws",
     "one_based",
     "sizes",
+    "through_layers",
     "through_time",
 ]
 

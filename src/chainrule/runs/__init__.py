@@ -6,9 +6,10 @@ from chainrule.runs.fitting.fit import fit, load
 from chainrule.runs.panel_comparison import forecast_ensemble
 from chainrule.runs.run import Run
 from chainrule.runs.scoring.backtest import Backtest, BacktestRow
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.classification import Classification, Classifications
 from chainrule.runs.scoring.forecast import Forecast
+from chainrule.runs.scoring.labelled.class_score import ClassScore
+from chainrule.runs.scoring.labelled.classification import Classification, Classifications
+from chainrule.runs.scoring.labelled.mistakes import Mistake, Mistakes
 from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
 from chainrule.runs.scoring.point_errors import Errors
 from chainrule.runs.scoring.scores import Score
@@ -25,6 +26,8 @@ __all__ = [
     "Each",
     "Errors",
     "Forecast",
+    "Mistake",
+    "Mistakes",
     "PanelBacktest",
     "PanelForecast",
     "Run",

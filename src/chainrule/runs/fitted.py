@@ -12,7 +12,7 @@ from chainrule.errors import ArgumentError
 from chainrule.runs.figures import loss_curve
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.metrics_log import read_metrics
-from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.labelled.class_score import ClassScore
 from chainrule.runs.scoring.scores import Score
 
 if TYPE_CHECKING:

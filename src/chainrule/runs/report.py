@@ -7,7 +7,7 @@ from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.runs.run import Run
 from chainrule.runs.scoring import Result
-from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.labelled.class_score import ClassScore
 from chainrule.runs.scoring.scores import Score
 
 __all__ = ["write_report"]

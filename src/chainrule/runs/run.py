@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from chainrule._devices import Device, asked_for, device_of
 from chainrule.data import Reading, read
 from chainrule.errors import ArgumentError, DataError
-from chainrule.lens import ThroughTime, ThroughWindow
+from chainrule.lens import ThroughLayers, ThroughTime, ThroughWindow
 from chainrule.models import Regression
 from chainrule.runs.fitted import Fitted
 from chainrule.runs.folder.config import RunConfig
@@ -21,9 +21,10 @@ from chainrule.runs.folder.data_config import Data, digest_of
 from chainrule.runs.folder.device import refuse_device
 from chainrule.runs.refit import Refit
 from chainrule.runs.scoring.backtest import Backtest
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.classification import Classifications
 from chainrule.runs.scoring.forecast import Forecast
+from chainrule.runs.scoring.labelled.class_score import ClassScore
+from chainrule.runs.scoring.labelled.classification import Classifications
+from chainrule.runs.scoring.labelled.mistakes import Mistakes
 from chainrule.runs.scoring.scores import Score
 from chainrule.runs.scoring.surprise import Each, Shuffled
 
@@ -43,8 +44,9 @@ Examples = Union[str, Path, NDArray[Any], Tensor, "Image", Iterable[Union[str, P
 class Run(Fitted):
     """A fitted model and its folder. It is shown as results are: ``print(run)``, ``run.plot()``, ``run.to_frame()``.
 
-    What can be asked depends on the data: every run can ``score``; symbols and series can ``sample`` and ``look``;
-    series ``forecast`` and ``backtest``; images and labelled sound ``classify``. The rest raises ArgumentError.
+    What can be asked depends on the data: every run can ``score`` and, if it is a network, ``look``; symbols and series
+    can ``sample``; series ``forecast`` and ``backtest``; images and labelled sound ``classify``, and show their
+    ``mistakes``. The rest raises ArgumentError.
 
     Attributes:
         path: the folder.
@@ -253,12 +255,30 @@ class Run(Fitted):
         """
         raise self._cannot("classify")
 
-    def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
-        """How far gradients reach in the model, on ``data`` or the test part of the run's own, in float64.
+    def look(
+        self,
+        data: Any = None,
+        steps: int | None = None,
+        *,
+        example: int | None = None,
+        label: int | str | None = None,
+        score: int | str | None = None,
+    ) -> ThroughTime | ThroughWindow | ThroughLayers:
+        """Every number of a forward and a backward pass of the model, in float64: how far gradients reach, or where.
 
-        Up to eight sequences of ``steps`` are inspected together; by default of four windows, 512 steps at most.
+        Of symbols and series: up to eight sequences of ``steps`` of ``data`` (a Source), or of the test part of the
+        run's own, are inspected together through time; by default of four windows, 512 steps at most.
+
+        Of images and labelled sound: ``data`` is one file or array, as of ``classify``, or the ``example`` of this
+        number in the test part (unless said that whose label is least probable) is inspected layer by layer. Gradients
+        are those of the loss, of an example by its own label and of new data by the ``label`` that is given; or else
+        of the score of a class, which ``score`` names and which is otherwise the likeliest.
         """
         raise self._cannot("be inspected through time")
+
+    def mistakes(self) -> Mistakes:
+        """The examples of the test part that a classifier gets wrong, worst first, and what it confuses most often."""
+        raise self._cannot("list mistakes")
 
     @property
     def regression(self) -> Regression:
@@ -295,6 +315,12 @@ class Run(Fitted):
             raise self._cannot(f"{unknown} what is unknown, which is for characters")
         if adapt is not None:
             raise self._cannot(f"adapt {adapt} while it scores, which is for symbols")
+
+    def _refuse_of_examples(self, example: int | None, label: int | str | None, score: int | str | None) -> None:
+        given = {"example": example, "label": label, "score": score}
+        for name, value in given.items():
+            if value is not None:
+                raise self._cannot(f"be inspected by `{name}`, which is for images and labelled sound")
 
     def _cannot(self, asked: str) -> ArgumentError:
         data = self.config.data

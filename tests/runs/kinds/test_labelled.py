@@ -12,6 +12,7 @@ import chainrule
 from chainrule import Reading, Run
 from chainrule.data import Labelled, read
 from chainrule.errors import ArgumentError, DataError
+from chainrule.lens import ThroughLayers
 from chainrule.runs import ClassScore
 
 RATE = 4000
@@ -96,6 +97,16 @@ def test_another_rate_or_class_is_refused(tone_run: Run, tmp_path: Path) -> None
         tone_run.score(tmp_path)
 
 
+def test_a_sound_is_looked_into_layer_by_layer(tone_run: Run, tones: Path) -> None:
+    found = tone_run.look(tones / "low" / "3.wav", label="low")
+    assert isinstance(found, ThroughLayers)
+    assert found.probabilities[1] == pytest.approx(tone_run.classify(tones / "low" / "3.wav")[0].probabilities["low"])
+    assert found.x.shape[0] == 64
+    assert [part.table().title.partition(":")[0] for part in found.parts()][1:3] == ["Layers", "Gradient of the input"]
+    assert tone_run.mistakes().wrong == 0
+    assert "No example is misclassified" in str(tone_run.mistakes())
+
+
 def test_images_from_folders_are_learned_and_labelled(shapes: Path) -> None:
     run = chainrule.fit(
         shapes, hidden=4, steps=25, training={"learning_rate": 0.02}, out=shapes.parent / "run", quiet=True
@@ -149,7 +160,9 @@ def test_files_that_cannot_be_classified_are_named(digits_run: Run, tmp_path: Pa
 
 def test_what_a_classifier_cannot_do_is_said_with_what_it_can(digits_run: Run) -> None:
     for ask in (digits_run.sample, digits_run.forecast, digits_run.backtest):
-        with pytest.raises(ArgumentError, match=r"It can score or classify"):
+        with pytest.raises(
+            ArgumentError, match=r"It can score, classify, list mistakes or be inspected layer by layer"
+        ):
             ask()
     with pytest.raises(DataError, match="labelled examples"):
         digits_run.score("english")

@@ -22,7 +22,7 @@ from chainrule.lens.conversion import as_float64, if_given
 from chainrule.lens.convolutions.convolution_result import Convolution
 from chainrule.nn import CausalConv1d
 
-__all__ = ["convolution"]
+__all__ = ["convolution", "options_of"]
 
 _DEFAULTS: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 _Values = Tensor | ArrayLike
@@ -81,7 +81,7 @@ def convolution(
             raise ArgumentError("a layer has its bias and options: leave them out, or give its weight as the kernel.")
         layer = _checked(layer_or_kernel)
         weight = as_float64("weight", layer.weight)
-        return Convolution(weight, _optional("bias", layer.bias), inputs, cotangent, _options_of(layer), flip)
+        return Convolution(weight, _optional("bias", layer.bias), inputs, cotangent, options_of(layer), flip)
     weight = as_float64("the kernel", layer_or_kernel)
     offset = _optional("bias", bias)
     if weight.ndim == inputs.ndim < 3:
@@ -121,6 +121,7 @@ def _checked(layer: nn.Module) -> ConvNd:
     return layer
 
 
-def _options_of(layer: ConvNd) -> dict[str, Any]:
+def options_of(layer: ConvNd) -> dict[str, Any]:
+    """A layer's options, as :func:`chainrule.functional.convolution` takes them."""
     padding = "causal" if isinstance(layer, CausalConv1d) else layer.padding
     return {"stride": layer.stride, "padding": padding, "dilation": layer.dilation, "groups": layer.groups}

@@ -80,6 +80,7 @@ def _by_torch(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry
     )
 
 
+@torch.enable_grad()
 def _differentiated(call: _Call, x: Tensor, weight: Tensor, bias: Tensor | None, dy: Tensor) -> dict[str, Tensor]:
     """The output, and the gradients of x, weight and bias for ``dy``."""
     leaves = {"dx": x.detach().requires_grad_(), "dw": weight.detach().requires_grad_()}

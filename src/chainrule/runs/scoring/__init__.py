@@ -1,6 +1,6 @@
 """Scores of models on data that they have not seen, beside baselines, and forecasts."""
 
-from chainrule.runs.scoring.class_score import ClassScore
+from chainrule.runs.scoring.labelled.class_score import ClassScore
 from chainrule.runs.scoring.panels import PanelBacktest
 from chainrule.runs.scoring.scores import Score
 

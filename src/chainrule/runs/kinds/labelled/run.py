@@ -1,20 +1,24 @@
 """Using classifiers of images and of labelled sound."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule._choices import listed
+from chainrule._choices import counted, listed
 from chainrule.data import Labelled
+from chainrule.errors import ArgumentError
+from chainrule.lens import ThroughLayers, through_layers
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.labelled.surprise import each_example, shuffled_examples
 from chainrule.runs.kinds.labelled.task import LabelledTask, score_everything
 from chainrule.runs.run import Examples, Run, Source
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.runs.scoring.classification import Classifications
-from chainrule.runs.scoring.classify import classify_examples
+from chainrule.runs.scoring.labelled.class_score import ClassScore
+from chainrule.runs.scoring.labelled.classification import Classifications
+from chainrule.runs.scoring.labelled.classify import arguments_of, classify_examples
+from chainrule.runs.scoring.labelled.mistakes import Mistakes
 from chainrule.runs.scoring.surprise import Each, Shuffled
 
 __all__ = ["ClassifierRun"]
@@ -23,7 +27,7 @@ __all__ = ["ClassifierRun"]
 class ClassifierRun(Run):
     """A fitted classifier."""
 
-    _can = "score or classify"
+    _can = "score, classify, list mistakes or be inspected layer by layer"
 
     def _difference(self, data: Data) -> str | None:
         own = self.config.data
@@ -50,10 +54,10 @@ class ClassifierRun(Run):
         advance: Callable[[float], None] = lambda share: None,
     ) -> ClassScore:
         self._refuse_of_symbols(context, unknown, adapt)
-        labelled = self._own() if data is None else self.read(data)
-        assert isinstance(labelled, Labelled)
         if data is None:
-            return LabelledTask(labelled, self.config).score(self.model)
+            return self._task().score(self.model)
+        labelled = self.read(data)
+        assert isinstance(labelled, Labelled)
         return score_everything(self.model, labelled, self.config.model.name)
 
     def score_each(self, data: Source | None = None, *, unknown: str | None = None) -> Each:
@@ -86,3 +90,39 @@ class ClassifierRun(Run):
 
     def classify(self, files: Examples) -> Classifications:
         return classify_examples(self._newest, self.config.data, files)
+
+    def look(
+        self,
+        data: Any = None,
+        steps: int | None = None,
+        *,
+        example: int | None = None,
+        label: int | str | None = None,
+        score: int | str | None = None,
+    ) -> ThroughLayers:
+        if steps is not None:
+            raise self._cannot(f"be inspected through time, over {counted(steps, 'step')}")
+        classes = self.config.data.classes
+        if data is not None:
+            if example is not None:
+                raise ArgumentError(
+                    "`example` is a number in the test part of the run's own data: give it or new data."
+                )
+            name, arguments = arguments_of(self.config.data, data)
+        else:
+            task = self._task()
+            number = task.worst(self.model) if example is None else example
+            arguments, own = task.test_example(number)
+            name = f"{self.config.data.name}, test example {number}"
+            if label is not None:
+                raise ArgumentError(f"`label` is for new data: the {name} is {classes[own]}. Leave it out.")
+            label = own if score is None else None
+        return through_layers(self.model, arguments, label, score=score, classes=classes, name=name)
+
+    def mistakes(self) -> Mistakes:
+        return self._task().mistakes(self.model)
+
+    def _task(self) -> LabelledTask:
+        labelled = self._own()
+        assert isinstance(labelled, Labelled)
+        return LabelledTask(labelled, self.config)

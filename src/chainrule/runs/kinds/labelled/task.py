@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from chainrule._choices import whole
 from chainrule.data import Labelled, split_labelled, split_note
 from chainrule.models import as_pixels, pad_features, sound_features
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.task import Task
-from chainrule.runs.scoring.class_score import ClassScore
-from chainrule.training import ALONE, Group, LabelledFeed, confusion_and_loss
+from chainrule.runs.scoring.labelled.class_score import ClassScore
+from chainrule.runs.scoring.labelled.mistakes import Mistakes
+from chainrule.training import ALONE, Group, LabelledFeed, class_log_probs, confusion_and_loss
 
 __all__ = ["Examples", "LabelledTask", "score_everything"]
 
@@ -52,6 +55,33 @@ class LabelledTask(Task):
     def test(self) -> Tensor:
         """The indices of the test part."""
         return self._test
+
+    def test_example(self, number: int) -> tuple[tuple[Tensor, ...], int]:
+        """The arguments and the label of one of the test part's examples, which are numbered from 0.
+
+        Raises:
+            ArgumentError: there is no such example.
+        """
+        place = whole("example", number, 0, len(self._test) - 1)
+        arguments, labels = self._examples.batch(self._test[place : place + 1])
+        return arguments, int(labels)
+
+    def worst(self, model: nn.Module) -> int:
+        """The example of the test part whose label the model holds for least probable."""
+        log_probs, labels = class_log_probs(model, self._test, self._examples.batch)
+        return int(log_probs[np.arange(len(labels)), labels].argmin())
+
+    def mistakes(self, model: nn.Module) -> Mistakes:
+        """The examples of the test part that the model gets wrong, worst first."""
+        log_probs, labels = class_log_probs(model, self._test, self._examples.batch)
+        return Mistakes.of_scores(f"{self.data.name}, test part", self.data.classes, log_probs, labels, self._picture)
+
+    def _picture(self, number: int) -> NDArray[np.float64]:
+        """An example of the test part as (height, width): an image in grey, a sound as bands by steps."""
+        arguments, _ = self.test_example(number)
+        x = arguments[0][0].double().numpy()
+        picture: NDArray[np.float64] = x.mean(0) if self.data.kind == "images" else x.T[::-1]
+        return picture
 
     def score(self, model: nn.Module) -> ClassScore:
         """The score of the test part, which no choice depended on."""

@@ -247,8 +247,17 @@ class SeriesRun(Run):
             )
         return continued.series
 
-    def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
+    def look(
+        self,
+        data: Source | None = None,
+        steps: int | None = None,
+        *,
+        example: int | None = None,
+        label: int | str | None = None,
+        score: int | str | None = None,
+    ) -> ThroughTime | ThroughWindow:
         """As of every run, but of its own series all parts: the last tenth may be short."""
+        self._refuse_of_examples(example, label, score)
         values = self.series.values if data is None else self._new(data).values
         return look_at(self.model, [values], self.config.model.window, steps)
 

@@ -153,7 +153,16 @@ class SymbolRun(Run):
             )
         return carry
 
-    def look(self, data: Source | None = None, steps: int | None = None) -> ThroughTime | ThroughWindow:
+    def look(
+        self,
+        data: Source | None = None,
+        steps: int | None = None,
+        *,
+        example: int | None = None,
+        label: int | str | None = None,
+        score: int | str | None = None,
+    ) -> ThroughTime | ThroughWindow:
+        self._refuse_of_examples(example, label, score)
         if isinstance(self.model, NGramModel):
             raise ArgumentError(
                 f"{self.path} has an ngram, which counts: it has no gradients to look at. Look at the run of a network."

@@ -16,9 +16,9 @@ from chainrule.data.sounds.sequences import read_waveform
 from chainrule.errors import ArgumentError, DataError, ShapeError
 from chainrule.models import as_pixels, pad_features, sound_features
 from chainrule.runs.folder.data_config import DataConfig
-from chainrule.runs.scoring.classification import Classification, Classifications
+from chainrule.runs.scoring.labelled.classification import Classification, Classifications
 
-__all__ = ["classify_examples"]
+__all__ = ["arguments_of", "classify_examples"]
 
 _FILES = {"images": "images", "sound": "wav or flac files"}  # what a file may be, by the kind of data
 
@@ -34,17 +34,24 @@ def classify_examples(model: nn.Module, data: DataConfig, examples: Any) -> Clas
     device = device_of(model)
     results = []
     for place, example in enumerate(_each(data, examples), start=1):
-        if isinstance(example, str | Path):
-            name = str(example)
-            arguments = _of_file(data, Path(example))
-        else:
-            name = f"{'image' if data.kind == 'images' else 'waveform'} {place}"
-            arguments = _of_array(data, example, name)
+        name, arguments = arguments_of(data, example, place)
         logits = model(*(each.to(device) for each in arguments))[0]
         probabilities = torch.softmax(logits, dim=0).tolist()
         ranked = sorted(zip(data.classes, probabilities, strict=True), key=lambda pair: -pair[1])
         results.append(Classification(name, ranked[0][0], dict(ranked)))
     return Classifications(results)
+
+
+def arguments_of(data: DataConfig, example: Any, place: int = 1) -> tuple[str, tuple[Tensor, ...]]:
+    """What a file or an array is called, as the one at this place of several, and the classifier's arguments for it.
+
+    Raises:
+        ArgumentError, DataError, ShapeError: it is not what the model was fitted to.
+    """
+    if isinstance(example, str | Path):
+        return str(example), _of_file(data, Path(example))
+    name = f"{'image' if data.kind == 'images' else 'waveform'} {place}"
+    return name, _of_array(data, example, name)
 
 
 def _each(data: DataConfig, examples: Any) -> Iterable[Any]:

@@ -1,0 +1,1 @@
+"""Inside a classifier: every layer's numbers for one input, forward and backward."""

@@ -1,0 +1,1 @@
+"""What is shown of a pass: layers, maps, kernels, sums, gradients."""

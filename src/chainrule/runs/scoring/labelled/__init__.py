@@ -1,0 +1,1 @@
+"""Scores of classifiers: accuracy, labels of new examples, mistakes."""
