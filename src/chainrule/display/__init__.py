@@ -18,6 +18,8 @@ from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
 from chainrule.display.strips import draw_strips
 from chainrule.display.table import Table
+from chainrule.display.terminal import printable
+from chainrule.display.writing import writing
 
 __all__ = [
     "BLACK",
@@ -37,7 +39,9 @@ __all__ = [
     "new_figure",
     "number",
     "page_of",
+    "printable",
     "signed",
     "title",
     "whole_ticks",
+    "writing",
 ]
