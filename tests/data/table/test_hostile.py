@@ -259,7 +259,8 @@ def test_whole_numbers_of_any_size_are_read_where_pandas_cannot(
     def overflows(*arguments: Any, **options: Any) -> pd.DataFrame:
         if options["dtype"] != "str":
             raise OverflowError("int too big to convert")
-        return read_csv(*arguments, **options)
+        frame: pd.DataFrame = read_csv(*arguments, **options)
+        return frame
 
     path = tmp_path / "a.csv"
     path.write_text("v\n" + "".join(f"{10**30 + i}\n" for i in range(N)))
