@@ -98,7 +98,7 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Fit:
     """A small fit and refit; without figures, which take the most of its time."""
     monkeypatch.setattr(
         "chainrule.runs.fitting.fit.write_report",
-        lambda run, score: write_json(run.path / "score.json", score.to_dict()),
+        lambda run, score, figures: write_json(run.path / "score.json", score.to_dict()),
     )
 
     def fits(kind: str, folder: Path, **options: Any) -> Run:
