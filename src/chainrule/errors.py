@@ -19,6 +19,7 @@
     ├── RunError                          a run folder cannot be used
     │   ├── RunExistsError                it exists and would be overwritten
     │   └── RunFormatError                it is broken, incomplete or not a run
+    ├── WriteError (OSError)               a file cannot be written, as the disk is full
     ├── DivergedError                     the loss became NaN or infinite
     └── ProcessError (RuntimeError)       one of several processes that train together has ended
 
@@ -49,6 +50,7 @@ __all__ = [
     "TraceError",
     "TransformError",
     "UnseenSymbolError",
+    "WriteError",
 ]
 
 
@@ -131,6 +133,10 @@ class RunExistsError(RunError):
 
 class RunFormatError(RunError):
     """The folder is broken, incomplete or not a run of chainrule."""
+
+
+class WriteError(ChainruleError, OSError):
+    """A file cannot be written, as where the disk is full; what was there before is kept."""
 
 
 class DivergedError(ChainruleError):

@@ -1,5 +1,6 @@
 """Checkpoints: what was saved comes back, a kill leaves the file before, and what cannot be read says so."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from chainrule.errors import RunFormatError
+from chainrule.errors import RunFormatError, WriteError
 from chainrule.training import load_tensors, load_weights, save_tensors, weights_of, write_atomically
+from chainrule.training.checkpoint import checksum, pack, unpack
 
 TENSORS = {
     "float32": torch.randn(3, 4),
@@ -54,12 +56,64 @@ def test_a_kill_while_writing_leaves_the_file_before(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_full_disk_is_told_and_leaves_the_file_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "x"
+    write_atomically(path, b"before")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(WriteError, match=f"{path} cannot be written: No space left on device. Make room for it"):
+        write_atomically(path, b"after")
+    assert [(file, file.read_bytes()) for file in tmp_path.iterdir()] == [(path, b"before")]
+
+
+def test_what_is_written_beside_follows_no_link_and_meets_no_other_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").write_text("mine")
+    path = tmp_path / "x"
+    (tmp_path / ".x.partial").symlink_to(tmp_path / "mine")
+    path.symlink_to(tmp_path / "mine")
+    beside: list[Path] = []
+    replace = Path.replace
+
+    def interrupted(one: Path, other: Path) -> Path:
+        beside.append(one)
+        if len(beside) == 1:
+            write_atomically(path, b"of another writer, which ends first")
+        return replace(one, other)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    write_atomically(path, b"whole")
+    assert len({*beside}) == 2
+    assert path.read_bytes() == b"whole"
+    assert not path.is_symlink()
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_tensors_of_one_memory_are_saved_each_whole(tmp_path: Path) -> None:
+    """Rows of a state that is kept whole too, as truncated backpropagation of a single row has them."""
+    whole = torch.arange(12.0).view(1, 3, 4)
+    parts = {"whole": whole, "last": whole[:, -1], "first": whole[0, 0], "view": whole.view(12), "none": whole[:0]}
+    save_tensors(tmp_path / "x", parts, {})
+    unpacked = unpack(torch.frombuffer(bytearray(pack(parts)), dtype=torch.uint8))
+    for name, tensor in load_tensors(tmp_path / "x")[0].items():
+        assert torch.equal(tensor, parts[name])
+        assert torch.equal(unpacked[name], parts[name])
+
+
 def _foreign(path: Path) -> None:
     safetensors.torch.save_file({"a": torch.zeros(1)}, path)
 
 
 def _not_json(path: Path) -> None:
-    safetensors.torch.save_file({"a": torch.zeros(1)}, path, metadata={"chainrule": "{"})
+    tensors = {"a": torch.zeros(1)}
+    safetensors.torch.save_file(tensors, path, metadata={"chainrule": "{", "blake2b": checksum(tensors)})
+
+
+def _without_checksum(path: Path) -> None:
+    safetensors.torch.save_file({"a": torch.zeros(1)}, path, metadata={"chainrule": "{}"})
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -69,6 +123,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder": (lambda path: path.mkdir(), "cannot be read"),
     "foreign": (_foreign, "was not written by chainrule"),
     "not json": (_not_json, "cannot be read"),
+    "without its checksum": (_without_checksum, "has lost its checksum"),
 }
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from chainrule.errors import RunFormatError
 from chainrule.training import BEST, LAST, Progress, StreamFeed, Streams, load_tensors, save_tensors, weights_of
+from chainrule.training.checkpoint import pack, unpack
 from tests.training.jobs import DOCUMENTS, Altered, Job
 
 KINDS = [("ar", False), ("mlp", False), ("conv", True), ("gru", True), ("lstm", False)]
@@ -246,3 +247,25 @@ def test_the_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     whole(tmp_path / "whole", Job(steps=2))
     with pytest.raises(RunFormatError, match="do not fit the model's configuration"):
         resumed(tmp_path / "whole", Job("lstm", steps=2))
+
+
+def test_nan_in_any_tensor_to_go_on_from_is_said(tmp_path: Path) -> None:
+    """Weights, the optimiser's moments, the average, and the state of the streams, which is packed by process."""
+    options = {"average": 0.9}
+    Job(steps=2, options=options).train(tmp_path)
+    saved, about = load_tensors(tmp_path / LAST)
+    own = unpack(saved["rank.0"])
+    spoilt: dict[str, dict[str, Tensor]] = {
+        name: saved | {name: torch.full_like(tensor, torch.nan)}
+        for name, tensor in saved.items()
+        if tensor.is_floating_point()
+    }
+    for name, tensor in own.items():
+        if tensor.is_floating_point():
+            packed = pack(own | {name: torch.full_like(tensor, torch.nan)})
+            spoilt[name] = saved | {"rank.0": torch.frombuffer(bytearray(packed), dtype=torch.uint8)}
+    assert {name.partition(".")[0] for name in spoilt} >= {"model", "average", "adamw", "state"}
+    for name, tensors in spoilt.items():
+        save_tensors(tmp_path / LAST, tensors, about)
+        with pytest.raises(RunFormatError, match=f"{name} have NaN|{name.partition('.')[2]} are not finite"):
+            Job(steps=2, options=options).train(tmp_path, resume=True)

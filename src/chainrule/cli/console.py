@@ -11,34 +11,43 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chainrule.cli.flags import as_flags
+from chainrule.display import printable, writing
 from chainrule.errors import ArgumentError
 
 __all__ = ["check_out", "emit", "progress", "say", "show"]
 
+_LAYOUT = "\n\t"  # of text, which steers nothing
 _PATIENCE = 2.0  # seconds before a bar is shown
 
 
 def show(renderable: Any) -> None:
-    """A result, for people: a table or a line; names in it are never read as markup."""
+    """A result, for people: a table or a line; names in it are never read as markup, nor by the terminal."""
+    renderable = printable(renderable, _LAYOUT) if isinstance(renderable, str) else renderable
     Console(highlight=False, markup=False, emoji=False).print(renderable)
 
 
 def emit(result: str | bytes, out: Path | None) -> None:
-    """A result, exactly as it is, to the file or to standard output."""
-    raw = result.encode() if isinstance(result, str) else result
+    """A result, exactly as it is, to the file or to standard output; a terminal gets what would steer it spelt out."""
     if out is not None:
-        out.write_bytes(raw)
+        with writing(out):
+            out.write_bytes(result.encode() if isinstance(result, str) else result)
         say(f"written to {out}")
+    elif sys.stdout.isatty():
+        text = result if isinstance(result, str) else result.decode(errors="backslashreplace")
+        sys.stdout.write(printable(text, _LAYOUT))
     elif isinstance(result, str):
         sys.stdout.write(result)
     else:
-        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.write(result)
 
 
 def say(text: str, style: str | None = None) -> None:
-    """A remark or an error, with settings told as flags, on standard error; never wrapped, never read as markup."""
+    """A remark or an error, with settings told as flags, on standard error; never wrapped, never read as markup.
+
+    Names of files and columns are in it as they are, so that what would steer the terminal is spelt out.
+    """
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
-    console.print(as_flags(text), style=style)
+    console.print(printable(as_flags(text), _LAYOUT), style=style)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from chainrule._choices import counted
 from chainrule.cli import options as o
 from chainrule.cli.console import say, show
 from chainrule.data import Reading, builtins, export
-from chainrule.display import Table
+from chainrule.display import Table, writing
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS, ModelSettings
 from chainrule.runs import compare, fit
@@ -139,5 +139,6 @@ def data_command(
     elif name is None or out is None:
         raise ArgumentError("give both a NAME and `out` to write a set to files, or neither to list them.")
     else:
-        export(name, out)
+        with writing(out):
+            export(name, out)
         say(f"{name} written to {out}")

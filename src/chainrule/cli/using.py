@@ -14,7 +14,7 @@ from chainrule._devices import named
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
 from chainrule.data import write_wav
-from chainrule.display import Shown
+from chainrule.display import Shown, writing
 from chainrule.errors import ArgumentError
 from chainrule.runs import Each, Run, load
 
@@ -191,7 +191,8 @@ def _prompt(run: Run, kind: str, prompt: str | None) -> Any:
 def _write_sound(out: Path, given: Any, drawn: NDArray[np.float32], rate: int | None) -> None:
     assert rate is not None
     whole = drawn if given is None else np.concatenate([given, drawn])
-    write_wav(out, whole, rate)
+    with writing(out):
+        write_wav(out, whole, rate)
     say(f"{len(whole) / rate:.2f} s of sound written to {out}")
 
 

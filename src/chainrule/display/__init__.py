@@ -19,6 +19,8 @@ from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
 from chainrule.display.strips import draw_strips
 from chainrule.display.table import Table
+from chainrule.display.terminal import printable
+from chainrule.display.writing import writing
 
 __all__ = [
     "BLACK",
@@ -41,7 +43,9 @@ __all__ = [
     "number",
     "page_of",
     "paint",
+    "printable",
     "signed",
     "title",
     "whole_ticks",
+    "writing",
 ]

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from chainrule.display.fonts import give_fallbacks
+from chainrule.display.writing import writing
 
 __all__ = ["Picture"]
 
@@ -33,6 +34,15 @@ class Picture(Figure):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Glyph .* missing from font")
             super().draw(renderer)
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """As every Figure; a file that cannot be written is named.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        with writing(fname):
+            super().savefig(fname, **options)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         """What IPython asks for: the PNG, and the size to display it at."""

@@ -11,6 +11,7 @@ from chainrule.display.figure import new_figure
 from chainrule.display.page import page, picture, styled
 from chainrule.display.table import Table
 from chainrule.display.terminal import clipped, printable
+from chainrule.display.writing import writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +94,8 @@ class Shown(ABC):
         """A self-contained page, light or dark as the reader's settings are; also written to ``path`` if given."""
         document = page_of(self.parts())
         if path is not None:
-            Path(path).write_text(document, encoding="utf-8")
+            with writing(path):
+                Path(path).write_text(document, encoding="utf-8")
         return document
 
     def __repr__(self) -> str:

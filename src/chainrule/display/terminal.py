@@ -8,13 +8,17 @@ _UNSEEN = {"Mn", "Me", "Cf"}  # marks that stand on the letter before them
 _CONTROL = {"Cc", "Cs", "Zl", "Zp"}
 
 
-def printable(text: str) -> str:
+def printable(text: str, kept: str = "") -> str:
     r"""The text with line ends, escapes and lone surrogates spelt out: they would break a line or a terminal.
+
+    ``kept`` are those that stay as they are.
 
     >>> printable("a\tb\x1b[31m")
     'a\\tb\\x1b[31m'
     """
-    return "".join(map(_spelt, text))
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character if character in kept else _spelt(character) for character in text)
 
 
 def width_of(text: str) -> int:

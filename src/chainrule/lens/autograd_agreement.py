@@ -28,8 +28,17 @@ class Agreement:
         return Agreement(max(self.error, other.error))
 
 
-def compare(name: str, ours: Tensor, autograd: Tensor, scale: float | None = None, limit: float = LIMIT) -> Agreement:
+def compare(
+    name: str,
+    ours: Tensor,
+    autograd: Tensor,
+    scale: float | None = None,
+    limit: float = LIMIT,
+    least: float = 0.0,
+) -> Agreement:
     """The difference of two tensors, relative to the largest magnitude of the second or to ``scale``.
+
+    ``least`` is the least that it is relative to, for numbers that are small where much larger ones are rounded.
 
     What overflows in one has to overflow in the other; the rest is compared.
 
@@ -47,7 +56,7 @@ def compare(name: str, ours: Tensor, autograd: Tensor, scale: float | None = Non
         return Agreement(0.0)
     if scale is None:
         scale = float(expected.abs().max())
-    error = float((ours[finite] - expected).abs().max()) / (scale or 1.0)
+    error = float((ours[finite] - expected).abs().max()) / (max(scale, least) or 1.0)
     if error > limit:
         raise DisagreementError(_message(name, f"by {error:.1e} of the largest value"))
     return Agreement(error)

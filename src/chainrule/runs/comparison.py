@@ -17,6 +17,7 @@ from chainrule.runs.fitting.plan import data_of
 from chainrule.runs.fitting.summary import saying_once
 from chainrule.runs.folder.contents import COMPARISON, is_run, refuse_existing
 from chainrule.runs.folder.data_config import Data
+from chainrule.runs.folder.holding import holding
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.panels.ahead import named_baselines
@@ -88,7 +89,7 @@ def compare(
     if any(budgets.values()):
         _warm_up(device)
     fits: list[_Fit] = []
-    with saying_once():
+    with holding(folder), saying_once():
         for name in models:
             began = time.monotonic()
             own = asked.only_for(kind, name)
@@ -106,9 +107,9 @@ def compare(
                     **own.model_given,
                 )
             fits.append(_Fit(run, time.monotonic() - began, peak.on(run.device)))
-    result = _result(fits, ensemble_size(ensemble, models), baselines)
-    write_json(folder / COMPARISON, result.to_dict())
-    result.plot().savefig(folder / "comparison.png")
+        result = _result(fits, ensemble_size(ensemble, models), baselines)
+        write_json(folder / COMPARISON, result.to_dict())
+        result.plot().savefig(folder / "comparison.png")
     return result
 
 

@@ -7,6 +7,7 @@ from chainrule.training.bptt.full import FullBPTT
 from chainrule.training.bptt.truncated import Place, TruncatedBPTT
 from chainrule.training.byte_sizes import bytes_of
 from chainrule.training.checkpoint import (
+    PARTIAL,
     check_weights,
     load_tensors,
     load_weights,
@@ -45,6 +46,7 @@ __all__ = [
     "FINAL_LAST",
     "LAST",
     "LAST_SHARE",
+    "PARTIAL",
     "Chunk",
     "Feed",
     "FullBPTT",

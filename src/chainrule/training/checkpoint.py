@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from torch import Tensor, nn
 
 from chainrule._optional import require
 from chainrule._schema import parse
+from chainrule.display import writing
 from chainrule.errors import RunFormatError
 
 __all__ = [
+    "PARTIAL",
     "check_weights",
+    "checksum",
     "load_tensors",
     "load_weights",
     "pack",
@@ -24,11 +28,14 @@ __all__ = [
     "write_atomically",
 ]
 
+PARTIAL = ".partial"
+"""How the names of files end that are not complete yet; they begin with a dot."""
+
 _KEY = "chainrule"
 _DIGEST = "blake2b"
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
+def checksum(tensors: dict[str, Tensor]) -> str:
     """Of the bytes of all tensors, in the order of their names."""
     found = hashlib.blake2b(digest_size=16)
     for name in sorted(tensors):
@@ -40,18 +47,28 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside ``path`` and rename over it: readers see the old file or the new one, never a part.
 
+    What lies beside has a new name each time, so that two writers do not meet, and no link that lies there is followed.
+
+    Raises:
+        WriteError: there is no room for it, or it may not be written.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_atomically(Path(folder, "x"), b"new")
     ...     Path(folder, "x").read_bytes()
     b'new'
     """
-    beside = path.with_name(f".{path.name}.partial")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    with writing(path):
+        try:
+            with beside.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
@@ -65,7 +82,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) 
     """
     safetensors = require("safetensors.torch")
     contiguous = _of_cpu(tensors)
-    metadata = {_KEY: json.dumps(about), _DIGEST: _digest(contiguous)}
+    metadata = {_KEY: json.dumps(about), _DIGEST: checksum(contiguous)}
     write_atomically(path, safetensors.save(contiguous, metadata=metadata))
 
 
@@ -84,8 +101,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 raise RunFormatError(f"{path} was not written by chainrule. Restore the run's own file, or fit again.")
             # Copies, because matrix products of memory as the file aligns it differ in the last bit from torch's own.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if metadata.get(_DIGEST, _digest(tensors)) != _digest(tensors):
-            raise RunFormatError(f"{path} was changed after it was written. Restore it from a copy, or fit again.")
+        if metadata.get(_DIGEST) != checksum(tensors):
+            what = "was changed after it was written" if _DIGEST in metadata else "has lost its checksum"
+            raise RunFormatError(f"{path} {what}. Restore it from a copy, or fit again.")
         about = parse(metadata[_KEY])
         if not isinstance(about, dict):
             raise RunFormatError(f"{path} does not say what it holds. Restore it from a copy, or fit again.")
@@ -110,8 +128,18 @@ def pack(tensors: dict[str, Tensor]) -> bytes:
 
 
 def _of_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Dense ones on the CPU, so that a file is the same from every device, and loads on any."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Dense ones on the CPU, each in memory of its own, so that a file is the same from every device, and loads on any.
+
+    What is kept of one row is often a part of something longer that is kept too.
+    """
+    found = {}
+    taken = set[int]()
+    for name, tensor in tensors.items():
+        dense = tensor.detach().cpu().contiguous()
+        memory = dense.untyped_storage().data_ptr()
+        found[name] = dense.clone() if memory in taken else dense
+        taken.add(memory)
+    return found
 
 
 def unpack(packed: Tensor) -> dict[str, Tensor]:

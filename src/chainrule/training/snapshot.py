@@ -78,6 +78,9 @@ def _restore(optimisation: Optimisation, tensors: dict[str, Tensor]) -> None:
         part, _, rest = name.partition(".")
         parts[part][rest] = tensor
     own = unpack(parts["rank"][str(optimisation.group.rank)])
+    strange = [name for name, tensor in (tensors | own).items() if tensor.is_floating_point() and tensor.isnan().any()]
+    if strange:
+        raise ValueError(f"{', '.join(strange[:5])} have NaN, which training never leaves")
     load_weights(optimisation.model, parts["model"])
     if optimisation.average is not None:
         optimisation.average.load(parts["average"])

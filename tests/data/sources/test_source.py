@@ -1,5 +1,6 @@
 """What a path or a name is: the kind is found or named, and what fits nothing is refused."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,14 @@ def test_a_file_by_the_name_of_a_built_in_set_is_read_and_said_to_be(
 def series_of(data: object) -> Series:
     assert isinstance(data, Series)
     return data
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    """As file systems allow them, and no run could keep them."""
+    strange = os.fsdecode(b"caf\xe9")
+    (tmp_path / f"{strange}.txt").write_text("words " * 100)
+    (tmp_path / strange).mkdir()
+    (tmp_path / strange / "a.txt").write_text("words " * 100)
+    for source in (tmp_path / f"{strange}.txt", tmp_path / strange, tmp_path / strange / "a.txt", tmp_path):
+        with pytest.raises(DataError, match=r"caf.udce9.* is not UTF-8; rename it"):
+            read(source)

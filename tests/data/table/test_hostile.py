@@ -233,3 +233,55 @@ def test_offsets_that_lead_anywhere_are_not_followed(tmp_path: Path) -> None:
             read(path)
         except ChainruleError:
             continue
+
+
+def test_what_lists_and_structures_unpack_to_is_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row may hold any number of values, and a text that repeats is kept but once in the file."""
+    monkeypatch.setattr("chainrule.data.table.formats.arrow._MOST_BYTES", 1 << 20)
+    numbers = pa.ListArray.from_arrays(pa.array([0, 200_000], pa.int32()), pa.array(np.zeros(200_000)))
+    words = pa.StructArray.from_arrays([pa.array(["x" * 10_000] * 200)], ["word"])
+    path = tmp_path / "a.parquet"
+    for column in (numbers, words):
+        pq.write_table(pa.table({"v": np.arange(float(len(column))), "odd": column}), path)
+        assert path.stat().st_size < 100_000
+        with pytest.raises(DataError, match=r"a.parquet unpacks to more than 1 MB. Write only the columns to model"):
+            read(path)
+    pq.write_table(pa.table({"v": VALUES, "odd": words[:N]}), path)
+    assert read(path).values[:, 0].tolist() == VALUES.tolist()  # type: ignore[union-attr]
+
+
+def test_whole_numbers_of_any_size_are_read_where_pandas_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in pandas 3.0, which raises of those of more than 64 bits."""
+    read_csv = pd.read_csv
+
+    def overflows(*arguments: Any, **options: Any) -> pd.DataFrame:
+        if options["dtype"] != "str":
+            raise OverflowError("int too big to convert")
+        frame: pd.DataFrame = read_csv(*arguments, **options)
+        return frame
+
+    path = tmp_path / "a.csv"
+    path.write_text("v\n" + "".join(f"{10**30 + i}\n" for i in range(N)))
+    expected = read(path)
+    monkeypatch.setattr(pd, "read_csv", overflows)
+    found = read(path)
+    assert isinstance(found, Series)
+    assert isinstance(expected, Series)
+    np.testing.assert_array_equal(found.values, expected.values)
+    np.testing.assert_array_equal(found.values[:, 0], 1e30)
+
+
+def test_a_long_header_is_cut_by_the_mark_that_cuts_it(tmp_path: Path) -> None:
+    """Though one of its names has another mark in it, which would leave a cell longer than the csv module takes."""
+    names = [
+        f"a column with a long name, number {i}" if i == 0 else f"a column with a long name {i}" for i in range(5000)
+    ]
+    assert sum(map(len, names)) > 131_072 - 5000
+    path = tmp_path / "a.tsv"
+    rows = "\n".join("\t".join(f"{i + k}.5" for k in range(5000)) for i in range(3))
+    path.write_text("\t".join(names) + "\n" + rows + "\n")
+    series = read(path, Reading(columns=(names[0], names[-1])))
+    assert isinstance(series, Series)
+    assert series.values.tolist() == [[i + 0.5, i + 4999.5] for i in range(3)]

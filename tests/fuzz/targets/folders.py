@@ -17,6 +17,7 @@ from chainrule.models import ModelSettings
 from chainrule.models.settings import family
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.registry import KINDS
+from chainrule.training.checkpoint import checksum
 from tests.fuzz.judge import Case, Try
 from tests.fuzz.mutate import mutate_bytes, mutate_json, mutate_text
 
@@ -99,7 +100,6 @@ def _broken_tensors(random: Random, run: Path) -> str:
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         metadata = file.metadata()
-    metadata.pop("blake2b", None)
     name = random.choice(list(tensors))
     how = random.choice(_TENSORS)
     if how is None:
@@ -110,7 +110,7 @@ def _broken_tensors(random: Random, run: Path) -> str:
         metadata["chainrule"] = mutate_json(random, metadata["chainrule"]).encode(errors="replace").decode()
     if random.random() < 0.1:
         tensors[random.choice(("x", "model.", "rank.7", "optimiser.0", "optimiser.x.y"))] = torch.zeros(2)
-    path.write_bytes(save(tensors, metadata=metadata))
+    path.write_bytes(save(tensors, metadata=metadata | {"blake2b": checksum(tensors)}))
     return f"{path.name}: {name}"
 
 

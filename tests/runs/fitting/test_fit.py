@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -97,8 +98,14 @@ def test_a_fit_that_was_killed_before_its_first_checkpoint_begins_again(kept: li
     for path in whole.path.iterdir():
         if path.name not in kept:
             path.unlink()
-    (tmp_path / "run" / ".config.json.partial").write_text('{"form')
-    again = fit(tmp_path / "run", resume=bool(kept))
+    (tmp_path / "run" / ".config.json.1f00.partial").write_text('{"form')
+    (tmp_path / "run" / ".lock").write_text("")
+    afresh = (
+        nullcontext() if kept else pytest.warns(UserWarning, match="holds no run to go on with: the fit begins afresh")
+    )
+    with afresh:
+        again = fit(tmp_path / "run", resume=True)
+    assert not [path for path in again.path.iterdir() if path.name.startswith(".")]
     same_weights(again.model.state_dict(), whole.model.state_dict())
 
 
@@ -115,8 +122,11 @@ def test_resuming_with_other_options_or_data_is_refused_by_name(tmp_path: Path) 
         chainrule.fit(symbols(601), hidden=4, window=8, steps=12, training={"batch": 4}, out=run.path, resume=True)
     with pytest.raises(ArgumentError, match="the source was None and is english"):
         chainrule.fit("english", hidden=4, window=8, steps=12, training={"batch": 4}, out=run.path, resume=True)
-    with pytest.raises(RunFormatError, match="does not exist"):
-        fit(tmp_path / "none", resume=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("words")
+    with pytest.raises(RunFormatError, match=r"mine is not a run's folder: it has no config\.json"):
+        fit(tmp_path / "mine", resume=True)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
     assert (run.path / "config.json").read_bytes() == before
 
 

@@ -1,5 +1,6 @@
 """Kills: whatever write a fit dies at, going on ends with the weights and the records of one that did not die."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import chainrule
 from chainrule.data import Labelled
+from chainrule.errors import WriteError
 from chainrule.runs import Run
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.json_files import write_json
@@ -96,7 +98,7 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Fit:
     """A small fit and refit; without figures, which take the most of its time."""
     monkeypatch.setattr(
         "chainrule.runs.fitting.fit.write_report",
-        lambda run, score: write_json(run.path / "score.json", score.to_dict()),
+        lambda run, score, figures: write_json(run.path / "score.json", score.to_dict()),
     )
 
     def fits(kind: str, folder: Path, **options: Any) -> Run:
@@ -130,6 +132,32 @@ def test_a_kill_at_any_write_loses_no_record_and_no_bit(kind: str, fit: Fit, tmp
         for name in ("metrics.jsonl", "refit.jsonl"):
             assert records(folder, name) == records(whole.path, name), (last, name)
         assert (folder / "score.json").read_text() == (whole.path / "score.json").read_text()
+
+
+@pytest.mark.parametrize("kind", ["symbols", "series"])
+def test_a_disk_that_fills_up_at_any_write_is_told_with_the_file_and_loses_nothing(
+    kind: str, fit: Fit, tmp_path: Path
+) -> None:
+    whole = fit(kind, tmp_path / "whole")
+    fsync = os.fsync
+    for last in range(0, 16, 5):
+        folder = tmp_path / str(last)
+        left = [last]
+
+        def fills(file: int, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            fsync(file)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", fills)
+            with pytest.raises(WriteError, match=rf"^{folder}/[\w-]+\.\w+ cannot be written: No space left on device"):
+                fit(kind, folder)
+        assert not list(folder.glob(".*"))
+        resumed = fit(kind, folder, resume=(folder / "config.json").exists())
+        same_weights(resumed.model.state_dict(), whole.model.state_dict())
+        assert records(folder, "metrics.jsonl") == records(whole.path, "metrics.jsonl")
 
 
 def test_the_mean_losses_on_record_are_those_of_a_fit_that_did_not_die(

@@ -93,6 +93,8 @@ def _identify_files(path: Path, kind: str | None) -> Identified:
         files = [file for file in files if file_format.has(file)]
     else:
         file_format = format_of(files[0], FORMATS[kind])
+    for file in (path.resolve(), *files):
+        _check_name(file)
     return Identified(
         name=path.name,
         kind=kind,
@@ -101,6 +103,14 @@ def _identify_files(path: Path, kind: str | None) -> Identified:
         files=tuple(files),
         format=file_format,
     )
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that is no text, which no run could keep."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"the name {str(path)!a} is not UTF-8; rename it, or the folder that it is in.") from None
 
 
 def _image_format(folder: Path, files: list[Path]) -> Format[Any]:

@@ -3,8 +3,14 @@
 autograd differentiates the definition of the cell at all steps at once, each from the state that the step started from.
 By the chain rule nothing more is needed; and rounding, which a chaotic network amplifies along the sequence, has no
 sequence to grow along.
+
+Where units saturate, a slope such as 1 - n^2 is small because n is near 1, and little is left of it but what n was
+rounded by: the gradient through such units is known to so many digits of what it would be through others, and not to
+so many of its own. So differences are relative to the numbers themselves or, where these are much smaller, to a small
+share of that.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,6 +23,11 @@ from chainrule.ops.recurrence.backends.reference import zoned_out
 from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["check_scan", "jacobians"]
+
+
+_SATURATED = (
+    1e-6  # of what gradients would be without saturation: 1e-15 of that, rounding, is the least that is looked at
+)
 
 
 class _Differentiated(NamedTuple):
@@ -36,18 +47,30 @@ def check_scan(scan: Scan, back: BackwardPass, weights: bool = True) -> Agreemen
         DisagreementError: it differs from what autograd finds.
     """
     found = _differentiated(scan, back.dstates)
+    least = _unsaturated(scan, back.dstates) * _SATURATED
+    at_once = float(least.max())
     padding = scan.schedule.padding
     agreement = Agreement(0.0)
     for ours, theirs in zip(scan.kept.states, found.states, strict=True):
         live = theirs if padding is None else torch.where(padding, ours, theirs)
         agreement &= compare("the states", ours.expand_as(theirs), live)
-    agreement &= _check_states(scan, back, found.before)
-    agreement &= compare("the gradient of the inputs", scan.input_gradient(back), found.dX)
-    agreement &= compare("the gradient of the gates", scan.dgates(back), found.dgates)
+    agreement &= _check_states(scan, back, found.before, least.tolist())
+    agreement &= compare("the gradient of the inputs", scan.input_gradient(back), found.dX, least=at_once)
+    agreement &= compare("the gradient of the gates", scan.dgates(back), found.dgates, least=at_once)
     if weights:
+        summed = float(least.sum()) * max(1.0, float(scan.kept.X.abs().max()))
         for name, ours in scan.gradients(back).items():
-            agreement &= compare(f"the gradient of {name}", ours, found.weights[name])
+            agreement &= compare(f"the gradient of {name}", ours, found.weights[name], least=summed)
     return agreement
+
+
+def _unsaturated(scan: Scan, dstates: State) -> Tensor:
+    """About how large what each step hands on would be, if no unit of it saturated, (T,)."""
+    matrices = [w for w in scan.weights if w is not None and w.dim() == 2]
+    spread = 1 + max(float(w.abs().sum(0).max()) for w in matrices)
+    states = 1 + max(float(part.abs().max()) for part in scan.kept.states)
+    largest = [part.abs().nan_to_num(0, 0, 0).flatten(1).amax(1) for part in dstates]
+    return torch.stack(largest).amax(0) * spread * states
 
 
 def jacobians(scan: Scan) -> tuple[Tensor, Agreement]:
@@ -67,7 +90,8 @@ def jacobians(scan: Scan) -> tuple[Tensor, Agreement]:
             _, before = step_backward(scan.derivation, identity, slopes, scan.schedule, t)
             ours.append(torch.cat(before, dim=1))
             theirs.append(torch.cat(_zeroed(_at(found, t), fresh), dim=1))
-    agreement = compare("the Jacobians", torch.stack(ours), torch.stack(theirs))
+    least = float(_unsaturated(scan, tuple(part.expand(T, -1, -1) for part in identity)).max()) * _SATURATED
+    agreement = compare("the Jacobians", torch.stack(ours), torch.stack(theirs), least=least)
     return torch.stack(ours), agreement
 
 
@@ -103,21 +127,23 @@ def _differentiated(scan: Scan, dstates: State) -> _Differentiated:
     )
 
 
-def _check_states(scan: Scan, back: BackwardPass, before: State) -> Agreement:
+def _check_states(scan: Scan, back: BackwardPass, before: State, least: Sequence[float]) -> Agreement:
     """Walk back with autograd's gradients: what each step hands on has to be what the next one back holds."""
     agreement = Agreement(0.0)
     carried = back.dlast
+    of_next = 0.0
     for t in reversed(scan.schedule.order):
         padding = scan.schedule.padding_rows[t]
         here = (carried[0] + back.dY[t], *carried[1:])
         expected = _zeroed(here, padding)
         for ours, theirs in zip(back.dstates, expected, strict=True):
-            agreement &= compare(f"the gradient of the state of step {t}", ours[t], theirs)
+            agreement &= compare(f"the gradient of the state of step {t}", ours[t], theirs, least=of_next)
+        of_next = least[t]
         carried = _zeroed(_at(before, t), scan.schedule.fresh_rows[t])
         if padding is not None:  # the state passes a step beyond the length untouched
             carried = tuple(torch.where(padding, *pair) for pair in zip(here, carried, strict=True))
     for ours, theirs in zip(back.dfirst, carried, strict=True):
-        agreement &= compare("the gradient of the first state", ours, theirs)
+        agreement &= compare("the gradient of the first state", ours, theirs, least=of_next)
     return agreement
 
 

@@ -10,7 +10,7 @@ from chainrule._torch import is_transform_active
 from chainrule.errors import ArgumentError, BackendError
 from chainrule.ops.arguments import FOREIGN, as_flag, check_plain, explain_failure
 from chainrule.ops.choices import Choice, listener
-from chainrule.ops.plain import named, untraced
+from chainrule.ops.plain import named, needs_grad, untraced
 from chainrule.ops.pointers import check_held
 from chainrule.ops.recurrence import checks
 from chainrule.ops.recurrence.backends import BACKENDS
@@ -153,7 +153,11 @@ def _no_steps(call: RecurrenceCall) -> tuple[Tensor, State]:
     empty = tuple(call.x.new_empty(call.x.shape[0], 0, part.shape[1]) for part in call.state)
     if call.trace is not None:
         call.trace.keep(empty, call.x.new_empty(call.x.shape[0], 0, call.weights.W_ih.shape[0]))
-    return empty[0], call.state
+    inputs = [t for t in (call.x, *call.state, *call.weights) if t is not None]
+    y = empty[0]
+    if needs_grad(inputs):  # of no numbers, it depends on all that it could be made of: with gradients of zero
+        y = y + sum(t.sum() for t in inputs)
+    return y, call.state
 
 
 def _new_trace(cell: CellSpec, x: Tensor, lengths: Tensor | None) -> Trace:

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ from chainrule.runs.folder.contents import (
     SERIES,
     check_resumable,
     forget_results,
-    make_folder,
     refuse_existing,
     unfinished,
 )
 from chainrule.runs.folder.device import RAN_ON, RanOn, device_as_fitted
+from chainrule.runs.folder.holding import holding
 from chainrule.runs.folder.json_files import write_json
 from chainrule.runs.folder.metrics_log import METRICS, keep_until, reporting
 from chainrule.runs.kinds.building import build, build_with
@@ -124,6 +124,7 @@ def fit(
         out: the run's folder; None takes runs/SOURCE-MODEL.
         seed: the random seed of initialisation, order and dropout; None takes 0.
         resume: go on with the run in ``out`` after an interruption; all but the budget and patience must be as it was.
+            Where that was before anything was written, the fit begins afresh, with a warning.
         overwrite: replace the run in ``out``, once the data and the settings have been found to be good.
         quiet: show no progress.
         figures: draw the figures of the run into its folder, which takes longer than a tiny fit.
@@ -139,6 +140,8 @@ def fit(
         ArgumentError: a setting has a value that cannot work, or does not apply to the model or the data.
         DeviceError: the device is not there, or cannot compute such a model.
         RunExistsError: ``out`` exists, and is neither resumed nor a run to overwrite.
+        RunError: another process is writing to ``out``.
+        WriteError: ``out`` cannot be written to, as where the disk is full.
         DivergedError: the loss became NaN or infinite.
 
     >>> import tempfile
@@ -167,11 +170,10 @@ def fit(
             device=wanted,
         )
         place = planned.placed.device
-        with forked(place), current(place), _told_of_memory(place):
+        alone = holding(planned.folder) if group.leads else nullcontext()
+        with forked(place), current(place), _told_of_memory(place), alone:
             seed_all(planned.config.training.seed, place)
-            return _fit(
-                planned, planned.folder, group, resume=resume, overwrite=overwrite, quiet=quiet, figures=figures
-            )
+            return _fit(planned, group, overwrite=overwrite, quiet=quiet, figures=figures)
 
 
 @contextmanager
@@ -186,10 +188,10 @@ def _told_of_memory(device: torch.device) -> Iterator[None]:
         ) from error
 
 
-def _fit(
-    planned: FitPlan, folder: Path, group: Group, *, resume: bool, overwrite: bool, quiet: bool, figures: bool
-) -> Run:
+def _fit(planned: FitPlan, group: Group, *, overwrite: bool, quiet: bool, figures: bool) -> Run:
     config = planned.config
+    folder = planned.folder
+    resume = planned.resume
     kind = KINDS[config.data.kind]
     device = planned.placed.device
     check_room(planned.data, config, device)
@@ -207,7 +209,7 @@ def _fit(
     if resume:
         check_resumable(folder, config)
     elif group.leads:
-        refuse_existing(folder, overwrite=overwrite)
+        refuse_existing(folder, overwrite=overwrite)  # now that nobody else writes there
     if isinstance(task.feed, StreamFeed):
         task.feed.check(task.trained(model))
     began = time.monotonic()
@@ -216,7 +218,6 @@ def _fit(
     if solved and config.refit and kind.goes_on:
         task.take_everything(model)
     if group.leads:
-        make_folder(folder)
         if not quiet:
             say_summary(planned, task)
         if not resume:

@@ -1,5 +1,6 @@
 """From what ``fit`` was given to the data and the config of its run, before anything is trained or written."""
 
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from chainrule.runs.fitting.defaults import choose_model, choose_training
 from chainrule.runs.fitting.device import Placed, device_by_trial
 from chainrule.runs.fitting.width import width_by_budget
 from chainrule.runs.folder.config import RunConfig
-from chainrule.runs.folder.contents import refuse_existing
+from chainrule.runs.folder.contents import holds_nothing, refuse_existing
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.device import refuse_device
 from chainrule.runs.kinds.registry import KINDS
@@ -33,6 +34,7 @@ _ON_CPU = Placed(CPU)
 class FitPlan:
     """The data of a fit, the config and folder of its run, and what was chosen, by name, because it was not given.
 
+    ``resume`` says whether it goes on with what is in the folder.
     ``why_hidden`` says why it is this hidden size, where the budget was asked; ``tries_bfloat16`` that the precision is
     still to be found, and ``why_precision`` then why it is this one. ``placed`` says where it is computed, and why
     where that was left open and there was a choice.
@@ -42,6 +44,7 @@ class FitPlan:
     config: RunConfig
     folder: Path
     chosen: Collection[str]
+    resume: bool
     why_hidden: str | None = None
     tries_bfloat16: bool = False
     why_precision: str | None = None
@@ -66,7 +69,8 @@ def plan(
     """Read the data, check that all that is asked for applies to it, and choose what was left open.
 
     A run that is resumed keeps its hidden size and its precision, which may have followed from the speed measured when
-    it began. Where the ``device`` is None it is chosen, in every session anew.
+    it began; one that was ended before anything was written begins afresh, with a warning. Where the ``device`` is None
+    it is chosen, in every session anew.
 
     Raises:
         DataError: the data cannot be used as it is.
@@ -85,17 +89,20 @@ def plan(
     seed = 0 if seed is None else whole("`seed`", seed, least=0)
     refit = asked.training.refit
     folder = Path(out) if out is not None else Path("runs") / f"{Path(data.name).stem}-{name}"
+    kept = _to_go_on_with(folder, group) if resume else None
+    if group.leads and kept is None:
+        refuse_existing(folder, overwrite=overwrite)
     training = choose_training(kind, data, built, asked.training, steps=steps, minutes=minutes, seed=seed)
     about = kind.describe(data, transform, built)
     why_hidden = None
     is_open = asked.model.precision == "auto" or (asked.model.precision is None and kind.tries_bfloat16(data, name))
     # With a budget of steps the result depends on the seed alone; of the full gradient a step may be a whole epoch.
     tries_bfloat16 = is_open and training.steps is None and training.bptt != "full"
-    if resume and is_open:
-        built = replace(built, precision=RunConfig.load(folder).model.precision)
+    if kept is not None and is_open:
+        built = replace(built, precision=kept.model.precision)
     widens = asked.model.hidden is None and kind.widens(data, name)
-    if resume and widens:
-        built = replace(built, hidden=RunConfig.load(folder).model.hidden)
+    if kept is not None and widens:
+        built = replace(built, hidden=kept.model.hidden)
     config = RunConfig(
         source=_stored(str(source)) if isinstance(source, str | Path) else None,
         reading=reading,
@@ -106,11 +113,8 @@ def plan(
     )
     placed = device_by_trial(data, config, group) if device is None else Placed(device, "asked for")
     refuse_device(placed.device, built, about)
-    if widens and not resume:
-        # what fit is going to refuse is refused before seconds are spent on measuring
-        kind.task(data, config, group)
-        if group.leads:
-            refuse_existing(folder, overwrite=overwrite)
+    if widens and kept is None:
+        kind.task(data, config, group)  # what it refuses is refused before seconds are spent on measuring
         hidden, why_hidden = width_by_budget(
             about, kind.steps(data) or 0, built, training, group, placed.device, tries_bfloat16=tries_bfloat16
         )
@@ -121,8 +125,29 @@ def plan(
     open_ones["budget"] = steps if minutes is None else minutes
     chosen = [name for name, value in open_ones.items() if value is None]
     return FitPlan(
-        data, config, folder, chosen, why_hidden, tries_bfloat16=tries_bfloat16 and not resume, placed=placed
+        data,
+        config,
+        folder,
+        chosen,
+        kept is not None,
+        why_hidden,
+        tries_bfloat16=tries_bfloat16 and kept is None,
+        placed=placed,
     )
+
+
+def _to_go_on_with(folder: Path, group: Group) -> RunConfig | None:
+    """The run to go on with; None where nothing was written yet, as the first of several processes finds it.
+
+    Raises:
+        RunFormatError: something else is in the folder, or the run is broken.
+    """
+    (is_new,) = group.sum([float(group.leads and holds_nothing(folder))])
+    if not is_new:
+        return RunConfig.load(folder)
+    if group.leads:
+        warnings.warn(f"{folder} holds no run to go on with: the fit begins afresh.", UserWarning, stacklevel=4)
+    return None
 
 
 def data_of(source: Source, reading: Reading) -> Data:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from chainrule._choices import counted
 from chainrule._devices import named
 from chainrule._settings import settings_of
+from chainrule.display import printable
 from chainrule.models import ModelSettings
 from chainrule.models.settings import family
 from chainrule.runs.fitting.plan import FitPlan
@@ -29,7 +30,7 @@ def say_summary(planned: FitPlan, task: Task) -> None:
     place = () if planned.placed.why is None else (f"On {named(planned.placed.device)}: {planned.placed.why}.",)
     for line in (*place, kind.summary(planned.data), _held_out(kind, task), _chosen(kind, planned, task)):
         if said is None or line not in said:
-            sys.stderr.write(f"{line}\n")
+            sys.stderr.write(f"{printable(line)}\n")
         if said is not None:
             said.add(line)
 

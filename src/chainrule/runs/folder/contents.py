@@ -9,10 +9,11 @@ from chainrule.errors import ArgumentError, RunError, RunExistsError, RunFormatE
 from chainrule.runs.folder.config import CONFIG, RunConfig
 from chainrule.runs.folder.device import RAN_ON
 from chainrule.runs.folder.metrics_log import METRICS
-from chainrule.training import BEST, FINAL, FINAL_LAST, LAST
+from chainrule.training import BEST, FINAL, FINAL_LAST, LAST, PARTIAL
 
 __all__ = [
     "COMPARISON",
+    "LOCK",
     "REFIT",
     "REFIT_LAST",
     "REFIT_METRICS",
@@ -21,13 +22,16 @@ __all__ = [
     "UPDATED",
     "check_resumable",
     "forget_results",
+    "holds_nothing",
     "is_run",
+    "is_unfinished",
     "make_folder",
     "refuse_existing",
     "unfinished",
 ]
 
 COMPARISON = "comparison.json"  # of the folder that holds several runs
+LOCK = ".lock"
 SCORE = "score.json"
 SERIES = "series.safetensors"
 UPDATED = "updated.safetensors"
@@ -48,17 +52,32 @@ def is_run(folder: Path) -> bool:
     return isinstance(config, dict) and {"format", "model", "training", "data"} <= config.keys()
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether a kill left the file half written."""
+    return path.name.startswith(".") and path.name.endswith(PARTIAL)
+
+
+def _names(folder: Path) -> list[str]:
+    """What the folder holds, but for what writing needs meanwhile; nothing of what is no folder."""
+    if not folder.is_dir():
+        return []
+    return [path.name for path in folder.iterdir() if not is_unfinished(path) and path.name != LOCK]
+
+
+def holds_nothing(folder: Path) -> bool:
+    """Whether there is no such folder, or nothing in it."""
+    return not folder.exists() or (folder.is_dir() and not _names(folder))
+
+
 def refuse_existing(folder: Path, *, overwrite: bool = False) -> None:
     """Refuse a folder that holds anything but a run to overwrite, or one that was left before it had any weights.
 
     Raises:
         RunExistsError: it does, or it is a file.
     """
-    if not folder.exists():
+    if holds_nothing(folder):
         return
-    names = [path.name for path in folder.iterdir() if not path.name.endswith(".partial")] if folder.is_dir() else []
-    if folder.is_dir() and not names:
-        return
+    names = _names(folder)
     if is_run(folder):
         if overwrite or (BEST not in names and {*names} <= {CONFIG, *_RESULTS}):
             return
@@ -90,7 +109,7 @@ def forget_results(folder: Path, *, but: Collection[str] = ()) -> None:
     The config tells that this is a run's folder; so it is still there when a kill leaves the removal half done.
     """
     for path in folder.iterdir():
-        if path.name in {*_RESULTS, *(f".{name}.partial" for name in _RESULTS)} - {*but}:
+        if path.name in {*_RESULTS} - {*but}:
             path.unlink()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from chainrule._schema import check_record, parse
+from chainrule.display import writing
 from chainrule.lens import Record, Recorder
 from chainrule.runs.folder.progress_line import showing
 from chainrule.training import Progress, Report, write_atomically
@@ -30,7 +31,9 @@ class _Recorder:
     """
 
     def __init__(self, path: Path, reach: Recorder | None) -> None:
-        self._file = path.open("a", encoding="utf-8")
+        self._path = path
+        with writing(path):
+            self._file = path.open("a", encoding="utf-8")
         self._reach = reach
         self._looks = 0
         self._written = 0
@@ -70,9 +73,10 @@ class _Recorder:
         if self._reach is not None and self._looks > self._written:
             self._written = self._looks
             line["reach"] = _looked(self._reach.records[-1])
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self._path):
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
         progress.recorded = progress.spent
         progress.unrecorded = (0.0, 0)
 

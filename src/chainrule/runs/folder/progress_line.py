@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from chainrule._optional import require
+from chainrule.display import printable
 from chainrule.training import Progress
 
 __all__ = ["showing"]
@@ -16,6 +17,7 @@ _WIDTH = 10  # of a bar, in columns
 
 def showing(title: str, unit: str) -> AbstractContextManager[_Show]:
     """Where the progress of a fit is shown: on a terminal, in a notebook, or on standard error."""
+    title = printable(title)
     if sys.stderr.isatty():
         return _bar(title, unit)
     return _notebook(title, unit) if _in_notebook() else _lines(title, unit)

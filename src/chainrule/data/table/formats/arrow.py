@@ -19,6 +19,8 @@ from chainrule.errors import ChainruleError, DataError
 __all__ = ["load_feather", "load_parquet"]
 
 _MOST_BYTES = 1 << 30
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}  # bytes of Parquet's types
+_FEW = 64  # rows
 _UNNAMED_INDEX = "__index_level_"  # what pandas calls an index without a name
 
 
@@ -29,12 +31,15 @@ def load_parquet(path: Path, options: TableOptions) -> LoadedTable:
     def read() -> Any:
         with parquet.ParquetFile(path) as file:
             check_cells(file.metadata.num_rows, file.metadata.num_columns, path.name, options.most_columns)
+            _check_promised(file, path.name)
             columns = [file.schema.column(i) for i in range(len(file.schema))]
-            text = [
-                column.path for column in columns if column.physical_type == "BYTE_ARRAY" and "." not in column.path
-            ]
-        with parquet.ParquetFile(path, read_dictionary=text) as file:  # long text that repeats is kept but once
+            text = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        plain = [name for name in text if "." not in name]
+        with parquet.ParquetFile(path, read_dictionary=plain) as file:  # long text that repeats is kept but once,
             groups = (file.read_row_group(i) for i in range(file.num_row_groups))
+            if len(plain) < len(text):  # but within lists and structures, which are read a few rows at a time
+                pa = require("pyarrow")
+                groups = (pa.Table.from_batches([batch]) for batch in file.iter_batches(_FEW))
             return _together(groups, file.schema_arrow, path.name, options.most_columns)
 
     return _load(path, "Parquet", read)
@@ -52,6 +57,25 @@ def load_feather(path: Path, options: TableOptions) -> LoadedTable:
     return _load(path, "Feather", read)
 
 
+def _check_promised(file: Any, name: str) -> None:
+    """Refuse what unpacks to too much, as a Parquet file tells before any of it is unpacked; of text, but its size."""
+    columns = [file.schema.column(i) for i in range(len(file.schema))]
+    widths = [_WIDTHS.get(column.physical_type, column.length or 0) for column in columns]
+    size = 0
+    for i in range(file.num_row_groups):
+        group = file.metadata.row_group(i)
+        for width, column in zip(widths, map(group.column, range(group.num_columns)), strict=True):
+            size += max(column.total_uncompressed_size, column.num_values * width)
+    if size > _MOST_BYTES:
+        raise _too_large(name)
+
+
+def _too_large(name: str) -> DataError:
+    return DataError(
+        f"{name} unpacks to more than {_MOST_BYTES >> 20} MB. Write only the columns to model to a file of their own."
+    )
+
+
 def _together(parts: Iterator[Any], schema: Any, name: str, most_columns: int) -> Any:
     """The parts of a table as one, which is given up as soon as it grows too large."""
     taken = [schema.empty_table()]
@@ -64,7 +88,7 @@ def _together(parts: Iterator[Any], schema: Any, name: str, most_columns: int) -
         part.validate(full=True)  # before anything follows its offsets, which a broken file has lead anywhere
         size += part.nbytes
         if size > _MOST_BYTES:
-            raise DataError(f"{name} unpacks to more than {_MOST_BYTES >> 20} MB. Write the columns to model alone.")
+            raise _too_large(name)
     return require("pyarrow").concat_tables(taken)
 
 

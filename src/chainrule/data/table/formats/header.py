@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass
 from itertools import takewhile
@@ -55,7 +56,8 @@ def find_layout(
             f"{name} has a line of {counted(longest, 'character')}, too long for a row of a table. Break it into lines."
         )
     occur = "".join(mark for mark in DELIMITERS if any(mark in line for line in lines)) or DELIMITERS[0]
-    rows_by = {mark: sample_rows(lines, mark, before, name) for mark in delimiter or occur}
+    marks = delimiter or _that_cut(lines, occur)
+    rows_by = {mark: sample_rows(lines, mark, before, name) for mark in marks}
     delimiter, width = max(((mark, usual_width(rows)) for mark, rows in rows_by.items()), key=lambda found: found[1])
     rows = rows_by[delimiter]
     columns = width[1]
@@ -71,6 +73,16 @@ def find_layout(
     if header is not False and first and any(rows[first].values) and len(rows[first - 1].cells) > columns:
         first -= 1  # a header of more cells than rows have
     return _layout(rows, first, of_width, delimiter=delimiter, header=header, name=name)
+
+
+def _that_cut(lines: list[str], marks: str) -> str:
+    """The marks that leave no cell longer than the csv module takes; all of them if each does."""
+    limit = csv.field_size_limit()
+    long = [line for line in lines if len(line) > limit]
+    return (
+        "".join(mark for mark in marks if all(len(cell) <= limit for line in long for cell in line.split(mark)))
+        or marks
+    )
 
 
 def _layout(

@@ -18,6 +18,7 @@ from chainrule.models import PanelModel, PanelTensors
 from chainrule.models.panels import HEADS
 from chainrule.runs.folder.contents import SERIES, UPDATED
 from chainrule.runs.folder.data_config import Data
+from chainrule.runs.folder.holding import holding
 from chainrule.runs.kinds.panels.ahead import LEVELS, backtest_panel, named_baselines, origins_between, quantiles_from
 from chainrule.runs.kinds.panels.files import load_panel, save_panel
 from chainrule.runs.kinds.panels.parts import cut_panel
@@ -185,7 +186,8 @@ class PanelRun(Run):
         return replace(panel, season=self.config.data.season)
 
     def update(self, data: Source) -> "PanelRun":
-        save_panel(self._until_now(data), self.path / UPDATED)
+        with holding(self.path):
+            save_panel(self._until_now(data), self.path / UPDATED)
         return self
 
     def backtest(  # type: ignore[override]

@@ -18,6 +18,7 @@ from chainrule.models import Regression, SeriesModel, fit_least_squares
 from chainrule.runs.continuing import go_on, said, with_growth
 from chainrule.runs.folder.contents import SERIES, UPDATED
 from chainrule.runs.folder.data_config import Data
+from chainrule.runs.folder.holding import holding
 from chainrule.runs.kinds.series.files import load_series, save_series
 from chainrule.runs.kinds.series.surprise import each_step, shuffled_steps
 from chainrule.runs.kinds.series.task import SeriesTask
@@ -217,7 +218,8 @@ class SeriesRun(Run):
             raise self._cannot("refit within a backtest, which is of panels")
 
     def update(self, data: Source) -> "SeriesRun":
-        save_series(self._until_now(data), self.path / UPDATED)
+        with holding(self.path):
+            save_series(self._until_now(data), self.path / UPDATED)
         return self
 
     def read(self, source: Source, unknown: str | None = None) -> Series:
