@@ -319,12 +319,15 @@ def test_a_plot_draws_on_the_axes_it_is_given(result: Shown) -> None:
     assert own.get_title("left")
 
 
-def test_a_page_is_whole_and_runs_nothing(result: Shown, tmp_path: Path) -> None:
+def test_a_page_is_whole_and_runs_its_views_alone(result: Shown, tmp_path: Path) -> None:
     page = result.to_html(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == page
     assert page.startswith("<!DOCTYPE html>")
     assert "<table>" in page
-    for outside in ("<script", "<link", "http-equiv=refresh", "url(", '="http'):
+    views = sum(part.view() is not None for part in result.parts())
+    assert page.count('<div class="view"') == page.count('<script type="application/json">') == views
+    assert page.count("<script") == views + (views > 0)
+    for outside in ("<link", "http-equiv=refresh", "url(", '="http'):
         assert outside not in page
     assert "<b>" not in page
 
