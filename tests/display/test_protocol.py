@@ -115,6 +115,12 @@ def panel_result(scored: bool) -> Shown:
     return score_panel(both, series, rows, {COLUMNS[0]: quantiles, "naive": quantiles}, LEVELS, 4)
 
 
+def side_by_side() -> Shown:
+    x = torch.ones(2, 9, 2)
+    layers = {COLUMNS[0]: torch.nn.RNN(2, 3, batch_first=True), "<b>GRU": torch.nn.GRU(2, 3, batch_first=True)}
+    return chainrule.lens.side_by_side({name: chainrule.lens.through_time(layer, x) for name, layer in layers.items()})
+
+
 @cache
 def recorded() -> Recorder:
     layer = torch.nn.GRU(2, 3, batch_first=True)
@@ -146,6 +152,7 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "term": lambda: look().term(4),
     "truncation": lambda: look().truncation(),
     "gates": lambda: look().gates(),
+    "side by side": side_by_side,
     "look through a window": lambda: series_run().look(steps=20),
     "convolution": lambda: chainrule.lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]),
     "sum": lambda: chainrule.lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]).output(1),

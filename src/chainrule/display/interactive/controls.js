@@ -7,7 +7,7 @@ export class Slider {
   constructor(label, onmove) {
     this.onmove = onmove;
     this.range = element("input", { type: "range", min: 0, oninput: () => onmove(Number(this.range.value)) });
-    this.words = element("output");
+    this.words = element("span", { class: "words", "aria-hidden": "true" });
     this.back = element("button", { type: "button", onclick: () => this.step(-1) }, "‹");
     this.forward = element("button", { type: "button", onclick: () => this.step(1) }, "›");
     this.back.setAttribute("aria-label", `${label}: back`);

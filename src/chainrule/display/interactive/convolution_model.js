@@ -1,7 +1,7 @@
 /** A convolution as Python sent it, and as the reader has changed it: its arrays, their entries, and every sum. */
 
 import { checked, computed, factorsOf, sumOf } from "./convolution_sums.js";
-import { arrayOf, indexOf, sizeOf, written } from "./numbers.js";
+import { arrayOf, closeness, indexOf, sizeOf, written } from "./numbers.js";
 
 const RESULTS = ["y", "dx", "dw"];
 const LIMIT = 1e-9; // of the difference from Python: as much as the lens allows from autograd
@@ -107,7 +107,7 @@ export class ConvolutionModel {
 
   /** What the reader has to know of where the numbers come from. */
   provenance() {
-    const error = this.error === 0 ? "to the last bit" : `to ${this.error.toExponential(0)}`;
+    const error = closeness(this.error);
     if (!this.agrees) {
       return `The sums of this page differ from Python's numbers: they agree only ${error}. Nothing can be changed.`;
     }

@@ -55,6 +55,11 @@ export function difference(found, expected) {
   return most / largest(expected);
 }
 
+/** How far two ways of computing the same agree, in words that follow "agree". */
+export function closeness(error) {
+  return error === 0 ? "to the last bit" : `to ${error.toExponential(0)}`;
+}
+
 /** A number as Python's tables write it: four digits, a tiny or huge one with its exponent. */
 export function written(value, digits = 4) {
   const size = Math.abs(value);
