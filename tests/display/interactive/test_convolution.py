@@ -49,6 +49,26 @@ CASES: dict[str, Callable[[], lens.Convolution]] = {
 }
 
 
+# what a canvas makes of the colours of text and background of each cell: [r, g, b] of both
+COLOURS = """cells => {
+  const drawing = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const shown = (colour) => {
+    drawing.fillStyle = colour;
+    drawing.fillRect(0, 0, 1, 1);
+    return [...drawing.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+  };
+  return cells.map((cell) => [getComputedStyle(cell).color, getComputedStyle(cell).backgroundColor].map(shown));
+}"""
+
+
+def contrast(*colours: list[int]) -> float:
+    """As WCAG 2 defines it."""
+    shares = np.array(colours) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    dark, light = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return float((light + 0.05) / (dark + 0.05))
+
+
 def first_row(found: lens.Convolution, array: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of x, y and their gradients, which have rows in a batch."""
     return array[0] if array.ndim == found.weight.ndim else array
@@ -229,11 +249,14 @@ def test_the_grid_tells_a_screen_reader_what_it_is(open_page: Open) -> None:
     assert len(re.findall(r'gridcell "x\[[01],\d,\d\]: ', tree)) == 2 * 9 * 8
 
 
-@pytest.mark.parametrize("width", [320, 800, 2000])
-@pytest.mark.parametrize("name", ["1-D", "2-D, channels in groups, a stride"])
-def test_nothing_is_wider_than_the_screen(name: str, width: int, open_page: Open) -> None:
-    page = open_page(CASES[name](), width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_screen_and_text_can_be_read(scheme: str, open_page: Open) -> None:
+    page = open_page(channels(), scheme=scheme)
+    for width in (320, 800, 2000):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    colours = page.locator(".cell").evaluate_all(COLOURS)
+    assert min(contrast(*pair) for pair in colours) >= 4.5  # WCAG's AA
 
 
 def test_a_cell_under_the_pointer_is_highlighted_at_once(open_page: Open) -> None:

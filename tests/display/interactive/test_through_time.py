@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule import lens, nn
+from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughTime
 from chainrule.lens.bptt.explored import chunks_of
 from tests.display.interactive.conftest import Open
@@ -18,12 +19,19 @@ from tests.lens.cases import LAYERS, H, inputs, layer_of, look
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-T = 12
+T = 10
+
+# the first pixel of the first picture, read from a copy
+CORNER = """() => {
+  const drawing = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  drawing.drawImage(document.querySelector("canvas"), 0, 0);
+  return [...drawing.getImageData(0, 0, 1, 1).data];
+}"""
 
 
 @cache
 def found(name: str = "lstm") -> ThroughTime:
-    return look(layer_of(name), inputs(steps=T))
+    return look(layer_of(name), inputs(rows=2, steps=T))
 
 
 def section(page: "Page", name: str) -> "Locator":
@@ -51,11 +59,13 @@ def pick(page: "Page", t: int, i: int) -> None:
         page.keyboard.press("ArrowRight")
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_the_page_carries_gradients_back_as_python_does(name: str, open_page: Open) -> None:
-    page = open_page(found(name))
-    note = page.locator(".view .note").first.inner_text()
-    assert re.search(r"have the norms of Python's map (to the last bit|to \de-1[5-9])\.$", note), note
+def test_the_page_carries_gradients_back_as_python_does(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.lens.bptt.explored._CUTS", 1)  # truncation is the next test's
+    page = open_page(lens.side_by_side({name: found(name) for name in LAYERS}))
+    for name in LAYERS:
+        page.get_by_label(name, exact=True).check()
+        note = page.locator(".view .note").first.inner_text()
+        assert re.search(r"have the norms of Python's map (to the last bit|to \de-1[5-9])\.$", note), f"{name}: {note}"
 
 
 def test_a_pair_of_steps_has_the_product_of_its_jacobians(open_page: Open) -> None:
@@ -164,8 +174,34 @@ def test_cells_are_switched_on_one_scale(open_page: Open) -> None:
     assert len(set(captions)) == 1
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1600, "dark")])
-def test_nothing_is_wider_than_the_screen(width: int, scheme: str, open_page: Open) -> None:
-    page = open_page(found(), width, scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.wait_for_function("document.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1).data[3] > 0")
+def test_long_sequences_show_fewer_targets_and_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.lens.bptt.explored._NORMS", 4 * T)
+    monkeypatch.setattr("chainrule.lens.bptt.explored._STATES", 2 * 12 * T)
+    (shown,) = found().view().data["looks"]
+    assert shown["targets"] == [0, 3, 6, 9]
+    assert shown["map"]["shape"] == [4, T]
+    assert shown["forward"][0]["values"]["shape"] == [T, 2]
+
+
+def test_nothing_is_wider_than_the_screen_in_either_scheme(open_page: Open) -> None:
+    page = open_page(found())
+    corners = set()
+    for width, scheme in ((320, "light"), (800, "dark"), (2000, "light")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.wait_for_timeout(50)  # for the picture to be painted anew
+        corners.add((scheme, *page.evaluate(CORNER)))
+    assert len(corners) == 2
+    assert all(corner[-1] == 255 for corner in corners)
+
+
+def test_one_look_is_nothing_to_compare() -> None:
+    short = look(layer_of("rnn_tanh"), inputs(rows=2, steps=T - 1))
+    for looks, message in (
+        ({"one": found()}, "expected a dictionary of at least two"),
+        ({"one": found(), "two": 2}, "'two' is int; expected what through_time returns"),
+        ({"one": found(), "two": short}, r"\[\(2, 9\), \(2, 10\)\]; expected the same data"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            lens.side_by_side(looks)  # type: ignore[arg-type]

@@ -25,6 +25,8 @@ export function choice(legend, values, chosen, onchoose) {
   return element("fieldset", {}, element("legend", {}, legend), ...buttons);
 }
 
+const MOST = 3000; // rows of a table
+
 /** A table that is filled when it is opened: rows() returns its rows, whose first cell is a heading. */
 export class Behind {
   constructor(title, columns, rows) {
@@ -39,7 +41,9 @@ export class Behind {
   /** Write the rows anew, if they can be seen. */
   refresh() {
     if (this.element.open) {
-      this.body.replaceChildren(...this.rows().map(rowOf));
+      const rows = this.rows();
+      const more = rows.length > MOST ? [[`… ${rows.length - MOST} more, which to_dict() has`]] : [];
+      this.body.replaceChildren(...[...rows.slice(0, MOST), ...more].map(rowOf));
     }
   }
 }

@@ -15,7 +15,9 @@ from chainrule.lens.reach.reach import Reach
 
 __all__ = ["chunks_of", "has_jacobians", "view_of"]
 
-_UNITS = 64  # of a layer that are shown
+_UNITS = 64  # of a layer that are shown, or fewer:
+_STATES = 400_000  # numbers of its states, gates and their gradients
+_NORMS = 400_000  # of the map, whose targets are thinned out to them
 _NUMBERS = 250_000  # of all Jacobians
 _CUTS = 48  # lengths of chunks for which truncation is computed,
 _STEPS_RUN = 12_000  # whose steps are so many,
@@ -50,14 +52,17 @@ def view_of(
     """What display/interactive/through_time.js shows of a row and layer; ``path`` is that from end to start."""
     length = int(passes.scan.live.sum())
 
-    def states(arrays: dict[str, Floats | None]) -> list[dict[str, Any]]:
-        there = [(name, array) for name, array in arrays.items() if array is not None]
-        return [{"name": name, "values": exact(array[:length, :_UNITS])} for name, array in there]
-
     forward = {"h": steps.h, "c": steps.c, **steps.gates}
     backward = {"dh": steps.dh, "dc": steps.dc, **{f"d{name}": values for name, values in steps.dgates.items()}}
-    targets = [t for t in reach.targets if t < length]
-    rows = [k for k, t in enumerate(reach.targets) if t < length]
+    units = min(_UNITS, max(1, _STATES // (length * len(forward | backward))))
+
+    def states(arrays: dict[str, Floats | None]) -> list[dict[str, Any]]:
+        there = [(name, array) for name, array in arrays.items() if array is not None]
+        return [{"name": name, "values": exact(array[:length, :units])} for name, array in there]
+
+    within = [k for k, t in enumerate(reach.targets) if t < length]
+    every = -(-len(within) * length // _NORMS)
+    rows = within[::-every][::-1]  # with the last
     look = {
         "name": passes.of,
         "label": passes.of,
@@ -66,7 +71,7 @@ def view_of(
         "forward": states(forward),
         "backward": states(backward),
         "losses": if_given(lambda found: exact(found[:length]), losses),
-        "targets": targets,
+        "targets": [reach.targets[k] for k in rows],
         "map": exact(reach.norms[0][rows, :length]),
         "path": if_given(lambda found: _path(found, passes, length), path),
         "truncation": if_given(_truncation, truncation),
