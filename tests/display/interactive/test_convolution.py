@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from chainrule import lens
 from tests.display.interactive.conftest import Open
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 W = [1.0, 2.0, 3.0]
 X = [1.0, 0.0, -1.0, 2.0, 4.0]
@@ -215,6 +216,16 @@ def test_a_page_whose_numbers_are_wrong_says_so(open_page: Open) -> None:
     page = open_page(found)
     assert "differ from Python's" in page.locator(".note").inner_text()
     assert page.locator(".view input[type=number]").is_disabled()
+
+
+def test_the_policy_lets_nothing_else_run(browser: "Browser", tmp_path: Path) -> None:
+    foreign = "<script>window.foreign = 1</script><img src='data:,' onerror='window.foreign = 2'>"
+    (tmp_path / "page.html").write_text(lecture().to_html().replace("</main>", f"{foreign}</main>"), encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    assert headline(page) == "y[0,0] = -2"
+    assert page.evaluate("window.foreign") is None
+    page.close()
 
 
 def test_too_many_numbers_stay_a_figure() -> None:

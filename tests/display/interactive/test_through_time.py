@@ -149,7 +149,7 @@ def test_a_state_too_large_for_a_page_has_its_norms_alone(open_page: Open, monke
 def test_resets_and_lengths(ragged: bool, open_page: Open) -> None:
     torch.manual_seed(0)
     options = {"lengths": [8, 12]} if ragged else {"resets": torch.arange(12).eq(5).expand(2, 12)}
-    made = lens.through_time(nn.GRU(4, 3, batch_first=True), torch.randn(2, 12, 4), **options)  # type: ignore[arg-type]
+    made = lens.through_time(nn.GRU(4, 3, batch_first=True), torch.randn(2, 12, 4), **options)
     page = open_page(made)
     assert "have the norms of Python's map" in page.locator(".view .note").first.inner_text()
     pick(page, 11, 2)

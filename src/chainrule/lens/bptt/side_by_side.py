@@ -8,6 +8,7 @@ import numpy as np
 from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, Cell, Shown, Table, View, title, whole_ticks
 from chainrule.errors import ArgumentError
 from chainrule.lens.bptt.through_time_result import ThroughTime
+from chainrule.lens.bptt.window_models import ThroughWindow
 from chainrule.lens.reach.horizon import HALF, ONE_PERCENT
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class SideBySide(Shown):
         return View("through_time", {"looks": looks})
 
 
-def side_by_side(looks: Mapping[str, ThroughTime]) -> SideBySide:
+def side_by_side(looks: Mapping[str, ThroughTime | ThroughWindow]) -> SideBySide:
     """Looks through time of several models at the same data, in one table, one figure and one page.
 
     Raises:
@@ -78,11 +79,15 @@ def side_by_side(looks: Mapping[str, ThroughTime]) -> SideBySide:
     if not isinstance(looks, Mapping) or len(looks) < 2:
         raise ArgumentError(f"`looks` is {looks!r}; expected a dictionary of at least two, by their names.")
     sizes = set()
+    taken: dict[str, ThroughTime] = {}
     for name, look in looks.items():
         if not isinstance(look, ThroughTime):
-            raise ArgumentError(f"{name!r} is {type(look).__name__}; expected what through_time returns of a state.")
+            raise ArgumentError(
+                f"{name!r} is {type(look).__name__}; expected what through_time returns of a model with a state."
+            )
+        taken[name] = look
         norms = look.reach(-1).norms
         sizes.add((len(norms), norms.shape[-1]))
     if len(sizes) > 1:
         raise ArgumentError(f"the looks are at (rows, steps) {sorted(sizes)}; expected the same data for all of them.")
-    return SideBySide(looks)
+    return SideBySide(taken)
