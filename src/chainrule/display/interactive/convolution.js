@@ -6,6 +6,7 @@
 
 import { Behind, choice, element } from "./elements.js";
 import { Grid } from "./grid.js";
+import { ChangeForm, isChangeable } from "./convolution_change.js";
 import { ConvolutionModel } from "./convolution_model.js";
 import { SumPanel } from "./convolution_sum.js";
 import { short, written } from "./numbers.js";
@@ -24,11 +25,11 @@ const CONVENTIONS = [[false, "cross-correlation"], [true, "true convolution"]];
 const FORWARD = ["x", "w", "y"];
 const BACKWARD = ["dx", "dw", "dy"];
 const PARTNER = { dx: "x", dw: "w" }; // the entry that a gradient belongs to
-const OWN = ["x", "w", "dy"]; // arrays that the reader may change
 
 class ConvolutionView {
   constructor(data) {
     this.model = new ConvolutionModel(data);
+    this.form = new ChangeForm(this.model, (name, at) => this.changed(name, at));
     this.panel = new SumPanel({ onplace: (at) => this.show(this.chosen.name, at), ongrow: () => this.mark() });
     this.pictures = new Map(Object.keys(ARRAYS).map((name) => [name, this.picture(name)]));
     this.note = element("p", { role: "status", class: "note" });
@@ -39,7 +40,6 @@ class ConvolutionView {
     const explored = element("div", { class: "explored" }, forward, this.panel.element, backward);
     this.element = element("div", {}, this.note, this.controls(), explored);
     this.chosen = { name: "y", at: 0 };
-    this.offer("w", 0);
     this.refresh();
   }
 
@@ -48,15 +48,7 @@ class ConvolutionView {
       this.model.turn(flip);
       this.refresh();
     });
-    this.field = element("input", { type: "number", step: "any", required: true });
-    this.fieldName = element("span", {});
-    const undo = element("button", { type: "button", onclick: () => this.undo() }, "Undo all");
-    const edit = element("label", {}, this.fieldName, " = ", this.field);
-    const disabled = !this.model.agrees;
-    const legend = element("legend", {}, "Change");
-    const parts = element("fieldset", { disabled }, legend, edit, element("button", {}, "Set"), " ", undo);
-    const form = element("form", { onsubmit: (event) => this.submit(event) }, parts);
-    return element("div", { class: "controls" }, convention, ...this.rowChoice(), form);
+    return element("div", { class: "controls" }, convention, ...this.rowChoice(), this.form.element);
   }
 
   /** A choice of the row, where there are several. */
@@ -109,7 +101,7 @@ class ConvolutionView {
       behind.refresh();
     }
     this.note.textContent = this.model.provenance();
-    this.offer(this.changed.name, this.changed.at);
+    this.form.offer();
     this.show(this.chosen.name, this.chosen.at);
   }
 
@@ -127,16 +119,24 @@ class ConvolutionView {
 
   choose(name, at) {
     this.panel.play.stop();
-    if (OWN.includes(name)) {
-      this.offer(name, at);
+    if (isChangeable(name)) {
+      this.form.offer(name, at);
     }
     this.show(ARRAYS[name].result, at);
   }
 
+  /** Draw what a change has made of all numbers, and go back to the entry that was changed. */
+  changed(name, at) {
+    this.refresh();
+    if (name !== null) {
+      this.pictures.get(name).grid.activate(at, true);
+    }
+  }
+
   edit(name, at) {
-    if (OWN.includes(name)) {
+    if (isChangeable(name)) {
       this.choose(name, at);
-      this.field.select();
+      this.form.focus();
     }
   }
 
@@ -167,26 +167,6 @@ class ConvolutionView {
       marks.get(picture).push([at, "chosen", null]);
     }
     this.pictures.forEach(({ grid }, array) => grid.mark(marks.get(array)));
-  }
-
-  /** Offer an entry to be changed. */
-  offer(name, at) {
-    this.changed = { name, at };
-    this.fieldName.textContent = this.model.label(name, at);
-    this.field.value = this.model.valuesOf(name)[at];
-  }
-
-  submit(event) {
-    event.preventDefault();
-    const { name, at } = this.changed;
-    this.model.change(name, at, Number(this.field.value));
-    this.refresh();
-    this.pictures.get(name).grid.activate(at, true);
-  }
-
-  undo() {
-    this.model.undo();
-    this.refresh();
   }
 }
 
