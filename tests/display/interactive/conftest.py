@@ -28,26 +28,34 @@ def browser() -> Iterator["Browser"]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def tab(browser: "Browser") -> "Page":
+    """A tab without the network, which one test after another uses: to open one takes longer than a page."""
+    page = browser.new_context(offline=True).new_page()
+    page.set_default_timeout(10_000)
+    return page
+
+
 @pytest.fixture
-def open_page(browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens the page of a result, without its figures: offline, so wide, in this colour scheme."""
+def open_page(tab: "Page", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens the page of a result, without its figures: so wide, in this colour scheme."""
     monkeypatch.setattr(Shown, "drawable", False)
     complaints: list[str] = []
-    contexts = []
+
+    def complain(about: Any) -> None:
+        complaints.append(str(about))
 
     def opened(shown: Shown, width: int = 1000, scheme: Any = "light") -> "Page":
         path = tmp_path / "page.html"
         shown.to_html(path)
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(5000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(path.as_uri())
-        return page
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.emulate_media(color_scheme=scheme)
+        tab.goto(path.as_uri())
+        return tab
 
+    tab.on("console", complain)
+    tab.on("pageerror", complain)
     yield opened
-    for context in contexts:
-        context.close()
+    tab.remove_listener("console", complain)
+    tab.remove_listener("pageerror", complain)
     assert complaints == []

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule import lens
+from chainrule.display import Shown
 from tests.display.interactive.conftest import Open
 
 if TYPE_CHECKING:
@@ -218,7 +219,8 @@ def test_a_page_whose_numbers_are_wrong_says_so(open_page: Open) -> None:
     assert page.locator(".view input[type=number]").is_disabled()
 
 
-def test_the_policy_lets_nothing_else_run(browser: "Browser", tmp_path: Path) -> None:
+def test_the_policy_lets_nothing_else_run(browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shown, "drawable", False)
     foreign = "<script>window.foreign = 1</script><img src='data:,' onerror='window.foreign = 2'>"
     (tmp_path / "page.html").write_text(lecture().to_html().replace("</main>", f"{foreign}</main>"), encoding="utf-8")
     page = browser.new_page()
