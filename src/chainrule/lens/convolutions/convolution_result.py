@@ -15,9 +15,8 @@ from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.conversion import Floats, checked_index, if_given, to_numpy
 from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
 from chainrule.lens.convolutions.expansion import input_gradient_sum, kernel_gradient_sum, output_sum
-from chainrule.lens.convolutions.explored import explorable, view_of
 from chainrule.lens.convolutions.formula_and_torch import run
-from chainrule.lens.convolutions.operands import Operands
+from chainrule.lens.convolutions.operands import Operands, explorable, view_of
 from chainrule.lens.convolutions.sum import Sum
 from chainrule.lens.notation import entry
 from chainrule.ops.convolution.checks import geometry_of
