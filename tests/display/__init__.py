@@ -1,1 +1,1 @@
-"""Every kind of result has all the faces; tables fit, figures hold the data, pages run nothing and fetch nothing."""
+"""Every kind of result has all the faces; tables fit, figures hold the data, pages run their own script alone."""

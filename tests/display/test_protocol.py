@@ -115,6 +115,12 @@ def panel_result(scored: bool) -> Shown:
     return score_panel(both, series, rows, {COLUMNS[0]: quantiles, "naive": quantiles}, LEVELS, 4)
 
 
+def side_by_side() -> Shown:
+    x = torch.ones(2, 9, 2)
+    layers = {COLUMNS[0]: torch.nn.RNN(2, 3, batch_first=True), "<b>GRU": torch.nn.GRU(2, 3, batch_first=True)}
+    return chainrule.lens.side_by_side({name: chainrule.lens.through_time(layer, x) for name, layer in layers.items()})
+
+
 @cache
 def recorded() -> Recorder:
     layer = torch.nn.GRU(2, 3, batch_first=True)
@@ -146,6 +152,7 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "term": lambda: look().term(4),
     "truncation": lambda: look().truncation(),
     "gates": lambda: look().gates(),
+    "side by side": side_by_side,
     "look through a window": lambda: series_run().look(steps=20),
     "convolution": lambda: chainrule.lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]),
     "sum": lambda: chainrule.lens.convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]).output(1),
@@ -319,12 +326,15 @@ def test_a_plot_draws_on_the_axes_it_is_given(result: Shown) -> None:
     assert own.get_title("left")
 
 
-def test_a_page_is_whole_and_runs_nothing(result: Shown, tmp_path: Path) -> None:
+def test_a_page_is_whole_and_runs_its_views_alone(result: Shown, tmp_path: Path) -> None:
     page = result.to_html(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == page
     assert page.startswith("<!DOCTYPE html>")
     assert "<table>" in page
-    for outside in ("<script", "<link", "http-equiv=refresh", "url(", '="http'):
+    views = sum(part.view() is not None for part in result.parts())
+    assert page.count('<div class="view"') == page.count('<script type="application/json">') == views
+    assert page.count("<script") == views + (views > 0)
+    for outside in ("<link", "http-equiv=refresh", "url(", '="http'):
         assert outside not in page
     assert "<b>" not in page
 

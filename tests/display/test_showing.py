@@ -1,6 +1,7 @@
 """Every way to show a result: tables at 80 columns, dictionaries for json, figures by their data, pages by elements."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -129,18 +130,34 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+def allowed(policy: str, what: str) -> str:
+    """What the content security policy of a page allows of scripts or styles."""
+    (found,) = re.findall(rf"{what} '([^']+)'(?:;|$)", policy)
+    return str(found)
+
+
+def hash_of(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
 @pytest.mark.parametrize("name", ["convolution", "sizes", "through time", "term", "recorder"])
-def test_pages_run_nothing_and_fetch_nothing(name: str, tmp_path: Path) -> None:
+def test_pages_run_their_views_alone_and_fetch_nothing(name: str, tmp_path: Path) -> None:
     result = RESULTS[name]()
     text = result.to_html(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == text
     page = Page(text)
     tags = [tag for tag, _ in page.elements]
-    assert "script" not in tags
     assert "link" not in tags
     assert "prefers-color-scheme: dark" in text
-    assert "default-src 'none'" in text
     assert "url(" not in text
+    (policy,) = (str(attrs["content"]) for tag, attrs in page.elements if tag == "meta" and "http-equiv" in attrs)
+    assert policy.startswith("default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; ")
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.S)
+    assert allowed(policy, "style-src") == hash_of(style)
+    scripts = re.findall(r'<script type="module">(.*?)</script>', text, re.S)
+    assert len(scripts) == any(part.view() for part in result.parts())
+    assert allowed(policy, "script-src") == (hash_of(scripts[0]) if scripts else "none")
+    assert len(re.findall("<script", text)) == len(scripts) + sum(part.view() is not None for part in result.parts())
     pictures = [attrs for tag, attrs in page.elements if tag == "img"]
     assert len(pictures) == len(result.parts())
     for _, attrs in page.elements:

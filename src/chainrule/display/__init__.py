@@ -14,6 +14,7 @@ from chainrule.display.figure import (
     title,
     whole_ticks,
 )
+from chainrule.display.interactive import View, exact
 from chainrule.display.mosaic import mosaic, mosaic_height, paint
 from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
@@ -32,7 +33,9 @@ __all__ = [
     "Cell",
     "Shown",
     "Table",
+    "View",
     "draw_strips",
+    "exact",
     "fixed",
     "listed",
     "logarithmic",

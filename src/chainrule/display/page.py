@@ -1,9 +1,13 @@
-"""A self-contained page: styles, tables and figures within one file; no scripts, nothing from the network."""
+"""A self-contained page: styles, tables, figures and the script of its views in one file; nothing from the network."""
 
 import base64
+import hashlib
 import html
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from chainrule.display.interactive import bundle, styles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,34 +30,57 @@ _STYLE = """
 }
 """
 
+_PAGE_STYLE = """body {margin: 0}
+main {max-width: 60em; margin: 0 auto; padding: 1em clamp(.6em, 3vw, 1.2em); min-height: 100vh; box-sizing: border-box}
+@media (prefers-color-scheme: dark) {body {background: #16181c}}
+"""
+
+# What may run, style and be shown is what this file holds, to the letter.
+_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src '{style}'; script-src {script}"
+)
+
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
-<style>body {{margin: 0}} main {{max-width: 60em; margin: 0 auto; padding: 1em 1.2em; min-height: 100vh}}
-@media (prefers-color-scheme: dark) {{body {{background: #16181c}}}}{style}</style>
+<style>{style}</style>
 </head>
 <body>
 <main class="chainrule">
 <h1>{title}</h1>
 {body}
-</main>
+</main>{script}
 </body>
 </html>
 """
 
 
-def page(title: str, body: str) -> str:
-    """A whole document."""
-    return _PAGE.format(title=html.escape(title), style=_STYLE, body=body)
+def page(title: str, body: str, modules: Sequence[str] = ()) -> str:
+    """A whole document; ``modules`` are those of the views in its body."""
+    style = _PAGE_STYLE + _STYLE
+    script = ""
+    allowed = "'none'"
+    if modules:
+        style += styles()
+        code = bundle(modules)
+        allowed = f"'{_hash(code)}'"
+        script = f'\n<script type="module">{code}</script>'
+    policy = _POLICY.format(style=_hash(style), script=allowed)
+    return _PAGE.format(policy=policy, title=html.escape(title), style=style, body=body, script=script)
 
 
 def styled(body: str) -> str:
     """An element with its styles, for the output of a notebook cell."""
     return f'<div class="chainrule"><style>{_STYLE}</style>\n{body}\n</div>'
+
+
+def _hash(text: str) -> str:
+    """As a content security policy names the script or style that it allows."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 # matplotlib writes colours into each element, but not those it draws in black by default

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from chainrule._optional import require
 from chainrule.display.figure import new_figure
+from chainrule.display.interactive import View
 from chainrule.display.page import page, picture, styled
 from chainrule.display.table import Table
 from chainrule.display.terminal import clipped, printable
@@ -90,6 +91,10 @@ class Shown(ABC):
         """The results that the page shows, in order."""
         return (self,)
 
+    def view(self) -> View | None:
+        """What the page shows it by besides figure and tables, for the reader to explore; None for most results."""
+        return None
+
     def to_html(self, path: str | Path | None = None) -> str:
         """A self-contained page, light or dark as the reader's settings are; also written to ``path`` if given."""
         document = page_of(self.parts())
@@ -116,14 +121,18 @@ class Shown(ABC):
 
 def page_of(results: Sequence[Shown]) -> str:
     """One page of several results, named after the first."""
-    first, *others = map(_section, results)
-    return page(printable(results[0].table().title), "\n".join([first.partition("\n")[2], *others]))
+    views = [result.view() for result in results]
+    first, *others = map(_section, results, views)
+    modules = [view.module for view in views if view is not None]
+    return page(printable(results[0].table().title), "\n".join([first.partition("\n")[2], *others]), modules)
 
 
-def _section(result: Shown) -> str:
-    """Heading, figure and tables; the heading is a line of its own."""
+def _section(result: Shown, view: View | None = None) -> str:
+    """Heading, view, figure and tables; the heading is a line of its own."""
     first, *others = result.tables()
     parts = [_heading(first, 2)]
+    if view is not None:
+        parts.append(view.to_html())
     if result.drawable:
         parts.append(picture(result.figure(), printable(first.title)))
     parts.append(_scrolled(first))

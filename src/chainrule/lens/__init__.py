@@ -1,5 +1,6 @@
 """Every number of a forward and backward pass, on one's own layer and data: computed once, shown anywhere."""
 
+from chainrule.lens.bptt.side_by_side import SideBySide, side_by_side
 from chainrule.lens.bptt.steps import Steps
 from chainrule.lens.bptt.term import Term
 from chainrule.lens.bptt.through_time import through_time
@@ -42,6 +43,7 @@ __all__ = [
     "Record",
     "Recorder",
     "Saliency",
+    "SideBySide",
     "Steps",
     "Sum",
     "Term",
@@ -53,6 +55,7 @@ __all__ = [
     "convolution",
     "convolution_laws",
     "one_based",
+    "side_by_side",
     "sizes",
     "through_layers",
     "through_time",

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import choose, counted, whole
-from chainrule.display import Cell, Shown, Table, listed, number
+from chainrule.display import Cell, Shown, Table, View, listed, number
 from chainrule.errors import ArgumentError
 from chainrule.lens.autograd_agreement import ALONG, Agreement, compare
+from chainrule.lens.bptt.explored import chunks_of, has_jacobians, view_of
 from chainrule.lens.bptt.network_passes import NetworkPasses
 from chainrule.lens.bptt.steps import Steps, steps_of
 from chainrule.lens.bptt.term import Term, term_of
@@ -203,6 +204,29 @@ class ThroughTime(Shown):
     def draw_on(self, ax: "Axes") -> None:
         """The mean gradient norm by lag."""
         self.reach().draw_on(ax, "lags")
+
+    def view(self) -> View:
+        """Of the first row and the last layer: steps, map, the product of Jacobians between any two steps, truncation.
+
+        Of a large state the page has the norms, and not the Jacobians.
+        """
+        passes = self._passes.scan(-1, 0).row(0)
+        length = int(passes.scan.live.sum())
+        parameters = sum(gradient.size for gradient in self.gradients.values())
+        truncation = None
+        if not self._passes.bidirectional:
+            truncation = self.truncation(*chunks_of(self._steps, parameters))
+        path = None
+        if has_jacobians(sum(passes.scan.widths), length):
+            path = self.term(length - 1, 0)
+        return view_of(
+            steps=self.steps(),
+            reach=self.reach(-1),
+            passes=passes,
+            path=path,
+            truncation=truncation,
+            losses=if_given(lambda losses: losses[0], self.losses),
+        )
 
     def parts(self) -> Sequence[Shown]:
         """This, the map, truncation, and the last layer's gates."""

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.display import Shown, Table, draw_strips, listed, signed, title
+from chainrule.display import Shown, Table, View, draw_strips, listed, signed, title
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.lens.conversion import Floats, checked_index, if_given, to_numpy
 from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
 from chainrule.lens.convolutions.expansion import input_gradient_sum, kernel_gradient_sum, output_sum
 from chainrule.lens.convolutions.formula_and_torch import run
-from chainrule.lens.convolutions.operands import Operands
+from chainrule.lens.convolutions.operands import Operands, explorable, view_of
 from chainrule.lens.convolutions.sum import Sum
 from chainrule.lens.notation import entry
 from chainrule.ops.convolution.checks import geometry_of
@@ -159,6 +159,15 @@ class Convolution(Shown):
         """Its first row and channel."""
         first: Floats = array[(0,) * (array.ndim - len(self.sizes.output))]
         return first
+
+    def view(self) -> View | None:
+        """Every sum, forward and backward, in both conventions; None where they are too many for a page."""
+        if not explorable(self._operands):
+            return None
+        both = (self, self.flipped())
+        return view_of(
+            self._operands, self.bias, {each.flip: {"y": each.y, "dx": each.dx, "dw": each.dweight} for each in both}
+        )
 
     def parts(self) -> Sequence[Shown]:
         """This, its sizes, and the sums in the middle of y, dx and dw."""

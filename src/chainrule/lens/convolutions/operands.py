@@ -1,18 +1,24 @@
-"""The arrays of a convolution as its sums read them: padded, spread by the stride, the kernel as it lies on x."""
+"""The arrays of a convolution as its sums and its page read them: padded, spread by the stride, the kernel on x."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.lens.conversion import Floats
+from chainrule.display import View, exact
+from chainrule.lens.conversion import Floats, if_given
 from chainrule.lens.convolutions.indexing import take
 from chainrule.ops.convolution.call import Geometry
 
-__all__ = ["Factors", "Operands"]
+__all__ = ["Factors", "Operands", "explorable", "view_of"]
 
 _Ints = NDArray[np.int64]
+_PRODUCTS = 200_000  # of a forward pass, which the page computes when it opens, and after each change
+_CELLS = 12_000  # of all its pictures
+_DIMENSIONS = 3
 
 
 @dataclass(frozen=True)
@@ -113,3 +119,43 @@ class Operands:
         if self.batched:
             return Factors(name, array.shape, values, index, inside)
         return Factors(name, array.shape[1:], values, index[:, 1:], inside)
+
+
+def explorable(operands: Operands) -> bool:
+    """Whether there are few enough products and numbers for a page."""
+    rows = len(operands.x)
+    cells = 2 * (operands.weight.size + (operands.x.size + operands.dy.size) // rows)
+    return operands.dy.size * operands.weight[0].size <= _PRODUCTS and cells <= _CELLS
+
+
+def view_of(operands: Operands, bias: Floats | None, results: Mapping[bool, Mapping[str, Floats]]) -> View:
+    """What display/interactive/convolution.js shows; ``results`` are y, dx and dw, for ``flip`` and without."""
+    geometry = operands.geometry
+    lacking = _DIMENSIONS - len(geometry.stride)
+    own = {"x": operands.x, "w": operands.weight, "dy": operands.dy}
+    alike = own | {"y": operands.dy, "dx": operands.x, "dw": operands.weight}
+
+    def planes(name: str, array: Floats) -> dict[str, Any]:
+        """With rows and three dimensions, of which those that it lacks have the size 1."""
+        first, second, *sizes = alike[name].shape
+        return exact(array.reshape(first, second, *(1,) * lacking, *sizes))
+
+    return View(
+        "convolution",
+        {
+            "dimensions": len(geometry.stride),
+            "batched": operands.batched,
+            "flip": operands.flip,
+            "stride": [*(1,) * lacking, *geometry.stride],
+            "dilation": [*(1,) * lacking, *geometry.dilation],
+            "before": [*(0,) * lacking, *geometry.before],
+            "after": [*(0,) * lacking, *geometry.after],
+            "groups": geometry.groups,
+            "bias": if_given(exact, bias),
+            **{name: planes(name, array) for name, array in own.items()},
+            "conventions": [
+                {"flip": flip} | {name: planes(name, array) for name, array in found.items()}
+                for flip, found in results.items()
+            ],
+        },
+    )

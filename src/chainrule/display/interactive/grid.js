@@ -1,0 +1,145 @@
+/**
+ * An array as a picture that is a grid: a coloured cell for each number, in planes of rows and columns.
+ *
+ * It follows the ARIA grid pattern: one stop of the tab key; arrows walk from cell to cell and from plane to plane,
+ * Home and End along a row, with Ctrl to the ends of the array, PageUp and PageDown from plane to plane.
+ */
+
+import { element } from "./elements.js";
+import { largest, short, written } from "./numbers.js";
+
+const NUMBERS = 14; // columns up to which a cell is wide enough for its number
+
+export class Grid {
+  /**
+   * name(at) names a cell, planes are their labels; padding is how many zeros are drawn before and after rows and
+   * columns. on.choose(at) is called when a cell is chosen, on.preview(at) while the pointer is over one, with null
+   * when it leaves, on.edit(at) when Enter is pressed.
+   */
+  constructor({ label, name, planes, rows, columns, padding, on }) {
+    Object.assign(this, { name, rows, columns, on });
+    this.cells = [];
+    this.marked = [];
+    this.active = 0;
+    const drawn = columns + padding.before[1] + padding.after[1];
+    const numbers = drawn <= NUMBERS || (rows === 1 && padding.before[0] === 0);
+    const made = planes.map((plane) => this.plane(plane, drawn, padding));
+    const classes = `grid${numbers ? " numbers" : ""}${rows === 1 ? " strips" : ""}`;
+    this.element = element("div", { role: "grid", "aria-label": label, class: classes }, ...made);
+    this.cells[0].tabIndex = 0;
+    this.listen();
+  }
+
+  /** Show these values, coloured on a scale from -most to most; returns most. */
+  set(values) {
+    const most = largest(values);
+    this.cells.forEach((cell, at) => {
+      const value = values[at];
+      cell.firstChild.textContent = short(value);
+      cell.setAttribute("aria-label", `${this.name(at)}: ${written(value)}`);
+      cell.classList.toggle("negative", value < 0);
+      cell.style.setProperty("--share", Math.abs(value) / most);
+    });
+    return most;
+  }
+
+  /** Mark cells: pairs of an offset and a class, and a factor to write into the cell, or null. */
+  mark(marks) {
+    for (const [cell, mark] of this.marked) {
+      cell.classList.remove(mark);
+      delete cell.dataset.factor;
+    }
+    this.marked = [];
+    for (const [at, mark, factor] of marks) {
+      const cell = this.cells[at];
+      if (cell) {
+        cell.classList.add(mark);
+        this.marked.push([cell, mark]);
+        if (factor !== null) {
+          cell.dataset.factor = factor;
+        }
+      }
+    }
+  }
+
+  /** Make a cell the one that the tab key reaches, and give it the focus if asked. */
+  activate(at, focus) {
+    this.cells[this.active].tabIndex = -1;
+    this.active = at;
+    this.cells[at].tabIndex = 0;
+    if (focus) {
+      this.cells[at].focus();
+    }
+  }
+
+  plane(label, drawn, { before, after }) {
+    const zeros = (count) => Array.from({ length: count }, () => element("i", { class: "padding" }, "0"));
+    const blank = () => element("div", { class: "row", "aria-hidden": "true" }, ...zeros(drawn));
+    const lines = Array.from({ length: this.rows }, () => {
+      const cells = Array.from({ length: this.columns }, () => this.cell());
+      return element("div", { role: "row", class: "row" }, ...zeros(before[1]), ...cells, ...zeros(after[1]));
+    });
+    const above = Array.from({ length: before[0] }, blank);
+    const below = Array.from({ length: after[0] }, blank);
+    const about = { role: "rowgroup", class: "plane", "aria-label": label, "data-label": label };
+    const group = element("div", about, ...above, ...lines, ...below);
+    group.style.setProperty("--columns", drawn);
+    return group;
+  }
+
+  cell() {
+    const cell = element("div", { role: "gridcell", tabindex: -1, class: "cell" }, element("span"));
+    cell.dataset.at = this.cells.length;
+    this.cells.push(cell);
+    return cell;
+  }
+
+  listen() {
+    const within = (act) => (event) => {
+      const cell = event.target.closest(".cell");
+      if (cell) {
+        act(Number(cell.dataset.at));
+      }
+    };
+    this.element.addEventListener("click", within((at) => this.choose(at)));
+    this.element.addEventListener("dblclick", within((at) => this.on.edit(at)));
+    this.element.addEventListener("pointerover", within((at) => this.on.preview(at)));
+    this.element.addEventListener("pointerleave", () => this.on.preview(null));
+    this.element.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  key(event) {
+    if (event.key === "Enter" || event.key === "F2") {
+      event.preventDefault();
+      this.on.edit(this.active);
+      return;
+    }
+    const to = this.towards(event.key, event.ctrlKey);
+    if (to !== null) {
+      event.preventDefault();
+      this.choose(to);
+    }
+  }
+
+  /** The cell that a key leads to; null for other keys. */
+  towards(key, control) {
+    const start = this.active - (this.active % this.columns);
+    const steps = {
+      ArrowLeft: this.active - 1,
+      ArrowRight: this.active + 1,
+      ArrowUp: this.active - this.columns,
+      ArrowDown: this.active + this.columns,
+      Home: control ? 0 : start,
+      End: control ? this.cells.length - 1 : start + this.columns - 1,
+      PageUp: this.active - this.rows * this.columns,
+      PageDown: this.active + this.rows * this.columns,
+    };
+    const to = steps[key] ?? null;
+    return to < 0 || to >= this.cells.length ? this.active : to;
+  }
+
+  choose(at) {
+    this.activate(at, true);
+    this.on.choose(at);
+  }
+}

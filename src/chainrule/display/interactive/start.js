@@ -1,0 +1,5 @@
+/** Shows every view of the page. */
+
+import { show } from "./views.js";
+
+document.querySelectorAll(".view").forEach(show);

@@ -1,0 +1,61 @@
+"""A browser that is started once, and pages opened in it without the network, none of which may complain."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chainrule.display import Shown
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+Open = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def tab(browser: "Browser") -> "Page":
+    """A tab without the network, which one test after another uses: to open one takes longer than a page."""
+    page = browser.new_context(offline=True).new_page()
+    page.set_default_timeout(10_000)
+    return page
+
+
+@pytest.fixture
+def open_page(tab: "Page", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens the page of a result, without its figures: so wide, in this colour scheme."""
+    monkeypatch.setattr(Shown, "drawable", False)
+    complaints: list[str] = []
+
+    def complain(about: Any) -> None:
+        complaints.append(str(about))
+
+    def opened(shown: Shown, width: int = 1000, scheme: Any = "light") -> "Page":
+        path = tmp_path / "page.html"
+        shown.to_html(path)
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.emulate_media(color_scheme=scheme)
+        tab.goto(path.as_uri())
+        return tab
+
+    tab.on("console", complain)
+    tab.on("pageerror", complain)
+    yield opened
+    tab.remove_listener("console", complain)
+    tab.remove_listener("pageerror", complain)
+    assert complaints == []
