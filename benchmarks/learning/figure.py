@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.learning.entrants import OF_NINETY, TWENTY_LINES
 from benchmarks.learning.results import OnText
-from chainrule.display.figure import BLACK, BLUE, GREY, SKY, VERMILLION, name_ends, new_figure, title
+from chainrule.display.drawing.figure import BLACK, BLUE, GREY, SKY, VERMILLION, name_ends, new_figure, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,6 @@
 """How results are shown: each as a line, a table, a dictionary, a frame, a figure and a page."""
 
-from chainrule.display.figure import (
+from chainrule.display.drawing.figure import (
     BLACK,
     BLUE,
     GREY,
@@ -14,11 +14,11 @@ from chainrule.display.figure import (
     title,
     whole_ticks,
 )
+from chainrule.display.drawing.mosaic import mosaic, mosaic_height, paint
+from chainrule.display.drawing.strips import draw_strips
 from chainrule.display.interactive import View, exact
-from chainrule.display.mosaic import mosaic, mosaic_height, paint
 from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
-from chainrule.display.strips import draw_strips
 from chainrule.display.table import Table
 from chainrule.display.terminal import printable
 from chainrule.display.writing import writing

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from chainrule._optional import require
-from chainrule.display.figure import new_figure
+from chainrule.display.drawing.figure import new_figure
 from chainrule.display.interactive import View
 from chainrule.display.page import page, picture, styled
 from chainrule.display.table import Table
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.console import RenderableType
 
-    from chainrule.display.picture import Picture
+    from chainrule.display.drawing.picture import Picture
 
 __all__ = ["Shown", "page_of"]
 

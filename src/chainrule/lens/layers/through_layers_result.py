@@ -30,7 +30,7 @@ from chainrule.lens.layers.results.saliency import Saliency
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from chainrule.display.picture import Picture
+    from chainrule.display.drawing.picture import Picture
 
 __all__ = ["ThroughLayers"]
 

@@ -13,7 +13,7 @@ from chainrule.runs.figures.fan import fan_times, percent, shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from chainrule.display.picture import Picture
+    from chainrule.display.drawing.picture import Picture
 
 __all__ = ["small_fans"]
 
@@ -42,7 +42,7 @@ def small_fans(
     """
     down = -(-len(names) // _ACROSS)
     across = min(_ACROSS, len(names))
-    figure: Picture = require("chainrule.display.picture").Picture(0.9 + 1.7 * down)
+    figure: Picture = require("chainrule.display.drawing.picture").Picture(0.9 + 1.7 * down)
     axes = figure.subplots(down, across, squeeze=False).ravel()
     for unused in axes[len(names) :]:
         unused.remove()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from chainrule.display.picture import Picture
+    from chainrule.display.drawing.picture import Picture
 
 __all__ = ["Forecast", "forecast_series"]
 

@@ -11,7 +11,7 @@ from chainrule.lens.conversion import Floats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from chainrule.display.picture import Picture
+    from chainrule.display.drawing.picture import Picture
 
 __all__ = ["draw_input", "draw_sequence", "panels_beside"]
 
@@ -46,7 +46,7 @@ def draw_sequence(axes: "Axes", values: Floats, label: str) -> None:
 
 def panels_beside(x: Floats) -> "Picture":
     """A figure of two axes: beside each other for an image like x, below each other for a sequence."""
-    picture: type[Picture] = require("chainrule.display.picture").Picture
+    picture: type[Picture] = require("chainrule.display.drawing.picture").Picture
     if x.ndim != 3:
         made = picture(6.0)
         made.subplots(2, 1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-    from chainrule.display.picture import Picture
+    from chainrule.display.drawing.picture import Picture
 
 __all__ = [
     "BLACK",
@@ -45,7 +45,7 @@ _DECADES = 8  # that a scale of norms shows below the largest
 
 def new_figure(height: float, panels: int = 1) -> "Picture":
     """A figure 800 pixels wide, at 100 dots an inch: ``panels`` plots below one another, with a common x axis."""
-    figure: Picture = require("chainrule.display.picture").Picture(height)
+    figure: Picture = require("chainrule.display.drawing.picture").Picture(height)
     for axes in figure.subplots(panels, sharex=True, squeeze=False)[:, 0]:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(visible=True, color="#E6E6E6", linewidth=0.8)

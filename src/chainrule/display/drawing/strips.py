@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.display.figure import ON_MAP, whole_ticks
+from chainrule.display.drawing.figure import ON_MAP, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
-from chainrule.display.figure import GREY, ON_MAP
+from chainrule.display.drawing.figure import GREY, ON_MAP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

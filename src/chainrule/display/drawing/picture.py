@@ -8,7 +8,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from chainrule.display.fonts import give_fallbacks
+from chainrule.display.drawing.fonts import give_fallbacks
 from chainrule.display.writing import writing
 
 __all__ = ["Picture"]

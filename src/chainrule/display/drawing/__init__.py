@@ -1,0 +1,1 @@
+"""Drawing figures: their frame, fonts, pictures in square pixels and strips of text."""

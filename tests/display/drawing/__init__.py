@@ -1,0 +1,1 @@
+"""Letters that fonts lack, and pictures in square pixels."""
