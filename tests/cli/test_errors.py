@@ -97,7 +97,6 @@ FIT = [
     ("fit good.txt --out foreign", "foreign exists, and a run overwrites nothing"),
     ("fit good.txt --hidden 8 --out file/run", "file/run cannot be made: Not a directory"),
     ("fit good.txt --out foreign --resume", "foreign is not a run's folder: it has no config.json"),
-    ("fit good.txt --out none --resume", "none does not exist"),
     (
         "fit sunspots --model ar --learning-rate 0.5 --clip 0.001 --batch 7",
         "Leave out --learning-rate, --batch, --clip",

@@ -9,7 +9,8 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.font_manager import fontManager
 
-from chainrule.display import fonts, new_figure, title
+from chainrule.display import new_figure, title
+from chainrule.display.drawing import fonts
 
 LETTER = "가"
 FAMILY = "One Letter Sans"

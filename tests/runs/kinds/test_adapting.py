@@ -100,7 +100,7 @@ def network_run(tmp_path: Path) -> Run:
         ("network_run", "both", "`adapt` is 'both', but the model has no counts"),
         ("text_run", "weight", "`adapt` is 'weight'; expected one of counts, weights, both. Did you mean 'weights'"),
         ("series_run", "weights", "cannot adapt weights while it scores, which is for symbols.* It can score, "),
-        ("digits_run", "weights", "cannot adapt weights while it scores, which is for symbols.* It can score "),
+        ("digits_run", "weights", "cannot adapt weights while it scores, which is for symbols.* It can score"),
     ],
 )
 def test_what_does_not_apply_is_refused(fitted: str, mode: str, message: str, request: pytest.FixtureRequest) -> None:

@@ -23,7 +23,7 @@ _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 @contextmanager
 def holding(folder: Path) -> Iterator[None]:
-    """A while in which no other process that holds the folder writes to it; it is made, and removed if left empty.
+    """A while in which no other process that holds the folder writes to it; it is made, and with what it lies in removed if left empty.
 
     The system lets go of it when this process ends, be it killed. What a kill left half written there is removed.
 
@@ -39,7 +39,7 @@ def holding(folder: Path) -> Iterator[None]:
     ['.lock']
     []
     """
-    is_new = not folder.exists()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     make_folder(folder)
     path = folder / LOCK
     lock = _taken(folder, path)
@@ -54,9 +54,9 @@ def holding(folder: Path) -> Iterator[None]:
         if lock is not None:
             path.unlink(missing_ok=True)  # before it is let go: who has opened it meanwhile finds it gone
             lock.release()
-        if is_new:
-            with suppress(OSError):  # it holds something
-                folder.rmdir()
+        with suppress(OSError):  # it holds something
+            for each in made:
+                each.rmdir()
 
 
 def _taken(folder: Path, path: Path) -> Any:
