@@ -23,9 +23,10 @@ _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 @contextmanager
 def holding(folder: Path) -> Iterator[None]:
-    """A while in which no other process that holds the folder writes to it; it is made, and with what it lies in removed if left empty.
+    """A while in which no other process that holds the folder writes to it.
 
-    The system lets go of it when this process ends, be it killed. What a kill left half written there is removed.
+    The folder is made, with those that it lies in, and what was made is removed if it is left empty. The system
+    lets go of it when this process ends, be it killed. What a kill left half written there is removed.
 
     Raises:
         RunError: another process holds it, which the message names; or it cannot be made.
