@@ -60,6 +60,8 @@ def _array(name: str, text: str) -> NDArray[np.float64]:
         if text.startswith(_FILE):
             return np.loadtxt(text.removeprefix(_FILE), delimiter=",")
         rows = [[float(number) for number in row.split(",")] for row in text.split(";")]
+        if len({len(row) for row in rows}) > 1:
+            raise ValueError("its rows differ in length")
         return np.array(rows[0] if len(rows) == 1 else rows)
     except ValueError as error:
         raise ArgumentError(

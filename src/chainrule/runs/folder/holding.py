@@ -40,21 +40,30 @@ def holding(folder: Path) -> Iterator[None]:
     ['.lock']
     []
     """
+    path = folder / LOCK
+    with _made(folder):
+        lock = _taken(folder, path)
+        try:
+            if lock is not None:
+                with writing(path):
+                    path.write_text(f"{os.getpid()} {socket.gethostname()} {datetime.now():%Y-%m-%d %H:%M:%S}")
+            for left in filter(is_unfinished, folder.iterdir()):
+                left.unlink()
+            yield
+        finally:
+            if lock is not None:
+                path.unlink(missing_ok=True)  # before it is let go: who has opened it meanwhile finds it gone
+                lock.release()
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder and those that it lies in are there; those that were made go again if they are left empty."""
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     make_folder(folder)
-    path = folder / LOCK
-    lock = _taken(folder, path)
     try:
-        if lock is not None:
-            with writing(path):
-                path.write_text(f"{os.getpid()} {socket.gethostname()} {datetime.now():%Y-%m-%d %H:%M:%S}")
-        for left in filter(is_unfinished, folder.iterdir()):
-            left.unlink()
         yield
     finally:
-        if lock is not None:
-            path.unlink(missing_ok=True)  # before it is let go: who has opened it meanwhile finds it gone
-            lock.release()
         with suppress(OSError):  # it holds something
             for each in made:
                 each.rmdir()

@@ -81,11 +81,11 @@ class ClassifierRun(Run):
 
     def _scored(self, data: Source | None) -> tuple[Labelled, Tensor, str]:
         """The data, the examples in it that are scored, and what they are, in words."""
-        labelled = self._own() if data is None else self.read(data)
-        assert isinstance(labelled, Labelled)
         if data is None:
-            task = LabelledTask(labelled, self.config)
-            return labelled, task.test, task.of
+            task = self._task()
+            return task.data, task.test, task.of
+        labelled = self.read(data)
+        assert isinstance(labelled, Labelled)
         return labelled, torch.arange(len(labelled.labels)), f"{labelled.name}, all"
 
     def classify(self, files: Examples) -> Classifications:

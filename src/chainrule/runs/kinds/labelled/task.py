@@ -74,7 +74,7 @@ class LabelledTask(Task):
     def mistakes(self, model: nn.Module) -> Mistakes:
         """The examples of the test part that the model gets wrong, worst first."""
         log_probs, labels = class_log_probs(model, self._test, self._examples.batch)
-        return Mistakes.of_scores(f"{self.data.name}, test part", self.data.classes, log_probs, labels, self._picture)
+        return Mistakes.of_scores(self.of, self.data.classes, log_probs, labels, self._picture)
 
     def _picture(self, number: int) -> NDArray[np.float64]:
         """An example of the test part as (height, width): an image in grey, a sound as bands by steps."""

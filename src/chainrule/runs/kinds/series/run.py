@@ -103,8 +103,8 @@ class SeriesRun(Run):
         task = SeriesTask(self.series, self.config)
         if data is None:
             return self.watched(task.score(self.model))
-        new = self._new(data)
-        score = score_series(self.model, new.values, task.baselines, new.season, _after_first_season(new))
+        new, begin, of = self._scored(data)
+        score = score_series(self.model, new.values, task.baselines, begin, of)
         return replace(score, model=self.config.model.name)
 
     def score_each(self, data: Source | None = None, *, unknown: str | None = None) -> Each:
@@ -132,7 +132,7 @@ class SeriesRun(Run):
             task = SeriesTask(self.series, self.config)
             return task.data, task.begin_test, task.of
         new = self._new(data)
-        return new, new.season, _after_first_season(new)
+        return new, new.season, f"{new.name}, steps {new.season + 1} to {len(new.values)}"
 
     def watched(self, score: Score) -> Score:  # type: ignore[override]
         series = self.series
@@ -206,10 +206,8 @@ class SeriesRun(Run):
         )
         if intervals == "model":
             return forecast
-        task = SeriesTask(self.series, self.config)
-        return calibrate(
-            forecast, self.model, task.data.values, task.begin_test, task.of, paths=_BACKTEST_PATHS, seed=seed or 0
-        )
+        held_out, begin, of = self._scored(None)
+        return calibrate(forecast, self.model, held_out.values, begin, of, paths=_BACKTEST_PATHS, seed=seed or 0)
 
     def _refuse_of_panels(self, baselines: Sequence[str] | None, refit_every: int | None) -> None:
         if baselines is not None:
@@ -278,19 +276,11 @@ class SeriesRun(Run):
     ) -> Backtest:
         choose("`intervals`", intervals, INTERVALS)
         self._refuse_of_panels(baselines, refit_every)
-        task = SeriesTask(self.series, self.config)
-        values = task.data.values
-        begin = task.begin_test
-        of = task.of
-        if data is not None:
-            new = self._new(data)
-            values = new.values
-            begin = new.season
-            of = _after_first_season(new)
+        series, begin, of = self._scored(data)
         result = backtest_series(
             self.model,
-            values,
-            task.baselines,
+            series.values,
+            SeriesTask(self.series, self.config).baselines,
             begin,
             of,
             horizon=_HORIZON if horizon is None else horizon,
@@ -318,7 +308,3 @@ class SeriesRun(Run):
 
 def _end(series: Series) -> str:
     return "" if series.dates is None else f" ({said(series.dates[-1:], series.timezone)})"
-
-
-def _after_first_season(data: Series) -> str:
-    return f"{data.name}, steps {data.season + 1} to {len(data.values)}"
