@@ -1,1 +1,1 @@
-"""Drawing figures: their frame, fonts, pictures in square pixels and strips of text."""
+"""Drawing figures: their frame and fonts, heat maps, pictures in square pixels, and strips of numbers."""
