@@ -2,15 +2,18 @@
 
 import math
 import operator
+import re
 import reprlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 from chainrule.errors import ArgumentError
 
-__all__ = ["choose", "counted", "finite", "listed", "near", "spelt", "whole"]
+__all__ = ["bytes_of", "choose", "counted", "finite", "listed", "near", "spelt", "whole"]
 
 _LARGEST = 2**63 - 1
+_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?)\s*([a-zA-Z]*)\s*")
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 def listed(names: Iterable[object], shown: int = 12) -> str:
@@ -109,3 +112,21 @@ def finite(option: str, value: object, low: float, high: float = math.inf, *, op
     raise ArgumentError(
         f"{option} is {spelt(value)}; expected a number {'above' if open_low else 'of at least'} {low:g} and {end}."
     )
+
+
+def bytes_of(size: str | int, name: str = "memory") -> int:
+    """Bytes, as a number or with a unit: "256MB" is 256 million, "256MiB" is 256 * 2^20.
+
+    >>> bytes_of("256MB"), bytes_of("1.5 GiB"), bytes_of(4096)
+    (256000000, 1610612736, 4096)
+    >>> bytes_of("lots")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.ArgumentError: memory is 'lots'; expected a size such as 256MB, 1.5GiB or a number of bytes.
+    """
+    found = _SIZE.fullmatch(str(size))
+    if found is not None and found[2].lower() in _UNITS:
+        count = float(found[1]) * _UNITS[found[2].lower()]
+        if 1 <= count <= _LARGEST:
+            return int(count)
+    raise ArgumentError(f"{name} is {size!r}; expected a size such as 256MB, 1.5GiB or a number of bytes.")

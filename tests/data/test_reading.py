@@ -39,6 +39,7 @@ READINGS = st.builds(
     rate=st.none() | st.integers(1, 1_000_000),
     labels=st.booleans(),
     group=st.sampled_from([None, "folder", "*_{speaker}_*"]),
+    max_unpacked=st.sampled_from([None, "2GB", "1000"]),
 )
 
 
@@ -72,6 +73,8 @@ def test_a_reading_survives_json(reading: Reading) -> None:
         ({"calendar": ("hour", "hour")}, "`calendar` names hour twice"),
         ({"known": ("a", "b"), "past": ("a",)}, "a is named twice among `columns`, `known`, `past` and `static`"),
         ({"known": ("a",), "columns": ("a",)}, "a is named twice among"),
+        ({"max_unpacked": "much"}, "`max_unpacked` is 'much'; expected a size such as 256MB"),
+        ({"max_unpacked": "9" * 400}, "`max_unpacked` is '9"),
         ({"encoding": "utf-9"}, "`encoding` is 'utf-9', which is not an encoding of text"),
         ({"encoding": "hex"}, "`encoding` is 'hex', which is not an encoding of text"),
     ],
@@ -106,6 +109,7 @@ OTHER: dict[str, object] = {  # a value of every setting that is not its default
     "rate": 8000,
     "labels": True,
     "group": "folder",
+    "max_unpacked": "2GB",
     "unknown": "skip",
 }
 

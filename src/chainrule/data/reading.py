@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from chainrule._choices import choose, listed, spelt, whole
+from chainrule._choices import bytes_of, choose, listed, spelt, whole
 from chainrule._schema import check_fields
 from chainrule._settings import On, described, option, setting, settings_of
 from chainrule.data.dates.calendars import parse_rule
@@ -22,7 +22,8 @@ _NAMES_OF_COLUMNS = ("columns", "known", "past", "static", "calendar")
 _PLURAL = {"text": "text", "table": "tables", "sound": "sound", "images": "images"}
 _TEXT = (On(has="text"),)
 _TABLE = (On(has="table"),)
-_LABELLED = (On(has="sound"), On(has="images"))
+_IMAGES = (On(has="images"),)
+_LABELLED = (On(has="sound"), *_IMAGES)
 
 
 @described
@@ -55,6 +56,8 @@ class Reading:
       fills a missing date, unless ``freq`` says which are missing.
     - ``group``: a pattern that the names of files match, such as "*_{speaker}_*"; "folder", the one that a file lies
       in; or an array of an npz.
+    - ``max_unpacked``: small files may unpack to more than there is memory. One that would unpack to more than this is
+      refused before it does, wherever its format tells; else on the way.
     - ``unknown``: "replace" reads unknown characters as a blank that is not scored.
 
     Raises:
@@ -136,6 +139,12 @@ Did you mean 'line'?
         "'*_{speaker}_*', or folder",
         on=_LABELLED,
     )
+    max_unpacked: str | None = setting(
+        None,
+        "Largest size that a file of a table or of images may unpack to, such as 2GB",
+        chosen="64MB for .xlsx, 1GB for .parquet and .feather, 256MB for others; images also 32 times the file's size",
+        on=_TABLE + _IMAGES,
+    )
     unknown: Literal["skip", "replace"] | None = setting(
         None, "New characters that a model does not know: skip them, or replace them by a blank", on=_TEXT
     )
@@ -188,6 +197,8 @@ Did you mean 'line'?
             raise ArgumentError(f"`thousands` and `decimal` are both {self.decimal!r}; expected two marks.")
         if self.rate is not None and self.rate > HIGHEST_RATE:
             raise ArgumentError(f"`rate` is {self.rate}; expected at most {HIGHEST_RATE:,} samples per second.")
+        if self.max_unpacked is not None:
+            bytes_of(self.max_unpacked, "`max_unpacked`")
         check_encoding(self.encoding)
 
     @property
@@ -199,6 +210,11 @@ Did you mean 'line'?
     def id_columns(self) -> tuple[str, ...]:
         """The columns named as the id of series, none if they are to be found."""
         return _names(self.id)
+
+    @property
+    def most_unpacked(self) -> int | None:
+        """The bytes that a file may unpack to, None for the bound of its format."""
+        return None if self.max_unpacked is None else bytes_of(self.max_unpacked)
 
     def refuse_foreign(self, kind: str, name: str) -> None:
         """Refuse settings that say nothing about this kind of data, rather than ignore them.

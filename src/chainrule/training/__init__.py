@@ -5,7 +5,6 @@ from chainrule.training.adaptation.one_pass import adaptive_log_probs, hedged
 from chainrule.training.bptt.estimate import Lost, estimate
 from chainrule.training.bptt.full import FullBPTT
 from chainrule.training.bptt.truncated import Place, TruncatedBPTT
-from chainrule.training.byte_sizes import bytes_of
 from chainrule.training.checkpoint import (
     PARTIAL,
     check_weights,
@@ -69,7 +68,6 @@ __all__ = [
     "TruncatedBPTT",
     "Validation",
     "adaptive_log_probs",
-    "bytes_of",
     "check_weights",
     "class_log_probs",
     "confusion_and_loss",

@@ -57,6 +57,7 @@ VALUES: dict[str, Any] = {
     "rate": 4000,
     "labels": True,
     "group": "*_{speaker}_*",
+    "max_unpacked": "10B",
     "unknown": "skip",
 }
 """A value of each field that changes what is read from the sources below, where the field applies."""

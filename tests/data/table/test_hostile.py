@@ -237,7 +237,7 @@ def test_offsets_that_lead_anywhere_are_not_followed(tmp_path: Path) -> None:
 
 def test_what_lists_and_structures_unpack_to_is_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row may hold any number of values, and a text that repeats is kept but once in the file."""
-    monkeypatch.setattr("chainrule.data.table.formats.arrow._MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("chainrule.data.table.formats.arrow._MOST_BYTES", 10**6)
     numbers = pa.ListArray.from_arrays(pa.array([0, 200_000], pa.int32()), pa.array(np.zeros(200_000)))
     words = pa.StructArray.from_arrays([pa.array(["x" * 10_000] * 200)], ["word"])
     path = tmp_path / "a.parquet"
@@ -285,3 +285,48 @@ def test_a_long_header_is_cut_by_the_mark_that_cuts_it(tmp_path: Path) -> None:
     series = read(path, Reading(columns=(names[0], names[-1])))
     assert isinstance(series, Series)
     assert series.values.tolist() == [[i + 0.5, i + 4999.5] for i in range(3)]
+
+
+def _packed_feather(path: Path) -> None:
+    """One batch, of text that repeats among numbers: 5 kB that unpack to 160 MB."""
+    words = pa.array(["x" * 10_000]).dictionary_encode()
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(10_000_000, np.int32)), words.dictionary)
+    table = pa.table({"v": np.zeros(10_000_000), "t": words, "odd": pa.array([None] * 10_000_000, pa.int32())})
+    pa.feather.write_feather(table, path, compression="zstd", chunksize=20_000_000)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4", "uncompressed"])
+def test_what_a_feather_file_unpacks_to_is_known_to_the_byte(compression: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.feather"
+    words = pa.array(["some", "words"] * 500).dictionary_encode()
+    table = pa.table({"v": np.zeros(1000), "t": words, "u": pa.array(["x" * 50] * 999 + [None])})
+    pa.feather.write_feather(table, path, compression=compression, chunksize=300)
+    buffers = [buffer for column in table.columns for buffer in column.chunk(0).buffers() if buffer is not None]
+    least = 8 * 1000 + 4 * 1000 + 50 * 999  # numbers, words' places, text
+    assert read(path, Reading(columns=("v",), max_unpacked=str(2 * sum(map(len, buffers))))).values.shape == (1000, 1)  # type: ignore[union-attr]
+    with pytest.raises(DataError, match=r"a.feather unpacks to more than .* or allow more, for example `max_unpacked="):
+        read(path, Reading(columns=("v",), max_unpacked=str(least)))
+
+
+def test_a_batch_is_measured_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.feather"
+    _packed_feather(path)
+    assert path.stat().st_size < 20_000
+    usual = pa.default_memory_pool()
+    counting = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(counting)
+    try:
+        with pytest.raises(DataError, match=r"a.feather unpacks to more than 100 MB"):
+            read(path, Reading(columns=("v",), max_unpacked="100MB"))
+    finally:
+        pa.set_memory_pool(usual)
+    assert 0 < counting.max_memory() < 10**6
+
+
+@pytest.mark.parametrize("name", WRITE)
+def test_a_bound_that_is_given_holds_for_every_format(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{name}"
+    path.write_bytes(WRITE[name](FRAMES[3]))
+    assert read(path, Reading(columns=("v",), max_unpacked="1MB")).values[:, 0].tolist() == VALUES.tolist()  # type: ignore[union-attr]
+    with pytest.raises(DataError, match=r'unpacks to more than 100 B\. .*for example `max_unpacked="200B"`'):
+        read(path, Reading(columns=("v",), max_unpacked="100"))

@@ -94,6 +94,16 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
+def test_folders_made_for_a_lock_that_cannot_be_taken_go_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with pytest.raises(WriteError, match=r"run.*cannot be written"), holding(tmp_path / "new" / "run"):
+        pytest.fail("it was not held")
+    assert not (tmp_path / "new").exists()
+
+
 def test_where_the_file_system_has_no_locks_a_warning_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

@@ -15,6 +15,7 @@ from chainrule.data.containers import Labelled
 from chainrule.data.decoding_errors import decoding_of
 from chainrule.data.labelled.groups import Groups
 from chainrule.data.labelled.images import join_parts, names_of, plain_labels
+from chainrule.data.labelled.labelled_options import LabelledOptions
 from chainrule.data.labelled.packed_arrays import check_unpacked_size, fill
 from chainrule.errors import ColumnError, DataError
 
@@ -24,20 +25,20 @@ _PAIRS = (("x", "y"), ("images", "labels"))
 _PARTS = (("_train", "_test"), ("_train",), ("",))
 
 
-def read_npz(path: Path, _: list[Path], classes: tuple[str, ...] | None = None, group: str | None = None) -> Labelled:
+def read_npz(path: Path, _: list[Path], options: LabelledOptions) -> Labelled:
     """Read an npz archive with x and y, images and labels, or these with _train and _test after them.
 
-    ``group`` is the name of an array of as many numbers or names, with _train and _test after it too.
+    The group is the name of an array of as many numbers or names, with _train and _test after it too.
 
     Raises:
         DataError: a broken archive, one with other names in it, or one that holds pickled objects.
     """
-    arrays = npz_arrays(path)
+    arrays = npz_arrays(path, options.most_unpacked)
     for pair in _PAIRS:
         for ends in _PARTS:
             if all(f"{name}{end}" in arrays for name in pair for end in ends):
                 parts = [tuple(arrays[f"{name}{end}"] for name in pair) for end in ends]
-                return join_parts(parts, path.name, classes, _groups(arrays, group, ends, path))
+                return join_parts(parts, path.name, options.classes, _groups(arrays, options.group, ends, path))
     raise DataError(
         f"{path} holds the arrays {listed(arrays) or 'none'}; expected x and y, or images and labels, "
         "or these with _train and _test after them."
@@ -59,16 +60,17 @@ def _groups(arrays: Mapping[str, NDArray[Any]], group: str | None, ends: tuple[s
     return Groups(group, tuple(names))
 
 
-def npz_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def npz_arrays(path: Path, most: int | None = None) -> dict[str, NDArray[Any]]:
     """The plain arrays of an archive, by name; what is beside them is left out.
 
     Raises:
-        DataError: no such archive, a broken one, or one of pickled objects; one that unpacks to far more than its size.
+        DataError: no such archive, a broken one, or one of pickled objects; one that unpacks to more than ``most``
+            bytes, or, without it, to far more than its size.
     """
     arrays = {}
     with decoding_of(path, "an npz archive of plain arrays"), zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
-        check_unpacked_size(path, sum(member.file_size for member in members))
+        check_unpacked_size(path, sum(member.file_size for member in members), most)
         for member in members:
             with archive.open(member) as file:
                 arrays[member.filename.removesuffix(".npy")] = _array(file, member.file_size)

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._choices import counted
+from chainrule._settings import option
 from chainrule.errors import DataError
 
 __all__ = ["check_unpacked_size", "fill"]
 
-_ALWAYS_ALLOWED = 1 << 28  # bytes that a packed file of any size may unpack to
+_ALWAYS_ALLOWED = 256 * 10**6  # bytes that a packed file of any size may unpack to
 _LARGEST_RATIO = 32  # of unpacked bytes to the file's own, above that
 
 
@@ -28,12 +29,14 @@ def fill(array: NDArray[Any], file: IO[bytes]) -> None:
         raise EOFError(f"it ends {counted(len(view), 'byte')} early")
 
 
-def check_unpacked_size(path: Path, promised: int) -> None:
-    """Refuse a file that promises to unpack to far more than its own size."""
+def check_unpacked_size(path: Path, promised: int, most: int | None = None) -> None:
+    """Refuse a file that promises to unpack to more than ``most`` bytes; without it, to far more than its own size."""
     size = path.stat().st_size
-    most = max(_ALWAYS_ALLOWED, _LARGEST_RATIO * size)
+    if most is None:
+        most = max(_ALWAYS_ALLOWED, _LARGEST_RATIO * size)
     if promised > most:
         raise DataError(
             f"{path} has {counted(size, 'byte')} and promises {promised:,} when unpacked; expected at most {most:,}. "
-            "It is broken, or was made to fill memory; unpack it first if it is neither."
+            "It is broken, or was made to fill memory; if it is neither, allow it: "
+            f"{option('max_unpacked', str(promised))}."
         )

@@ -11,6 +11,7 @@ from chainrule.data.containers import Labelled
 from chainrule.data.decoding_errors import decoding_of
 from chainrule.data.labelled.groups import Groups, groups_of_files
 from chainrule.data.labelled.images import labelled_images
+from chainrule.data.labelled.labelled_options import LabelledOptions
 from chainrule.errors import DataError
 
 __all__ = ["read_image", "read_pictures"]
@@ -19,12 +20,10 @@ _PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _MOST_PIXELS = 1 << 25  # of one picture
 
 
-def read_pictures(
-    root: Path, paths: list[Path], classes: tuple[str, ...] | None = None, group: str | None = None
-) -> Labelled:
+def read_pictures(root: Path, paths: list[Path], options: LabelledOptions) -> Labelled:
     """Read a folder of folders of images; the label is the sub-folder's name.
 
-    ``group`` tells which files belong together, as `Reading.group` does.
+    The group tells which files belong together, as `Reading.group` does.
 
     Raises:
         DataError: a single file, images beside the sub-folders, or images of different sizes or channels.
@@ -34,7 +33,7 @@ def read_pictures(
     for path in paths:
         if path.parent == root:
             raise DataError(f"{path} is in no class: expected a sub-folder of {root} for each class.")
-    groups = groups_of_files(paths, root, group) if group else Groups()
+    groups = groups_of_files(paths, root, options.group) if options.group else Groups()
     images: list[NDArray[np.uint8]] = []
     for path in paths:
         images.append(read_image(path))
@@ -44,7 +43,7 @@ def read_pictures(
                 "Resize or convert them first."
             )
     labels = np.array([path.relative_to(root).parts[0] for path in paths])
-    return labelled_images(np.stack(images), labels, root.name, classes, groups=groups)
+    return labelled_images(np.stack(images), labels, root.name, options.classes, groups=groups)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

@@ -25,13 +25,15 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from chainrule.data.containers import Labelled
 from chainrule.data.labelled.idx import read_idx
+from chainrule.data.labelled.labelled_options import LabelledOptions
 from chainrule.data.labelled.npz import read_npz
 from chainrule.data.labelled.pictures import read_pictures
 from chainrule.data.sounds.wav_and_flac import load_sound
 from chainrule.data.sounds.waveforms import Waveform
-from chainrule.data.table.formats.arrow import load_feather, load_parquet
 from chainrule.data.table.formats.delimited import load_csv
+from chainrule.data.table.formats.feather import load_feather
 from chainrule.data.table.formats.packed import PACKED
+from chainrule.data.table.formats.parquet import load_parquet
 from chainrule.data.table.formats.sheet import load_sheet
 from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.loaded import LoadedTable
@@ -39,7 +41,7 @@ from chainrule.data.table.loaded import LoadedTable
 __all__ = ["FORMATS", "IMAGES", "SOUNDS", "TABLES", "TEXTS", "Format", "format_of", "kind_of_file"]
 
 Load = TypeVar("Load", bound=Callable[..., Any])
-LoadImages = Callable[[Path, list[Path], tuple[str, ...] | None, str | None], Labelled]
+LoadImages = Callable[[Path, list[Path], LabelledOptions], Labelled]
 
 _NOT_IN_ARROW = ("sheet", "header", "encoding")
 _TEXT_SUFFIXES = (".txt", ".md", ".rst", ".tex", ".log", ".html", ".xml", ".json", ".py", ".c", ".cpp")
@@ -97,7 +99,7 @@ SOUNDS: tuple[Format[Callable[[Path], Waveform]], ...] = (Format("a sound file",
 IMAGES: tuple[Format[LoadImages], ...] = (
     Format("an npz archive", (".npz",), read_npz, in_folders=False),
     Format("an idx file", ("-ubyte", "-ubyte.gz"), read_idx, without=("group",)),
-    Format("a picture", _PICTURE_SUFFIXES, read_pictures),
+    Format("a picture", _PICTURE_SUFFIXES, read_pictures, without=("max_unpacked",)),
 )
 FORMATS: dict[str, Sequence[Format[Any]]] = {"text": TEXTS, "table": TABLES, "sound": SOUNDS, "images": IMAGES}
 

@@ -17,14 +17,14 @@ from chainrule.errors import ArgumentError, DataError
 __all__ = ["Identified", "identify"]
 
 _PREFIX = "builtin:"
-_ABOUT_FILES = ("encoding", "header", "sheet")  # settings that say how a file is written
+_ABOUT_FILES = ("encoding", "header", "sheet", "max_unpacked")  # settings that say how a file is written
 _OF_NUMBERS = (*_ABOUT_FILES, "thousands", "decimal")  # which have no marks in them
 _OF_MANY = ("layout", "known", "past", "static", "calendar")  # settings of many series
 _WITHOUT = {
     "text": ("encoding",),
     "table": (*_OF_NUMBERS, *_OF_MANY),
     "sound": ("labels", "group"),
-    "images": ("group",),
+    "images": ("group", "max_unpacked"),
 }
 """The settings of each kind that do not apply to its built-in sets, which are decoded already and have no groups."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import listed
 from chainrule.data.containers import Labelled, Series, Symbols
+from chainrule.data.labelled.labelled_options import LabelledOptions
 from chainrule.data.panels.joining import joined
 from chainrule.data.panels.layouts.from_table import table_panel, table_rows
 from chainrule.data.panels.layouts.layout import layout_of
@@ -168,7 +169,8 @@ def _read_files(
     if found.kind == "table":
         return table_series(found.format.load(path, _table_options(reading)), reading)
     if found.kind == "images":
-        images: Labelled = found.format.load(path, files, classes, reading.group)
+        options = LabelledOptions(classes, reading.group, reading.most_unpacked)
+        images: Labelled = found.format.load(path, files, options)
         return images
     if reading.labels:
         return read_labelled_sound(path, files, reading.rate, classes=classes, group=reading.group)
@@ -182,6 +184,7 @@ def _table_options(reading: Reading) -> TableOptions:
         sheet=reading.sheet,
         text=reading.date_columns if reading.date_format else (),
         most_columns=MOST_ACROSS if layout_of(reading) in ("rows", "columns") else MOST_COLUMNS,
+        most_unpacked=reading.most_unpacked,
         marked=reading.thousands is not None or reading.decimal is not None,
     )
 

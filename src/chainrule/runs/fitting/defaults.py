@@ -3,12 +3,13 @@
 from dataclasses import fields
 from typing import Any
 
+from chainrule._choices import bytes_of
 from chainrule._settings import settings_of
 from chainrule.errors import ArgumentError
 from chainrule.models import ModelConfig, ModelSettings
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.kinds.kind import DataKind
-from chainrule.training import TrainingConfig, TrainingSettings, TruncatedBPTT, bytes_of
+from chainrule.training import TrainingConfig, TrainingSettings, TruncatedBPTT
 
 __all__ = ["choose_model", "choose_training"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule._choices import finite
+from chainrule._choices import bytes_of, finite
 from chainrule._devices import random_states
 from chainrule.errors import ArgumentError
 from chainrule.ops import blocks
@@ -17,7 +17,6 @@ from chainrule.training.bptt.recomputation import Plan, plan
 from chainrule.training.bptt.segments import SegmentedPass
 from chainrule.training.bptt.stateful_model import Model, at_steps, check_steps, run
 from chainrule.training.bptt.trees import detached, leaves_of
-from chainrule.training.byte_sizes import bytes_of
 
 __all__ = ["FullBPTT"]
 

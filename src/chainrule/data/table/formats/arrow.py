@@ -1,4 +1,4 @@
-"""Tables in Arrow's files: Parquet and Feather."""
+"""Arrow's tables, which Parquet and Feather files hold, as tables of our own."""
 
 from __future__ import annotations
 
@@ -14,69 +14,26 @@ from chainrule._optional import require
 from chainrule.data.table.column_types import from_arrow
 from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.loaded import LoadedTable, check_cells, named
+from chainrule.data.unpacking import too_large
 from chainrule.errors import ChainruleError, DataError
 
-__all__ = ["load_feather", "load_parquet"]
+__all__ = ["load_arrow", "most_bytes", "together", "too_large_table"]
 
-_MOST_BYTES = 1 << 30
-_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}  # bytes of Parquet's types
-_FEW = 64  # rows
+_MOST_BYTES = 10**9
 _UNNAMED_INDEX = "__index_level_"  # what pandas calls an index without a name
 
 
-def load_parquet(path: Path, options: TableOptions) -> LoadedTable:
-    """Load a Parquet file; the index of a DataFrame that was written comes back as columns."""
-    parquet = require("pyarrow.parquet")
-
-    def read() -> Any:
-        with parquet.ParquetFile(path) as file:
-            check_cells(file.metadata.num_rows, file.metadata.num_columns, path.name, options.most_columns)
-            _check_promised(file, path.name)
-            columns = [file.schema.column(i) for i in range(len(file.schema))]
-            text = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-        plain = [name for name in text if "." not in name]
-        with parquet.ParquetFile(path, read_dictionary=plain) as file:  # long text that repeats is kept but once,
-            groups = (file.read_row_group(i) for i in range(file.num_row_groups))
-            if len(plain) < len(text):  # but within lists and structures, which are read a few rows at a time
-                pa = require("pyarrow")
-                groups = (pa.Table.from_batches([batch]) for batch in file.iter_batches(_FEW))
-            return _together(groups, file.schema_arrow, path.name, options.most_columns)
-
-    return _load(path, "Parquet", read)
+def most_bytes(options: TableOptions) -> int:
+    """The bytes that a table may unpack to."""
+    return _MOST_BYTES if options.most_unpacked is None else options.most_unpacked
 
 
-def load_feather(path: Path, options: TableOptions) -> LoadedTable:
-    """Load a Feather file, which is Arrow's file format."""
-    pa = require("pyarrow")
-
-    def read() -> Any:
-        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
-            batches = (pa.Table.from_batches([file.get_batch(i)]) for i in range(file.num_record_batches))
-            return _together(batches, file.schema, path.name, options.most_columns)
-
-    return _load(path, "Feather", read)
+def too_large_table(name: str, options: TableOptions) -> DataError:
+    """The error of a table that unpacks to more."""
+    return too_large(name, most_bytes(options), "Write only the columns to model to a file of their own")
 
 
-def _check_promised(file: Any, name: str) -> None:
-    """Refuse what unpacks to too much, as a Parquet file tells before any of it is unpacked; of text, but its size."""
-    columns = [file.schema.column(i) for i in range(len(file.schema))]
-    widths = [_WIDTHS.get(column.physical_type, column.length or 0) for column in columns]
-    size = 0
-    for i in range(file.num_row_groups):
-        group = file.metadata.row_group(i)
-        for width, column in zip(widths, map(group.column, range(group.num_columns)), strict=True):
-            size += max(column.total_uncompressed_size, column.num_values * width)
-    if size > _MOST_BYTES:
-        raise _too_large(name)
-
-
-def _too_large(name: str) -> DataError:
-    return DataError(
-        f"{name} unpacks to more than {_MOST_BYTES >> 20} MB. Write only the columns to model to a file of their own."
-    )
-
-
-def _together(parts: Iterator[Any], schema: Any, name: str, most_columns: int) -> Any:
+def together(parts: Iterator[Any], schema: Any, name: str, options: TableOptions) -> Any:
     """The parts of a table as one, which is given up as soon as it grows too large."""
     taken = [schema.empty_table()]
     rows = 0
@@ -84,15 +41,20 @@ def _together(parts: Iterator[Any], schema: Any, name: str, most_columns: int) -
     for part in parts:
         taken.append(part)
         rows += part.num_rows
-        check_cells(rows, part.num_columns, name, most_columns)
+        check_cells(rows, part.num_columns, name, options.most_columns)
         part.validate(full=True)  # before anything follows its offsets, which a broken file has lead anywhere
         size += part.nbytes
-        if size > _MOST_BYTES:
-            raise _too_large(name)
+        if size > most_bytes(options):
+            raise too_large_table(name, options)
     return require("pyarrow").concat_tables(taken)
 
 
-def _load(path: Path, kind: str, read: Callable[[], Any]) -> LoadedTable:
+def load_arrow(path: Path, kind: str, read: Callable[[], Any]) -> LoadedTable:
+    """The table that ``read`` gives; the index of a DataFrame that was written comes back as columns.
+
+    Raises:
+        DataError: a broken file.
+    """
     try:
         table = read()
         frame = require("pandas").DataFrame({i: from_arrow(column) for i, column in enumerate(table.columns)})

@@ -42,7 +42,7 @@ def load_csv(path: Path, options: TableOptions) -> LoadedTable:
         TooShortError: nothing in it.
     """
     name = path.name
-    text = decode(unpacked(path), options.encoding, name)
+    text = decode(unpacked(path, options.most_unpacked), options.encoding, name)
     if "\0" in text:
         raise DataError(
             f"{name} holds zero bytes, the first at character {text.index(chr(0)):,}: it is broken, is not a table of "

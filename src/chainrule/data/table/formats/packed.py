@@ -10,33 +10,34 @@ from pathlib import Path
 from typing import IO, cast
 
 from chainrule._choices import counted
+from chainrule.data.unpacking import too_large
 from chainrule.errors import DataError
 
 __all__ = ["PACKED", "unpacked"]
 
-_MOST_UNPACKED = 256 << 20
+_MOST_UNPACKED = 256 * 10**6
 
 
-def unpacked(path: Path) -> bytes:
-    """The bytes of a file, unpacked if its suffix says so; not without bound, which a small file may unpack to.
+def unpacked(path: Path, most: int | None = None) -> bytes:
+    """The bytes of a file, unpacked if its suffix says so: at most so many, else a bound for what is packed.
 
     Raises:
         DataError: a file that cannot be unpacked, or that unpacks to too much.
     """
     suffix = path.suffix.lower()
-    if suffix not in _OPEN:
+    opened = _OPEN.get(suffix)
+    if opened is None and most is None:
         return path.read_bytes()
+    most = _MOST_UNPACKED if most is None else most
     try:
-        with _OPEN[suffix](path) as file:
-            raw = file.read(_MOST_UNPACKED + 1)
+        with path.open("rb") if opened is None else opened(path) as file:
+            raw = file.read(most + 1)
     except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path} cannot be unpacked: {error}") from error
     except zipfile.BadZipFile as error:
         raise DataError(f"{path} is not a sound zip archive: {error}") from error
-    if len(raw) > _MOST_UNPACKED:
-        raise DataError(
-            f"{path} unpacks to more than {_MOST_UNPACKED >> 20} MB. Unpack it yourself, and name the file inside it."
-        )
+    if len(raw) > most:
+        raise too_large(path, most, "Unpack it yourself and name the file inside it")
     return raw
 
 

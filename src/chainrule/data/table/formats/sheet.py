@@ -17,11 +17,12 @@ from chainrule._settings import option
 from chainrule.data.table.formats.delimited import load_text
 from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.loaded import LoadedTable, check_columns
+from chainrule.data.unpacking import too_large
 from chainrule.errors import ChainruleError, ColumnError, DataError, TooShortError
 
 __all__ = ["load_sheet"]
 
-_MOST_UNPACKED = 64 << 20  # openpyxl takes ten seconds for about as much
+_MOST_UNPACKED = 64 * 10**6  # openpyxl takes ten seconds for about as much
 _MOST_CELLS = 3_000_000
 
 
@@ -31,8 +32,9 @@ def load_sheet(path: Path, options: TableOptions) -> LoadedTable:
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl's, of parts that it does without
-            if sum(part.file_size for part in archive.infolist()) > _MOST_UNPACKED:
-                raise DataError(f"{path} unpacks to more than {_MOST_UNPACKED >> 20} MB. Save the sheet as CSV.")
+            most = _MOST_UNPACKED if options.most_unpacked is None else options.most_unpacked
+            if sum(part.file_size for part in archive.infolist()) > most:
+                raise too_large(path, most, "Save the sheet as CSV")
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             text = _as_csv(_choose(book.worksheets, path.name, options.sheet), path.name, options.most_columns)
             book.close()

@@ -18,6 +18,7 @@ class TableOptions:
         text: the names of columns to be left as they are written, such as dates with leading zeros.
         marked: whether marks in numbers are named, so that no cell may be read as a number before they are known.
         most_columns: how many columns it may have.
+        most_unpacked: how many bytes it may unpack to; None for the bound of its format.
     """
 
     encoding: str = "utf-8"
@@ -26,3 +27,4 @@ class TableOptions:
     text: tuple[str, ...] = ()
     marked: bool = False
     most_columns: int = MOST_COLUMNS
+    most_unpacked: int | None = None
