@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from chainrule.cli.app import app
 from chainrule.cli.console import show
 from chainrule.data.panels.panel import Panel
 from chainrule.display import Shown, Table
+from chainrule.display.formula import typeset
 from chainrule.errors import ArgumentError
 from chainrule.lens import Recorder
 from chainrule.runs import Comparison, Forecast
@@ -337,6 +339,15 @@ def test_a_page_is_whole_and_runs_its_views_alone(result: Shown, tmp_path: Path)
     for outside in ("<link", "http-equiv=refresh", "url(", '="http'):
         assert outside not in page
     assert "<b>" not in page
+
+
+def test_formulas_are_typeset(result: Shown) -> None:
+    html = result._repr_html_()
+    for latex in result.formulas():
+        written = ElementTree.fromstring(typeset(latex))
+        assert written.attrib["alttext"] == latex
+        assert "\\" not in "".join(written.itertext()), "a command that is not known is left as it was"
+        assert typeset(latex) in html
 
 
 def test_a_forecast_of_several_columns_needs_one_for_one_axes() -> None:

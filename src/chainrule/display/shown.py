@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from chainrule._optional import require
 from chainrule.display.drawing.figure import new_figure
+from chainrule.display.formula import typeset
 from chainrule.display.interactive import View
 from chainrule.display.page import page, picture, styled
 from chainrule.display.table import Table
@@ -87,6 +88,10 @@ class Shown(ABC):
         """Whether there is anything to draw."""
         return True
 
+    def formulas(self) -> Sequence[str]:
+        """What was computed, in LaTeX, a formula a line; pages and notebooks typeset them."""
+        return ()
+
     def parts(self) -> "Sequence[Shown]":
         """The results that the page shows, in order."""
         return (self,)
@@ -128,9 +133,9 @@ def page_of(results: Sequence[Shown]) -> str:
 
 
 def _section(result: Shown, view: View | None = None) -> str:
-    """Heading, view, figure and tables; the heading is a line of its own."""
+    """Heading, formulas, view, figure and tables; the heading is a line of its own."""
     first, *others = result.tables()
-    parts = [_heading(first, 2)]
+    parts = [_heading(first, 2), *map(typeset, result.formulas())]
     if view is not None:
         parts.append(view.to_html())
     if result.drawable:

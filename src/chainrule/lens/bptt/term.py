@@ -5,7 +5,7 @@ With D_t for what enters the layer at step t, and J_j = ds_j/ds_{j-1} for the Ja
     dL/dW_hh = sum_t sum_{i <= t} term(t, i),  where term(t, i) carries D_t J_t J_{t-1} ... J_{i+1} into step i's W_hh.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from torch import Tensor
 from chainrule._choices import counted
 from chainrule.display import BLACK, BLUE, VERMILLION, Shown, Table, listed, title, whole_ticks
 from chainrule.errors import ArgumentError
+from chainrule.lens import formulas
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.bptt.network_passes import ScanPasses
 from chainrule.lens.conversion import Floats, to_numpy
@@ -61,6 +62,9 @@ class Term(Shown):
     contributions: dict[str, Floats]
     adds: Floats
     agreement: Agreement
+
+    def formulas(self) -> Sequence[str]:
+        return (formulas.JACOBIAN, formulas.PATH)
 
     def summary(self) -> str:
         return f"of {self.of}: {counted(len(self.steps), 'step')}"

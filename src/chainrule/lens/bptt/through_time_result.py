@@ -10,6 +10,7 @@ from torch import Tensor
 from chainrule._choices import choose, counted, whole
 from chainrule.display import Cell, Shown, Table, View, listed, number
 from chainrule.errors import ArgumentError
+from chainrule.lens import formulas
 from chainrule.lens.autograd_agreement import ALONG, Agreement, compare
 from chainrule.lens.bptt.explored import chunks_of, has_jacobians, view_of
 from chainrule.lens.bptt.network_passes import NetworkPasses
@@ -170,6 +171,9 @@ class ThroughTime(Shown):
             clip=clip,
             parts_of_state=parts_of(norms),
         )
+
+    def formulas(self) -> Sequence[str]:
+        return (formulas.STEP, formulas.ARRIVING, formulas.WEIGHT)
 
     def summary(self) -> str:
         return f"of {self._passes.of}: loss {number(self.loss)} over {self._rows} x {counted(self._steps, 'step')}"

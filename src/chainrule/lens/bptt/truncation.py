@@ -1,6 +1,6 @@
 """What truncated backpropagation loses of the gradient, for chunks of several lengths."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from chainrule._choices import counted
 from chainrule.display import BLUE, VERMILLION, Shown, Table, listed, title
+from chainrule.lens import formulas
 from chainrule.lens.autograd_agreement import ALONG, Agreement, compare
 from chainrule.lens.conversion import Floats, to_numpy
 from chainrule.lens.recurrences.layer_calls import LayerCall
@@ -47,6 +48,9 @@ class Truncation(Shown):
     full: float
     gradients: dict[str, Floats]
     agreement: Agreement
+
+    def formulas(self) -> Sequence[str]:
+        return (formulas.TRUNCATED,)
 
     def summary(self) -> str:
         return f"of {self.of}: chunks of {', '.join(map(str, self.chunks))}"

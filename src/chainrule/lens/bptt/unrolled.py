@@ -12,6 +12,7 @@ from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import GREY, ON_MAP, Cell, Shown, Table, listed, number, signed, title
 from chainrule.errors import ArgumentError
+from chainrule.lens import formulas
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.bptt.all_terms import all_terms, struck_out
 from chainrule.lens.bptt.network_passes import ScanPasses
@@ -76,6 +77,9 @@ class Unrolled(Shown):
         whole = self.gradient
         along: Floats = np.tensordot(self.terms, whole, whole.ndim) / (np.linalg.norm(whole) or 1.0)
         return along
+
+    def formulas(self) -> Sequence[str]:
+        return (formulas.ARRIVING, formulas.TERMS)
 
     def summary(self) -> str:
         return f"of {self.of}: {counted(len(self.h), 'step')} of {counted(self.h.shape[1], 'unit')}"

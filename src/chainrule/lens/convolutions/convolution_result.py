@@ -12,6 +12,7 @@ from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import Shown, Table, View, draw_strips, listed, signed, title
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.lens import formulas
 from chainrule.lens.conversion import Floats, checked_index, if_given, to_numpy
 from chainrule.lens.convolutions.convolution_sizes import ConvolutionSizes
 from chainrule.lens.convolutions.expansion import input_gradient_sum, kernel_gradient_sum, output_sum
@@ -110,6 +111,9 @@ class Convolution(Shown):
         x, weight, dy = (torch.from_numpy(array) for array in (self.x, self.weight, self.dy))
         bias = if_given(torch.from_numpy, self.bias)
         return Convolution(weight, bias, x, dy, self._options, not self.flip)
+
+    def formulas(self) -> Sequence[str]:
+        return tuple(formulas.of_convolution(array, flip=self.flip) for array in ("y", "dx", "dw"))
 
     def summary(self) -> str:
         return self.sizes.summary()

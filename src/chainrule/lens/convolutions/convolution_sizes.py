@@ -1,5 +1,6 @@
 """What follows from the sizes of a convolution alone, with the arithmetic behind it."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import Cell, Shown, Table, number, title, whole_ticks
 from chainrule.errors import ArgumentError
+from chainrule.lens import formulas
 from chainrule.ops.convolution.call import Geometry, output_shape
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ class ConvolutionSizes(Shown):
         self.parameters = prod(weight) + bias * self.out_channels
         self.products = outputs * prod(weight[1:])
         self.dense_parameters = outputs * self.in_channels * prod(size) + bias * outputs
+
+    def formulas(self) -> Sequence[str]:
+        return (formulas.OUTPUT_SIZE,)
 
     def summary(self) -> str:
         return f"of {self._arrow()}: {counted(self.parameters, 'parameter')}"

@@ -21,6 +21,7 @@ from chainrule._choices import counted, whole
 from chainrule.display import Cell, Shown, Table, draw_strips, listed, signed, title
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import convolution
+from chainrule.lens import formulas
 from chainrule.lens.conversion import Floats, as_float64, to_numpy
 from chainrule.lens.notation import written_step
 
@@ -66,6 +67,9 @@ class ConvolutionLaws(Shown):
     full: Floats
     valid: Floats
     laws: tuple[_Law, ...]
+
+    def formulas(self) -> Sequence[str]:
+        return formulas.LAWS
 
     def summary(self) -> str:
         return f"of {_by(self.f)} and {_by(self.g)}: {', '.join(law.name for law in self.laws)}"

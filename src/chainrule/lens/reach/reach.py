@@ -1,6 +1,6 @@
 """How far back the gradient reaches: the map of its norms over all pairs of steps, and its horizon."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule._choices import choose, counted, finite
 from chainrule.display import VERMILLION, Shown, Table, listed, logarithmic, title
+from chainrule.lens import formulas
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats, if_given
 from chainrule.lens.reach.curve import curve_frame, curve_rows, draw_curve
@@ -105,6 +106,9 @@ class Reach(Shown):
     def kind(self) -> str:
         """The verdict in a word: exploding, vanishing, enough, lasting, window, none or broken."""
         return self.verdict.partition(":")[0]
+
+    def formulas(self) -> Sequence[str]:
+        return (formulas.JACOBIAN, formulas.REACH)
 
     def summary(self) -> str:
         steps = counted(self.norms.shape[-1], "step")

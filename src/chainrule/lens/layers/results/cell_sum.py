@@ -1,5 +1,6 @@
 """One cell of a layer's output as the sum that it is: the products of every input channel, and nothing left out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import Cell, Shown, Table, listed, mosaic, mosaic_height, title
+from chainrule.lens import formulas
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats
 from chainrule.lens.layers.results.printed import Printed
@@ -56,6 +58,9 @@ class CellSum(Shown):
     def value(self) -> float:
         """The whole sum."""
         return self.bias + float(self.products.sum())
+
+    def formulas(self) -> Sequence[str]:
+        return (formulas.of_convolution("y"),)
 
     def summary(self) -> str:
         return f"{self.name} = {self.value:.6g} in {self.of}: {counted(self.weights.size, 'product')}"

@@ -1,5 +1,6 @@
 """What a cell of a layer can see of the input: its receptive field, layer by layer, and what it does see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 from chainrule._optional import require
 from chainrule.display import BLACK, Cell, Shown, Table, listed, mosaic_height, paint, title, whole_ticks
 from chainrule.errors import DisagreementError
+from chainrule.lens import formulas
 from chainrule.lens.autograd_agreement import Agreement
 from chainrule.lens.conversion import Floats
 from chainrule.lens.layers.passes.spans import Spans
@@ -73,6 +75,9 @@ class ReceptiveField(Shown):
         """The share of the receptive field in which the gradient is not zero."""
         seen = np.abs(self.gradient).sum(0) > 0
         return float(seen.sum() / prod(self.size))
+
+    def formulas(self) -> Sequence[str]:
+        return (formulas.RECEPTIVE_FIELD,)
 
     def summary(self) -> str:
         return f"of {self.name} in {self.of}: {'x'.join(map(str, self.size))}"

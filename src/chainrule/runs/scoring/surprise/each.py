@@ -53,6 +53,11 @@ class Each(Shown):
         bits: _Floats = -self.log_prob / math.log(2)
         return bits
 
+    def formulas(self) -> Sequence[str]:
+        if self.unit == "example":
+            return (r"\log\, p = \sum_{n} \log\, p(\mathrm{label}_n \mid x_n)",)
+        return (r"\log\, p(x_1, \dots, x_T) = \sum_{t=1}^{T} \log\, p(x_t \mid x_1, \dots, x_{t-1})",)
+
     def summary(self) -> str:
         return f"of {self.of}: {counted(len(self.log_prob), self.unit)}, log-likelihood {self.running[-1]:,.1f}"
 
