@@ -15,7 +15,7 @@ import typer
 import chainrule
 from benchmarks.forecasting.sets import SETS, read_set, without_end
 from chainrule.runs.kinds.panels.run import PanelRun
-from chainrule.runs.scoring.panels import Origins, panel_baseline, score_panel
+from chainrule.runs.scoring.panels import Origins, ensemble, panel_baseline, score_panel
 
 __all__ = ["forecasting"]
 
@@ -31,7 +31,8 @@ def forecasting(
 ) -> None:
     """Forecast the last steps of every series, which no fit has seen.
 
-    Each model is fitted from scratch to what is before them, and fitted again to all of that. Metrics are means over
+    Each model is fitted from scratch to what is before them, and fitted again to all of that. The ensemble of several
+    is the mean of their quantiles. Metrics are means over
     each series first; MASE is scaled as the set's publications do, which used other test parts.
     """
     torch.set_num_threads(threads)
@@ -66,11 +67,14 @@ def _measured(
             assert isinstance(run, PanelRun)
             forecasts[model] = run.forecast(quantiles=levels).quantiles
         seconds[model] = time.monotonic() - began
+    if len(models) > 1:
+        forecasts["ensemble"] = ensemble(list(forecasts.values()))
+    own = len(forecasts)
     for baseline in baselines:
         began = time.monotonic()
         forecasts[baseline] = panel_baseline(baseline, origins, levels).quantiles
         seconds[baseline] = time.monotonic() - began
-    result = score_panel(panel, series, ends, forecasts, levels, about.horizon, season=about.season)
+    result = score_panel(panel, series, ends, forecasts, levels, about.horizon, season=about.season, models=own)
     typer.echo(str(result))
     typer.echo(", ".join(f"{each} {taken:.0f} s" for each, taken in seconds.items()))
     if about.published:

@@ -28,9 +28,10 @@ def test_a_set_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ]
     path = tmp_path / "weekly.csv"
     path.write_text("\n".join(rows))
-    told = CliRunner().invoke(app, ["forecasting", f"m4-weekly={path}", "--minutes", "0.02", "--threads", "1"])
+    options = ["--models", "ar,mlp", "--minutes", "0.02", "--threads", "1"]
+    told = CliRunner().invoke(app, ["forecasting", f"m4-weekly={path}", *options])
     assert told.exit_code == 0, told.output
-    assert "gru" in told.output
-    assert "theta" in told.output
+    for row in ("ar", "mlp", "ensemble", "theta"):
+        assert f"\n{row} " in told.output
     refused = CliRunner().invoke(app, ["forecasting", "m5=x.csv"])
     assert refused.exit_code != 0
