@@ -22,11 +22,11 @@ from chainrule.cli.app import app
 pytestmark = pytest.mark.usefixtures("without_figures", "short_english")
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "src").rglob("README.md"))]
 LANGUAGES = {"sh", "python", "output", "text"}
 # Other tests run these: they install, build, measure, or start several processes.
-NOT_RUN = ("make ", "pip ", "git ", "python -m ", "pytest", "ruff ", "mypy", "lint-imports", "torchrun ")
+NOT_RUN = ("make ", "pip ", "jupyter ", "git ", "python -m ", "pytest", "ruff ", "mypy", "lint-imports", "torchrun ")
 BLOCK = re.compile(r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$|`(?P<inline>chainrule [a-z]+ [^`]*)`", re.M | re.S)
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")  # as in `chainrule score RUN`
 
