@@ -7,6 +7,8 @@ from chainrule._optional import require
 
 __all__ = ["typeset"]
 
+_NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # which XML needs and HTML knows: pages name nothing outside
+
 
 @cache
 def typeset(latex: str) -> str:
@@ -16,4 +18,5 @@ def typeset(latex: str) -> str:
     '<math alttext="x_t" ...><mrow><msub><mi>x</mi><mi>t</mi></msub></mrow></math>'
     """
     written: str = require("latex2mathml.converter").convert(latex, display="block")
-    return written.replace("<math ", f'<math alttext="{html.escape(latex)}" ', 1)
+    in_html = written.replace(_NAMESPACE, "", 1)
+    return in_html.replace("<math ", f'<math alttext="{html.escape(latex)}" ', 1)
