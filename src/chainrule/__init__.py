@@ -4,18 +4,20 @@ The chain rule of probability, p(x_1..x_T) = prod_t p(x_t | x_<t), says what to 
 backwards through convolutions and through time, says how to learn it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chainrule import data, errors, functional, nn, training
-from chainrule.data import Reading
-from chainrule.models import ModelSettings
-from chainrule.nn import explain, swap, unswap
-from chainrule.training import TrainingSettings
+from chainrule._lazy import on_demand
 
 if TYPE_CHECKING:
-    from chainrule import export, lens
+    from chainrule import data, errors, export, functional, lens, nn, training
+    from chainrule import runs as runs  # in reach, though its main names stand here
+    from chainrule.data import Reading
+    from chainrule.models import ModelSettings
+    from chainrule.nn import explain, swap, unswap
     from chainrule.runs import Run, compare, fit, load
+    from chainrule.training import TrainingSettings
+else:
+    __getattr__ = on_demand(__name__)
 
 __all__ = [
     "ModelSettings",
@@ -36,18 +38,6 @@ __all__ = [
     "training",
     "unswap",
 ]
-
-
-_ON_DEMAND = ("export", "lens", "runs")  # rooms that take a third of the time of all imports, and layers do without
-
-
-def __getattr__(name: str) -> Any:
-    """Import a room when it is first asked for."""
-    if name in _ON_DEMAND:
-        return import_module(f"chainrule.{name}")
-    if name in __all__:
-        return getattr(import_module("chainrule.runs"), name)
-    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

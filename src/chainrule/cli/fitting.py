@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
+import chainrule
 from chainrule._choices import counted
 from chainrule.cli import options as o
 from chainrule.cli.console import say, show
-from chainrule.data import Reading, builtins, export
+from chainrule.data import Reading
 from chainrule.display import Table, writing
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS, ModelSettings
-from chainrule.runs import compare, fit
 from chainrule.training import TrainingSettings
 
 __all__ = ["compare_command", "data_command", "fit_command"]
@@ -41,7 +41,7 @@ def fit_command(
     and the rest trains. Of text and sound, what chooses the checkpoint is spread over the rest and trains too for the
     last part of the budget. Options that do not apply to the model or to DATA are refused.
     """
-    run = fit(
+    run = chainrule.fit(
         data,
         model,
         minutes=minutes,
@@ -107,7 +107,7 @@ def compare_command(
     tell whether order matters in DATA. Of a panel, the forecasts of all models along the test part are compared, and
     those of an ensemble; chainrule forecast with the folder of the comparison then forecasts by the ensemble.
     """
-    comparison = compare(
+    comparison = chainrule.compare(
         data,
         None if models is None else [name for name in o.names_in(models) if name],
         minutes=minutes,
@@ -134,11 +134,11 @@ def data_command(
 ) -> None:
     """List the built-in data sets, with sources and licences; or write one to files, in the form that fit reads."""
     if name is None and out is None:
-        rows = [(b.name, f"{b.description} ({b.kind}, {b.size})", f"{b.source}; {b.licence}") for b in builtins()]
+        rows = [(b.name, f"{b.description} ({b.kind}, {b.size})", f"{b.source}; {b.licence}") for b in chainrule.data.builtins()]
         show(Table("", ("name", "what", "source and licence"), rows))
     elif name is None or out is None:
         raise ArgumentError("give both a NAME and `out` to write a set to files, or neither to list them.")
     else:
         with writing(out):
-            export(name, out)
+            chainrule.data.export(name, out)
         say(f"{name} written to {out}")

@@ -1,22 +1,20 @@
 """``chainrule forecast``, ``update`` and ``backtest``: what runs of series and of panels can be asked."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
+import chainrule
 from chainrule._choices import counted, listed
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
 from chainrule.cli.using import loaded
 from chainrule.errors import ArgumentError
-from chainrule.runs import forecast_ensemble, load
-from chainrule.runs.folder.contents import COMPARISON
-from chainrule.runs.kinds.panels.run import PanelRun
-from chainrule.runs.kinds.series.run import SeriesRun
-from chainrule.runs.panel_comparison import ensemble_members
-from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
+
+if TYPE_CHECKING:
+    from chainrule.runs import PanelForecast
 
 __all__ = ["backtest_command", "forecast_command", "update_command"]
 
@@ -66,10 +64,11 @@ def forecast_command(
         levels = [float(level) for level in quantiles.split(",")]
     except ValueError:
         raise ArgumentError(f"`quantiles` is {quantiles!r}; expected numbers like .1,.5,.9") from None
-    if (run / COMPARISON).is_file():
+    members = chainrule.runs.ensemble_members(run)
+    if members:
         if paths is not None or seed is not None:
             raise ArgumentError("`paths` and `seed` draw futures of one series. Leave them out of an ensemble.")
-        forecast: Any = _by_ensemble(run, device, horizon, quantiles=levels, data=data, intervals=intervals)
+        forecast: Any = _by_ensemble(members, device, horizon, quantiles=levels, data=data, intervals=intervals)
     else:
         opened = loaded(run, device)
         forecast = opened.forecast(
@@ -86,7 +85,7 @@ def forecast_command(
         show(forecast)
     else:
         emit(forecast.to_csv(), out)
-        if isinstance(forecast, Forecast):
+        if isinstance(forecast, chainrule.runs.Forecast):
             for remark in forecast.remarks():
                 say(remark)
     if plot is not None:
@@ -94,11 +93,11 @@ def forecast_command(
         say(f"drawn to {plot}")
 
 
-def _by_ensemble(folder: Path, device: str, horizon: int | None, **settings: Any) -> PanelForecast:
-    """The forecast of the ensemble of a comparison in the folder, which is told."""
-    members = [loaded(folder / name, device) for name in ensemble_members(folder / COMPARISON)]
-    panels = [member for member in members if isinstance(member, PanelRun)]
-    forecast = forecast_ensemble(panels, horizon, **settings)
+def _by_ensemble(members: Sequence[Path], device: str, horizon: int | None, **settings: Any) -> "PanelForecast":
+    """The forecast of an ensemble, whose members are told."""
+    opened = [loaded(member, device) for member in members]
+    panels = [member for member in opened if isinstance(member, chainrule.runs.PanelRun)]
+    forecast = chainrule.runs.forecast_ensemble(panels, horizon, **settings)
     say(f"ensemble of {listed(each.config.model.name for each in panels)}")
     return forecast
 
@@ -108,8 +107,8 @@ def update_command(run: o.RunFolder, data: o.NewData) -> None:
 
     DATA continues the run's own data and may repeat it. Weights and scores stay the same.
     """
-    opened = load(run, device="cpu").update(data)
-    assert isinstance(opened, SeriesRun | PanelRun)
+    opened = chainrule.load(run, device="cpu").update(data)
+    assert isinstance(opened, chainrule.runs.SeriesRun | chainrule.runs.PanelRun)
     say(f"{run} goes on {opened.since}; its weights are as they were.")
 
 
@@ -157,9 +156,9 @@ def backtest_command(
     if by not in (None, "horizon", "series"):
         raise ArgumentError(f"`by` is {by!r}; expected horizon or series.")
     opened = loaded(run, device)
-    if (out is not None or by is not None) and not isinstance(opened, PanelRun):
+    if (out is not None or by is not None) and not isinstance(opened, chainrule.runs.PanelRun):
         raise ArgumentError(f"`out` and `by` are for panels, and {run} is a run of one series. Leave them out.")
-    if refit_every is not None and isinstance(opened, PanelRun):
+    if refit_every is not None and isinstance(opened, chainrule.runs.PanelRun):
         refits = opened.count_refits(refit_every, data, horizon=horizon, stride=stride)
         say(f"{counted(refits, 'refit')}, each of as many steps as the fit's best weights took")
     with progress("backtest") as advance:
@@ -175,7 +174,7 @@ def backtest_command(
             advance=advance,
         )
     show(result)
-    if not isinstance(result, PanelBacktest):
+    if not isinstance(result, chainrule.runs.PanelBacktest):
         return
     if by is not None:
         show((result.by_horizon() if by == "horizon" else result.by_series()).to_string(index=False))

@@ -5,12 +5,11 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+import chainrule
 from chainrule.cli.console import check_out, emit, show
 from chainrule.cli.conv import look_at_convolution
-from chainrule.cli.looking_into_runs import look_into
 from chainrule.display import page_of
 from chainrule.errors import ArgumentError
-from chainrule.lens import one_based
 
 __all__ = ["look_command"]
 
@@ -161,7 +160,7 @@ def look_command(
     asked = {name: value for name, value in given.items() if value is not None}
     of_sequences = {"unroll": unroll or None, "k1": k1, "k2": k2}
     of_runs = {"steps": steps, "at": at} | of_sequences | of_classifiers
-    with one_based(from_one):
+    with chainrule.lens.one_based(from_one):
         if target == "conv":
             if data is not None or any(value is not None for value in of_runs.values()):
                 raise ArgumentError(
@@ -173,6 +172,8 @@ def look_command(
             if asked:
                 names = ", ".join("--" + name.replace("_", "-") for name in asked)
                 raise ArgumentError(f"{names}: only look conv takes these options, and {target} is a run.")
+            from chainrule.cli.looking_into_runs import look_into  # needs torch, as the help does not
+
             results = look_into(
                 target,
                 data,

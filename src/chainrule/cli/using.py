@@ -4,19 +4,20 @@ import csv
 import io
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from typer import Argument, Option
 
-from chainrule._devices import named
+import chainrule
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
-from chainrule.data import write_wav
 from chainrule.display import Shown, writing
 from chainrule.errors import ArgumentError
-from chainrule.runs import Each, Run, load
+
+if TYPE_CHECKING:
+    from chainrule.runs import Run
 
 __all__ = ["classify_command", "loaded", "sample_command", "score_command"]
 
@@ -96,7 +97,7 @@ def score_command(
         with progress("adapting") as advance:
             result = opened.score(data, context=context, unknown=unknown, adapt=adapt, advance=advance)
     show(result)
-    if isinstance(result, Each) and sys.stdout.isatty():
+    if isinstance(result, chainrule.runs.Each) and sys.stdout.isatty():
         show(result.strip())
     if plot is not None:
         result.plot().savefig(plot)
@@ -155,25 +156,25 @@ def classify_command(
     show(loaded(run, device).classify(files))
 
 
-def loaded(run: Path, device: str) -> Run:
+def loaded(run: Path, device: str) -> "Run":
     """The run on the device, which is told unless it is the CPU."""
-    opened = load(run, device=device)
+    opened = chainrule.load(run, device=device)
     if opened.device.type != "cpu":
-        say(f"On {named(opened.device)}.")
+        say(f"On {opened.place}.")
     return opened
 
 
 _SUFFIXES = {"text": ".txt", "sound": ".wav", "series": ".csv"}
 
 
-def _kind(run: Run) -> str:
+def _kind(run: "Run") -> str:
     data = run.config.data
     if data.alphabet is not None:
         return "sound" if data.alphabet.kind == "mu-law" else "text"
     return "series" if data.transform is not None else "labels"
 
 
-def _prompt(run: Run, kind: str, prompt: str | None) -> Any:
+def _prompt(run: "Run", kind: str, prompt: str | None) -> Any:
     """The prompt as the run takes it: text or bytes, a waveform, or values."""
     if prompt is None or kind == "labels":
         return None
@@ -192,7 +193,7 @@ def _write_sound(out: Path, given: Any, drawn: NDArray[np.float32], rate: int | 
     assert rate is not None
     whole = drawn if given is None else np.concatenate([given, drawn])
     with writing(out):
-        write_wav(out, whole, rate)
+        chainrule.data.write_wav(out, whole, rate)
     say(f"{len(whole) / rate:.2f} s of sound written to {out}")
 
 

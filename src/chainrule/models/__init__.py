@@ -1,32 +1,39 @@
 """Conditional models p(x_t | x_<t) in two families, window and latent, under one protocol; and classifiers."""
 
-from chainrule.models.alphabet_model import AlphabetModel
-from chainrule.models.build import (
-    build_image_classifier,
-    build_panel_model,
-    build_sequence_classifier,
-    build_series_model,
-    build_symbol_model,
-)
-from chainrule.models.classifiers import (
-    BANDS,
-    ImageClassifier,
-    SequenceClassifier,
-    as_pixels,
-    log_spectrogram,
-    pad_features,
-    sound_features,
-)
-from chainrule.models.conditional import Carry, ConditionalModel
-from chainrule.models.evidence import Evidence, choose_transform
-from chainrule.models.linear import Regression, fit_least_squares, select_order
-from chainrule.models.mixture import MixtureModel
-from chainrule.models.ngram import NGramModel, fit_ngram
-from chainrule.models.panels import HorizonForecast, PanelInputs, PanelModel, PanelTensors
-from chainrule.models.series_model import SeriesModel
-from chainrule.models.settings import LATENT, MODELS, ModelConfig, ModelSettings
-from chainrule.models.skip import fit_path, path_order
-from chainrule.models.symbol_model import SymbolModel
+from typing import TYPE_CHECKING
+
+from chainrule._lazy import on_demand
+
+if TYPE_CHECKING:
+    from chainrule.models.alphabet_model import AlphabetModel
+    from chainrule.models.build import (
+        build_image_classifier,
+        build_panel_model,
+        build_sequence_classifier,
+        build_series_model,
+        build_symbol_model,
+    )
+    from chainrule.models.classifiers import (
+        BANDS,
+        ImageClassifier,
+        SequenceClassifier,
+        as_pixels,
+        log_spectrogram,
+        pad_features,
+        sound_features,
+    )
+    from chainrule.models.conditional import Carry, ConditionalModel
+    from chainrule.models.evidence import Evidence, choose_transform
+    from chainrule.models.linear import Regression, fit_least_squares, select_order
+    from chainrule.models.mixture import MixtureModel
+    from chainrule.models.ngram import NGramModel, fit_ngram
+    from chainrule.models.panels import HorizonForecast, PanelInputs, PanelModel, PanelTensors
+    from chainrule.models.series_model import SeriesModel
+    from chainrule.models.settings import LATENT, MODELS, ModelConfig, ModelSettings
+    from chainrule.models.skip import fit_path, path_order
+    from chainrule.models.symbol_model import SymbolModel
+else:
+    __getattr__ = on_demand(__name__)
 
 __all__ = [
     "BANDS",
@@ -65,3 +72,8 @@ __all__ = [
     "select_order",
     "sound_features",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__

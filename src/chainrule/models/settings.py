@@ -9,11 +9,11 @@ from chainrule._schema import check_fields
 from chainrule._settings import On, described, option, setting, settings_of
 from chainrule.errors import ArgumentError
 from chainrule.models.ngram import MOST_ORDER
-from chainrule.ops.recurrence.cells import BUILT_IN
 
 __all__ = ["LATENT", "MODELS", "ModelConfig", "ModelSettings", "family"]
 
-LATENT = tuple(cell.model for cell in BUILT_IN if cell.model is not None)
+LATENT = ("rnn", "gru", "lstm", "mingru", "slstm")
+"""The models that fold the past into a state: the ``model`` of each cell, named here since cells need torch."""
 MODELS = ("ar", "mlp", "conv", *LATENT, "ngram")
 _WIDEST = 10**8  # what is below may still be too large for the machine, and then is said to be
 _DEEPEST = 1000

@@ -1,19 +1,28 @@
 """Runs: fit a model to data, then score, sample, forecast, backtest, compare and classify with it."""
 
-from chainrule.runs.comparison import compare
-from chainrule.runs.comparison_result import Comparison, ComparisonRow
-from chainrule.runs.fitting.fit import fit, load
-from chainrule.runs.panel_comparison import forecast_ensemble
-from chainrule.runs.run import Run
-from chainrule.runs.scoring.backtest import Backtest, BacktestRow
-from chainrule.runs.scoring.forecast import Forecast
-from chainrule.runs.scoring.labelled.class_score import ClassScore
-from chainrule.runs.scoring.labelled.classification import Classification, Classifications
-from chainrule.runs.scoring.labelled.mistakes import Mistake, Mistakes
-from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
-from chainrule.runs.scoring.point_errors import Errors
-from chainrule.runs.scoring.scores import Score
-from chainrule.runs.scoring.surprise import Each, Shuffled
+from typing import TYPE_CHECKING
+
+from chainrule._lazy import on_demand
+
+if TYPE_CHECKING:
+    from chainrule.runs.comparison import compare
+    from chainrule.runs.comparison_result import Comparison, ComparisonRow
+    from chainrule.runs.fitting.fit import fit, load
+    from chainrule.runs.kinds.panels.run import PanelRun
+    from chainrule.runs.kinds.series.run import SeriesRun
+    from chainrule.runs.panel_comparison import ensemble_members, forecast_ensemble
+    from chainrule.runs.run import Run
+    from chainrule.runs.scoring.backtest import Backtest, BacktestRow
+    from chainrule.runs.scoring.forecast import Forecast
+    from chainrule.runs.scoring.labelled.class_score import ClassScore
+    from chainrule.runs.scoring.labelled.classification import Classification, Classifications
+    from chainrule.runs.scoring.labelled.mistakes import Mistake, Mistakes
+    from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
+    from chainrule.runs.scoring.point_errors import Errors
+    from chainrule.runs.scoring.scores import Score
+    from chainrule.runs.scoring.surprise import Each, Shuffled
+else:
+    __getattr__ = on_demand(__name__)
 
 __all__ = [
     "Backtest",
@@ -30,11 +39,19 @@ __all__ = [
     "Mistakes",
     "PanelBacktest",
     "PanelForecast",
+    "PanelRun",
     "Run",
     "Score",
+    "SeriesRun",
     "Shuffled",
     "compare",
+    "ensemble_members",
     "fit",
     "forecast_ensemble",
     "load",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names alone, for tab completion."""
+    return __all__

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule._choices import counted, listed, whole
 from chainrule.errors import ArgumentError, RunFormatError
+from chainrule.runs.folder.contents import COMPARISON
 from chainrule.runs.folder.json_files import read_json
 from chainrule.runs.kinds.panels.ahead import LEVELS, baselines_beside, named_baselines
 from chainrule.runs.kinds.panels.run import PanelRun
@@ -81,22 +82,25 @@ def _told(name: str, facts: Mapping[str, float]) -> str:
     return f"{name}: {counted(int(facts['parameters']), 'parameter')}, {facts['seconds']:.0f} s"
 
 
-def ensemble_members(table: Path) -> list[str]:
-    """The members of the ensemble of a comparison, by the file that it left.
+def ensemble_members(folder: Path) -> list[Path]:
+    """The runs of the ensemble of the comparison in a folder; none where the folder holds no comparison.
 
     Raises:
         ArgumentError: it has no ensemble.
         RunFormatError: it is broken.
     """
+    table = folder / COMPARISON
+    if not table.is_file():
+        return []
     about: Any = read_json(table)
     try:
         facts = about.get("facts", {}).get(_NAME, {})
-        members = [str(name) for name, taken in facts.items() if taken]
+        members = [folder / str(name) for name, taken in facts.items() if taken]
     except AttributeError as error:
         raise RunFormatError(f"{table} is not the table of a comparison. Compare the models again.") from error
     if not members:
         raise ArgumentError(
-            f"the comparison in {table.parent} has no ensemble. Name the folder of one of its models, or compare again "
+            f"the comparison in {folder} has no ensemble. Name the folder of one of its models, or compare again "
             "with `ensemble`."
         )
     return members

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chainrule._devices import Device, asked_for, device_of
+from chainrule._devices import Device, asked_for, device_of, named
 from chainrule.data import Reading, read
 from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughLayers, ThroughTime, ThroughWindow
@@ -75,6 +75,11 @@ class Run(Fitted):
     def device(self) -> torch.device:
         """Where the models are, and so where everything but ``look`` is computed."""
         return device_of(self.model)
+
+    @property
+    def place(self) -> str:
+        """The device in words: "the CPU", or which GPU."""
+        return named(self.device)
 
     def to(self, device: Device) -> Self:
         """Move the models to a device, "cpu", "cuda", "cuda:1" or "mps"; returns the run. The folder stays as it is.
