@@ -6,7 +6,7 @@ backwards through convolutions and through time, says how to learn it.
 
 from typing import TYPE_CHECKING
 
-from chainrule._lazy import on_demand
+from chainrule._optional import on_demand
 
 if TYPE_CHECKING:
     from chainrule import data, errors, export, functional, lens, nn, training

@@ -1,9 +1,20 @@
-"""Imports that an extra brings, made when first needed, so that the core starts fast and stands alone."""
+"""Imports that are made when they are first needed: of packages that an extra brings, and of what a room exports.
 
+So the core stands alone, and the help of a command needs no torch.
+"""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from chainrule.errors import MissingExtraError
+
+__all__ = ["on_demand", "require"]
 
 
 def require(module: str, extra: str = "app") -> ModuleType:
@@ -25,3 +36,36 @@ Install it with: pip install 'chainrule[app]'
             f"this needs the package {missing!r}, which is not installed. "
             f"Install it with: pip install 'chainrule[{extra}]'"
         ) from error
+
+
+def on_demand(package: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package, which makes the imports below its ``if TYPE_CHECKING:`` one by one.
+
+    Type checkers and the linter of imports read them there. PEP 810 will write them ``lazy from x import y``.
+    """
+
+    def import_name(name: str) -> Any:
+        sources = _sources(package)
+        if name not in sources:
+            message = f"module {package!r} has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=sys.modules[package])
+        source = sources[name]
+        is_module = source == package
+        found = import_module(f"{package}.{name}") if is_module else getattr(import_module(source), name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return import_name
+
+
+@cache
+def _sources(package: str) -> dict[str, str]:
+    """By the names that the package's file imports below ``if TYPE_CHECKING:``, the modules that they come from."""
+    tree = ast.parse(Path(str(sys.modules[package].__file__)).read_text(encoding="utf-8"))
+    return {alias.name: str(each.module) for each in _deferred(tree) for alias in each.names}
+
+
+def _deferred(tree: ast.Module) -> Iterator[ast.ImportFrom]:
+    for node in tree.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from (each for each in node.body if isinstance(each, ast.ImportFrom))

@@ -3,18 +3,18 @@
 import inspect
 import warnings
 from collections.abc import Callable
-from importlib import metadata
 from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
+from chainrule.cli.commands.fitting import compare_command, fit_command
+from chainrule.cli.commands.forecasting import backtest_command, forecast_command, update_command
+from chainrule.cli.commands.listing import data_command, doctor_command, runs_command
+from chainrule.cli.commands.looking import look_command
+from chainrule.cli.commands.using import classify_command, sample_command, score_command
 from chainrule.cli.console import say, show
-from chainrule.cli.fitting import compare_command, data_command, fit_command
 from chainrule.cli.flags import learn, prefer
-from chainrule.cli.forecasting import backtest_command, forecast_command, update_command
-from chainrule.cli.looking import look_command
-from chainrule.cli.using import classify_command, sample_command, score_command
 from chainrule.errors import ChainruleError
 
 __all__ = ["app"]
@@ -63,13 +63,14 @@ app = typer.Typer(
     name="chainrule",
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
 def _version(asked: bool) -> None:
     if asked:
+        from importlib import metadata
+
         show(f"chainrule {metadata.version('chainrule')}")
         raise typer.Exit
 
@@ -130,3 +131,5 @@ _add(
     "chainrule look conv --input 28x28 --kernel 3x3 --out-channels 8",
 )
 _add("data", data_command, "chainrule data", "chainrule data google --out google.csv")
+_add("runs", runs_command, _series("listed"), "chainrule runs runs")
+_add("doctor", doctor_command, "chainrule doctor --seconds 2")

@@ -1,5 +1,6 @@
 """Where output goes: results to standard output, everything said about them to standard error."""
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,22 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 
 from chainrule.cli.flags import as_flags
 from chainrule.display import printable, writing
 from chainrule.errors import ArgumentError
 
-__all__ = ["check_out", "emit", "progress", "say", "show"]
+__all__ = ["check_out", "emit", "progress", "say", "show", "show_json"]
 
 _LAYOUT = "\n\t"  # of text, which steers nothing
 _PATIENCE = 2.0  # seconds before a bar is shown
 
 
-def show(renderable: Any) -> None:
-    """A result, for people: a table or a line; names in it are never read as markup, nor by the terminal."""
+def show(renderable: Any, *, as_json: bool = False) -> None:
+    """A result: for people a table or a line, in which names are never read as markup, nor by the terminal; or JSON."""
+    if as_json:
+        show_json(renderable.to_dict())
+        return
     renderable = printable(renderable, _LAYOUT) if isinstance(renderable, str) else renderable
     Console(highlight=False, markup=False, emoji=False).print(renderable)
+
+
+def show_json(values: Any) -> None:
+    """Numbers for programs, unrounded."""
+    emit(json.dumps(values, indent=2, ensure_ascii=False) + "\n", None)
 
 
 def emit(result: str | bytes, out: Path | None) -> None:
@@ -53,6 +61,8 @@ def say(text: str, style: str | None = None) -> None:
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[float], None]]:
     """Give a function that is told the share that is done; on a terminal, a bar shows it of what takes two seconds."""
+    from rich.progress import Progress
+
     bar = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     task = bar.add_task(what, total=1.0)
     began = time.monotonic()

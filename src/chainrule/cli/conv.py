@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import chainrule
 from chainrule._choices import counted
 from chainrule.display import Shown
 from chainrule.errors import ArgumentError
+from chainrule.lens import convolution, convolution_laws, sizes
 
 __all__ = ["look_at_convolution"]
 
@@ -36,7 +36,7 @@ def look_at_convolution(asked: Mapping[str, str | int]) -> Sequence[Shown]:
             "look conv needs --input and --kernel: chainrule look conv --input 28x28 --kernel 3x3; or numbers: "
             "chainrule look conv --x 1,0,-1,2,4 --w 1,2,3"
         )
-    return [chainrule.lens.sizes(**options)]
+    return [sizes(**options)]
 
 
 def _at_numbers(asked: Mapping[str, str | int], options: dict[str, Any]) -> Sequence[Shown]:
@@ -51,7 +51,7 @@ def _at_numbers(asked: Mapping[str, str | int], options: dict[str, Any]) -> Sequ
         raise ArgumentError(
             f"--x has {counted(x.ndim, 'dimension')} and --w {w.ndim}; expected as many, with semicolons between rows."
         )
-    return [*chainrule.lens.convolution(w, x, **options).parts(), chainrule.lens.convolution_laws(x, w)]
+    return [*convolution(w, x, **options).parts(), convolution_laws(x, w)]
 
 
 def _array(name: str, text: str) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ __all__ = [
     "Baselines",
     "Device",
     "DrawingSeed",
+    "Json",
     "LoadedOn",
     "Minutes",
     "Model",
@@ -100,6 +101,7 @@ Baselines = Annotated[
         show_default=False,
     ),
 ]
+Json = Annotated[bool, Option("--json", help="Print JSON, with numbers unrounded, in place of tables.")]
 Quiet = Annotated[bool, Option("--quiet", help="Show no progress.")]
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from chainrule._lazy import on_demand
+from chainrule._optional import on_demand
 
 if TYPE_CHECKING:
     from chainrule.data.builtin.exporting import export

@@ -9,13 +9,13 @@ from chainrule._schema import check_fields
 from chainrule._settings import On, described, option, setting, settings_of
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.labelled.groups import check_group
-from chainrule.data.panels.calendar import AUTO, CALENDAR
-from chainrule.data.sounds.waveforms import HIGHEST_RATE
+from chainrule.data.panels.calendar_names import AUTO, CALENDAR
 from chainrule.data.text.decoding import check_encoding
 from chainrule.errors import ArgumentError
 
-__all__ = ["KINDS", "TRANSFORMS", "Reading"]
+__all__ = ["HIGHEST_RATE", "KINDS", "TRANSFORMS", "Reading"]
 
+HIGHEST_RATE = 1_000_000  # samples a second
 KINDS = ("text", "table", "sound", "images")
 TRANSFORMS = ("standardise", "none", "difference", "log-return")
 _NAMES_OF_COLUMNS = ("columns", "known", "past", "static", "calendar")

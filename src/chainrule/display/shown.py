@@ -11,9 +11,9 @@ from chainrule.display.drawing.figure import new_figure
 from chainrule.display.formula import typeset
 from chainrule.display.interactive import View
 from chainrule.display.page import page, picture, styled
+from chainrule.display.saving import writing
 from chainrule.display.table import Table
 from chainrule.display.terminal import clipped, printable
-from chainrule.display.writing import writing
 
 if TYPE_CHECKING:
     import pandas as pd

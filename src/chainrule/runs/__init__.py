@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from chainrule._lazy import on_demand
+from chainrule._optional import on_demand
 
 if TYPE_CHECKING:
     from chainrule.runs.comparison import compare
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from chainrule.runs.fitting.fit import fit, load
     from chainrule.runs.kinds.panels.run import PanelRun
     from chainrule.runs.kinds.series.run import SeriesRun
+    from chainrule.runs.listing import ListedRun, Runs, list_runs, listed_run
     from chainrule.runs.panel_comparison import ensemble_members, forecast_ensemble
     from chainrule.runs.run import Run
     from chainrule.runs.scoring.backtest import Backtest, BacktestRow
@@ -35,12 +36,14 @@ __all__ = [
     "Each",
     "Errors",
     "Forecast",
+    "ListedRun",
     "Mistake",
     "Mistakes",
     "PanelBacktest",
     "PanelForecast",
     "PanelRun",
     "Run",
+    "Runs",
     "Score",
     "SeriesRun",
     "Shuffled",
@@ -48,6 +51,8 @@ __all__ = [
     "ensemble_members",
     "fit",
     "forecast_ensemble",
+    "list_runs",
+    "listed_run",
     "load",
 ]
 

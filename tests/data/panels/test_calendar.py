@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from chainrule.data import Reading, calendar_columns, calendar_features
-from chainrule.data.panels.calendar import CALENDAR, automatic
+from chainrule.data.panels.calendar import automatic
+from chainrule.data.panels.calendar_names import CALENDAR
 from chainrule.errors import ArgumentError
 from tests.data.panels.frames import panel_of
 

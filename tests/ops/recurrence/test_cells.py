@@ -11,6 +11,7 @@ from torch import Tensor
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import recurrence
+from chainrule.models.settings import LATENT
 from chainrule.nn import CellSpec, register_cell
 from chainrule.ops.recurrence.backends.cpu import native
 from chainrule.ops.recurrence.cells import BUILT_IN, cells, find_cell
@@ -74,6 +75,10 @@ def test_the_kernels_have_the_cells_that_say_so() -> None:
     numbers = [spec.kernel for spec in BUILT_IN if spec.kernel is not None]
     assert sorted(numbers) == list(range(len(numbers)))
     assert native.CELLS.keys() == {spec.name for spec in BUILT_IN if spec.kernel is not None}
+
+
+def test_the_models_are_named_without_the_cells_that_name_them() -> None:
+    assert tuple(spec.model for spec in BUILT_IN if spec.model is not None) == LATENT
 
 
 @pytest.mark.parametrize("cell", OTHERS)

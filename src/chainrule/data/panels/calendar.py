@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 from chainrule._choices import choose
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.timezones import local_times
+from chainrule.data.panels.calendar_names import CALENDAR
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AUTO", "CALENDAR", "automatic", "calendar_columns", "calendar_features"]
+__all__ = ["automatic", "calendar_columns", "calendar_features"]
 
-AUTO = "auto"
 _PLAIN = ("weekend",)
 
 _Part = Callable[["pd.DatetimeIndex"], Any]
@@ -33,21 +32,6 @@ _PARTS: dict[str, _Part] = {
     "month": lambda local: (local.month - 1) / 12,
     "quarter": lambda local: (local.quarter - 1) / 4,
 }
-
-CALENDAR: Mapping[str, str] = MappingProxyType(
-    {
-        "minute": "of the hour",
-        "hour": "of the day",
-        "weekday": "Monday to Sunday",
-        "weekend": "1 on Saturdays and Sundays, else 0",
-        "monthday": "the day of the month",
-        "yearday": "the day of the year",
-        "week": "of the year, as ISO 8601 counts",
-        "month": "of the year",
-        "quarter": "of the year",
-    }
-)
-"""The features and what they are: all but the weekend go round, and are given as a sine and a cosine."""
 
 
 def calendar_features(dates: Dates, timezone: str | None, names: tuple[str, ...]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from chainrule.data.container_checks import check_size
 from chainrule.data.dates.calendars import parse_rule
 from chainrule.data.dates.frequency import Frequency, find_frequency
 from chainrule.data.dates.timezones import check_zone
-from chainrule.data.panels.calendar import CALENDAR
+from chainrule.data.panels.calendar_names import CALENDAR
 from chainrule.errors import ArgumentError, DataError, ShapeError
 
 __all__ = ["Covariate", "Covariates", "Panel"]
@@ -38,7 +38,7 @@ class Covariates:
         known: columns that are known ahead of time, such as prices and holidays.
         past: columns that are known up to the present.
         static: columns that stay the same throughout a series.
-        calendar: features of the dates, from `chainrule.data.panels.calendar.CALENDAR`.
+        calendar: features of the dates, from `chainrule.data.panels.calendar_names.CALENDAR`.
     """
 
     known: tuple[Covariate, ...] = ()

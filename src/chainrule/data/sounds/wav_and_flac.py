@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.decoding_errors import decoding_of
+from chainrule.data.reading import HIGHEST_RATE
 from chainrule.data.sounds import waveforms
-from chainrule.data.sounds.waveforms import HIGHEST_RATE, Waveform, check_length
+from chainrule.data.sounds.waveforms import Waveform, check_length
 from chainrule.errors import DataError
 
 __all__ = ["load_sound"]

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from chainrule._optional import require
 from chainrule.errors import ArgumentError, DataError
 
-__all__ = ["HIGHEST_RATE", "Waveform", "check_length", "resample", "write_wav"]
+__all__ = ["Waveform", "check_length", "resample", "write_wav"]
 
-HIGHEST_RATE = 1_000_000  # samples a second
 MOST_SAMPLES = 1 << 28  # of a file: a GiB as float32, and nine hours at 8 kHz
 _LONGEST_RATIO = 200_000
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from chainrule.display.drawing.fonts import give_fallbacks
-from chainrule.display.writing import writing
+from chainrule.display.saving import writing
 
 __all__ = ["Picture"]
 

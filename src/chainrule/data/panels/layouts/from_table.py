@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from chainrule.data.dates.calendars import parse_rule
-from chainrule.data.panels.calendar import AUTO, automatic
+from chainrule.data.panels.calendar import automatic
+from chainrule.data.panels.calendar_names import AUTO
 from chainrule.data.panels.laying import laid
 from chainrule.data.panels.layouts.layout import layout_of
 from chainrule.data.panels.layouts.long import long_rows

@@ -1,22 +1,18 @@
 """``chainrule score``, ``sample`` and ``classify``: what runs can be asked."""
 
-import csv
-import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-from numpy.typing import NDArray
 from typer import Argument, Option
 
 import chainrule
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
-from chainrule.display import Shown, writing
 from chainrule.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from chainrule.display import Shown
     from chainrule.runs import Run
 
 __all__ = ["classify_command", "loaded", "sample_command", "score_command"]
@@ -59,6 +55,7 @@ def score_command(
         Path | None, Option(help="Write a page with the figure to this .html file.", show_default=False)
     ] = None,
     device: o.LoadedOn = "auto",
+    json: o.Json = False,
 ) -> None:
     """Score a run by its exact log-likelihood, per symbol or step, in nats and bits.
 
@@ -96,8 +93,8 @@ def score_command(
     else:
         with progress("adapting") as advance:
             result = opened.score(data, context=context, unknown=unknown, adapt=adapt, advance=advance)
-    show(result)
-    if isinstance(result, chainrule.runs.Each) and sys.stdout.isatty():
+    show(result, as_json=json)
+    if isinstance(result, chainrule.runs.Each) and sys.stdout.isatty() and not json:
         show(result.strip())
     if plot is not None:
         result.plot().savefig(plot)
@@ -127,33 +124,20 @@ def sample_command(
 
     A sample is drawn step by step, which no GPU does faster: auto is the CPU here.
     """
+    from chainrule.cli.sampling import emit_sample
+
     opened = loaded(run, "cpu" if device == "auto" else device)
-    kind = _kind(opened)
-    if kind in _SUFFIXES:
-        check_out("--out", out, _SUFFIXES[kind])
-    if kind == "sound" and out is None:
-        raise ArgumentError('a sample of sound cannot be printed: give `out="x.wav"`.')
-    given = _prompt(opened, kind, prompt)
-    drawn = opened.sample(length, prompt=given, temperature=temperature, top_k=top_k, seed=seed, data=data)
-    if kind == "series":
-        emit(_csv(opened.config.data.columns, drawn), out)
-    elif kind == "sound":
-        assert out is not None
-        _write_sound(out, given, drawn, opened.config.data.rate)
-    else:
-        whole = drawn if given is None else given + drawn
-        emit(whole, out)
-        if out is None:
-            emit("\n", None)
+    emit_sample(opened, prompt, out, length=length, temperature=temperature, top_k=top_k, seed=seed, data=data)
 
 
 def classify_command(
     run: o.RunFolder,
     files: Annotated[list[Path], Argument(metavar="FILES", help="Images, or .wav or .flac files.", show_default=False)],
     device: o.LoadedOn = "auto",
+    json: o.Json = False,
 ) -> None:
     """Classify files: the most likely class of each, with its probability."""
-    show(loaded(run, device).classify(files))
+    show(loaded(run, device).classify(files), as_json=json)
 
 
 def loaded(run: Path, device: str) -> "Run":
@@ -162,44 +146,3 @@ def loaded(run: Path, device: str) -> "Run":
     if opened.device.type != "cpu":
         say(f"On {opened.place}.")
     return opened
-
-
-_SUFFIXES = {"text": ".txt", "sound": ".wav", "series": ".csv"}
-
-
-def _kind(run: "Run") -> str:
-    data = run.config.data
-    if data.alphabet is not None:
-        return "sound" if data.alphabet.kind == "mu-law" else "text"
-    return "series" if data.transform is not None else "labels"
-
-
-def _prompt(run: "Run", kind: str, prompt: str | None) -> Any:
-    """The prompt as the run takes it: text or bytes, a waveform, or values."""
-    if prompt is None or kind == "labels":
-        return None
-    if prompt.startswith("FILE:"):
-        data: Any = run.read(prompt.removeprefix("FILE:"))
-        if kind == "series":
-            return data.values
-        return data.alphabet.decode(np.concatenate(data.documents))
-    if kind != "text":
-        raise ArgumentError(f"`prompt` is {prompt!r}, but this run continues a file: give FILE:path.")
-    alphabet = run.config.data.alphabet
-    return prompt.encode("utf-8", "surrogateescape") if alphabet is not None and alphabet.kind == "bytes" else prompt
-
-
-def _write_sound(out: Path, given: Any, drawn: NDArray[np.float32], rate: int | None) -> None:
-    assert rate is not None
-    whole = drawn if given is None else np.concatenate([given, drawn])
-    with writing(out):
-        chainrule.data.write_wav(out, whole, rate)
-    say(f"{len(whole) / rate:.2f} s of sound written to {out}")
-
-
-def _csv(columns: tuple[str, ...], values: NDArray[np.float64]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(values.tolist())
-    return text.getvalue()

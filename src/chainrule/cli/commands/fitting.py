@@ -1,21 +1,19 @@
-"""``chainrule fit``, ``compare`` and ``data``: from data to runs."""
+"""``chainrule fit`` and ``compare``: from data to runs."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Option
+from typer import Option
 
 import chainrule
 from chainrule._choices import counted
 from chainrule.cli import options as o
 from chainrule.cli.console import say, show
 from chainrule.data import Reading
-from chainrule.display import Table, writing
-from chainrule.errors import ArgumentError
 from chainrule.models import MODELS, ModelSettings
 from chainrule.training import TrainingSettings
 
-__all__ = ["compare_command", "data_command", "fit_command"]
+__all__ = ["compare_command", "fit_command"]
 
 
 @o.with_settings(but=("unknown",), settings=ModelSettings, training=TrainingSettings, reading=Reading)
@@ -30,6 +28,7 @@ def fit_command(
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
     device: o.Device = "auto",
+    json: o.Json = False,
     *,
     settings: dict[str, Any],
     training: dict[str, Any],
@@ -58,7 +57,7 @@ def fit_command(
     )
     if run.result is None:  # of several processes, one scores and tells
         return
-    show(run.result)
+    show(run.result, as_json=json)
     seen = run.receptive_field
     sees = f", which sees the last {counted(seen, 'step')}" if seen else ""
     figures = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
@@ -96,6 +95,7 @@ def compare_command(
     baselines: o.Baselines = None,
     quiet: o.Quiet = False,
     device: o.Device = "auto",
+    json: o.Json = False,
     *,
     settings: dict[str, Any],
     training: dict[str, Any],
@@ -123,22 +123,4 @@ def compare_command(
         baselines=None if baselines is None else o.names_in(baselines),
         **settings,
     )
-    show(comparison)
-
-
-def data_command(
-    name: Annotated[
-        str | None, Argument(metavar="NAME", help="Built-in set to write to files.", show_default=False)
-    ] = None,
-    out: Annotated[Path | None, Option(help="File to write NAME to; for digits, a folder.", show_default=False)] = None,
-) -> None:
-    """List the built-in data sets, with sources and licences; or write one to files, in the form that fit reads."""
-    if name is None and out is None:
-        rows = [(b.name, f"{b.description} ({b.kind}, {b.size})", f"{b.source}; {b.licence}") for b in chainrule.data.builtins()]
-        show(Table("", ("name", "what", "source and licence"), rows))
-    elif name is None or out is None:
-        raise ArgumentError("give both a NAME and `out` to write a set to files, or neither to list them.")
-    else:
-        with writing(out):
-            chainrule.data.export(name, out)
-        say(f"{name} written to {out}")
+    show(comparison, as_json=json)

@@ -9,8 +9,8 @@ from typer import Option
 import chainrule
 from chainrule._choices import counted, listed
 from chainrule.cli import options as o
-from chainrule.cli.console import check_out, emit, progress, say, show
-from chainrule.cli.using import loaded
+from chainrule.cli.commands.using import loaded
+from chainrule.cli.console import check_out, emit, progress, say, show, show_json
 from chainrule.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def forecast_command(
         Path | None, Option(help="Write the forecast in full precision to this .csv file.", show_default=False)
     ] = None,
     device: o.LoadedOn = "auto",
+    json: o.Json = False,
 ) -> None:
     """Forecast the steps after the end of the data, as quantiles: of one series those of sampled paths.
 
@@ -81,9 +82,9 @@ def forecast_command(
         )
         if opened.refit is not None:
             say(f"{opened.config.model.name}, {opened.refit}")
-    if out is None:
-        show(forecast)
-    else:
+    if out is None or json:
+        show(forecast, as_json=json)
+    if out is not None:
         emit(forecast.to_csv(), out)
         if isinstance(forecast, chainrule.runs.Forecast):
             for remark in forecast.remarks():
@@ -144,6 +145,7 @@ def backtest_command(
         str | None, Option(help="Show errors of a panel by horizon or by series.", show_default=False)
     ] = None,
     device: o.LoadedOn = "auto",
+    json: o.Json = False,
 ) -> None:
     """Score the forecasts that would have been made over the last tenth of the data, or over new DATA.
 
@@ -173,10 +175,18 @@ def backtest_command(
             refit_every=refit_every,
             advance=advance,
         )
-    show(result)
     if not isinstance(result, chainrule.runs.PanelBacktest):
+        show(result, as_json=json)
         return
+    apart = None
     if by is not None:
-        show((result.by_horizon() if by == "horizon" else result.by_series()).to_string(index=False))
+        apart = result.by_horizon() if by == "horizon" else result.by_series()
+    if json:
+        rows = {} if apart is None else {"by": {by: apart.to_dict("records")}}
+        show_json(result.to_dict() | rows)
+    else:
+        show(result)
+    if apart is not None and not json:
+        show(apart.to_string(index=False))
     if out is not None:
         emit(result.to_frame().to_csv(index=False), out)

@@ -1,15 +1,18 @@
 """``chainrule look``: inspecting the numbers and gradients of a run; a convolution by itself is in conv.py."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 import chainrule
-from chainrule.cli.console import check_out, emit, show
-from chainrule.cli.conv import look_at_convolution
-from chainrule.display import page_of
+from chainrule.cli import options as o
+from chainrule.cli.console import check_out, emit, show, show_json
 from chainrule.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from chainrule.display import Shown
 
 __all__ = ["look_command"]
 
@@ -131,6 +134,7 @@ def look_command(
     html: Annotated[
         Path | None, Option(help="Write a page with figures to this .html file.", show_default=False)
     ] = None,
+    json: o.Json = False,
 ) -> None:
     """Inspect a run: how far back gradients reach, what truncation loses, how saturated the gates are.
 
@@ -167,12 +171,14 @@ def look_command(
                     "look conv takes no DATA and none of the options of runs, such as --steps and --at. To inspect a "
                     "run in the folder conv, write ./conv."
                 )
+            from chainrule.cli.conv import look_at_convolution
+
             results = look_at_convolution(asked)
         else:
             if asked:
                 names = ", ".join("--" + name.replace("_", "-") for name in asked)
                 raise ArgumentError(f"{names}: only look conv takes these options, and {target} is a run.")
-            from chainrule.cli.looking_into_runs import look_into  # needs torch, as the help does not
+            from chainrule.cli.looking_into_runs import look_into
 
             results = look_into(
                 target,
@@ -183,10 +189,18 @@ def look_command(
                 of_sequences=of_sequences,
                 first=int(from_one),
             )
-        first, *others = results
-        show(first)
-        for result in others:
-            show("")
-            show(result)
+        _show_all(results, as_json=json)
         if html is not None:
-            emit(page_of(results), html)
+            emit(chainrule.display.page_of(results), html)
+
+
+def _show_all(results: "Sequence[Shown]", *, as_json: bool) -> None:
+    """Results with a blank line between them, or as a list in JSON, each with its class as its kind."""
+    if as_json:
+        show_json([{"kind": type(result).__name__, **result.to_dict()} for result in results])
+        return
+    first, *others = results
+    show(first)
+    for result in others:
+        show("")
+        show(result)

@@ -1,0 +1,1 @@
+"""The commands, a file for each group of them. None imports torch before it is run, so that help comes at once."""
