@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from chainrule.cli.app import app
 from tests.runs.cases import ar1, daily, text, write_csv
 
 Command = Callable[[str], Result]
+COMMANDS: tuple[str, ...] = tuple(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

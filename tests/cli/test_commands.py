@@ -18,10 +18,8 @@ from typer.testing import CliRunner
 import chainrule
 from chainrule.cli.app import app
 from chainrule.data import write_wav
-from tests.cli.conftest import Command
+from tests.cli.conftest import COMMANDS, Command
 from tests.runs.cases import ar1, daily, text, write_csv
-
-COMMANDS = ("fit", "score", "sample", "forecast", "update", "backtest", "compare", "classify", "look", "data")
 
 
 def help_of(name: str) -> str:

@@ -8,11 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from chainrule.cli.app import app
+from tests.cli.conftest import COMMANDS
 from tests.docs.test_pages import run_commands
 
 pytestmark = pytest.mark.usefixtures("without_figures", "short_english")
-
-COMMANDS = ("fit", "score", "sample", "forecast", "update", "backtest", "compare", "classify", "look", "data")
 
 
 def examples(command: str) -> list[str]:

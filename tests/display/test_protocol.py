@@ -27,6 +27,7 @@ from chainrule.cli.console import show
 from chainrule.data.panels.panel import Panel
 from chainrule.display import Shown, Table
 from chainrule.display.formula import typeset
+from chainrule.doctor import diagnose
 from chainrule.errors import ArgumentError
 from chainrule.lens import Recorder
 from chainrule.runs import Comparison, Forecast
@@ -88,6 +89,11 @@ def compared() -> Comparison:
     result = chainrule.compare(source, ["ar", "gru"], reading=reading, out=FOLDER / "compared", **options)
     assert isinstance(result, Comparison)
     return result
+
+
+def compared_folder() -> Path:
+    compared()
+    return FOLDER / "compared"
 
 
 def files() -> list[Path]:
@@ -174,6 +180,8 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "mistakes": lambda: digits_run().mistakes(),
     "recorder": lambda: recorded(),
     "record": lambda: recorded().records[-1],
+    "runs": lambda: chainrule.runs.list_runs(compared_folder()),
+    "diagnosis": lambda: diagnose(seconds=1e-9),
 }
 
 
@@ -193,6 +201,9 @@ def kinds_of(base: type[Any]) -> Iterator[type[Any]]:
         yield from kinds_of(kind)
 
 
+for room in (chainrule, chainrule.doctor, chainrule.lens, chainrule.runs):
+    for name in room.__all__:
+        getattr(room, name)  # rooms import what they export on demand
 RESULTS = [kind for kind in kinds_of(Shown) if kind.__module__.startswith("chainrule.")]
 """Every class of results that there is."""
 

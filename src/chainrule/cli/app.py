@@ -132,4 +132,4 @@ _add(
 )
 _add("data", data_command, "chainrule data", "chainrule data google --out google.csv")
 _add("runs", runs_command, _series("listed"), "chainrule runs runs")
-_add("doctor", doctor_command, "chainrule doctor --seconds 2")
+_add("doctor", doctor_command, "chainrule doctor --seconds 2", "chainrule doctor --seconds 0 --json")

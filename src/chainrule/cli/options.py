@@ -3,7 +3,7 @@
 import csv
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 
@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _TIME = "Backpropagation through time"
+_DEVICES = ("auto", "cpu", "cuda", "mps")
 _PANELS: dict[type, str] = {ModelSettings: "Model", TrainingSettings: "Training", Reading: "Reading the data"}
 _ALSO = {"columns": ("--column", "--target")}  # other flags of a setting
 
@@ -44,6 +45,11 @@ def _check_seed(seed: int | None) -> int | None:
     if seed is not None and not 0 <= seed < 2**63:
         raise ArgumentError(f"`seed` is {seed}; expected a whole number from 0 to 2^63 - 1.")
     return seed
+
+
+def _completing(words: Sequence[str]) -> Callable[[str], list[str]]:
+    """What a shell is offered in the place of a value: the words that begin as what is typed."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 Source = Annotated[
@@ -60,6 +66,7 @@ Model = Annotated[
         help=f"Name of the model: {', '.join(MODELS)} (default gru, or conv for images).",
         rich_help_panel="Model",
         show_default=False,
+        autocompletion=_completing(MODELS),
     ),
 ]
 Minutes = Annotated[
@@ -82,6 +89,7 @@ Device = Annotated[
         metavar="DEVICE",
         help="Where to compute: cpu, cuda (a GPU; cuda:1 is the second one), mps, or auto, which takes a GPU where it "
         "is faster.",
+        autocompletion=_completing(_DEVICES),
     ),
 ]
 LoadedOn = Annotated[
@@ -90,6 +98,7 @@ LoadedOn = Annotated[
         metavar="DEVICE",
         help="Where to compute: cpu, cuda (a GPU; cuda:1 is the second one), mps, or auto, which takes a GPU for what "
         "was fitted on one.",
+        autocompletion=_completing(_DEVICES),
     ),
 ]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace the run in --out.")]
@@ -148,6 +157,7 @@ def _parameter(each: Setting, panel: str) -> inspect.Parameter:
         help=_help(each),
         rich_help_panel=_TIME if through_time else panel,
         show_default=False,
+        autocompletion=_completing(each.choices) if each.choices else None,
     )
     annotation = Annotated[_type(each) | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

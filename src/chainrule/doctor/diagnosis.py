@@ -34,11 +34,7 @@ class Diagnosis(Shown):
         return "all that runs here computes what its definition does"
 
     def table(self) -> Table:
-        """The installation and the machine."""
-        return Table("chainrule on this machine", ("", "found"), tuple(self.environment.items()))
-
-    def tables(self) -> Sequence[Table]:
-        """The machine, the self-test, and what cannot run here."""
+        """The self-test."""
         ran = [each for each in self.tried if each.why_not is None]
         columns = ("operation", "backend", "on", "off by", "allowed", "ms", "times torch's speed")
         notes = (
@@ -47,10 +43,14 @@ class Diagnosis(Shown):
         )
         strong = [k for k, each in enumerate(ran) if each.chosen]
         formats = {"off by": ".0e", "allowed": ".0e", "times torch's speed": ".2f"}
-        tested = Table("Self-test", columns, [_row(each) for each in ran], notes, formats, strong)
+        return Table("Self-test", columns, [_row(each) for each in ran], notes, formats, strong)
+
+    def tables(self) -> Sequence[Table]:
+        """The installation and the machine, the self-test, and what cannot run here."""
+        machine = Table("chainrule on this machine", ("", "found"), tuple(self.environment.items()))
         reasons = [(each.operation, each.backend, each.device, each.why_not) for each in self.tried if each.why_not]
         idle = Table("Not run here", ("operation", "backend", "on", "why"), reasons)
-        return (self.table(), tested, idle) if reasons else (self.table(), tested)
+        return (machine, self.table(), idle) if reasons else (machine, self.table())
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, with ``speed`` as the ratio of torch's time to the backend's."""
@@ -82,7 +82,9 @@ def _row(each: Tried) -> tuple[Cell, ...]:
 
 
 def diagnose(seconds: float = 10.0, *, advance: Callable[[float], None] = lambda share: None) -> Diagnosis:
-    """Look at the installation and try the kernels, for about so many ``seconds``; ``advance`` is told the share done.
+    """Look at the installation and try the kernels, for about so many ``seconds``; 0 times nothing.
+
+    ``advance`` is called with the share that is done.
 
     Raises:
         ArgumentError: a number of seconds that is none.

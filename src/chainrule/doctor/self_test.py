@@ -65,7 +65,7 @@ class Tried:
 def try_backends(seconds: float, advance: Callable[[float], None]) -> Iterator[Tried]:
     """Try every backend but the definition on every operation, on the CPU and on a GPU if there is one.
 
-    ``seconds`` is about what all the timings take together; ``advance`` is told the share of the operations tried.
+    ``seconds`` is about what all timings take together, 0 for none; ``advance`` is called with the share that is done.
     """
     devices = [device for device in (CPU, own_gpu()) if device is not None]
     share = seconds / sum(len(_BACKENDS[case.op]) for case in CASES) / len(devices)
@@ -103,15 +103,18 @@ def _tried(
     def run(tensors: Sequence[Tensor], problem: Problem = large) -> Tensor:
         return problem.run(about.backend, tensors)
 
+    if about.backend == "triton" and device.type != "cuda":  # there may be its interpreter, which takes minutes
+        return Tried(**vars(about) | {"why_not": "the Triton kernels run on a GPU"})
     try:
         found = _passes(lambda tensors: run(tensors, small), small.to(torch.float32, device))
     except BackendError as error:
         return Tried(**vars(about) | {"why_not": str(error).partition(": ")[2]})
-    difference = max(map(_difference, found, expected))
+    compared = {"difference": max(map(_difference, found, expected)), "bound": case.bound(about.backend)}
+    if not seconds:
+        return Tried(**vars(about) | compared)
     given = large.to(torch.float32, device)
     own, torchs = _timed((lambda: _passes(run, given), lambda: _passes(large.torchs, given)), device, seconds)
-    measured = {"difference": difference, "bound": case.bound(about.backend), "seconds": own, "torch_seconds": torchs}
-    return Tried(**vars(about) | measured)
+    return Tried(**vars(about) | compared | {"seconds": own, "torch_seconds": torchs})
 
 
 def _passes(run: Callable[[Sequence[Tensor]], Tensor], tensors: Sequence[Tensor]) -> list[Tensor]:

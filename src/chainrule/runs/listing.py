@@ -74,7 +74,13 @@ class Runs(Shown):
         notes = [f"{run.name}: {run.error}" for run in self.listed if run.error is not None]
         if any(run.test is not None for run in self.listed):
             notes.insert(0, "Losses on held-out data and on the test part are in nats per character, step or example.")
-        return Table(self.summary(), columns, [_row(run) for run in self.listed], tuple(notes))
+        return Table(
+            self.summary(),
+            columns,
+            [_row(run) for run in self.listed],
+            tuple(notes),
+            {"held out": ".4f", "test": ".4f"},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The folder and the runs; times as ISO 8601 has them."""
@@ -101,11 +107,9 @@ class Runs(Shown):
 
 
 def _row(run: ListedRun) -> tuple[Cell, ...]:
-    """A row of the table; a dash stands for what is not known."""
-    numbers = ["–" if number is None else f"{number:.4f}" for number in (run.validation, run.test)]
-    step = "–" if run.step is None else f"{run.step:,}"
-    updated = "–" if run.updated is None else f"{run.updated.astimezone():%Y-%m-%d %H:%M}"
-    return (run.name, run.data or "–", run.model or "–", step, *numbers, run.status, updated)
+    """A row of the table, blank in what is not known."""
+    updated = None if run.updated is None else f"{run.updated.astimezone():%Y-%m-%d %H:%M}"
+    return (run.name, run.data, run.model, run.step, run.validation, run.test, run.status, updated)
 
 
 def list_runs(folder: str | Path = "runs") -> Runs:

@@ -59,7 +59,7 @@ def runs_command(
 
 
 def doctor_command(
-    seconds: Annotated[float, Option(help="About how long to time the operations.")] = 10.0,
+    seconds: Annotated[float, Option(help="About how long to time the operations; 0 for no timing.")] = 10.0,
     json: o.Json = False,
 ) -> None:
     """Look at the installation, and try the kernels: versions, processor, threads, devices, extras and a self-test.

@@ -1,0 +1,105 @@
+"""The list of runs: what is told of each, whatever state its folder is in."""
+
+import json
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+import chainrule
+from chainrule.errors import ArgumentError
+from chainrule.runs import Runs, list_runs
+from tests.runs.cases import panel
+
+pytestmark = pytest.mark.usefixtures("without_figures")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of each state but broken; none is changed."""
+    root = tmp_path_factory.mktemp("runs")
+    options = {"quiet": True, "steps": 2, "hidden": 2, "window": 4}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)
+        chainrule.compare("sunspots", ["ar", "gru"], out=root / "both", **options)
+        chainrule.fit(panel(2, 40), "gru", horizon=4, steps=2, hidden=2, quiet=True, out=root / "shops")
+    shutil.copytree(root / "both" / "gru", root / "killed")
+    (root / "killed" / "score.json").unlink()
+    (root / ".hidden").mkdir()
+    shutil.copy(root / "killed" / "config.json", root / ".hidden")
+    (root / "notes").mkdir()
+    return root
+
+
+def states(found: Runs) -> dict[str, str]:
+    return {run.name: run.status for run in found.listed}
+
+
+def test_all_runs_are_listed_by_name_with_what_they_scored(whole: Path) -> None:
+    found = list_runs(whole)
+    assert states(found) == {"both/ar": "finished", "both/gru": "finished", "killed": "stopped", "shops": "finished"}
+    ar, gru, killed, shops = found.listed
+    score = json.loads((whole / "both" / "gru" / "score.json").read_text())
+    assert (gru.model, gru.data, gru.unit, gru.step) == ("gru", "sunspots", "step", 2)
+    assert gru.test == score["nats"]
+    assert ar.test is not None
+    assert (killed.test, killed.validation) == (None, gru.validation)
+    assert gru.validation is not None
+    assert shops.test is None
+    assert gru.updated is not None
+    for text in ("both/gru", "sunspots", f"{gru.test:.4f}", "stopped"):
+        assert text in str(found)
+    assert json.loads(json.dumps(found.to_dict()))["runs"][1]["test"] == score["nats"]
+
+
+def test_a_run_by_itself_is_a_list_of_one(whole: Path) -> None:
+    assert states(list_runs(whole / "killed")) == {"killed": "stopped"}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("config.json", "{}", "not a config that chainrule wrote"),
+        ("config.json", None, "it has no config.json"),
+        ("score.json", "[1]", "not a score that chainrule wrote"),
+        ("score.json", "{", "not a score that chainrule wrote"),
+    ],
+)
+def test_broken_runs_say_what_is_wrong(whole: Path, tmp_path: Path, file: str, content: str | None, said: str) -> None:
+    path = shutil.copytree(whole / "both" / "gru", tmp_path / "run") / file
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    found = list_runs(tmp_path)
+    (run,) = found.listed
+    assert run.status == "broken"
+    assert said in str(run.error)
+    assert said in str(found)
+
+
+def test_a_run_that_is_written_to_is_training(whole: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(whole / "killed", tmp_path / "run")
+    for holder, status in {
+        f"{os.getpid()} {socket.gethostname()} now": "training",
+        f"1 {socket.gethostname()}-elsewhere now": "training",
+        f"{2**22 + 1} {socket.gethostname()} now": "stopped",
+        "": "stopped",
+    }.items():
+        (path / ".lock").write_text(holder)
+        assert states(list_runs(tmp_path)) == {"run": status}
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"nowhere is no folder\. Name the one that holds the runs"):
+        list_runs(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_has_no_runs_and_nothing_to_draw(tmp_path: Path) -> None:
+    found = list_runs(tmp_path)
+    assert found.listed == ()
+    assert not found.drawable
+    assert "0 runs" in str(found)
+    with pytest.raises(ArgumentError, match="has a score to draw"):
+        found.plot()
