@@ -1,9 +1,13 @@
-# Two commands: `make demo` shows the main job, `make test` checks everything. Both set up .venv first.
+# `make help` lists the targets. Each sets up .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test test-gpu check fuzz sanitize
+.PHONY: help demo quick test test-gpu check fuzz sanitize
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 # torch is pinned and installed alone: an open range would bring the GPU build, several gigabytes of it.
 $(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
@@ -12,20 +16,23 @@ $(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name 
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[app,dev,export]"
 	@touch $@
 
-demo: $(READY)
+demo: $(READY) ## fits a first model to English text, in two minutes
 	@rm -rf runs/demo
 	$(BIN)/chainrule fit english --minutes 1 --out runs/demo
 	$(BIN)/chainrule sample runs/demo --prompt "The for statement" --length 400
 
-test: $(READY)
+quick: $(READY) ## the house's rules and a part of every room, in about a minute
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --quiet $(QUICK)
+
+test: $(READY) ## all tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal --quiet
 
 # What needs a GPU, with whatever build of torch is there: the tests above skip it where there is none.
-test-gpu:
+test-gpu: ## what needs a GPU, with the torch that is there
 	$(PYTHON) -m pytest --quiet tests/gpu tests/ops/recurrence/backends/test_triton.py
 
 # What runs before the tests in CI: style, types, and the direction of imports.
-check: $(READY)
+check: $(READY) ## style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,7 +41,7 @@ check: $(READY)
 # Broken and hostile input to every reader, run folder, command and op, for MINUTES in all: own errors or right answers.
 MINUTES ?= 30
 SEED ?= 0
-fuzz: $(READY)
+fuzz: $(READY) ## broken and hostile input, for MINUTES
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --minutes $(MINUTES) --seed $(SEED)
 
 # The kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, by g++, in a build beside the ordinary one.
@@ -44,7 +51,7 @@ SANITIZED := build/sanitize
 # once here, never without.
 NOT_SANITIZED := hundreds or formula or compile or second or python_threads or data_loader or fourier or triton
 sanitize: export CXX = g++
-sanitize: $(READY)
+sanitize: $(READY) ## the kernels' tests under sanitizers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 	    --target $(SANITIZED)/site -C build-dir=$(SANITIZED)/cmake \
 	    -C cmake.build-type=RelWithDebInfo -C cmake.define.CHAINRULE_SANITIZE=ON .

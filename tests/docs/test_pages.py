@@ -82,6 +82,14 @@ def test_links_lead_to_files(page: Path) -> None:
     assert [target for target in near if not (page.parent / target).exists()] == []
 
 
+def test_the_environment_variables_that_are_read_are_listed() -> None:
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    read = set(re.findall(r"environ(?:\.get)?[(\[]\"(\w+)\"", source))
+    assert len(read) > 3
+    assert {name for name in read if f"`{name}" not in page} == set()
+
+
 def test_the_index_lists_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     assert [page.name for page in (ROOT / "docs").glob("*.md") if f"({page.name})" not in index] == ["README.md"]

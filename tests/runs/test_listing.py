@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of each state but broken; none is changed."""
     root = tmp_path_factory.mktemp("runs")
-    options = {"quiet": True, "steps": 2, "hidden": 2, "window": 4}
+    options: dict[str, Any] = {"quiet": True, "steps": 2, "hidden": 2, "window": 4}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)
         chainrule.compare("sunspots", ["ar", "gru"], out=root / "both", **options)

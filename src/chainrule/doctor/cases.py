@@ -69,7 +69,7 @@ def _recurrence(cell: str, B: int, T: int, I: int, H: int) -> Problem:
 
 def _convolution(x: tuple[int, ...], w: tuple[int, ...], **how: Any) -> Problem:
     dimensions = len(w) - 2
-    function = (torch.conv1d, torch.conv2d, torch.conv3d)[dimensions - 1]
+    function: Any = (torch.conv1d, torch.conv2d, torch.conv3d)[dimensions - 1]
     fan_in = math.prod(w[1:])
 
     def run(backend: str, tensors: Sequence[Tensor]) -> Tensor:

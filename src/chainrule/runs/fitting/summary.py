@@ -1,6 +1,5 @@
 """What a fit says before it trains: what was read, what is held out, and what was chosen where nothing was asked."""
 
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +12,7 @@ from chainrule.models import ModelSettings
 from chainrule.models.settings import family
 from chainrule.runs.fitting.plan import FitPlan
 from chainrule.runs.folder.config import RunConfig
+from chainrule.runs.folder.messages import say
 from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.kinds.task import Task
@@ -24,13 +24,13 @@ _said: ContextVar[set[str] | None] = ContextVar("_said", default=None)
 
 
 def say_summary(planned: FitPlan, task: Task) -> None:
-    """Three lines about a fit of the data, on standard error; before them one on the device, if it was in question."""
+    """Three lines about a fit of the data, as remarks; before them one on the device, if it was in question."""
     said = _said.get()
     kind = KINDS[planned.data.kind]
     place = () if planned.placed.why is None else (f"On {named(planned.placed.device)}: {planned.placed.why}.",)
     for line in (*place, kind.summary(planned.data), _held_out(kind, task), _chosen(kind, planned, task)):
         if said is None or line not in said:
-            sys.stderr.write(f"{printable(line)}\n")
+            say(printable(line))
         if said is not None:
             said.add(line)
 

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,6 +12,7 @@ from typing import Any, NotRequired, TypedDict
 from chainrule._schema import check_record, parse
 from chainrule.display import writing
 from chainrule.lens import Record, Recorder
+from chainrule.runs.folder.messages import say
 from chainrule.runs.folder.progress_line import showing
 from chainrule.training import Progress, Report, write_atomically
 
@@ -110,14 +110,15 @@ def reporting(
                     recorder(progress)
                     show(progress, _horizon(reach))
                     if progress.stopped:
-                        ended = f"stopped at step {progress.step}: no improvement since step {progress.best_step}\n"
+                        ended = f"stopped at step {progress.step}: no improvement since step {progress.best_step}"
                     elif progress.joined is not None:
                         ended = _gone_on(progress)
 
                 yield report
-            sys.stderr.write(ended)
+            if ended:
+                say(ended)
             if reach is not None and reach.records:
-                sys.stderr.write(f"gradients at step {recorder.looked_at}: {reach.verdict}\n")
+                say(f"gradients at step {recorder.looked_at}: {reach.verdict}")
     finally:
         recorder.close()
 
@@ -128,7 +129,7 @@ def _gone_on(progress: Progress) -> str:
         return ""
     return (
         f"gone back to step {progress.best_step}, as nothing after it was better; then trained over everything for "
-        f"{100 * (progress.until - progress.joined):.0f} % of the budget\n"
+        f"{100 * (progress.until - progress.joined):.0f} % of the budget"
     )
 
 

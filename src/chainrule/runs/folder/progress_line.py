@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from chainrule._optional import require
 from chainrule.display import printable
+from chainrule.runs.folder.messages import say
 from chainrule.training import Progress
 
 __all__ = ["showing"]
@@ -16,7 +17,7 @@ _WIDTH = 10  # of a bar, in columns
 
 
 def showing(title: str, unit: str) -> AbstractContextManager[_Show]:
-    """Where the progress of a fit is shown: on a terminal, in a notebook, or on standard error."""
+    """Where the progress of a fit is shown: on a terminal, in a notebook, or as remarks."""
     title = printable(title)
     if sys.stderr.isatty():
         return _bar(title, unit)
@@ -79,8 +80,7 @@ def _lines(title: str, unit: str) -> Iterator[_Show]:
         nonlocal shown
         if progress.spent - shown >= 1 / _LINES or progress.spent >= 1 or progress.stopped:
             shown = progress.spent
-            sys.stderr.write(f"{title} {min(progress.spent, 1):4.0%}  {_numbers(progress, unit, horizon)}\n")
-            sys.stderr.flush()
+            say(f"{title} {min(progress.spent, 1):4.0%}  {_numbers(progress, unit, horizon)}")
 
     yield show
 
