@@ -48,8 +48,13 @@ def short_english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made, but neither laid out nor written, which takes longer than all else in a small fit.
+    """Fits make no figures, which takes longer than all else in a small one, and figures asked for are not written.
 
     For tests of other things: tests/runs/test_report.py and tests/runs/figures/test_figures.py look at what is drawn.
     """
+    from chainrule.runs.report import write_report  # after what is set above
+
+    monkeypatch.setattr(
+        "chainrule.runs.fitting.fit.write_report", lambda run, score, figures: write_report(run, score, figures=False)
+    )
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)
