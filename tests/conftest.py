@@ -46,15 +46,17 @@ def short_english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pydoc_data.topics.topics", dict(topics[::10]))
 
 
-@pytest.fixture
-def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fits make no figures, which takes longer than all else in a small one, and figures asked for are not written.
-
-    For tests of other things: tests/runs/test_report.py and tests/runs/figures/test_figures.py look at what is drawn.
-    """
+def draw_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Fits make no figures, which takes longer than all else in a small one, and figures asked for are not written."""
     from chainrule.runs.report import write_report  # after what is set above
 
-    monkeypatch.setattr(
+    patch.setattr(
         "chainrule.runs.fitting.fit.write_report", lambda run, score, figures: write_report(run, score, figures=False)
     )
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)
+    patch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of other things: tests/runs/test_report.py and tests/runs/figures look at what is drawn."""
+    draw_nothing(monkeypatch)

@@ -14,6 +14,8 @@ from chainrule.models import ModelConfig
 from chainrule.runs.kinds.building import build, weights_in
 from tests.runs.cases import ar1, series, symbol_config, symbols
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def test_the_machine_has_memory() -> None:
     assert 2**28 < memory() <= 2**63

@@ -19,6 +19,8 @@ from sklearn.utils.estimator_checks import (
 
 from chainrule.adapters import PanelForecaster
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:

@@ -17,6 +17,8 @@ from chainrule.adapters.sktime_forecaster import SktimeForecaster
 from chainrule.errors import DataError
 from tests.adapters.test_sktime_frames import LEVELS, TIMES, frames
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 # Those that take a moment, and that no case below repeats. The others take minutes, and pass too.
 CHECKS = [
     "test_constructor",

@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from chainrule.cli.app import app
+from tests.conftest import draw_nothing
 from tests.runs.cases import ar1, daily, text, write_csv
 
 Command = Callable[[str], Result]
@@ -39,11 +40,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     (folder / "words.txt").write_text(text())
     write_csv(folder / "noise.csv", ar1(), daily(300))
-    for line in (
-        "fit {0}/words.txt --hidden 8 --window 16 --steps 6 --batch 4 --out {0}/text --quiet",
-        "fit {0}/noise.csv --model ar --window 3 --out {0}/series --quiet",
-        "fit digits --hidden 4 --steps 4 --out {0}/digits --quiet",
-    ):
-        result = CliRunner().invoke(app, shlex.split(line.format(folder)))
-        assert result.exit_code == 0, result.output
+    with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
+        for line in (
+            "fit {0}/words.txt --hidden 8 --window 16 --steps 6 --batch 4 --out {0}/text --quiet",
+            "fit {0}/noise.csv --model ar --window 3 --out {0}/series --quiet",
+            "fit digits --hidden 4 --steps 4 --out {0}/digits --quiet",
+        ):
+            result = CliRunner().invoke(app, shlex.split(line.format(folder)))
+            assert result.exit_code == 0, result.output
     return folder

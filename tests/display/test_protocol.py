@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def fit(source: Any, *args: Any, **options: Any) -> Run:
-    return chainrule.fit(source, *args, out=FOLDER / options.pop("name"), quiet=True, **options)
+    return chainrule.fit(source, *args, out=FOLDER / options.pop("name"), quiet=True, figures=False, **options)
 
 
 @cache

@@ -19,6 +19,8 @@ from chainrule.runs.continuing import go_on
 from chainrule.runs.kinds.series.run import SeriesRun
 from tests.runs.cases import ar1, daily, write_csv
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 VALUES = ar1(60)
 
 

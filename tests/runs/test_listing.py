@@ -12,6 +12,7 @@ import pytest
 import chainrule
 from chainrule.errors import ArgumentError
 from chainrule.runs import Runs, list_runs
+from tests.conftest import draw_nothing
 from tests.runs.cases import panel
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -23,7 +24,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     options: dict[str, Any] = {"quiet": True, "steps": 2, "hidden": 2, "window": 4}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)
+        draw_nothing(patch)
         chainrule.compare("sunspots", ["ar", "gru"], out=root / "both", **options)
         chainrule.fit(panel(2, 40), "gru", horizon=4, steps=2, hidden=2, quiet=True, out=root / "shops")
     shutil.copytree(root / "both" / "gru", root / "killed")

@@ -85,11 +85,12 @@ def _convolution(x: tuple[int, ...], w: tuple[int, ...], **how: Any) -> Problem:
 
 
 def _of_cell(cell: str) -> Case:
-    B, T, I, H = 3, 12, 5, 20
+    T = 12
+    H = 20
     return Case(
         cell,
         "recurrence",
-        lambda: _recurrence(cell, B, T, I, H),
+        lambda: _recurrence(cell, 3, T, 5, H),
         lambda: _recurrence(cell, 16, 128, 32, 64),
         T + math.sqrt(H),
     )

@@ -20,6 +20,8 @@ from chainrule.runs.kinds.registry import KINDS
 from tests.runs.cases import ar1, panel, series, symbols
 from tests.runs.fitting.test_resuming import labelled
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 DATA: dict[str, Data] = {
     "symbols": symbols(600),
     "series": series(ar1(200)),

@@ -19,6 +19,8 @@ from chainrule.training import Group
 from tests.runs.cases import ar1, series, symbol_config, symbols
 from tests.test_devices import two_gpus  # noqa: F401
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 GPU = torch.device("cuda:0")
 
 

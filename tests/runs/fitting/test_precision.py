@@ -14,6 +14,8 @@ from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import ALONE
 from tests.runs.cases import symbols
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 GRADIENT = torch.tensor([3.0, 4.0])
 
 

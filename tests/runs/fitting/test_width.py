@@ -17,6 +17,8 @@ from chainrule.training import ALONE, Group, Optimisation, TrainingConfig
 from tests.elsewhere import elsewhere
 from tests.runs.cases import symbols
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def width(steps: int, length: int, model: str = "lstm", group: Group = ALONE) -> int:
     kind = KINDS["symbols"]

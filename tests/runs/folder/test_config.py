@@ -18,6 +18,8 @@ from chainrule.training import load_tensors, save_tensors
 from tests.fuzz.judge import bounded_memory
 from tests.runs.cases import symbols
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def test_a_config_survives_its_file(text_run: Run, series_run: Run, digits_run: Run) -> None:
     for run in (text_run, series_run, digits_run):

@@ -15,6 +15,8 @@ from chainrule.errors import ArgumentError, DataError
 from chainrule.lens import ThroughLayers
 from chainrule.runs import ClassScore
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 RATE = 4000
 PITCHES = {"high": 900.0, "low": 300.0}
 
@@ -45,6 +47,7 @@ def tone_run(tones: Path) -> Run:
         reading=Reading(labels=True),
         out=tones.parent / "run",
         quiet=True,
+        figures=False,
     )
 
 

@@ -17,13 +17,15 @@ from chainrule.runs.scoring.metrics import coverage, crps_from_paths, mae, mase,
 from tests.runs.cases import ar1, series
 from tests.tolerances import RELATIVE
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 CLOSE = RELATIVE[torch.float32]
 
 
 @pytest.fixture(scope="module")
 def gru_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("gru") / "run"
-    return chainrule.fit(series(season=7), hidden=4, window=8, steps=3, out=out, quiet=True)
+    return chainrule.fit(series(season=7), hidden=4, window=8, steps=3, out=out, quiet=True, figures=False)
 
 
 @pytest.mark.parametrize("name", ["ar", "conv", "gru", "lstm"])

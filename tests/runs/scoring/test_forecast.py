@@ -15,6 +15,8 @@ from chainrule.errors import ArgumentError
 from chainrule.models import SeriesModel
 from tests.runs.cases import ar1, series
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def test_quantiles_are_those_of_the_models_paths_and_in_order(series_run: Run) -> None:
     assert series_run.refit is not None

@@ -17,6 +17,8 @@ from chainrule.runs.scoring.panels import Origins
 from chainrule.training import BEST, saved_progress
 from tests.runs.cases import panel
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def fitted(folder: Path, model: str) -> PanelRun:
     options = ({} if model == "ar" else {"hidden": 4}) | {"steps": 4, "horizon": 5, "training": {"refit": False}}

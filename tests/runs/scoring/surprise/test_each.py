@@ -15,6 +15,8 @@ from chainrule.runs import ClassScore, Each
 from chainrule.runs.scoring.surprise.strip import coloured
 from tests.runs.cases import ar1, panel, text
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 @pytest.mark.parametrize("fixture", ["text_run", "series_run", "digits_run"])
 def test_the_parts_are_those_of_the_score(fixture: str, request: pytest.FixtureRequest) -> None:

@@ -11,6 +11,8 @@ from chainrule.errors import ArgumentError
 from chainrule.runs import Shuffled
 from tests.runs.cases import ar1
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 @pytest.mark.parametrize("fixture", ["text_run", "series_run", "digits_run"])
 def test_what_came_in_order_is_the_score(fixture: str, request: pytest.FixtureRequest) -> None:
