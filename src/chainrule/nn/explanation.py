@@ -12,6 +12,7 @@ from torch.nn import Module, RNNBase
 
 from chainrule.errors import ArgumentError
 from chainrule.ops.choices import Choice, listen
+from chainrule.ops.compiled import WHY_ABSENT
 
 __all__ = ["ExplainedCall", "Explanation", "explain"]
 
@@ -39,14 +40,17 @@ class ExplainedCall(Choice):
 
 @dataclass(frozen=True)
 class Explanation:
-    """The calls that :func:`explain` saw; prints as one line for each."""
+    """The calls that :func:`explain` saw; prints as one line for each, and one if there are no kernels."""
 
     calls: dict[ExplainedCall, int]
     """The calls of ops in order of first occurrence, and how often each was made."""
 
     def __str__(self) -> str:
         lines = [f"{call}{f' ({times} times)' if times > 1 else ''}" for call, times in self.calls.items()]
-        return "\n".join(lines) or "no op of chainrule ran."
+        text = "\n".join(lines) or "no op of chainrule ran."
+        if WHY_ABSENT is not None and WHY_ABSENT in text:
+            return f"{text.replace(WHY_ABSENT, 'no kernels')}\nno kernels: {WHY_ABSENT}."
+        return text
 
 
 def explain(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:

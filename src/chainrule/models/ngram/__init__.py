@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from chainrule._optional import on_demand
 
 if TYPE_CHECKING:
-    from chainrule.models.ngram._counts import MOST_ORDER
+    from chainrule.models.ngram.counts import MOST_ORDER
     from chainrule.models.ngram.fitting import fit_ngram
     from chainrule.models.ngram.model import NGramModel
 else:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import RunFormatError
-from chainrule.models.ngram._counts import Trie
+from chainrule.models.ngram.counts import Trie
 
 __all__ = ["GROWS", "MOST_NGRAMS", "arrays_of", "trie_of"]
 

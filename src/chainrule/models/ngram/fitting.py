@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule._optional import require
-from chainrule.models.ngram._counts import Trie
+from chainrule.models.ngram.counts import Trie
 from chainrule.models.ngram.model import NGramModel
 
 __all__ = ["chen_goodman", "fit_ngram"]

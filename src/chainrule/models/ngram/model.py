@@ -15,8 +15,8 @@ from chainrule.models.alphabet_model import AlphabetModel
 from chainrule.models.conditional import Carry
 from chainrule.models.encoders import Encode, State
 from chainrule.models.encoders.symbol_window import SymbolWindow
-from chainrule.models.ngram._counts import MOST_ORDER, Trie
 from chainrule.models.ngram.arrays import GROWS, MOST_NGRAMS, arrays_of, trie_of
+from chainrule.models.ngram.counts import MOST_ORDER, Trie
 from chainrule.models.predictions import Categorical, Prediction
 
 __all__ = ["NGramModel"]

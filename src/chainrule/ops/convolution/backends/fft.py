@@ -32,6 +32,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, pad
 
 from chainrule.ops.choices import Description
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.convolution.backends import cpu, formula
 from chainrule.ops.convolution.call import ConvolutionCall, Geometry
 from chainrule.ops.plain import is_batched, is_captured, is_plain, is_traced, is_transformed
@@ -55,10 +56,15 @@ def obstacle(call: ConvolutionCall) -> str | None:
         return "the transforms are of float32 and float64"
     if not is_plain((call.x, call.weight)):
         return "it asks whether its numbers are finite, which a call that is being recorded cannot answer"
-    return _obstacle_on_a_gpu(call.x) if call.x.is_cuda else cpu.obstacle(call)  # which computes the kernel's ends
+    return _obstacle_by_torch(call.x) if _ends_by_torch(call.x) else cpu.obstacle(call)
 
 
-def _obstacle_on_a_gpu(x: Tensor) -> str | None:
+def _ends_by_torch(x: Tensor) -> bool:
+    """Whether torch's own computes the ends of the kernel: where it is not the compiled ones."""
+    return x.is_cuda or (x.is_cpu and WHY_ABSENT is not None)
+
+
+def _obstacle_by_torch(x: Tensor) -> str | None:
     if x.dtype not in (torch.float32, torch.float64):
         return f"the transforms are of float32 and float64, and x is {x.dtype}"
     if is_traced() or is_transformed() or is_captured(x):
@@ -208,9 +214,9 @@ def _transformed(x: Tensor, weight: Tensor, S: int, segments: list[int], blocks:
 
 
 def _direct(x: Tensor, weight: Tensor) -> Tensor:
-    """y (B, G, O, J), without padding and by the kernels; on a GPU by torch's own."""
+    """y (B, G, O, J), without padding."""
     groups, outputs = weight.shape[:2]
-    if x.is_cuda:
+    if _ends_by_torch(x):
         y = conv1d(x.flatten(1, 2), weight.flatten(0, 1), groups=groups)
     else:
         geometry = Geometry((1,), (0,), (0,), (1,), groups)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from chainrule._torch import below_autograd
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.convolution.backends import formula
 from chainrule.ops.convolution.backends.cpu import ops
 from chainrule.ops.convolution.call import Causal, ConvolutionCall, Geometry
@@ -92,4 +93,5 @@ def _by_formula(
     return tuple(next(found) if need else None for need in needs)
 
 
-ops.LIBRARY.impl("convolution", _autograd, "Autograd")
+if WHY_ABSENT is None:
+    ops.LIBRARY.impl("convolution", _autograd, "Autograd")

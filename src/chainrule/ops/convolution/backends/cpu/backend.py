@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from chainrule.ops.choices import Description
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.convolution.backends import formula
 from chainrule.ops.convolution.backends.cpu.autograd import convolve
 from chainrule.ops.convolution.backends.cpu.native import DTYPES, LEVELS, excess, has_products, threads
@@ -23,6 +24,8 @@ def obstacle_of(x: Tensor) -> str | None:
     """Why the kernels cannot compute with a tensor, now; None if they can."""
     if not x.is_cpu:
         return f"the kernels run on the CPU, and x is on {x.device}"
+    if WHY_ABSENT is not None:
+        return WHY_ABSENT
     if x.dtype not in DTYPES:
         return f"the kernels are compiled for float32, float64 and bfloat16, and x is {x.dtype}"
     if is_traced():

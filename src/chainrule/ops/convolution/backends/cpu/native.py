@@ -7,10 +7,13 @@ from math import prod
 import torch
 from torch import Tensor
 
-import chainrule.ops.convolution.backends.cpu._convolution as _convolution
 from chainrule.ops import blocks
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.convolution.call import Geometry, output_shape
 from chainrule.ops.pointers import dense, dense_lines
+
+if WHY_ABSENT is None:
+    import chainrule.ops.convolution.backends.cpu._convolution as _convolution
 
 __all__ = [
     "DTYPES",
@@ -25,11 +28,13 @@ __all__ = [
     "threads",
 ]
 
-DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_convolution.dtypes())}
+DTYPES: dict[torch.dtype, int] = {
+    getattr(torch, name): index for index, name in enumerate(_convolution.dtypes() if WHY_ABSENT is None else ())
+}
 """The dtypes that the kernels are compiled for, and the number of each there; bfloat16 is summed in float32."""
 
-LEVELS: list[str] = _convolution.levels()
-"""The instruction levels that this machine runs, the best first; the first one is used."""
+LEVELS: list[str] = _convolution.levels() if WHY_ABSENT is None else []
+"""The instruction levels that this machine runs, the best first; the first one is used. None without the kernels."""
 
 _level = 0
 _output_shape = lru_cache(maxsize=1024)(output_shape)
@@ -210,7 +215,7 @@ def _prepared(
     weight: Sequence[int],
     y: Sequence[int],
     geometry: Geometry,
-) -> tuple[_convolution.Call, int]:
+) -> "tuple[_convolution.Call, int]":
     """The call for these sizes, and its workspace where there are no segments."""
     row, channel, *steps = x_strides or (0, 0, *_dense_strides(x[2:]))
     sizes = zip(x[2:], weight[2:], y[2:], geometry.stride, geometry.dilation, geometry.before, strict=True)

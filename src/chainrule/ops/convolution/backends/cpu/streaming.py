@@ -3,9 +3,12 @@
 from torch import Tensor
 from torch.nn.functional import pad
 
-import chainrule.ops.convolution.backends.cpu._convolution as _convolution
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.convolution.backends.cpu import native
 from chainrule.ops.pointers import held
+
+if WHY_ABSENT is None:
+    import chainrule.ops.convolution.backends.cpu._convolution as _convolution
 
 __all__ = ["ConvolutionSteps"]
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from chainrule._torch import below_autograd
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.plain import is_batched, is_unwatched, needs_grad
 from chainrule.ops.recurrence.backends import formula
 from chainrule.ops.recurrence.backends.cpu import native, ops
@@ -278,4 +279,5 @@ def _below_autograd(*inputs: Any) -> Tensors:
     return outputs
 
 
-ops.LIBRARY.impl("recurrence", _autograd, "Autograd")
+if WHY_ABSENT is None:
+    ops.LIBRARY.impl("recurrence", _autograd, "Autograd")

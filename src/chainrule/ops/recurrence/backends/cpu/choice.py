@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from chainrule.ops.choices import Description
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.plain import is_traced, is_transformed, needs_grad
 from chainrule.ops.recurrence.backends import torch as torch_backend
 from chainrule.ops.recurrence.backends.cpu import native
@@ -42,6 +43,8 @@ def cannot(cell: CellSpec, x: Tensor, weights: Any) -> str | None:
         return f"the kernels have no {cell.name}"
     if not x.is_cpu:
         return f"the kernels run on the CPU, and x is on {x.device}"
+    if WHY_ABSENT is not None:
+        return WHY_ABSENT
     if x.dtype not in _DTYPES:
         return f"the kernels are compiled for float32, float64 and bfloat16, and x is {x.dtype}"
     if weights.W_hr is not None:

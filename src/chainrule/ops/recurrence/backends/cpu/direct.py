@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from chainrule.ops import choices
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.plain import PLAIN, is_watched, needs_grad
 from chainrule.ops.pointers import has_dense_lines, is_dense
 from chainrule.ops.recurrence.backends.cpu import native
@@ -30,7 +31,7 @@ def run(
     cell: CellSpec, x: Tensor, state: tuple[Tensor | None, ...], weights: Weights, reverse: bool
 ) -> tuple[Tensor, State] | None:
     """The outputs (B, T, H) and the last state; None of a call that is not such a one."""
-    if is_watched() or choices.listening or cell.kernel is None:
+    if is_watched() or choices.listening or cell.kernel is None or WHY_ABSENT is not None:
         return None
     inputs = _checked(cell, x, state, weights)
     if inputs is None:

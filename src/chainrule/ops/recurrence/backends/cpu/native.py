@@ -6,10 +6,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-import chainrule.ops.recurrence.backends.cpu._scan as _scan
 from chainrule.ops import blocks
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.pointers import dense, dense_lines, held
 from chainrule.ops.recurrence.cells import BUILT_IN
+
+if WHY_ABSENT is None:
+    import chainrule.ops.recurrence.backends.cpu._scan as _scan
 
 __all__ = [
     *("CELLS", "DTYPES", "GATES", "LEVELS", "Gradients", "Kept", "Masks", "Parameters", "StepGradients"),
@@ -27,10 +30,12 @@ __all__ = [
 
 CELLS = {spec.name: spec.kernel for spec in BUILT_IN if spec.kernel is not None}
 GATES = {spec.name: len(spec.gates) for spec in BUILT_IN}
-DTYPES: dict[torch.dtype, int] = {getattr(torch, name): index for index, name in enumerate(_scan.dtypes())}
+DTYPES: dict[torch.dtype, int] = {
+    getattr(torch, name): index for index, name in enumerate(_scan.dtypes() if WHY_ABSENT is None else ())
+}
 """The dtypes that the kernels are compiled for, and the number of each there; bfloat16 is that of factors alone."""
-LEVELS: list[str] = _scan.levels()
-"""The instruction levels that this machine runs, the best first; the first one is used."""
+LEVELS: list[str] = _scan.levels() if WHY_ABSENT is None else []
+"""The instruction levels that this machine runs, the best first; the first one is used. None without the kernels."""
 
 _level = 0
 """The one in use."""
@@ -281,7 +286,7 @@ def _call(
     kept: Tensor | None,
     rounds: bool,
     backward: bool = False,
-) -> tuple[_scan.Call, tuple[int, int, int]]:
+) -> "tuple[_scan.Call, tuple[int, int, int]]":
     """The call with what both passes have, and which code it is for."""
     call = _scan.Call()
     B, T, I = x.shape

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.recurrence.backends.cpu import native
 from chainrule.ops.recurrence.backends.cpu.native import Masks, Parameters
 
@@ -82,7 +83,8 @@ def _parts(rest: tuple[Any, ...]) -> tuple[Parameters, Masks, tuple[Any, ...]]:
     return Parameters(*rest[:n]), Masks(*rest[n:m]), rest[m:]
 
 
-LIBRARY.impl("recurrence", forward, "CPU")
-LIBRARY.impl("recurrence_backward", backward, "CPU")
+if WHY_ABSENT is None:
+    LIBRARY.impl("recurrence", forward, "CPU")
+    LIBRARY.impl("recurrence_backward", backward, "CPU")
 torch.library.register_fake("chainrule::recurrence", _forward_fake, lib=LIBRARY)
 torch.library.register_fake("chainrule::recurrence_backward", _backward_fake, lib=LIBRARY)

@@ -1,16 +1,23 @@
 """A stack of layers prepared for streaming: the weights packed once, the state in place, one call for any steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
 
 import torch
 
-import chainrule.ops.recurrence.backends.cpu._scan as _scan
+from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.pointers import dense
 from chainrule.ops.recurrence.backends.cpu import native
-from chainrule.ops.recurrence.backends.cpu._scan import address
 from chainrule.ops.recurrence.cells.spec import State, Weights
 
+if WHY_ABSENT is None:
+    import chainrule.ops.recurrence.backends.cpu._scan as _scan
+
 __all__ = ["StreamedLayers", "address"]
+
+address: Callable[[Any], int] = _scan.address if WHY_ABSENT is None else attrgetter("ctypes.data")
+"""Of the numbers of a NumPy array."""
 
 
 class StreamedLayers:
