@@ -96,10 +96,13 @@ class Trie:
     def counts_of_counts(self) -> list[list[int]]:
         """By length, how many n-grams have counts of one, two, three and four."""
         counted = [[0] * 4 for _ in range(self.order)]
-        for length, level in enumerate(self._levels()):
-            for _, _, node in level:
+        contexts = [(self._root, 0), (self._start, 1)]
+        while contexts:
+            context, length = contexts.pop()
+            for node in context.successors.values():
                 if node.count <= 4:
                     counted[length][node.count - 1] += 1
+                contexts.append((node, length + 1))
         return counted
 
     def write(self, parents: Tensor, symbols: Tensor, counts: Tensor) -> None:

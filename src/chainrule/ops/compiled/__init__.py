@@ -12,6 +12,7 @@ from chainrule.errors import ArgumentError
 __all__ = ["WHY_ABSENT"]
 
 _VARIABLE = "CHAINRULE_NO_KERNELS"
+_PACKAGE = "chainrule"
 
 
 def _why_absent() -> str | None:
@@ -31,7 +32,7 @@ def _why_absent() -> str | None:
 def _is_without() -> bool:
     """Whether the install says of itself that it has no compiled code. One that should have it fails without."""
     try:
-        wheel = distribution("chainrule").read_text("WHEEL") or ""
+        wheel = distribution(_PACKAGE).read_text("WHEEL") or ""
     except PackageNotFoundError:
         return False
     return "Root-Is-Purelib: true" in wheel
