@@ -159,12 +159,16 @@ class Trie:
         for t, (symbol, is_start) in enumerate(zip(x[row].tolist(), starts, strict=True)):
             if is_start:
                 history = [self.symbols] * W
-                contexts = [self._root, self._start][: self.order]
+                contexts = self._cold()
             found = followed(contexts, symbol)
             yield t, contexts, symbol, found
             contexts = [self._root, *found[: self.order - 1]]
             history.append(symbol)
         windows[row] = torch.tensor(history[-W:])
+
+    def _cold(self) -> Contexts:
+        """At the start of a document."""
+        return [self._root, self._start][: self.order]
 
     def _after(self, window: Sequence[int]) -> Contexts:
         """After a window, the oldest symbol first; the start symbol and what is before it stand for none."""
