@@ -60,9 +60,14 @@ def check_ngrams() -> None:
     assert model.distribution(carry).argmax().item() == 1
 
 
-backend = sys.argv[1]
-check_is_installed()
-check_layers(backend)
-check_streams(backend)
-check_ngrams()
-print(f"chainrule works with Python {sys.version.split()[0]} and torch {torch.__version__}, by {backend}.")
+def main(backend: str) -> None:
+    """All of it."""
+    check_is_installed()
+    check_layers(backend)
+    check_streams(backend)
+    check_ngrams()
+    print(f"chainrule works with Python {sys.version.split()[0]} and torch {torch.__version__}, by {backend}.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -17,7 +17,7 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDER = Path(os.environ["CHAINRULE_WHEELS"])
+FOLDER = Path(os.environ.get("CHAINRULE_WHEELS", "build/wheels"))
 PACKAGE = ROOT / "src" / "chainrule"
 SOURCES = {".cmake", ".cpp", ".hpp", ".in", ".md", ".pyc", ".so", ".txt"}
 MODULES = {
@@ -33,8 +33,22 @@ def only(pattern: str) -> Path:
     return path
 
 
-WHEEL = only("dist/*.whl")
-PLAIN = only("plain/*.whl")
+@pytest.fixture
+def kernels() -> Path:
+    """The wheel with kernels."""
+    return only("dist/*.whl")
+
+
+@pytest.fixture
+def plain() -> Path:
+    """The wheel without."""
+    return only("plain/*.whl")
+
+
+@pytest.fixture(params=["dist/*.whl", "plain/*.whl"], ids=["kernels", "plain"])
+def wheel(request: pytest.FixtureRequest) -> Path:
+    """Either."""
+    return only(request.param)
 
 
 def names(wheel: Path) -> set[str]:
@@ -51,7 +65,6 @@ def tag(wheel: Path) -> list[str]:
     return wheel.stem.split("-")[2:]
 
 
-@pytest.mark.parametrize("wheel", [WHEEL, PLAIN], ids=["kernels", "plain"])
 def test_it_says_the_tags_of_its_name(wheel: Path) -> None:
     pythons, abis, platforms = tag(wheel)
     expected = {
@@ -63,24 +76,24 @@ def test_it_says_the_tags_of_its_name(wheel: Path) -> None:
     assert set(message_from_bytes(told(wheel, "WHEEL")).get_all("Tag", [])) == expected
 
 
-def test_its_modules_are_of_the_abi_of_its_tag() -> None:
-    python, abi, platform = tag(WHEEL)
+def test_its_modules_are_of_the_abi_of_its_tag(kernels: Path) -> None:
+    python, abi, platform = tag(kernels)
     assert platform.startswith("manylinux_2_")
     assert (python, abi) in {("cp311", "cp311"), ("cp312", "abi3")}
-    modules = {name for name in names(WHEEL) if name.endswith(".so")}
+    modules = {name for name in names(kernels) if name.endswith(".so")}
     suffix = r"\.abi3\.so" if abi == "abi3" else r"\.cpython-311-.*\.so"
     assert {re.sub(suffix, "", name) for name in modules} == MODULES
 
 
-@pytest.mark.skipif(tag(WHEEL)[1] != "abi3", reason="a wheel for one Python")
-def test_nothing_beyond_the_stable_abi_is_used() -> None:
-    command = [sys.executable, "-m", "abi3audit", "--strict", "--verbose", str(WHEEL)]
+def test_nothing_beyond_the_stable_abi_is_used(kernels: Path) -> None:
+    if tag(kernels)[1] != "abi3":
+        pytest.skip("a wheel for one Python")
+    command = [sys.executable, "-m", "abi3audit", "--strict", "--verbose", str(kernels)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "3 extensions scanned" in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("wheel", [WHEEL, PLAIN], ids=["kernels", "plain"])
 def test_it_holds_what_is_used_and_nothing_else(wheel: Path) -> None:
     files = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in SOURCES}
     found = {name for name in names(wheel) if ".dist-info/" not in name and not name.endswith(".so")}
@@ -88,15 +101,14 @@ def test_it_holds_what_is_used_and_nothing_else(wheel: Path) -> None:
     assert {"chainrule/py.typed", "chainrule/display/interactive/start.js"} <= found
 
 
-@pytest.mark.parametrize("wheel", [WHEEL, PLAIN], ids=["kernels", "plain"])
 def test_its_licences_come_with_it(wheel: Path) -> None:
     for name in ("LICENSE", "LICENSES/nanobind.txt", "LICENSES/robin-map.txt"):
         assert told(wheel, f"licenses/{name}") == (ROOT / name).read_bytes()
 
 
-def test_it_says_what_its_modules_contain() -> None:
-    bill = json.loads(told(WHEEL, r"sboms/chainrule\.cdx\.json"))
-    version = message_from_bytes(told(WHEEL, "METADATA"))["Version"]
+def test_it_says_what_its_modules_contain(kernels: Path) -> None:
+    bill = json.loads(told(kernels, r"sboms/chainrule\.cdx\.json"))
+    version = message_from_bytes(told(kernels, "METADATA"))["Version"]
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     assert (bill["metadata"]["component"]["name"], bill["metadata"]["component"]["version"]) == ("chainrule", version)
     parts = {part["name"]: part for part in bill["components"]}
@@ -105,13 +117,13 @@ def test_it_says_what_its_modules_contain() -> None:
     assert "@" not in re.sub(r"pkg:pypi/[a-z]+@[\d.]+", "", json.dumps(bill)), "a name that was not filled in"
 
 
-def test_it_is_small() -> None:
-    assert WHEEL.stat().st_size < MOST_BYTES
+def test_it_is_small(kernels: Path) -> None:
+    assert kernels.stat().st_size < MOST_BYTES
 
 
-def test_without_kernels_it_is_for_every_machine() -> None:
-    assert tag(PLAIN) == ["py3", "none", "any"]
-    assert not [name for name in names(PLAIN) if name.endswith(".so")]
+def test_without_kernels_it_is_for_every_machine(plain: Path) -> None:
+    assert tag(plain) == ["py3", "none", "any"]
+    assert not [name for name in names(plain) if name.endswith(".so")]
 
 
 def test_the_sdist_is_the_same_however_often_it_is_built() -> None:

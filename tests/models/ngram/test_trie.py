@@ -15,7 +15,8 @@ V = 3
 ORDER = 4
 DISCOUNTS = torch.tensor([[0.5, 0.9, 1.4, 0.3], [0.7, 1.1, 1.7, 0.0], [0.9, 1.5, 2.5, 0.6], [0.2, 0.4, 0.1, 1.5]])
 DISCOUNTS = DISCOUNTS.double()
-Pair = tuple[_counts.Trie, trie.Trie]
+Counted = _counts.Trie | trie.Trie
+Pair = tuple[Counted, Counted]
 
 chunks = st.lists(st.lists(st.integers(0, V - 1), min_size=1, max_size=12), min_size=1, max_size=4)
 few = settings(deadline=None, max_examples=30)
@@ -30,7 +31,7 @@ def fresh(rows: int) -> Tensor:
     return torch.full((rows, ORDER - 1), V)
 
 
-def written(counted: _counts.Trie | trie.Trie) -> list[Tensor]:
+def written(counted: Counted) -> list[Tensor]:
     columns = [torch.empty(len(counted), dtype=torch.int32) for _ in range(3)]
     counted.write(*columns)
     return columns
