@@ -168,7 +168,8 @@ class Trie:
 
     def _cold(self) -> Contexts:
         """At the start of a document."""
-        return [self._root, self._start][: self.order]
+        contexts: Contexts = [self._root, self._start]
+        return contexts[: self.order]
 
     def _after(self, window: Sequence[int]) -> Contexts:
         """After a window, the oldest symbol first; the start symbol and what is before it stand for none."""
