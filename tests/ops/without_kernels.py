@@ -16,7 +16,10 @@ from chainrule.errors import BackendError
 from chainrule.ops.compiled import WHY_ABSENT
 from tests.tolerances import close
 
-B, T, I, H = 2, 6, 3, 4
+B = 2
+T = 6
+I = 3
+H = 4
 X = torch.randn(B, T, I, dtype=torch.float64)
 
 

@@ -52,7 +52,7 @@ def wheel(request: pytest.FixtureRequest) -> Path:
 
 
 def names(wheel: Path) -> set[str]:
-    return set(ZipFile(wheel).namelist())
+    return {name for name in ZipFile(wheel).namelist() if not name.endswith("/")}
 
 
 def told(wheel: Path, name: str) -> bytes:
