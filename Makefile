@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo quick test test-gpu check fuzz sanitize wheel
+.PHONY: help demo quick test test-gpu check docs fuzz sanitize wheel
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,6 +42,17 @@ check: $(READY) ## style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documentation's site: build/docs/index.html leads to that of this version. Warnings are errors, every notebook and
+# example runs, links within the site lead somewhere, and nothing is loaded from elsewhere.
+DOCS := .venv/docs-ready
+$(DOCS): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check "chainrule[docs]"
+	@touch $@
+
+docs: $(DOCS) ## the site of the documentation, in build/docs
+	$(BIN)/mypy docs/conf.py docs/chainrule_docs
+	PYTHONPATH=docs $(BIN)/python -m chainrule_docs.releases build/docs
 
 # Broken and hostile input to every reader, run folder, command and op, for MINUTES in all: own errors or right answers.
 MINUTES ?= 30

@@ -20,8 +20,8 @@ outputs, states and gradients alike. The same numbers hold locally and in CI.
 | products of bfloat16, kernels     | float32 | 1e-6 (T + sqrt(H)), where no factor lies so    |
 | with formula                      |         | near to a half that the two round it apart     |
 | Triton's kernels, exact products  | float32 | as the kernels on the CPU; of bfloat16 too     |
-| convolution's kernels with the    | float64 | 1e-10                                          |
-| formula (float64)                 | float32 | 1e-6 sqrt(n), for sums of n terms              |
+| convolution's kernels with the    | both    | 1e-10 in float64; 1e-6 sqrt(n) in float32, for |
+| formula (float64)                 |         | sums of n terms                                |
 | the same with products of         | bfloat16| 2^-8 of each number, which is rounded in the   |
 | bfloat16 (float64), from tensors  |         | end, and 1e-6 sqrt(n) for the sum              |
 | that are rounded                  |         |                                                |

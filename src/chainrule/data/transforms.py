@@ -167,7 +167,7 @@ class Transform:
         return inside + reach * ((z - inside) / reach).tanh()
 
     def log_jacobian(self, x: Tensor) -> Tensor:
-        """log |dz_t / dx_t| summed over columns: (..., T) for x (..., T, C)."""
+        """``log |dz_t / dx_t|`` summed over columns: (..., T) for x (..., T, C)."""
         _, scale = self._affine(x)
         per_column = -scale.log().expand_as(x)
         if self.name == "log-return":

@@ -38,7 +38,7 @@ _EIGENVALUES = 6e9  # and their count times their width cubed
 class Term(Shown):
     """The path of the gradient that enters at step t back to step i, in one sequence, layer and direction.
 
-    There are n = |t - i| factors. S is the width of the state, the LSTM's h and c together.
+    There are ``n = |t - i|`` factors. S is the width of the state, the LSTM's h and c together.
 
     Attributes:
         steps: t, ..., i: the steps on the path, (n + 1,).

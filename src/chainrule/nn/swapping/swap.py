@@ -31,9 +31,9 @@ class SwapReport:
     """
 
     swapped: dict[str, str]
-    """name: "old class -> new class"."""
+    """By name, "old class -> new class"."""
     left: dict[str, str]
-    """name: why a layer that resembles a supported one was left unchanged."""
+    """By name, why a layer that resembles a supported one was left unchanged."""
     others: int
     """The number of other modules, such as Linear or Sequential, with nothing to swap."""
 

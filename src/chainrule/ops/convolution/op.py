@@ -132,9 +132,11 @@ def causal_convolution(
             'formula' (hand-derived backward pass in plain torch) or 'reference' (the definition, slow).
 
     Returns:
-        y: (B, C_out, T), zero after a row's length.
-        state: (B, C_in, dilation * (K - 1)), the inputs before the next chunk, zero where they lie before the
-            last reset: passing it on with the next chunk gives what the whole sequence would have given.
+        ``(y, state)``
+
+        - y: (B, C_out, T), zero after a row's length.
+        - state: (B, C_in, dilation * (K - 1)), the inputs before the next chunk, zero where they lie before the
+          last reset: passing it on with the next chunk gives what the whole sequence would have given.
 
     Raises:
         ShapeError: shapes, dtypes or devices do not fit.

@@ -129,9 +129,11 @@ def rnn(
         return_all: return a :class:`Trace` as well.
 
     Returns:
-        y: every state, (B, T, H).
-        h_n: the last state, (B, H).
-        trace: with return_all, the states and gates of all steps, and after a backward pass their gradients.
+        ``(y, h_n)``, or with return_all ``(y, h_n, trace)``
+
+        - y: every state, (B, T, H).
+        - h_n: the last state, (B, H).
+        - trace: the states and gates of all steps, and after a backward pass their gradients.
 
     Raises:
         ShapeError: a tensor has the wrong shape, dtype or device.
@@ -434,9 +436,11 @@ def recurrence(
     Everything else is as in :func:`rnn`.
 
     Returns:
-        y: h of every step, (B, T, H).
-        state: the last state, a tuple of its parts.
-        trace: with return_all, the states and gates of all steps, and after a backward pass their gradients.
+        ``(y, state)``, or with return_all ``(y, state, trace)``
+
+        - y: h of every step, (B, T, H).
+        - state: the last state, a tuple of its parts.
+        - trace: the states and gates of all steps, and after a backward pass their gradients.
 
     Raises:
         ArgumentError: there is no such cell, a weight is missing, or an option is out of its range.

@@ -35,7 +35,7 @@ class Lost:
 
     Attributes:
         k1, k2: the window.
-        lost: |full - truncated| / |full|.
+        lost: ``|full - truncated| / |full|``.
         cosine: of the angle between the two.
     """
 
