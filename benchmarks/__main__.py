@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -178,6 +179,7 @@ def _run(
     typer.echo(f"\n{time.monotonic() - began:.0f} s. {quietness(results)}")
     if out is not None:
         about = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": _processor(),
             "versions": {name: importlib.metadata.version(name) for name in ("chainrule", *packages)},
             "threads": threads,

@@ -30,7 +30,7 @@ extensions = [
     "chainrule_docs.repository",
     "chainrule_docs.tolerances",
 ]
-exclude_patterns = ["README.md", "chainrule_docs", "**/.ipynb_checkpoints"]
+exclude_patterns = ["**/README.md", "chainrule_docs", "**/.ipynb_checkpoints"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
@@ -40,6 +40,7 @@ html_math_renderer = "mathml"
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(outputs_folder())
 nb_execution_raise_on_error = True
+nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True
@@ -60,6 +61,16 @@ html_theme = "furo"
 html_title = f"chainrule {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/releases.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 templates_path = ["_templates"]
 html_copy_source = True
 html_show_sourcelink = False
