@@ -1,9 +1,6 @@
 """The documentation's site: `make docs` builds it of these pages, of docstrings, and of what was measured."""
 
 from importlib.metadata import version as version_of
-from pathlib import Path
-
-DOCS = Path(__file__).parent
 
 from chainrule_docs.code_pages import source_link
 from chainrule_docs.notebooks import outputs_folder

@@ -25,8 +25,8 @@ def markup(latex: str, *, block: bool) -> str:
     Raises:
         LatexError: the formula has a mistake, or a command that is not known.
 
-    >>> markup(r"h_t", block=False)
-    '<math><semantics><msub><mi>h</mi><mi>t</mi></msub><annotation encoding="application/x-tex">h_t</annotation></semantics></math>'
+    >>> "<msub><mi>h</mi><mi>t</mi></msub>" in markup("h_t", block=False)
+    True
     """
     if r"\tag" in latex:
         latex = rf"\begin{{equation}}{latex}\end{{equation}}"

@@ -23,7 +23,7 @@ _KIND = "repository-file"
 
 def shown_files(pages: Path) -> dict[Path, str]:
     """The files that pages in this folder include, and the names of these pages."""
-    found = {path: "index" for path in pages.rglob("README.md")}  # what the site has its own entrance for
+    found = dict.fromkeys(pages.rglob("README.md"), "index")  # what the site has its own entrance for
     for page in sorted(pages.rglob("*.md")):
         for target in _INCLUDED.findall(page.read_text(encoding="utf-8")):
             found[(page.parent / target).resolve()] = page.relative_to(pages).with_suffix("").as_posix()

@@ -16,7 +16,7 @@ _SOURCE = ROOT / "tests" / "tolerances.py"
 
 
 def tolerances() -> list[list[str]]:
-    """The rows of the table, its heading first. A row begins where a dtype is named; further lines continue its cells."""
+    """The rows of the table, its heading first. A row begins where a dtype is named; later lines go on with it."""
     docstring = ast.get_docstring(ast.parse(_SOURCE.read_text(encoding="utf-8"))) or ""
     rows: list[list[str]] = []
     for line in docstring.splitlines():

@@ -1,0 +1,79 @@
+"""What ``python -m benchmarks`` wrote as JSON: when and where it was measured, and the rows of its table."""
+
+import statistics
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+__all__ = ["learned", "provenance", "rows", "timed"]
+
+Rows = list[list[str]]
+
+
+def provenance(found: Mapping[str, Any]) -> str:
+    """When, where and with what it was measured, as a sentence.
+
+    Raises:
+        ValueError: the file does not say so; then its numbers are not shown.
+    """
+    if missing := [name for name in ("date", "machine", "versions") if not found.get(name)]:
+        raise ValueError(f"what was measured has no {', '.join(missing)}: write it again by `python -m benchmarks`.")
+    day = datetime.fromisoformat(found["date"])
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    threads = f" on {found['threads']} threads" if "threads" in found else ""
+    return f"Measured on {day.day} {day:%B %Y} on {found['machine']}{threads}, with {versions}."
+
+
+def learned(found: Mapping[str, Any]) -> Rows:
+    """Of ``python -m benchmarks learning``: what each entrant learned of each text."""
+    rows = [["text", "entrant", "seeds", "seconds", "nats per character", "± sd", "adapting"]]
+    for text in found["texts"]:
+        for entrant in text["entrants"].values():
+            if not entrant["runs"]:
+                continue
+            runs = entrant["runs"]
+            nats = [run["nats"] for run in runs]
+            adapting = [score for run in runs for score in run["adaptive"].values()]
+            rows.append(
+                [
+                    text["name"],
+                    entrant["label"],
+                    str(len(runs)),
+                    f"{statistics.fmean(run['seconds'] for run in runs):.1f}",
+                    f"{statistics.fmean(nats):.3f}",
+                    f"{statistics.stdev(nats):.3f}" if len(nats) > 1 else "",
+                    f"{statistics.fmean(adapting):.3f}" if adapting else "",
+                ]
+            )
+    return rows
+
+
+def timed(found: Mapping[str, Any]) -> Rows:
+    """Of ``python -m benchmarks recurrent`` and ``convolution``: every point beside its fastest peer, losses too."""
+    rows = [["task", "of", "shape", "chainrule, ms", "fastest peer", "ms", "times as fast"]]
+    for point in found["points"]:
+        if "ratio" not in point:
+            continue
+        engines = point["engines"]
+        peer = point["fastest_peer"]
+        rows.append(
+            [
+                point["task"],
+                point["cell"],
+                " ".join(f"{name}={size}" for name, size in point["shape"].items()),
+                _milliseconds(engines["chainrule"]),
+                peer,
+                _milliseconds(engines[peer]),
+                f"{point['ratio']:.2f}",
+            ]
+        )
+    return rows
+
+
+def _milliseconds(engine: Mapping[str, Any]) -> str:
+    return f"{engine['ways'][engine['best']]['median'] * 1e3:.3g}"
+
+
+def rows(found: Mapping[str, Any]) -> Rows:
+    """The table of a file, its heading first: which one, what the file holds says."""
+    return learned(found) if "texts" in found else timed(found)
