@@ -43,7 +43,8 @@ class RepositoryLinks(SphinxTransform):
     def apply(self, **options: Any) -> None:
         """Replace each such link of a page."""
         shown = shown_files(Path(self.env.srcdir))
-        for node in [*self.document.findall(addnodes.download_reference), *self.document.findall(_is_open_link)]:
+        links = [node for node in self.document.findall(addnodes.pending_xref) if _is_open(node)]
+        for node in [*self.document.findall(addnodes.download_reference), *links]:
             target, _, fragment = node["reftarget"].partition("#")
             path = (Path(node.source or self.document["source"]).parent / target).resolve()
             if target.startswith("/"):  # a page that would lie outside of docs/, without its ending
@@ -63,11 +64,10 @@ class RepositoryLinks(SphinxTransform):
         node.replace_self(link)
 
 
-def _is_open_link(node: nodes.Node) -> bool:
-    """A link that MyST found no page for, from where the page is."""
-    if not isinstance(node, addnodes.pending_xref) or node["reftype"] != "myst":
-        return False
-    return node["refdomain"] != "doc" or node["reftarget"].startswith("/")
+def _is_open(node: addnodes.pending_xref) -> bool:
+    """Whether MyST found no page for a link, from where the page is."""
+    is_within = node["refdomain"] == "doc" and not str(node["reftarget"]).startswith("/")
+    return node["reftype"] == "myst" and not is_within
 
 
 def _resolve(

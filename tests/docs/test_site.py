@@ -78,6 +78,7 @@ def test_tutorials_are_executed(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text.startswith("---\nfile_format: mystnb\n")
     assert text.count("```{code-cell} python\n") >= 4
+    assert set(re.findall(r"^```(\S+)", text, re.MULTILINE)) <= {"{code-cell}", "sh", "text"}
 
 
 def test_what_the_site_is_built_with_is_an_extra() -> None:
