@@ -27,7 +27,7 @@ extensions = [
     "chainrule_docs.repository",
     "chainrule_docs.tolerances",
 ]
-exclude_patterns = ["**/README.md", "chainrule_docs", "**/.ipynb_checkpoints"]
+exclude_patterns = ["README.md", "**/README.md", "chainrule_docs", "**/.ipynb_checkpoints"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
