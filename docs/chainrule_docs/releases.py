@@ -10,6 +10,7 @@ import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
 
 from packaging.version import Version
 from sphinx.cmd.build import build_main
@@ -45,8 +46,11 @@ def build(folder: Path) -> str | None:
     """Build and check the site of the version that is installed; what is wrong with it, or None."""
     os.environ["OMP_NUM_THREADS"] = "1"  # of the notebooks, which are small
     site = folder / version("chainrule")
-    if build_main(["--fail-on-warning", "--keep-going", "--quiet", str(_DOCS), str(site)]):
+    parsed = folder.with_name("doctrees")
+    options = ["--fail-on-warning", "--keep-going", "--quiet", "--doctree-dir", str(parsed)]
+    if build_main([*options, str(_DOCS), str(site)]):
         return f"{site} was not built."
+    rmtree(folder / "jupyter_execute", ignore_errors=True)  # what notebooks left behind
     write_index(folder)
     return "\n".join(problems(folder)) or None
 
