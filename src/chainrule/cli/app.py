@@ -14,6 +14,7 @@ from chainrule.cli.fitting import compare_command, data_command, fit_command
 from chainrule.cli.flags import learn, prefer
 from chainrule.cli.forecasting import backtest_command, forecast_command, update_command
 from chainrule.cli.looking import look_command
+from chainrule.cli.studio import studio_command
 from chainrule.cli.using import classify_command, sample_command, score_command
 from chainrule.errors import ChainruleError
 
@@ -129,4 +130,5 @@ _add(
     "chainrule look runs/digits --layer 3 --at 2,2",
     "chainrule look conv --input 28x28 --kernel 3x3 --out-channels 8",
 )
+_add("studio", studio_command, "chainrule studio runs --no-browser")
 _add("data", data_command, "chainrule data", "chainrule data google --out google.csv")

@@ -36,7 +36,7 @@ from chainrule.training.group import ALONE, Group, processes
 from chainrule.training.loop import BEST, FINAL, FINAL_LAST, LAST, train
 from chainrule.training.optimisation import Optimisation
 from chainrule.training.settings import LAST_SHARE, Progress, Report, TrainingConfig, TrainingSettings, Validation
-from chainrule.training.snapshot import saved_progress
+from chainrule.training.snapshot import saved_progress, weights_of_snapshot
 
 __all__ = [
     "ALONE",
@@ -86,6 +86,7 @@ __all__ = [
     "split_documents",
     "train",
     "weights_of",
+    "weights_of_snapshot",
     "write_atomically",
 ]
 

@@ -12,7 +12,7 @@ from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import check_weights, load_weights
 
-__all__ = ["build", "build_with", "weights_in"]
+__all__ = ["build", "build_with", "count_parameters", "weights_in"]
 
 _LAYERS = 3  # of which the weights are counted
 
@@ -36,6 +36,13 @@ def build_with(about: DataConfig, model: ModelConfig, weights: dict[str, Tensor]
     built = build(about, model)
     load_weights(built, weights)
     return built
+
+
+def count_parameters(about: DataConfig, model: ModelConfig) -> int:
+    """How many numbers such a model learns, found without making it."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return sum(p.numel() for p in build(about, model).parameters())
 
 
 def weights_in(about: DataConfig, model: ModelConfig) -> int:

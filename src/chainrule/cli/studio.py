@@ -1,0 +1,27 @@
+"""``chainrule studio``: the local page over a folder of runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from chainrule.cli.console import show
+from chainrule.studio.serving import PORT, serve
+
+__all__ = ["studio_command"]
+
+
+def studio_command(
+    runs: Annotated[Path, Argument(metavar="RUNS", help="The folder of runs.")] = Path("runs"),
+    host: Annotated[str, Option(help="Address to listen on; any but this machine's own needs --token.")] = "127.0.0.1",
+    port: Annotated[int, Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = PORT,
+    token: Annotated[
+        str | None, Option(help="Secret of the address (default a random one).", show_default=False)
+    ] = None,
+    no_browser: Annotated[bool, Option("--no-browser", help="Open no browser.")] = False,
+) -> None:
+    """Serve a local page over a folder of runs: curves while they train, scores, samples, forecasts, looks.
+
+    The page is for whoever has the address that is printed, with its token. Ctrl-C ends it.
+    """
+    serve(runs, host=host, port=port, token=token, browser=not no_browser, announce=show)

@@ -1,0 +1,77 @@
+"""Serving the studio: a socket, an address with its token, a browser that opens it, and the end by Ctrl-C."""
+
+import secrets
+import socket
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+from chainrule._optional import require
+from chainrule.errors import ArgumentError
+
+__all__ = ["PORT", "serve"]
+
+PORT = 8642
+_HERE = ("127.0.0.1", "localhost", "::1")
+_EVERYWHERE = ("0.0.0.0", "::")
+
+
+def serve(
+    runs: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = PORT,
+    token: str | None = None,
+    browser: bool = True,
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Serve the studio of a folder of runs, until it is interrupted.
+
+    Args:
+        runs: the folder; it need not be there yet.
+        host: the address to listen on. Any other than this machine's own needs a ``token``.
+        port: 0 takes a free one.
+        token: the secret of the address; by default a random one.
+        browser: whether to open the address.
+        announce: is told the address once it answers.
+    """
+    require("starlette", "studio")
+    uvicorn = require("uvicorn", "studio")
+    from chainrule.studio.app import make_app
+    from chainrule.studio.folders import RunsFolder
+    from chainrule.studio.guard import LOCAL, Access
+    from chainrule.studio.state import Studio
+
+    if host not in _HERE and token is None:
+        raise ArgumentError(
+            f"`host` is {host!r}, which others can reach. Give a `token` too, long and hard to guess, or leave out `host`."
+        )
+    secret = secrets.token_urlsafe(24) if token is None else token
+    hosts = LOCAL | {host} | ({socket.gethostname()} if host in _EVERYWHERE else set())
+    studio = Studio(RunsFolder(Path(runs)), Access(secret, hosts, any_address=host in _EVERYWHERE))
+    listening = _listen(host, port)
+    name = socket.gethostname() if host in _EVERYWHERE else host
+    name = f"[{name}]" if ":" in name else name
+    address = f"http://{name}:{listening.getsockname()[1]}/?token={secret}"
+
+    class Server(uvicorn.Server):  # type: ignore[misc, name-defined]
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            announce(address)
+            if browser:
+                webbrowser.open(address)
+
+    config = uvicorn.Config(
+        make_app(studio), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+    )
+    Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise ArgumentError(
+            f"port {port} of {host} cannot be listened on: {error}. Choose another `port`, or 0 for a free one."
+        ) from error
