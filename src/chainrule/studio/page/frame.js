@@ -1,0 +1,59 @@
+/**
+ * A document of the server within the page, as high as it is. While the next one is made, the last one stays; the next
+ * takes its place once it is there, so that nothing flickers while a slider moves.
+ */
+
+import { element } from "../interactive/elements.js";
+
+const SOON = 150; // milliseconds after which it is said that one waits
+
+export class Frame {
+  constructor({ title, signal }) {
+    Object.assign(this, { title, frame: null });
+    this.words = element("span", { class: "note", role: "status" });
+    this.place = element("div", { class: "frames" });
+    this.element = element("div", { class: "frame" }, this.place);
+    signal.addEventListener("abort", () => this.sizes?.disconnect());
+  }
+
+  /** Show the document at an address. */
+  show(address) {
+    this.next?.remove();
+    clearTimeout(this.timer);
+    const next = element("iframe", { src: address, title: this.title, class: "loading" });
+    this.timer = setTimeout(() => this.wait(), SOON);
+    next.addEventListener("load", () => this.take(next), { once: true });
+    this.next = next;
+    this.place.append(next);
+  }
+
+  wait() {
+    this.words.textContent = "Computing …";
+    this.element.setAttribute("aria-busy", "true");
+  }
+
+  take(next) {
+    clearTimeout(this.timer);
+    this.words.textContent = "";
+    this.element.removeAttribute("aria-busy");
+    this.frame?.remove();
+    this.fit(next);
+    next.classList.remove("loading");
+    this.frame = next;
+    this.next = null;
+  }
+
+  /** Make the frame as high as its document, now and when that changes: the page scrolls, not the frame. */
+  fit(frame) {
+    const { body } = frame.contentDocument;
+    const main = body.querySelector("main") ?? body;
+    main.style.minHeight = "0"; // pages of results fill a window, of which a frame has none
+    const measure = () => {
+      frame.style.height = `${Math.ceil(body.scrollHeight)}px`;
+    };
+    this.sizes?.disconnect();
+    this.sizes = new ResizeObserver(measure);
+    this.sizes.observe(main);
+    measure();
+  }
+}
