@@ -1,10 +1,14 @@
 """From what is known of data to a model of it: a new one, one with weights, or none but its size."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from chainrule.errors import RunFormatError
 from chainrule.models import ModelConfig
@@ -15,6 +19,23 @@ from chainrule.training import check_weights, load_weights
 __all__ = ["build", "build_with", "count_parameters", "weights_in"]
 
 _LAYERS = 3  # of which the weights are counted
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves initial weights undrawn: drawing them without memory would import all of torch.compile, for seconds."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return (*args, *(kwargs or {}).values())[0]
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _without_memory() -> Iterator[None]:
+    """A while in which models are built without their weights; what they warn of, they warn of again with them."""
+    with torch.device("meta"), _Undrawn(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def build(about: DataConfig, model: ModelConfig) -> nn.Module:
@@ -30,8 +51,7 @@ def build_with(about: DataConfig, model: ModelConfig, weights: dict[str, Tensor]
     """
     if (model.layers or 1) > len(weights):  # each has some, and to build them takes time even without memory
         raise RunFormatError(f"{model.layers} are more layers than the weights that there are: {len(weights)}.")
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they come again below
+    with _without_memory():
         check_weights(build(about, model), weights)
     built = build(about, model)
     load_weights(built, weights)
@@ -40,8 +60,7 @@ def build_with(about: DataConfig, model: ModelConfig, weights: dict[str, Tensor]
 
 def count_parameters(about: DataConfig, model: ModelConfig) -> int:
     """How many numbers such a model learns, found without making it."""
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _without_memory():
         return sum(p.numel() for p in build(about, model).parameters())
 
 
@@ -50,8 +69,7 @@ def weights_in(about: DataConfig, model: ModelConfig) -> int:
     if (layers := model.layers or 0) > _LAYERS:  # each after the first has as many as the next
         few, more = (weights_in(about, replace(model, layers=n)) for n in (_LAYERS - 1, _LAYERS))
         return few + (layers - _LAYERS + 1) * (more - few)
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they come again when it is built
+    with _without_memory():
         try:
             built = build(about, model)
         except RuntimeError as error:
