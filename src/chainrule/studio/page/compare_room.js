@@ -29,12 +29,13 @@ export async function compareRoom({ store, path, parameters, signal }) {
 }
 
 function tableOf(runs) {
-  const head = ["Run", "Model", "Status", "Held out", "Test"].map((name) => element("th", { scope: "col" }, name));
+  const columns = [["Run", "text"], ["Model", "text"], ["Status", "text"], ["Held out"], ["Test"]];
+  const head = columns.map(([name, kind]) => element("th", { scope: "col", class: kind }, name));
   const rows = runs.map((run, n) => {
     const name = element("th", { scope: "row", class: `text key run-${n}` }, linkOf(run));
     const cells = [modelOf(run), statusOf(run), lossOf(run.validation), lossOf(run.test)];
-    return element("tr", {}, name, ...cells.map((cell) => element("td", {}, cell)));
+    return element("tr", {}, name, ...cells.map((cell, k) => element("td", { class: columns[k + 1][1] }, cell)));
   });
   const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
-  return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The runs" }, table);
+  return element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "The runs" }, table);
 }

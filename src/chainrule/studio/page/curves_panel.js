@@ -1,9 +1,11 @@
 /** The curves of one run or several, kept up while the first of them trains, and below what the runs are made of. */
 
-import { element, rowOf } from "../interactive/elements.js";
+import { element, headOf, rowOf } from "../interactive/elements.js";
 import { extend, longest } from "./curve.js";
 import { Curves } from "./curves.js";
 import { inPath } from "./server.js";
+
+const SETTINGS = ["model", "training", "reading"]; // parts of a run's config
 
 export class CurvesPanel {
   /** Runs are what /api/runs/NAME says of them. */
@@ -58,7 +60,7 @@ function exportOf({ name }, named) {
 
 /** The runs' settings as a table, behind a summary; of several runs those in which they differ come first. */
 function settingsOf(runs) {
-  const tables = runs.map(({ summary = [] }) => new Map(summary));
+  const tables = runs.map(({ config }) => new Map(listed(config)));
   const names = [...new Set(tables.flatMap((table) => [...table.keys()]))];
   const differs = (name) => new Set(tables.map((table) => table.get(name))).size > 1;
   const sorted = [...names.filter(differs), ...names.filter((name) => !differs(name))];
@@ -67,8 +69,16 @@ function settingsOf(runs) {
     row.classList.toggle("differs", differs(name));
     return row;
   });
-  const heads = ["", ...runs.map(({ name }) => name)].map((name) => element("th", { scope: "col" }, name));
-  const table = element("table", { class: "settings" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows));
-  const scrolled = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Settings" }, table);
-  return element("details", { open: runs.length > 1, hidden: names.length === 0 }, element("summary", {}, "Settings"), scrolled);
+  const head = headOf(["", ...runs.map(({ name }) => name)]);
+  const table = element("table", { class: "settings" }, head, element("tbody", {}, ...rows));
+  const scrolled = element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Settings" }, table);
+  const summary = element("summary", {}, "Settings");
+  return element("details", { open: runs.length > 1, hidden: names.length === 0 }, summary, scrolled);
+}
+
+/** Settings with their values, part by part; what is empty was not asked for. */
+function listed(config) {
+  const parts = SETTINGS.flatMap((part) => Object.entries(config?.[part] ?? {}));
+  const given = parts.filter(([, value]) => value !== null && String(value) !== "");
+  return given.map(([name, value]) => [name.replaceAll("_", " "), String(value)]);
 }

@@ -1,30 +1,37 @@
-/** Where the reader gives something of their own: a file that is dropped or chosen, or numbers that are written. */
+/** Where the reader gives something of their own: a file that is dropped or chosen, or what is pasted. */
 
 import { element } from "../interactive/elements.js";
 import { uploaded } from "./server.js";
 import { errorOf } from "./words.js";
 
+const PASTED = {
+  text: { words: "a text", file: (text) => new File([text], "pasted.txt") },
+  series: { words: "numbers", file: (text, run) => new File([tableOf(text, run)], "pasted.csv") },
+};
+
 export class DropZone {
   /** onfile(id) follows what was given, with undefined when it is taken back; used tells that something is in use. */
-  constructor({ accept, used, onfile }) {
-    Object.assign(this, { onfile });
+  constructor({ accept, run, used, onfile }) {
+    Object.assign(this, { run, onfile });
     const input = element("input", { type: "file", accept, class: "unseen" });
     input.addEventListener("change", () => input.files.length > 0 && this.give(input.files[0]));
     this.told = element("span", { role: "status" }, used ? "Your own is shown." : "");
     this.back = element("button", { type: "button", hidden: !used, onclick: () => this.take() }, "Back to the run's own");
     const choose = element("label", { class: "choose" }, input, element("span", { class: "button" }, "Choose a file"), " or drop it here");
-    this.element = element("div", { class: "drop" }, choose, ...this.numbers(accept), this.told, this.back);
+    this.element = element("div", { class: "drop" }, choose, ...this.pasted(), this.told, this.back);
     this.listen();
   }
 
-  /** A place to write numbers, where such are taken: they become a file. */
-  numbers(accept) {
-    if (!/csv|txt/.test(accept)) {
+  /** A place to paste a text or numbers, where a run takes such: they become a file like those of the run. */
+  pasted() {
+    const { words, file } = PASTED[this.run?.kind] ?? {};
+    if (!file) {
       return [];
     }
-    const text = element("textarea", { rows: 2, spellcheck: "false", "aria-label": "Numbers", placeholder: "or paste numbers: 1, 0, -1, 2, 4" });
-    const use = () => text.value.trim() && this.give(new File([text.value], "numbers.csv", { type: "text/csv" }));
-    return [element("div", { class: "written" }, text, element("button", { type: "button", onclick: use }, "Use them"))];
+    const about = { rows: 2, spellcheck: "false", "aria-label": words, placeholder: `or paste ${words} here` };
+    const text = element("textarea", about);
+    const use = () => text.value.trim() !== "" && this.give(file(text.value, this.run));
+    return [element("div", { class: "written" }, text, element("button", { type: "button", onclick: use }, "Use it"))];
   }
 
   async give(file) {
@@ -60,4 +67,11 @@ export class DropZone {
       }
     });
   }
+}
+
+/** Numbers that stand side by side as a column of the run's name for it; what has names of its own stays as it is. */
+function tableOf(text, { config }) {
+  const numbers = text.trim().split(/[\s,;]+/);
+  const plain = numbers.every((number) => Number.isFinite(Number(number)));
+  return plain && config.data.columns.length === 1 ? [config.data.columns[0], ...numbers, ""].join("\n") : text;
 }

@@ -3,6 +3,7 @@
 import { choice, element } from "../interactive/elements.js";
 
 const FEW = 4; // choices that stand side by side
+const MOST = 5000; // places of a slider
 
 let count = 0; // of fields, which name their elements by it
 
@@ -16,7 +17,7 @@ export function fieldOf(field, value, onchange) {
   return makerOf(field)(field, at, changed);
 }
 
-function makerOf({ name, type, choices, min, max, multiline }) {
+function makerOf({ name, type, choices, min, max, step, multiline, default: usual }) {
   if (choices && choices.length > 0) {
     return name === "checkpoint" ? slidingChoice : chooser;
   }
@@ -26,7 +27,8 @@ function makerOf({ name, type, choices, min, max, multiline }) {
   if (type === "text") {
     return multiline ? area : typed;
   }
-  return given(min) && given(max) ? slider : typed;
+  const count = (max - min) / (step ?? 1);
+  return given(min) && given(max) && given(usual) && count <= MOST ? slider : typed;
 }
 
 /** A text or a number that is typed. */
@@ -94,7 +96,7 @@ function slidingChoice({ label, help, choices }, at, changed) {
 /** A choice: buttons if there are few, else a list. */
 function chooser({ label, help, choices, default: usual }, at, changed) {
   const pairs = choices.map((each) => [valueOf(each), wordsOf(each)]);
-  const all = given(usual) ? pairs : [["", "automatic"], ...pairs];
+  const all = textOf(usual) !== "" || pairs.some(([value]) => value === "") ? pairs : [["", "automatic"], ...pairs];
   if (all.length <= FEW) {
     const made = choice(label, all, at, changed);
     made.title = help ?? "";

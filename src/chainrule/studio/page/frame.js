@@ -5,6 +5,7 @@
 
 import { element } from "../interactive/elements.js";
 
+const LOWEST = 480; // pixels, of what is explored in a low window
 const SOON = 150; // milliseconds after which it is said that one waits
 
 export class Frame {
@@ -43,13 +44,18 @@ export class Frame {
     this.next = null;
   }
 
-  /** Make the frame as high as its document, now and when that changes: the page scrolls, not the frame. */
+  /**
+   * Make the frame as high as its document, now and when that changes, so that the page scrolls and not the frame; but
+   * one that is explored no higher than the window, since parts of it stay in sight while others scroll.
+   */
   fit(frame) {
     const { body } = frame.contentDocument;
     const main = body.querySelector("main") ?? body;
-    main.style.minHeight = "0"; // pages of results fill a window, of which a frame has none
+    Object.assign(main.style, { minHeight: "0", margin: "0", paddingInline: "0" }); // it stands in a page, not alone
+    const explored = body.querySelector(".view") !== null;
     const measure = () => {
-      frame.style.height = `${Math.ceil(body.scrollHeight)}px`;
+      const most = explored ? Math.max(LOWEST, innerHeight) : Infinity;
+      frame.style.height = `${Math.min(most, Math.ceil(body.scrollHeight))}px`;
     };
     this.sizes?.disconnect();
     this.sizes = new ResizeObserver(measure);

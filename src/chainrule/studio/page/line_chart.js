@@ -12,6 +12,7 @@ import { labelOf, scaleOf, ticksOf } from "./scales.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ROOM = { left: 54, right: 14, top: 10, bottom: 24 };
+const TEXT = 14; // pixels of a line of words
 const SEEN = 0.95; // share of a pale line that decides on the height; the highest, mostly first, may lie above
 
 export class LineChart {
@@ -106,15 +107,17 @@ export class LineChart {
   }
 
   line({ kind, x, y }) {
+    if (x.length === 1) {
+      return drawn("circle", { class: `dot ${kind}`, cx: this.x(x[0]), cy: this.y(y[0]), r: 4 });
+    }
     const points = x.map((step, k) => `${this.x(step).toFixed(1)} ${this.y(y[k]).toFixed(1)}`);
-    const one = points.length === 1 ? "h.01" : ""; // of one point no line is seen, but its round end
-    return drawn("path", { class: `line ${kind}`, d: `M${points.join("L")}${one}` });
+    return drawn("path", { class: `line ${kind}`, d: `M${points.join("L")}` });
   }
 
   level({ name, value }) {
     const y = this.y(value);
     const rule = drawn("line", { class: "baseline", x1: 0, x2: this.inner.width, y1: y, y2: y });
-    return drawn("g", {}, rule, text(this.inner.width - 4, y - 4, name, "end"));
+    return drawn("g", {}, rule, text(this.inner.width - 4, y < TEXT ? y + TEXT : y - 4, name, "end"));
   }
 
   /** A line up at the step, and a dot on each line where it has its nearest value. */

@@ -28,12 +28,13 @@ export class ViewPanel {
   controls() {
     const choices = this.runs[0]?.choices ?? {};
     const parts = [...this.checkpoints(), ...this.view.parameters].map((field) => {
-      const own = { ...field, choices: choices[field.name] ?? field.choices };
+      const own = { ...field, choices: field.name === "checkpoint" ? field.choices : choices[field.name] ?? field.choices };
       return fieldOf(own, this.parameters[field.name], (value, settled) => this.change(field.name, value, settled));
     });
     if (this.view.upload) {
       const onfile = (id) => this.change("upload", id);
-      parts.push(new DropZone({ accept: this.view.upload.accept, used: this.parameters.upload, onfile }).element);
+      const given = { accept: this.view.upload.accept, run: this.runs[0], used: this.parameters.upload };
+      parts.push(new DropZone({ ...given, onfile }).element);
     }
     if (this.view.live === false && parts.length > 0) {
       parts.push(element("button", { type: "button", class: "primary", onclick: () => this.show() }, "Show"));
@@ -44,7 +45,7 @@ export class ViewPanel {
 
   /** A slider over the weights that were kept, where there are several. */
   checkpoints() {
-    const kept = this.view.checkpoints ? this.runs[0]?.checkpoints ?? [] : [];
+    const kept = this.view.checkpoints ? this.runs[0]?.choices?.checkpoint ?? [] : [];
     const choices = [{ value: "", label: "as scored" }, ...kept.map((name) => ({ value: name, label: name }))];
     return kept.length > 1 ? [{ name: "checkpoint", label: "Checkpoint", type: "choice", choices }] : [];
   }
@@ -63,17 +64,16 @@ export class ViewPanel {
   }
 }
 
-/** The document of one run, with links to it and, of a sampled sound, the sound. */
+/** The document of one run, with links to it. */
 class Framed {
   constructor({ view, run, named, signal }) {
     Object.assign(this, { view, run });
     this.frame = new Frame({ title: run ? `${view.title}, ${run.name}` : view.title, signal });
     this.alone = element("a", { target: "_blank", rel: "noopener" }, "Open alone");
     this.save = element("a", { download: "" }, "Export as a file");
-    this.sound = element("div", { class: "sound" });
     const name = named ? [element("h2", {}, run.name)] : [];
     const links = element("div", { class: "bar" }, ...name, this.frame.words, this.alone, this.save);
-    this.element = element("div", {}, links, this.sound, this.frame.element);
+    this.element = element("div", {}, links, this.frame.element);
   }
 
   show(parameters) {
@@ -83,9 +83,5 @@ class Framed {
     this.alone.href = address;
     this.save.href = `${address}&download=1`;
     this.frame.show(address);
-    if (this.run?.kind === "sound" && this.view.name === "sample") {
-      const src = `/audio${within}?${query}`;
-      this.sound.replaceChildren(element("audio", { controls: true, src, "aria-label": "The sample" }));
-    }
   }
 }
