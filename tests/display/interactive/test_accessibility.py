@@ -1,4 +1,4 @@
-"""No page has what axe knows to keep people from reading it: with all tables open, on a narrow screen, where they scroll."""
+"""No page has what axe knows to keep people from reading it: all tables open, on a screen where they scroll."""
 
 from collections.abc import Callable
 

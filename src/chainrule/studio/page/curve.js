@@ -1,4 +1,4 @@
-/** Curves of a run's records, by name: {step, seconds, value}, three lists of one length, each with steps of its own. */
+/** Curves of a run's records, by name: {step, seconds, value}, three lists of one length; each has its own steps. */
 
 const FEWEST = 20; // values from which on a running mean is drawn, as in the figures of a run
 

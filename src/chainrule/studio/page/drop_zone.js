@@ -16,8 +16,10 @@ export class DropZone {
     const input = element("input", { type: "file", accept, class: "unseen" });
     input.addEventListener("change", () => input.files.length > 0 && this.give(input.files[0]));
     this.told = element("span", { role: "status" }, used ? "Your own is shown." : "");
-    this.back = element("button", { type: "button", hidden: !used, onclick: () => this.take() }, "Back to the run's own");
-    const choose = element("label", { class: "choose" }, input, element("span", { class: "button" }, "Choose a file"), " or drop it here");
+    const onclick = () => this.take();
+    this.back = element("button", { type: "button", hidden: !used, onclick }, "Back to the run's own");
+    const button = element("span", { class: "button" }, "Choose a file");
+    const choose = element("label", { class: "choose" }, input, button, " or drop it here");
     this.element = element("div", { class: "drop" }, choose, ...this.pasted(), this.told, this.back);
     this.listen();
   }

@@ -17,5 +17,6 @@ export async function exploreRoom({ path, parameters, signal }) {
   const panel = new ViewPanel({ view, runs: [], parameters, onstate: restate, signal });
   const heading = element("h1", {}, "Explore");
   const note = element("p", { class: "note" }, "Numbers and pictures of your own, without a run.");
-  return { title: "Explore", element: element("section", {}, heading, note, ...(tabs.length > 1 ? [nav] : []), panel.element) };
+  const parts = [heading, note, ...(tabs.length > 1 ? [nav] : []), panel.element];
+  return { title: "Explore", element: element("section", {}, ...parts) };
 }

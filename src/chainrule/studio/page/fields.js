@@ -34,8 +34,9 @@ function makerOf({ name, type, choices, min, max, step, multiline, default: usua
 /** A text or a number that is typed. */
 function typed({ label, help, type, min, max, step }, at, changed) {
   const number = type === "number" || type === "integer";
-  const limits = number ? { min: min ?? undefined, max: max ?? undefined, step: step ?? (type === "integer" ? 1 : "any") } : {};
-  const input = element("input", { type: number ? "number" : "text", value: at, autocomplete: "off", ...limits });
+  const limits = { min: min ?? undefined, max: max ?? undefined, step: step ?? (type === "integer" ? 1 : "any") };
+  const kind = number ? { type: "number", ...limits } : { type: "text" };
+  const input = element("input", { value: at, autocomplete: "off", ...kind });
   input.addEventListener("change", () => input.reportValidity() && changed(input.value));
   return labelled(label, help, input);
 }
@@ -77,9 +78,8 @@ function slidingChoice({ label, help, choices }, at, changed) {
   const range = element("input", { type: "range", min: 0, max: values.length - 1, step: 1, value: start });
   const words = element("span", { class: "words", "aria-hidden": "true" });
   const say = () => {
-    const words_ = wordsOf(choices[range.value]);
-    words.textContent = words_;
-    range.setAttribute("aria-valuetext", words_);
+    words.textContent = wordsOf(choices[range.value]);
+    range.setAttribute("aria-valuetext", words.textContent);
   };
   range.addEventListener("input", () => {
     say();
@@ -117,7 +117,8 @@ function switched({ label, help }, at, changed) {
 /** A control below its label, with its help in small letters. */
 function labelled(label, help, control) {
   const id = describe(control, help);
-  return element("div", { class: "field" }, element("label", {}, element("span", {}, label), control), ...noteOf(help, id));
+  const named = element("label", {}, element("span", {}, label), control);
+  return element("div", { class: "field" }, named, ...noteOf(help, id));
 }
 
 function describe(control, help) {

@@ -1,4 +1,4 @@
-/** A new fit: data, model, budget, and every other option of fit behind summaries; the address holds what was chosen. */
+/** A new fit: data, model, budget, and behind summaries every other option; the address holds what was chosen. */
 
 import { element } from "../interactive/elements.js";
 import { go, restate } from "./address.js";
@@ -23,7 +23,8 @@ export async function fitRoom({ store, parameters }) {
 class FitRoom {
   constructor({ store, data, options, parameters }) {
     Object.assign(this, { store, options, given: { data: data.builtin[0]?.name, ...parameters } });
-    this.out = element("input", { type: "text", required: true, autocomplete: "off", value: this.given.out ?? this.free() });
+    this.out = element("input", { type: "text", required: true, autocomplete: "off" });
+    this.out.value = this.given.out ?? this.free();
     this.out.addEventListener("input", () => this.change({ out: this.out.value }));
     this.told = element("div");
     this.start = element("button", { class: "primary" }, "Start");
@@ -31,9 +32,10 @@ class FitRoom {
     this.writeBudget();
     const named = element("label", { class: "field" }, element("span", {}, "Name of the run"), this.out);
     const foot = element("div", { class: "foot" }, named, this.start, this.told);
-    const parts = [this.sources(data), this.part("Model", this.field("model")), this.part("Budget", this.budget), ...this.groups(), foot];
-    this.form = element("form", { class: "fit", onsubmit: (event) => this.submit(event) }, ...parts);
-    this.element = element("section", {}, element("h1", {}, "New fit"), this.form);
+    const choices = [this.sources(data), this.part("Model", this.field("model")), this.part("Budget", this.budget)];
+    const onsubmit = (event) => this.submit(event);
+    const form = element("form", { class: "fit", onsubmit }, ...choices, ...this.groups(), foot);
+    this.element = element("section", {}, element("h1", {}, "New fit"), form);
   }
 
   part(title, ...content) {
@@ -45,9 +47,11 @@ class FitRoom {
     const own = files.map((name) => ({ name, description: "a file of yours", kind: "", size: "" }));
     const cards = [...builtin, ...own].map(({ name, description, kind, size }) => {
       const checked = name === this.given.data;
-      const radio = element("input", { type: "radio", name: "data", value: name, checked, onchange: () => this.change({ data: name }) });
-      const about = [kind, size].filter(Boolean).join(", ");
-      return element("label", { class: "card" }, radio, element("b", {}, name), element("span", {}, description), element("small", {}, about));
+      const onchange = () => this.change({ data: name });
+      const radio = element("input", { type: "radio", name: "data", value: name, checked, onchange });
+      const about = element("small", {}, [kind, size].filter(Boolean).join(", "));
+      const parts = [radio, element("b", {}, name), element("span", {}, description), about];
+      return element("label", { class: "card" }, ...parts);
     });
     const legend = element("legend", {}, element("h2", {}, "Data"));
     return element("fieldset", { class: "part cards" }, legend, ...cards);

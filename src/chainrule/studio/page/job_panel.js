@@ -18,11 +18,13 @@ export class JobPanel {
     Object.assign(this, { store, run });
     this.words = element("p", { role: "status" });
     this.bar = element("progress", { max: 1, "aria-label": "Progress of the fit" });
-    this.stop = element("button", { type: "button", onclick: () => this.order(() => this.stopped()) }, "Stop");
-    this.resume = element("button", { type: "button", onclick: () => this.order(() => this.resumed()) }, "Go on with it");
+    const button = (words, act) => element("button", { type: "button", onclick: () => this.order(act) }, words);
+    this.stop = button("Stop", () => this.stopped());
+    this.resume = button("Go on with it", () => this.resumed());
     this.refused = element("div");
     this.log = element("pre", { tabindex: 0, role: "log", "aria-live": "off", "aria-label": "What the fit says" });
-    this.details = element("details", {}, element("summary", {}, "Log"), this.log);
+    this.command = element("code");
+    this.details = element("details", {}, element("summary", {}, "Log"), this.command, this.log);
     const line = element("div", { class: "line" }, this.words, this.bar, this.stop, this.resume);
     this.element = element("div", { class: "job" }, line, this.refused, this.details);
     store.addEventListener("jobs", () => this.draw(), { signal });
@@ -55,8 +57,9 @@ export class JobPanel {
   write(job) {
     const { log } = this;
     const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
-    this.details.hidden = !job?.log;
-    log.textContent = job?.log ?? "";
+    this.details.hidden = !job;
+    this.command.textContent = job?.shell ?? "";
+    log.textContent = (job?.log ?? []).join("\n");
     if (job?.state === "failed") {
       this.details.open = true;
     }

@@ -31,8 +31,8 @@ export class LineChart {
   }
 
   /**
-   * Show lines, {name, kind, x, y}, and dashed levels, {name, value}, over a range of steps; only where it is the whole
-   * range, levels that lie elsewhere make the picture higher.
+   * Show lines, {name, kind, x, y, pale}, and dashed levels, {name, value}, over a range of steps; only where it is the
+   * whole range, levels that lie elsewhere make the picture higher.
    */
   set({ lines, levels = [], range, whole = true, logarithmic = false }) {
     Object.assign(this, { lines: lines.filter(({ x }) => x.length > 0), levels, range, whole, logarithmic });
@@ -79,7 +79,7 @@ export class LineChart {
     const within = ({ x, y }) => y.filter((value, k) => x[k] >= from && x[k] <= to && (!this.logarithmic || value > 0));
     const ends = this.lines.flatMap((line) => {
       const seen = within(line);
-      return seen.length === 0 ? [] : [Math.min(...seen), line.kind === "raw" ? quantile(seen, SEEN) : Math.max(...seen)];
+      return seen.length === 0 ? [] : [Math.min(...seen), line.pale ? quantile(seen, SEEN) : Math.max(...seen)];
     });
     const all = [...ends, ...(this.whole ? this.levels.map(({ value }) => value) : [])];
     const [low, high] = all.length > 0 ? [Math.min(...all), Math.max(...all)] : [0, 1];
@@ -125,7 +125,7 @@ export class LineChart {
     if (!this.marks) {
       return;
     }
-    const at = this.step === null ? [] : this.lines.filter(({ kind }) => kind !== "raw").map((line) => this.dot(line));
+    const at = this.step === null ? [] : this.lines.filter(({ pale }) => !pale).map((line) => this.dot(line));
     const x = this.step === null ? 0 : this.x(this.step);
     const rule = drawn("line", { class: "cursor", x1: x, x2: x, y1: 0, y2: this.inner.height });
     this.marks.replaceChildren(...(this.step === null ? [] : [rule, ...at]));

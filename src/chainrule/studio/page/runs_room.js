@@ -2,22 +2,13 @@
 
 import { element } from "../interactive/elements.js";
 import { addressOf, restate } from "./address.js";
-import { agoOf, countOf, linkOf, lossOf, statusOf } from "./words.js";
+import { COLUMNS, rowOfRun } from "./run_row.js";
 
-const COLUMNS = [
-  { key: "name", title: "Run", text: true },
-  { key: "model", title: "Model", text: true },
-  { key: "status", title: "Status", text: true },
-  { key: "validation", title: "Held out" },
-  { key: "test", title: "Test" },
-  { key: "parameters", title: "Parameters" },
-  { key: "updated", title: "Changed", falling: true },
-];
 const USUAL = "test";
 const BROKEN = "Cannot be read";
 const COMPARISONS = "Comparisons";
 
-/** The room: sorted and narrowed down as its address says. */
+/** The room of #/: sorted and narrowed down as its address says. */
 export async function runsRoom({ store, parameters, signal }) {
   const room = new RunsRoom(store, parameters);
   store.addEventListener("runs", () => room.draw(), { signal });
@@ -28,16 +19,17 @@ class RunsRoom {
   constructor(store, { sort = USUAL, falling, words = "" }) {
     Object.assign(this, { store, sort, falling: falling === "1", words, chosen: new Set() });
     this.summary = element("p", { class: "note" });
-    this.filter = element("input", { type: "search", value: words, placeholder: "name, model or data", autocomplete: "off" });
-    this.filter.addEventListener("input", () => this.change({ words: this.filter.value }));
+    const about = { type: "search", value: words, placeholder: "name, model or data", autocomplete: "off" };
+    const filter = element("input", { ...about, oninput: () => this.change({ words: filter.value }) });
+    const head = element("div", { class: "head" }, element("h1", {}, "Runs"), element("label", {}, "Find ", filter));
     this.headings = new Map(COLUMNS.map((column) => [column.key, this.heading(column)]));
     this.table = element("table", { class: "runs" });
+    const first = element("a", { href: "#/fit" }, "Fit a first model");
+    this.empty = element("p", { class: "empty" }, "No runs here yet. ", first, ".");
     this.compare = element("a", { class: "button" }, "Side by side");
     this.told = element("span", { class: "note", role: "status" });
-    const head = element("div", { class: "head" }, element("h1", {}, "Runs"), element("label", {}, "Find ", this.filter));
-    const scrolled = element("div", { class: "scroll" }, this.table);
     this.below = element("div", { class: "below" }, this.compare, this.told);
-    this.empty = element("p", { class: "empty" }, "No runs here yet. ", element("a", { href: "#/fit" }, "Fit a first model"), ".");
+    const scrolled = element("div", { class: "scroll" }, this.table);
     this.element = element("section", {}, head, this.summary, scrolled, this.empty, this.below);
     this.draw();
   }
@@ -69,65 +61,50 @@ class RunsRoom {
     this.empty.hidden = all.length > 0;
     this.table.hidden = all.length === 0;
     for (const [key, heading] of this.headings) {
-      heading.ariaSort = key !== this.sort ? "none" : this.falling ? "descending" : "ascending";
+      const way = this.falling ? "descending" : "ascending";
+      heading.ariaSort = key === this.sort ? way : "none";
     }
-    const select = element("th", { scope: "col", class: "select" }, element("span", { class: "unseen" }, "Side by side"));
-    const head = element("thead", {}, element("tr", {}, select, ...this.headings.values()));
-    const focused = document.activeElement?.dataset.key; // drawn anew while the reader stands in the table
-    this.table.replaceChildren(head, ...groupsOf(seen).map((group) => this.group(group)));
-    this.table.querySelector(`[data-key="${CSS.escape(focused ?? "")}"]`)?.focus();
+    const focused = document.activeElement?.dataset.key ?? ""; // as the rows are made anew, wherever the reader stands
+    this.table.replaceChildren(this.head(), ...groupsOf(seen).map((group) => this.group(group)));
+    this.table.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
     this.offer();
   }
 
+  head() {
+    const unseen = element("span", { class: "unseen" }, "Side by side");
+    const select = element("th", { scope: "col", class: "select" }, unseen);
+    return element("thead", {}, element("tr", {}, select, ...this.headings.values()));
+  }
+
   group({ data, runs }) {
-    const unit = runs.find((run) => run.unit)?.unit;
-    const title = element("th", { scope: "rowgroup", colspan: COLUMNS.length + 1 }, data);
-    title.append(" ", element("small", {}, unit ?? ""));
+    const unit = element("small", {}, runs.find((run) => run.unit)?.unit ?? "");
+    const title = element("th", { scope: "rowgroup", colspan: COLUMNS.length + 1 }, data, " ", unit);
     const best = bestOf(runs);
-    const rows = [...runs].sort((a, b) => this.order(a, b)).map((run) => this.row(run, run === best));
+    const sorted = [...runs].sort((a, b) => this.order(a, b));
+    const rows = sorted.map((run) => rowOfRun(run, { best: run === best, selector: this.selector(run) }));
     return element("tbody", {}, element("tr", { class: "group" }, title), ...rows);
   }
 
   /** Runs without a value come last, in either order. */
   order(a, b) {
-    const [left, right] = [a[this.sort], b[this.sort]];
-    if ((left ?? null) === null || (right ?? null) === null) {
-      return Number((left ?? null) === null) - Number((right ?? null) === null);
+    const [left, right] = [a[this.sort] ?? null, b[this.sort] ?? null];
+    if (left === null || right === null) {
+      return Number(left === null) - Number(right === null);
     }
     const way = this.falling ? -1 : 1;
     return way * (typeof left === "number" ? left - right : String(left).localeCompare(String(right)));
   }
 
-  row(run, best) {
-    const broken = run.status === "broken";
-    const name = broken ? element("b", {}, run.name) : linkOf(run);
-    const under = element("small", { class: "under" }, run.model ?? "", " ", statusOf(run));
-    const cells = [
-      element("th", { scope: "row", class: "name text" }, name, under),
-      element("td", { class: "model text" }, run.model ?? "–"),
-      element("td", { class: "status text" }, statusOf(run), ...progressOf(run)),
-      element("td", { class: "validation" }, lossOf(run.validation)),
-      element("td", { class: "test" }, best ? element("b", { title: "the best on these data" }, lossOf(run.test)) : lossOf(run.test)),
-      element("td", { class: "parameters" }, countOf(run.parameters)),
-      element("td", { class: "updated" }, run.updated ? element("time", { datetime: run.updated, title: run.updated }, agoOf(run.updated)) : "–"),
-    ];
-    const told = element("td", { class: "text error", colspan: COLUMNS.length - 1 }, run.error ?? "");
-    name.dataset.key = `link ${run.name}`;
-    return element("tr", { class: run.status }, this.selector(run), ...(broken ? [cells[0], told] : cells));
-  }
-
   /** A box that chooses the run to be shown beside another one. */
-  selector(run) {
-    if (run.status === "broken" || run.status === "comparison") {
-      return element("td", { class: "select" });
-    }
-    const box = element("input", { type: "checkbox", "aria-label": `${run.name} side by side`, checked: this.chosen.has(run.name) });
-    box.dataset.key = `box ${run.name}`;
+  selector({ name }) {
+    const label = `${name} side by side`;
+    const box = element("input", { type: "checkbox", "aria-label": label, checked: this.chosen.has(name) });
+    box.dataset.key = `box ${name}`;
     box.addEventListener("change", () => {
-      this.chosen[box.checked ? "add" : "delete"](run.name);
+      this.chosen[box.checked ? "add" : "delete"](name);
       this.offer();
     });
-    return element("td", { class: "select" }, box);
+    return box;
   }
 
   /** Offer to show two runs side by side. */
@@ -135,7 +112,6 @@ class RunsRoom {
     const names = [...this.chosen].filter((name) => this.store.runs.has(name));
     const ready = names.length === 2;
     this.compare.classList.toggle("disabled", !ready);
-    this.compare.ariaDisabled = String(!ready);
     if (ready) {
       this.compare.href = addressOf(["compare", ...names]);
     } else {
@@ -143,7 +119,8 @@ class RunsRoom {
     }
     this.below.hidden = this.store.runs.size < 2;
     this.below.classList.toggle("some", names.length > 0);
-    this.told.textContent = ready ? names.join(" and ") : `Choose two runs to see them together; ${names.length} chosen.`;
+    const hint = `Choose two runs to see them together; ${names.length} chosen.`;
+    this.told.textContent = ready ? names.join(" and ") : hint;
   }
 }
 
@@ -163,8 +140,4 @@ function groupsOf(runs) {
 function bestOf(runs) {
   const scored = runs.filter(({ test }) => typeof test === "number");
   return scored.length > 1 ? scored.reduce((best, run) => (run.test < best.test ? run : best)) : null;
-}
-
-function progressOf({ status, progress, name }) {
-  return status === "training" && typeof progress === "number" ? [element("progress", { value: progress, max: 1, "aria-label": `progress of ${name}` })] : [];
 }

@@ -8,7 +8,7 @@
 import { got } from "./server.js";
 
 const AGAIN = 2000; // milliseconds until a lost stream is opened anew
-const KEPT = 65536; // characters of a job's log
+const KEPT = 1000; // lines of a job's log
 
 export class Store extends EventTarget {
   constructor() {
@@ -33,10 +33,8 @@ export class Store extends EventTarget {
 
   /** Have the records of these runs told, too: first all, then those that come. */
   follow(names) {
-    if (String(names) !== String(this.followed)) {
-      this.followed = names;
-      this.listen();
-    }
+    this.followed = names;
+    this.listen();
   }
 
   /** The latest job that writes into a run's folder. */
@@ -46,7 +44,7 @@ export class Store extends EventTarget {
 
   /** A job that was just ordered, which the stream has not told of yet. */
   add(job) {
-    this.jobs.set(job.id, { log: "", ...job, ...this.jobs.get(job.id) });
+    this.jobs.set(job.id, { ...job, ...this.jobs.get(job.id) });
     this.tell("jobs");
   }
 
@@ -58,18 +56,23 @@ export class Store extends EventTarget {
     on("runs", (told) => this.changed(told));
     on("job", (told) => this.logged(told));
     on("metrics", (told) => this.tell("metrics", told));
-    stream.onopen = () => this.connect(true);
+    stream.onopen = () => this.opened();
     stream.onerror = () => this.lost(stream);
     this.stream = stream;
   }
 
-  /** What was told meanwhile is missed: ask for all of it once the server is back. */
+  /** What changed while nothing was told is asked for. */
+  opened() {
+    this.connect(true);
+    this.load().catch(() => this.connect(false));
+  }
+
   lost(stream) {
     stream.close();
     this.connect(false);
     setTimeout(() => {
       if (this.stream === stream) {
-        this.load().then(() => this.listen(), () => this.lost(stream));
+        this.listen();
       }
     }, AGAIN);
   }
@@ -88,8 +91,8 @@ export class Store extends EventTarget {
   }
 
   logged({ line, ...told }) {
-    const job = this.jobs.get(told.id) ?? { log: "" };
-    const log = typeof line === "string" ? `${job.log}${line}\n`.slice(-KEPT) : job.log;
+    const job = this.jobs.get(told.id) ?? { log: [] };
+    const log = typeof line === "string" ? [...job.log, line].slice(-KEPT) : job.log;
     this.jobs.set(told.id, { ...job, ...told, log });
     this.tell("jobs");
   }

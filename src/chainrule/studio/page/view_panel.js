@@ -13,7 +13,7 @@ import { inPath } from "./server.js";
 const WAIT = 200; // milliseconds that a slider must rest
 
 export class ViewPanel {
-  /** onstate(parameters) follows each change; fixed ones have no control. Without runs it is of what the reader gives. */
+  /** onstate(parameters) follows each change; fixed ones have no control. Without runs it is of the reader's own. */
   constructor({ view, runs, parameters, fixed = {}, onstate, signal }) {
     Object.assign(this, { view, runs, parameters: { ...parameters }, fixed, onstate });
     const shown = runs.length > 0 ? runs : [null];
@@ -27,9 +27,9 @@ export class ViewPanel {
   /** Controls that the server describes, the run's own choices first; what costs seconds waits for a button. */
   controls() {
     const choices = this.runs[0]?.choices ?? {};
-    const parts = [...this.checkpoints(), ...this.view.parameters].map((field) => {
-      const own = { ...field, choices: field.name === "checkpoint" ? field.choices : choices[field.name] ?? field.choices };
-      return fieldOf(own, this.parameters[field.name], (value, settled) => this.change(field.name, value, settled));
+    const own = this.view.parameters.map((field) => ({ ...field, choices: choices[field.name] ?? field.choices }));
+    const parts = [...this.checkpoints(), ...own].map((field) => {
+      return fieldOf(field, this.parameters[field.name], (value, settled) => this.change(field.name, value, settled));
     });
     if (this.view.upload) {
       const onfile = (id) => this.change("upload", id);
