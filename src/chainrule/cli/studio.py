@@ -18,10 +18,25 @@ def studio_command(
     token: Annotated[
         str | None, Option(help="Secret of the address (default a random one).", show_default=False)
     ] = None,
+    data: Annotated[
+        Path | None, Option(help="Folder below which fits may read files (default RUNS).", show_default=False)
+    ] = None,
+    max_upload: Annotated[int, Option(help="Megabytes of a file that is dropped on the page.", min=1, max=4096)] = 16,
+    keep: Annotated[bool, Option("--keep", help="Let fits that the page started go on when the studio ends.")] = False,
     no_browser: Annotated[bool, Option("--no-browser", help="Open no browser.")] = False,
 ) -> None:
     """Serve a local page over a folder of runs: curves while they train, scores, samples, forecasts, looks.
 
     The page is for whoever has the address that is printed, with its token. Ctrl-C ends it.
     """
-    serve(runs, host=host, port=port, token=token, browser=not no_browser, announce=show)
+    serve(
+        runs,
+        host=host,
+        port=port,
+        token=token,
+        data=data,
+        keep=keep,
+        max_upload=max_upload,
+        browser=not no_browser,
+        announce=show,
+    )

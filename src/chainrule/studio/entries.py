@@ -19,7 +19,7 @@ from chainrule.runs.kinds.registry import KINDS
 from chainrule.studio.folders import RunsFolder
 from chainrule.training import BEST
 
-__all__ = ["Entries", "is_held", "kind_of"]
+__all__ = ["Entries", "is_held", "kind_of", "losses_in"]
 
 _TAIL = 2**14  # bytes of metrics.jsonl in which the last records are
 
@@ -155,15 +155,30 @@ def _of_files(path: Path, config: RunConfig, *, held: bool) -> dict[str, Any]:
         if isinstance(best.get("best"), float):
             found["validation"] = best["best"]
     if (path / SCORE).is_file():
-        try:
-            score = read_json(path / SCORE)
-        except ValueError as error:
-            raise RunFormatError(f"{path / SCORE} is not a score that chainrule wrote: {error}.") from error
-        found["test"] = score.get("nats") if isinstance(score, dict) else None
+        found["test"] = losses_in(path / SCORE)[0]
         refits_after = config.refit and not KINDS[config.data.kind].goes_on
         if not held and (not refits_after or (path / REFIT).is_file()):
             found["status"] = "finished"
     return found
+
+
+def losses_in(path: Path) -> tuple[float | None, dict[str, float]]:
+    """The loss of the test part in score.json, and those of the baselines; none of what has no losses in nats.
+
+    Raises:
+        RunFormatError: the file is broken.
+    """
+    if not path.is_file():
+        return None, {}
+    try:
+        score = read_json(path)
+        nats = score.get("nats")
+        baselines = score.get("baselines_nats", {})
+        return nats, {str(name): float(value) for name, value in baselines.items()}
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise RunFormatError(
+            f"{path} is not a score that chainrule wrote: {error}. Restore it, or fit again."
+        ) from error
 
 
 def about_checkpoint(path: Path) -> Mapping[str, Any]:

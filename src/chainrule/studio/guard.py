@@ -110,7 +110,9 @@ class Guard:
         if not self.access.is_host(host):
             return refusal(scope, 403, f"this studio does not answer to the name {host!r}. {_HOW}")
         if scope["method"] not in ("GET", "HEAD") and not _is_own(headers.get("origin", ""), host):
-            return refusal(scope, 403, "this did not come from the studio's own page. Use the page, or send its Origin.")
+            return refusal(
+                scope, 403, "this did not come from the studio's own page. Use the page, or send its Origin."
+            )
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token")
         if scope["path"] == "/" and given is not None:
             return self._let_in(scope, given[0])

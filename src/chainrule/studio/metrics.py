@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from chainrule.runs.folder.metrics_log import METRICS
 
-__all__ = ["POINTS", "Curves", "MetricsFiles", "thinned"]
+__all__ = ["POINTS", "Curves", "MetricsFiles", "MetricsReader", "in_columns", "thinned"]
 
 POINTS = 2000
 _KEPT = 16  # files whose curves are held
@@ -32,69 +34,95 @@ Points = NDArray[np.float64]  # (N, 3)
 Curves = dict[str, Points]
 
 
-class _MetricsFile:
-    """What was read of one file, up to ``offset``; ``generation`` counts how often it began anew."""
+@dataclass(frozen=True)
+class News:
+    """What came since the last reading.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.generation = 0
-        self.joined: int | None = None
-        self._begin(None)
+    Attributes:
+        anew: whether the file is another one, or was cut, so that this is all that there is.
+        curves: the new points.
+        joined: the step from which what was held out trains too, if it is among them.
+    """
 
-    def _begin(self, inode: int | None) -> None:
-        self._inode = inode
-        self._parts: dict[str, list[Points]] = {}
-        self.offset = 0
-        self.joined = None
-        self.generation += 1
+    anew: bool
+    curves: Curves
+    joined: int | None
 
-    def read_on(self) -> None:
-        """Read the whole lines that came since; from the start where the file is another one, or shorter."""
+
+class MetricsReader:
+    """Reads a file on from a ``place``, as another reader of it told it; from its start without one."""
+
+    def __init__(self, path: Path, place: str = "") -> None:
+        self._path = path
+        inode, _, offset = place.partition("-")
+        known = inode.isdecimal() and offset.isdecimal()
+        self._inode = int(inode) if known else None
+        self._offset = int(offset) if known else 0
+
+    @property
+    def place(self) -> str:
+        """Up to where it has read."""
+        return "" if self._inode is None else f"{self._inode}-{self._offset}"
+
+    def news(self) -> News:
+        """The whole lines that came since."""
+        anew = False
         try:
-            with self.path.open("rb") as file:
-                status = self.path.stat()
-                if status.st_ino != self._inode or status.st_size < self.offset:
-                    self._begin(status.st_ino)
-                file.seek(self.offset)
+            with self._path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if status.st_ino != self._inode or status.st_size < self._offset:
+                    anew = True
+                    self._inode = status.st_ino
+                    self._offset = 0
+                file.seek(self._offset)
                 new = file.read()
         except FileNotFoundError:
-            if self._inode is not None:
-                self._begin(None)
-            return
-        whole = new.rpartition(b"\n")[0]
-        if not whole:
-            return
-        self.offset += len(whole) + 1
-        records = list(_records(whole))
-        for name, points in _points(records).items():
-            self._parts.setdefault(name, []).append(np.array(points, dtype=np.float64))
-        if self.joined is None:
-            self.joined = next((record["step"] for record in records if "joined" in record), None)
+            anew = self._inode is not None
+            self._inode = None
+            return News(anew, {}, None)
+        whole, end, _ = new.rpartition(b"\n")
+        self._offset += len(whole) + len(end)
+        records = list(_records(whole)) if whole else []
+        joined = next((record["step"] for record in records if "joined" in record), None)
+        return News(anew, _points(records), joined)
 
-    def curves(self) -> Curves:
-        """All points so far, of each curve."""
-        for parts in self._parts.values():
-            parts[:] = [np.concatenate(parts)]
-        return {name: parts[0] for name, parts in self._parts.items()}
+
+class _Known:
+    """A reader, and all points that it has read."""
+
+    def __init__(self, path: Path) -> None:
+        self.reader = MetricsReader(path)
+        self.curves: Curves = {}
+        self.joined: int | None = None
+
+    def read_on(self) -> None:
+        news = self.reader.news()
+        if news.anew:
+            self.curves = {}
+            self.joined = None
+        for name, points in news.curves.items():
+            known = self.curves.get(name)
+            self.curves[name] = points if known is None else np.concatenate([known, points])
+        self.joined = news.joined if self.joined is None else self.joined
 
 
 class MetricsFiles:
     """The metrics of runs, by their folders; those last asked for are held."""
 
     def __init__(self) -> None:
-        self._files: OrderedDict[Path, _MetricsFile] = OrderedDict()
+        self._files: OrderedDict[Path, _Known] = OrderedDict()
         self._lock = Lock()
 
     def of(self, folder: Path) -> tuple[Curves, dict[str, Any]]:
-        """All curves of a run, and where they end: the offset, the generation, and the step at which all data joined."""
+        """All curves of a run; where they end, and the step from which what was held out trains too."""
         with self._lock:
             path = folder / METRICS
-            file = self._files.pop(path, None) or _MetricsFile(path)
-            self._files[path] = file
+            known = self._files.pop(path, None) or _Known(path)
+            self._files[path] = known
             while len(self._files) > _KEPT:
                 self._files.popitem(last=False)
-            file.read_on()
-            return file.curves(), {"next": file.offset, "generation": file.generation, "joined": file.joined}
+            known.read_on()
+            return dict(known.curves), {"next": known.reader.place, "joined": known.joined}
 
 
 def _records(whole: bytes) -> Iterable[Mapping[str, Any]]:
@@ -115,7 +143,7 @@ def _one_by_one(lines: Iterable[bytes]) -> Iterator[Any]:
             continue
 
 
-def _points(records: Iterable[Mapping[str, Any]]) -> dict[str, list[_Point]]:
+def _points(records: Iterable[Mapping[str, Any]]) -> Curves:
     found: dict[str, list[_Point]] = {}
     for record in records:
         at = record["step"], _number_or_nan(record.get("seconds"))
@@ -127,7 +155,7 @@ def _points(records: Iterable[Mapping[str, Any]]) -> dict[str, list[_Point]]:
         if isinstance(looked, dict):
             for name in _LOOKED:
                 found.setdefault(name, []).append((*at, _number_or_nan(looked.get(name))))
-    return found
+    return {name: np.array(points, dtype=np.float64) for name, points in found.items()}
 
 
 def _is_number(value: object) -> bool:

@@ -5,6 +5,7 @@ import socket
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from chainrule._optional import require
 from chainrule.errors import ArgumentError
@@ -22,6 +23,9 @@ def serve(
     host: str = "127.0.0.1",
     port: int = PORT,
     token: str | None = None,
+    data: str | Path | None = None,
+    keep: bool = False,
+    max_upload: int = 16,
     browser: bool = True,
     announce: Callable[[str], None] = print,
 ) -> None:
@@ -32,6 +36,9 @@ def serve(
         host: the address to listen on. Any other than this machine's own needs a ``token``.
         port: 0 takes a free one.
         token: the secret of the address; by default a random one.
+        data: the folder below which fits may read files; by default that of the runs.
+        keep: whether fits that were started from the page go on when the studio ends; else they save and stop.
+        max_upload: megabytes of a file that is dropped on the page.
         browser: whether to open the address.
         announce: is told the address once it answers.
     """
@@ -40,21 +47,28 @@ def serve(
     from chainrule.studio.app import make_app
     from chainrule.studio.folders import RunsFolder
     from chainrule.studio.guard import LOCAL, Access
+    from chainrule.studio.jobs.requests import DataFolder
     from chainrule.studio.state import Studio
 
     if host not in _HERE and token is None:
         raise ArgumentError(
-            f"`host` is {host!r}, which others can reach. Give a `token` too, long and hard to guess, or leave out `host`."
+            f"`host` is {host!r}, which others can reach. Give a `token` too, hard to guess, or leave out `host`."
         )
     secret = secrets.token_urlsafe(24) if token is None else token
     hosts = LOCAL | {host} | ({socket.gethostname()} if host in _EVERYWHERE else set())
-    studio = Studio(RunsFolder(Path(runs)), Access(secret, hosts, any_address=host in _EVERYWHERE))
+    access = Access(secret, hosts, any_address=host in _EVERYWHERE, uploads=max_upload * 2**20)
+    folder = RunsFolder(Path(runs))
+    studio = Studio(folder, DataFolder(folder.root if data is None else Path(data)), access, keep=keep)
     listening = _listen(host, port)
     name = socket.gethostname() if host in _EVERYWHERE else host
     name = f"[{name}]" if ":" in name else name
     address = f"http://{name}:{listening.getsockname()[1]}/?token={secret}"
 
     class Server(uvicorn.Server):  # type: ignore[misc, name-defined]
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            studio.closing.set()  # or streams of events would go on
+            super().handle_exit(sig, frame)
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
             announce(address)

@@ -21,7 +21,7 @@ from chainrule.runs.fitting.plan import FitPlan, plan
 from chainrule.runs.fitting.precision import precision_by_trial
 from chainrule.runs.fitting.room import check_room
 from chainrule.runs.fitting.summary import say_summary
-from chainrule.runs.folder.config import CONFIG, RunConfig
+from chainrule.runs.folder.config import ASKED, CONFIG, RunConfig
 from chainrule.runs.folder.contents import (
     SCORE,
     SERIES,
@@ -233,6 +233,7 @@ def _fit(planned: FitPlan, group: Group, *, overwrite: bool, quiet: bool, figure
         if not resume:
             forget_results(folder)
         config.save(folder)
+        write_json(folder / ASKED, dict(planned.asked))
         RanOn.here(device).save(folder)
         task.save(folder)
         if solved:

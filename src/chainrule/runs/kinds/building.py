@@ -16,7 +16,7 @@ from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import check_weights, load_weights
 
-__all__ = ["build", "build_with", "count_parameters", "weights_in"]
+__all__ = ["build", "build_with", "count_parameters", "layers_in", "weights_in"]
 
 _LAYERS = 3  # of which the weights are counted
 
@@ -62,6 +62,12 @@ def count_parameters(about: DataConfig, model: ModelConfig) -> int:
     """How many numbers such a model learns, found without making it."""
     with _without_memory():
         return sum(p.numel() for p in build(about, model).parameters())
+
+
+def layers_in(about: DataConfig, model: ModelConfig) -> list[str]:
+    """The names of the layers of such a model, those within others left out."""
+    with _without_memory():
+        return [name for name, module in build(about, model).named_modules() if not list(module.children())]
 
 
 def weights_in(about: DataConfig, model: ModelConfig) -> int:

@@ -25,6 +25,8 @@ class Parameter:
     max: float | None = None
     step: float | None = None
     choices: tuple[str, ...] = ()
+    help: str = ""
+    multiline: bool = False
 
     def value_of(self, text: str) -> Any:
         """The value that a text stands for; an empty one for the default.

@@ -11,27 +11,32 @@ from chainrule.runs.folder.config import RunConfig
 from chainrule.studio.entries import kind_of
 from chainrule.studio.views.parameter import Parameter
 
-__all__ = ["KINDS", "Asked", "StudioView"]
+__all__ = ["KINDS", "Asked", "Results", "StudioView"]
 
 KINDS = ("text", "sound", "series", "panel", "images", "labelled sound")
 Results = Sequence[Shown]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What an address asks a run.
+    """What an address asks.
 
     Attributes:
-        run: the run.
+        path: the folder of what is asked.
         values: of the parameters, by name.
+        runs: what is asked, by name: none of a comparison or of no run, two of a pair.
         upload: the file that was dropped, if there is one.
-        other: the run to compare with, where the view takes two.
     """
 
-    run: Run
+    path: Path
     values: dict[str, Any]
+    runs: dict[str, Run]
     upload: Path | None = None
-    other: Run | None = None
+
+    @property
+    def run(self) -> Run:
+        """The run that is asked, or the first of two."""
+        return next(iter(self.runs.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +45,14 @@ class StudioView:
 
     Attributes:
         name, title: in addresses, and for people.
-        kinds: of the runs that it is for.
         answer: the results that its page shows, the first of which gives it its name.
+        kinds: of the runs that it is for; none for a view without a run.
+        parameters: what can be asked besides.
         accept: the endings of files that can be dropped on it; none where it takes no file.
         fits: whether it is for a run of this config, among those of its kinds.
-        loads: whether the run's weights are needed.
         checkpoints: whether it can be of other weights than those that are scored.
+        pair: whether it is of two runs.
+        live: whether it is quick enough to follow a slider.
     """
 
     name: str
@@ -57,6 +64,7 @@ class StudioView:
     fits: Callable[[RunConfig], bool] = lambda config: True
     checkpoints: bool = True
     pair: bool = False
+    live: bool = True
 
     def is_for(self, config: RunConfig) -> bool:
         """Whether a run of this config can be asked."""
@@ -71,4 +79,5 @@ class StudioView:
             "upload": {"accept": ",".join(self.accept)} if self.accept else None,
             "checkpoints": self.checkpoints,
             "pair": self.pair,
+            "live": self.live,
         }
