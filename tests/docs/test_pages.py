@@ -25,8 +25,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "src").rglob("README.md"))]
 LANGUAGES = {"sh", "python", "output", "text"}
-# Other tests run these: they install, build, measure, or start several processes.
+# Other tests run these: they install, build, measure, serve, or start several processes.
 NOT_RUN = ("make ", "pip ", "jupyter ", "git ", "python -m ", "pytest", "ruff ", "mypy", "lint-imports", "torchrun ")
+NOT_RUN += ("chainrule studio ",)
 BLOCK = re.compile(r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$|`(?P<inline>chainrule [a-z]+ [^`]*)`", re.M | re.S)
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")  # as in `chainrule score RUN`
 

@@ -64,6 +64,7 @@ def make_app(studio: Studio) -> Starlette:
     ]
     guard = Middleware(Guard, studio.access)
     app = Starlette(routes=routes, middleware=[guard], exception_handlers=HANDLERS, lifespan=lifespan)
+    app.router.redirect_slashes = False  # no name is another one
     app.state.studio = studio
     return app
 

@@ -110,7 +110,6 @@ def _of_config(config: RunConfig) -> dict[str, Any]:
         "steps": config.training.steps,
         "minutes": config.training.minutes if config.training.steps is None else None,
         "unit": f"nats per {config.data.unit}",
-        "parameters": count_parameters(config.data, config.model),
     }
 
 
@@ -150,8 +149,9 @@ def _last_records(path: Path) -> list[Any]:
 def _of_files(path: Path, config: RunConfig, *, held: bool) -> dict[str, Any]:
     """Whether it trains, has ended or was stopped; the score; the best checkpoint, whose header must be whole."""
     found: dict[str, Any] = {"status": "training" if held else "stopped"}
+    shapes: Mapping[str, list[int]] = {}
     if (path / BEST).is_file():
-        best = about_checkpoint(path / BEST)
+        best, shapes = header_of(path / BEST)
         if isinstance(best.get("best"), float):
             found["validation"] = best["best"]
     if (path / SCORE).is_file():
@@ -159,7 +159,7 @@ def _of_files(path: Path, config: RunConfig, *, held: bool) -> dict[str, Any]:
         refits_after = config.refit and not KINDS[config.data.kind].goes_on
         if not held and (not refits_after or (path / REFIT).is_file()):
             found["status"] = "finished"
-    return found
+    return found | {"parameters": count_parameters(config.data, config.model, shapes)}
 
 
 def losses_in(path: Path) -> tuple[float | None, dict[str, float]]:
@@ -181,8 +181,8 @@ def losses_in(path: Path) -> tuple[float | None, dict[str, float]]:
         ) from error
 
 
-def about_checkpoint(path: Path) -> Mapping[str, Any]:
-    """What a checkpoint tells of itself, by its header alone.
+def header_of(path: Path) -> tuple[Mapping[str, Any], dict[str, list[int]]]:
+    """What a checkpoint tells of itself, and the shapes in it by their names, by its header alone.
 
     Raises:
         RunFormatError: the file is cut short, or is no checkpoint.
@@ -191,9 +191,10 @@ def about_checkpoint(path: Path) -> Mapping[str, Any]:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             about = parse((file.metadata() or {})["chainrule"])
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
         raise RunFormatError(
             f"{path} cannot be read as a checkpoint of chainrule ({error}). It was cut short or changed; restore it "
             "from a copy, or fit again."
         ) from error
-    return about if isinstance(about, Mapping) else {}
+    return about if isinstance(about, Mapping) else {}, shapes

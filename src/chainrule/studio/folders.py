@@ -15,6 +15,7 @@ __all__ = ["RunsFolder"]
 
 _MARKS = {CONFIG, COMPARISON, METRICS, SCORE, BEST, LOCK}  # one of these makes a folder a run's, be it broken
 _DEEPEST = 4
+_LONGEST = 200  # characters of a folder's name
 
 
 class RunsFolder:
@@ -58,7 +59,7 @@ class RunsFolder:
     def _within(self, name: str) -> Path | None:
         """The path of the name, links followed; None if it is outside."""
         parts = name.split("/")
-        if any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
+        if any(part in ("", ".", "..") or len(part) > _LONGEST or {*part} & {"\0", "\\"} for part in parts):
             return None
         try:
             path = self.root.joinpath(*parts).resolve()

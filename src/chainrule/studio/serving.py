@@ -1,5 +1,6 @@
 """Serving the studio: a socket, an address with its token, a browser that opens it, and the end by Ctrl-C."""
 
+import re
 import secrets
 import socket
 import webbrowser
@@ -7,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.errors import ArgumentError
 
 __all__ = ["PORT", "serve"]
 
 PORT = 8642
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
+_LEAST = 16  # characters of a token, where others can reach the studio
 _HERE = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")
 
@@ -50,10 +54,7 @@ def serve(
     from chainrule.studio.jobs.requests import DataFolder
     from chainrule.studio.state import Studio
 
-    if host not in _HERE and token is None:
-        raise ArgumentError(
-            f"`host` is {host!r}, which others can reach. Give a `token` too, hard to guess, or leave out `host`."
-        )
+    _check_token(host, token)
     secret = secrets.token_urlsafe(24) if token is None else token
     hosts = LOCAL | {host} | ({socket.gethostname()} if host in _EVERYWHERE else set())
     access = Access(secret, hosts, any_address=host in _EVERYWHERE, uploads=max_upload * 2**20)
@@ -79,6 +80,26 @@ def serve(
         make_app(studio), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
     )
     Server(config).run(sockets=[listening])
+
+
+def _check_token(host: str, token: str | None) -> None:
+    """Refuse a studio that others can reach, and could get into.
+
+    Raises:
+        ArgumentError: there is no token, or one that could be guessed or be no part of an address.
+    """
+    if token is None:
+        if host in _HERE:
+            return
+        raise ArgumentError(
+            f"`host` is {host!r}, which others can reach. Give a `token` too, hard to guess, or leave out `host`."
+        )
+    least = 1 if host in _HERE else _LEAST
+    if not _TOKEN.fullmatch(token) or len(token) < least:
+        raise ArgumentError(
+            f"`token` has {counted(len(token), 'character')}; expected at least {least}, letters, digits and any of "
+            "._~- alone."
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

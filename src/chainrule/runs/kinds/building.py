@@ -1,7 +1,8 @@
 """From what is known of data to a model of it: a new one, one with weights, or none but its size."""
 
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -58,10 +59,13 @@ def build_with(about: DataConfig, model: ModelConfig, weights: dict[str, Tensor]
     return built
 
 
-def count_parameters(about: DataConfig, model: ModelConfig) -> int:
-    """How many numbers such a model learns, found without making it."""
+def count_parameters(about: DataConfig, model: ModelConfig, shapes: Mapping[str, Sequence[int]]) -> int:
+    """How many numbers such a model has learned, found without making it; ``shapes`` are those of its weights by name,
+    some of which are as long as the data made them.
+    """
     with _without_memory():
-        return sum(p.numel() for p in build(about, model).parameters())
+        made = build(about, model)
+    return sum(math.prod(shapes.get(name, p.shape)) for name, p in made.named_parameters())
 
 
 def layers_in(about: DataConfig, model: ModelConfig) -> list[str]:

@@ -91,9 +91,10 @@ class Job:
 
 
 class JobRunner:
-    """The fits that were started from the page since the studio started."""
+    """The fits that were started from the page since the studio started, by ``program``."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Sequence[str] = (sys.executable, "-m", "chainrule")) -> None:
+        self._program = program
         self._logs = TemporaryDirectory(prefix="chainrule-jobs-")
         self._jobs: dict[str, Job] = {}
         self._lock = Lock()
@@ -114,7 +115,7 @@ class JobRunner:
             log = Path(self._logs.name) / f"{key}.log"
             with log.open("wb") as file:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "chainrule", *arguments],
+                    [*self._program, *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,

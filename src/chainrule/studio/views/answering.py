@@ -33,7 +33,7 @@ class Answers:
     def __init__(self, folder: RunsFolder, uploads: Uploads) -> None:
         self._folder = folder
         self._uploads = uploads
-        self._opened = OpenedRuns()
+        self.opened = OpenedRuns()
         self._pages: OrderedDict[Any, str] = OrderedDict()
 
     def page(self, name: str, query: Mapping[str, str]) -> str:
@@ -73,10 +73,10 @@ class Answers:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             runs: dict[str, Run] = {}
-            if view.kinds != ("comparison",):
-                for name, path in paths.items():
-                    _check(view, name, path)
-                    runs[name] = self._opened.run(path, checkpoint)
+            for name, path in paths.items():
+                _check(view, name, path)
+                if view.kinds != ("comparison",):
+                    runs[name] = self.opened.run(path, checkpoint)
             path = next(iter(paths.values()), Path())
             results = view.answer(Asked(path=path, values=values, runs=runs, upload=upload))
             remarks = [str(warning.message) for warning in caught if warning.category is UserWarning]
@@ -93,8 +93,9 @@ def views_of(path: Path) -> list[str]:
 
 def _check(view: StudioView, name: str, path: Path) -> None:
     """Refuse a run that a view is not for."""
-    if not view.is_for(RunConfig.load(path)):
-        raise ArgumentError(f"{name} has no view {view.name!r}; it has {', '.join(views_of(path))}.")
+    offered = views_of(path)
+    if view.name not in offered:
+        raise ArgumentError(f"{name} has no view {view.name!r}; it has {', '.join(offered)}.")
 
 
 def _parameters(view: StudioView) -> tuple[Parameter, ...]:

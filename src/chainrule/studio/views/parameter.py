@@ -10,6 +10,7 @@ from chainrule.errors import ArgumentError
 
 __all__ = ["Parameter", "given_in"]
 
+_LARGEST = 2**53  # of numbers
 _LONGEST = 20_000  # characters of a text, a list of numbers among them
 
 
@@ -64,8 +65,8 @@ class Parameter:
             value = int(text) if self.type == "integer" else float(text)
         except ValueError:
             value = math.nan
-        low = -math.inf if self.min is None else self.min
-        high = math.inf if self.max is None else self.max
+        low = -_LARGEST if self.min is None else self.min
+        high = _LARGEST if self.max is None else self.max
         if not (low <= value <= high and math.isfinite(value)):
             what = "a whole number" if self.type == "integer" else "a number"
             least = "" if self.min is None else f" of at least {self.min:g}"

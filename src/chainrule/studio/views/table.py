@@ -18,7 +18,9 @@ _TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 _DATA = _TEXTS + _SOUNDS + _TABLES
 
 _SEED = Parameter(name="seed", label="Seed", type="integer", default=0, min=0, max=2**31)
-_TOP_K = Parameter(name="top_k", label="Among the likeliest", type="integer", min=1, help="Empty: among all symbols.")
+_TOP_K = Parameter(
+    name="top_k", label="Among the likeliest", type="integer", min=1, max=10_000, help="Empty: among all."
+)
 _TEMPERATURE = Parameter(
     name="temperature", label="Temperature", type="number", default=1.0, min=0.05, max=3.0, step=0.05
 )
@@ -33,7 +35,9 @@ _FEW_STEPS = Parameter(name="steps", label="Steps", type="integer", default=8, m
 _AT = Parameter(name="at", label="Path back from step", type="integer", min=0, max=2047, help="Empty: none.")
 _CELL = Parameter(name="at", label="Cell", type="text", default="", help="channel,row,col; empty: the largest.")
 _LAYER = Parameter(name="layer", label="Layer", type="text", default="", help="Its number or name; empty: the first.")
-_EXAMPLE = Parameter(name="example", label="Test example", type="integer", min=0, help="Empty: the worst mistake.")
+_EXAMPLE = Parameter(
+    name="example", label="Test example", type="integer", min=0, max=10**9, help="Empty: the worst mistake."
+)
 _LABEL = Parameter(name="label", label="True class of the file", type="text", default="")
 _SCORE = Parameter(name="score", label="Differentiate the score of", type="text", default="", help="Empty: the loss.")
 _INPUT = (_EXAMPLE, _LABEL, _SCORE)
