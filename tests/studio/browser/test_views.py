@@ -56,9 +56,9 @@ def test_a_view_is_exported_as_one_file(open_room: Open, browser: "Browser", tmp
     download.value.save_as(tmp_path / "view.html")
     with browser.new_context(offline=True) as context:
         alone = context.new_page()
-        complaints: list[object] = []
-        alone.on("console", complaints.append)
-        alone.on("pageerror", complaints.append)
+        complaints: list[str] = []
+        for event in ("console", "pageerror"):
+            alone.on(event, lambda about: complaints.append(str(about)))  # type: ignore[call-overload]
         alone.goto((tmp_path / "view.html").as_uri())
         expect(alone.locator(".sum h2")).to_have_text("y[0,0] = -4")  # 1 * 1 + 2 * 0 - 5 * 1
         assert complaints == []

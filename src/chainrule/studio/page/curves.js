@@ -8,6 +8,7 @@ import { CurveFigure } from "./curve_figure.js";
 
 const SMOOTHING = { none: 0, light: 0.05, strong: 0.2 }; // shares of the records that a mean is of
 const USUAL = "light"; // as in the figures of a run
+const PRESSES = 200; // of an arrow key, from one end of the steps to the other
 const FIGURES = [
   { title: "Loss", names: ["training", "validation", "alone"], levels: true },
   { title: "Horizon of the gradients", note: "steps back until 1 % is left", names: ["horizon"] },
@@ -43,7 +44,7 @@ export class Curves {
     const log = element("input", { type: "checkbox", checked: this.state.log === "1" });
     log.addEventListener("change", () => this.change({ log: log.checked ? "1" : undefined }));
     const oninput = () => this.stand(this.scrubber.valueAsNumber);
-    this.scrubber = element("input", { type: "range", step: "any", oninput });
+    this.scrubber = element("input", { type: "range", oninput });
     this.words = element("span", { class: "words", "aria-hidden": "true" });
     const button = (label, onclick) => element("button", { type: "button", onclick }, label);
     this.all = button("All steps", () => this.zoom());
@@ -63,6 +64,7 @@ export class Curves {
     const share = SMOOTHING[this.state.smoothing] ?? SMOOTHING[USUAL];
     const logarithmic = this.state.log === "1";
     [this.scrubber.min, this.scrubber.max] = range;
+    this.scrubber.step = Math.max(1, Math.round((range[1] - range[0]) / PRESSES));
     this.all.disabled = whole;
     this.figures.forEach((figure) => figure.set(this.runs, { share, range, whole, logarithmic }));
     this.stand(this.step);

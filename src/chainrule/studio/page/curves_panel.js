@@ -10,7 +10,7 @@ const SETTINGS = ["model", "training", "reading"]; // parts of a run's config
 export class CurvesPanel {
   /** Runs are what /api/runs/NAME says of them. */
   constructor({ store, runs, parameters, onstate, signal }) {
-    Object.assign(this, { runs, found: new Map() });
+    Object.assign(this, { store, runs, found: new Map() });
     this.curves = new Curves({ state: parameters, onstate });
     this.note = element("p", { class: "note", role: "status" });
     const links = runs.map((run) => exportOf(run, runs.length > 1));
@@ -18,13 +18,24 @@ export class CurvesPanel {
     this.settings = element("div", {}, settingsOf(runs));
     this.element = element("div", {}, bar, this.curves.element, this.settings);
     store.addEventListener("metrics", ({ detail }) => this.add(detail), { signal });
-    store.follow(runs.map(({ name }) => name));
+    this.follow();
+  }
+
+  /** Ask for records, of a run that has just begun as soon as it has a folder. */
+  follow() {
+    const names = this.runs.map(({ name }) => name);
+    if (names.every((name) => this.store.runs.has(name))) {
+      this.store.follow(names);
+    }
   }
 
   /** Take what is known of the run since its fit began or ended. */
   renew(run) {
     this.runs = [run];
     this.settings.replaceChildren(settingsOf(this.runs));
+    if (this.found.size === 0) {
+      this.follow();
+    }
     this.draw();
   }
 

@@ -69,7 +69,7 @@ class RunRoom {
       ["Test", lossOf(run.test)],
       ["Parameters", countOf(run.parameters)],
     ];
-    const known = run.kind ? facts : facts.slice(0, 2);
+    const known = run.kind ? facts : [];
     this.facts.replaceChildren(...known.map(([term, value]) => factOf(term, value)));
   }
 

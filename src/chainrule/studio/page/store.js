@@ -70,6 +70,7 @@ export class Store extends EventTarget {
   lost(stream) {
     stream.close();
     this.connect(false);
+    this.followed = this.followed.filter((name) => this.runs.has(name)); // one that is gone would be refused
     setTimeout(() => {
       if (this.stream === stream) {
         this.listen();
