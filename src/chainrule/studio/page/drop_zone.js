@@ -30,7 +30,7 @@ export class DropZone {
     if (!file) {
       return [];
     }
-    const about = { rows: 2, spellcheck: "false", "aria-label": words, placeholder: `or paste ${words} here` };
+    const about = { rows: 1, spellcheck: "false", "aria-label": words, placeholder: `or paste ${words} here` };
     const text = element("textarea", about);
     const use = () => text.value.trim() !== "" && this.give(file(text.value, this.run));
     return [element("div", { class: "written" }, text, element("button", { type: "button", onclick: use }, "Use it"))];

@@ -51,7 +51,7 @@ export class Frame {
   fit(frame) {
     const { body } = frame.contentDocument;
     const main = body.querySelector("main") ?? body;
-    Object.assign(main.style, { minHeight: "0", margin: "0", paddingInline: "0" }); // it stands in a page, not alone
+    Object.assign(main.style, { minHeight: "0", margin: "0", paddingInline: "6px" }); // it stands in a page, not alone
     const explored = body.querySelector(".view") !== null;
     const measure = () => {
       const most = explored ? Math.max(LOWEST, innerHeight) : Infinity;

@@ -6,7 +6,7 @@ import { CurvesPanel } from "./curves_panel.js";
 import { JobPanel } from "./job_panel.js";
 import { got, inPath, viewsOf } from "./server.js";
 import { ViewPanel } from "./view_panel.js";
-import { countOf, lossOf, modelOf, statusOf } from "./words.js";
+import { countOf, errorOf, lossOf, modelOf, statusOf } from "./words.js";
 
 const CURVES = { name: "curves", title: "Curves" }; // the studio's own, since they move
 
@@ -36,10 +36,10 @@ class RunRoom {
   /** Ask for all of the run; a fit that has only just begun has no folder yet, and is told of by its job. */
   async load() {
     const begins = !this.store.runs.has(this.name) && this.store.jobOf(this.name) !== undefined;
-    this.about = begins ? { name: this.name, views: [] } : await got(`/api/runs/${inPath(this.name)}`);
+    this.about = begins ? { name: this.name, views: [CURVES.name] } : await got(`/api/runs/${inPath(this.name)}`);
     this.status = begins ? null : this.about.status;
-    const fits = ({ name, pair }) => this.about.views.includes(name) && name !== CURVES.name && !pair;
-    this.offered = [CURVES, ...this.views.filter(fits)];
+    const fits = ({ name, pair }) => this.about.views.includes(name) && !pair;
+    this.offered = this.views.filter(fits).map((view) => (view.name === CURVES.name ? CURVES : view));
     this.list.replaceChildren(...this.offered.map((view) => element("li", {}, this.tab(view))));
     this.tell();
   }
@@ -82,7 +82,7 @@ class RunRoom {
     return same;
   }
 
-  open(tab = CURVES.name, parameters = {}) {
+  open(tab = this.offered[0]?.name, parameters = {}) {
     this.shown = tab;
     this.list.querySelectorAll("a").forEach((link, k) => {
       link.ariaCurrent = this.offered[k].name === tab ? "page" : null;
@@ -90,6 +90,11 @@ class RunRoom {
     this.closing?.abort();
     this.closing = new AbortController();
     const signal = AbortSignal.any([this.signal, this.closing.signal]);
+    if (this.offered.length === 0) {
+      this.panel = {};
+      this.place.replaceChildren(errorOf(new Error(this.about.error ?? "There is nothing to show of it yet.")));
+      return;
+    }
     const view = this.offered.find(({ name }) => name === tab) ?? CURVES;
     const common = { parameters, onstate: restate, signal };
     this.panel =
