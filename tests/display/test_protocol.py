@@ -137,7 +137,7 @@ def recorded() -> Recorder:
 
 def curves() -> TrainingCurves:
     run = text_run()
-    return TrainingCurves.of_folder(run.path, f"{run.config.model.title} of {COLUMNS[0]}", run.loss_unit, {"<b>": 3.0})
+    return TrainingCurves.of_folder(run.path, run.config, {"<b>": 3.0})
 
 
 KINDS: dict[str, Callable[[], Shown]] = {

@@ -1,5 +1,8 @@
 """A studio without a server, over small runs of every kind that none of the tests changes."""
 
+import json
+import math
+import shutil
 import wave
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 
 import chainrule
 from chainrule.display import Shown
+from chainrule.runs import Comparison, ComparisonRow
 from chainrule.studio.app import make_app
 from chainrule.studio.folders import RunsFolder
 from chainrule.studio.guard import Access
@@ -94,10 +98,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chainrule.fit("digits", "conv", hidden=4, steps=4, out=folder / "images", **few)
     reading = {"labels": True}
     chainrule.fit(data / "calls", "gru", hidden=4, steps=8, reading=reading, out=folder / "calls", **few)
-    options: dict[str, Any] = {"hidden": 2, "window": 4, "steps": 2, "quiet": True}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)
-        chainrule.compare(data / "noise.csv", ["ar", "gru"], out=folder / "compared", **options)
+    for model, like in (("ar", "ar"), ("gru", "nested/series")):
+        shutil.copytree(folder / like, folder / "compared" / model)
+    rows = (ComparisonRow("i.i.d.", 2.0, 0.0, math.inf), ComparisonRow("ar", 1.5, 0.5, 0.2, parameters=5, seconds=1.0))
+    result = Comparison("noise.csv, last tenth", "step", 30, rows)
+    (folder / "compared" / "comparison.json").write_text(json.dumps(result.to_dict()))
     return folder
 
 

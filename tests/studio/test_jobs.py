@@ -39,7 +39,7 @@ def job(client: Client) -> dict[str, Any]:
 
 def test_a_fit_is_started_stopped_and_gone_on_with_to_its_end(made: Made, tmp_path: Path) -> None:
     client = made(tmp_path / "runs")
-    options = {"model": "gru", "hidden": 2, "window": 8, "steps": 100_000, "layer_norm": True, "skip": False}
+    options = {"model": "gru", "hidden": 2, "window": 8, "steps": 8_000, "refit": False, "skip": False}
     asked = {"command": "fit", "data": "sunspots", "out": "new/spots", "options": options}
     answer = client.post("/api/jobs", json=asked)
     assert answer.status_code == 201
@@ -50,7 +50,7 @@ def test_a_fit_is_started_stopped_and_gone_on_with_to_its_end(made: Made, tmp_pa
     assert again.status_code in (409, 422)
     assert "Choose another name" in again.json()["error"] or "choose another name" in again.json()["error"]
     (tmp_path / "runs").mkdir(exist_ok=True)
-    wait(lambda: client.get("/api/runs/new/spots/metrics").json().get("curves", {}).get("validation"))
+    wait(lambda: client.get("/api/runs/new/spots/metrics").json().get("curves", {}).get("training"))
     assert client.get("/api/runs/new/spots").json()["status"] == "training"
     assert client.get("/view/new/spots?view=curves").status_code == 200
     client.post(f"/api/jobs/{started['id']}/stop")

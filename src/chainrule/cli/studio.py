@@ -5,16 +5,18 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from chainrule._optional import require
 from chainrule.cli.console import show
-from chainrule.studio.serving import PORT, serve
 
 __all__ = ["studio_command"]
+
+_PORT = 8642
 
 
 def studio_command(
     runs: Annotated[Path, Argument(metavar="RUNS", help="The folder of runs.")] = Path("runs"),
     host: Annotated[str, Option(help="Address to listen on; any but this machine's own needs --token.")] = "127.0.0.1",
-    port: Annotated[int, Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = PORT,
+    port: Annotated[int, Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = _PORT,
     token: Annotated[
         str | None, Option(help="Secret of the address (default a random one).", show_default=False)
     ] = None,
@@ -29,6 +31,10 @@ def studio_command(
 
     The page is for whoever has the address that is printed, with its token. Ctrl-C ends it.
     """
+    require("starlette", "studio")
+    require("uvicorn", "studio")
+    from chainrule.studio.serving import serve  # needs both to be imported at all
+
     serve(
         runs,
         host=host,

@@ -38,13 +38,8 @@ class Fitted(Shown):
     def receptive_field(self) -> int | None:
         """How many steps of the past the model sees; None for latent models and for images."""
 
-    @property
-    def loss_unit(self) -> str:
-        """What losses while training are in."""
-        return f"nats per {self.config.data.unit}"
-
     def summary(self) -> str:
-        return f"{self._title}: {counted(self.parameters, 'parameter')}, in {self.path}"
+        return f"{self.config.title}: {counted(self.parameters, 'parameter')}, in {self.path}"
 
     def table(self) -> Table:
         """Model, data and size."""
@@ -59,7 +54,7 @@ class Fitted(Shown):
         ]
         if data.classes:
             rows[3] = ("classes", ", ".join(data.classes))
-        return Table(self._title, ("", "run"), rows)
+        return Table(self.config.title, ("", "run"), rows)
 
     def tables(self) -> Sequence[Table]:
         """The run, and its score if it was just fitted."""
@@ -99,11 +94,7 @@ class Fitted(Shown):
         return self._curves().drawable
 
     def _curves(self) -> TrainingCurves:
-        return TrainingCurves.of_folder(self.path, self._title, self.loss_unit)
-
-    @property
-    def _title(self) -> str:
-        return f"{self.config.model.title} of {self.config.data.name}"
+        return TrainingCurves.of_folder(self.path, self.config)
 
     def _about(self) -> dict[str, Any]:
         return {

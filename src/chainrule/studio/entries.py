@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from chainrule._optional import require
@@ -17,7 +18,7 @@ from chainrule.runs.folder.metrics_log import METRICS
 from chainrule.runs.kinds.building import count_parameters
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.studio.folders import RunsFolder
-from chainrule.training import BEST
+from chainrule.training import BEST, FINAL
 
 __all__ = ["Entries", "is_held", "kind_of", "losses_in"]
 
@@ -30,18 +31,20 @@ class Entries:
     def __init__(self, folder: RunsFolder) -> None:
         self.folder = folder
         self._known: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._lock = Lock()
 
     def all(self) -> list[dict[str, Any]]:
         """An entry for every run, in the order of their names."""
-        names = list(self.folder.names())
-        for gone in self._known.keys() - set(names):
-            self._known.pop(gone, None)
-        return [self.entry(name) for name in names]
+        with self._lock:
+            names = list(self.folder.names())
+            for gone in self._known.keys() - set(names):
+                del self._known[gone]
+            return [self.entry(name) for name in names]
 
     def entry(self, name: str) -> dict[str, Any]:
         """What is told of one run in the list."""
         path = self.folder.root / name
-        stamp = tuple(_stamp(path / file) for file in (CONFIG, SCORE, METRICS, BEST, REFIT, LOCK, COMPARISON))
+        stamp = tuple(_stamp(path / file) for file in (CONFIG, SCORE, METRICS, BEST, FINAL, REFIT, LOCK, COMPARISON))
         held = is_held(path)
         known = self._known.get(name)
         if known is not None and known[0] == (stamp, held):
@@ -109,7 +112,7 @@ def _of_config(config: RunConfig) -> dict[str, Any]:
         "data": config.data.name,
         "steps": config.training.steps,
         "minutes": config.training.minutes if config.training.steps is None else None,
-        "unit": f"nats per {config.data.unit}",
+        "unit": config.loss_unit,
     }
 
 
@@ -150,10 +153,11 @@ def _of_files(path: Path, config: RunConfig, *, held: bool) -> dict[str, Any]:
     """Whether it trains, has ended or was stopped; the score; the best checkpoint, whose header must be whole."""
     found: dict[str, Any] = {"status": "training" if held else "stopped"}
     shapes: Mapping[str, list[int]] = {}
-    if (path / BEST).is_file():
-        best, shapes = header_of(path / BEST)
-        if isinstance(best.get("best"), float):
-            found["validation"] = best["best"]
+    for file in (path / BEST, path / FINAL):  # the last of them is what is scored
+        if file.is_file():
+            about, shapes = header_of(file)
+            if isinstance(about.get("best"), float):
+                found["validation"] = about["best"]
     if (path / SCORE).is_file():
         found["test"] = losses_in(path / SCORE)[0]
         refits_after = config.refit and not KINDS[config.data.kind].goes_on

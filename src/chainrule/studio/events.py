@@ -29,7 +29,8 @@ class Watch:
         self.studio = studio
         self._runs = {entry["name"]: entry for entry in studio.entries.all()}
         self._readers = {name: MetricsReader(studio.folder.run(name) / METRICS, place) for name, place in watched}
-        self._jobs: dict[str, dict[str, Any]] = {job.key: job.to_dict() for job in studio.jobs.all()}
+        self._jobs = {job.key: job.about() for job in studio.jobs.all()}
+        self._logs = {job.key: job.lines_since(0)[1] for job in studio.jobs.all()}
 
     def news(self) -> list[str]:
         """The events of what changed since."""
@@ -52,15 +53,12 @@ class Watch:
                 yield "metrics", {**about, "curves": in_columns(news.curves, POINTS)}
 
     def _of_jobs(self) -> Iterator[tuple[str, Any]]:
-        before = self._jobs
-        self._jobs = {job.key: job.to_dict() for job in self.studio.jobs.all()}
-        for key, job in self._jobs.items():
-            known = before.get(key)
-            if known == job:
-                continue
-            lines = job["log"] if known is None else job["log"][len(known["log"]) :]
-            about = {name: value for name, value in job.items() if name != "log"}
-            yield from (("job", {**about, "line": line}) for line in lines or [None])
+        for job in self.studio.jobs.all():
+            about = job.about()
+            lines, self._logs[job.key] = job.lines_since(self._logs.get(job.key, 0))
+            if lines or about != self._jobs.get(job.key):
+                self._jobs[job.key] = about
+                yield from (("job", {**about, "line": line}) for line in lines or [None])
 
 
 async def stream(watch: Watch) -> AsyncIterator[str]:

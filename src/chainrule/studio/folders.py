@@ -37,9 +37,9 @@ class RunsFolder:
         path = self._within(name)
         if path is None or not path.is_dir() or not any((path / mark).exists() for mark in _MARKS):
             raise missing(f"there is no run {name!r} in {self.root}.")
-        for entry in os.scandir(path):
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self.root):
-                raise missing(f"{entry.name} of the run {name!r} is a link out of {self.root}, and is not followed.")
+        for held in path.iterdir():
+            if held.is_symlink() and not held.resolve().is_relative_to(self.root):
+                raise missing(f"{held.name} of the run {name!r} is a link out of {self.root}, and is not followed.")
         return path
 
     def place(self, name: str) -> Path:

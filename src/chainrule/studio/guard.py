@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chainrule.studio.answers import refusal
 
-__all__ = ["Access", "Guard"]
+__all__ = ["LOCAL", "Access", "Guard"]
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 POLICY = (

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -29,8 +29,9 @@ _NAMES = {  # of curves, by their keys in a record
 }
 _LOOKED = ("horizon", "half")  # of a record's "reach": null where it is beyond what was looked at
 
-_Point = tuple[float, float, float]  # step, seconds, value
-Points = NDArray[np.float64]  # (N, 3)
+_LARGEST = 1e300  # that a number can be
+
+Points = NDArray[np.float64]  # (N, 3): step, seconds, value
 Curves = dict[str, Points]
 
 
@@ -82,7 +83,7 @@ class MetricsReader:
             return News(anew, {}, None)
         whole, end, _ = new.rpartition(b"\n")
         self._offset += len(whole) + len(end)
-        records = list(_records(whole)) if whole else []
+        records = _records(whole) if whole else []
         joined = next((record["step"] for record in records if "joined" in record), None)
         return News(anew, _points(records), joined)
 
@@ -125,14 +126,14 @@ class MetricsFiles:
             return dict(known.curves), {"next": known.reader.place, "joined": known.joined}
 
 
-def _records(whole: bytes) -> Iterable[Mapping[str, Any]]:
+def _records(whole: bytes) -> list[Mapping[str, Any]]:
     """The records of whole lines; what is no record is left out."""
     lines = whole.split(b"\n")
     try:
         found = json.loads(b"[" + b",".join(lines) + b"]")  # ten times as fast as line by line
     except (ValueError, RecursionError):
         found = list(_one_by_one(lines))
-    return (record for record in found if isinstance(record, dict) and _is_number(record.get("step")))
+    return [record for record in found if isinstance(record, dict) and _is_number(record.get("step"))]
 
 
 def _one_by_one(lines: Iterable[bytes]) -> Iterator[Any]:
@@ -143,27 +144,41 @@ def _one_by_one(lines: Iterable[bytes]) -> Iterator[Any]:
             continue
 
 
-def _points(records: Iterable[Mapping[str, Any]]) -> Curves:
-    found: dict[str, list[_Point]] = {}
-    for record in records:
-        at = record["step"], _number_or_nan(record.get("seconds"))
-        for key, name in _NAMES.items():
-            value = record.get(key)
-            if _is_number(value):
-                found.setdefault(name, []).append((*at, value))
-        looked = record.get("reach")
-        if isinstance(looked, dict):
-            for name in _LOOKED:
-                found.setdefault(name, []).append((*at, _number_or_nan(looked.get(name))))
-    return {name: np.array(points, dtype=np.float64) for name, points in found.items()}
+def _points(records: Sequence[Mapping[str, Any]]) -> Curves:
+    """The points of every curve; those of looks also where they have no value, which lies beyond what was looked at."""
+    at = _two_columns(records)
+    found: Curves = {}
+    for key, name in _NAMES.items():
+        values = _column([record.get(key) for record in records])
+        is_there = np.isfinite(values)
+        if is_there.any():
+            found[name] = np.column_stack([at[is_there], values[is_there]])
+    looked = [record for record in records if isinstance(record.get("reach"), dict)]
+    if looked:
+        at = _two_columns(looked)
+        for name in _LOOKED:
+            found[name] = np.column_stack([at, _column([record["reach"].get(name) for record in looked])])
+    return found
+
+
+def _two_columns(records: Sequence[Mapping[str, Any]]) -> Points:
+    """Steps and seconds, (N, 2)."""
+    return np.column_stack([_column([record.get(name) for record in records]) for name in ("step", "seconds")])
+
+
+def _column(values: Sequence[Any]) -> Points:
+    """Values (N,), NaN where they are no numbers."""
+    try:
+        column = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        column = np.empty(0)
+    if column.shape != (len(values),):
+        column = np.array([value if _is_number(value) else None for value in values], dtype=np.float64)
+    return column
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < math.inf  # type: ignore[arg-type]
-
-
-def _number_or_nan(value: Any) -> float:
-    return value if _is_number(value) else math.nan
+    return type(value) in (int, float) and abs(value) < _LARGEST  # type: ignore[operator]
 
 
 def thinned(points: Points, most: int) -> Points:

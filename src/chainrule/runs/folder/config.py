@@ -8,6 +8,7 @@ from chainrule._schema import structured
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import ModelConfig
+from chainrule.models.panels import HEADS
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.folder.json_files import read_json, write_json
 from chainrule.training import TrainingConfig
@@ -32,6 +33,20 @@ class RunConfig:
     training: TrainingConfig
     data: DataConfig
     refit: bool = False
+
+    @property
+    def title(self) -> str:
+        """What was fitted to what."""
+        return f"{self.model.title} of {self.data.name}"
+
+    @property
+    def loss_unit(self) -> str:
+        """What losses while training are in: quantiles of panels are trained by their pinball loss, in units of each
+        series' scale, and all else by likelihood.
+        """
+        if self.data.inputs is not None and not HEADS[self.model.head].in_nats:
+            return "scaled pinball loss"
+        return f"nats per {self.data.unit}"
 
     def to_dict(self) -> dict[str, Any]:
         return {

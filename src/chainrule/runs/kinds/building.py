@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from chainrule.errors import RunFormatError
-from chainrule.models import ModelConfig
+from chainrule.models import ModelConfig, NGramModel
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import check_weights, load_weights
@@ -60,12 +60,15 @@ def build_with(about: DataConfig, model: ModelConfig, weights: dict[str, Tensor]
 
 
 def count_parameters(about: DataConfig, model: ModelConfig, shapes: Mapping[str, Sequence[int]]) -> int:
-    """How many numbers such a model has learned, found without making it; ``shapes`` are those of its weights by name,
-    some of which are as long as the data made them.
+    """How many numbers such a model has learned, found without making it; ``shapes`` are those of its weights by name.
+
+    Those of an ngram are its n-grams, as many as the data had.
     """
     with _without_memory():
         made = build(about, model)
-    return sum(math.prod(shapes.get(name, p.shape)) for name, p in made.named_parameters())
+    learned = sum(p.numel() for p in made.parameters())
+    ngrams = [name for name, part in made.named_modules() if isinstance(part, NGramModel)]
+    return learned + sum(math.prod(shapes.get(f"{name}.counts".lstrip("."), (0,))) for name in ngrams)
 
 
 def layers_in(about: DataConfig, model: ModelConfig) -> list[str]:

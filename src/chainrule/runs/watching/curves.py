@@ -9,6 +9,7 @@ from chainrule._choices import counted
 from chainrule.display import Cell, Shown, Table
 from chainrule.errors import ArgumentError
 from chainrule.runs.figures import loss_curve
+from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.metrics_log import read_metrics
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ class TrainingCurves(Shown):
 
     @classmethod
     def of_folder(
-        cls, folder: Path, title: str, unit: str, baselines: Mapping[str, float] | None = None
+        cls, folder: Path, config: RunConfig, baselines: Mapping[str, float] | None = None
     ) -> "TrainingCurves":
         """What a run's folder has so far."""
-        return cls(folder, title, unit, read_metrics(folder), baselines or {})
+        return cls(folder, config.title, config.loss_unit, read_metrics(folder), baselines or {})
 
     @property
     def trained(self) -> list[Mapping[str, Any]]:

@@ -53,9 +53,7 @@ class TrainingLooks(Shown):
         rows: list[tuple[Cell, ...]] = [
             (look.step, look.half, look.horizon, look.verdict.partition(":")[0]) for look in self.looks
         ]
-        note = (
-            "Lags at which the mean gradient norm has fallen to 50 % and 1 % of that at lag 0; blank: beyond."
-        )
+        note = "Lags at which the mean gradient norm has fallen to 50 % and 1 % of that at lag 0; blank: beyond."
         return Table(
             f"Reach of gradients during training: {self.title}",
             ("step", "lag to 50 %", "lag to 1 %", "verdict"),

@@ -62,20 +62,32 @@ class Job:
             file.seek(max(0, end - _LOG))
             return file.read().decode(errors="replace").splitlines()
 
+    def lines_since(self, place: int) -> tuple[list[str], int]:
+        """The whole lines after a place in what it said, and where they end."""
+        with self.log.open("rb") as file:
+            file.seek(place)
+            whole, end, _ = file.read().rpartition(b"\n")
+        return whole.decode(errors="replace").splitlines(), place + len(whole) + len(end)
+
     def to_dict(self) -> dict[str, Any]:
+        """All that is told of it."""
+        return self.about() | {"log": self.lines()}
+
+    def about(self) -> dict[str, Any]:
+        """What is told of it but for what it said."""
         state = self.state
-        lines = self.lines()
-        refused = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        refused = []
+        if state == "failed":
+            refused = [line.removeprefix("error: ") for line in self.lines() if line.startswith("error: ")]
         return {
             "id": self.key,
             "command": self.command,
             "shell": shlex.join(["chainrule", *self.arguments]),
             "run": self.run,
             "state": state,
-            "error": refused[-1] if refused and state == "failed" else None,
+            "error": refused[-1] if refused else None,
             "code": self.process.poll(),
             "started": self.started.isoformat(timespec="seconds"),
-            "log": lines,
         }
 
     def stop(self) -> None:

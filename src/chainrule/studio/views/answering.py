@@ -75,7 +75,7 @@ class Answers:
             runs: dict[str, Run] = {}
             for name, path in paths.items():
                 _check(view, name, path)
-                if view.kinds != ("comparison",):
+                if view.loads:
                     runs[name] = self.opened.run(path, checkpoint)
             path = next(iter(paths.values()), Path())
             results = view.answer(Asked(path=path, values=values, runs=runs, upload=upload))

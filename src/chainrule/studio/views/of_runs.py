@@ -1,9 +1,12 @@
 """Questions to any run: how its fit went, its score, what surprised it, and how it fares beside another."""
 
+from pathlib import Path
+
 from chainrule.display import Shown
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughTime, side_by_side
 from chainrule.runs import Comparison, Run
+from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.contents import COMPARISON, SCORE
 from chainrule.runs.watching.beside import CurvesBeside
 from chainrule.runs.watching.curves import TrainingCurves
@@ -16,7 +19,7 @@ __all__ = ["compare", "comparison", "curves", "looks", "score", "shuffled", "sur
 
 def curves(asked: Asked) -> Results:
     """The curves, and the looks at gradients where there are any."""
-    found = _curves(asked.run)
+    found = _curves(asked.path)
     results: list[Shown] = [found]
     if any("reach" in record for record in found.records):
         results.append(TrainingLooks.of_records(found.title, found.records))
@@ -25,7 +28,7 @@ def curves(asked: Asked) -> Results:
 
 def looks(asked: Asked) -> Results:
     """One of the looks of the fit at its gradients, the last unless said, and all of them."""
-    found = _curves(asked.run)
+    found = _curves(asked.path)
     every = TrainingLooks.of_records(found.title, found.records)
     number = asked.values["look"] or len(every.looks)
     if number > len(every.looks):
@@ -48,7 +51,7 @@ def shuffled(asked: Asked) -> Results:
 def compare(asked: Asked) -> Results:
     """The curves of two runs, and of two models with a state that were fitted to the same data their looks at it."""
     losses = {name: losses_in(run.path / SCORE)[0] for name, run in asked.runs.items()}
-    results: list[Shown] = [CurvesBeside({name: _curves(run) for name, run in asked.runs.items()}, losses)]
+    results: list[Shown] = [CurvesBeside({name: _curves(run.path) for name, run in asked.runs.items()}, losses)]
     if len({run.config.data.digest for run in asked.runs.values()}) == 1 and all(map(_folds, asked.runs.values())):
         found = {name: run.look(steps=asked.values["steps"]) for name, run in asked.runs.items()}
         through = {name: look for name, look in found.items() if isinstance(look, ThroughTime)}
@@ -66,6 +69,5 @@ def _folds(run: Run) -> bool:
     return run.config.data.kind in ("symbols", "series") and run.receptive_field is None
 
 
-def _curves(run: Run) -> TrainingCurves:
-    title = f"{run.config.model.title} of {run.config.data.name}"
-    return TrainingCurves.of_folder(run.path, title, run.loss_unit, losses_in(run.path / SCORE)[1])
+def _curves(path: Path) -> TrainingCurves:
+    return TrainingCurves.of_folder(path, RunConfig.load(path), losses_in(path / SCORE)[1])

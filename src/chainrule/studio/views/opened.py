@@ -5,8 +5,11 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+from chainrule.errors import RunError
 from chainrule.runs import Run, load
 from chainrule.runs.folder.config import CONFIG
+from chainrule.studio.entries import is_held
+from chainrule.training import BEST
 
 __all__ = ["OpenedRuns"]
 
@@ -24,7 +27,10 @@ class OpenedRuns:
 
         Raises:
             RunFormatError: it is broken, or has no such weights.
+        RunError: its fit has just begun.
         """
+        if is_held(path) and not (path / BEST).is_file():
+            raise RunError(f"the fit of {path.name} has just begun, and has no weights yet. Its curves are there.")
         key = path, checkpoint
         stamp = _stamps(path)
         known = self._runs.pop(key, None)

@@ -60,13 +60,14 @@ def _has_convolutions(config: RunConfig) -> bool:
 
 
 _VIEWS = (
-    StudioView(name="curves", title="Curves", answer=of_runs.curves, checkpoints=False),
+    StudioView(name="curves", title="Curves", answer=of_runs.curves, loads=False, checkpoints=False),
     StudioView(
         name="looks",
         title="Reach while training",
         answer=of_runs.looks,
         fits=_has_state,
         parameters=(Parameter(name="look", label="Look", type="integer", min=1, max=10_000, help="Empty: the last."),),
+        loads=False,
         checkpoints=False,
     ),
     StudioView(
@@ -215,7 +216,12 @@ _VIEWS = (
         pair=True,
     ),
     StudioView(
-        name="comparison", title="Comparison", answer=of_runs.comparison, kinds=("comparison",), checkpoints=False
+        name="comparison",
+        title="Comparison",
+        answer=of_runs.comparison,
+        kinds=("comparison",),
+        loads=False,
+        checkpoints=False,
     ),
     StudioView(
         name="conv",

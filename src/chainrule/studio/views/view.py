@@ -24,7 +24,7 @@ class Asked:
     Attributes:
         path: the folder of what is asked.
         values: of the parameters, by name.
-        runs: what is asked, by name: none of a comparison or of no run, two of a pair.
+        runs: what is asked, by name, where the view loads it; two of a pair.
         upload: the file that was dropped, if there is one.
     """
 
@@ -50,6 +50,7 @@ class StudioView:
         parameters: what can be asked besides.
         accept: the endings of files that can be dropped on it; none where it takes no file.
         fits: whether it is for a run of this config, among those of its kinds.
+        loads: whether it needs the weights, and not only what a fit writes from its start.
         checkpoints: whether it can be of other weights than those that are scored.
         pair: whether it is of two runs.
         live: whether it is quick enough to follow a slider.
@@ -62,6 +63,7 @@ class StudioView:
     parameters: tuple[Parameter, ...] = ()
     accept: tuple[str, ...] = ()
     fits: Callable[[RunConfig], bool] = lambda config: True
+    loads: bool = True
     checkpoints: bool = True
     pair: bool = False
     live: bool = True
