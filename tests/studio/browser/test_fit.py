@@ -38,7 +38,7 @@ def test_a_fit_from_the_form_to_its_end(open_room: Open, runs: Path) -> None:
     expect(page.get_by_role("link", name="Forecast")).to_be_visible()
     assert load(runs / "from-the-form").config.model.hidden == 3
     page.get_by_text("Log", exact=True).click()
-    expect(page.locator(".job code")).to_contain_text("--hidden 3")
+    expect(page.locator(".job code")).to_contain_text("--hidden=3")
 
 
 def test_a_fit_that_is_stopped_can_go_on(open_room: Open) -> None:

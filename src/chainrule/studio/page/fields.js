@@ -4,6 +4,7 @@ import { choice, element } from "../interactive/elements.js";
 
 const FEW = 4; // choices that stand side by side
 const MOST = 5000; // places of a slider
+const IN_TIME = ["checkpoint", "look"]; // choices in the order of training, to slide over
 
 let count = 0; // of fields, which name their elements by it
 
@@ -19,7 +20,7 @@ export function fieldOf(field, value, onchange) {
 
 function makerOf({ name, type, choices, min, max, step, multiline, default: usual }) {
   if (choices && choices.length > 0) {
-    return name === "checkpoint" ? slidingChoice : chooser;
+    return IN_TIME.includes(name) ? slidingChoice : chooser;
   }
   if (type === "boolean") {
     return switched;
@@ -71,10 +72,10 @@ function slider({ label, help, type, min, max, step }, at, changed) {
   return control;
 }
 
-/** Choices in an order, such as the checkpoints of a run, to slide over. */
+/** Choices in an order, to slide over; without a value it stands at the last, or at the one that has none. */
 function slidingChoice({ label, help, choices }, at, changed) {
   const values = choices.map(valueOf);
-  const start = Math.max(0, values.indexOf(at));
+  const start = values.includes(at) ? values.indexOf(at) : values.length - 1;
   const range = element("input", { type: "range", min: 0, max: values.length - 1, step: 1, value: start });
   const words = element("span", { class: "words", "aria-hidden": "true" });
   const say = () => {

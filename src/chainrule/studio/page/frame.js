@@ -5,6 +5,7 @@
 
 import { element } from "../interactive/elements.js";
 
+const LOST = "The server does not answer.";
 const LOWEST = 480; // pixels, of what is explored in a low window
 const SOON = 150; // milliseconds after which it is said that one waits
 
@@ -35,10 +36,12 @@ export class Frame {
 
   take(next) {
     clearTimeout(this.timer);
-    this.words.textContent = "";
+    this.words.textContent = next.contentDocument ? "" : LOST; // of an error of the browser there is no document
     this.element.removeAttribute("aria-busy");
     this.frame?.remove();
-    this.fit(next);
+    if (next.contentDocument) {
+      this.fit(next);
+    }
     next.classList.remove("loading");
     this.frame = next;
     this.next = null;

@@ -10,12 +10,18 @@ import { runsRoom } from "./runs_room.js";
 import { Store } from "./store.js";
 import { errorOf } from "./words.js";
 
-const ROOMS = { fit: fitRoom, run: runRoom, compare: compareRoom, explore: exploreRoom };
+const ROOMS = new Map([
+  ["fit", fitRoom],
+  ["run", runRoom],
+  ["compare", compareRoom],
+  ["explore", exploreRoom],
+]);
 const LOST = "The server does not answer; trying again. If you ended it, start chainrule studio again.";
 
 const store = new Store();
 const main = document.getElementById("main");
-let leave = new AbortController();
+let turn = 0; // addresses so far
+let staying = new AbortController(); // in the room that is shown
 let shown = null;
 
 /**
@@ -24,21 +30,25 @@ let shown = null;
  * it is; a later one has it, as a page that was just opened.
  */
 async function enter() {
+  turn += 1;
+  const own = turn;
   const address = parsed();
-  const { path } = address;
+  const [name] = address.path;
   if (shown?.renew?.(address)) {
     return;
   }
-  leave.abort();
-  leave = new AbortController();
-  const { signal } = leave;
-  const found = await (ROOMS[path[0]] ?? runsRoom)({ store, ...address, signal }).catch(refusal);
-  if (signal.aborted) {
+  const next = new AbortController();
+  const room = ROOMS.get(name) ?? runsRoom;
+  const found = await room({ store, ...address, signal: next.signal }).catch(refusal);
+  if (own !== turn) {
+    next.abort(); // the reader has gone on meanwhile
     return;
   }
+  staying.abort();
+  staying = next;
   document.title = `${found.title}, chainrule studio`;
   for (const link of document.querySelectorAll("#rooms a")) {
-    const here = (parsed(link.hash).path[0] ?? "") === (path[0] in ROOMS ? path[0] : "");
+    const here = parsed(link.hash).path[0] === (ROOMS.has(name) ? name : undefined);
     link.ariaCurrent = here ? "page" : null;
   }
   main.replaceChildren(found.element);

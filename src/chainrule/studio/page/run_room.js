@@ -16,7 +16,7 @@ export async function runRoom({ store, path, parameters, signal }) {
   const room = new RunRoom({ store, name, views: await viewsOf(), signal });
   await room.load();
   room.open(path[2], parameters);
-  store.addEventListener("runs", () => room.refresh(), { signal });
+  store.addEventListener("runs", () => room.refresh().catch((error) => room.refuse(error)), { signal });
   return { title: name, element: room.element, renew: (address) => room.renew(address) };
 }
 
@@ -60,6 +60,10 @@ class RunRoom {
     this.tell();
   }
 
+  refuse(error) {
+    this.place.replaceChildren(errorOf(error));
+  }
+
   tell() {
     const run = this.store.runs.get(this.name) ?? this.about;
     const facts = [
@@ -92,7 +96,7 @@ class RunRoom {
     const signal = AbortSignal.any([this.signal, this.closing.signal]);
     if (this.offered.length === 0) {
       this.panel = {};
-      this.place.replaceChildren(errorOf(new Error(this.about.error ?? "There is nothing to show of it yet.")));
+      this.refuse(new Error(this.about.error ?? "There is nothing to show of it yet."));
       return;
     }
     const view = this.offered.find(({ name }) => name === tab) ?? CURVES;

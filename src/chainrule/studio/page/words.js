@@ -1,7 +1,6 @@
 /** How the studio writes what it knows of a run. */
 
 import { element } from "../interactive/elements.js";
-import { written } from "../interactive/numbers.js";
 import { addressOf } from "./address.js";
 
 const STATUSES = {
@@ -52,9 +51,4 @@ export function linkOf({ name }) {
 /** What the server said against an order or a question. */
 export function errorOf(error) {
   return element("p", { class: "error", role: "alert" }, error.message);
-}
-
-/** A number of any kind in a few digits, or a dash. */
-export function numberOf(value) {
-  return typeof value === "number" ? written(value) : "–";
 }
