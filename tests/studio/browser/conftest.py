@@ -80,7 +80,7 @@ def open_room(tab: "Page", studio: str) -> Iterator[Open]:
         return tab
 
     for event in ("console", "pageerror", "dialog"):
-        tab.on(event, complain)  # type: ignore[call-overload]
+        tab.on(event, complain)
     yield opened
     for event in ("console", "pageerror", "dialog"):
         tab.remove_listener(event, complain)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import expect
 
 from chainrule import load
+from chainrule.lens import ThroughTime
 from tests.studio.browser.conftest import Open, framed
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def test_the_slider_of_truncation_has_the_lens_s_numbers(open_room: Open, runs: 
     frame = framed(open_room("#/run/sunspots/look?steps=16"))
     panel = frame.locator("section", has=frame.get_by_role("heading", name="Truncated backpropagation"))
     panel.get_by_role("slider").fill("3")
-    found = load(runs / "sunspots").look(None, 16).truncation(4)
+    look = load(runs / "sunspots").look(None, 16)
+    assert isinstance(look, ThroughTime)
+    found = look.truncation(4)
     cosine = float(panel.get_by_role("status").first.inner_text().split("cosine ")[1].split(",")[0])
     assert cosine == pytest.approx(found.cosine[0], rel=1e-3)
 
@@ -58,7 +61,7 @@ def test_a_view_is_exported_as_one_file(open_room: Open, browser: "Browser", tmp
         alone = context.new_page()
         complaints: list[str] = []
         for event in ("console", "pageerror"):
-            alone.on(event, lambda about: complaints.append(str(about)))  # type: ignore[call-overload]
+            alone.on(event, lambda about: complaints.append(str(about)))
         alone.goto((tmp_path / "view.html").as_uri())
         expect(alone.locator(".sum h2")).to_have_text("y[0,0] = -4")  # 1 * 1 + 2 * 0 - 5 * 1
         assert complaints == []
