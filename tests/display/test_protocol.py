@@ -185,7 +185,7 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "curves of a fit": curves,
     "curves side by side": lambda: CurvesBeside({COLUMNS[0]: curves(), COLUMNS[1]: curves()}, {COLUMNS[0]: 2.5}),
     "looks of a fit": lambda: TrainingLooks.of_records(COLUMNS[0], curves().records),
-    "sampled text": lambda: SampledText("<b>words", "<b>가격\n" * 9, "the \t", "Seed 0."),
+    "sampled text": lambda: SampledText("<b>words", f"{COLUMNS[0]}\n" * 9, "the \t", "Seed 0."),
     "sampled sound": lambda: SampledSound(COLUMNS[0], np.sin(np.arange(99, dtype=np.float32)), 8000),
     "sampled values": lambda: SampledValues(COLUMNS[0], COLUMNS, ar1(9, columns=2), ar1(columns=2), "Seed 0."),
     "record": lambda: recorded().records[-1],

@@ -20,7 +20,7 @@ from chainrule.display.interactive import View, exact
 from chainrule.display.numbers import Cell, fixed, listed, number
 from chainrule.display.shown import Shown, page_of
 from chainrule.display.table import Table
-from chainrule.display.terminal import printable
+from chainrule.display.terminal import clipped, printable
 from chainrule.display.writing import writing
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Shown",
     "Table",
     "View",
+    "clipped",
     "draw_strips",
     "exact",
     "fixed",

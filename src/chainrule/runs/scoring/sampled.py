@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SampledSound", "SampledText", "SampledValues"]
 
 _SHOWN = 200  # steps before a sample of values
+_SEEN = {" ": "␣", "\n": "⏎"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,7 +36,7 @@ class SampledText(Shown):
         """The lines of prompt and text, by their numbers."""
         lines = (self.prompt + self.text).split("\n")
         rows: list[tuple[Cell, ...]] = [(n, line) for n, line in enumerate(lines, 1)]
-        notes = [self.how]
+        notes = list(_said(self.how))
         if self.prompt:
             notes.append(f"It goes on after {counted(len(self.prompt), 'character')} that were given.")
         return Table(f"A sample of {self.of}", ("line", "text"), rows, tuple(notes))
@@ -47,7 +48,7 @@ class SampledText(Shown):
         """How often each symbol was drawn, the most frequent on the left."""
         symbols, counts = np.unique(list(self.text), return_counts=True)
         order = np.argsort(-counts, kind="stable")[:40]
-        ax.bar([repr(str(symbols[k]))[1:-1] for k in order], counts[order], color=BLUE)
+        ax.bar([_SEEN.get(str(symbols[k]), repr(str(symbols[k]))[1:-1]) for k in order], counts[order], color=BLUE)
         ax.set_ylabel("times drawn")
         title(ax, f"Symbols of the sample: {counted(len(symbols), 'kind')}")
 
@@ -80,7 +81,7 @@ class SampledSound(Shown):
             ("peak", peak),
             ("root mean square", loudness),
         ]
-        return Table(f"A sample of {self.of}", ("", "value"), rows, (self.how,))
+        return Table(f"A sample of {self.of}", ("", "value"), rows, _said(self.how))
 
     def to_dict(self) -> dict[str, Any]:
         return {"of": self.of, "rate": self.rate, "waveform": listed(self.waveform), "how": self.how}
@@ -111,7 +112,7 @@ class SampledValues(Shown):
         """The values, step by step."""
         rows: list[tuple[Cell, ...]] = [(n, *row) for n, row in enumerate(self.values.tolist(), 1)]
         formats = dict.fromkeys(self.columns, "fixed")
-        return Table(f"A sample of {self.of}", ("step", *self.columns), rows, (self.how,), formats)
+        return Table(f"A sample of {self.of}", ("step", *self.columns), rows, _said(self.how), formats)
 
     def to_dict(self) -> dict[str, Any]:
         return {"of": self.of, "columns": list(self.columns), "values": listed(self.values), "how": self.how}
@@ -125,3 +126,7 @@ class SampledValues(Shown):
         ax.set_xlabel("step after the end of the data")
         ax.margins(x=0)
         title(ax, f"A sample of {self.of}")
+
+
+def _said(how: str) -> tuple[str, ...]:
+    return (how,) if how else ()

@@ -3,7 +3,20 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, Cell, Shown, Table, name_ends, title, whole_ticks
+from chainrule.display import (
+    BLACK,
+    BLUE,
+    GREY,
+    SKY,
+    VERMILLION,
+    Cell,
+    Shown,
+    Table,
+    clipped,
+    name_ends,
+    title,
+    whole_ticks,
+)
 from chainrule.errors import ArgumentError
 from chainrule.runs.watching.curves import TrainingCurves
 
@@ -12,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CurvesBeside"]
 
+_NAME = 20  # columns of a name beside its line
 _COLOURS = (BLUE, VERMILLION, BLACK, SKY, GREY)
 
 
@@ -58,7 +72,7 @@ class CurvesBeside(Shown):
             colour = _COLOURS[k % len(_COLOURS)]
             marker = "o" if len(losses) < 50 else None
             ax.plot([record["step"] for record in records], losses, color=colour, marker=marker, markersize=3)
-            ends.append((name, losses[-1], colour))
+            ends.append((clipped(name, _NAME), losses[-1], colour))
         whole_ticks(ax.xaxis)
         ax.set_xlabel("training step")
         ax.set_ylabel(f"validation loss ({next(iter(self.curves.values())).unit})", parse_math=False)
