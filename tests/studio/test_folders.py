@@ -86,11 +86,16 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def write(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(text) and None
+def write(name: str, text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(text)
 
 
-BROKEN: dict[str, Callable[[Path], None]] = {
+def make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
     "config cut short": lambda run: cut(run / "config.json"),
     "config of nothing": write("config.json", ""),
     "config of another program": write("config.json", '{"architectures": ["x"]}'),
@@ -98,7 +103,7 @@ BROKEN: dict[str, Callable[[Path], None]] = {
     "config is a list": write("config.json", "[]"),
     "config nested too deeply": write("config.json", "[" * 100_000),
     "config is missing": lambda run: (run / "config.json").unlink(),
-    "config is a folder": lambda run: ((run / "config.json").unlink(), (run / "config.json").mkdir())[0],
+    "config is a folder": lambda run: make_folder(run / "config.json"),
     "weights cut short": lambda run: cut(run / "best.safetensors"),
     "weights are text": write("best.safetensors", "weights"),
     "score cut short": lambda run: cut(run / "score.json"),

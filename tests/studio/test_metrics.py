@@ -72,7 +72,8 @@ def test_what_is_no_record_is_left_out(tmp_path: Path, bad: str) -> None:
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
-    records = [{"loss": None}, {"loss": "x"}, {"loss": math.inf}, {"loss": 3.0, "reach": {"horizon": None, "half": 2}}]
+    values: list[dict[str, Any]] = [{"loss": None}, {"loss": "x"}, {"loss": math.inf}]
+    records = [*values, {"loss": 3.0, "reach": {"horizon": None, "half": 2}}]
     (tmp_path / METRICS).write_text("".join(json.dumps({"step": k, **each}) + "\n" for k, each in enumerate(records)))
     columns = in_columns(MetricsFiles().of(tmp_path)[0])
     assert columns == {

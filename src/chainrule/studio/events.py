@@ -58,7 +58,8 @@ class Watch:
             lines, self._logs[job.key] = job.lines_since(self._logs.get(job.key, 0))
             if lines or about != self._jobs.get(job.key):
                 self._jobs[job.key] = about
-                yield from (("job", {**about, "line": line}) for line in lines or [None])
+                told: list[str | None] = [*lines] or [None]
+                yield from (("job", {**about, "line": line}) for line in told)
 
 
 async def stream(watch: Watch) -> AsyncIterator[str]:

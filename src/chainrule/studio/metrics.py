@@ -177,8 +177,8 @@ def _column(values: Sequence[Any]) -> Points:
     return column
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < _LARGEST  # type: ignore[operator]
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < _LARGEST
 
 
 def thinned(points: Points, most: int) -> Points:

@@ -34,5 +34,5 @@ def test_layers_are_those_that_hold_no_others(digits_run: Run) -> None:
 
 
 def test_to_open_a_run_imports_nothing_of_compilation(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # type: ignore[arg-type]  # to import it is an error
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # to import it is an error
     assert chainrule.load(run.path).parameters == run.parameters

@@ -59,12 +59,12 @@ def _numbers(name: str, text: str) -> _Floats:
 
 def _pixels(path: Path) -> _Floats:
     """A picture in grey, from 0 to 1, made smaller where it is larger than what can be read number by number."""
-    grey = read_image(path).mean(axis=0) / 255
+    grey: _Floats = read_image(path).mean(axis=0, dtype=np.float64) / 255
     height, width = grey.shape
     scale = _LARGEST / max(height, width)
     if scale >= 1:
-        return grey.astype(np.float64)
+        return grey
     pillow = require("PIL.Image")
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = pillow.fromarray(grey.astype(np.float32)).resize(size, pillow.Resampling.BOX)
-    return np.asarray(small, dtype=np.float64)
+    small: _Floats = np.array(pillow.fromarray(grey.astype(np.float32)).resize(size, pillow.Resampling.BOX), np.float64)
+    return small
