@@ -27,7 +27,7 @@ LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "
 LANGUAGES = {"sh", "python", "output", "text"}
 # Other tests run these: they install, build, measure, serve, or start several processes.
 NOT_RUN = ("make ", "pip ", "jupyter ", "git ", "python -m ", "pytest", "ruff ", "mypy", "lint-imports", "torchrun ")
-NOT_RUN += ("chainrule studio ",)
+SERVES = "chainrule studio "
 BLOCK = re.compile(r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$|`(?P<inline>chainrule [a-z]+ [^`]*)`", re.M | re.S)
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")  # as in `chainrule score RUN`
 
@@ -46,7 +46,7 @@ def blocks(page: Path) -> Iterator[tuple[str, str]]:
 def run_commands(text: str) -> None:
     for line in text.splitlines():
         command = line.split(" #")[0].strip()
-        if not command or command.startswith(NOT_RUN):
+        if not command or command.startswith((*NOT_RUN, SERVES)):
             continue
         # what takes long is given five steps
         arguments = shlex.split(re.sub(r"--(minutes|steps) [\d.]+", "--steps 5", command))
