@@ -26,8 +26,7 @@ def test_a_studio_starts_lets_in_and_ends_by_an_interrupt(tmp_path: Path) -> Non
             assert page.url == f"http://127.0.0.1:{found[1]}/"
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
-        assert process.returncode in (0, 130), said
-        assert "Traceback" not in said
+        assert (process.returncode, said) == (0, "")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "studio.example", ""])

@@ -5,6 +5,7 @@ import secrets
 import socket
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -71,7 +72,8 @@ def serve(
     config = uvicorn.Config(
         make_app(studio), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
     )
-    _Server(config, studio, partial(_begin, address, browser, announce)).run(sockets=[listening])
+    with suppress(KeyboardInterrupt):  # which is how it ends, and uvicorn raises once all is closed
+        _Server(config, studio, partial(_begin, address, browser, announce)).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

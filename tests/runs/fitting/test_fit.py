@@ -349,7 +349,7 @@ def test_a_fit_keeps_what_it_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_run_opens_with_any_of_the_weights_that_it_kept(tmp_path: Path) -> None:
-    run = fit(tmp_path / "run")
+    run = fit(tmp_path / "run", mix="none")
     kept = {name: weights_of(chainrule.load(run.path, checkpoint=name).model) for name in ("best", "final", "last")}
     same_weights(kept["final"], weights_of(chainrule.load(run.path).model))
     same_weights(kept["best"], load_tensors(run.path / "best.safetensors")[0])
@@ -358,3 +358,5 @@ def test_a_run_opens_with_any_of_the_weights_that_it_kept(tmp_path: Path) -> Non
         chainrule.load(run.path, checkpoint="last")
     with pytest.raises(ArgumentError, match="expected one of best, final, last"):
         chainrule.load(run.path, checkpoint="first")
+    with pytest.raises(ArgumentError, match="is of its network alone"):
+        chainrule.load(fit(tmp_path / "mixed").path, checkpoint="last")

@@ -85,6 +85,11 @@ def load(path: str | Path, *, device: Device = "auto", checkpoint: str | None = 
     folder = Path(path)
     config = RunConfig.load(folder)
     kind = KINDS[config.data.kind]
+    if checkpoint == "last" and config.model.mix != "none":
+        raise ArgumentError(
+            f"the last checkpoint of {folder} is of its network alone, without the {config.model.mix} that it is mixed "
+            'with. Expected `checkpoint` "best" or "final".'
+        )
     has_gone_on = config.refit and kind.goes_on and (folder / FINAL).is_file()
     file = folder / CHECKPOINTS[checkpoint or ("final" if has_gone_on else "best")]
     weights, about = load_tensors(file)

@@ -18,7 +18,7 @@ from chainrule.studio.uploads import Uploads
 from chainrule.studio.views.opened import OpenedRuns
 from chainrule.studio.views.parameter import Parameter, given_in
 from chainrule.studio.views.table import VIEWS
-from chainrule.studio.views.view import Asked, StudioView
+from chainrule.studio.views.view import Question, StudioView
 
 __all__ = ["Answers", "views_of"]
 
@@ -78,7 +78,7 @@ class Answers:
                 if view.loads:
                     runs[name] = self.opened.run(path, checkpoint)
             path = next(iter(paths.values()), Path())
-            results = view.answer(Asked(path=path, values=values, runs=runs, upload=upload))
+            results = view.answer(Question(path=path, values=values, runs=runs, upload=upload))
             remarks = [str(warning.message) for warning in caught if warning.category is UserWarning]
             return page_of(results, remarks)
 

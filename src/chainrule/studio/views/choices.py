@@ -12,7 +12,10 @@ __all__ = ["choices_of"]
 
 def choices_of(path: Path, config: RunConfig) -> dict[str, list[str]]:
     """The choices by the names of parameters."""
-    found = {"checkpoint": [name for name, file in CHECKPOINTS.items() if (path / file).is_file()]}
+    kept = [name for name, file in CHECKPOINTS.items() if (path / file).is_file()]
+    if config.model.mix != "none":
+        kept = [name for name in kept if name != "last"]  # which is of the network alone
+    found = {"checkpoint": kept}
     looks = _looks(path / METRICS)
     if looks:
         found["look"] = [str(number) for number in range(1, looks + 1)]

@@ -4,45 +4,45 @@ from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughLayers
-from chainrule.studio.views.view import Asked, Results
+from chainrule.studio.views.view import Question, Results
 
 __all__ = ["classify", "convolution", "layers", "mistakes", "saliency", "through_steps"]
 
 
-def classify(asked: Asked) -> Results:
+def classify(asked: Question) -> Results:
     if asked.upload is None:
         raise ArgumentError("there is nothing to classify yet. Drop a file here.")
     return [asked.run.classify(asked.upload)[0], *_look(asked).parts()[:1]]
 
 
-def mistakes(asked: Asked) -> Results:
+def mistakes(asked: Question) -> Results:
     return [asked.run.mistakes()]
 
 
-def layers(asked: Asked) -> Results:
+def layers(asked: Question) -> Results:
     """All layers of the network, and what one of them makes of an input."""
     found = _look(asked)
     return [found, found.layers(), *found.of_layer(_layer(asked), *_cell(asked))]
 
 
-def saliency(asked: Asked) -> Results:
+def saliency(asked: Question) -> Results:
     found = _look(asked)
     return [found.saliency(), found]
 
 
-def convolution(asked: Asked) -> Results:
+def convolution(asked: Question) -> Results:
     """A convolution of the network, to be explored with its own kernels on its own input."""
     found = _look(asked)
     layer = _layer(asked)
     return [found.convolution(_first_convolution(found) if layer is None else layer)]
 
 
-def through_steps(asked: Asked) -> Results:
+def through_steps(asked: Question) -> Results:
     """Backpropagation through time of a classifier's recurrent layer."""
     return [*_look(asked).through_time().parts()]
 
 
-def _look(asked: Asked) -> ThroughLayers:
+def _look(asked: Question) -> ThroughLayers:
     values = asked.values
     label = values.get("label") or None
     given: dict[str, Any] = {"example": values.get("example"), "score": values.get("score") or None}
@@ -53,12 +53,12 @@ def _look(asked: Asked) -> ThroughLayers:
     return found
 
 
-def _layer(asked: Asked) -> int | str | None:
+def _layer(asked: Question) -> int | str | None:
     text = asked.values["layer"]
     return int(text) if text.isdecimal() and len(text) < 10 else text or None
 
 
-def _cell(asked: Asked) -> tuple[int, ...]:
+def _cell(asked: Question) -> tuple[int, ...]:
     """3,5 as (3, 5)."""
     text = asked.values["at"]
     try:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.data.labelled.pictures import read_image
 from chainrule.errors import ArgumentError
 from chainrule.lens import convolution, convolution_laws
-from chainrule.studio.views.view import Asked, Results
+from chainrule.studio.views.view import Question, Results
 
 __all__ = ["convolve"]
 
@@ -21,14 +22,14 @@ _MOST = 4096  # numbers
 _Floats = NDArray[np.float64]
 
 
-def convolve(asked: Asked) -> Results:
+def convolve(asked: Question) -> Results:
     """The convolution of x with w, to be explored, and the laws that it obeys."""
     values = asked.values
     w = _numbers("w", values["w"])
     x = _numbers("x", values["x"]) if asked.upload is None else _pixels(asked.upload)
     if x.ndim != w.ndim:
         raise ArgumentError(
-            f"`x` has {x.ndim} and `w` {w.ndim} dimensions; expected as many, with a semicolon after each row."
+            f"`x` has {counted(x.ndim, 'dimension')} and `w` {w.ndim}; expected as many, with a semicolon after each row."
         )
     padding: Any = values["padding"]
     if padding.isdecimal():
@@ -53,7 +54,9 @@ def _numbers(name: str, text: str) -> _Floats:
             f"with semicolons between them ({error})."
         ) from error
     if not values.size or values.size > _MOST or not np.isfinite(values).all():
-        raise ArgumentError(f"`{name}` has {values.size:,} numbers; expected 1 to {_MOST:,}, all of them finite.")
+        raise ArgumentError(
+            f"`{name}` has {counted(values.size, 'number')}; expected 1 to {_MOST:,}, all of them finite."
+        )
     return values[0] if len(values) == 1 else values
 
 

@@ -12,12 +12,12 @@ from chainrule.runs.watching.beside import CurvesBeside
 from chainrule.runs.watching.curves import TrainingCurves
 from chainrule.runs.watching.looks import TrainingLooks
 from chainrule.studio.entries import losses_in
-from chainrule.studio.views.view import Asked, Results
+from chainrule.studio.views.view import Question, Results
 
 __all__ = ["compare", "comparison", "curves", "looks", "score", "shuffled", "surprise"]
 
 
-def curves(asked: Asked) -> Results:
+def curves(asked: Question) -> Results:
     """The curves, and the looks at gradients where there are any."""
     found = _curves(asked.path)
     results: list[Shown] = [found]
@@ -26,7 +26,7 @@ def curves(asked: Asked) -> Results:
     return results
 
 
-def looks(asked: Asked) -> Results:
+def looks(asked: Question) -> Results:
     """One of the looks of the fit at its gradients, the last unless said, and all of them."""
     found = _curves(asked.path)
     every = TrainingLooks.of_records(found.title, found.records)
@@ -36,19 +36,19 @@ def looks(asked: Asked) -> Results:
     return [every.looks[number - 1], every]
 
 
-def score(asked: Asked) -> Results:
+def score(asked: Question) -> Results:
     return [asked.run.score(asked.upload)]
 
 
-def surprise(asked: Asked) -> Results:
+def surprise(asked: Question) -> Results:
     return [asked.run.score_each(asked.upload)]
 
 
-def shuffled(asked: Asked) -> Results:
+def shuffled(asked: Question) -> Results:
     return [asked.run.score_shuffled(asked.upload, times=asked.values["times"], seed=asked.values["seed"])]
 
 
-def compare(asked: Asked) -> Results:
+def compare(asked: Question) -> Results:
     """The curves of two runs, and of two models with a state that were fitted to the same data their looks at it."""
     losses = {name: losses_in(run.path / SCORE)[0] for name, run in asked.runs.items()}
     results: list[Shown] = [CurvesBeside({name: _curves(run.path) for name, run in asked.runs.items()}, losses)]
@@ -59,7 +59,7 @@ def compare(asked: Asked) -> Results:
     return results
 
 
-def comparison(asked: Asked) -> Results:
+def comparison(asked: Question) -> Results:
     """The table that ``compare`` left in a folder of runs."""
     return [Comparison.load(asked.path / COMPARISON)]
 

@@ -9,12 +9,12 @@ from chainrule.lens import ThroughTime
 from chainrule.runs.kinds.panels.run import PanelRun
 from chainrule.runs.kinds.series.run import SeriesRun
 from chainrule.runs.scoring.sampled import SampledSound, SampledText, SampledValues
-from chainrule.studio.views.view import Asked, Results
+from chainrule.studio.views.view import Question, Results
 
 __all__ = ["backtest", "forecast", "look", "sample_sound", "sample_text", "sample_values", "unroll"]
 
 
-def sample_text(asked: Asked) -> Results:
+def sample_text(asked: Question) -> Results:
     run = asked.run
     values = asked.values
     prompt: Any = values["prompt"] or None
@@ -26,14 +26,14 @@ def sample_text(asked: Asked) -> Results:
     return [SampledText(run.config.data.name, text, values["prompt"], _how(asked))]
 
 
-def sample_sound(asked: Asked) -> Results:
+def sample_sound(asked: Question) -> Results:
     run = asked.run
     assert run.config.data.rate is not None
     drawn = run.sample(data=asked.upload, **_drawing(asked))
     return [SampledSound(run.config.data.name, drawn, run.config.data.rate, _how(asked))]
 
 
-def sample_values(asked: Asked) -> Results:
+def sample_values(asked: Question) -> Results:
     run = asked.run
     assert isinstance(run, SeriesRun)
     length = asked.values["length"]
@@ -45,17 +45,17 @@ def sample_values(asked: Asked) -> Results:
     ]
 
 
-def _drawing(asked: Asked) -> dict[str, Any]:
+def _drawing(asked: Question) -> dict[str, Any]:
     return {name: asked.values[name] for name in ("length", "temperature", "top_k", "seed")}
 
 
-def _how(asked: Asked) -> str:
+def _how(asked: Question) -> str:
     top_k = asked.values["top_k"]
     among = "" if top_k is None else f", of the {top_k} likeliest"
     return f"Temperature {asked.values['temperature']:g}{among}, seed {asked.values['seed']}."
 
 
-def forecast(asked: Asked) -> Results:
+def forecast(asked: Question) -> Results:
     """The fan after the end of the data, and before that, of a series, the fan against what came."""
     values = asked.values
     drawn: dict[str, Any] = {}
@@ -69,7 +69,7 @@ def forecast(asked: Asked) -> Results:
     return [found]
 
 
-def backtest(asked: Asked) -> Results:
+def backtest(asked: Question) -> Results:
     """Forecasts against what came: the errors along the test part."""
     drawn: dict[str, Any] = {}
     if not isinstance(asked.run, PanelRun):
@@ -79,7 +79,7 @@ def backtest(asked: Asked) -> Results:
     ]
 
 
-def look(asked: Asked) -> Results:
+def look(asked: Question) -> Results:
     """Backpropagation through time, to be explored, and the path of the gradient back from a step."""
     found = asked.run.look(asked.upload, asked.values["steps"])
     results: list[Shown] = [*found.parts()]
@@ -91,7 +91,7 @@ def look(asked: Asked) -> Results:
     return [*results, found.term(at)]
 
 
-def unroll(asked: Asked) -> Results:
+def unroll(asked: Question) -> Results:
     """A few steps of a sequence with all terms of their gradients."""
     found = asked.run.look(asked.upload, asked.values["steps"])
     if not isinstance(found, ThroughTime):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from chainrule._choices import listed, near
+from chainrule._choices import counted, listed, near
 from chainrule.errors import ArgumentError
 
 __all__ = ["Parameter", "given_in"]
@@ -50,7 +50,7 @@ class Parameter:
 
     def _text(self, text: str) -> str:
         if len(text) > _LONGEST:
-            raise ArgumentError(f"`{self.name}` has {len(text):,} characters; expected {_LONGEST:,} at most.")
+            raise ArgumentError(f"`{self.name}` has {counted(len(text), 'character')}; expected {_LONGEST:,} at most.")
         return text
 
     def _one_of(self, text: str, choices: tuple[str, ...]) -> str:

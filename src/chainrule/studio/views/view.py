@@ -11,14 +11,14 @@ from chainrule.runs.folder.config import RunConfig
 from chainrule.studio.entries import kind_of
 from chainrule.studio.views.parameter import Parameter
 
-__all__ = ["KINDS", "Asked", "Results", "StudioView"]
+__all__ = ["KINDS", "Question", "Results", "StudioView"]
 
 KINDS = ("text", "sound", "series", "panel", "images", "labelled sound")
 Results = Sequence[Shown]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Question:
     """What an address asks.
 
     Attributes:
@@ -58,7 +58,7 @@ class StudioView:
 
     name: str
     title: str
-    answer: Callable[[Asked], Results]
+    answer: Callable[[Question], Results]
     kinds: tuple[str, ...] = KINDS
     parameters: tuple[Parameter, ...] = ()
     accept: tuple[str, ...] = ()
