@@ -26,7 +26,8 @@ def numbers(frame: "Frame", name: str, shape: tuple[int, ...]) -> NDArray[np.flo
 
 def test_a_kernel_of_a_layer_is_edited_as_numpy_has_it(open_room: Open) -> None:
     frame = framed(open_room("#/run/digits/convolution?example=0"))
-    x, before = numbers(frame, "x", (8, 8)), numbers(frame, "y", (-1, 8, 8))
+    x = numbers(frame, "x", (8, 8))
+    before = numbers(frame, "y", (-1, 8, 8))
     w = numbers(frame, "w", (-1, 3, 3))
     frame.locator('[role=gridcell][aria-label^="w[1,0,2,0]:"]').dblclick()
     frame.page.keyboard.type("0.75")

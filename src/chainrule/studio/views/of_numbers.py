@@ -29,7 +29,7 @@ def convolve(asked: Question) -> Results:
     x = _numbers("x", values["x"]) if asked.upload is None else _pixels(asked.upload)
     if x.ndim != w.ndim:
         raise ArgumentError(
-            f"`x` has {counted(x.ndim, 'dimension')} and `w` {w.ndim}; expected as many, with a semicolon after each row."
+            f"`x` has {counted(x.ndim, 'dimension')} and `w` {w.ndim}; expected as many: end rows with semicolons."
         )
     padding: Any = values["padding"]
     if padding.isdecimal():
