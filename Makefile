@@ -13,7 +13,7 @@ help: ## this list
 $(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[app,dev,export]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[app,dev,export,studio]"
 	@touch $@
 
 demo: $(READY) ## fits a first model to English text, in two minutes

@@ -35,6 +35,10 @@ from chainrule.runs.scoring.panels.baselines.simple import naive
 from chainrule.runs.scoring.panels.forecast_arrays import forecast_panel
 from chainrule.runs.scoring.panels.origins import Origins
 from chainrule.runs.scoring.panels.score import score_panel
+from chainrule.runs.scoring.sampled import SampledSound, SampledText, SampledValues
+from chainrule.runs.watching.beside import CurvesBeside
+from chainrule.runs.watching.curves import TrainingCurves
+from chainrule.runs.watching.looks import TrainingLooks
 from tests.runs.cases import ar1, daily, panel, text
 from tests.runs.scoring.panels.cases import LEVELS
 
@@ -137,6 +141,11 @@ def recorded() -> Recorder:
     return recorder
 
 
+def curves() -> TrainingCurves:
+    run = text_run()
+    return TrainingCurves.of_folder(run.path, run.config, {"<b>": 3.0})
+
+
 KINDS: dict[str, Callable[[], Shown]] = {
     "score of a series": lambda: series_run().score(),
     "score of text": lambda: text_run().score(context=16),
@@ -179,6 +188,12 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "receptive field": lambda: look_at_digits().receptive_field(3, 1, 2),
     "mistakes": lambda: digits_run().mistakes(),
     "recorder": lambda: recorded(),
+    "curves of a fit": curves,
+    "curves side by side": lambda: CurvesBeside({COLUMNS[0]: curves(), COLUMNS[1]: curves()}, {COLUMNS[0]: 2.5}),
+    "looks of a fit": lambda: TrainingLooks.of_records(COLUMNS[0], curves().records),
+    "sampled text": lambda: SampledText("<b>words", f"{COLUMNS[0]}\n" * 9, "the \t", "Seed 0."),
+    "sampled sound": lambda: SampledSound(COLUMNS[0], np.sin(np.arange(99, dtype=np.float32)), 8000),
+    "sampled values": lambda: SampledValues(COLUMNS[0], COLUMNS, ar1(9, columns=2), ar1(columns=2), "Seed 0."),
     "record": lambda: recorded().records[-1],
     "runs": lambda: chainrule.runs.list_runs(compared_folder()),
     "diagnosis": lambda: diagnose(seconds=1e-9),

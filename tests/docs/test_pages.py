@@ -27,8 +27,9 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(page for page in DOCS if "```{" not in page.read_text())]
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "src").rglob("README.md"))]
 LANGUAGES = {"sh", "python", "output", "text"}
-# Other tests run these: they install, build, measure, or start several processes.
+# Other tests run these: they install, build, measure, serve, or start several processes.
 NOT_RUN = ("make ", "pip ", "jupyter ", "git ", "python -m ", "pytest", "ruff ", "mypy", "lint-imports", "torchrun ")
+SERVES = "chainrule studio "
 BLOCK = re.compile(r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$|`(?P<inline>chainrule [a-z]+ [^`]*)`", re.M | re.S)
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")  # as in `chainrule score RUN`
 
@@ -47,7 +48,7 @@ def blocks(page: Path) -> Iterator[tuple[str, str]]:
 def run_commands(text: str) -> None:
     for line in text.splitlines():
         command = line.split(" #")[0].strip()
-        if not command or command.startswith(NOT_RUN):
+        if not command or command.startswith((*NOT_RUN, SERVES)):
             continue
         # what takes long is given five steps
         arguments = shlex.split(re.sub(r"--(minutes|steps) [\d.]+", "--steps 5", command))

@@ -12,6 +12,7 @@ from tests.runs.fitting.test_fit import fit
 def test_the_folder_holds_config_weights_metrics_score_and_figures(tmp_path: Path) -> None:
     run = fit(tmp_path / "a" / "run")
     assert {path.name for path in run.path.iterdir()} == {
+        "asked.json",
         "best.safetensors",
         "config.json",
         "device.json",

@@ -12,6 +12,7 @@ from chainrule.cli.commands.fitting import compare_command, fit_command
 from chainrule.cli.commands.forecasting import backtest_command, forecast_command, update_command
 from chainrule.cli.commands.listing import data_command, doctor_command, runs_command
 from chainrule.cli.commands.looking import look_command
+from chainrule.cli.commands.studio import studio_command
 from chainrule.cli.commands.using import classify_command, sample_command, score_command
 from chainrule.cli.console import say, show
 from chainrule.cli.flags import learn, prefer
@@ -130,6 +131,7 @@ _add(
     "chainrule look runs/digits --layer 3 --at 2,2",
     "chainrule look conv --input 28x28 --kernel 3x3 --out-channels 8",
 )
+_add("studio", studio_command, "chainrule studio runs --no-browser")
 _add("data", data_command, "chainrule data", "chainrule data google --out google.csv")
 _add("runs", runs_command, _series("listed"), "chainrule runs runs")
 _add("doctor", doctor_command, "chainrule doctor --seconds 2", "chainrule doctor --seconds 0 --json")

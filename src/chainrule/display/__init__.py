@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chainrule.display.saving import writing
     from chainrule.display.shown import Shown, page_of
     from chainrule.display.table import Table
-    from chainrule.display.terminal import printable
+    from chainrule.display.terminal import clipped, printable
 else:
     __getattr__ = on_demand(__name__)
 
@@ -41,6 +41,7 @@ __all__ = [
     "Shown",
     "Table",
     "View",
+    "clipped",
     "draw_strips",
     "exact",
     "fixed",

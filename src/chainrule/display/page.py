@@ -12,7 +12,7 @@ from chainrule.display.interactive import bundle, styles
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["page", "picture", "styled"]
+__all__ = ["page", "picture", "player", "styled"]
 
 _STYLE = """
 .chainrule {font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; color-scheme: light dark}
@@ -20,7 +20,7 @@ _STYLE = """
 .chainrule th, .chainrule td {text-align: right; padding: .15em .9em .15em 0; border: 0; background: none}
 .chainrule th.text, .chainrule td.text {text-align: left}
 .chainrule tr.strong {font-weight: 600}
-.chainrule th {border-bottom: 1px solid #999; font-weight: 600}
+.chainrule thead :is(th, td) {border-bottom: 1px solid #999; font-weight: 600}
 .chainrule p {margin: .3em 0; max-width: 46em}
 .chainrule h1 {font-size: 1.4em} .chainrule h2 {font-size: 1.1em; margin: 1.6em 0 .2em}
 .chainrule img {max-width: 100%; height: auto; display: block}
@@ -38,7 +38,8 @@ main {max-width: 60em; margin: 0 auto; padding: 1em clamp(.6em, 3vw, 1.2em); min
 
 # What may run, style and be shown is what this file holds, to the letter.
 _POLICY = (
-    "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src '{style}'; script-src {script}"
+    "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; media-src data:; style-src '{style}'; "
+    "script-src {script}"
 )
 
 _PAGE = """<!DOCTYPE html>
@@ -102,3 +103,9 @@ def picture(figure: "Figure", alternative: str) -> str:
     svg = written.getvalue().replace("</style>", f"{_DARK_INK}</style>", 1)
     data = base64.b64encode(svg.encode()).decode()
     return f'<img alt="{html.escape(alternative)}" src="data:image/svg+xml;base64,{data}">'
+
+
+def player(wav: bytes, name: str) -> str:
+    """Controls that play a sound, which holds it too."""
+    data = base64.b64encode(wav).decode()
+    return f'<audio controls aria-label="{html.escape(name)}" src="data:audio/wav;base64,{data}"></audio>'

@@ -10,7 +10,7 @@ from chainrule._optional import require
 from chainrule.display.drawing.figure import new_figure
 from chainrule.display.formula import typeset
 from chainrule.display.interactive import View
-from chainrule.display.page import page, picture, styled
+from chainrule.display.page import page, picture, player, styled
 from chainrule.display.saving import writing
 from chainrule.display.table import Table
 from chainrule.display.terminal import clipped, printable
@@ -100,6 +100,10 @@ class Shown(ABC):
         """What the page shows it by besides figure and tables, for the reader to explore; None for most results."""
         return None
 
+    def wav(self) -> bytes | None:
+        """The bytes of a wav file that the page plays; None for all but sounds."""
+        return None
+
     def to_html(self, path: str | Path | None = None) -> str:
         """A self-contained page, light or dark as the reader's settings are; also written to ``path`` if given."""
         document = page_of(self.parts())
@@ -124,25 +128,30 @@ class Shown(ABC):
         return styled("\n".join(map(_section, self.parts())))
 
 
-def page_of(results: Sequence[Shown]) -> str:
-    """One page of several results, named after the first."""
+def page_of(results: Sequence[Shown], remarks: Sequence[str] = ()) -> str:
+    """One page of several results, named after the first; what there is to remark stands above them."""
     views = [result.view() for result in results]
-    first, *others = map(_section, results, views)
+    levels = [1] + [2] * (len(results) - 1)  # the first one's heading is the page's
+    first, *others = map(_section, results, views, levels)
     modules = [view.module for view in views if view is not None]
-    return page(printable(results[0].table().title), "\n".join([first.partition("\n")[2], *others]), modules)
+    said = [f"<p>{html.escape(printable(remark))}</p>" for remark in remarks]
+    body = "\n".join([*said, first.partition("\n")[2], *others])
+    return page(printable(results[0].table().title), body, modules)
 
 
-def _section(result: Shown, view: View | None = None) -> str:
-    """Heading, formulas, view, figure and tables; the heading is a line of its own."""
+def _section(result: Shown, view: View | None = None, level: int = 2) -> str:
+    """Heading of a level, formulas, view, sound, figure and tables; the heading is a line of its own."""
     first, *others = result.tables()
-    parts = [_heading(first, 2), *map(typeset, result.formulas())]
+    parts = [_heading(first, level), *map(typeset, result.formulas())]
     if view is not None:
         parts.append(view.to_html())
+    if (wav := result.wav()) is not None:
+        parts.append(player(wav, printable(first.title)))
     if result.drawable:
         parts.append(picture(result.figure(), printable(first.title)))
     parts.append(_scrolled(first))
     for table in others:
-        parts += [_heading(table, 3), _scrolled(table)]
+        parts += [_heading(table, level + 1), _scrolled(table)]
     return "\n".join(parts)
 
 
@@ -151,4 +160,6 @@ def _heading(table: Table, level: int) -> str:
 
 
 def _scrolled(table: Table) -> str:
-    return f'<div class="scroll">{table.to_html()}</div>'
+    """A table that scrolls by itself where it is too wide, with the keyboard, too."""
+    label = html.escape(printable(table.title))
+    return f'<div class="scroll" tabindex="0" role="group" aria-label="{label}">{table.to_html()}</div>'

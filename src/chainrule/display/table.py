@@ -84,13 +84,15 @@ class Table:
         left = self._left()
         kept = self._kept(_ROWS_OF_A_PAGE)
 
-        def row(cells: Sequence[str], tag: str, strong: bool = False) -> str:
+        def row(cells: Sequence[str], tags: Sequence[str], strong: bool = False) -> str:
             opening = "<tr class=strong>" if strong else "<tr>"
-            return f"{opening}{''.join(map(_element, cells, [tag] * len(cells), left))}</tr>"
+            return f"{opening}{''.join(map(_element, cells, tags, left))}</tr>"
 
-        lines = (row(cells, "td", k in self.strong) for k, cells in zip(kept, self._cells(kept), strict=True))
+        plain = ["td"] * len(self.columns)
+        lines = (row(cells, plain, k in self.strong) for k, cells in zip(kept, self._cells(kept), strict=True))
         notes = "".join(f"<p>{html.escape(printable(note))}</p>" for note in self.notes)
-        head = row([printable(name) for name in self.columns], "th")
+        # a column without a name has no heading, which screen readers would announce as an empty one
+        head = row([printable(name) for name in self.columns], ["th" if name else "td" for name in self.columns])
         body = "\n".join(lines)
         return f"<table><thead>{head}</thead><tbody>\n{body}\n</tbody></table>\n{notes}"
 

@@ -46,7 +46,7 @@ class SkipEncoder(nn.Module):
             weight.zero_()
             bias.zero_()
             if not transform.lag:  # a series tends to stay where it is, its changes do not
-                weight[:, :, -1] = torch.eye(channels)
+                weight[:, :, -1].fill_diagonal_(1)  # torch.eye without memory would import all of torch.compile
 
     @property
     def out_features(self) -> int:

@@ -2,18 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule.display import Cell, Shown, Table
-from chainrule.errors import ArgumentError
-from chainrule.runs.figures import loss_curve
 from chainrule.runs.folder.config import RunConfig
-from chainrule.runs.folder.metrics_log import read_metrics
 from chainrule.runs.scoring.labelled.class_score import ClassScore
 from chainrule.runs.scoring.scores import Score
+from chainrule.runs.watching.curves import TrainingCurves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,14 +38,8 @@ class Fitted(Shown):
     def receptive_field(self) -> int | None:
         """How many steps of the past the model sees; None for latent models and for images."""
 
-    @property
-    def loss_unit(self) -> str:
-        """What losses while training are in."""
-        return f"nats per {self.config.data.unit}"
-
     def summary(self) -> str:
-        fitted = f"{self.config.model.title} of {self.config.data.name}"
-        return f"{fitted}: {counted(self.parameters, 'parameter')}, in {self.path}"
+        return f"{self.config.title}: {counted(self.parameters, 'parameter')}, in {self.path}"
 
     def table(self) -> Table:
         """Model, data and size."""
@@ -61,7 +54,7 @@ class Fitted(Shown):
         ]
         if data.classes:
             rows[3] = ("classes", ", ".join(data.classes))
-        return Table(f"{self.config.model.title} of {data.name}", ("", "run"), rows)
+        return Table(self.config.title, ("", "run"), rows)
 
     def tables(self) -> Sequence[Table]:
         """The run, and its score if it was just fitted."""
@@ -89,24 +82,7 @@ class Fitted(Shown):
         Raises:
             ArgumentError: it was fitted in closed form, and has no such losses.
         """
-        records = self._records()
-        trained = [record for record in records if record["loss"] is not None]
-        if not trained:
-            raise ArgumentError(f"{self.path} was fitted in closed form, without steps to draw. Plot its score().")
-        validated = [record for record in records if "validation" in record]
-        alone = [record["alone"] for record in validated if "alone" in record]
-        joined = [record["step"] for record in trained if "joined" in record]
-        loss_curve(
-            ax,
-            [record["step"] for record in trained],
-            [record["loss"] for record in trained],
-            [record["step"] for record in validated],
-            [record["validation"] for record in validated],
-            self.loss_unit,
-            baselines,
-            alone=alone if len(alone) == len(validated) else None,
-            joined=joined[0] if joined else None,
-        )
+        replace(self._curves(), baselines=baselines or {}).draw_on(ax)
 
     @property
     def figure_height(self) -> float:
@@ -115,10 +91,10 @@ class Fitted(Shown):
     @property
     def drawable(self) -> bool:
         """Whether there are losses to draw, as a fit in closed form has none."""
-        return any(record["loss"] is not None for record in self._records())
+        return self._curves().drawable
 
-    def _records(self) -> list[dict[str, Any]]:
-        return read_metrics(self.path)
+    def _curves(self) -> TrainingCurves:
+        return TrainingCurves.of_folder(self.path, self.config)
 
     def _about(self) -> dict[str, Any]:
         return {

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from chainrule.training.loop import BEST, FINAL, FINAL_LAST, LAST, train
     from chainrule.training.optimisation import Optimisation
     from chainrule.training.settings import LAST_SHARE, Progress, Report, TrainingConfig, TrainingSettings, Validation
-    from chainrule.training.snapshot import saved_progress
+    from chainrule.training.snapshot import saved_progress, weights_of_snapshot
 else:
     __getattr__ = on_demand(__name__)
 
@@ -93,6 +93,7 @@ __all__ = [
     "split_documents",
     "train",
     "weights_of",
+    "weights_of_snapshot",
     "write_atomically",
 ]
 

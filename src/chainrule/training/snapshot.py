@@ -14,7 +14,7 @@ from chainrule.training.checkpoint import load_tensors, load_weights, pack, save
 from chainrule.training.optimisation import Optimisation
 from chainrule.training.settings import Progress, TrainingConfig
 
-__all__ = ["load_snapshot", "save_snapshot", "saved_progress"]
+__all__ = ["load_snapshot", "save_snapshot", "saved_progress", "weights_of_snapshot"]
 
 _MOMENTS = {"adamw": ("step", "exp_avg", "exp_avg_sq"), "muon": ("momentum",)}  # of each parameter
 
@@ -57,6 +57,11 @@ def load_snapshot(path: Path, optimisation: Optimisation) -> Progress:
         return _continued(structured(Progress, about, "progress"), optimisation.config)
     except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise _mixed_up(path, error if isinstance(error, ChainruleError) else repr(error)) from error
+
+
+def weights_of_snapshot(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The model's weights among the tensors of a snapshot."""
+    return {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
 
 
 def saved_progress(path: Path) -> Progress:

@@ -95,7 +95,7 @@ def numbers(page: "Page", name: str) -> NDArray[np.float64]:
 
 
 def headline(page: "Page") -> str:
-    return page.locator(".sum h3").inner_text()
+    return page.locator(".sum h2").inner_text()
 
 
 def products(page: "Page") -> list[list[str]]:

@@ -73,7 +73,7 @@ def test_a_pair_of_steps_has_the_product_of_its_jacobians(open_page: Open) -> No
     pick(page, 9, 3)
     term = found().term(9, 3)
     pairs = section(page, "From step t back to step i")
-    assert pairs.locator("h4").inner_text().startswith("|D_9 J_9 ⋯ J_4| = ")
+    assert pairs.locator("h3").inner_text().startswith("|D_9 J_9 ⋯ J_4| = ")
     product = numbers(page.locator("figure", has_text="Product of the Jacobians"))[:, 2].reshape(2 * H, 2 * H)
     np.testing.assert_allclose(product, term.product, rtol=0, atol=1e-15)
     rows = pairs.locator(".listed tbody tr").evaluate_all(
@@ -140,7 +140,7 @@ def test_a_state_too_large_for_a_page_has_its_norms_alone(open_page: Open, monke
     page = open_page(found())
     assert "it has their norms alone" in page.locator(".view .note").first.inner_text()
     pick(page, 9, 3)
-    heading = section(page, "From step t back to step i").locator("h4").inner_text()
+    heading = section(page, "From step t back to step i").locator("h3").inner_text()
     assert float(heading.split("=")[1]) == pytest.approx(found().reach(-1).norms[0, 9, 3], rel=1e-3)
     assert page.locator("figure", has_text="Product of the Jacobians").is_hidden()
 

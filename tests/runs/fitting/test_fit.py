@@ -15,8 +15,9 @@ from chainrule import Reading, Run
 from chainrule.errors import ArgumentError, DivergedError, RunError, RunExistsError, RunFormatError
 from chainrule.models import select_order
 from chainrule.runs import Score
+from chainrule.runs.folder.config import read_asked
 from chainrule.runs.folder.metrics_log import read_metrics
-from chainrule.training import StreamFeed, load_tensors
+from chainrule.training import StreamFeed, load_tensors, weights_of
 from tests.runs.cases import ar1, arranged, same_weights, series, symbols
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -334,3 +335,28 @@ def test_recurrent_networks_of_text_have_ngram_embeddings_and_muon(
 def test_networks_of_series_are_not_normalised(tmp_path: Path) -> None:
     run = chainrule.fit(series(), "gru", hidden=4, steps=1, out=tmp_path / "run", quiet=True)
     assert (run.config.model.layer_norm, run.config.training.learning_rate) == (False, 5e-3)
+
+
+def test_a_fit_keeps_what_it_was_asked_for(tmp_path: Path) -> None:
+    rate = np.float64(0.01)
+    run = fit(tmp_path / "run", model="gru", learning_rate=rate, tbptt=(4, 8), seed=np.int64(3), steps=2, mix="none")
+    asked = {"model": "gru", "hidden": 4, "window": 8, "mix": "none", "steps": 2, "batch": 4}
+    assert read_asked(run.path) == asked | {"learning_rate": 0.01, "tbptt": [4, 8], "seed": 3}
+    for content in ("{", "[]"):
+        (run.path / "asked.json").write_text(content)
+        with pytest.raises(RunFormatError, match="Repeat the command that began it, with `resume=True`"):
+            read_asked(run.path)
+
+
+def test_a_run_opens_with_any_of_the_weights_that_it_kept(tmp_path: Path) -> None:
+    run = fit(tmp_path / "run", mix="none")
+    kept = {name: weights_of(chainrule.load(run.path, checkpoint=name).model) for name in ("best", "final", "last")}
+    same_weights(kept["final"], weights_of(chainrule.load(run.path).model))
+    same_weights(kept["best"], load_tensors(run.path / "best.safetensors")[0])
+    (run.path / "last.safetensors").unlink()
+    with pytest.raises(RunFormatError, match=r"last\.safetensors is missing"):
+        chainrule.load(run.path, checkpoint="last")
+    with pytest.raises(ArgumentError, match="expected one of best, final, last"):
+        chainrule.load(run.path, checkpoint="first")
+    with pytest.raises(ArgumentError, match="is of its network alone"):
+        chainrule.load(fit(tmp_path / "mixed").path, checkpoint="last")

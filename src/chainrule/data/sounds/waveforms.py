@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ def resample(waveform: Waveform, rate: int | None) -> Waveform:
     return Waveform(np.clip(samples, -1, 1).astype(np.float32), rate)
 
 
-def write_wav(path: str | Path, waveform: NDArray[np.floating], rate: int) -> None:
+def write_wav(path: str | Path | BinaryIO, waveform: NDArray[np.floating], rate: int) -> None:
     """Write samples (T,) from -1 to 1 as a 16-bit wav file of one channel, ``rate`` samples a second.
 
     Raises:

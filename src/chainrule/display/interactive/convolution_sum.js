@@ -14,7 +14,7 @@ export class SumPanel {
   /** onplace(at) is asked for another number of the same result, ongrow() follows each change of what is shown. */
   constructor({ onplace, ongrow }) {
     Object.assign(this, { onplace, ongrow });
-    this.heading = element("h3", {});
+    this.heading = element("h2", {});
     this.products = element("p", { class: "products" });
     this.result = element("div", { role: "status", class: "result" }, this.heading, this.products);
     this.place = new Slider("Slide", onplace);

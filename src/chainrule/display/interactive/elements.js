@@ -48,9 +48,10 @@ export class Behind {
   }
 }
 
-/** The head of a table. */
+/** The head of a table; a column without a name has no heading. */
 export function headOf(columns) {
-  return element("thead", {}, element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name))));
+  const heading = (name) => (name === "" ? element("td") : element("th", { scope: "col" }, name));
+  return element("thead", {}, element("tr", {}, ...columns.map(heading)));
 }
 
 /** A row of a table: its heading and its cells. */

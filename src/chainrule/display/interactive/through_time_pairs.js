@@ -24,14 +24,14 @@ export class PairsPanel {
       columns: ["row", "column", "value"],
       rows: () => this.entries(),
     });
-    this.heading = element("h4");
+    this.heading = element("h3");
     this.note = element("p", { class: "note" });
     this.table = element("table");
     const status = element("div", { role: "status" }, this.heading, this.note);
     const region = { class: "scroll listed", tabindex: 0, role: "region", "aria-label": "Steps on the way" };
     const chain = element("div", {}, status, this.product.element, element("div", region, this.table));
     const pictures = element("div", { class: "pictures wide" }, this.map.element);
-    const heading = element("h3", {}, "From step t back to step i");
+    const heading = element("h2", {}, "From step t back to step i");
     const explored = element("div", { class: "explored" }, pictures, chain);
     this.element = element("section", { "aria-label": "From step t back to step i" }, heading, explored);
   }

@@ -20,12 +20,12 @@ export class StepsPanel {
     this.head = element("div");
     const region = { class: "scroll listed", tabindex: 0, role: "region", "aria-label": "Units at this step" };
     this.table = element("table");
-    this.title = element("h4");
+    this.title = element("h3");
     const controls = element("div", { class: "controls" }, this.passes, this.play.element, this.slider.element);
     const status = element("div", { role: "status" }, this.title);
     const listed = element("div", {}, status, element("div", region, this.table));
     const explored = element("div", { class: "explored" }, this.pictures, listed);
-    const heading = element("h3", {}, "Step by step");
+    const heading = element("h2", {}, "Step by step");
     this.element = element("section", { "aria-label": "Step by step" }, heading, controls, explored);
     this.take("whole");
   }

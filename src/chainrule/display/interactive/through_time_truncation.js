@@ -17,7 +17,7 @@ export class TruncationPanel {
     const caption = element("figcaption", {}, ...legend);
     const figure = element("figure", {}, caption, this.chart.element, this.behind.element);
     this.words = element("p", { role: "status" });
-    const heading = element("h3", {}, "Truncated backpropagation");
+    const heading = element("h2", {}, "Truncated backpropagation");
     const controls = element("div", { class: "controls" }, this.slider.element);
     this.element = element("section", { "aria-label": heading.textContent }, heading, controls, this.words, figure);
   }

@@ -147,7 +147,8 @@ class QuantileForecast(HorizonForecast):
 
     def __init__(self) -> None:
         super().__init__()
-        normal = torch.special.ndtri(torch.tensor(QUANTILE_LEVELS)).diff()
+        # of numbers, even where weights get no memory: without, it would import all of torch.compile
+        normal = torch.special.ndtri(torch.tensor(QUANTILE_LEVELS, device="cpu")).diff()
         self.register_buffer("steps", torch.log(torch.expm1(normal)), persistent=False)  # softplus gives them back
         self.register_buffer("levels", torch.tensor(QUANTILE_LEVELS), persistent=False)
 

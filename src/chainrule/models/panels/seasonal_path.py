@@ -32,11 +32,12 @@ class SeasonalPath(nn.Module):
 
     def __init__(self, features: int, horizon: int, season: int, seasons: int, long: int | None = None) -> None:
         super().__init__()
-        back = [_same_place(horizon, season)[:, None] - season * torch.arange(seasons)]
-        back.append(torch.zeros(horizon, 1, dtype=torch.int64))
-        if long is not None:
-            back.append(_same_place(horizon, long)[:, None])
-        places = torch.cat(back, dim=1)
+        with torch.device("cpu"):  # even where weights get no memory, and a sum would import all of torch.compile
+            back = [_same_place(horizon, season)[:, None] - season * torch.arange(seasons)]
+            back.append(torch.zeros(horizon, 1, dtype=torch.int64))
+            if long is not None:
+                back.append(_same_place(horizon, long)[:, None])
+            places = torch.cat(back, dim=1)
         self.register_buffer("back", places, persistent=False)  # (H, W), rows from the origin, 0 or below
         count = places.shape[1] + 1  # with the centre
         self.weights = nn.Linear(features, count, bias=False)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from chainrule._choices import choose, listed
 from chainrule._settings import Setting, option, refuse_unknown, settings_of
 from chainrule.data import Reading
@@ -14,7 +16,7 @@ from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import TrainingSettings
 
-__all__ = ["Asked", "reading_of"]
+__all__ = ["Asked", "changed", "in_json", "reading_of"]
 
 _SETTINGS: Mapping[str, Setting] = {**settings_of(ModelSettings), **settings_of(TrainingSettings)}
 _READ = dict.fromkeys(settings_of(Reading), "Give it in `reading=Reading(...)`.")
@@ -98,10 +100,22 @@ class Asked:
                 raise ArgumentError(f"{kind.solution}, without training or chance. Leave out {names}.")
 
 
-def changed(settings: TrainingSettings) -> dict[str, Any]:
+def changed(settings: TrainingSettings | Reading) -> dict[str, Any]:
     """Those that differ from their defaults: what a dataclass can tell of what it was given."""
+    known = settings_of(type(settings))
     values = {each.name: getattr(settings, each.name) for each in fields(settings)}
-    return {name: value for name, value in values.items() if value != _SETTINGS[name].default}
+    return {name: value for name, value in values.items() if value != known[name].default}
+
+
+def in_json(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given as JSON has it, without what was left open: the options that ask for the same fit again."""
+    return {name: _plain(value) for name, value in given.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _where(setting: Setting, kind: DataKind, model: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from chainrule._choices import choose
 from chainrule._devices import CPU, Device, asked_for, current, forked, named, seed_all
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, DeviceError, RunFormatError
@@ -20,7 +21,7 @@ from chainrule.runs.fitting.plan import FitPlan, plan
 from chainrule.runs.fitting.precision import precision_by_trial
 from chainrule.runs.fitting.room import check_room
 from chainrule.runs.fitting.summary import say_summary
-from chainrule.runs.folder.config import CONFIG, RunConfig
+from chainrule.runs.folder.config import ASKED, CONFIG, RunConfig
 from chainrule.runs.folder.contents import (
     SCORE,
     SERIES,
@@ -54,32 +55,46 @@ from chainrule.training import (
     saved_progress,
     train,
     weights_of,
+    weights_of_snapshot,
 )
 
-__all__ = ["fit", "load"]
+__all__ = ["CHECKPOINTS", "fit", "load"]
 
+CHECKPOINTS = {"best": BEST, "final": FINAL, "last": LAST}
 _AS_FOUND = Reading()
 _AS_CHOSEN = TrainingSettings()
 
 
-def load(path: str | Path, *, device: Device = "auto") -> Run:
+def load(path: str | Path, *, device: Device = "auto", checkpoint: str | None = None) -> Run:
     """Open a run's folder.
 
     Its models are put on the ``device``, "cpu", "cuda", "cuda:1" or "mps", wherever they were fitted. By default
     ("auto") that is the GPU if they were fitted on one and there is one here, else the CPU. A run whose fit did not
     end, because it was interrupted or failed, opens with a warning that says how to go on.
 
+    A fit may keep several weights, of which those are loaded that it scored, unless a ``checkpoint`` is named: "best"
+    (that validated best), "final" (once what was held out had joined), or "last" (where training was last saved).
+
     Raises:
         RunFormatError: the folder is not a run, its files are broken, or its fit ended before anything was learned.
         DeviceError: the device is not there, or cannot compute such a model.
     """
     asked = asked_for(device)
+    if checkpoint is not None:
+        choose("`checkpoint`", checkpoint, tuple(CHECKPOINTS))
     folder = Path(path)
     config = RunConfig.load(folder)
     kind = KINDS[config.data.kind]
+    if checkpoint == "last" and config.model.mix != "none":
+        raise ArgumentError(
+            f"the last checkpoint of {folder} is of its network alone, without the {config.model.mix} that it is mixed "
+            'with. Expected `checkpoint` "best" or "final".'
+        )
     has_gone_on = config.refit and kind.goes_on and (folder / FINAL).is_file()
-    file = folder / (FINAL if has_gone_on else BEST)
+    file = folder / CHECKPOINTS[checkpoint or ("final" if has_gone_on else "best")]
     weights, about = load_tensors(file)
+    if file.name == LAST:
+        weights = weights_of_snapshot(weights)
     try:
         model = build_with(config.data, config.model, weights)
     except (RunFormatError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
@@ -223,6 +238,7 @@ def _fit(planned: FitPlan, group: Group, *, overwrite: bool, quiet: bool, figure
         if not resume:
             forget_results(folder)
         config.save(folder)
+        write_json(folder / ASKED, dict(planned.asked))
         RanOn.here(device).save(folder)
         task.save(folder)
         if solved:

@@ -1,7 +1,7 @@
 """From what ``fit`` was given to the data and the config of its run, before anything is trained or written."""
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from chainrule._choices import whole
 from chainrule._devices import CPU
 from chainrule.data import Reading, read
 from chainrule.errors import ArgumentError
-from chainrule.runs.fitting.asked import Asked
+from chainrule.runs.fitting.asked import Asked, changed, in_json
 from chainrule.runs.fitting.defaults import choose_model, choose_training
 from chainrule.runs.fitting.device import Placed, device_by_trial
 from chainrule.runs.fitting.width import width_by_budget
@@ -34,6 +34,7 @@ _ON_CPU = Placed(CPU)
 class FitPlan:
     """The data of a fit, the config and folder of its run, and what was chosen, by name, because it was not given.
 
+    ``asked`` has the options that ask for the same fit again, as JSON has them.
     ``resume`` says whether it goes on with what is in the folder.
     ``why_hidden`` says why it is this hidden size, where the budget was asked; ``tries_bfloat16`` that the precision is
     still to be found, and ``why_precision`` then why it is this one. ``placed`` says where it is computed, and why
@@ -43,6 +44,7 @@ class FitPlan:
     data: Data
     config: RunConfig
     folder: Path
+    asked: Mapping[str, Any]
     chosen: Collection[str]
     resume: bool
     why_hidden: str | None = None
@@ -78,6 +80,7 @@ def plan(
         RunExistsError: something is in the folder, and is not to be overwritten.
     """
     data = data_of(source, reading)
+    given = {"model": model, "minutes": minutes, "steps": steps, "seed": seed} | dict(asked.given) | changed(reading)
     kind = KINDS[data.kind]
     name = kind.model(data) if model is None else model
     asked.check(kind, name, budget={"minutes": minutes, "steps": steps, "seed": seed})
@@ -128,6 +131,7 @@ def plan(
         data,
         config,
         folder,
+        in_json(given),
         chosen,
         kept is not None,
         why_hidden,

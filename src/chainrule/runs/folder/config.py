@@ -8,12 +8,14 @@ from chainrule._schema import structured
 from chainrule.data import Reading
 from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.models import ModelConfig
+from chainrule.models.panels import HEADS
 from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.folder.json_files import read_json, write_json
 from chainrule.training import TrainingConfig
 
-__all__ = ["CONFIG", "RunConfig"]
+__all__ = ["ASKED", "CONFIG", "RunConfig", "read_asked"]
 
+ASKED = "asked.json"
 CONFIG = "config.json"
 _FORMAT = 3
 
@@ -31,6 +33,20 @@ class RunConfig:
     training: TrainingConfig
     data: DataConfig
     refit: bool = False
+
+    @property
+    def title(self) -> str:
+        """What was fitted to what."""
+        return f"{self.model.title} of {self.data.name}"
+
+    @property
+    def loss_unit(self) -> str:
+        """What losses while training are in: quantiles of panels are trained by their pinball loss, in units of each
+        series' scale, and all else by likelihood.
+        """
+        if self.data.inputs is not None and not HEADS[self.model.head].in_nats:
+            return "scaled pinball loss"
+        return f"nats per {self.data.unit}"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -73,3 +89,22 @@ class RunConfig:
                 f"{path} is not a config that chainrule wrote: {error} It was cut short or changed; "
                 "restore it from a copy, or fit again."
             ) from error
+
+
+def read_asked(folder: Path) -> dict[str, Any]:
+    """The options that a fit was given, by name, as JSON has them: what to give to go on with it.
+
+    Raises:
+        RunFormatError: they are not there, or broken.
+    """
+    path = folder / ASKED
+    try:
+        asked = read_json(path)
+        if not isinstance(asked, dict):
+            raise ValueError("it is no object")
+    except (ValueError, OSError) as error:
+        raise RunFormatError(
+            f"{path} does not tell what the fit was asked for ({error}). Repeat the command that began it, with "
+            "`resume=True` added."
+        ) from error
+    return asked

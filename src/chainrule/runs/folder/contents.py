@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ArgumentError, RunError, RunExistsError, RunFormatError
-from chainrule.runs.folder.config import CONFIG, RunConfig
+from chainrule.runs.folder.config import ASKED, CONFIG, RunConfig
 from chainrule.runs.folder.device import RAN_ON
 from chainrule.runs.folder.metrics_log import METRICS
 from chainrule.training import BEST, FINAL, FINAL_LAST, LAST, PARTIAL
@@ -79,7 +79,7 @@ def refuse_existing(folder: Path, *, overwrite: bool = False) -> None:
         return
     names = _names(folder)
     if is_run(folder):
-        if overwrite or (BEST not in names and {*names} <= {CONFIG, *_RESULTS}):
+        if overwrite or (BEST not in names and {*names} <= {ASKED, CONFIG, *_RESULTS}):
             return
         remedy = "continue it with `resume=True`, or replace it with `overwrite=True`"
     elif overwrite:

@@ -77,4 +77,4 @@ def test_a_backtest_tells_its_refits(tmp_path: Path) -> None:
     assert shares[-1] == 1
     with pytest.raises(ArgumentError, match="own data"):
         run.backtest(panel(3), refit_every=5)
-    assert run.loss_unit == "scaled pinball loss"
+    assert run.config.loss_unit == "scaled pinball loss"

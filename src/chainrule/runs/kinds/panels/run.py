@@ -15,7 +15,6 @@ from chainrule.data.panels.ahead import check_known_ahead, extended
 from chainrule.data.panels.joining import joined
 from chainrule.errors import ArgumentError
 from chainrule.models import PanelModel, PanelTensors
-from chainrule.models.panels import HEADS
 from chainrule.runs.folder.contents import SERIES, UPDATED
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.holding import holding
@@ -52,11 +51,6 @@ class PanelRun(Run):
     @property
     def _fitted_to(self) -> str:
         return f"a panel of {self.config.data.columns[0]}"
-
-    @property
-    def loss_unit(self) -> str:
-        """Quantiles are trained by their pinball loss, in units of each series' scale; distributions by likelihood."""
-        return super().loss_unit if HEADS[self.config.model.head].in_nats else "scaled pinball loss"
 
     @cached_property
     def panel(self) -> Panel:

@@ -1,0 +1,72 @@
+"""Answers: JSON, and what was wrong as a sentence, in JSON or as a small page."""
+
+import html
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
+
+from chainrule.errors import ArgumentError, ChainruleError
+
+__all__ = ["DOCUMENT", "HANDLERS", "missing", "refusal", "to_json"]
+
+DOCUMENT = {"Content-Security-Policy": "frame-ancestors 'self'"}  # besides the policy that each document has within it
+
+_ERROR_POLICY = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'"}
+_ERROR = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" \
+content="light dark"><title>{title}</title></head>
+<body><main><h1>{title}</h1>
+<p class="error">{sentence}</p></main></body>
+</html>
+"""
+_TITLES = {403: "Not let in", 404: "Not there", 413: "Too large", 500: "Something failed within the studio"}
+
+
+def to_json(value: Any, status: int = 200) -> Response:
+    """Strict JSON."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return Response(text.encode("utf-8", "replace"), status, media_type="application/json")
+
+
+def refusal(scope: Scope, status: int, sentence: str) -> Response:
+    """What was wrong, as the route answers: JSON below /api, else a page."""
+    if scope["path"].startswith("/api/"):
+        return to_json({"error": sentence}, status)
+    title = _TITLES.get(status, "This cannot be shown")
+    page = _ERROR.format(title=title, sentence=html.escape(sentence))
+    return HTMLResponse(page.encode("utf-8", "replace"), status, headers=_ERROR_POLICY)
+
+
+def missing(what: str) -> HTTPException:
+    """That something named in an address is not there."""
+    return HTTPException(404, what)
+
+
+def _of_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refusal(request.scope, error.status_code, error.detail)
+
+
+def _of_user(request: Request, error: Exception) -> Response:
+    """Errors that a user can mend: of what was asked for, or of what it was asked of."""
+    status = 409
+    if isinstance(error, ArgumentError):
+        status = 422 if request.method == "POST" else 400
+    return refusal(request.scope, status, str(error))
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    return refusal(request.scope, 500, f"{type(error).__name__}: the studio's terminal has the details.")
+
+
+HANDLERS: dict[Any, Any] = {
+    HTTPException: _of_http,
+    ChainruleError: _of_user,
+    OSError: _of_user,
+    Exception: _unforeseen,
+}

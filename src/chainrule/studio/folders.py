@@ -1,0 +1,94 @@
+"""The folder of runs: names and what they lead to, and nothing outside of it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from chainrule.errors import ArgumentError, RunExistsError
+from chainrule.runs.folder.config import CONFIG
+from chainrule.runs.folder.contents import COMPARISON, LOCK, SCORE, holds_nothing
+from chainrule.runs.folder.metrics_log import METRICS
+from chainrule.studio.answers import missing
+from chainrule.training import BEST
+
+__all__ = ["RunsFolder"]
+
+_MARKS = {CONFIG, COMPARISON, METRICS, SCORE, BEST, LOCK}  # one of these makes a folder a run's, be it broken
+_DEEPEST = 4
+_LONGEST = 200  # characters of a folder's name
+
+
+class RunsFolder:
+    """A folder of runs. A run's name is its path below it, with slashes: ``prices`` or ``compared/gru``."""
+
+    def __init__(self, root: Path) -> None:
+        if root.exists() and not root.is_dir():
+            raise ArgumentError(f"{root} is a file; expected the folder that runs are in.")
+        if (root / CONFIG).is_file():
+            raise ArgumentError(f"{root} is a run by itself. Give the folder that it is in: {root.parent}.")
+        self.root = root.resolve()
+
+    def run(self, name: str) -> Path:
+        """The folder of a run.
+
+        Raises:
+            HTTPException: 404, there is none of this name within the folder.
+        """
+        path = self._within(name)
+        if path is None or not path.is_dir() or not any((path / mark).exists() for mark in _MARKS):
+            raise missing(f"there is no run {name!r} in {self.root}.")
+        for held in path.iterdir():
+            if held.is_symlink() and not held.resolve().is_relative_to(self.root):
+                raise missing(f"{held.name} of the run {name!r} is a link out of {self.root}, and is not followed.")
+        return path
+
+    def place(self, name: str) -> Path:
+        """Where a new run may be written.
+
+        Raises:
+            ArgumentError: the name leads out of the folder, or is none that a folder should have.
+            RunExistsError: something is there.
+        """
+        path = self._within(name)
+        if path is None or not name.isprintable() or any(part.startswith((".", "-")) for part in name.split("/")):
+            raise ArgumentError(f"`out` is {name!r}; expected a name for a folder in {self.root}, such as prices-gru.")
+        if not holds_nothing(path):
+            raise RunExistsError(f"{name} exists, and a run overwrites nothing. Choose another name.")
+        return path
+
+    def _within(self, name: str) -> Path | None:
+        """The path of the name, links followed; None if it is outside."""
+        parts = name.split("/")
+        if any(part in ("", ".", "..") or len(part) > _LONGEST or {*part} & {"\0", "\\"} for part in parts):
+            return None
+        try:
+            path = self.root.joinpath(*parts).resolve()
+        except (OSError, ValueError, RuntimeError):  # too long; a surrogate; a circle of links
+            return None
+        return path if path.is_relative_to(self.root) and path != self.root else None
+
+    def names(self) -> Iterator[str]:
+        """The names of all runs, in order; links and hidden folders are passed by."""
+        yield from self._below(self.root, "", 1)
+
+    def _below(self, folder: Path, prefix: str, depth: int) -> Iterator[str]:
+        try:
+            found = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:  # it may not be read, or has just gone
+            return
+        for entry in found:
+            if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+                continue
+            path = folder / entry.name
+            held = _listing(path)
+            if held & _MARKS:
+                yield prefix + entry.name
+            if depth < _DEEPEST and CONFIG not in held:
+                yield from self._below(path, f"{prefix}{entry.name}/", depth + 1)
+
+
+def _listing(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except OSError:
+        return set()

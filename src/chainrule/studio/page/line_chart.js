@@ -1,0 +1,165 @@
+/**
+ * Lines over the steps of training. The pointer, or a slider outside, stands at a step; dragging chooses a range.
+ *
+ * It is drawn in the pixels that it has, so that its words are as large as those of the page, and anew when that
+ * changes. Colours and dashes are the style sheet's, by the kind of a line.
+ */
+
+import { element } from "../interactive/elements.js";
+import { nearest, quantile } from "./curve.js";
+import { followPointer } from "./pointer.js";
+import { labelOf, scaleOf, ticksOf } from "./scales.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const ROOM = { left: 54, right: 14, top: 10, bottom: 24 };
+const TEXT = 14; // pixels of a line of words
+const SEEN = 0.95; // share of a pale line that decides on the height; the highest, mostly first, may lie above
+
+export class LineChart {
+  /** onstep(step) follows the pointer, with null when it leaves; onrange(from, to) a drag, without ends to see all. */
+  constructor({ label, height = 220, onstep, onrange }) {
+    Object.assign(this, { label, height, onstep, onrange, lines: [], levels: [], step: null });
+    this.svg = drawn("svg", { role: "img", "aria-label": label, height });
+    this.element = element("div", { class: "plot" }, this.svg);
+    followPointer(this.svg, {
+      stepAt: (event) => this.stepAt(event),
+      onstep,
+      onrange,
+      onchoose: (ends) => this.choose(ends),
+    });
+    new ResizeObserver(() => this.draw()).observe(this.element);
+  }
+
+  /**
+   * Show lines, {name, kind, x, y, pale}, and dashed levels, {name, value}, over a range of steps; only where it is the
+   * whole range, levels that lie elsewhere make the picture higher.
+   */
+  set({ lines, levels = [], range, whole = true, logarithmic = false }) {
+    Object.assign(this, { lines: lines.filter(({ x }) => x.length > 0), levels, range, whole, logarithmic });
+    this.draw();
+  }
+
+  /** Stand at a step; at none with null. */
+  stand(step) {
+    this.step = step;
+    this.mark();
+  }
+
+  /** Say in words what the picture shows. */
+  describe(words) {
+    this.svg.setAttribute("aria-label", `${this.label}: ${words}`);
+  }
+
+  draw() {
+    const width = this.element.clientWidth;
+    if (width === 0 || !this.range) {
+      return;
+    }
+    const [low, high] = this.heights();
+    const across = scaleOf(...this.range);
+    const up = scaleOf(low, high, this.logarithmic);
+    const inner = { width: width - ROOM.left - ROOM.right, height: this.height - ROOM.top - ROOM.bottom };
+    this.inner = inner;
+    this.x = (step) => across(step) * inner.width;
+    this.y = (value) => (1 - up(value)) * inner.height;
+    const place = { x: ROOM.left, y: ROOM.top, ...inner }; // an svg within cuts off what lies outside of it
+    this.marks = drawn("g", {});
+    this.chosen = drawn("rect", { class: "chosen", y: 0, height: inner.height, width: 0 });
+    const levels = this.levels.map((level) => this.level(level));
+    const lines = this.lines.map((line) => this.line(line));
+    const inside = drawn("svg", place, ...levels, ...lines, this.chosen, this.marks);
+    this.svg.setAttribute("width", width);
+    this.svg.replaceChildren(...this.axes(low, high), inside);
+    this.mark();
+  }
+
+  /** The ends of the vertical axis: of what lies in the range, but for the highest part of pale lines. */
+  heights() {
+    const [from, to] = this.range;
+    const within = ({ x, y }) => y.filter((value, k) => x[k] >= from && x[k] <= to && (!this.logarithmic || value > 0));
+    const ends = this.lines.flatMap((line) => {
+      const seen = within(line);
+      return seen.length === 0 ? [] : [Math.min(...seen), line.pale ? quantile(seen, SEEN) : Math.max(...seen)];
+    });
+    const all = [...ends, ...(this.whole ? this.levels.map(({ value }) => value) : [])];
+    const [low, high] = all.length > 0 ? [Math.min(...all), Math.max(...all)] : [0, 1];
+    if (this.logarithmic) {
+      return low > 0 ? [low / 1.05, high * 1.05] : [1, 10];
+    }
+    const margin = 0.05 * (high - low) || Math.abs(0.05 * high) || 1;
+    return [low - margin, high + margin];
+  }
+
+  axes(low, high) {
+    const { width, height } = this.inner;
+    const rows = ticksOf(low, high, 4, this.logarithmic);
+    const columns = ticksOf(...this.range, Math.max(2, Math.floor(width / 90)));
+    const lines = rows.flatMap((value) => {
+      const y = ROOM.top + this.y(value);
+      const rule = drawn("line", { class: "rule", x1: ROOM.left, x2: ROOM.left + width, y1: y, y2: y });
+      return [rule, text(ROOM.left - 8, y + 4, labelOf(value, rows), "end")];
+    });
+    const below = columns.map((step) => {
+      const anchor = this.x(step) > width - 20 ? "end" : "middle";
+      return text(ROOM.left + this.x(step), ROOM.top + height + 18, labelOf(step, columns), anchor);
+    });
+    return [...lines, ...below];
+  }
+
+  line({ kind, x, y }) {
+    if (x.length === 1) {
+      return drawn("circle", { class: `dot ${kind}`, cx: this.x(x[0]), cy: this.y(y[0]), r: 4 });
+    }
+    const points = x.map((step, k) => `${this.x(step).toFixed(1)} ${this.y(y[k]).toFixed(1)}`);
+    return drawn("path", { class: `line ${kind}`, d: `M${points.join("L")}` });
+  }
+
+  level({ name, value }) {
+    const y = this.y(value);
+    const rule = drawn("line", { class: "baseline", x1: 0, x2: this.inner.width, y1: y, y2: y });
+    return drawn("g", {}, rule, text(this.inner.width - 4, y < TEXT ? y + TEXT : y - 4, name, "end"));
+  }
+
+  /** A line up at the step, and a dot on each line where it has its nearest value. */
+  mark() {
+    if (!this.marks) {
+      return;
+    }
+    const at = this.step === null ? [] : this.lines.filter(({ pale }) => !pale).map((line) => this.dot(line));
+    const x = this.step === null ? 0 : this.x(this.step);
+    const rule = drawn("line", { class: "cursor", x1: x, x2: x, y1: 0, y2: this.inner.height });
+    this.marks.replaceChildren(...(this.step === null ? [] : [rule, ...at]));
+  }
+
+  dot({ kind, x, y }) {
+    const k = nearest(x, this.step);
+    return drawn("circle", { class: `dot ${kind}`, cx: this.x(x[k]), cy: this.y(y[k]), r: 4 });
+  }
+
+  /** The step under the pointer, or at the nearer end. */
+  stepAt({ clientX }) {
+    const left = this.svg.getBoundingClientRect().left + ROOM.left;
+    const share = Math.min(1, Math.max(0, (clientX - left) / this.inner.width));
+    return this.range[0] + share * (this.range[1] - this.range[0]);
+  }
+
+  /** Show the range that a drag would choose. */
+  choose(ends) {
+    const [from, to] = (ends ?? [0, 0]).map((step) => (ends ? this.x(step) : 0));
+    this.chosen.setAttribute("x", Math.min(from, to));
+    this.chosen.setAttribute("width", Math.abs(to - from));
+  }
+}
+
+function text(x, y, words, anchor) {
+  return drawn("text", { x, y, "text-anchor": anchor }, words);
+}
+
+function drawn(tag, attributes, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}

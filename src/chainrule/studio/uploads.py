@@ -1,0 +1,64 @@
+"""Files that were dropped on the page: kept while the studio runs, under names that lead nowhere else."""
+
+import re
+import secrets
+import shutil
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from anyio import open_file
+
+from chainrule.errors import ArgumentError
+from chainrule.studio.answers import missing
+
+__all__ = ["Uploads"]
+
+_KEPT = 16
+_STRANGE = re.compile(r"[^\w .+()-]")
+_LONGEST = 100  # characters of a name
+
+
+class Uploads:
+    """The files last dropped, each in a folder of its own; all go when the studio ends."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="chainrule-studio-")
+        self._files: OrderedDict[str, Path] = OrderedDict()
+
+    async def take(self, name: str, body: AsyncIterator[bytes]) -> str:
+        """Keep a file; the key by which views are given it."""
+        last = re.split(r"[/\\]", name)[-1]
+        plain = _STRANGE.sub("_", last).strip(" .")[-_LONGEST:]
+        if not plain:
+            raise ArgumentError(f"the file's name is {name[:60]!r}; expected one such as digit.png in X-File-Name.")
+        key = secrets.token_hex(8)
+        path = Path(self._folder.name) / key / plain
+        path.parent.mkdir()
+        async with await open_file(path, "wb") as file:
+            async for part in body:
+                await file.write(part)
+        self._files[key] = path
+        while len(self._files) > _KEPT:
+            _, oldest = self._files.popitem(last=False)
+            shutil.rmtree(oldest.parent, ignore_errors=True)
+        return key
+
+    def path(self, key: str, accept: tuple[str, ...]) -> Path:
+        """The file of a key, where its name ends as a view accepts it.
+
+        Raises:
+            HTTPException: 404, there is none, or no more.
+            ArgumentError: it is of another kind.
+        """
+        path = self._files.get(key)
+        if path is None:
+            raise missing("the file that was dropped is no longer kept. Drop it again.")
+        if not path.name.lower().endswith(accept):
+            raise ArgumentError(f"{path.name} is no file for this view, which takes {', '.join(accept) or 'none'}.")
+        return path
+
+    def close(self) -> None:
+        """Remove all files."""
+        self._folder.cleanup()

@@ -1,0 +1,76 @@
+"""Questions to classifiers: labels, mistakes, and their layers one by one."""
+
+from typing import Any
+
+from chainrule.errors import ArgumentError
+from chainrule.lens import ThroughLayers
+from chainrule.studio.views.view import Question, Results
+
+__all__ = ["classify", "convolution", "layers", "mistakes", "saliency", "through_steps"]
+
+
+def classify(asked: Question) -> Results:
+    if asked.upload is None:
+        raise ArgumentError("there is nothing to classify yet. Drop a file here.")
+    return [asked.run.classify(asked.upload)[0], *_look(asked).parts()[:1]]
+
+
+def mistakes(asked: Question) -> Results:
+    return [asked.run.mistakes()]
+
+
+def layers(asked: Question) -> Results:
+    """All layers of the network, and what one of them makes of an input."""
+    found = _look(asked)
+    return [found, found.layers(), *found.of_layer(_layer(asked), *_cell(asked))]
+
+
+def saliency(asked: Question) -> Results:
+    found = _look(asked)
+    return [found.saliency(), found]
+
+
+def convolution(asked: Question) -> Results:
+    """A convolution of the network, to be explored with its own kernels on its own input."""
+    found = _look(asked)
+    layer = _layer(asked)
+    return [found.convolution(_first_convolution(found) if layer is None else layer)]
+
+
+def through_steps(asked: Question) -> Results:
+    """Backpropagation through time of a classifier's recurrent layer."""
+    return [*_look(asked).through_time().parts()]
+
+
+def _look(asked: Question) -> ThroughLayers:
+    values = asked.values
+    label = values.get("label") or None
+    given: dict[str, Any] = {"example": values.get("example"), "score": values.get("score") or None}
+    if asked.upload is not None:
+        given = {"label": label, "score": given["score"] if label is None else None}
+    found = asked.run.look(asked.upload, **given)
+    assert isinstance(found, ThroughLayers)
+    return found
+
+
+def _layer(asked: Question) -> int | str | None:
+    text = asked.values["layer"]
+    return int(text) if text.isdecimal() and len(text) < 10 else text or None
+
+
+def _cell(asked: Question) -> tuple[int, ...]:
+    """3,5 as (3, 5)."""
+    text = asked.values["at"]
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise ArgumentError(
+            f"`at` is {text[:60]!r}; expected the place of a cell with commas between its numbers, such as 0,3,5."
+        ) from None
+
+
+def _first_convolution(found: ThroughLayers) -> int:
+    numbers = [row.number for row in found.layers().rows if "Conv" in row.kind]
+    if not numbers:
+        raise ArgumentError("this network has no convolution to explore.")
+    return numbers[0]

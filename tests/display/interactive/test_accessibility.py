@@ -1,0 +1,21 @@
+"""No page has what axe knows to keep people from reading it: all tables open, on a screen where they scroll."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chainrule.display import Shown
+from tests.display.interactive.conftest import Open
+from tests.display.interactive.test_convolution import channels
+from tests.display.interactive.test_through_time import found
+
+axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+
+
+@pytest.mark.parametrize(("shown", "width", "scheme"), [(channels, 320, "dark"), (found, 320, "light")])
+def test_axe_finds_no_fault(shown: Callable[[], Shown], width: int, scheme: str, open_page: Open) -> None:
+    page = open_page(shown(), width, scheme)
+    page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true })")
+    page.locator("td").first.wait_for()
+    faults = axe_playwright.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [(fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in faults] == []

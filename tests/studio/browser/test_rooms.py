@@ -1,0 +1,103 @@
+"""The rooms: what addresses restore, what the keyboard reaches, what axe finds, and names that are hostile."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.studio.browser.conftest import HOSTILE, Open, framed
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ROOMS = ("#/", "#/run/sunspots", "#/run/sunspots/forecast", "#/fit", "#/explore", "#/compare/sunspots/digits")
+
+
+# what has the focus, by its own words or those of its label
+FOCUSED = """() => {
+  const { ariaLabel, labels, textContent } = document.activeElement;
+  return (ariaLabel ?? labels?.[0]?.textContent ?? textContent).trim();
+}"""
+
+
+def tab_to(page: "Page", name: str) -> None:
+    """Press Tab until what has the focus has this name."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate(FOCUSED) == name:
+            return
+    raise AssertionError(f"Tab does not reach {name!r}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault_in_any_room(scheme: str, open_room: Open) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    faults = []
+    for room in ROOMS:
+        page = open_room(room, 320 if scheme == "dark" else 1200, scheme)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true })")
+        found = axe.run(page, options={"iframes": False, "resultTypes": ["violations"]}).response["violations"]
+        faults += [(room, fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in found]
+    assert faults == []
+
+
+def test_an_address_restores_what_is_shown(open_room: Open) -> None:
+    page = open_room("#/run/sunspots?smoothing=strong&log=1&from=10&to=30")
+    expect(page.get_by_label("Smoothing")).to_have_value("strong")
+    expect(page.get_by_label("Logarithmic")).to_be_checked()
+    expect(page.get_by_role("slider", name="Step")).to_have_attribute("max", "30")
+    page.get_by_role("button", name="All steps").click()
+    page.get_by_role("link", name="Forecast").click()
+    page.get_by_label("Steps ahead").fill("7")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**forecast?horizon=7")
+    page.reload()
+    expect(page.get_by_label("Steps ahead")).to_have_value("7")
+    assert "horizon=7" in framed(page).url
+    page.go_back()
+    expect(page.get_by_label("Smoothing")).to_have_value("strong")
+    assert "from=" not in page.url
+
+
+def test_the_keyboard_alone_walks_through(open_room: Open) -> None:
+    page = open_room("#/")
+    tab_to(page, "Held out")
+    page.keyboard.press("Enter")
+    expect(page.locator("th.validation")).to_have_attribute("aria-sort", "ascending")
+    tab_to(page, "sunspots")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="sunspots").wait_for()
+    tab_to(page, "Step 40")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".scrubber .words")).not_to_have_text("40")
+    tab_to(page, "Through time")
+    page.keyboard.press("Enter")
+    tab_to(page, "Steps")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**look?steps=*")
+    framed(page)
+
+
+def test_two_runs_are_chosen_and_seen_side_by_side(open_room: Open) -> None:
+    page = open_room("#/?words=sun")
+    page.get_by_label("sunspots side by side", exact=True).check()
+    page.get_by_label(f"{HOSTILE} side by side").check()
+    page.get_by_role("link", name="Side by side").click()
+    expect(page.locator("path.run-0.validation")).to_be_visible()
+    expect(page.locator("path.run-1.validation")).to_be_visible()
+
+
+def test_a_hostile_name_is_a_text(open_room: Open) -> None:
+    page = open_room("#/")
+    page.get_by_role("link", name=HOSTILE).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+    page.locator("path.line").first.wait_for()
+    framed(open_room(f"#/run/{quote(HOSTILE, safe='')}/forecast"))
+    assert page.locator("main img").count() == 0
+
+
+def test_a_broken_run_is_listed_with_its_error(open_room: Open) -> None:
+    page = open_room("#/")
+    expect(page.get_by_role("row", name="broken")).to_contain_text("is not a config that chainrule wrote")

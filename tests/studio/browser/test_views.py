@@ -1,0 +1,77 @@
+"""Views of runs: what is changed in them agrees with NumPy and the lens, and what they export works by itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import expect
+
+from chainrule import load
+from chainrule.lens import ThroughTime
+from tests.studio.browser.conftest import Open, framed
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Frame
+
+
+def numbers(frame: "Frame", name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """The table behind a picture of the layer."""
+    behind = frame.locator(f"figure[data-array={name}] details")
+    behind.evaluate("details => { details.open = true }")
+    behind.locator("td").first.wait_for()
+    return np.array([float(text) for text in behind.locator("td").all_text_contents()]).reshape(shape)
+
+
+def test_a_kernel_of_a_layer_is_edited_as_numpy_has_it(open_room: Open) -> None:
+    frame = framed(open_room("#/run/digits/convolution?example=0"))
+    x = numbers(frame, "x", (8, 8))
+    before = numbers(frame, "y", (-1, 8, 8))
+    w = numbers(frame, "w", (-1, 3, 3))
+    frame.locator('[role=gridcell][aria-label^="w[1,0,2,0]:"]').dblclick()
+    frame.page.keyboard.type("0.75")
+    frame.page.keyboard.press("Enter")
+    w[1, 2, 0] = 0.75
+    after = numbers(frame, "y", (-1, 8, 8))
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, 1), (3, 3))
+    bias = after[1] - np.einsum("hwij,ij->hw", windows, w[1])
+    assert np.ptp(bias) < 1e-12
+    assert not np.allclose(after[1], before[1])
+    np.testing.assert_array_equal(np.delete(after, 1, axis=0), np.delete(before, 1, axis=0))
+
+
+def test_the_slider_of_truncation_has_the_lens_s_numbers(open_room: Open, runs: Path) -> None:
+    frame = framed(open_room("#/run/sunspots/look?steps=16"))
+    panel = frame.locator("section", has=frame.get_by_role("heading", name="Truncated backpropagation"))
+    panel.get_by_role("slider").fill("3")
+    look = load(runs / "sunspots").look(None, 16)
+    assert isinstance(look, ThroughTime)
+    found = look.truncation(4)
+    cosine = float(panel.get_by_role("status").first.inner_text().split("cosine ")[1].split(",")[0])
+    assert cosine == pytest.approx(found.cosine[0], rel=1e-3)
+
+
+def test_a_view_is_exported_as_one_file(open_room: Open, browser: "Browser", tmp_path: Path) -> None:
+    page = open_room("#/explore?x=1,0,-1,2,4&w=1,2,5")
+    framed(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export as a file").click()
+    download.value.save_as(tmp_path / "view.html")
+    with browser.new_context(offline=True) as context:
+        alone = context.new_page()
+        complaints: list[str] = []
+        for event in ("console", "pageerror"):
+            alone.on(event, lambda about: complaints.append(str(about)))
+        alone.goto((tmp_path / "view.html").as_uri())
+        expect(alone.locator(".sum h2")).to_have_text("y[0,0] = -4")  # 1 * 1 + 2 * 0 - 5 * 1
+        assert complaints == []
+
+
+def test_own_numbers_take_the_place_of_the_run_s(open_room: Open) -> None:
+    page = open_room("#/run/sunspots/look?steps=4")
+    framed(page)
+    page.get_by_label("numbers").fill("3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8")
+    page.get_by_role("button", name="Use it").click()
+    expect(page.get_by_text("pasted.csv is shown.")).to_be_visible()
+    assert "upload=" in page.url
