@@ -1,20 +1,15 @@
 """The folder of runs: names and what they lead to, and nothing outside of it."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from chainrule.errors import ArgumentError, RunExistsError
 from chainrule.runs.folder.config import CONFIG
-from chainrule.runs.folder.contents import COMPARISON, LOCK, SCORE, holds_nothing
-from chainrule.runs.folder.metrics_log import METRICS
+from chainrule.runs.folder.contents import holds_nothing
+from chainrule.runs.listing.names import MARKS
 from chainrule.studio.answers import missing
-from chainrule.training import BEST
 
 __all__ = ["RunsFolder"]
 
-_MARKS = {CONFIG, COMPARISON, METRICS, SCORE, BEST, LOCK}  # one of these makes a folder a run's, be it broken
-_DEEPEST = 4
 _LONGEST = 200  # characters of a folder's name
 
 
@@ -35,7 +30,7 @@ class RunsFolder:
             HTTPException: 404, there is none of this name within the folder.
         """
         path = self._within(name)
-        if path is None or not path.is_dir() or not any((path / mark).exists() for mark in _MARKS):
+        if path is None or not path.is_dir() or not any((path / mark).exists() for mark in MARKS):
             raise missing(f"there is no run {name!r} in {self.root}.")
         for held in path.iterdir():
             if held.is_symlink() and not held.resolve().is_relative_to(self.root):
@@ -66,29 +61,3 @@ class RunsFolder:
         except (OSError, ValueError, RuntimeError):  # too long; a surrogate; a circle of links
             return None
         return path if path.is_relative_to(self.root) and path != self.root else None
-
-    def names(self) -> Iterator[str]:
-        """The names of all runs, in order; links and hidden folders are passed by."""
-        yield from self._below(self.root, "", 1)
-
-    def _below(self, folder: Path, prefix: str, depth: int) -> Iterator[str]:
-        try:
-            found = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError:  # it may not be read, or has just gone
-            return
-        for entry in found:
-            if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
-                continue
-            path = folder / entry.name
-            held = _listing(path)
-            if held & _MARKS:
-                yield prefix + entry.name
-            if depth < _DEEPEST and CONFIG not in held:
-                yield from self._below(path, f"{prefix}{entry.name}/", depth + 1)
-
-
-def _listing(folder: Path) -> set[str]:
-    try:
-        return set(os.listdir(folder))
-    except OSError:
-        return set()

@@ -8,7 +8,8 @@ from anyio import CapacityLimiter
 
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.contents import SCORE
-from chainrule.studio.entries import Entries, losses_in
+from chainrule.runs.listing.small_files import losses_in
+from chainrule.studio.entries import Entries
 from chainrule.studio.folders import RunsFolder
 from chainrule.studio.guard import Access
 from chainrule.studio.jobs.requests import DataFolder

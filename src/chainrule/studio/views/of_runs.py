@@ -8,10 +8,10 @@ from chainrule.lens import ThroughTime, side_by_side
 from chainrule.runs import Comparison, Run
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.contents import COMPARISON, SCORE
+from chainrule.runs.listing.small_files import losses_in
 from chainrule.runs.watching.beside import CurvesBeside
 from chainrule.runs.watching.curves import TrainingCurves
 from chainrule.runs.watching.looks import TrainingLooks
-from chainrule.studio.entries import losses_in
 from chainrule.studio.views.view import Question, Results
 
 __all__ = ["compare", "comparison", "curves", "looks", "score", "shuffled", "surprise"]

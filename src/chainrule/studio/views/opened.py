@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.errors import RunError
 from chainrule.runs import Run, load
 from chainrule.runs.folder.config import CONFIG
-from chainrule.studio.entries import is_held
+from chainrule.runs.listing.small_files import is_held
 from chainrule.training import BEST
 
 __all__ = ["OpenedRuns"]

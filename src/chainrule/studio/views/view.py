@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.display import Shown
 from chainrule.runs import Run
 from chainrule.runs.folder.config import RunConfig
-from chainrule.studio.entries import kind_of
+from chainrule.runs.listing.small_files import kind_of
 from chainrule.studio.views.parameter import Parameter
 
 __all__ = ["KINDS", "Question", "Results", "StudioView"]

@@ -44,7 +44,7 @@ def test_all_runs_are_listed_by_name_with_what_they_scored(whole: Path) -> None:
     assert states(found) == {"both/ar": "finished", "both/gru": "finished", "killed": "stopped", "shops": "finished"}
     ar, gru, killed, shops = found.listed
     score = json.loads((whole / "both" / "gru" / "score.json").read_text())
-    assert (gru.model, gru.data, gru.unit, gru.step) == ("gru", "sunspots", "step", 2)
+    assert (gru.model, gru.data, gru.unit, gru.step) == ("gru", "sunspots", "nats per step", 2)
     assert gru.test == score["nats"]
     assert ar.test is not None
     assert (killed.test, killed.validation) == (None, gru.validation)

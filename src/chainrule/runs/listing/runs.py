@@ -1,0 +1,95 @@
+"""The list of runs, as a table and a figure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chainrule._choices import counted
+from chainrule.display import BLUE, Cell, Shown, Table, title
+from chainrule.errors import ArgumentError
+from chainrule.runs.figures.bars import bars, bars_height
+from chainrule.runs.folder.config import CONFIG
+from chainrule.runs.listing.listed_run import ListedRun, listed_run
+from chainrule.runs.listing.names import run_names
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Runs", "list_runs"]
+
+
+@dataclass(frozen=True, repr=False)
+class Runs(Shown):
+    """The runs in a folder, in the order of their names."""
+
+    folder: Path
+    listed: tuple[ListedRun, ...]
+
+    def summary(self) -> str:
+        return f"{counted(len(self.listed), 'run')} in {self.folder}"
+
+    def table(self) -> Table:
+        """A row for each run; below, what is wrong with those that are broken."""
+        columns = ("run", "data", "model", "steps", "held out", "test", "status", "updated")
+        notes = [f"{run.name}: {run.error}" for run in self.listed if run.error is not None]
+        if any(run.test is not None for run in self.listed):
+            notes.insert(0, "Losses on held-out data and on the test part are in nats per character, step or example.")
+        return Table(
+            self.summary(),
+            columns,
+            [_row(run) for run in self.listed],
+            tuple(notes),
+            {"held out": ".4f", "test": ".4f"},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The folder and the runs; times as ISO 8601 has them."""
+        return {"folder": str(self.folder), "runs": [run.to_dict() for run in self.listed]}
+
+    @property
+    def drawable(self) -> bool:
+        """Whether any of them has been scored."""
+        return any(run.test is not None for run in self.listed)
+
+    @property
+    def figure_height(self) -> float:
+        return bars_height(sum(run.test is not None for run in self.listed))
+
+    def draw_on(self, ax: "Axes") -> None:
+        """The scores as bars, where there are any. Those of other data do not compare."""
+        scored = [run for run in self.listed if run.test is not None]
+        if not scored:
+            raise ArgumentError(f"no run in {self.folder} has a score to draw. Fit one first.")
+        scored.reverse()
+        bars(ax, [run.name for run in scored], [run.test or 0.0 for run in scored], "{:.3f}", [BLUE] * len(scored))
+        title(ax, "Nats per character, step or example of the test part")
+
+
+def _row(run: ListedRun) -> tuple[Cell, ...]:
+    """A row of the table, blank in what is not known."""
+    updated = None if run.updated is None else f"{run.updated.astimezone():%Y-%m-%d %H:%M}"
+    return (run.name, run.data, run.model, run.step, run.validation, run.test, run.status, updated)
+
+
+def list_runs(folder: str | Path = "runs") -> Runs:
+    """The runs in a folder and the folders in it, those of comparisons too; hidden folders and links are passed by.
+
+    No weights are read. A run that is broken is listed with what is wrong with it.
+
+    Raises:
+        ArgumentError: there is no such folder.
+
+    >>> import chainrule, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = chainrule.fit("sunspots", "ar", window=3, out=folder + "/first", quiet=True)
+    ...     found = list_runs(folder)
+    >>> [(run.name, run.data, run.model, run.status) for run in found.listed]
+    [('first', 'sunspots', 'ar', 'finished')]
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise ArgumentError(f"{root} is no folder. Name the one that holds the runs; fit makes `runs` by itself.")
+    if (root / CONFIG).is_file():
+        return Runs(root, (listed_run(root),))
+    found = (listed_run(root / name, name) for name in run_names(root))
+    return Runs(root, tuple(run for run in found if run.status != "comparison"))
