@@ -1,6 +1,6 @@
 """Counts of n-grams in Python, for where the compiled trie is absent: trie.hpp, smoothing.hpp and arrays.hpp again.
 
-A symbol takes some twenty times as long to count and to score.
+A symbol takes many times as long to count and to score.
 """
 
 import math
