@@ -92,10 +92,12 @@ class RNN(Optioned, torch.nn.RNN):
 class GRU(Optioned, torch.nn.GRU):
     """The gated recurrent unit (Cho et al. 2014), in the place of :class:`torch.nn.GRU`.
 
-    r_t = sigmoid(W_ir x_t + b_ir + W_hr h_{t-1} + b_hr)
-    z_t = sigmoid(W_iz x_t + b_iz + W_hz h_{t-1} + b_hz)
-    n_t = tanh(W_in x_t + b_in + r_t (W_hn h_{t-1} + b_hn))
-    h_t = (1 - z_t) n_t + z_t h_{t-1}
+    ::
+
+        r_t = sigmoid(W_ir x_t + b_ir + W_hr h_{t-1} + b_hr)
+        z_t = sigmoid(W_iz x_t + b_iz + W_hz h_{t-1} + b_hz)
+        n_t = tanh(W_in x_t + b_in + r_t (W_hn h_{t-1} + b_hn))
+        h_t = (1 - z_t) n_t + z_t h_{t-1}
 
     With ``reset_after=False``, n_t = tanh(W_in x_t + b_in + W_hn (r_t h_{t-1}) + b_hn), as in the paper.
 
@@ -141,10 +143,12 @@ class GRU(Optioned, torch.nn.GRU):
 class LSTM(Optioned, torch.nn.LSTM):
     """Long short-term memory (Hochreiter & Schmidhuber 1997), in the place of :class:`torch.nn.LSTM`.
 
-    i_t, f_t, o_t = sigmoid(W_i* x_t + b_i* + W_h* h_{t-1} + b_h*) for * = i, f, o
-    g_t = tanh(W_ig x_t + b_ig + W_hg h_{t-1} + b_hg)
-    c_t = f_t c_{t-1} + i_t g_t
-    h_t = o_t tanh(c_t), or W_hr (o_t tanh(c_t)) where ``proj_size`` is given
+    ::
+
+        i_t, f_t, o_t = sigmoid(W_i* x_t + b_i* + W_h* h_{t-1} + b_h*) for * = i, f, o
+        g_t = tanh(W_ig x_t + b_ig + W_hg h_{t-1} + b_hg)
+        c_t = f_t c_{t-1} + i_t g_t
+        h_t = o_t tanh(c_t), or W_hr (o_t tanh(c_t)) where proj_size is given
 
     weight_ih stacks W_ii, W_if, W_ig, W_io, and weight_hh likewise. Constructor, input and output are
     torch's; the module's docstring describes what each takes beyond them.

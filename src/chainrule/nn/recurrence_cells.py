@@ -138,9 +138,11 @@ class CellLayer(Optioned):
 class MinGRU(CellLayer):
     """The minimal GRU (Feng et al. 2024, "Were RNNs all we needed?"), whose gates see the input alone.
 
-    z_t = sigmoid(W_iz x_t + b_iz)
-    n_t = W_in x_t + b_in
-    h_t = (1 - z_t) h_{t-1} + z_t n_t
+    ::
+
+        z_t = sigmoid(W_iz x_t + b_iz)
+        n_t = W_in x_t + b_in
+        h_t = (1 - z_t) h_{t-1} + z_t n_t
 
     weight_ih stacks W_iz and W_in; there is no weight_hh. Several layers on top of each other are what gives the gates
     a past. Arguments, input and output are those of :class:`CellLayer`.
@@ -157,11 +159,13 @@ class MinGRU(CellLayer):
 class SLSTM(CellLayer):
     """The sLSTM (Beck et al. 2024, "xLSTM"), whose input gate is exponential and whose memory is normalised.
 
-    i_t = exp(a_i), f_t = sigmoid(a_f), z_t = tanh(a_z), o_t = sigmoid(a_o),
-    with a = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh
-    c_t = f_t c_{t-1} + i_t z_t
-    n_t = f_t n_{t-1} + i_t
-    h_t = o_t c_t / n_t
+    ::
+
+        i_t = exp(a_i), f_t = sigmoid(a_f), z_t = tanh(a_z), o_t = sigmoid(a_o),
+        with a = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh
+        c_t = f_t c_{t-1} + i_t z_t
+        n_t = f_t n_{t-1} + i_t
+        h_t = o_t c_t / n_t
 
     c and n are kept as multiples of exp(m_t), m_t = max(log f_t + m_{t-1}, log i_t), so that nothing overflows. Of the
     paper's two forget gates this is the sigmoid, as in its authors' code. The state is (h, c, n, m). weight_ih stacks
