@@ -88,7 +88,7 @@ def list_runs(folder: str | Path = "runs") -> Runs:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise ArgumentError(f"{root} is no folder. Name the one that holds the runs; fit makes `runs` by itself.")
+        raise ArgumentError(f"{root} is no folder. Name the one that holds the runs; fit makes one called runs.")
     if (root / CONFIG).is_file():
         return Runs(root, (listed_run(root),))
     found = (listed_run(root / name, name) for name in run_names(root))
