@@ -38,9 +38,10 @@ def small_tables() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """A browser that is started once, for all pages that tests open."""
+    """A browser for the pages that a file's tests open: what drives it keeps an event loop running in this thread, next
+    to which no other test could run its own."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")

@@ -74,8 +74,9 @@ def test_an_update_moves_on(fitted: PanelForecaster, frame: pd.DataFrame) -> Non
     assert not hasattr(clone(again), "run_")
 
 
-def test_one_series_is_a_panel(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_one_series_is_a_panel(frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its figure was once refused the actual values of one series."""
+    monkeypatch.undo()  # figures are drawn
     one = frame[frame["unique_id"] == "a"]
     forecaster = PanelForecaster(horizon=3, hidden=4, steps=1, out=tmp_path / "run").fit(one)
     assert len(forecaster.predict()) == 3

@@ -14,7 +14,7 @@ from tests.cli.conftest import COMMANDS, Command
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
-WITHOUT_TABLES = {"sample", "update"}
+WITHOUT_TABLES = {"sample", "studio", "update"}
 LINES = (
     "fit {runs}/noise.csv --model ar --window 3 --out fitted --quiet",
     "score {runs}/series",

@@ -142,7 +142,7 @@ def page_of(results: Sequence[Shown], remarks: Sequence[str] = ()) -> str:
 def _section(result: Shown, view: View | None = None, level: int = 2) -> str:
     """Heading of a level, formulas, view, sound, figure and tables; the heading is a line of its own."""
     first, *others = result.tables()
-    parts = [_heading(first, level), *map(typeset, result.formulas())]
+    parts = [_heading(first, level), *_typeset(result.formulas())]
     if view is not None:
         parts.append(view.to_html())
     if (wav := result.wav()) is not None:
@@ -157,6 +157,14 @@ def _section(result: Shown, view: View | None = None, level: int = 2) -> str:
 
 def _heading(table: Table, level: int) -> str:
     return f"<h{level}>{html.escape(printable(table.title))}</h{level}>"
+
+
+def _typeset(formulas: Sequence[str]) -> list[str]:
+    """All formulas, which scroll together where one is too wide, with the keyboard, too."""
+    if not formulas:
+        return []
+    lines = "".join(map(typeset, formulas))
+    return [f'<div class="scroll" tabindex="0" role="group" aria-label="Formulas">{lines}</div>']
 
 
 def _scrolled(table: Table) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from chainrule.runs.fitting.fit import fit, load
     from chainrule.runs.kinds.panels.run import PanelRun
     from chainrule.runs.kinds.series.run import SeriesRun
-    from chainrule.runs.listing.listed_run import ListedRun, listed_run
+    from chainrule.runs.listing.listed_run import ListedRun
     from chainrule.runs.listing.runs import Runs, list_runs
     from chainrule.runs.panel_comparison import ensemble_members, forecast_ensemble
     from chainrule.runs.run import Run
@@ -53,7 +53,6 @@ __all__ = [
     "fit",
     "forecast_ensemble",
     "list_runs",
-    "listed_run",
     "load",
 ]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Open = Callable[..., "Page"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tab(browser: "Browser") -> "Page":
     """A tab without the network, which one test after another uses: to open one takes longer than a page."""
     page = browser.new_context(offline=True).new_page()

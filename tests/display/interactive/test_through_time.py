@@ -163,7 +163,7 @@ def test_cells_are_switched_on_one_scale(open_page: Open) -> None:
     page = open_page(lens.side_by_side(looks))
     captions = []
     for name, each in looks.items():
-        page.get_by_label(name).check()
+        page.get_by_label(name, exact=True).check()
         assert page.locator(".view .note").first.inner_text().startswith(each.steps().of)
         captions.append(
             page.locator("figure", has_text="Gradient norms between steps").locator("small").first.inner_text()

@@ -47,6 +47,7 @@ def commands(folder: Path) -> Try:
     """One line, in a folder with data and runs; where it fits, it fits for a few steps at most."""
     main = typer.main.get_command(app)
     known: dict[str, Any] = dict(main.commands)  # type: ignore[attr-defined]
+    del known["studio"], known["doctor"]  # which serves until it is interrupted, and times for as long as it is told
     runs = sorted(str(path.parent) for path in (folder / "runs").glob("*/config.json"))
     data = [str(folder / "runs" / "data" / name) for name in ("words.txt", "prices.csv", "tone.wav", "spoken")]
     data += ["sunspots", "no.csv"]

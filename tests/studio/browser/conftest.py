@@ -54,7 +54,7 @@ def studio(runs: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tab(browser: "Browser", studio: str) -> "Page":
     """A tab that has been let in, which one test after another uses."""
     page = browser.new_page()
