@@ -1,6 +1,7 @@
 """Configs: a faithful round trip, and a clear word about every broken, foreign or mixed-up run folder."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import chainrule
 from chainrule import Run
-from chainrule.errors import RunFormatError
+from chainrule.errors import ArgumentError, RunFormatError
 from chainrule.runs.folder.config import RunConfig
 from chainrule.training import load_tensors, save_tensors
 from tests.fuzz.judge import bounded_memory
@@ -153,3 +154,12 @@ def test_weights_of_another_run_do_not_fit(copy: Path, tmp_path: Path) -> None:
     shutil.copy(other.path / "final.safetensors", copy / "final.safetensors")
     with pytest.raises(RunFormatError, match=r"config\.json and .*final\.safetensors do not fit together"):
         chainrule.load(copy)
+
+
+@pytest.mark.parametrize("source", ["..", ".", "../..", "-"])
+def test_a_source_that_is_no_whole_path_leads_into_no_folder(copy: Path, source: str) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"source": source}))
+    run = chainrule.load(copy)
+    with pytest.raises(ArgumentError, match=rf"built-in data '{re.escape(source)}'"):
+        run.score()
