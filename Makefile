@@ -16,7 +16,7 @@ $(READY): pyproject.toml CMakeLists.txt $(shell find src -name '*.cpp' -o -name 
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[app,dev,export,studio]"
 	@touch $@
 
-demo: $(READY) ## fits a first model to English text, in two minutes
+demo: $(READY) ## fits a first model to English text
 	@rm -rf runs/demo
 	$(BIN)/chainrule fit english --minutes 1 --out runs/demo
 	$(BIN)/chainrule sample runs/demo --prompt "The for statement" --length 400
@@ -26,7 +26,7 @@ QUICK := tests/house tests/test_public.py tests/cli/test_start.py tests/data/tes
     tests/display/test_table.py tests/doctor tests/lens/reach tests/models/test_laws.py tests/nn/test_convolution.py \
     tests/nn/test_recurrence.py tests/ops/convolution/test_laws.py tests/ops/recurrence/test_laws.py \
     tests/runs/folder tests/training/test_loop.py
-quick: $(READY) ## the house's rules and a part of every room, in about a minute
+quick: $(READY) ## the house's rules and a part of every room
 	$(BIN)/pytest --numprocesses 2 --dist worksteal --quiet $(QUICK)
 
 test: $(READY) ## all tests
