@@ -10,12 +10,13 @@ from torch.nn import Parameter, init
 from chainrule.errors import ArgumentError
 from chainrule.nn.recording import Recordable
 from chainrule.ops.recurrence.call import Zoneout
-from chainrule.ops.recurrence.cells import find_cell
+from chainrule.ops.recurrence.cells import GRU, GRU_RESET_BEFORE, LSTM, RNN_RELU, RNN_TANH
 from chainrule.ops.recurrence.cells.spec import CellSpec, parameter_name
 
 __all__ = ["Optioned", "cell_of", "state_widths", "zoneout_rates"]
 
 _Rates = float | tuple[float, float]
+_CELLS = {cell.name.upper(): cell for cell in (RNN_TANH, RNN_RELU, GRU, LSTM)}  # by torch's mode
 
 
 class Optioned(Recordable, torch.nn.RNNBase):
@@ -32,8 +33,7 @@ class Optioned(Recordable, torch.nn.RNNBase):
     @property
     def cell_spec(self) -> CellSpec:
         """The cell of the layer."""
-        name = self.mode.lower()
-        return find_cell(name if self.reset_after else f"{name}_reset_before")
+        return _CELLS[self.mode] if self.reset_after else GRU_RESET_BEFORE
 
     def add_options(self, layer_norm: bool, zoneout: _Rates, peepholes: bool = False, reset_after: bool = True) -> None:
         for name, value in (("layer_norm", layer_norm), ("peepholes", peepholes), ("reset_after", reset_after)):
@@ -118,9 +118,9 @@ class Optioned(Recordable, torch.nn.RNNBase):
 
         While training, whether a unit keeps its value is drawn for each unit and step; else it is the rate.
         """
+        if not self.zoneout:
+            return (None,) * len(self.cell_spec.zoneout)
         rates = self._rates()
-        if not any(rates):
-            return (None,) * len(rates)
         if not self.training:
             return rates
         widths = dict(zip(self.cell_spec.state, state_widths(self), strict=True))
@@ -158,7 +158,7 @@ def cell_of(layer: torch.nn.RNNBase) -> CellSpec:
     """The cell of torch's or chainrule's layer."""
     if isinstance(layer, Optioned):
         return layer.cell_spec
-    return find_cell(layer.mode.lower())
+    return _CELLS[layer.mode]
 
 
 def state_widths(layer: torch.nn.RNNBase) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from chainrule._choices import counted
 from chainrule._torch import is_any_autocast_enabled
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.functional import Trace
+from chainrule.nn.recurrence_inference import run_without_gradients
 from chainrule.nn.recurrence_options import Optioned, state_widths
 from chainrule.nn.recurrence_whole import run_at_once
 from chainrule.ops import choices
@@ -45,9 +46,9 @@ def run_layer(
         with untraced():  # torch.onnx makes tensors of flags
             return_all = bool(return_all)
     if resets is None and lengths is None and not return_all and not layer.has_options:
-        by_torch: tuple[Any, _States] | None = _by_torch(layer, input, hx)
-        if by_torch is not None:
-            return by_torch[0], by_torch[1], ()
+        found: tuple[Any, _States] | None = run_without_gradients(layer, input, hx) or _by_torch(layer, input, hx)
+        if found is not None:
+            return found[0], found[1], ()
     if isinstance(input, PackedSequence):
         return _packed(layer, input, hx, resets, lengths, return_all)
     check_tensors({"input": input}, {"resets": resets})
@@ -88,17 +89,17 @@ def _torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None)
 
 
 def _is_torchs(layer: Optioned, input: Tensor, hx: _States | None) -> bool:
-    if torch.compiler.is_compiling() or is_transformed() or choices.listening or isinstance(hx, Tensor):
-        return False
     autocast = is_any_autocast_enabled()
     B, T = input.shape[:2] if layer.batch_first else input.shape[1::-1]
+    if not autocast and not is_single_step(B, T):
+        return False
+    if torch.compiler.is_compiling() or is_transformed() or choices.listening or isinstance(hx, Tensor):
+        return False
     if autocast:
         if layer.mode != "LSTM" or layer.proj_size or input.dtype == torch.float64:
             return False
         if rounds_under_autocast(layer.cell_spec, layer.all_weights[0][0]):
             return False
-    elif not is_single_step(B, T):
-        return False
     given: tuple[Any, ...] = (input, *layer._parameters.values(), *(hx or ()))
     for tensor in given:
         if type(tensor) not in PLAIN or lacks_memory(tensor) or (tensor.dtype != input.dtype and not autocast):

@@ -72,6 +72,16 @@ template <class M> inline void copy_factors(Number<M>* to, const Number<M>* from
     }
 }
 
+// n numbers of a row as a vector of factors, zeros in the lanes that are left.
+template <class M> inline Vector<Number<M>> factors(const Number<M>* from, int64_t n) {
+    if constexpr (!rounds<M>) return load(from, int(n));
+    else {
+        Vector<float> v{};
+        copy_factors<M>(reinterpret_cast<float*>(&v), from, n);
+        return v;
+    }
+}
+
 // n halves of a row, each in a word of its own, the other words zero.
 inline Words load_halves(const uint16_t* from, int n) {
     Halves halves{};

@@ -74,6 +74,24 @@ template <class S> inline S lanes_total(Vector<S> v) {
     return lanes_total<S, lanes<S> / 2>(v, std::make_integer_sequence<int, lanes<S>>());
 }
 
+template <class S, int h, int... i>
+inline void exchange(Vector<S>& a, Vector<S>& b, std::integer_sequence<int, i...>) {
+    constexpr int L = lanes<S>;
+    const Vector<S> low = __builtin_shufflevector(a, b, ((i & h) ? L + i - h : i)...);
+    b = __builtin_shufflevector(a, b, ((i & h) ? L + i : i + h)...);
+    a = low;
+}
+
+// Lane i of vector j becomes lane j of vector i.
+template <class S, int h = lanes<S> / 2> [[gnu::always_inline]] inline void transpose(Vector<S> (&v)[lanes<S>]) {
+    if constexpr (h > 0) {
+#pragma GCC unroll 32
+        for (int i = 0; i < lanes<S>; ++i)
+            if (!(i & h)) exchange<S, h>(v[i], v[i + h], std::make_integer_sequence<int, lanes<S>>());
+        transpose<S, h / 2>(v);
+    }
+}
+
 template <class To, class From> inline To bits(From from) {
     static_assert(sizeof(To) == sizeof(From));
     To to;

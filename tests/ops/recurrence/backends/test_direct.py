@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import chainrule
+from chainrule.errors import ShapeError
 from chainrule.functional import recurrence
 from chainrule.ops.recurrence import dispatch
 from chainrule.ops.recurrence.backends.cpu import direct
@@ -175,6 +176,17 @@ def test_tensors_that_the_kernels_do_not_read_go_the_long_way(odd: Callable[[Ten
     x, state, weights = arguments("gru")
     weights[name] = odd(weights[name])
     assert directly("gru", x, state, weights) is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9])
+@pytest.mark.parametrize("place", ["x", "h_0", "weight_ih", "weight_hh", "bias_ih", "bias_hh"])
+def test_a_tensor_whose_memory_was_taken_is_refused(place: str, share: float) -> None:
+    x, state, weights = arguments("gru")
+    tensor = {"x": x, "h_0": state[0], **weights}[place]
+    storage = tensor.untyped_storage()
+    storage.resize_(int(storage.nbytes() * share))
+    with pytest.raises(ShapeError, match="without its memory"):
+        recurrence("gru", x, state, weights)
 
 
 @pytest.mark.parametrize(("B", "T"), [(0, 5), (3, 0), (3, 1)])

@@ -22,24 +22,6 @@ template <> inline constexpr int wide_sums<Bfloat16> = accumulators / 3;
 template <class M> inline constexpr int most_wide = std::min(4, wide_sums<M> / 2);
 template <class M> constexpr int most_spread(int vectors) { return std::min(12, wide_sums<M> / vectors / 2 * 2); }
 
-template <class S, int h, size_t... i>
-inline void exchange(Vector<S>& a, Vector<S>& b, std::index_sequence<i...>) {
-    constexpr int L = lanes<S>;
-    const Vector<S> low = __builtin_shufflevector(a, b, ((i & h) ? L + int(i) - h : int(i))...);
-    b = __builtin_shufflevector(a, b, ((i & h) ? L + int(i) : int(i) + h)...);
-    a = low;
-}
-
-// Lane i of vector j becomes lane j of vector i.
-template <class S, int h = lanes<S> / 2> [[gnu::always_inline]] inline void transpose(Vector<S> (&v)[lanes<S>]) {
-    if constexpr (h > 0) {
-#pragma GCC unroll 32
-        for (int i = 0; i < lanes<S>; ++i)
-            if (!(i & h)) exchange<S, h>(v[i], v[i + h], std::make_index_sequence<size_t(lanes<S>)>());
-        transpose<S, h / 2>(v);
-    }
-}
-
 template <class M, class Of, int V, int... n>
 constexpr std::array<typename Of::Function, 12> wide_tiles_of(std::integer_sequence<int, n...>) {
     return {(n < most_spread<M>(V) ? &Of::template tile<V, std::min(n + 1, most_spread<M>(V))> : nullptr)...};

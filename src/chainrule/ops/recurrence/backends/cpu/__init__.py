@@ -15,6 +15,7 @@ The README of the folder above has a section on them.
 from chainrule.ops.recurrence.backends.cpu import flops as _flops  # noqa: F401  # registered by being imported
 from chainrule.ops.recurrence.backends.cpu.autograd import run
 from chainrule.ops.recurrence.backends.cpu.choice import cannot, describe, is_single_step, obstacle
+from chainrule.ops.recurrence.backends.cpu.direct import infer
 from chainrule.ops.recurrence.backends.cpu.direct import run as run_directly
 from chainrule.ops.recurrence.backends.cpu.native import LEVELS, multiplies_bfloat16
 from chainrule.ops.recurrence.backends.cpu.streaming import StreamedLayers, address
@@ -25,6 +26,7 @@ __all__ = [
     "address",
     "cannot",
     "describe",
+    "infer",
     "is_single_step",
     "multiplies_bfloat16",
     "obstacle",

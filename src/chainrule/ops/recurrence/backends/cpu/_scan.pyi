@@ -62,6 +62,19 @@ class Call:
     dc: int
     da: int
     def __init__(self) -> None: ...
+    def describe(
+        self,
+        gates: int,
+        time_first: bool,
+        x: object,
+        h_0: object,
+        c_0: object,
+        W_ih: object,
+        W_hh: object,
+        b_ih: object,
+        b_hh: object,
+        /,
+    ) -> int: ...
 
 def levels() -> list[str]: ...
 def dtypes() -> list[str]: ...

@@ -39,8 +39,8 @@ struct Call {
 
     // Forward
     Strided x, y;
-    const void* h_0;  // (B, H)
-    const void* c_0;  // (B, H), of the LSTM
+    const void* h_0;  // (B, H), null for zeros
+    const void* c_0;  // of the LSTM; likewise
     void* h_n;        // (B, H)
     void* c_n;        // (B, H), of the LSTM
 

@@ -58,7 +58,7 @@ def cannot(cell: CellSpec, x: Tensor, weights: Any) -> str | None:
 
 def describe(call: RecurrenceCall) -> Description:
     """The instruction level in use."""
-    threads = native.threads(call.cell.name, call.x, call.weights.W_hh.shape[1])
+    threads = native.threads(call.cell.name, call.x.shape, call.weights.W_hh.shape[1])
     return Description(native.LEVELS[0], threads)
 
 
@@ -68,13 +68,13 @@ def is_single_step(B: int, T: int) -> bool:
 
 
 def _is_better_left(call: RecurrenceCall) -> bool:
-    return is_wide_lstm(call.cell, call.x, call.weights.W_hh.shape[1]) and not needs_grad(
-        (call.x, *call.state, *call.weights)
-    )
+    x = call.x
+    is_wide = is_wide_lstm(call.cell, x.dtype, x.shape[0], call.weights.W_hh.shape[1])
+    return is_wide and not needs_grad((x, *call.state, *call.weights))
 
 
-def is_wide_lstm(cell: CellSpec, x: Tensor, H: int) -> bool:
+def is_wide_lstm(cell: CellSpec, dtype: torch.dtype, B: int, H: int) -> bool:
     """Whether it is an LSTM of few rows and many units, whose forward pass alone the kernels leave to one thread."""
-    if cell.name != "lstm" or x.dtype != torch.float32 or torch.compiler.is_compiling():
+    if cell.name != "lstm" or dtype != torch.float32 or torch.compiler.is_compiling():
         return False
-    return type(x.shape[0]) is int and x.shape[0] <= _ROWS_OF_WIDE and H >= _WIDE
+    return type(B) is int and B <= _ROWS_OF_WIDE and H >= _WIDE

@@ -84,10 +84,14 @@ template <class C, class M> struct Forward : Pass<C, M> {
 
     void begin(const Carried& own, Share share) const {
         for (int64_t b = share.begin; b < share.end; ++b) {
-            copy(own.even.h[b], this->numbers(call.h_0, b * H), H);
+            start(own.even.h[b], call.h_0, b);
             if constexpr (rounds<M>) copy_factors<M>(own.even.f[b], own.even.h[b], H);
-            if constexpr (C::has_c) copy(own.c + b * stride, this->numbers(call.c_0, b * H), H);
+            if constexpr (C::has_c) start(own.c + b * stride, call.c_0, b);
         }
+    }
+    void start(S* row, const void* state, int64_t b) const {
+        if (state) copy(row, this->numbers(state, b * H), H);
+        else clear(row, H);
     }
     void end(const Carried& own, Share share) const {
         const States& last = this->T % 2 ? own.odd : own.even;

@@ -4,9 +4,12 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <optional>
+
 #include "call.hpp"
 
 #include "../../../compiled/module.hpp"
+#include "../../../compiled/tensors.hpp"
 
 namespace chainrule {
 namespace {
@@ -22,6 +25,28 @@ template <auto member> void add_strided(nb::class_<Call>& type, const char* name
         [](Call& call, std::tuple<uintptr_t, int64_t, int64_t> of) {
             call.*member = {.data = pointer(std::get<0>(of)), .row = std::get<1>(of), .step = std::get<2>(of)};
         });
+}
+
+std::optional<TensorReader> reader;  // there is torch to ask once the module is imported
+
+// The part of a forward call that its tensors tell, x being (B, T, I), or (T, B, I) with time_first; returns the number of their dtype, or -1 where one
+// is not as the kernels read it, or does not go with the others.
+int describe(Call& call, int64_t gates, bool time_first, nb::handle x, nb::handle h_0, nb::handle c_0,
+             nb::handle W_ih, nb::handle W_hh, nb::handle b_ih, nb::handle b_hh) {
+    nb::dlpack::dltensor of_x, of_W;
+    if (!reader->read(x, of_x) || of_x.ndim != 3 || (of_x.strides[2] != 1 && of_x.shape[2] != 1)) return -1;
+    if (!reader->read(W_ih, of_W) || of_W.ndim != 2 || of_W.shape[0] % gates) return -1;
+    const int rows = time_first, steps = !time_first;
+    call.B = of_x.shape[rows], call.T = of_x.shape[steps], call.I = of_x.shape[2], call.H = of_W.shape[0] / gates;
+    call.x = {of_x.data, of_x.strides[rows], of_x.strides[steps]};
+    const int64_t G = of_W.shape[0], H = call.H;
+    const auto is_as_read = [&]<size_t rank>(nb::handle tensor, const int64_t (&shape)[rank], const void*& data) {
+        return reader->read_dense(tensor, of_x.dtype, shape, data);
+    };
+    if (!is_as_read(W_ih, {G, call.I}, call.W_ih) || !is_as_read(W_hh, {G, H}, call.W_hh)) return -1;
+    if (!is_as_read(b_ih, {G}, call.b_ih) || !is_as_read(b_hh, {G}, call.b_hh) || !call.b_ih != !call.b_hh) return -1;
+    if (!is_as_read(h_0, {call.B, H}, call.h_0) || !is_as_read(c_0, {call.B, H}, call.c_0)) return -1;
+    return of_x.dtype.bits == 32 ? 0 : of_x.dtype.bits == 64 ? 1 : -1;  // as dtypes.hpp lists them
 }
 
 // What is the same in all calls of a stream, so that a call passes on little.
@@ -77,6 +102,10 @@ NB_MODULE(_scan, m) {
     POINTER(v_x), POINTER(v_h), POINTER(inverse_x), POINTER(inverse_h);
     POINTER(dg_ih), POINTER(dg_hh), POINTER(dg_c), POINTER(db_c), POINTER(dp), POINTER(dh), POINTER(dc), POINTER(da);
     POINTER(dW_ih), POINTER(dW_hh), POINTER(db_ih), POINTER(db_hh);
+
+    reader.emplace();
+    call.def("describe", describe, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(),
+             nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg().none());
 
     m.def("levels", level_names);
     m.def("dtypes", names_of_dtypes);

@@ -24,6 +24,7 @@ __all__ = [
         "kept_parts",
         "kept_size",
         "multiplies_bfloat16",
+        "run_forward",
         "threads",
     ),
 ]
@@ -178,23 +179,29 @@ def forward(
         h_0, c_0 = _dense((h_0, c_0))
     B, T, _ = x.shape
     H = h_0.shape[1]
-    y = empty_as(x, H)
-    h_n = torch.empty_like(h_0)
-    c_n = None if c_0 is None else torch.empty_like(c_0)
     kept = None
     if save != "nothing":
         kept = blocks.empty(x, (kept_size(cell, T, B, H, save, weights.g_hh is not None),))
     call, key = _call(cell, x, weights, masks, kept, rounds)
-    call.y = _strided(y)
     call.h_0 = h_0.data_ptr()
-    call.h_n = h_n.data_ptr()
-    if c_0 is not None and c_n is not None:
+    if c_0 is not None:
         call.c_0 = c_0.data_ptr()
+    y = empty_as(x, H)
+    h_n = torch.empty_like(h_0)
+    c_n = None if c_0 is None else torch.empty_like(c_0)
+    call.y = _strided(y)
+    run_forward(call, key, y, h_n, c_n)
+    return y, h_n, c_n, kept
+
+
+def run_forward(call: "_scan.Call", key: tuple[int, int, int], y: Tensor, h_n: Tensor, c_n: Tensor | None) -> None:
+    """Run a call that has its inputs, what to keep, and the strides of y."""
+    call.h_n = h_n.data_ptr()
+    if c_n is not None:
         call.c_n = c_n.data_ptr()
-    workspace = blocks.empty(x, (_scan.forward_workspace(*key, call),))
+    workspace = blocks.empty(y, (_scan.forward_workspace(*key, call),))
     call.workspace = workspace.data_ptr()
     _scan.forward(*key, call)
-    return y, h_n, c_n, kept
 
 
 def backward(
@@ -265,12 +272,12 @@ def _has_options(weights: Parameters, masks: Masks) -> bool:
     return bool(zoneout) or weights.g_hh is not None or weights.p is not None
 
 
-def threads(cell: str, x: Tensor, H: int, backward: bool = False) -> int:
-    """How many threads run a pass: torch's number of them, or one where others would help little.
+def threads(cell: str, shape: tuple[int, ...], H: int, backward: bool = False) -> int:
+    """How many threads run a pass over x (B, T, I): torch's number of them, or one where others would help little.
 
     A single row's scan is one thread's; the others share in the products with its inputs, and backward in those of dW.
     """
-    B, T, I = x.shape
+    B, T, I = shape
     scan = H
     products = 2 * I + H if backward else I
     shared = products if B == 1 else scan + products
@@ -296,7 +303,7 @@ def _call(
     call.I = I
     call.H = H
     call.reverse = masks.reverse
-    call.threads = threads(cell, x, H, backward)
+    call.threads = threads(cell, x.shape, H, backward)
     call.x = _strided(x)
     call.W_ih, call.W_hh, call.b_ih, call.b_hh = map(_pointer, weights[:4])
     call.resets = _pointer(masks.resets)

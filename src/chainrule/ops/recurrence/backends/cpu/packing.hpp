@@ -24,15 +24,15 @@ template <class S> int64_t panels_size(int64_t columns, int64_t K, int gates = 1
 // Word k of each of `count` rows of n numbers side by side, at to + k * between; zeros in the lanes that are left.
 template <class M> void columns_of(const Number<M>* rows, int64_t n, int count, Number<M>* to, int64_t between) {
     using S = Number<M>;
-    constexpr int L = lanes<S>, block = L * per_word<M>;
-    S of_row[L][L];  // so many words of each row: rounded along the rows, where vectors of numbers lie
-    for (int64_t begin = 0; begin < n; begin += block) {
-        const int64_t numbers = n - begin < block ? n - begin : block;
-        for (int i = 0; i < count; ++i) copy_factors<M>(of_row[i], rows + i * n + begin, numbers);
-        for (int64_t k = 0; k < words<M>(numbers); ++k, to += between) {
-            for (int i = 0; i < count; ++i) to[i] = of_row[i][k];
-            for (int i = count; i < L; ++i) to[i] = 0;
-        }
+    constexpr int L = lanes<S>;
+    for (int64_t begin = 0; begin < n; begin += L * per_word<M>) {
+        const int64_t numbers = n - begin < L * per_word<M> ? n - begin : L * per_word<M>;
+        Vector<S> block[L];
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i)
+            block[i] = i < count ? factors<M>(rows + i * n + begin, numbers) : Vector<S>{};
+        transpose<S>(block);
+        for (int64_t k = 0; k < words<M>(numbers); ++k, to += between) store(to, block[k]);
     }
 }
 

@@ -5,6 +5,7 @@
 // that is loaded serves R rows, and each word of a row, spread over a vector, serves U * gates sums.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "packing.hpp"
@@ -32,11 +33,11 @@ enum class Way { plain, down, alone };
 // tile[r][u][gate] = w[u, bias, gate] + sum over k of a[r, k] w[u, k, gate], a vector each
 //
 // chains: how many partial sums a sum is made of. A single row in a batch has too few sums to fill the
-// pipelines, so its k are dealt out to several. The number depends on the batch alone, never on how it is
-// split, so that threads and tiles don't change a bit of the result.
+// pipelines, so its k are dealt out to several, as the registers allow. The number depends on the batch and the cell
+// alone, never on how it is split, so that threads and tiles don't change a bit of the result.
 template <class M, int gates, int R, int U, Way way, class S = Number<M>>
 void multiply_tile(const S* a, int64_t lda, const S* w, int64_t K, S* tile) {
-    constexpr int N = U * gates, L = lanes<S>, chains = way == Way::alone ? 4 : 1;
+    constexpr int N = U * gates, L = lanes<S>, chains = way == Way::alone ? std::min(4, accumulators / gates) : 1;
     const int64_t panel = panel_size<S>(K, gates);
     Vector<S> sums[chains][R][N] = {};
 #pragma GCC unroll 32
