@@ -59,8 +59,8 @@ def test_what_is_not_ordinary_is_left_to_the_long_way(kind: Any) -> None:
         assert run_without_gradients(layer, x, hx) is not None
         for odd in (x[0], x[..., :2], x[:0], x.half(), x.tolist()):
             assert run_without_gradients(layer, odd, hx) is None
-        for odd in (hx[0], tuple(h[:2] for h in hx), tuple(h[:, :1] for h in hx), (*hx, hx[0]), (None,) * len(hx)):
-            assert run_without_gradients(layer, x, odd) is None
+        for state in (hx[0], tuple(h[:2] for h in hx), tuple(h[:, :1] for h in hx), (*hx, hx[0]), (None,) * len(hx)):
+            assert run_without_gradients(layer, x, state) is None
         dropping, x, hx = made(kind, dropout=0.5)
         assert run_without_gradients(dropping, x, hx) is None
         assert run_without_gradients(dropping.eval(), x, hx) is not None
