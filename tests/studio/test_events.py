@@ -46,7 +46,7 @@ def test_curves_that_are_watched_are_told_as_they_grow(runs: Path, made: Made, t
     path = tmp_path / "runs" / "x" / METRICS
     path.write_text(line(1))
     client = made(tmp_path / "runs")
-    place = client.get("/api/runs/x/metrics").json()["next"]
+    place = client.get("/api/metrics/x").json()["next"]
     fresh = Watch(client.studio, [("x", "")])
     watch = Watch(client.studio, [("x", place)])
     (about,) = [about for kind, about in told(fresh) if kind == "metrics"]
@@ -56,7 +56,7 @@ def test_curves_that_are_watched_are_told_as_they_grow(runs: Path, made: Made, t
         file.write(line(2, validation=1.5))
     (about,) = [about for kind, about in told(watch) if kind == "metrics"]
     assert (about["reset"], about["curves"]["validation"]) == (False, {"step": [2.0], "seconds": [0.2], "value": [1.5]})
-    assert about["next"] == client.get("/api/runs/x/metrics").json()["next"]
+    assert about["next"] == client.get("/api/metrics/x").json()["next"]
     path.unlink()
     path.write_text(line(1))
     (about,) = [about for kind, about in told(watch) if kind == "metrics"]

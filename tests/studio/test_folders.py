@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from chainrule.errors import ArgumentError
+from chainrule.studio.events import Watch
 from chainrule.studio.folders import RunsFolder
 from tests.studio.conftest import Client, Made
 
@@ -40,7 +41,7 @@ OUTSIDE = (
 def test_no_name_leads_out_of_the_folder(client: Client, name: str) -> None:
     quoted = quote(name, safe="", errors="surrogateescape").replace(".", "%2e")  # or a client takes it for a step up
     for path in (
-        f"/api/runs/{quoted}/metrics",
+        f"/api/metrics/{quoted}",
         f"/view/{quoted}?view=curves",
         f"/view/text?view=compare&other={quoted}",
         f"/view/text?view=curves&upload={quoted}" if name else "/view/text?view=curves&upload=no",
@@ -62,6 +63,24 @@ def test_no_name_leads_out_of_the_folder(client: Client, name: str) -> None:
         assert answer.status_code in (404, 422), asked
         assert client.studio.jobs.all() == []
     assert client.post(f"/api/jobs/{quoted or 'no'}/stop").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b", "가격 예측", "<script>", "50%", "q?x=1#y", "-dash", "back\\slash", "metrics", "both/metrics", "한" * 85],
+)
+def test_a_run_that_is_listed_can_be_opened_whatever_its_name(
+    runs: Path, made: Made, tmp_path: Path, name: str
+) -> None:
+    shutil.copytree(runs / "ar", tmp_path / "runs" / name)
+    client = made(tmp_path / "runs")
+    assert [run["name"] for run in client.get("/api/runs").json()["runs"]] == [name]
+    quoted = quote(name)
+    assert client.get(f"/api/runs/{quoted}").json()["name"] == name
+    assert client.get(f"/api/metrics/{quoted}").status_code == 200
+    page = client.get(f"/view/{quoted}?view=score&download=1")
+    assert page.status_code == 200
+    assert "<script>" not in page.text.replace("</script>", "").split("<main")[1]
 
 
 def test_links_that_lead_out_are_not_followed(runs: Path, made: Made, tmp_path: Path) -> None:
@@ -108,6 +127,8 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "weights are text": write("best.safetensors", "weights"),
     "score cut short": lambda run: cut(run / "score.json"),
     "score is a list": write("score.json", "[1]"),
+    "score is huge": write("score.json", f'{{"baselines_nats": {{"unigram": 1{"0" * 400}}}}}'),
+    "metrics are a folder": lambda run: (run / "metrics.jsonl").mkdir(),
 }
 
 
@@ -126,8 +147,9 @@ def test_a_broken_run_is_listed_with_its_error_and_the_rest_works(
     assert broken["name"] in broken["error"]
     assert client.get("/api/runs/broken").json()["views"] == []
     assert client.get("/view/broken?view=score").status_code in (200, 409)  # a score is computed anew
-    assert client.get("/api/runs/broken/metrics").json()["curves"] == {}
+    assert client.get("/api/metrics/broken").json()["curves"] == {}
     assert client.get("/api/runs/whole").status_code == 200
+    assert Watch(client.studio, [("broken", "")]).news() == []
 
 
 def test_a_file_in_the_place_of_a_folder_is_no_run(made: Made, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.studio.conftest import ADDRESS, Client
+from chainrule.studio.guard import Access
+from tests.studio.conftest import ADDRESS, TOKEN, Client
 
 GETS = (
     "/",
@@ -13,7 +14,7 @@ GETS = (
     "/interactive/elements.js",
     "/api/runs",
     "/api/runs/text",
-    "/api/runs/text/metrics",
+    "/api/metrics/text",
     "/api/views",
     "/api/data",
     "/api/options",
@@ -48,6 +49,14 @@ def test_the_address_lets_in_and_leaves_a_cookie_that_no_script_reads(client: Cl
     assert client.get("/").text.startswith("<!")
 
 
+@pytest.mark.parametrize("other", ['theme={"dark":1}', "path=/; x", 'a="', "=", ";;"])
+def test_cookies_of_other_programs_on_this_machine_keep_nobody_out(client: Client, other: str) -> None:
+    """A browser sends the cookies of all ports, also those that are not written as they should be."""
+    own = f"{client.studio.access.cookie}={client.studio.access.token}"
+    for cookies in (f"{other}; {own}", f"{own}; {other}"):
+        assert client.get("/api/views", headers={"Cookie": cookies}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "host", ["studio.example", "127.0.0.1.example:8642", "127.0.0.2", "evil@studio", "[::2]", "[", ""]
 )
@@ -61,6 +70,12 @@ def test_another_name_is_not_answered_to(client: Client, host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8642", "LOCALHOST:8642"])
 def test_this_machine_is_answered_to_by_any_port(client: Client, host: str) -> None:
     assert client.get("/api/runs", headers={"Host": host}).status_code == 200
+
+
+def test_a_machine_is_known_by_its_name_in_any_case() -> None:
+    """Windows writes the names of machines in capitals, and browsers in small letters."""
+    access = Access(TOKEN, frozenset({"DESKTOP-1"}))
+    assert [access.is_host(name) for name in ("desktop-1:80", "DESKTOP-1", "desktop-2")] == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_fit_is_started_stopped_and_gone_on_with_to_its_end(made: Made, tmp_pa
     assert again.status_code in (409, 422)
     assert "Choose another name" in again.json()["error"] or "choose another name" in again.json()["error"]
     (tmp_path / "runs").mkdir(exist_ok=True)
-    wait(lambda: client.get("/api/runs/new/spots/metrics").json().get("curves", {}).get("training"))
+    wait(lambda: client.get("/api/metrics/new/spots").json().get("curves", {}).get("training"))
     assert client.get("/api/runs/new/spots").json()["status"] == "training"
     assert client.get("/view/new/spots?view=curves").status_code == 200
     client.post(f"/api/jobs/{started['id']}/stop")
@@ -177,6 +177,9 @@ ASKED: dict[str, Any] = {"command": "fit", "data": "sunspots", "out": "new"}
         (ASKED | {"out": "-x"}, "`out` is '-x'"),
         (ASKED | {"out": ".hidden"}, "`out` is '.hidden'"),
         (ASKED | {"out": "a\nb"}, "`out` is"),
+        (ASKED | {"out": "C:\\x"}, "`out` is 'C:"),
+        (ASKED | {"out": "x" * 300}, "expected a name for a folder"),
+        (ASKED | {"out": "a/b/c/d/e"}, "no more than 4 folders"),
         (ASKED | {"options": 3}, "`options` is 3"),
         (ASKED | {"options": {"colour": 1}}, "there is no option `colour`"),
         (ASKED | {"options": {"out": "/tmp/x"}}, "there is no option `out`"),

@@ -14,7 +14,8 @@ from chainrule.errors import ArgumentError
 from chainrule.studio.serving import serve
 
 
-def test_a_studio_starts_lets_in_and_ends_by_an_interrupt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGHUP])  # Ctrl-C, and the end of the terminal
+def test_a_studio_starts_lets_in_and_ends(tmp_path: Path, end: signal.Signals) -> None:
     command = [sys.executable, "-m", "chainrule", "studio", str(tmp_path / "runs"), "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -24,7 +25,7 @@ def test_a_studio_starts_lets_in_and_ends_by_an_interrupt(tmp_path: Path) -> Non
         with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(address) as page:
             assert page.status == 200
             assert page.url == f"http://127.0.0.1:{found[1]}/"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         _, said = process.communicate(timeout=60)
         assert (process.returncode, said) == (0, "")
 
@@ -33,6 +34,12 @@ def test_a_studio_starts_lets_in_and_ends_by_an_interrupt(tmp_path: Path) -> Non
 def test_what_others_can_reach_needs_a_token(tmp_path: Path, host: str) -> None:
     with pytest.raises(ArgumentError, match="Give a `token` too"):
         serve(tmp_path, host=host, browser=False)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, "no such host"])
+def test_what_cannot_be_listened_on_is_told(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ArgumentError, match=r"port 0 of .* cannot be listened on"):
+        serve(tmp_path, host=host, token="t" * 16, browser=False)
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:

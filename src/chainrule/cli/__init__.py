@@ -1,6 +1,7 @@
 """The command line: a face over runs, without mathematics of its own."""
 
 import io
+import signal
 import sys
 
 from chainrule._optional import require
@@ -20,6 +21,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a symbol that the terminal's encoding lacks is no reason to stop
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, signal.default_int_handler)  # which the studio sends to stop a fit
     from chainrule.cli.app import app  # needs typer to be imported at all
 
     app()

@@ -5,15 +5,16 @@ import json
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from chainrule.errors import ArgumentError, ChainruleError
 
-__all__ = ["DOCUMENT", "HANDLERS", "missing", "refusal", "to_json"]
+__all__ = ["DOCUMENT", "GONE", "HANDLERS", "missing", "refusal", "to_json"]
 
 DOCUMENT = {"Content-Security-Policy": "frame-ancestors 'self'"}  # besides the policy that each document has within it
+GONE = 499  # the status of what nobody waits for any more
 
 _ERROR_POLICY = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'"}
 _ERROR = """<!DOCTYPE html>
@@ -60,12 +61,17 @@ def _of_user(request: Request, error: Exception) -> Response:
     return refusal(request.scope, status, str(error))
 
 
+def _of_nobody(request: Request, error: Exception) -> Response:
+    return Response(status_code=GONE)
+
+
 def _unforeseen(request: Request, error: Exception) -> Response:
     return refusal(request.scope, 500, f"{type(error).__name__}: the studio's terminal has the details.")
 
 
 HANDLERS: dict[Any, Any] = {
     HTTPException: _of_http,
+    ClientDisconnect: _of_nobody,
     ChainruleError: _of_user,
     OSError: _of_user,
     Exception: _unforeseen,

@@ -11,14 +11,14 @@ from urllib.parse import quote, unquote
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from chainrule._schema import parse
 from chainrule.errors import ArgumentError
 from chainrule.studio import events
-from chainrule.studio.answers import DOCUMENT, HANDLERS, missing, to_json
+from chainrule.studio.answers import DOCUMENT, GONE, HANDLERS, missing, to_json
 from chainrule.studio.guard import Guard
 from chainrule.studio.jobs import options, requests
 from chainrule.studio.metrics import POINTS, in_columns
@@ -49,8 +49,8 @@ def make_app(studio: Studio) -> Starlette:
         Route("/page/{name}", partial(_file, _PAGE)),
         Route("/interactive/{name}", partial(_file, _INTERACTIVE)),
         Route("/api/runs", _runs),
-        Route("/api/runs/{name:path}/metrics", _metrics),
         Route("/api/runs/{name:path}", _run),
+        Route("/api/metrics/{name:path}", _metrics),
         Route("/api/views", _views),
         Route("/api/data", _data),
         Route("/api/options", _options),
@@ -125,7 +125,7 @@ async def _view(request: Request) -> Response:
     query = dict(request.query_params)
     async with studio.one_at_a_time:
         if await request.is_disconnected():  # while it waited: a slider has moved on
-            return Response(status_code=499)
+            return Response(status_code=GONE)
         page = await _in_thread(studio.answers.page, name, query)
     headers = dict(DOCUMENT)
     if "download" in query:
@@ -156,7 +156,7 @@ async def _start(request: Request) -> Response:
     studio = _studio(request)
     try:
         asked = parse(await request.body())
-    except (ValueError, ClientDisconnect) as error:
+    except ValueError as error:
         raise ArgumentError(f"what was sent is no JSON: {error}.") from error
     job = await _in_thread(requests.start, asked, studio.jobs, studio.folder, studio.data)
     return to_json(job.to_dict(), 201)

@@ -30,10 +30,14 @@ class Entries:
             names = list(run_names(self.folder.root))
             for gone in self._known.keys() - set(names):
                 del self._known[gone]
-            return [self.entry(name) for name in names]
+            return [self._entry(name) for name in names]
 
     def entry(self, name: str) -> dict[str, Any]:
         """What is told of one run in the list."""
+        with self._lock:
+            return self._entry(name)
+
+    def _entry(self, name: str) -> dict[str, Any]:
         path = self.folder.root / name
         stamps = [_stamp(path / file) for file in (CONFIG, SCORE, METRICS, BEST, FINAL, REFIT, LOCK, COMPARISON)]
         state = (stamps, is_held(path))

@@ -14,7 +14,8 @@ from chainrule.studio.state import Studio
 
 __all__ = ["Watch", "stream"]
 
-_PAUSE = 0.3  # seconds between two looks at the disk
+_PAUSE = 0.3  # seconds between two looks at the disk, or
+_REST = 15  # times what a look takes, if that is more: of hundreds of runs, looks would take the processor from a fit
 _SILENCE = 15.0  # seconds after which a comment shows that the stream lives
 
 
@@ -67,13 +68,15 @@ async def stream(watch: Watch) -> AsyncIterator[str]:
     spoken = time.monotonic()
     yield ": begun\n\n"
     while not watch.studio.closing.is_set():
+        began = time.monotonic()
         events = await to_thread.run_sync(watch.news)
+        took = time.monotonic() - began
         if not events and time.monotonic() - spoken > _SILENCE:
             events = [": still here\n\n"]
         for event in events:
             spoken = time.monotonic()
             yield event
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(max(_PAUSE, _REST * took))
 
 
 def _event(kind: str, value: Any) -> str:

@@ -11,11 +11,11 @@ import ipaddress
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -77,7 +77,7 @@ class Access:
             name = urlsplit(f"//{header}").hostname or ""
         except ValueError:
             return False
-        return name in self.hosts or (self.any_address and _is_address(name))
+        return name in map(str.lower, self.hosts) or (self.any_address and _is_address(name))
 
 
 def _is_address(name: str) -> bool:
@@ -116,7 +116,7 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token")
         if scope["path"] == "/" and given is not None:
             return self._let_in(scope, given[0])
-        if not self.access.is_token(self._shown(headers)):
+        if not self.access.is_token(HTTPConnection(scope).cookies.get(self.access.cookie, "")):
             return refusal(scope, 403, f"this studio does not know you. {_HOW}")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
@@ -129,16 +129,6 @@ class Guard:
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(self.access.cookie, self.access.token, httponly=True, samesite="strict")
         return answer
-
-    def _shown(self, headers: Headers) -> str:
-        """The token of the cookie; nothing where there is none."""
-        cookies: SimpleCookie = SimpleCookie()
-        try:
-            cookies.load(headers.get("cookie", ""))
-        except CookieError:
-            return ""
-        found = cookies.get(self.access.cookie)
-        return "" if found is None else found.value
 
 
 def _is_own(origin: str, host: str) -> bool:

@@ -79,7 +79,7 @@ class MetricsReader:
                     self._offset = 0
                 file.seek(self._offset)
                 new = file.read()
-        except FileNotFoundError:
+        except OSError:  # it is not there, or is no file; the list of runs tells what is wrong with it
             anew = self._inode is not None
             self._inode = None
             return News(anew, {}, None)

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import signal
 import socket
 import webbrowser
 from collections.abc import Callable
@@ -26,8 +27,7 @@ __all__ = ["serve"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 _LEAST = 16  # characters of a token, where others can reach the studio
-_HERE = ("127.0.0.1", "localhost", "::1")
-_EVERYWHERE = ("0.0.0.0", "::")
+_EVERYWHERE = ("0.0.0.0", "::", "")
 
 
 def serve(
@@ -60,12 +60,11 @@ def serve(
     """
     _check_token(host, token)
     secret = secrets.token_urlsafe(24) if token is None else token
-    hosts = LOCAL | {host} | ({socket.gethostname()} if host in _EVERYWHERE else set())
-    access = Access(secret, hosts, any_address=host in _EVERYWHERE, uploads=max_upload * 2**20)
+    name = socket.gethostname() if host in _EVERYWHERE else host
+    access = Access(secret, LOCAL | {name}, any_address=host in _EVERYWHERE, uploads=max_upload * 2**20)
     folder = RunsFolder(Path(runs))
     listening = _listen(host, port)
     studio = Studio(folder, DataFolder(folder.root if data is None else Path(data)), access, keep=keep)
-    name = socket.gethostname() if host in _EVERYWHERE else host
     name = f"[{name}]" if ":" in name else name
     address = f"http://{name}:{listening.getsockname()[1]}/?token={secret}"
 
@@ -86,6 +85,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, self.handle_exit)  # the terminal is closed, which would leave fits behind
         self._begin()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -94,10 +95,10 @@ class _Server(uvicorn.Server):
 
 
 def _begin(address: str, browser: bool, announce: Callable[[str], None]) -> None:
-    Thread(target=_warm_up, daemon=True).start()
     announce(address)
     if browser:
-        webbrowser.open(address)
+        Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some wait until the browser is there
+    Thread(target=_warm_up, daemon=True).start()
 
 
 def _warm_up() -> None:
@@ -113,12 +114,12 @@ def _check_token(host: str, token: str | None) -> None:
         ArgumentError: there is no token, or one that could be guessed or be no part of an address.
     """
     if token is None:
-        if host in _HERE:
+        if host in LOCAL:
             return
         raise ArgumentError(
             f"`host` is {host!r}, which others can reach. Give a `token` too, hard to guess, or leave out `host`."
         )
-    least = 1 if host in _HERE else _LEAST
+    least = 1 if host in LOCAL else _LEAST
     if not _TOKEN.fullmatch(token) or len(token) < least:
         raise ArgumentError(
             f"`token` has {counted(len(token), 'character')}; expected at least {least}, letters, digits and any of "
@@ -130,7 +131,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # the last of a name that is none
         raise ArgumentError(
             f"port {port} of {host} cannot be listened on: {error}. Choose another `port`, or 0 for a free one."
         ) from error

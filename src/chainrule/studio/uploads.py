@@ -17,7 +17,7 @@ __all__ = ["Uploads"]
 
 _KEPT = 16
 _STRANGE = re.compile(r"[^\w .+()-]")
-_LONGEST = 100  # characters of a name
+_LONGEST = 200  # bytes of a name
 
 
 class Uploads:
@@ -29,16 +29,19 @@ class Uploads:
 
     async def take(self, name: str, body: AsyncIterator[bytes]) -> str:
         """Keep a file; the key by which views are given it."""
-        last = re.split(r"[/\\]", name)[-1]
-        plain = _STRANGE.sub("_", last).strip(" .")[-_LONGEST:]
+        plain = _plain(name)
         if not plain:
             raise ArgumentError(f"the file's name is {name[:60]!r}; expected one such as digit.png in X-File-Name.")
         key = secrets.token_hex(8)
         path = Path(self._folder.name) / key / plain
         path.parent.mkdir()
-        async with await open_file(path, "wb") as file:
-            async for part in body:
-                await file.write(part)
+        try:
+            async with await open_file(path, "wb") as file:
+                async for part in body:
+                    await file.write(part)
+        except BaseException:  # too large, or the page was closed meanwhile
+            shutil.rmtree(path.parent, ignore_errors=True)
+            raise
         self._files[key] = path
         while len(self._files) > _KEPT:
             _, oldest = self._files.popitem(last=False)
@@ -62,3 +65,13 @@ class Uploads:
     def close(self) -> None:
         """Remove all files."""
         self._folder.cleanup()
+
+
+def _plain(name: str) -> str:
+    """The last part of a name, with its ending, as any file system has names.
+
+    >>> _plain("C:\\\\fakepath\\\\my digit?.png")
+    'my digit_.png'
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    return _STRANGE.sub("_", last).encode()[-_LONGEST:].decode(errors="ignore").strip(" .")

@@ -67,6 +67,11 @@ def test_a_run_by_itself_is_a_list_of_one(whole: Path) -> None:
         ("config.json", None, "it has no config.json"),
         ("score.json", "[1]", "not a score that chainrule wrote"),
         ("score.json", "{", "not a score that chainrule wrote"),
+        ("score.json", '{"nats": "low"}', "it.nats is 'low'"),
+        ("score.json", '{"nats": true}', "it.nats is True"),
+        ("score.json", f'{{"nats": 1{"0" * 400}}}', "it.nats is a"),
+        ("score.json", '{"baselines_nats": [1]}', "it.baselines_nats is a list of 1"),
+        ("score.json", f'{{"baselines_nats": {{"unigram": 1{"0" * 400}}}}}', "is a whole number of more than 63 bits"),
     ],
 )
 def test_broken_runs_say_what_is_wrong(whole: Path, tmp_path: Path, file: str, content: str | None, said: str) -> None:
@@ -78,7 +83,19 @@ def test_broken_runs_say_what_is_wrong(whole: Path, tmp_path: Path, file: str, c
     (run,) = found.listed
     assert run.status == "broken"
     assert said in str(run.error)
-    assert said in str(found)
+    assert said in " ".join(str(found).split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[1]", "{}", '{"step": true}', f'{{"step": 1{"0" * 400}}}', '{"step": 9, "seconds": "x"}', '{"step": 9', "\0"],
+    ids=range(7),
+)
+def test_what_is_no_record_of_a_step_is_passed_by(whole: Path, tmp_path: Path, line: str) -> None:
+    path = shutil.copytree(whole / "both" / "gru", tmp_path / "run") / "metrics.jsonl"
+    with path.open("a") as file:
+        file.write(line + "\n")
+    assert list_runs(tmp_path).listed[0].step == 2
 
 
 def test_a_run_that_is_written_to_is_training(whole: Path, tmp_path: Path) -> None:

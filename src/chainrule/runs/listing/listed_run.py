@@ -97,11 +97,10 @@ def _of_metrics(path: Path, config: RunConfig) -> dict[str, Any]:
     """How far the fit is, by the last records of its metrics, and the newest validation loss."""
     found: dict[str, Any] = {}
     for record in last_records(path / METRICS):
-        seconds = record.get("seconds")
         found["step"] = record["step"]
-        if config.training.steps is not None or isinstance(seconds, int | float):
-            found["progress"] = min(1.0, config.training.spent(record["step"], seconds or 0.0))
-        if isinstance(record.get("validation"), float):
+        if config.training.steps is not None or "seconds" in record:
+            found["progress"] = min(1.0, config.training.spent(record["step"], record.get("seconds", 0.0)))
+        if "validation" in record:
             found["validation"] = record["validation"]
     return found
 

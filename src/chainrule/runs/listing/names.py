@@ -9,12 +9,13 @@ from chainrule.runs.folder.contents import COMPARISON, LOCK, SCORE
 from chainrule.runs.folder.metrics_log import METRICS
 from chainrule.training import BEST
 
-__all__ = ["MARKS", "run_names"]
+__all__ = ["DEEPEST", "MARKS", "run_names"]
 
 MARKS = frozenset({CONFIG, COMPARISON, METRICS, SCORE, BEST, LOCK})
 """One of these makes a folder a run's, be it broken, or that of a comparison."""
 
-_DEEPEST = 4
+DEEPEST = 4
+"""Folders in one another that are looked into."""
 
 
 def run_names(root: Path) -> Iterator[str]:
@@ -35,7 +36,7 @@ def _below(folder: Path, prefix: str, depth: int) -> Iterator[str]:
         held = _listing(path)
         if held & MARKS:
             yield prefix + entry.name
-        if depth < _DEEPEST and CONFIG not in held:
+        if depth < DEEPEST and CONFIG not in held:
             yield from _below(path, f"{prefix}{entry.name}/", depth + 1)
 
 

@@ -2,12 +2,13 @@
 
 import os
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from chainrule._optional import require
-from chainrule._schema import parse
+from chainrule._schema import check_record, parse
 from chainrule.errors import RunFormatError
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.contents import LOCK
@@ -32,12 +33,22 @@ def is_held(path: Path) -> bool:
         process, host, _ = (path / LOCK).read_text().split(" ", 2)
         if host != socket.gethostname():
             return True  # of another machine it cannot be told
+        if sys.platform == "win32":
+            return False  # what is held cannot be read there, and to signal a process would interrupt it
         os.kill(int(process), 0)
-    except PermissionError:  # it is there, and another person's
+    except PermissionError:  # it is there, and another person's; or held, on Windows
         return True
     except (OSError, ValueError, OverflowError):
         return False
     return True
+
+
+class _Record(TypedDict):
+    """What is read of a line of metrics.jsonl."""
+
+    step: int
+    seconds: NotRequired[float]
+    validation: NotRequired[float]
 
 
 def last_records(path: Path) -> list[Mapping[str, Any]]:
@@ -53,11 +64,18 @@ def last_records(path: Path) -> list[Mapping[str, Any]]:
     for line in lines[1:-1] if end > _TAIL else lines[:-1]:
         try:
             record = parse(line)
+            check_record(_Record, record, "it")
         except ValueError:
             continue
-        if isinstance(record, Mapping) and isinstance(record.get("step"), int):
-            records.append(record)
+        records.append(record)
     return records
+
+
+class _Score(TypedDict):
+    """What is read of score.json; what else it has is left as it is."""
+
+    nats: NotRequired[float | None]
+    baselines_nats: NotRequired[dict[str, float]]
 
 
 def losses_in(path: Path) -> tuple[float | None, dict[str, float]]:
@@ -70,13 +88,12 @@ def losses_in(path: Path) -> tuple[float | None, dict[str, float]]:
         return None, {}
     try:
         score = read_json(path)
-        nats = score.get("nats")
-        baselines = score.get("baselines_nats", {})
-        return nats, {str(name): float(value) for name, value in baselines.items()}
-    except (ValueError, TypeError, AttributeError, OSError) as error:
+        check_record(_Score, score, "it")
+    except (ValueError, OSError) as error:
         raise RunFormatError(
-            f"{path} is not a score that chainrule wrote: {error}. Restore it, or fit again."
+            f"{path} is not a score that chainrule wrote: {str(error).rstrip('.')}. Restore it, or fit again."
         ) from error
+    return score.get("nats"), score.get("baselines_nats", {})
 
 
 def header_of(path: Path) -> tuple[Mapping[str, Any], dict[str, list[int]]]:

@@ -60,14 +60,21 @@ class DataFolder:
         folders = [(self.root, 1)]
         while folders and len(found) < _MOST:
             folder, depth = folders.pop()
-            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-                if path.name.startswith(".") or path.is_symlink():
-                    continue
+            for path in _within(folder):
                 if path.is_dir() and depth < _DEEPEST and not (path / "config.json").exists():
                     folders.append((path, depth + 1))
                 elif path.is_file() and _is_data(path):
                     found.append(path.relative_to(self.root).as_posix())
-        return sorted(found)
+        return sorted(found[:_MOST])
+
+
+def _within(folder: Path) -> list[Path]:
+    """What the folder holds, but for links and what is hidden; nothing of one that is not there or may not be read."""
+    try:
+        held = sorted(folder.iterdir())
+    except OSError:
+        return []
+    return [path for path in held if not path.name.startswith(".") and not path.is_symlink()]
 
 
 def _is_data(path: Path) -> bool:

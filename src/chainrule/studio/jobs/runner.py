@@ -24,6 +24,8 @@ State = Literal["running", "stopping", "finished", "stopped", "failed"]
 _LOG = 2**16  # bytes of a log that are told
 _GRACE = 30.0  # seconds to save what is there, before a fit that was told to stop is killed
 _AT_ONCE = 4  # fits
+_PROGRAM = (sys.executable, "-P", "-m", "chainrule")  # -P: no module of the folder in which the studio was started
+_INTERRUPT = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)  # Windows sends a process group no other
 
 
 @dataclass
@@ -94,7 +96,7 @@ class Job:
         """Ask it to save and end, as Ctrl-C does; ``enforce`` sees to it that it does."""
         if self.state == "running":
             self.stopped_at = time.monotonic()
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(_INTERRUPT)
 
     def enforce(self) -> None:
         """Kill it where it was told to stop long ago."""
@@ -105,7 +107,7 @@ class Job:
 class JobRunner:
     """The fits that were started from the page since the studio started, by ``program``."""
 
-    def __init__(self, program: Sequence[str] = (sys.executable, "-m", "chainrule")) -> None:
+    def __init__(self, program: Sequence[str] = _PROGRAM) -> None:
         self._program = program
         self._logs = TemporaryDirectory(prefix="chainrule-jobs-")
         self._jobs: dict[str, Job] = {}
@@ -132,6 +134,7 @@ class JobRunner:
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,  # Ctrl-C in the studio's terminal is the studio's
+                    creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
                 )
             job = Job(key, command, run, arguments, process, log)
             self._jobs[key] = job

@@ -89,9 +89,10 @@ class FitRoom {
     });
   }
 
-  /** A name for the run that no other has. */
+  /** A name for the run that no other has, in letters of any script. */
   free() {
-    const base = [this.given.data, this.given.model].filter(Boolean).join("-").replace(/[^\w.-]+/g, "-");
+    const words = [this.given.data, this.given.model].filter(Boolean).join("-");
+    const base = words.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^[.-]+/, "");
     const names = this.store.runs;
     let count = 1;
     while (names.has(count === 1 ? base : `${base}-${count}`)) {

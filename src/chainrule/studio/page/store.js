@@ -20,6 +20,7 @@ export class Store extends EventTarget {
   async open() {
     await this.load();
     this.listen();
+    document.addEventListener("visibilitychange", () => this.listen());
   }
 
   async load() {
@@ -48,8 +49,12 @@ export class Store extends EventTarget {
     this.tell("jobs");
   }
 
+  /** Open the stream anew; none while the page is out of sight, as a browser keeps but six to one server. */
   listen() {
     this.stream?.close();
+    if (document.hidden) {
+      return;
+    }
     const query = new URLSearchParams(this.followed.map((name) => ["run", name]));
     const stream = new EventSource(`/api/events?${query}`);
     const on = (name, act) => stream.addEventListener(name, (event) => act(JSON.parse(event.data)));

@@ -43,7 +43,7 @@ export function statusOf(run) {
   return element("span", { class: `status ${run.status}` }, words.join(", "));
 }
 
-/** A link to a run; a broken one has no page. */
+/** A link to a run. */
 export function linkOf({ name }) {
   return element("a", { href: addressOf(["run", name]) }, name);
 }

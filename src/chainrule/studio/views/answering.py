@@ -47,12 +47,12 @@ class Answers:
         view = VIEWS.get(query.get("view", ""))
         if view is None:
             raise missing(f"there is no view {query.get('view', '')[:60]!r}; there are {', '.join(VIEWS)}.")
-        names = [name] if view.kinds else []
+        if bool(name) != bool(view.kinds):
+            raise ArgumentError(f"{view.title} is a view of {'a run' if view.kinds else 'no run'}.")
+        names = [name] if name else []
         if view.pair:
             names.append(query.get("other", ""))
         paths = [self._folder.run(each) for each in names]
-        if bool(name) != bool(view.kinds):
-            raise ArgumentError(f"{view.title} is a view of {'a run' if view.kinds else 'no run'}.")
         upload = self._upload(view, query)
         values = given_in(query, _parameters(view), _ALSO)
         key = view.name, tuple(names), tuple(map(_stamp, paths)), tuple(values.items()), upload
@@ -103,5 +103,6 @@ def _parameters(view: StudioView) -> tuple[Parameter, ...]:
 
 
 def _stamp(path: Path) -> tuple[tuple[str, int], ...]:
-    """What a run's folder holds, and when each was written."""
-    return tuple(sorted((each.name, each.stat().st_mtime_ns) for each in path.iterdir() if each.is_file()))
+    """What a run's folder holds, and when each was written; what is hidden comes and goes while a fit writes."""
+    files = (each for each in path.iterdir() if not each.name.startswith(".") and each.is_file())
+    return tuple(sorted((each.name, each.stat().st_mtime_ns) for each in files))

@@ -27,7 +27,7 @@ class OpenedRuns:
 
         Raises:
             RunFormatError: it is broken, or has no such weights.
-        RunError: its fit has just begun.
+            RunError: its fit has just begun.
         """
         if is_held(path) and not (path / BEST).is_file():
             raise RunError(f"the fit of {path.name} has just begun, and has no weights yet. Its curves are there.")
