@@ -13,6 +13,7 @@ from chainrule import nn
 from chainrule.cli.app import app
 from chainrule.doctor import Diagnosis, diagnose, environment
 from chainrule.doctor.cases import CASES
+from chainrule.doctor.self_test import _difference
 from chainrule.errors import ArgumentError
 from chainrule.ops.convolution.dispatch import BACKENDS as OF_CONVOLUTION
 from chainrule.ops.recurrence.backends import BACKENDS as OF_RECURRENCE
@@ -56,6 +57,17 @@ def test_what_computes_something_else_is_found(found: Diagnosis) -> None:
     wrong = Diagnosis(found.environment, (replace(found.tried[0], difference=0.1), *found.tried[1:]))
     assert not wrong.sound
     assert "the results of cpu are wrong on this machine" in str(wrong).replace("The", "the")
+
+
+@pytest.mark.parametrize("k", range(3))
+def test_a_gradient_that_is_no_number_is_wrong(found: Diagnosis, k: int) -> None:
+    """Whichever it is: to Python, NaN is not the largest of several."""
+    expected = [torch.zeros(2, 2, dtype=torch.float64) for _ in range(3)]
+    passed = [each.clone() for each in expected]
+    passed[k][1, 0] = math.nan
+    wrong = replace(found.tried[0], difference=_difference(passed, expected))
+    assert not wrong.agrees
+    assert json.loads(json.dumps(wrong.to_dict(), allow_nan=False))["agrees"] is False
 
 
 def test_a_wrong_kernel_ends_the_command_with_1(monkeypatch: pytest.MonkeyPatch, found: Diagnosis) -> None:

@@ -1,7 +1,7 @@
 """What the doctor found, as a result that is shown like any other."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chainrule._choices import finite
@@ -54,7 +54,7 @@ class Diagnosis(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, with ``speed`` as the ratio of torch's time to the backend's."""
-        tried = [asdict(each) | {"agrees": each.agrees, "speed": each.speed} for each in self.tried]
+        tried = [each.to_dict() for each in self.tried]
         return {"sound": self.sound, "environment": self.environment, "self_test": tried}
 
     @property

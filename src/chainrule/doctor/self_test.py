@@ -1,8 +1,10 @@
 """The kernels tried on this machine: what they compute beside the definition, their speed beside torch's."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,8 +33,8 @@ class Tried:
     Attributes:
         operation, shape, device, backend: what was run, where, by what.
         chosen: whether ``backend="auto"`` takes it for this call.
-        difference: the largest error of y and of the gradients in float32, relative to the largest number; None where
-            the backend cannot run the call.
+        difference: the largest error of y and of the gradients in float32, relative to the largest number; infinite
+            where one is no number, None where the backend cannot run the call.
         bound: what is allowed.
         seconds, torch_seconds: of a forward and a backward pass, the fastest of runs by turns.
         why_not: why it cannot run the call, else None.
@@ -61,6 +63,12 @@ class Tried:
             return None
         return self.torch_seconds / self.seconds
 
+    def to_dict(self) -> dict[str, Any]:
+        """The attributes and properties as JSON has them: an infinite difference is null, and does not agree."""
+        known = self.difference is not None and math.isfinite(self.difference)
+        difference = self.difference if known else None
+        return asdict(self) | {"difference": difference, "agrees": self.agrees, "speed": self.speed}
+
 
 def try_backends(seconds: float, advance: Callable[[float], None]) -> Iterator[Tried]:
     """Try every backend but the definition on every operation, on the CPU and on a GPU if there is one.
@@ -79,7 +87,7 @@ def try_backends(seconds: float, advance: Callable[[float], None]) -> Iterator[T
                 chosen = _chosen(large, device)
                 for backend in _BACKENDS[case.op]:
                     about = Tried(case.name, large.shape, device.type, backend, backend == chosen)
-                    yield _tried(about, case, small, large, expected, device, share)
+                    yield _tried(about, case, small=small, large=large, expected=expected, device=device, seconds=share)
             advance(done / len(CASES))
 
 
@@ -92,6 +100,7 @@ def _chosen(problem: Problem, device: torch.device) -> str:
 def _tried(
     about: Tried,
     case: Case,
+    *,
     small: Problem,
     large: Problem,
     expected: Sequence[Tensor],
@@ -109,7 +118,7 @@ def _tried(
         found = _passes(lambda tensors: run(tensors, small), small.to(torch.float32, device))
     except BackendError as error:
         return Tried(**vars(about) | {"why_not": str(error).partition(": ")[2]})
-    compared = {"difference": max(map(_difference, found, expected)), "bound": case.bound(about.backend)}
+    compared = {"difference": _difference(found, expected), "bound": case.bound(about.backend)}
     if not seconds:
         return Tried(**vars(about) | compared)
     given = large.to(torch.float32, device)
@@ -123,9 +132,11 @@ def _passes(run: Callable[[Sequence[Tensor]], Tensor], tensors: Sequence[Tensor]
     return [y.detach(), *torch.autograd.grad(y, tensors, y.detach())]
 
 
-def _difference(found: Tensor, expected: Tensor) -> float:
-    scale = max(1.0, expected.abs().max().item())
-    return (found.cpu().double() - expected).abs().max().item() / scale
+def _difference(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+    """The largest error, relative to the largest number of its tensor; infinite where one is no number."""
+    pairs = zip(found, expected, strict=True)
+    errors = [(one.cpu().double() - other).abs().max() / other.abs().max().clamp(min=1.0) for one, other in pairs]
+    return torch.stack(errors).max().nan_to_num(nan=math.inf, posinf=math.inf).item()
 
 
 def _timed(calls: Sequence[Callable[[], object]], device: torch.device, seconds: float) -> list[float]:
