@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from chainrule.errors import ArgumentError
 
-__all__ = ["bytes_of", "choose", "counted", "finite", "listed", "near", "spelt", "whole"]
+__all__ = ["bytes_of", "choose", "counted", "finite", "listed", "near", "spelt", "whole", "whole_in"]
 
 _LARGEST = 2**63 - 1
 _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?)\s*([a-zA-Z]*)\s*")
@@ -91,6 +91,15 @@ def whole(option: str, value: object, least: int = 1, most: int = _LARGEST) -> i
             raise ArgumentError(f"{option} is {spelt(value)}; expected a whole number below 2^63.")
     above = f" and at most {most:,}" if most < _LARGEST else ""
     raise ArgumentError(f"{option} is {spelt(value)}; expected a whole number of at least {least}{above}.")
+
+
+def whole_in(text: str) -> int | None:
+    """The whole number that a text of digits is; None of any other text, and of one that is longer than numbers are.
+
+    >>> whole_in("12"), whole_in("-1"), whole_in("9" * 5000)
+    (12, None, None)
+    """
+    return int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST)) else None
 
 
 def finite(option: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> float:

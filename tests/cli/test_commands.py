@@ -291,6 +291,8 @@ def test_look_conv_shows_the_laws_on_ones_own_numbers(command: Command, here: Pa
         assert part in result.stdout
     assert "Laws of convolution" in (here / "laws.html").read_text()
     (here / "x.csv").write_text("1,2,3\n4,5,6\n")
+    (here / "one.csv").write_text("1, 2 3\n")
+    assert "Laws of convolution: 3 * 1" in command("look conv --x FILE:one.csv --w 1").stdout
     assert "Laws of convolution: 2x3 * 2x1" in command("look conv --x FILE:x.csv --w '1;0' --padding 1").stdout
 
 
@@ -302,11 +304,20 @@ def test_look_conv_shows_the_laws_on_ones_own_numbers(command: Command, here: Pa
         ("--x '1,2;3' --w 1", "expected numbers with commas"),
         ("--x '1,2;3,4' --w 1", "--x has 2 dimensions and --w 1"),
         ("--x 1 --w 1 --groups 2", "--groups: --x and --w have sizes of their own"),
-        ("--x FILE:none.csv --w 1", "none.csv"),
+        ("--x FILE:none.csv --w 1", "--x is 'FILE:none.csv', and none.csv cannot be read"),
+        ("--x FILE:. --w 1", "cannot be read"),
+        ("--x FILE:junk --w 1", "junk cannot be read"),
+        ("--x FILE:empty --w 1", "--x has 0 numbers"),
+        ("--x FILE:ragged --w 1", "they differ in length"),
+        ("--x nan --w 1", "all of them finite"),
+        ("--x 1,2,3 --w 1,2 --padding 9999999", "the result has 20,000,000 numbers; expected 4,096 at most"),
         ("--input 3 --kernel 1 --unroll", "none of the options of runs"),
     ],
 )
-def test_look_conv_refuses_what_are_no_numbers(command: Command, options: str, message: str) -> None:
+def test_look_conv_refuses_what_are_no_numbers(command: Command, here: Path, options: str, message: str) -> None:
+    (here / "junk").write_bytes(b"\xff\xfe\x00")
+    (here / "empty").touch()
+    (here / "ragged").write_text("1,2\n3\n")
     result = command(f"look conv {options}")
     assert result.exit_code == 2
     assert message in result.stderr

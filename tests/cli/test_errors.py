@@ -112,6 +112,7 @@ FIT = [
     ("compare digits", "compare is for sequences"),
     ("data sunspot --out x.csv", "Did you mean 'sunspots'"),
     ("data sunspots", "give both a NAME and --out"),
+    ("data sunspots --out x.csv --json", "--json is for the list of the sets"),
     ("data sunspots --out file", "file exists and is not overwritten"),
 ]
 
@@ -161,6 +162,7 @@ USE = [
     ("look {digits} --steps 3", "cannot be inspected through time, over 3 steps"),
     ("look {digits} --at a,b", "--at is 'a,b'; expected a step, or the place of a cell"),
     ("look {digits} --at 9,9", r"index \(9, 9\) is outside"),
+    (f"look {{digits}} --layer {'9' * 5000}", "layer.* is '9999"),
     ("look {digits} --layer 40", "layer.* is 40; expected the number or name of one: 0 stages.0"),
     ("look {digits} --layer 2 --at 1,1,1,1", "expected 3 ints"),
     ("look {digits} --example 999", "example.* is 999; expected a whole number of at least 0 and at most 178"),
@@ -176,6 +178,7 @@ USE = [
     ("look {text} --steps 5000", "inspecting gradients needs 5,000 steps in a row, and the longest document has 120"),
     ("look {text} --kernel 3", "--kernel: only look conv takes these options"),
     ("look {text} --html page.txt", "--html is page.txt; expected a .html file"),
+    ("look {text} --html foreign.html", "--html is foreign.html, which is a folder; expected a file"),
     ("look conv", "look conv needs --input and --kernel"),
     ("look conv --input 28x28 --kernel 3", "expected as many sizes in both"),
     ("look conv --input 28x28 --kernel 3y3", "--kernel is '3y3'; expected whole numbers"),
@@ -212,6 +215,7 @@ USE = [
 def test_what_a_run_cannot_be_asked(line: str, message: str, command: Command, runs: Path, here: Path) -> None:
     (here / "file").write_text("mine")
     (here / "foreign").mkdir()
+    (here / "foreign.html").mkdir()
     (here / "unseen.txt").write_text("the\non Q é")
     (here / "columns.csv").write_text("date,b\n2000-01-01,1\n2000-01-02,2\n")
     write_csv(here / "short.csv", ar1(2))

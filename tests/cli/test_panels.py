@@ -55,7 +55,7 @@ def test_errors_of_backtests_are_shown_and_written(folder: Path) -> None:
         (["forecast", "run", "--horizon", "6"], "fit again with --horizon 6"),
         (["forecast", "run", "--paths", "5"], "--paths draw futures of one series"),
         (["backtest", "run", "--baselines", "naiv"], "Did you mean 'naive'"),
-        (["backtest", "run", "--by", "store"], "expected horizon or series"),
+        (["backtest", "run", "--by", "store"], "--by is 'store'; expected one of horizon, series"),
         (["backtest", "run", "--intervals", "exact"], "expected one of model, conformal"),
         (["sample", "run"], "cannot sample"),
     ],

@@ -37,9 +37,14 @@ def test_what_others_can_reach_needs_a_token(tmp_path: Path, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70, "no such host"])
-def test_what_cannot_be_listened_on_is_told(tmp_path: Path, host: str) -> None:
-    with pytest.raises(ArgumentError, match=r"port 0 of .* cannot be listened on"):
+def test_what_is_no_address_is_told(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ArgumentError, match=r"cannot be listened on: .*`host` has to be an address of this machine"):
         serve(tmp_path, host=host, token="t" * 16, browser=False)
+
+
+def test_a_folder_of_data_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"`data` is .*gone', which is no folder"):
+        serve(tmp_path, data=tmp_path / "gone", browser=False)
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_a_value_that_cannot_be_is_refused_with_a_sentence(client: Client, value
         ("text?view=sample&seeds=1", 400, "Did you mean"),
         ("text?view=look&at=1999&steps=6", 400, "1999"),
         ("images?view=layers&layer=nothing", 400, "expected the number or name of one"),
-        ("images?view=layers&at=a,b", 400, "expected the place of a cell"),
+        ("images?view=layers&at=a,b", 400, "or the place of a cell"),
         ("images?view=layers&example=999999", 400, "999999"),
         ("images?view=saliency&score=eleven", 400, "eleven"),
         ("images?view=classify", 400, "Drop a file here"),

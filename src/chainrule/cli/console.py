@@ -82,7 +82,7 @@ def check_out(option: str, path: Path | None, suffix: str) -> None:
     """Refuse a file that could not be written, before the work whose result it is for.
 
     Raises:
-        ArgumentError: another suffix, or a folder that does not exist.
+        ArgumentError: another suffix, a folder that does not exist, or one in the place of the file.
     """
     if path is None:
         return
@@ -90,3 +90,5 @@ def check_out(option: str, path: Path | None, suffix: str) -> None:
         raise ArgumentError(f"{option} is {path}; expected a {suffix} file.")
     if not path.parent.is_dir():
         raise ArgumentError(f"{option} is {path}, and there is no folder {path.parent}. Make it first.")
+    if path.is_dir():
+        raise ArgumentError(f"{option} is {path}, which is a folder; expected a file to write.")

@@ -1,15 +1,13 @@
 """``chainrule look conv``: the sizes of a convolution, or one's own numbers, their sums and the laws that they obey."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from chainrule._choices import counted
 from chainrule.display import Shown
 from chainrule.errors import ArgumentError
-from chainrule.lens import convolution, convolution_laws, sizes
+from chainrule.lens import sizes
+from chainrule.lens.convolutions.written import convolved, numbers_in
 
 __all__ = ["look_at_convolution"]
 
@@ -46,27 +44,21 @@ def _at_numbers(asked: Mapping[str, str | int], options: dict[str, Any]) -> Sequ
     others = [f"--{name.replace('_', '-')}" for name in asked if name not in _APPLY]
     if others:
         raise ArgumentError(f"{', '.join(others)}: --x and --w have sizes of their own, and a channel each.")
-    x, w = (_array(name, str(asked[name])) for name in _NUMBERS)
-    if x.ndim != w.ndim:
-        raise ArgumentError(
-            f"--x has {counted(x.ndim, 'dimension')} and --w {w.ndim}; expected as many, with semicolons between rows."
-        )
-    return [*convolution(w, x, **options).parts(), convolution_laws(x, w)]
+    x, w = (numbers_in(name, _text(name, str(asked[name]))) for name in _NUMBERS)
+    return convolved(x, w, **options)
 
 
-def _array(name: str, text: str) -> NDArray[np.float64]:
-    """1,0,-1 as a vector, "1,0;0,1" as a matrix; or the numbers of a file, FILE:path, of one or several rows."""
+def _text(name: str, given: str) -> str:
+    """The numbers as they are given, or as they stand in a file, FILE:path."""
+    if not given.startswith(_FILE):
+        return given
+    path = Path(given.removeprefix(_FILE))
     try:
-        if text.startswith(_FILE):
-            return np.loadtxt(text.removeprefix(_FILE), delimiter=",")
-        rows = [[float(number) for number in row.split(",")] for row in text.split(";")]
-        if len({len(row) for row in rows}) > 1:
-            raise ValueError("its rows differ in length")
-        return np.array(rows[0] if len(rows) == 1 else rows)
-    except ValueError as error:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise ArgumentError(
-            f"--{name} is {text[:60]!r}; expected numbers with commas between them, rows with semicolons between them, "
-            f'such as "1,0,-1" or "1,0;0,1", or FILE:path of such a file ({error}).'
+            f"--{name} is {given!r}, and {path} cannot be read ({error}). Name a file of numbers with commas between "
+            "them, a row on each line."
         ) from None
 
 

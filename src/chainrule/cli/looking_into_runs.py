@@ -7,6 +7,7 @@ from chainrule.display import Shown
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughLayers, ThroughTime, ThroughWindow
 from chainrule.lens.conversion import as_step
+from chainrule.lens.layers.written import cell_in, layer_in
 from chainrule.runs import load
 
 __all__ = ["look_into"]
@@ -43,7 +44,7 @@ def look_into(
                 f"--one-based, --unroll, --k1 and --k2 are for sequences and convolutions, and {target} is a "
                 "classifier, which is shown layer by layer. Leave them out."
             )
-        results = [found, found.layers(), found.saliency(), *found.of_layer(_layer(layer), *_cell(at))]
+        results = [found, found.layers(), found.saliency(), *found.of_layer(layer_in(layer), *cell_in(at))]
         if data is None and looked["example"] is None:
             results += [run.mistakes(), run.score()]
         return results
@@ -71,8 +72,8 @@ def _of_sequence(
 
 def _step(at: str, count: int, first: int) -> int:
     """The step that --at says, where the first has the number ``first``, 0 or 1."""
-    cell = _cell(at)
-    if len(cell) > 1:
+    cell = cell_in(at)
+    if len(cell) != 1:
         raise ArgumentError(f"--at is {at!r}; expected one step of a model with a state.")
     step = cell[0]
     if first and not (1 <= step <= count or -count <= step < 0):
@@ -80,20 +81,3 @@ def _step(at: str, count: int, first: int) -> int:
             f"--at is {step}; with --one-based expected a step from 1 to {count}, or below 0 from the end."
         )
     return as_step("--at", step - first if step > 0 else step, count)
-
-
-def _layer(text: str | None) -> int | str | None:
-    """A layer by its number or name."""
-    return int(text) if text is not None and text.isdecimal() else text
-
-
-def _cell(at: str | None) -> tuple[int, ...]:
-    """3,5 as (3, 5)."""
-    if at is None:
-        return ()
-    try:
-        return tuple(int(part) for part in at.split(","))
-    except ValueError:
-        raise ArgumentError(
-            f"--at is {at!r}; expected a step, or the place of a cell with commas between its numbers, such as 3,5."
-        ) from None

@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chainrule._choices import whole_in
 from chainrule.studio.answers import refusal
 
 __all__ = ["LOCAL", "Access", "Guard"]
@@ -118,8 +119,8 @@ class Guard:
             return self._let_in(scope, given[0])
         if not self.access.is_token(HTTPConnection(scope).cookies.get(self.access.cookie, "")):
             return refusal(scope, 403, f"this studio does not know you. {_HOW}")
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > most:
+        length = whole_in(headers.get("content-length", "0"))
+        if length is None or length > most:
             return refusal(scope, 413, _too_large(most))
         return None
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._choices import whole_in
 from chainrule.runs.folder.metrics_log import METRICS
 
 __all__ = ["POINTS", "Curves", "MetricsFiles", "MetricsReader", "in_columns", "thinned"]
@@ -58,9 +59,8 @@ class MetricsReader:
     def __init__(self, path: Path, place: str = "") -> None:
         self._path = path
         inode, _, offset = place.partition("-")
-        known = inode.isdecimal() and offset.isdecimal()
-        self._inode = int(inode) if known else None
-        self._offset = int(offset) if known else 0
+        self._inode = whole_in(inode)
+        self._offset = whole_in(offset) or 0
 
     @property
     def place(self) -> str:

@@ -56,9 +56,11 @@ def serve(
         announce: is told the address once it answers.
 
     Raises:
-        ArgumentError: others could get in, or the port or the folder cannot be used.
+        ArgumentError: others could get in, or the address or a folder cannot be used.
     """
     _check_token(host, token)
+    if data is not None and not Path(data).is_dir():
+        raise ArgumentError(f"`data` is {str(data)!r}, which is no folder. Name the one that fits may read files of.")
     secret = secrets.token_urlsafe(24) if token is None else token
     name = socket.gethostname() if host in _EVERYWHERE else host
     access = Access(secret, LOCAL | {name}, any_address=host in _EVERYWHERE, uploads=max_upload * 2**20)
@@ -131,7 +133,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError, UnicodeError) as error:  # the last of a name that is none
+    except (OSError, OverflowError, UnicodeError) as error:  # the last of a name that none can be
         raise ArgumentError(
-            f"port {port} of {host} cannot be listened on: {error}. Choose another `port`, or 0 for a free one."
+            f"port {port} of {host} cannot be listened on: {error}. Choose another `port`, or 0 for a free one; `host` "
+            "has to be an address of this machine."
         ) from error

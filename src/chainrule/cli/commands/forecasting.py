@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 import chainrule
-from chainrule._choices import counted, listed
+from chainrule._choices import choose, counted, listed
 from chainrule.cli import options as o
 from chainrule.cli.commands.using import loaded
 from chainrule.cli.console import check_out, emit, progress, say, show, show_json
@@ -155,8 +155,8 @@ def backtest_command(
     intervals.
     """
     check_out("--out", out, ".csv")
-    if by not in (None, "horizon", "series"):
-        raise ArgumentError(f"`by` is {by!r}; expected horizon or series.")
+    if by is not None:
+        choose("`by`", by, ("horizon", "series"))
     opened = loaded(run, device)
     if (out is not None or by is not None) and not isinstance(opened, chainrule.runs.PanelRun):
         raise ArgumentError(f"`out` and `by` are for panels, and {run} is a run of one series. Leave them out.")

@@ -30,6 +30,8 @@ def data_command(
         _list_sets(json)
     elif name is None or out is None:
         raise ArgumentError("give both a NAME and `out` to write a set to files, or neither to list them.")
+    elif json:
+        raise ArgumentError("`json` is for the list of the sets: leave it out where one is written to files.")
     else:
         with writing(out):
             chainrule.data.export(name, out)

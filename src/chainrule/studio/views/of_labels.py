@@ -4,6 +4,7 @@ from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughLayers
+from chainrule.lens.layers.written import cell_in, layer_in
 from chainrule.studio.views.view import Question, Results
 
 __all__ = ["classify", "convolution", "layers", "mistakes", "saliency", "through_steps"]
@@ -22,7 +23,7 @@ def mistakes(asked: Question) -> Results:
 def layers(asked: Question) -> Results:
     """All layers of the network, and what one of them makes of an input."""
     found = _look(asked)
-    return [found, found.layers(), *found.of_layer(_layer(asked), *_cell(asked))]
+    return [found, found.layers(), *found.of_layer(layer_in(asked.values["layer"]), *cell_in(asked.values["at"]))]
 
 
 def saliency(asked: Question) -> Results:
@@ -33,7 +34,7 @@ def saliency(asked: Question) -> Results:
 def convolution(asked: Question) -> Results:
     """A convolution of the network, to be explored with its own kernels on its own input."""
     found = _look(asked)
-    layer = _layer(asked)
+    layer = layer_in(asked.values["layer"])
     return [found.convolution(_first_convolution(found) if layer is None else layer)]
 
 
@@ -51,22 +52,6 @@ def _look(asked: Question) -> ThroughLayers:
     found = asked.run.look(asked.upload, **given)
     assert isinstance(found, ThroughLayers)
     return found
-
-
-def _layer(asked: Question) -> int | str | None:
-    text = asked.values["layer"]
-    return int(text) if text.isdecimal() and len(text) < 10 else text or None
-
-
-def _cell(asked: Question) -> tuple[int, ...]:
-    """3,5 as (3, 5)."""
-    text = asked.values["at"]
-    try:
-        return tuple(int(part) for part in text.split(",")) if text else ()
-    except ValueError:
-        raise ArgumentError(
-            f"`at` is {text[:60]!r}; expected the place of a cell with commas between its numbers, such as 0,3,5."
-        ) from None
 
 
 def _first_convolution(found: ThroughLayers) -> int:
