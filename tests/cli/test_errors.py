@@ -146,6 +146,7 @@ USE = [
     ("score {digits} --unknown skip", "cannot skip what is unknown"),
     ("score {text} --context 0", "context is 0; expected a whole number of at least 1"),
     ("score {series} --context 8", "cannot score by a context of 8, which is for symbols"),
+    ("score {text} --shuffled 99999999999", "shuffled is 99999999999; expected .* at most 1,000,000"),
     ("score {text} --adapt all", "adapt is 'all'; expected one of counts, weights, both"),
     ("score {series} --adapt weights", "cannot adapt weights while it scores, which is for symbols"),
     ("score {digits} english", "the model takes labelled examples"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         write_atomically,
     )
     from chainrule.training.evaluation import (
+        ClassLogProbs,
         Piece,
         class_log_probs,
         confusion_and_loss,
@@ -54,6 +55,7 @@ __all__ = [
     "LAST_SHARE",
     "PARTIAL",
     "Chunk",
+    "ClassLogProbs",
     "Feed",
     "FullBPTT",
     "Group",

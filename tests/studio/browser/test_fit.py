@@ -2,7 +2,9 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import expect
 
 from chainrule import load
@@ -51,6 +53,20 @@ def test_a_fit_that_is_stopped_can_go_on(open_room: Open) -> None:
     expect(page.get_by_text("The fit is running.")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("The fit was stopped")).to_be_visible(timeout=60_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("가격 표.csv", "가격-표.csv-gru"),
+        ("../-x.csv", "x.csv-gru"),
+        ("a/b.csv", "a-b.csv-gru"),
+        ("sunspots", "sunspots-gru"),
+    ],
+)
+def test_a_name_is_suggested_in_any_script(open_room: Open, data: str, name: str) -> None:
+    page = open_room(f"#/fit?data={quote(data)}&model=gru")
+    expect(page.get_by_label("Name of the run")).to_have_value(name)
 
 
 def test_a_fit_that_is_refused_says_why(open_room: Open) -> None:

@@ -101,3 +101,23 @@ def test_a_hostile_name_is_a_text(open_room: Open) -> None:
 def test_a_broken_run_is_listed_with_its_error(open_room: Open) -> None:
     page = open_room("#/")
     expect(page.get_by_role("row", name="broken")).to_contain_text("is not a config that chainrule wrote")
+
+
+def test_a_page_out_of_sight_keeps_no_stream(open_room: Open) -> None:
+    """A browser keeps six to one server: the seventh tab would wait for ever."""
+    page = open_room("#/")
+    page.evaluate(
+        """() => {
+          window.closed = 0;
+          const close = EventSource.prototype.close;
+          EventSource.prototype.close = function () { window.closed += 1; close.call(this); };
+          window.hide = (hidden) => {
+            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+          };
+        }"""
+    )
+    page.evaluate("hide(true)")
+    assert page.evaluate("window.closed") == 1
+    with page.expect_request("**/api/events*"):
+        page.evaluate("hide(false)")

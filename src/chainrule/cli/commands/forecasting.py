@@ -189,4 +189,4 @@ def backtest_command(
     if apart is not None and not json:
         show(apart.to_string(index=False))
     if out is not None:
-        emit(result.to_frame().to_csv(index=False), out)
+        emit(result.to_frame().to_csv(index=False, lineterminator="\n"), out)

@@ -1,6 +1,7 @@
 """What models are worth on held-out data, with a state of their own that training never touches."""
 
 from chainrule.training.evaluation.held_out import (
+    ClassLogProbs,
     Piece,
     class_log_probs,
     confusion_and_loss,
@@ -12,6 +13,7 @@ from chainrule.training.evaluation.held_out import (
 from chainrule.training.evaluation.panels import panel_loss, panel_quantiles
 
 __all__ = [
+    "ClassLogProbs",
     "Piece",
     "class_log_probs",
     "confusion_and_loss",

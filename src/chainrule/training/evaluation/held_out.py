@@ -16,6 +16,7 @@ from chainrule.models.mixture import Seen
 from chainrule.training.feeds.labelled_feed import BatchOf
 
 __all__ = [
+    "ClassLogProbs",
     "Piece",
     "class_log_probs",
     "confusion_and_loss",
@@ -152,19 +153,29 @@ def confusion_and_loss(
     return matrix, loss / len(examples)
 
 
-def class_log_probs(
-    model: nn.Module, examples: Tensor, batch_of: BatchOf
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """log p of every class (N, classes) and the labels (N,) of the examples with these indices.
+class ClassLogProbs(NamedTuple):
+    """log p of every class (N, classes), and the labels (N,)."""
+
+    log_probs: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    @property
+    def of_labels(self) -> NDArray[np.float64]:
+        """log p of the label of each example, (N,)."""
+        return np.take_along_axis(self.log_probs, self.labels[:, None], axis=1)[:, 0]
+
+
+def class_log_probs(model: nn.Module, examples: Tensor, batch_of: BatchOf) -> ClassLogProbs:
+    """How likely a classifier holds every class of the examples with these indices.
 
     >>> x, labels = torch.tensor([[2.0, 0.0], [1.0, 3.0]]), torch.tensor([0, 1])
-    >>> found, of = class_log_probs(nn.Identity(), torch.arange(2), lambda i: ((x[i],), labels[i]))
-    >>> found.round(3).tolist(), of.tolist()
-    ([[-0.127, -2.127], [-2.127, -0.127]], [0, 1])
+    >>> found = class_log_probs(nn.Identity(), torch.arange(2), lambda i: ((x[i],), labels[i]))
+    >>> found.log_probs.round(3).tolist(), found.of_labels.round(3).tolist()
+    ([[-0.127, -2.127], [-2.127, -0.127]], [-0.127, -0.127])
     """
     scored = list(_each_batch(model, examples, batch_of))
     log_probs = torch.cat([logits.double().log_softmax(1) for logits, _ in scored])
-    return log_probs.numpy(), torch.cat([labels for _, labels in scored]).numpy()
+    return ClassLogProbs(log_probs.numpy(), torch.cat([labels for _, labels in scored]).numpy())
 
 
 @torch.no_grad()

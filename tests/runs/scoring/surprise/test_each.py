@@ -61,6 +61,12 @@ def test_examples_say_what_they_were_taken_for(digits_run: Run) -> None:
     assert 1 - wrong / len(each.what) == pytest.approx(score.accuracy)
 
 
+def test_no_symbol_steers_the_terminal() -> None:
+    strip = coloured(["a", "\x1b[2J", "\x07", "\n"], np.ones(4), separator="")
+    assert "\x1b" not in strip.plain
+    assert strip.plain.startswith(r"a\x1b[2J\x07⏎")
+
+
 def test_a_terminal_shows_the_surprise_in_colour_and_a_pipe_none() -> None:
     strip = coloured(list("ab\n"), np.array([0.0, 8.0, 4.0]), separator="")
     grounds = [span.style for span in strip.spans]

@@ -19,12 +19,12 @@ __all__ = ["each_example", "shuffled_examples"]
 
 def each_example(model: nn.Module, data: Labelled, index: Tensor, of: str) -> Each:
     """log p of the label of each of the examples with these indices; what was read in its place is said."""
-    found, labels = class_log_probs(model, index, Examples(data).batch)
+    found = class_log_probs(model, index, Examples(data).batch)
     what = []
-    for label, read in zip(labels.tolist(), found.argmax(1).tolist(), strict=True):
+    for label, read in zip(found.labels.tolist(), found.log_probs.argmax(1).tolist(), strict=True):
         mistaken = "" if read == label else f", taken for {data.classes[read]}"
         what.append(f"{data.classes[label]}{mistaken}")
-    return Each(of, "example", what, found[np.arange(len(labels)), labels])
+    return Each(of, "example", what, found.of_labels)
 
 
 def shuffled_examples(
@@ -48,8 +48,7 @@ def shuffled_examples(
 
     def nats(inputs: Any) -> float:
         examples = Examples(replace(some, inputs=inputs))
-        found, labels = class_log_probs(model, torch.arange(len(index)), examples.batch)
-        return -float(found[np.arange(len(labels)), labels].mean())
+        return -float(class_log_probs(model, torch.arange(len(index)), examples.batch).of_labels.mean())
 
     def in_random_order(generator: np.random.Generator) -> Any:
         if some.kind == "sound":

@@ -68,13 +68,12 @@ class LabelledTask(Task):
 
     def worst(self, model: nn.Module) -> int:
         """The example of the test part whose label the model holds for least probable."""
-        log_probs, labels = class_log_probs(model, self._test, self._examples.batch)
-        return int(log_probs[np.arange(len(labels)), labels].argmin())
+        return int(class_log_probs(model, self._test, self._examples.batch).of_labels.argmin())
 
     def mistakes(self, model: nn.Module) -> Mistakes:
         """The examples of the test part that the model gets wrong, worst first."""
-        log_probs, labels = class_log_probs(model, self._test, self._examples.batch)
-        return Mistakes.of_scores(self.of, self.data.classes, log_probs, labels, self._picture)
+        found = class_log_probs(model, self._test, self._examples.batch)
+        return Mistakes.of_scores(self.of, self.data.classes, found, self._picture)
 
     def _picture(self, number: int) -> NDArray[np.float64]:
         """An example of the test part as (height, width): an image in grey, a sound as bands by steps."""

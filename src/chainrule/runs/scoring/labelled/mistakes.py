@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted
 from chainrule.display import Cell, Shown, Table, mosaic, mosaic_height, title
+from chainrule.training import ClassLogProbs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,17 +59,13 @@ class Mistakes(Shown):
 
     @classmethod
     def of_scores(
-        cls,
-        of: str,
-        classes: tuple[str, ...],
-        log_probs: _Floats,
-        labels: NDArray[np.int64],
-        picture: Callable[[int], _Floats],
+        cls, of: str, classes: tuple[str, ...], found: ClassLogProbs, picture: Callable[[int], _Floats]
     ) -> "Mistakes":
-        """From log p (N, classes) and labels (N,) of the examples, and a function from an example to its picture."""
+        """From how likely each class of the examples was held, and a function from an example to its picture."""
+        log_probs, labels = found
         predicted = log_probs.argmax(1)
         wrong = np.flatnonzero(predicted != labels)
-        of_label = log_probs[np.arange(len(labels)), labels]
+        of_label = found.of_labels
         order = wrong[np.argsort(of_label[wrong], kind="stable")]
         worst = []
         for k in order[:_WORST].tolist():

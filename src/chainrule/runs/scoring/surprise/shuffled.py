@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Shuffled", "shuffles"]
 
 _LEVEL = 0.05
+_MOST = 1_000_000  # random orders
 _Floats = NDArray[np.float64]
 
 
@@ -114,9 +115,9 @@ def shuffles(
     """Nats per unit in so many random orders, which ``nats_in`` draws by the generator, (times,).
 
     Raises:
-        ArgumentError: times or seed are no whole numbers, or times is below 1.
+        ArgumentError: times or seed are no whole numbers, or times is not from 1 to a million.
     """
-    count = whole("shuffled", times)
+    count = whole("shuffled", times, most=_MOST)
     generator = np.random.default_rng(whole("seed", seed, 0))
     found = np.empty(count)
     for n in range(count):

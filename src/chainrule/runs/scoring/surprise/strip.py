@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._optional import require
-from chainrule.display import ON_MAP, VERMILLION
+from chainrule.display import ON_MAP, VERMILLION, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ def coloured(symbols: Sequence[str], surprise: NDArray[np.float64], separator: s
     for symbol, bits in zip(symbols[:_SHOWN], surprise, strict=False):
         share = float(np.clip(bits / largest, 0, 1))
         ground = ",".join(str(round(255 + share * (level - 255))) for level in _RED_GREEN_BLUE)
-        shown.append(_SEEN.get(symbol, symbol), style=f"{ON_MAP} on rgb({ground})")
+        shown.append(printable(_SEEN.get(symbol, symbol)), style=f"{ON_MAP} on rgb({ground})")
         shown.append("\n" if symbol == "\n" else separator)
     more = f", the first {_SHOWN:,} of {len(symbols):,}" if len(symbols) > _SHOWN else ""
     shown.append(f"\nwhite: 0 bits; orange: {largest:.1f} bits{more}")
