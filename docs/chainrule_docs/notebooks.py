@@ -3,15 +3,15 @@
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["outputs_folder"]
+from chainrule_docs.repository import ROOT
 
-_ROOT = Path(__file__).parents[2]
+__all__ = ["outputs_folder"]
 
 
 def outputs_folder() -> Path:
     """The folder under build/ for the library as it is now; a change of its code means that notebooks run again."""
     code = sha256()
-    for path in sorted((_ROOT / "src").rglob("*")):
+    for path in sorted((ROOT / "src").rglob("*")):
         if path.suffix in {".py", ".cpp", ".hpp"}:
             code.update(path.read_bytes())
-    return _ROOT / "build" / "notebooks" / code.hexdigest()[:16]
+    return ROOT / "build" / "notebooks" / code.hexdigest()[:16]
