@@ -108,9 +108,9 @@ def test_a_page_out_of_sight_keeps_no_stream(open_room: Open) -> None:
     page = open_room("#/")
     page.evaluate(
         """() => {
-          window.closed = 0;
+          window.ended = 0;
           const close = EventSource.prototype.close;
-          EventSource.prototype.close = function () { window.closed += 1; close.call(this); };
+          EventSource.prototype.close = function () { window.ended += 1; close.call(this); };
           window.hide = (hidden) => {
             Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
             document.dispatchEvent(new Event("visibilitychange"));
@@ -118,6 +118,6 @@ def test_a_page_out_of_sight_keeps_no_stream(open_room: Open) -> None:
         }"""
     )
     page.evaluate("hide(true)")
-    assert page.evaluate("window.closed") == 1
+    assert page.evaluate("window.ended") == 1
     with page.expect_request("**/api/events*"):
         page.evaluate("hide(false)")
