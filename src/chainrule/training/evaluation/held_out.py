@@ -162,7 +162,8 @@ class ClassLogProbs(NamedTuple):
     @property
     def of_labels(self) -> NDArray[np.float64]:
         """log p of the label of each example, (N,)."""
-        return np.take_along_axis(self.log_probs, self.labels[:, None], axis=1)[:, 0]
+        found: NDArray[np.float64] = np.take_along_axis(self.log_probs, self.labels[:, None], axis=1)[:, 0]
+        return found
 
 
 def class_log_probs(model: nn.Module, examples: Tensor, batch_of: BatchOf) -> ClassLogProbs:
