@@ -71,9 +71,9 @@ class Mistakes(Shown):
         for k in order[:_WORST].tolist():
             names = classes[labels[k]], classes[predicted[k]]
             worst.append(Mistake(k, *names, float(np.exp(of_label[k])), float(np.exp(log_probs[k, predicted[k]]))))
-        found, counts = np.unique(np.stack([labels[wrong], predicted[wrong]], 1), axis=0, return_counts=True)
+        confused, counts = np.unique(np.stack([labels[wrong], predicted[wrong]], 1), axis=0, return_counts=True)
         often = np.argsort(-counts, kind="stable")[:_PAIRS]
-        pairs = [(classes[found[k, 0]], classes[found[k, 1]], int(counts[k])) for k in often]
+        pairs = [(classes[confused[k, 0]], classes[confused[k, 1]], int(counts[k])) for k in often]
         pictures = [picture(mistake.example) for mistake in worst]
         return cls(of, len(labels), len(wrong), tuple(worst), tuple(pictures), tuple(pairs))
 
