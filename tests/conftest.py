@@ -1,5 +1,6 @@
 """One thread a test process: two of them on two cores are quicker than four threads, and leave the machine usable."""
 
+import gc
 import os
 import pydoc_data.topics
 import shutil
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the cores to others; torch reads it once
 import torch
 
 if TYPE_CHECKING:
@@ -15,8 +18,20 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # before any of its kernels is defined
+
+
+def pytest_collection_finish() -> None:
+    """The tests and what they import, millions of objects, stay: neither garbage collections nor forks look at them."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Extension modules tell of what they would leak otherwise."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,14 +8,13 @@ thread that asks for them.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
-from torch.utils._pytree import tree_flatten, tree_map_only
 
 from chainrule._devices import Device, asked_for
 
@@ -72,28 +71,59 @@ class _Mode(TorchDispatchMode):
 
 
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    given = [each for each in tree_flatten((args, kwargs))[0] if isinstance(each, Tensor)]
+    given = list(_tensors((args, kwargs)))
     far = [each for each in given if isinstance(each, Elsewhere)]
+    device = kwargs.get("device")
+    is_far = bool(far) if device is None else torch.device(device) == ELSEWHERE
+    if not far and not is_far:
+        return func(*args, **kwargs)
     near = [each for each in given if not isinstance(each, Elsewhere) and each.dim() > 0]
     name = func._schema.name.partition("::")[2]
     if far and near and name not in _MAY_MIX:
         raise RuntimeError(f"{name}: tensors elsewhere and on the CPU, {[tuple(each.shape) for each in given]}")
     if name.startswith("index") and given and not isinstance(given[0], Elsewhere) and far:
         raise RuntimeError(f"{name}: a tensor of the CPU by an index from elsewhere")
-    device = kwargs.get("device")
-    is_far = bool(far) if device is None else torch.device(device) == ELSEWHERE
     if name == "copy_":
         is_far = isinstance(args[0], Elsewhere)
     if device is not None:
         kwargs = {**kwargs, "device": torch.device("cpu")}
-    inner_args, inner_kwargs = tree_map_only(Elsewhere, lambda each: each.held, (args, kwargs))
+    inner_args, inner_kwargs = _changed((args, kwargs), lambda each: getattr(each, "held", each))
     out = func(*inner_args, **inner_kwargs)
     if not is_far:
         # on a CPU what is of the same device is no copy
-        return tree_map_only(Tensor, lambda each: each.clone() if name == "_to_copy" and far else each, out)
+        return _changed(out, lambda each: each.clone() if name == "_to_copy" and far else each)
     known = {id(each.held): each for each in far}
-    made = tree_map_only(Tensor, lambda each: known[id(each)] if id(each) in known else Elsewhere(each), out)
-    return return_and_correct_aliasing(func, args, kwargs, made) if far and len(far) == len(given) else made
+    made = _changed(out, lambda each: known[id(each)] if id(each) in known else Elsewhere(each))
+    aliased = _is_aliasing(func) and len(far) == len(given) > 0
+    return return_and_correct_aliasing(func, args, kwargs, made) if aliased else made
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    """Those in it, as torch's pytrees find them, which take as long as all else here."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, list | tuple):
+        for each in tree:
+            yield from _tensors(each)
+    elif isinstance(tree, dict):
+        yield from _tensors(list(tree.values()))
+
+
+def _changed(tree: Any, change: Callable[[Any], Any]) -> Any:
+    """It with other tensors."""
+    if isinstance(tree, Tensor):
+        return change(tree)
+    if isinstance(tree, list | tuple):
+        return type(tree)([_changed(each, change) for each in tree])
+    if isinstance(tree, dict):
+        return {key: _changed(each, change) for key, each in tree.items()}
+    return tree
+
+
+@cache
+def _is_aliasing(func: Any) -> bool:
+    """Whether an operation returns its arguments or views of them."""
+    return any(each.alias_info for each in (*func._schema.arguments, *func._schema.returns))
 
 
 def _asked_for(device: Device) -> torch.device | None:

@@ -60,7 +60,16 @@ def __dir__() -> list[str]:
 
 
 class ChainruleError(Exception):
-    """The root: catches every error that chainrule raises on purpose."""
+    """The root: catches every error that chainrule raises on purpose.
+
+    >>> import torch
+    >>> import chainrule
+    >>> try:
+    ...     chainrule.nn.GRU(3, 4)(torch.zeros(5, 1, 2))
+    ... except ChainruleError as error:
+    ...     print(type(error).__name__)
+    ShapeError
+    """
 
 
 class ArgumentError(ChainruleError, ValueError):

@@ -22,7 +22,8 @@ B = 2
 T = 9
 C = 3
 H = 4
-SHORT = (2, 4)  # batch and steps of what is exported step by step, which takes long
+SHORT = (5, 2)  # batch and steps of what is exported step by step, which takes long
+MASKED = (2, 5)  # of the same with a reset and rows that end before
 Inputs = tuple[Any, ...]
 
 
@@ -82,7 +83,7 @@ def _op(
     weights: list[tuple[int, ...]],
     shapes: Any,
     tags: str,
-    dtype: torch.dtype = torch.float64,
+    size: tuple[int, int] = (B, T),
 ) -> Subject:
     return Subject(
         name,
@@ -90,7 +91,7 @@ def _op(
         lambda: Call(theirs, *weights),
         shapes,
         frozenset({"op", *tags.split()}),
-        dtype,
+        size=size,
     )
 
 
@@ -118,8 +119,8 @@ def _recurrence(cell: str, gates: int, backend: str = "auto", masked: bool = Fal
     def ours(x: Tensor, state: Any, *weights: Tensor, backend: str = backend) -> Any:
         if not masked:
             return op(x, state, *weights, backend=backend)
-        resets = torch.arange(x.shape[1], device=x.device).eq(4).expand(x.shape[:2])
-        lengths = [7] * x.shape[0]
+        resets = torch.arange(x.shape[1], device=x.device).eq(2).expand(x.shape[:2])
+        lengths = [4] * x.shape[0]
         return op(x, state, *weights, resets=resets, lengths=lengths, backend=backend)
 
     def theirs(x: Tensor, state: Any, *weights: Tensor) -> Any:
@@ -132,15 +133,15 @@ def _recurrence(cell: str, gates: int, backend: str = "auto", masked: bool = Fal
 
     name = "-".join(["op", cell, *([backend] if backend != "auto" else []), *(["masked"] if masked else [])])
     tags = ["recurrent", *(["named"] if backend != "auto" else []), *(["defined", "some"] if masked else [])]
-    return _op(name, ours, theirs, weights, shapes, " ".join(tags))
+    return _op(name, ours, theirs, weights, shapes, " ".join(tags), MASKED if masked else (B, T))
 
 
 def _causal_op(masked: bool) -> Subject:
     def ours(x: Tensor, state: Tensor, weight: Tensor, bias: Tensor, backend: str = "auto") -> Any:
         masks: dict[str, Any] = {}
         if masked:
-            resets = torch.arange(x.shape[-1], device=x.device).eq(4).expand(x.shape[0], -1)
-            masks = {"resets": resets, "lengths": [7] * x.shape[0]}
+            resets = torch.arange(x.shape[-1], device=x.device).eq(2).expand(x.shape[0], -1)
+            masks = {"resets": resets, "lengths": [4] * x.shape[0]}
         return functional.causal_convolution(x, weight, bias, state=state, dilation=2, backend=backend, **masks)
 
     def theirs(x: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Any:
@@ -154,6 +155,7 @@ def _causal_op(masked: bool) -> Subject:
         [(4, C, 3), (4,)],
         lambda B, T: ((B, C, T), (B, C, 4)),
         "conv own defined some" if masked else "conv own defined",
+        MASKED if masked else (B, T),
     )
 
 
@@ -166,6 +168,7 @@ def _stream(name: str, kind: str, *args: Any, shapes: Any, steps: bool = False) 
         lambda: Streamed(theirs(*args), streams=False),
         shapes,
         frozenset({"stream", *(["some"] if steps else [])}),
+        size=MASKED if steps else (B, T),
     )
 
 

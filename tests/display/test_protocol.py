@@ -354,7 +354,10 @@ def test_a_plot_draws_on_the_axes_it_is_given(result: Shown) -> None:
     assert own.get_title("left")
 
 
-def test_a_page_is_whole_and_runs_its_views_alone(result: Shown, tmp_path: Path) -> None:
+def test_a_page_is_whole_and_runs_its_views_alone(
+    result: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shown, "drawable", False)  # figures are drawn above
     page = result.to_html(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == page
     assert page.startswith("<!DOCTYPE html>")
@@ -367,7 +370,8 @@ def test_a_page_is_whole_and_runs_its_views_alone(result: Shown, tmp_path: Path)
     assert "<b>" not in page
 
 
-def test_formulas_are_typeset(result: Shown) -> None:
+def test_formulas_are_typeset(result: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shown, "drawable", False)
     html = result._repr_html_()
     for latex in result.formulas():
         written = ElementTree.fromstring(typeset(latex))

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,15 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and " " in value.strip()
 
 
-def messages(found: re.Pattern[str]) -> list[object]:
-    return [
-        pytest.param(path, text, id=f"{path.relative_to(SOURCE)}: {text[:50]}")
-        for path in sorted(SOURCE.rglob("*.py"))
-        for text in dict.fromkeys(texts(path))
-        if is_text(text) and found.search(text)
-    ]
+@cache
+def all_texts() -> list[tuple[Path, str]]:
+    """Of the whole source. Tests loop over them, as a test each would be found anew by every process of the suite."""
+    paths = sorted(SOURCE.rglob("*.py"))
+    return [(path, text) for path in paths for text in dict.fromkeys(texts(path)) if is_text(text)]
+
+
+def messages(found: re.Pattern[str]) -> list[tuple[Path, str]]:
+    return [(path, text) for path, text in all_texts() if found.search(text)]
 
 
 def options() -> set[str]:
@@ -69,28 +72,29 @@ def test_there_are_messages_with_settings() -> None:
     assert {"fill", "out", "resume", "layer-norm", "horizon"} <= OPTIONS
 
 
-@pytest.mark.parametrize(("path", "text"), messages(FLAG))
-def test_flags_are_named_by_the_commands_alone_and_exist(path: Path, text: str) -> None:
-    named = set(FLAG.findall(text)) - OTHERS
-    assert named <= OPTIONS
-    assert "cli" in path.parts or not named
+def test_flags_are_named_by_the_commands_alone_and_exist() -> None:
+    for path, text in messages(FLAG):
+        named = set(FLAG.findall(text)) - OTHERS
+        assert named <= OPTIONS, f"{path}: {text}"
+        assert "cli" in path.parts or not named, f"{path}: {text}"
 
 
-@pytest.mark.parametrize(("path", "text"), messages(NAMED))
-def test_settings_of_the_commands_are_told_as_flags(path: Path, text: str) -> None:
-    told = as_flags(text)
-    for name, value in NAMED.findall(text):
-        if name.replace("_", "-") in OPTIONS - {"data"} and "given" not in value:  # some commands have DATA for it
-            assert f"--{name.replace('_', '-')}" in told or f"--no-{name.replace('_', '-')}" in told
-    assert set(FLAG.findall(told)) - OTHERS <= OPTIONS
+def test_settings_of_the_commands_are_told_as_flags() -> None:
+    for path, text in messages(NAMED):
+        told = as_flags(text)
+        for name, value in NAMED.findall(text):
+            flag = name.replace("_", "-")
+            if flag in OPTIONS - {"data"} and "given" not in value:  # some commands have DATA for it
+                assert f"--{flag}" in told or f"--no-{flag}" in told, f"{path}: {text}"
+        assert set(FLAG.findall(told)) - OTHERS <= OPTIONS, f"{path}: {text}"
 
 
-@pytest.mark.parametrize(("path", "text"), messages(NAMED))
-def test_the_values_that_messages_name_are_ones_that_the_setting_takes(path: Path, text: str) -> None:
-    for name, value in NAMED.findall(text):
-        for table in TABLES:
-            if name in settings_of(table) and value and "given" not in value:
-                table(**{name: ast.literal_eval(value)})  # which refuses what is no value of it
+def test_the_values_that_messages_name_are_ones_that_the_setting_takes() -> None:
+    for _, text in messages(NAMED):
+        for name, value in NAMED.findall(text):
+            for table in TABLES:
+                if name in settings_of(table) and value and "given" not in value:
+                    table(**{name: ast.literal_eval(value)})  # which refuses what is no value of it
 
 
 def test_every_setting_of_fit_is_an_option() -> None:

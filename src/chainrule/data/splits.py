@@ -48,6 +48,11 @@ def split_labelled(labelled: Labelled, seed: int = 0) -> tuple[_Indices, _Indice
 
     Raises:
         TooShortError: a class with too few examples, or in too few groups, for each part to get one.
+
+    >>> images = np.zeros((40, 1, 8, 8), np.uint8)
+    >>> labelled = Labelled(images, np.arange(40) % 2, ("even", "odd"), "images", "squares")
+    >>> [len(part) for part in split_labelled(labelled)]
+    [32, 4, 4]
     """
     random = np.random.default_rng(seed)
     if labelled.groups:

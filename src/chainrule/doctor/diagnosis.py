@@ -17,7 +17,11 @@ __all__ = ["Diagnosis", "diagnose"]
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Shown):
-    """What is installed, and how each backend did."""
+    """What is installed, and how each backend did.
+
+    >>> Diagnosis({"Python": "3.12"}, ())
+    <Diagnosis all that runs here computes what its definition does>
+    """
 
     environment: dict[str, str]
     tried: tuple[Tried, ...]

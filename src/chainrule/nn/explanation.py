@@ -40,7 +40,13 @@ class ExplainedCall(Choice):
 
 @dataclass(frozen=True)
 class Explanation:
-    """The calls that :func:`explain` saw; prints as one line for each, and one if there are no kernels."""
+    """The calls that :func:`explain` saw; prints as one line for each, and one if there are no kernels.
+
+    >>> from chainrule.nn import GRU
+    >>> found = explain(GRU(3, 4), torch.zeros(5, 1, 3))
+    >>> [(call.op, call.shape, count) for call, count in found.calls.items()]
+    [('gru', (1, 5, 3), 1)]
+    """
 
     calls: dict[ExplainedCall, int]
     """The calls of ops in order of first occurrence, and how often each was made."""

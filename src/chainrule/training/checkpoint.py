@@ -152,7 +152,11 @@ def unpack(packed: Tensor) -> dict[str, Tensor]:
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """What a model's state_dict has, by name, each once even when tied; they are the model's own, not copies."""
+    """What a model's state_dict has, by name, each once even when tied; they are the model's own, not copies.
+
+    >>> sorted(weights_of(nn.Linear(2, 1)))
+    ['bias', 'weight']
+    """
     found: dict[int, tuple[str, Tensor]] = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
         found.setdefault(id(tensor), (name, tensor.detach()))

@@ -20,7 +20,15 @@ _COLOURS = (BLUE, VERMILLION, BLACK, SKY, GREY)
 
 
 class SideBySide(Shown):
-    """What :func:`~chainrule.lens.side_by_side` returns: ``looks`` by their names."""
+    """What :func:`~chainrule.lens.side_by_side` returns: ``looks`` by their names.
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> x = torch.ones(6, 1, 2)
+    >>> looks = {"GRU": through_time(torch.nn.GRU(2, 3), x), "LSTM": through_time(torch.nn.LSTM(2, 3), x)}
+    >>> side_by_side(looks)
+    <SideBySide of GRU, LSTM>
+    """
 
     def __init__(self, looks: Mapping[str, ThroughTime]) -> None:
         self.looks = dict(looks)

@@ -32,6 +32,13 @@ class Steps(Shown):
         dh, dc: dL/dh_t and dL/dc_t, all of it: through the output, the later steps and, of c_t, h_t.
         dgates: the gradient of ``preactivations``.
         dW: of every weight, by the layer's names, the norm of each step's part of its gradient, (T,).
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> found = through_time(torch.nn.GRU(2, 3), torch.ones(6, 1, 2))
+    >>> steps = found.steps()
+    >>> steps.h.shape, sorted(steps.gates), steps.dW["weight_hh_l0"].shape
+    ((6, 3), ['n', 'r', 'z'], (6,))
     """
 
     of: str

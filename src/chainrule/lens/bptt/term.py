@@ -49,6 +49,13 @@ class Term(Shown):
         carried: the gradient of the state at each of ``steps``, (n + 1, S); it starts as what enters at t.
         contributions: what the term adds to the gradient of each weight at step i, by the layer's names.
         adds: the norm of what each of ``steps`` adds to dL/dW_hh, (n + 1,).
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> found = through_time(torch.nn.GRU(2, 3), torch.ones(6, 1, 2))
+    >>> term = found.term(4, 1)
+    >>> term.steps, term.factors.shape, sorted(term.contributions)
+    ((4, 3, 2, 1), (3, 3, 3), ['bias_hh_l0', 'bias_ih_l0', 'weight_hh_l0', 'weight_ih_l0'])
     """
 
     of: str

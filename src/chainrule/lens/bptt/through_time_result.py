@@ -42,6 +42,12 @@ class ThroughTime(Shown):
         gradients: dL/dW of the layer's parameters by their names, as derived.
         agreement: of every step of every layer with autograd; ``fused``: of ``gradients`` with torch's own.
         window: the number of steps that training goes back.
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> found = through_time(torch.nn.GRU(2, 3), torch.ones(6, 1, 2))
+    >>> found.window, sorted(found.gradients)
+    (6, ['bias_hh_l0', 'bias_ih_l0', 'weight_hh_l0', 'weight_ih_l0'])
     """
 
     def __init__(self, captured: Captured, window: int | None) -> None:

@@ -38,6 +38,13 @@ class Truncation(Shown):
         cosine: between the truncated gradient and the full one, (K,).
         gradients: the truncated gradient of every weight by the layer's names, (K, ...).
         norms: the norm of the whole truncated gradient, (K,); ``full`` is that of the full gradient.
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> found = through_time(torch.nn.GRU(2, 3), torch.ones(6, 1, 2))
+    >>> cut = found.truncation(2, 6)
+    >>> cut.chunks, round(cut.lost[1].item(), 6), round(cut.cosine[1].item(), 6)
+    ((2, 6), 0.0, 1.0)
     """
 
     of: str

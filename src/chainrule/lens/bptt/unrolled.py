@@ -44,6 +44,13 @@ class Unrolled(Shown):
         terms: what the loss of step t adds to dL/dW at step i, (T, T, \\*shape of W).
         truncation: (k1, k2), or None.
         struck_out: the terms that it drops, bool (T, T).
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> found = through_time(torch.nn.GRU(2, 3), torch.ones(6, 1, 2))
+    >>> unrolled = found.unrolled(k1=2)
+    >>> unrolled.truncation, int(unrolled.struck_out.sum())
+    ((2, 2), 12)
     """
 
     of: str

@@ -40,6 +40,11 @@ class Convolution(Shown):
         y, dx, dweight, dbias: the output, and the gradients of x, weight and bias.
         sizes: output size, receptive field and parameters, with their arithmetic.
         agreement: how far these and torch's differ.
+
+    >>> from chainrule.lens import convolution
+    >>> found = convolution([1.0, 2.0], x=[1.0, 3.0, 5.0], dy=[1.0, 10.0])
+    >>> found.y.tolist(), found.dx.tolist(), found.dweight.tolist()
+    ([[7.0, 13.0]], [[1.0, 12.0, 20.0]], [[[31.0, 53.0]]])
     """
 
     def __init__(

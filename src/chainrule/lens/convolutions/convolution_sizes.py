@@ -37,6 +37,11 @@ class ConvolutionSizes(Shown):
         receptive_field: how many input positions an output spans in each dimension.
         parameters, dense_parameters: of this layer, and of a dense one from all inputs to all outputs.
         products: multiplications of a forward pass over one example; a dense layer takes as many as it has weights.
+
+    >>> from chainrule.lens import sizes
+    >>> found = sizes((28, 28), (3, 3), in_channels=4, out_channels=8)
+    >>> found.output, found.parameters, found.dense_parameters
+    ((26, 26), 296, 16964896)
     """
 
     def __init__(self, size: _Sizes, weight: _Sizes, geometry: Geometry, bias: bool) -> None:

@@ -60,6 +60,10 @@ class ConvolutionLaws(Shown):
         full: f * g at every position where both overlap, (H + K - 1) in each dimension.
         valid: that at the positions where g lies wholly on f, (H - K + 1); empty where g is larger.
         laws: of each law its name, how both sides are written, and both sides.
+
+    >>> found = convolution_laws([1.0, 2.0], [1.0, 3.0, 5.0])
+    >>> [law.name for law in found.laws]
+    ['commutative', 'derivative', 'equivariant']
     """
 
     f: Floats

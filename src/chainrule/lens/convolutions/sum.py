@@ -28,6 +28,11 @@ class Sum(Shown):
     It is the entry ``at`` of ``array``. ``left_index`` and ``right_index`` (n, ·) say where the factors stand in the
     arrays that ``of`` names; ``shapes`` are those of ``array`` and of these two. Where ``inside`` (n,) is false, the
     right factor lies in the padding and is 0.
+
+    >>> from chainrule.lens import convolution
+    >>> found = convolution([1.0, 2.0], x=[1.0, 3.0, 5.0]).output(1)
+    >>> found.left.tolist(), found.right.tolist(), found.value
+    ([1.0, 2.0], [3.0, 5.0], 13.0)
     """
 
     array: str

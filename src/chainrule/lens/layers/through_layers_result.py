@@ -50,6 +50,13 @@ class ThroughLayers(Shown):
         x, dx: the input and the gradient of the target, (channels, \\*positions).
         gradients: the target's gradient of every parameter, by its name in the network.
         agreement: of every layer's gradients with autograd, where they are derived by hand too.
+
+    >>> import torch
+    >>> from chainrule.lens import through_layers
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 2))
+    >>> found = through_layers(network, torch.ones(1, 1, 4, 4), label=1)
+    >>> found.target, found.dx.shape, sorted(found.gradients)
+    ('the loss, -log p(1)', (1, 4, 4), ['0.bias', '0.weight', '2.bias', '2.weight'])
     """
 
     def __init__(

@@ -43,6 +43,13 @@ class Reach(Shown):
         clip: computes the norm of the gradient of all weights if the state is detached every so many steps.
         parts_of_state: by its name, the norms (B, R, T) of each part of a state that has several, those of dL_t/dc_i
             with what comes through h_i.
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> found = through_time(torch.nn.GRU(2, 3), torch.ones(6, 1, 2))
+    >>> reach = found.reach()
+    >>> reach.norms.shape, reach.targets
+    ((1, 6, 6), (0, 1, 2, 3, 4, 5))
     """
 
     of: str

@@ -32,6 +32,15 @@ class Record(Shown):
         part: the part of the state that these are of: of an LSTM the one that lasts the longest, h or c; else "state".
         verdict: a sentence.
         seconds: the time that the inspection took.
+
+    >>> import torch
+    >>> from chainrule.lens import Recorder
+    >>> model = torch.nn.GRU(2, 3)
+    >>> with Recorder(model, every=1) as recorder:
+    ...     model(torch.ones(6, 1, 2))[0].sum().backward()
+    >>> record = recorder.records[0]
+    >>> record.step, record.by_lag.shape, [use.name for use in record.gates]
+    (1, (6,), ['r', 'z', 'n'])
     """
 
     step: int

@@ -32,6 +32,13 @@ class GateUse:
     A sigmoid is low below 0.1 and high above 0.9, a tanh below -0.9 and above 0.9; a relu is low where it is 0 and
     has no high, an exponential or linear gate has neither. ``dead`` is the share of units that are low at every step:
     of a relu, those that learn nothing.
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> found = through_time(torch.nn.RNN(2, 3), torch.full((6, 1, 2), 1e4))
+    >>> use = found.gates().use[0]
+    >>> use.name, round(use.low + use.high, 6)  # so large an input saturates all units
+    ('h', 1.0)
     """
 
     name: str
@@ -52,6 +59,13 @@ class Gates(Shown):
             which has no such gate. (H,).
         edges, shares: of every gate by name, the bins (n + 1,) of its histogram and the share of its values in each,
             (n,).
+
+    >>> import torch
+    >>> from chainrule.lens import through_time
+    >>> found = through_time(torch.nn.GRU(2, 3), torch.ones(6, 1, 2))
+    >>> gates = found.gates()
+    >>> [use.name for use in gates.use], gates.memory.shape
+    (['r', 'z', 'n'], (3,))
     """
 
     of: str

@@ -37,10 +37,19 @@ def sound_features(waveforms: Sequence[NDArray[Any]], rate: int) -> list[Tensor]
 
 
 def pad_features(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Sequences (T_i, D) as one batch (N, T, D) and their lengths (N,)."""
+    """Sequences (T_i, D) as one batch (N, T, D) and their lengths (N,).
+
+    >>> rows, lengths = pad_features([torch.ones(3, 2), torch.ones(1, 2)])
+    >>> rows.shape, lengths.tolist()
+    (torch.Size([2, 3, 2]), [3, 1])
+    """
     return pad_sequence(list(rows), batch_first=True), torch.tensor([len(row) for row in rows])
 
 
 def as_pixels(images: Tensor) -> Tensor:
-    """Images as a classifier sees them: float32, and 8-bit values scaled to [0, 1]."""
+    """Images as a classifier sees them: float32, and 8-bit values scaled to [0, 1].
+
+    >>> as_pixels(torch.tensor([[0, 255]], dtype=torch.uint8)).tolist()
+    [[0.0, 1.0]]
+    """
     return images.float() / 255 if images.dtype == torch.uint8 else images

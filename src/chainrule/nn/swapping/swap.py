@@ -28,6 +28,11 @@ class SwapReport:
     """What :func:`swap` or :func:`unswap` did, by the modules' names in the model ("" is the model itself).
 
     A module that occurs in several places is listed once, under the first of its names.
+
+    >>> from torch.nn import Conv1d, ReLU, Sequential
+    >>> report = swap(Sequential(Conv1d(4, 8, 3), ReLU()))
+    >>> report.swapped, report.left, report.others
+    ({'0': 'torch.nn.Conv1d -> chainrule.nn.Conv1d'}, {}, 2)
     """
 
     swapped: dict[str, str]

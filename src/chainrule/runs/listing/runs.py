@@ -20,7 +20,11 @@ __all__ = ["Runs", "list_runs"]
 
 @dataclass(frozen=True, repr=False)
 class Runs(Shown):
-    """The runs in a folder, in the order of their names."""
+    """The runs in a folder, in the order of their names.
+
+    >>> Runs(Path("runs"), (ListedRun("first", "stopped"), ListedRun("second", "training")))
+    <Runs 2 runs in runs>
+    """
 
     folder: Path
     listed: tuple[ListedRun, ...]

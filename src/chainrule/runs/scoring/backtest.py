@@ -59,6 +59,14 @@ class Backtest(Shown):
         rows: the errors by forecaster; those of the model by the name "model".
         model: how the model's row is shown.
         remarks: more that the result is told with.
+
+    >>> rows = {
+    ...     "model": BacktestRow(1.0, 1.2, 0.9, 0.7, 0.8, 0.95),
+    ...     "random walk": BacktestRow(1.1, 1.4, 1.0, 0.8, 0.7, 0.9),
+    ... }
+    >>> found = Backtest("sunspots", horizon=4, origins=20, paths=100, rows=rows)
+    >>> found
+    <Backtest of sunspots: 20 forecasts of 4 steps, model CRPS 0.7>
     """
 
     of: str

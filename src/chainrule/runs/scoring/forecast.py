@@ -46,6 +46,12 @@ class Forecast(Shown):
         of: the name of the data.
         timezone: of the dates.
         calendar: what the dates follow, or why there are none; None where the history has no dates.
+
+    >>> paths = np.arange(12.0).reshape(4, 3, 1)
+    >>> quantiles = np.quantile(paths, [0.1, 0.5, 0.9], axis=0)
+    >>> found = Forecast(("sales",), (0.1, 0.5, 0.9), quantiles, paths, None, np.ones((9, 1)), None, "shop")
+    >>> found, found.quantiles[1, :, 0].tolist()
+    (<Forecast of shop: 3 steps, 1 column, quantiles 10 %, 50 %, 90 %>, [4.5, 5.5, 6.5])
     """
 
     columns: tuple[str, ...]

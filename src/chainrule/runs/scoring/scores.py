@@ -50,6 +50,10 @@ class Score(Shown):
         ahead: a backtest several steps ahead of a run's own test part, and free: where the run's forecasts go when they
             feed on themselves (real values only).
         model: what was scored by, as its row is named.
+
+    >>> found = Score("words", "character", np.log([0.5, 0.25]), {"unigram": np.log([0.25, 0.125])})
+    >>> found, round(found.bits, 6), sorted(found.baseline_nats())
+    (<Score of words: model 1.0397 nats/character over 2 characters>, 1.5, ['unigram'])
     """
 
     of: str

@@ -202,7 +202,7 @@ def sequences(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(sequences())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_causal_kernels_equal_the_reference(call: dict[str, Any]) -> None:
     leaves = [call[name] for name in ("x", "weight", "bias", "state") if call[name] is not None]
     results = []

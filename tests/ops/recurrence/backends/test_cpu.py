@@ -136,7 +136,7 @@ def test_saving_states_gives_the_same_gradients(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", EVERY)
-@pytest.mark.parametrize(("B", "T"), [(3, 400), (70, 20), (300, 5)])
+@pytest.mark.parametrize(("B", "T"), [(3, 200), (70, 20), (300, 5)])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_several_chunks_of_time(
     cell: str, B: int, T: int, reverse: bool, two_threads: None, monkeypatch: pytest.MonkeyPatch

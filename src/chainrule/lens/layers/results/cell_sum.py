@@ -38,6 +38,14 @@ class CellSum(Shown):
         channels: the numbers of the input channels, in their order.
         inside: where ``inputs`` are the layer's own; elsewhere they are the zeros around them.
         agreement: how far the sum and what torch computed differ.
+
+    >>> import torch
+    >>> from chainrule.lens import through_layers
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 2))
+    >>> found = through_layers(network, torch.ones(1, 1, 4, 4), label=1)
+    >>> cell = found.cell(0, 1, 0, 0)
+    >>> cell.weights.shape, cell.inputs.tolist()
+    ((1, 3, 3), [[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]])
     """
 
     of: str

@@ -20,7 +20,16 @@ _DRAWN = 64  # channels with a picture each; the first
 
 @dataclass(frozen=True, repr=False)
 class FeatureMaps(Shown):
-    """The output y of a layer and the target's gradient dy, (channels, \\*positions)."""
+    """The output y of a layer and the target's gradient dy, (channels, \\*positions).
+
+    >>> import torch
+    >>> from chainrule.lens import through_layers
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 2))
+    >>> found = through_layers(network, torch.ones(1, 1, 4, 4), label=1)
+    >>> maps = found.maps(0)
+    >>> maps.y.shape, maps.dy.shape
+    ((2, 2, 2), (2, 2, 2))
+    """
 
     of: str
     y: Floats

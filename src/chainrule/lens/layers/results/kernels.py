@@ -30,6 +30,14 @@ class Kernels(Shown):
         target: what was differentiated.
         drawn: which of them the figure shows, "weight" or "gradient".
         agreement: of the gradient with autograd; None where it is autograd's alone.
+
+    >>> import torch
+    >>> from chainrule.lens import through_layers
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 2))
+    >>> found = through_layers(network, torch.ones(1, 1, 4, 4), label=1)
+    >>> kernels = found.kernels(0)
+    >>> kernels.weight.shape, kernels.gradient.shape
+    ((2, 1, 3, 3), (2, 1, 3, 3))
     """
 
     of: str

@@ -41,7 +41,15 @@ class LayerRow:
 
 @dataclass(frozen=True, repr=False)
 class LayerTable(Shown):
-    """The layers of a network in the order of their calls, and how many parameters it has in all."""
+    """The layers of a network in the order of their calls, and how many parameters it has in all.
+
+    >>> import torch
+    >>> from chainrule.lens import through_layers
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 2))
+    >>> found = through_layers(network, torch.ones(1, 1, 4, 4), label=1)
+    >>> found.layers()
+    <LayerTable of x: 3 layers, 38 parameters>
+    """
 
     of: str
     rows: tuple[LayerRow, ...]

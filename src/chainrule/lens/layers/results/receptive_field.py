@@ -33,6 +33,14 @@ class ReceptiveField(Shown):
             the last position in every dimension.
         gradient: of the cell with respect to the input, (channels, \\*positions): what it sees of this one.
         agreement: of the gradient with autograd.
+
+    >>> import torch
+    >>> from chainrule.lens import through_layers
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 2))
+    >>> found = through_layers(network, torch.ones(1, 1, 4, 4), label=1)
+    >>> seen = found.receptive_field(0, 1, 1, 1)
+    >>> seen.size, seen.gradient.shape
+    ((3, 3), (1, 4, 4))
     """
 
     of: str

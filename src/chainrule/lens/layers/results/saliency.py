@@ -28,6 +28,14 @@ class Saliency(Shown):
     """x and the target's gradient dx, (channels, \\*positions): how much the target changes with each number of x.
 
     ``agreement`` is that of the whole backward pass with autograd.
+
+    >>> import torch
+    >>> from chainrule.lens import through_layers
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 2))
+    >>> found = through_layers(network, torch.ones(1, 1, 4, 4), label=1)
+    >>> saliency = found.saliency()
+    >>> saliency.x.shape, saliency.dx.shape
+    ((1, 4, 4), (1, 4, 4))
     """
 
     x: Floats

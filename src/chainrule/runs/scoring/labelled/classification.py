@@ -22,7 +22,11 @@ _DRAWN = 40  # bars of a figure
 
 @dataclass(frozen=True, repr=False)
 class Classification(Shown):
-    """The likeliest class of a file, and the probability of every class, likeliest first."""
+    """The likeliest class of a file, and the probability of every class, likeliest first.
+
+    >>> Classification("x.png", "3", {"3": 0.9, "8": 0.1})
+    <Classification of x.png: 3, 90.0%>
+    """
 
     file: str
     label: str
@@ -51,7 +55,13 @@ class Classification(Shown):
 
 
 class Classifications(Shown, Sequence[Classification]):
-    """The classification of each of several files, in their order: a list of them, and a table."""
+    """The classification of each of several files, in their order: a list of them, and a table.
+
+    >>> three = Classification("x.png", "3", {"3": 0.9, "8": 0.1})
+    >>> found = Classifications([three, three])
+    >>> found, found[0].label, len(found)
+    (<Classifications of 2 files: 3>, '3', 2)
+    """
 
     def __init__(self, results: Sequence[Classification]) -> None:
         self._results = tuple(results)

@@ -48,6 +48,10 @@ class Mistakes(Shown):
         worst: the least probable labels first.
         pictures: of each of them, (height, width).
         pairs: label, predicted class and how often, for the pairs that occur most often.
+
+    >>> worst = Mistake(7, label="3", predicted="8", p_label=0.1, p_predicted=0.9)
+    >>> Mistakes("digits", 180, 4, (worst,), (np.zeros((8, 8)),), (("3", "8", 2),))
+    <Mistakes of digits: 4 of 180 examples>
     """
 
     of: str

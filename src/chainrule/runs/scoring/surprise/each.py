@@ -32,6 +32,10 @@ class Each(Shown):
         log_prob: log p of each in nats, (N,).
         is_text: whether the units are read one after another, as a text.
         notes: what is said below the table.
+
+    >>> found = Each("a word", "character", "abc", np.log([0.5, 0.25, 0.5]))
+    >>> found, np.exp(found.running).round(6).tolist()
+    (<Each of a word: 3 characters, log-likelihood -2.8>, [0.5, 0.125, 0.0625])
     """
 
     of: str

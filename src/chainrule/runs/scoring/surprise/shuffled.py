@@ -33,6 +33,10 @@ class Shuffled(Shown):
         what: what was put in random order, in words.
         ordered: nats per unit as the data came.
         shuffled: nats per unit in each of the random orders, (N,).
+
+    >>> found = Shuffled("words", "character", 100, "ngram", "characters", 1.2, np.array([1.5, 1.6, 1.4]))
+    >>> found, found.p
+    (<Shuffled of words: 1.2000 nats/character, in random order 1.5000>, 0.25)
     """
 
     of: str
