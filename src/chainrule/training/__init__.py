@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         split_documents,
     )
     from chainrule.training.feeds.feed import Feed
+    from chainrule.training.feeds.free_running_feed import FreeRunningFeed
     from chainrule.training.feeds.joined_feed import JoinedFeed
     from chainrule.training.feeds.labelled_feed import LabelledFeed
     from chainrule.training.feeds.panel_feed import PanelFeed
@@ -57,6 +58,7 @@ __all__ = [
     "Chunk",
     "ClassLogProbs",
     "Feed",
+    "FreeRunningFeed",
     "FullBPTT",
     "Group",
     "JoinedFeed",
