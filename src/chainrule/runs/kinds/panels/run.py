@@ -20,10 +20,11 @@ from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.holding import holding
 from chainrule.runs.kinds.panels.ahead import LEVELS, backtest_panel, named_baselines, origins_between, quantiles_from
 from chainrule.runs.kinds.panels.files import load_panel, save_panel
+from chainrule.runs.kinds.panels.live import live_quantiles
 from chainrule.runs.kinds.panels.parts import cut_panel
 from chainrule.runs.kinds.panels.refits import count_refits, quantiles_with_refits
 from chainrule.runs.run import INTERVALS, Intervals, Run, Source
-from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, Scales, forecast_panel
+from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, forecast_panel
 from chainrule.training import BEST, saved_progress
 
 __all__ = ["PanelRun"]
@@ -133,25 +134,26 @@ class PanelRun(Run):
         known = self._until_now(data)
         check_known_ahead(known, steps)
         ahead = extended(known, self.horizon)
+        tensors = self._tensors(ahead)
         origins = Origins(ahead, np.arange(len(ahead.ids)), ahead.ends, self.horizon)
-        given = levels if intervals == "model" else list(LEVELS)
-        found = quantiles_from(self._newest, self._tensors(ahead), origins, given)
         if intervals == "conformal":
-            found = self._calibrated(found, origins, levels)
+            found = self._calibrated(ahead, tensors, levels)
+        else:
+            found = quantiles_from(self._newest, tensors, origins, levels)
         model = self.config.model.name
         return forecast_panel(ahead, origins.series, origins.rows, found[:, :steps], levels, model=model)
 
-    def _calibrated(self, quantiles: NDArray[np.float64], origins: Origins, levels: list[float]) -> NDArray[np.float64]:
-        """Quantiles (N, H, Q) at ``LEVELS``, moved to where the test part calibrates them, at the levels asked for."""
+    def _calibrated(self, ahead: Panel, tensors: PanelTensors, levels: list[float]) -> NDArray[np.float64]:
+        """Quantiles (N, H, Q), calibrated along the test part and moved by what came since, at the levels asked for."""
         absent = [level for level in levels if level not in LEVELS]
         if absent:
             raise ArgumentError(
                 f"conformal intervals are calibrated at the levels {listed(LEVELS)}, and `quantiles` asks for "
                 f"{listed(absent)}. Ask for some of these."
             )
-        scale = Scales.of(origins.panel, origins.rows).absolute
-        moved = self._conformal.apply(quantiles, scale)
-        return moved[..., [LEVELS.index(level) for level in levels]]
+        own = self.panel
+        found = live_quantiles(self._newest, tensors, ahead, own.ends - own.starts[:-1], self._conformal)
+        return found[..., [LEVELS.index(level) for level in levels]]
 
     @cached_property
     def _conformal(self) -> Conformal:
