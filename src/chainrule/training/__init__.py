@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         panel_loss,
         panel_quantiles,
         split_documents,
+        states_after,
     )
     from chainrule.training.feeds.feed import Feed
     from chainrule.training.feeds.free_running_feed import FreeRunningFeed
@@ -95,6 +96,7 @@ __all__ = [
     "save_tensors",
     "saved_progress",
     "split_documents",
+    "states_after",
     "train",
     "weights_of",
     "weights_of_snapshot",

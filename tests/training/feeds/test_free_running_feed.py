@@ -103,7 +103,7 @@ def test_it_rises_with_the_share_of_training(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_without_draws_it_is_the_feed_of_streams() -> None:
-    losses = []
+    losses: list[list[tuple[float, int]]] = []
     for feed in (
         StreamFeed(Streams(VALUES, 2, 10), TruncatedBPTT(10)),
         FreeRunningFeed(Streams(VALUES, 2, 10), TruncatedBPTT(10), probability=0.9),

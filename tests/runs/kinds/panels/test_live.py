@@ -1,6 +1,5 @@
 """Live intervals of panels: calibrated by the test part, and then by how forecasts since the fit have fared."""
 
-
 import numpy as np
 import pytest
 
@@ -64,20 +63,24 @@ def test_an_update_carries_them_on(run: PanelRun) -> None:
 
 
 def test_they_are_those_of_a_backtest_since_the_fit(run: PanelRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last origins of all; in parts, a few series at a time, no other."""
-    panel = extended(run._until_now(of_spread(SINCE, 4, 1)), HORIZON)
-    series = np.repeat(np.arange(SERIES), SINCE + 1)
+    """The last origins of all; in parts, a few series at a time, no other; and of the latest times alone."""
+    known, _ = run._until_now(of_spread(SINCE, 4, 1))
+    panel = extended(known, HORIZON)
     begin = panel.starts[:-1] + STEPS
-    origins = Origins(panel, series, (begin[:, None] + np.arange(SINCE + 1)).ravel(), HORIZON)
     scale = Scales.of(panel, begin).absolute
-    found = quantiles_from(run._newest, run._tensors(panel), origins)
-    calibrated = run._conformal.apply(found, scale[series])
-    whole = adaptive_conformal(origins, calibrated, LEVELS, scale).reshape(SERIES, SINCE + 1, HORIZON, -1)[:, -1]
-    fitted = np.full(SERIES, STEPS)
-    for steps in (live._STEPS, 2 * HORIZON * (SINCE + 1)):
+
+    def by_definition(times: int) -> np.ndarray:
+        series = np.repeat(np.arange(SERIES), times + 1)
+        rows = (panel.ends[:, None] + np.arange(-times, 1)).ravel()
+        origins = Origins(panel, series, rows, HORIZON)
+        found = run._conformal.apply(quantiles_from(run._newest, run._tensors(panel), origins), scale[series])
+        return adaptive_conformal(origins, found, LEVELS, scale).reshape(SERIES, times + 1, HORIZON, -1)[:, -1]
+
+    for steps, times in ((live._STEPS, SINCE), (2 * HORIZON * (SINCE + 1), SINCE), (live._STEPS, 12)):
         monkeypatch.setattr(live, "_STEPS", steps)
-        some = live.live_quantiles(run._newest, run._tensors(panel), panel, fitted, run._conformal)
-        np.testing.assert_allclose(some, whole, rtol=1e-6)
+        monkeypatch.setattr(live, "TIMES", times)
+        some = live.live_quantiles(run._newest, run._tensors(panel), panel, begin, scale, run._conformal)
+        np.testing.assert_allclose(some, by_definition(times), rtol=1e-6)
 
 
 def test_a_new_series_is_calibrated_as_the_others_are(run: PanelRun) -> None:

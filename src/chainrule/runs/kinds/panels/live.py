@@ -8,42 +8,47 @@ from numpy.typing import NDArray
 from chainrule.data import Panel
 from chainrule.models import PanelModel, PanelTensors
 from chainrule.runs.kinds.panels.ahead import LEVELS, quantiles_from
-from chainrule.runs.scoring.panels import Conformal, Origins, Scales, adaptive_conformal
+from chainrule.runs.scoring.panels import Conformal, Origins, adaptive_conformal
 
-__all__ = ["live_quantiles"]
+__all__ = ["TIMES", "live_quantiles"]
 
 _Ints = NDArray[np.int64]
 
+TIMES = 200
+"""Of forecasts, whose misses an interval follows; a run that is updated keeps the rows that these need."""
 _STEPS = 1_000_000  # of forecasts that are held at a time
 
 
 def live_quantiles(
-    model: PanelModel, tensors: PanelTensors, panel: Panel, fitted: _Ints, conformal: Conformal
+    model: PanelModel,
+    tensors: PanelTensors,
+    panel: Panel,
+    since: _Ints,
+    units: NDArray[np.float64],
+    conformal: Conformal,
 ) -> NDArray[np.float64]:
     """Quantiles (N, H, Q) at ``LEVELS`` of the H rows that the panel has after the end of each series.
 
     They are those that a forecaster in use since the fit would give now: calibrated by the test part; and, once values
-    have come since, each interval moved by the scores of those that were made before, at the level that their misses
-    led to (``adaptive_conformal``). The level so is carried on from update to update, and starts anew with a new fit.
+    have come since, each interval moved by the scores of those that were made before, of the latest ``TIMES``, at the
+    level that their misses led to (``adaptive_conformal``).
 
     Args:
         model: the weights that forecast.
         tensors: of the panel.
-        panel: all that is known, and as many blank rows after it as the model's horizon.
-        fitted: how many rows the fit knew of each of its series; new ones come after these.
+        panel: what is known, and as many blank rows after it as the model's horizon.
+        since: (N,) the first row of each series that is not to calibrate: what the fit knew comes before it.
+        units: (N,) the scale of what forecasts of each series are off by; NaN leaves them as they are.
         conformal: what the test part says of the model's intervals.
     """
-    since = panel.starts[:-1] + max(panel.season, model.horizon)  # a new series has to show its scale first
-    since[: len(fitted)] = panel.starts[: len(fitted)] + fitted
-    since = np.minimum(since, panel.ends)
-    scale = Scales.of(panel, since).absolute
+    since = np.clip(since, panel.ends - TIMES, panel.ends)
     found = []
     for some in _parts(panel.ends - since + 1, _STEPS // model.horizon):
         rows = [np.arange(since[i], panel.ends[i] + 1) for i in some]
         series = np.repeat(some, [len(each) for each in rows])
         origins = Origins(panel, series, np.concatenate(rows), model.horizon)
-        calibrated = conformal.apply(quantiles_from(model, tensors, origins), scale[series])
-        adapted = adaptive_conformal(origins, calibrated, LEVELS, scale)
+        calibrated = conformal.apply(quantiles_from(model, tensors, origins), units[series])
+        adapted = adaptive_conformal(origins, calibrated, LEVELS, units)
         found.append(adapted[origins.rows == panel.ends[series]])
     return np.concatenate(found)
 
