@@ -79,7 +79,7 @@ class SeriesModel(ConditionalModel):
         """As ``forward``, and also the distributions of z_t given the past that the scores come from.
 
         Where ``own`` (B, T) is true, a draw of the model's own is read in the place of z_t by the steps after it, as
-        when it runs free; it is a constant to gradients. The carry is that of x as it was, and has no graph.
+        when it runs free; it is a constant to gradients. The carry is then still that of x, but has no graph.
         """
         if x.dim() != 3 or x.dtype != torch.float64 or x.shape[2] != self.channels or x.numel() == 0:
             raise ShapeError(

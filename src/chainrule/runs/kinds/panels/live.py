@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from chainrule.data import Panel
 from chainrule.models import PanelModel, PanelTensors
+from chainrule.models.panels import Behind
 from chainrule.runs.kinds.panels.ahead import LEVELS, quantiles_from
-from chainrule.runs.scoring.panels import Conformal, Origins, adaptive_conformal
+from chainrule.runs.scoring.panels import Conformal, Origins, Scales, adaptive_conformal
 
-__all__ = ["TIMES", "live_quantiles"]
+__all__ = ["TIMES", "live_quantiles", "since_fit", "units_of"]
 
 _Ints = NDArray[np.int64]
 
@@ -51,6 +52,24 @@ def live_quantiles(
         adapted = adaptive_conformal(origins, calibrated, LEVELS, units)
         found.append(adapted[origins.rows == panel.ends[series]])
     return np.concatenate(found)
+
+
+def since_fit(fitted: Panel, panel: Panel, horizon: int) -> _Ints:
+    """(N,) the row after those that the fit knew of each series; of a new one, after two seasons or a horizon.
+
+    It is counted as if no rows of the panel had been dropped.
+    """
+    since = panel.starts[:-1] + max(2 * panel.season, horizon)
+    since[: len(fitted.ids)] = panel.starts[: len(fitted.ids)] + fitted.ends - fitted.starts[:-1]
+    return since
+
+
+def units_of(fitted: Panel, panel: Panel, behind: Behind, horizon: int) -> NDArray[np.float64]:
+    """(N,) the scale of each series before that row; where rows were dropped, that which was kept."""
+    units = Scales.of(panel, np.minimum(since_fit(fitted, panel, horizon), panel.ends)).absolute
+    units = np.where(behind.dropped.numpy() > 0, behind.units.numpy(), units)
+    units[: len(fitted.ids)] = Scales.of(fitted, fitted.ends).absolute
+    return units
 
 
 def _parts(counts: _Ints, most: int) -> Iterator[NDArray[np.intp]]:

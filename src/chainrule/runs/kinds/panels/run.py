@@ -22,11 +22,11 @@ from chainrule.runs.folder.holding import holding
 from chainrule.runs.kinds.panels.ahead import LEVELS, backtest_panel, named_baselines, origins_between, quantiles_from
 from chainrule.runs.kinds.panels.files import load_panel, load_updated, save_updated
 from chainrule.runs.kinds.panels.keeping import trimmed
-from chainrule.runs.kinds.panels.live import live_quantiles
+from chainrule.runs.kinds.panels.live import live_quantiles, since_fit, units_of
 from chainrule.runs.kinds.panels.parts import cut_panel
 from chainrule.runs.kinds.panels.refits import count_refits, quantiles_with_refits
 from chainrule.runs.run import INTERVALS, Intervals, Run, Source
-from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, Scales, forecast_panel
+from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, forecast_panel
 from chainrule.training import BEST, saved_progress, weights_of
 from chainrule.training.checkpoint import checksum
 
@@ -173,26 +173,10 @@ class PanelRun(Run):
                 f"conformal intervals are calibrated at the levels {listed(LEVELS)}, and `quantiles` asks for "
                 f"{listed(absent)}. Ask for some of these."
             )
-        since = self._since(ahead) - behind.dropped.numpy()
-        units = self._units(ahead, behind)
+        since = since_fit(self.panel, ahead, self.horizon) - behind.dropped.numpy()
+        units = units_of(self.panel, ahead, behind, self.horizon)
         found = live_quantiles(self._newest, tensors, ahead, since, units, self._conformal)
         return found[..., [LEVELS.index(level) for level in levels]]
-
-    def _since(self, panel: Panel) -> NDArray[np.int64]:
-        """(N,) the row of each series after what the fit knew, as if none were dropped; of a new one, once it shows its
-        scale."""
-        own = self.panel
-        since = panel.starts[:-1] + max(panel.season, self.horizon)
-        since[: len(own.ids)] = panel.starts[: len(own.ids)] + own.ends - own.starts[:-1]
-        return since
-
-    def _units(self, panel: Panel, behind: Behind) -> NDArray[np.float64]:
-        """(N,) the scale of each series before that row, which is kept where rows are dropped."""
-        own = self.panel
-        units = Scales.of(panel, np.minimum(self._since(panel), panel.ends)).absolute
-        units = np.where(behind.dropped > 0, behind.units, units)
-        units[: len(own.ids)] = Scales.of(own, own.ends).absolute
-        return units
 
     @cached_property
     def _conformal(self) -> Conformal:
@@ -226,7 +210,7 @@ class PanelRun(Run):
     def update(self, data: Source) -> "PanelRun":
         with holding(self.path):
             panel, behind = self._until_now(data)
-            units = self._units(panel, behind)
+            units = units_of(self.panel, panel, behind, self.horizon)
             panel, behind = trimmed(panel, self._tensors(panel, behind), behind, self._newest, units)
             save_updated(panel, behind, checksum(weights_of(self._newest)), self.path / UPDATED)
         return self
