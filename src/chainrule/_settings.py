@@ -48,6 +48,7 @@ class Setting:
         chosen: the default in words, where ``default`` does not tell.
         on: where it applies; one of these is enough.
         solved: whether it also applies to a model that is solved exactly, without gradients.
+        purpose: what it is for, where a refusal is to say why it does not apply.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Setting:
     chosen: str | None = None
     on: tuple[On, ...] = ANY
     solved: bool = True
+    purpose: str | None = None
 
     def applies(self, family: str | None = None, has: Collection[str] | None = None) -> bool:
         """Whether it applies to models of this family, and to data that has these; None stands for some."""
@@ -89,13 +91,20 @@ class _About:
     chosen: str | None
     on: tuple[On, ...]
     solved: bool
+    purpose: str | None
 
 
 def setting(
-    default: Any, help: str, *, chosen: str | None = None, on: tuple[On, ...] = ANY, solved: bool = True
+    default: Any,
+    help: str,
+    *,
+    chosen: str | None = None,
+    on: tuple[On, ...] = ANY,
+    solved: bool = True,
+    purpose: str | None = None,
 ) -> Any:
     """A field of a dataclass that is a `Setting`; see its attributes."""
-    return field(default=default, metadata={"setting": _About(help, chosen, on, solved)})
+    return field(default=default, metadata={"setting": _About(help, chosen, on, solved, purpose)})
 
 
 def settings_of(cls: Any) -> Mapping[str, Setting]:
@@ -113,7 +122,7 @@ def _settings(cls: Any) -> Mapping[str, Setting]:
 
 def _setting(found: "Field[Any]", hint: Any) -> Setting:
     about = found.metadata["setting"]
-    return Setting(found.name, found.default, hint, about.help, about.chosen, about.on, about.solved)
+    return Setting(found.name, found.default, hint, **vars(about))
 
 
 def described(cls: type[T]) -> type[T]:

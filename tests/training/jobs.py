@@ -95,8 +95,8 @@ class Altered:
         self._alter = alter
         self._step = 0
 
-    def backward(self, model: nn.Module) -> tuple[float, int]:
-        value, count = self._feed.backward(model)
+    def backward(self, model: nn.Module, spent: float = 0.0) -> tuple[float, int]:
+        value, count = self._feed.backward(model, spent)
         self._step += 1
         loss = torch.tensor(value, dtype=torch.float64, requires_grad=True)
         altered = self._alter(self._step, loss)

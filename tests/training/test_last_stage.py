@@ -56,7 +56,7 @@ def learns(best_at: int, **options: object) -> Learns:
     made.goes_on()
     begun = made.feed.backward
 
-    def backward(model: torch.nn.Module) -> tuple[float, int]:
+    def backward(model: torch.nn.Module, spent: float = 0.0) -> tuple[float, int]:
         made.at = made.progressed + 1  # type: ignore[attr-defined]
         return begun(model)
 

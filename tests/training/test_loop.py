@@ -121,7 +121,7 @@ class _Pulls:
 
     rate = 1.0
 
-    def backward(self, model: nn.Module) -> tuple[float, int]:
+    def backward(self, model: nn.Module, spent: float = 0.0) -> tuple[float, int]:
         loss = self.pull * model.get_parameter("vector")[0] + 0 * model.get_parameter("matrix").sum()
         loss.backward()
         return loss.item(), 1

@@ -12,6 +12,8 @@ from chainrule.models.predictions import Prediction, RealPrediction
 
 __all__ = ["SeriesModel"]
 
+_PASSES = 2  # without gradients, of which each runs one step further free
+
 
 class SeriesModel(ConditionalModel):
     """A conditional model of C real channels; x is float64 (B, T, C) in the data's own units, and so are densities.
@@ -67,9 +69,18 @@ class SeriesModel(ConditionalModel):
         return self.predict(x, carry, resets=resets)[1]
 
     def predict(
-        self, x: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None
+        self,
+        x: Tensor,
+        carry: Carry | None = None,
+        *,
+        resets: Tensor | None = None,
+        own: Tensor | None = None,
     ) -> tuple[Tensor, Carry, RealPrediction]:
-        """As ``forward``, and also the distributions of z_t given the past that the scores come from."""
+        """As ``forward``, and also the distributions of z_t given the past that the scores come from.
+
+        Where ``own`` (B, T) is true, a draw of the model's own is read in the place of z_t by the steps after it, as
+        when it runs free; it is a constant to gradients. The carry is then still that of x, but has no graph.
+        """
         if x.dim() != 3 or x.dtype != torch.float64 or x.shape[2] != self.channels or x.numel() == 0:
             raise ShapeError(
                 f"x must be float64 values (B, T, {self.channels}), B and T at least 1, got {x.dtype} {tuple(x.shape)}."
@@ -82,12 +93,36 @@ class SeriesModel(ConditionalModel):
         if is_first_given:
             z = _without_first(z)
         inputs = self._inputs(torch.cat([carry.last[:, 1:], z[:, :-1]], dim=1))
-        features, state = self.encoder(inputs, carry.encoder)
+        if own is None:
+            features, state = self.encoder(inputs, carry.encoder)
+        else:
+            own = _without_first(own) if is_first_given else own
+            read, state = self._running_free(inputs, own, carry.encoder)
+            features, _ = self.encoder(read, carry.encoder)
         prediction: RealPrediction = self.head(features)
         log_prob = prediction.log_prob(self._inputs(z)).double() + self.transform.log_jacobian(x)
         if is_first_given:
             log_prob = _without_first(log_prob)
         return log_prob, Carry(torch.stack([x[:, -1], z[:, -1]], dim=1), state), prediction
+
+    @torch.no_grad()
+    def _running_free(self, inputs: Tensor, own: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Inputs (B, T, C) with the model's draws of what is ``own``, and the encoder's state after them as they were.
+
+        A pass over all steps at once draws them all, and the next one reads what the last has drawn. After k passes
+        the first k draws of a row are those of a run step by step (Duckworth et al. 2019, "Parallel scheduled
+        sampling"), and the others have k of their own behind them.
+        """
+        with self.evaluating():
+            features, after = self.encoder(inputs, state)
+            for _ in range(_PASSES - 1):
+                features, _ = self.encoder(self._with_own(inputs, features, own), state)
+        return self._with_own(inputs, features, own), after
+
+    def _with_own(self, inputs: Tensor, features: Tensor, own: Tensor) -> Tensor:
+        """Inputs (B, T, C) with draws from the predictions of features (B, T, F) where z is ``own``."""
+        drawn = self.head(features).sample()
+        return torch.cat([inputs[:, :1], drawn[:, :-1].where(own[:, :-1, None], inputs[:, 1:])], dim=1)
 
     def quantiles(self, x: Tensor, levels: Tensor, carry: Carry | None = None) -> Tensor:
         """Quantiles of every x_t given the steps before it, in the data's units: (Q, B, T, C) at levels (Q,).

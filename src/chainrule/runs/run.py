@@ -205,7 +205,8 @@ class Run(Fitted):
         Of one series they come from sampled ``paths`` (1000 unless said), drawn by ``seed``, over a ``horizon`` of 30
         steps unless said. Of a panel they are the model's own, over the horizon that it learned, or less. With the
         ``intervals`` "conformal" quantiles are moved so that intervals along the test part would have held as often as
-        they say; 0.5 must be among them, and with each of the others what it lacks to 1.
+        they say; 0.5 must be among them, and with each of the others what it lacks to 1. Of a panel they then follow
+        what came since the fit, each interval by how the earlier ones of its series fared, as in a backtest.
 
         The weights stay as they are; the state reads on over what came since the fit. That is ``data``, which goes on
         from the run's own and may repeat it; or what ``update`` was given; or what the fitted file has grown by, of

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
         panel_loss,
         panel_quantiles,
         split_documents,
+        states_after,
     )
     from chainrule.training.feeds.feed import Feed
+    from chainrule.training.feeds.free_running_feed import FreeRunningFeed
     from chainrule.training.feeds.joined_feed import JoinedFeed
     from chainrule.training.feeds.labelled_feed import LabelledFeed
     from chainrule.training.feeds.panel_feed import PanelFeed
@@ -57,6 +59,7 @@ __all__ = [
     "Chunk",
     "ClassLogProbs",
     "Feed",
+    "FreeRunningFeed",
     "FullBPTT",
     "Group",
     "JoinedFeed",
@@ -93,6 +96,7 @@ __all__ = [
     "save_tensors",
     "saved_progress",
     "split_documents",
+    "states_after",
     "train",
     "weights_of",
     "weights_of_snapshot",

@@ -63,10 +63,11 @@ class Optimisation:
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         self.model.train()
-        loss, count, rate = self._backward()
+        spent = progress.place * self.schedule
+        loss, count, rate = self._backward(spent)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         divide_all(gradients, count)
-        self._set_rate(progress, rate)
+        self._set_rate(progress.step, spent, rate)
         norm = self._norm(gradients)
         progress.step += 1
         progress.seen += int(count)
@@ -88,13 +89,13 @@ class Optimisation:
         progress.per_second = _SMOOTHING * before + (1 - _SMOOTHING) * per_second
         return True
 
-    def _backward(self) -> tuple[float, float, float]:
+    def _backward(self, spent: float) -> tuple[float, float, float]:
         """Sum the gradients of one step's batches; the mean loss, its count, and the factor of the learning rate."""
         total = 0.0
         count = 0
         rate = 0.0
         for _ in range(self.config.accumulate):
-            loss, steps = self.feed.backward(self.model)
+            loss, steps = self.feed.backward(self.model, spent)
             total += loss * steps
             count += steps
             rate += self.feed.rate
@@ -102,8 +103,8 @@ class Optimisation:
         self.group.sum_gradients(self.model)
         return total_of_all / count_of_all, count_of_all, rate / self.config.accumulate
 
-    def _set_rate(self, progress: Progress, factor: float) -> None:
-        rate = self.config.rate(progress.step, progress.place * self.schedule)
+    def _set_rate(self, step: int, spent: float, factor: float) -> None:
+        rate = self.config.rate(step, spent)
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor * SCALES[name]

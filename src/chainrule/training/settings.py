@@ -29,6 +29,7 @@ LAST_SHARE = 0.15  # of a budget, in which what was held out to choose the weigh
 _NETWORKS = (On(("mlp", "conv", "recurrent")),)
 _STREAMS = (On(has="stream"),)
 _DOCUMENTS = (On(has="documents"),)
+_SERIES = (On(has="values"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,14 @@ class _GivenOfTraining:
     state_dropout: float = setting(
         0.0, "Probability of resetting a row's state before a window", on=_DOCUMENTS, solved=False
     )
+    scheduled_sampling: float = setting(
+        0.0,
+        "Scheduled sampling: probability, risen to linearly from 0, of reading the model's own draw in the place of a "
+        "value",
+        on=_SERIES,
+        solved=False,
+        purpose="forecasts of real values that feed on themselves, a step at a time",
+    )
 
     def _check_given(self) -> None:
         check_fields(self)
@@ -74,11 +83,18 @@ class _GivenOfTraining:
             "accumulate": whole("`accumulate`", self.accumulate, most=_BATCHES),
             "average": _optional(finite, "`average`", self.average, 0, 1),
             "state_dropout": finite("`state_dropout`", self.state_dropout, 0, 1),
+            "scheduled_sampling": finite("`scheduled_sampling`", self.scheduled_sampling, 0, 1),
         }
         self._set(checked)
         if self.bptt == "full" and self.state_dropout:
             raise ArgumentError(
                 "`state_dropout` resets the state before a window, and the full gradient has no windows. Leave it out."
+            )
+
+        if self.bptt == "full" and self.scheduled_sampling:
+            raise ArgumentError(
+                "`scheduled_sampling` runs free from the start of a window to its end, and the full gradient has no "
+                "windows. Leave it out."
             )
 
     def _set(self, checked: Mapping[str, object]) -> None:
@@ -172,8 +188,8 @@ class TrainingConfig(_GivenOfTraining):
             for the window of the model.
         memory: limit in bytes of full backpropagation; None for no limit.
         patience: validations in a row without improvement after which training stops; 0 for the whole budget.
-        batch, clip, clip_value, accumulate, average, bptt, random_windows, shuffle, state_dropout: as in
-            `TrainingSettings`.
+        batch, clip, clip_value, accumulate, average, bptt, random_windows, shuffle, state_dropout, scheduled_sampling:
+            as in `TrainingSettings`.
 
     Raises:
         ArgumentError: a value that cannot work.
@@ -217,6 +233,8 @@ class TrainingConfig(_GivenOfTraining):
             raise ArgumentError('`memory` limits the full gradient alone: add `bptt="full"`.')
         if self.random_windows and self.k2 not in (None, self.k1):
             raise ArgumentError("`random_windows` needs k1 = k2: leave k2 out, or `random_windows`.")
+        if self.scheduled_sampling and self.k2 not in (None, self.k1):
+            raise ArgumentError("`scheduled_sampling` needs k1 = k2: leave k2 out, or `scheduled_sampling`.")
 
     def spent(self, step: int, seconds: float) -> float:
         """The share of the budget that is used, 1 or more when there is none left."""

@@ -61,7 +61,11 @@ def inputs_of(panel: Panel) -> PanelInputs:
 def tensors_of(panel: Panel, inputs: PanelInputs | None = None) -> PanelTensors:
     """The rows of the panel, all numbers in float64."""
     made = PanelTensors.of(panel, inputs_of(panel) if inputs is None else inputs)
-    doubled = {name: each.double() if each.dtype == torch.float32 else each for name, each in vars(made).items()}
+    doubled = {
+        name: each.double() if each.dtype == torch.float32 else each
+        for name, each in vars(made).items()
+        if each is not None
+    }
     return PanelTensors(**doubled)
 
 

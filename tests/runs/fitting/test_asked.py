@@ -63,6 +63,7 @@ OTHER: dict[str, Any] = {  # a value of every setting that is not what a fit wou
     "random_windows": True,
     "shuffle": True,
     "state_dropout": 0.1,
+    "scheduled_sampling": 0.5,
 }
 OF_MODEL = settings_of(ModelSettings)
 OF_TRAINING = settings_of(TrainingSettings)

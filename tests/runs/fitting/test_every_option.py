@@ -42,6 +42,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "memory": (None, "4MB"),
     "shuffle": (False, True),
     "state_dropout": (0.0, 0.3),
+    "scheduled_sampling": (0.0, 0.5),
     "random_windows": (False, True),
     "average": (None, 0.9),
     "accumulate": (1, 2),
@@ -87,11 +88,11 @@ def dies_at_step(step: int, patch: pytest.MonkeyPatch) -> None:
     backward = StreamFeed.backward
     taken = [0]
 
-    def stops(feed: StreamFeed, network: Any) -> tuple[float, int]:
+    def stops(feed: StreamFeed, network: Any, spent: float) -> tuple[float, int]:
         taken[0] += 1
         if taken[0] == step:
             raise MemoryError
-        return backward(feed, network)
+        return backward(feed, network, spent)
 
     patch.setattr(StreamFeed, "backward", stops)
 

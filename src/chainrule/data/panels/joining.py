@@ -46,7 +46,7 @@ class _Meeting:
     first: _Ints | None = None
 
 
-def joined(panel: Panel, new: Panel | PanelRows, *, allow_new: bool = False) -> Panel:
+def joined(panel: Panel, new: Panel | PanelRows, *, allow_new: bool = False, dropped: _Ints | None = None) -> Panel:
     """The panel with new rows after those of its series, or in their place: values, or what is known ahead.
 
     Rows of the same date are the same step; cells that are blank in the new rows stay as they are, and rows before
@@ -57,6 +57,7 @@ def joined(panel: Panel, new: Panel | PanelRows, *, allow_new: bool = False) -> 
         panel: what is known.
         new: rows of some of its series; see `chainrule.data.read_rows`.
         allow_new: whether other series may come to it.
+        dropped: (N,) how many rows of each series came before those of the panel; None for none.
 
     Raises:
         DataError: another target or other covariates; series that the panel does not have; dates on one side alone, or
@@ -70,7 +71,7 @@ def joined(panel: Panel, new: Panel | PanelRows, *, allow_new: bool = False) -> 
     ids = _all_ids(panel, new, allow_new)
     number = {name: i for i, name in enumerate(ids)}
     series = np.repeat([number[name] for name in new.ids], np.diff(new.starts))
-    meeting = _by_count(panel, new, series) if panel.dates is None else _by_date(panel, new, series, len(ids))
+    meeting = _by_count(panel, new, series, dropped) if panel.dates is None else _by_date(panel, new, series, len(ids))
     _check_ends(panel, new, meeting)
     static = _static(panel, new, ids)
     says = ~np.isnan(new.values) | (~np.isnan(new.known)).any(axis=1) | (~np.isnan(new.past)).any(axis=1)
@@ -184,21 +185,28 @@ def _by_date(panel: Panel, new: Panel | PanelRows, series: _Ints, count: int) ->
     return _Meeting(series, own - first[panel.series], more - first[series], grid, first)
 
 
-def _by_count(panel: Panel, new: Panel | PanelRows, series: _Ints) -> _Meeting:
-    """Rows by their number: those that begin with all values of a series repeat it, others follow its last value."""
+def _by_count(panel: Panel, new: Panel | PanelRows, series: _Ints, dropped: _Ints | None) -> _Meeting:
+    """Rows by their number: those that begin with all values of a series repeat it, others follow its last value.
+
+    What came before the panel's rows is taken to be repeated where these are.
+    """
     own = np.arange(len(panel.values)) - panel.starts[panel.series]
     place = np.arange(len(new.values)) - np.repeat(new.starts[:-1], np.diff(new.starts))
     observed = panel.ends - panel.starts[:-1]
     is_known = series < len(panel.ids)
     steps = np.zeros(len(series), dtype=np.int64)
     steps[is_known] = observed[series[is_known]]
-    within = place < steps
+    skipped = np.zeros_like(steps)
+    if dropped is not None:
+        skipped[is_known] = dropped[series[is_known]]
+    within = (place >= skipped) & (place < skipped + steps)
     same = np.ones(len(series), dtype=bool)
-    at = panel.starts[series[within]] + place[within]
+    at = panel.starts[series[within]] + (place - skipped)[within]
     same[within] = ~_differ(panel.values[at], new.values[within])
     repeats = np.add.reduceat(within & same, new.starts[:-1])
     wanted = steps[new.starts[:-1]]
-    whole = np.diff(new.starts) >= wanted
+    before = skipped[new.starts[:-1]]
+    whole = np.diff(new.starts) >= before + wanted
     revised = whole & (repeats < wanted) & (repeats > _SAME * wanted) & (wanted > 1)
     if revised.any():
         names = listed((new.ids[i] for i in np.flatnonzero(revised)), shown=5)
@@ -206,7 +214,7 @@ def _by_count(panel: Panel, new: Panel | PanelRows, series: _Ints) -> _Meeting:
             f"{new.name} repeats the series {names} but for some values, and has no dates to tell whether it goes on "
             "from them. Give the steps that came after them alone, or fit again."
         )
-    follows = np.where(whole & (repeats == wanted), 0, wanted)
+    follows = np.where(whole & (repeats == wanted), -before, wanted)
     return _Meeting(series, own, place + np.repeat(follows, np.diff(new.starts)))
 
 

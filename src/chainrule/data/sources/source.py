@@ -131,6 +131,7 @@ def with_future(
     *,
     inherited: bool = False,
     allow_new: bool = False,
+    dropped: NDArray[np.int64] | None = None,
 ) -> Panel:
     """The panel with the rows of a source after it, or in place of its own: see `read_rows` and `joined`.
 
@@ -144,7 +145,8 @@ def with_future(
     >>> longer.values.tolist(), longer.known[:, 0].tolist()
     ([1.0, 2.0, 3.0, nan], [5.0, 5.0, 5.0, 6.0])
     """
-    return joined(panel, read_rows(source, reading, panel, inherited=inherited), allow_new=allow_new)
+    rows = read_rows(source, reading, panel, inherited=inherited)
+    return joined(panel, rows, allow_new=allow_new, dropped=dropped)
 
 
 def _table(source: Any, found: Identified, reading: Reading) -> tuple[LoadedTable, Reading]:

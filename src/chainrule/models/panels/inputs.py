@@ -10,6 +10,7 @@ from chainrule._choices import counted
 from chainrule.data.panels.calendar import calendar_columns, calendar_features
 from chainrule.data.panels.panel import Covariate, Covariates, Panel
 from chainrule.errors import ArgumentError
+from chainrule.models.panels.scaling import WINDOW
 
 __all__ = ["PanelInputs"]
 
@@ -84,6 +85,11 @@ class PanelInputs:
         if self.short_season == 1:
             return tuple(sorted({*_LADDER, self.season}))
         return tuple(sorted({*_RECENT, *(k * self.season for k in _SEASONS)}))
+
+    @property
+    def looks_back(self) -> int:
+        """How many rows before a step its inputs look at, beyond sums over the whole past."""
+        return max(*self.lags, *self._repeated, self.short_season, WINDOW)
 
     @property
     def of_past(self) -> int:

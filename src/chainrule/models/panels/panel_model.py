@@ -76,6 +76,12 @@ class PanelModel(nn.Module):
         """Where its parameters are."""
         return device_of(self)
 
+    @property
+    def looks_back(self) -> int:
+        """How many rows before one it needs besides the state of its encoder."""
+        path = 0 if self.path is None else -int(self.path.back.min())
+        return max(self.inputs.looks_back, path)
+
     def encode(
         self, rows: PanelTensors, at: Tensor, carry: Carry | None = None, *, resets: Tensor | None = None
     ) -> tuple[Tensor, Carry]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from chainrule.data.panels.panel import Panel
+from chainrule.models.panels.behind import Behind
 from chainrule.models.panels.inputs import PanelInputs
-from chainrule.models.panels.scaling import centre_and_scale
+from chainrule.models.panels.scaling import centre_and_scale, running_sums
 
 __all__ = ["PanelTensors"]
 
@@ -27,6 +28,7 @@ class PanelTensors:
         series: (R,) int64, whose row it is.
         starts, ends: (N,) int64, the first row of each series and the one after its last known value.
         numbers, categories: (N, S) float32 and (N, C) int64, what stays the same throughout a series.
+        behind: what went before these rows; None where they are all.
     """
 
     values: Tensor
@@ -40,18 +42,22 @@ class PanelTensors:
     ends: Tensor
     numbers: Tensor
     categories: Tensor
+    behind: Behind | None = None
 
     @classmethod
-    def of(cls, panel: Panel, inputs: PanelInputs) -> Self:
+    def of(cls, panel: Panel, inputs: PanelInputs, behind: Behind | None = None) -> Self:
         """The rows of a panel, as its inputs have them."""
+        behind = behind or Behind.of(0, len(panel.ids))
         rows = len(panel.values)
         of_past = np.empty((rows, inputs.of_past), dtype=np.float32)
         centre = np.empty(rows)
         scale = np.empty(rows)
-        for first, last in zip(panel.starts[:-1], panel.starts[1:], strict=True):
+        spans = zip(panel.starts[:-1], panel.starts[1:], behind.sums.numpy(), behind.read.tolist(), strict=True)
+        for first, last, before, counted in spans:
             own = slice(first, last)
             y = panel.values[own]
-            centre[own], scale[own] = centre_and_scale(y, inputs.short_season, inputs.unit)
+            sums = running_sums(y, inputs.short_season, before, counted)
+            centre[own], scale[own] = centre_and_scale(y, inputs.short_season, inputs.unit, sums)
             of_past[own] = inputs.past_of(y, centre[own], scale[own])
         ahead = inputs.ahead_of(panel).astype(np.float32)
         after = np.minimum(np.arange(rows) + 1, np.repeat(panel.starts[1:], np.diff(panel.starts)) - 1)
@@ -69,10 +75,12 @@ class PanelTensors:
             "numbers": inputs.numbers_of(panel).astype(np.float32),
             "categories": inputs.categories_of(panel),
         }
-        return cls(**{name: torch.from_numpy(np.ascontiguousarray(each)) for name, each in tensors.items()})
+        each = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in tensors.items()}
+        return cls(**each, behind=behind if behind.state is not None else None)
 
     def to(self, device: torch.device) -> Self:
         """The same rows on a device."""
         if self.values.device == device:
             return self
-        return type(self)(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+        each = {name: own.to(device) for name, own in vars(self).items() if own is not None}
+        return type(self)(**each)

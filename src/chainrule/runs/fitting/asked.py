@@ -84,9 +84,11 @@ class Asked:
         if model not in kind.models:
             raise ArgumentError(f"{_together(kind.words)} can be fitted by {listed(kind.models)}, not by {model}.")
         for name, value in self.given.items():
-            if not _SETTINGS[name].applies(family(model), kind.has):
+            setting = _SETTINGS[name]
+            if not setting.applies(family(model), kind.has):
+                why = "" if setting.purpose is None else f": it is for {setting.purpose}"
                 raise ArgumentError(
-                    f"{option(name, value)} applies to {_where(_SETTINGS[name], kind, model)}. Leave it out."
+                    f"{option(name, value)} applies to {_where(setting, kind, model)}{why}. Leave it out."
                 )
         head = self.model.head
         if head is not None and head not in kind.heads:

@@ -17,7 +17,7 @@ __all__ = ["ASKED", "CONFIG", "RunConfig", "read_asked"]
 
 ASKED = "asked.json"
 CONFIG = "config.json"
-_FORMAT = 4
+_FORMAT = 5
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from chainrule.errors import ArgumentError
 from chainrule.models import PanelTensors
 from chainrule.runs.folder.config import RunConfig
-from chainrule.training import FullBPTT, Group, PanelFeed, StreamFeed, Streams, TruncatedBPTT
+from chainrule.training import FreeRunningFeed, FullBPTT, Group, PanelFeed, StreamFeed, Streams, TruncatedBPTT
 
-__all__ = ["check_shuffle", "panel_feed", "stream_feed"]
+__all__ = ["check_shuffle", "panel_feed", "series_feed", "stream_feed"]
 
 
 def check_shuffle(documents: int, config: RunConfig) -> None:
@@ -32,6 +32,16 @@ def stream_feed(documents: Sequence[NDArray[Any]], rows: int, config: RunConfig,
     """The documents as ``rows`` streams, with the backpropagation that was asked for."""
     streams, chosen = _streams(documents, rows, config, group, shuffle=config.training.shuffle)
     return StreamFeed(streams, chosen, state_dropout=config.training.state_dropout, group=group)
+
+
+def series_feed(values: NDArray[np.float64], rows: int, config: RunConfig, group: Group) -> StreamFeed:
+    """The values (T, C) of a series as ``rows`` streams, running free for as many steps as was asked for."""
+    probability = config.training.scheduled_sampling
+    if probability == 0:
+        return stream_feed([values], rows, config, group)
+    streams, chosen = _streams([values], rows, config, group, shuffle=False)
+    assert not isinstance(chosen, FullBPTT)  # refused by the config
+    return FreeRunningFeed(streams, chosen, probability=probability, group=group)
 
 
 def panel_feed(

@@ -10,7 +10,7 @@ from chainrule.training.evaluation.held_out import (
     log_probs_apart,
     split_documents,
 )
-from chainrule.training.evaluation.panels import panel_loss, panel_quantiles
+from chainrule.training.evaluation.panels import panel_loss, panel_quantiles, states_after
 
 __all__ = [
     "ClassLogProbs",
@@ -23,4 +23,5 @@ __all__ = [
     "panel_loss",
     "panel_quantiles",
     "split_documents",
+    "states_after",
 ]

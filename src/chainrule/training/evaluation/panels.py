@@ -9,8 +9,9 @@ from torch import Tensor
 
 from chainrule._modes import evaluating
 from chainrule.models import Carry, PanelModel, PanelTensors
+from chainrule.models.encoders import State
 
-__all__ = ["panel_loss", "panel_quantiles"]
+__all__ = ["panel_loss", "panel_quantiles", "states_after"]
 
 _ROWS = 64  # series side by side
 _CHUNK = 256  # steps of them
@@ -64,19 +65,62 @@ def panel_quantiles(
     return found
 
 
+@torch.no_grad()
+def states_after(model: PanelModel, rows: PanelTensors, last: Tensor) -> State:
+    """The encoder's state (N, ...) after the rows before ``last`` (N,) of every series; zeros where none is read."""
+    rows = rows.to(model.device)
+    begins = _begins(rows)
+    lengths = (last.to(begins) - begins).clamp(min=0)
+    state: list[Tensor] = []
+    with evaluating(model.modules()):
+        for group in _alike(rows, lengths):
+            for length in lengths[group].unique():
+                own = group[lengths[group] == length]
+                carry = _carry(rows, own)
+                for steps in torch.arange(int(length), device=begins.device).split(_CHUNK):
+                    _, carry = model.encode(rows, begins[own][:, None] + steps, carry)
+                assert carry is not None
+                assert carry.encoder is not None
+                state = state or [part.new_zeros(len(lengths), *part.shape[1:]) for part in carry.encoder]
+                for whole, part in zip(state, carry.encoder, strict=True):
+                    whole[own] = part
+    return tuple(state)
+
+
+def _begins(rows: PanelTensors) -> Tensor:
+    """(N,) the first row of each series that is to be read."""
+    return rows.starts if rows.behind is None else rows.starts + rows.behind.read
+
+
+def _carry(rows: PanelTensors, series: Tensor) -> Carry | None:
+    """Where the encoder stands in these series; None at a cold start."""
+    if rows.behind is None or rows.behind.state is None or not rows.behind.dropped[series].any():
+        return None
+    return Carry(rows.starts[series], tuple(part[series] for part in rows.behind.state))
+
+
+def _alike(rows: PanelTensors, lengths: Tensor) -> Iterator[Tensor]:
+    """Groups of series with rows to read, of about the same length, that begin all afresh or all from a state."""
+    order = lengths.argsort(descending=True, stable=True)
+    order = order[lengths[order] > 0]
+    goes_on = torch.zeros_like(order, dtype=torch.bool) if rows.behind is None else rows.behind.dropped[order] > 0
+    for some in (order[~goes_on], order[goes_on]):
+        yield from (group for group in some.split(_ROWS) if len(group))
+
+
 def _features(model: PanelModel, rows: PanelTensors, first: Tensor, last: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows (n,) from ``first`` to before ``last`` (N,) of every series, and their features (n, F), part by part.
 
-    Series of about the same length are read side by side, each from its start. No gradient is to be recorded.
+    Series of about the same length are read side by side, each from its start or from the state behind it. No gradient
+    is to be recorded.
     """
-    lengths = (last - rows.starts).where(last > first, 0)
-    order = lengths.argsort(descending=True, stable=True)
-    order = order[lengths[order] > 0]
+    begins = _begins(rows)
+    lengths = (last - begins).where(last > first, 0)
     with evaluating(model.modules()):
-        for group in order.split(_ROWS):
-            starts = rows.starts[group]
+        for group in _alike(rows, lengths):
+            starts = begins[group]
             ends = last[group]
-            carry: Carry | None = None
+            carry = _carry(rows, group)
             for begin in range(0, int(lengths[group[0]]), _CHUNK):
                 steps = torch.arange(begin, min(begin + _CHUNK, int(lengths[group[0]])), device=starts.device)
                 at = starts[:, None] + steps

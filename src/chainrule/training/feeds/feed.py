@@ -10,8 +10,11 @@ __all__ = ["Feed"]
 class Feed(Protocol):
     """Gives the gradient of one batch after another, epoch after epoch."""
 
-    def backward(self, model: nn.Module) -> tuple[float, int]:
-        """Add the gradient of the next batch's summed loss to ``.grad``: its mean, and the count it is the mean of."""
+    def backward(self, model: nn.Module, spent: float = 0.0) -> tuple[float, int]:
+        """Add the gradient of the next batch's summed loss to ``.grad``: its mean, and the count it is the mean of.
+
+        ``spent`` is the share of the training that is over, which what is scheduled follows.
+        """
 
     @property
     def rate(self) -> float:

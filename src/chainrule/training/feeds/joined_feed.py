@@ -43,13 +43,13 @@ class JoinedFeed:
     def rate(self) -> float:
         return self._now.rate
 
-    def backward(self, model: nn.Module) -> tuple[float, int]:
+    def backward(self, model: nn.Module, spent: float = 0.0) -> tuple[float, int]:
         epoch, _, _ = self._feed.streams.position
         _, at, _ = self._others.streams.position
         is_others_turn = at > 0 or self._joined_in < epoch
         self._joined_in = epoch
         self._now = self._others if is_others_turn else self._feed
-        return self._now.backward(model)
+        return self._now.backward(model, spent)
 
     def state(self) -> dict[str, Tensor]:
         return {

@@ -43,7 +43,7 @@ class LabelledFeed:
         self._epoch = 0
         self._next = 0
 
-    def backward(self, model: nn.Module) -> tuple[float, int]:
+    def backward(self, model: nn.Module, spent: float = 0.0) -> tuple[float, int]:
         index = self._next_examples()
         if len(index) == 0:
             return 0.0, 0

@@ -42,8 +42,8 @@ class PanelFeed(StreamFeed):
         self._until = until
         self._scored: _Scored | None = None
 
-    def backward(self, model: nn.Module) -> tuple[float, int]:
-        return super().backward(self._scoring(model))
+    def backward(self, model: nn.Module, spent: float = 0.0) -> tuple[float, int]:
+        return super().backward(self._scoring(model), spent)
 
     def check(self, model: nn.Module) -> None:
         super().check(self._scoring(model))

@@ -73,7 +73,7 @@ class StreamFeed:
     def rate(self) -> float:
         return self._width / self.streams.window if self.streams.random_windows else 1.0
 
-    def backward(self, model: nn.Module) -> tuple[float, int]:
+    def backward(self, model: nn.Module, spent: float = 0.0) -> tuple[float, int]:
         begins = self._at_start()
         device = device_of(model)
         if self._is_restored:

@@ -15,16 +15,20 @@ from chainrule.data.panels.ahead import check_known_ahead, extended
 from chainrule.data.panels.joining import joined
 from chainrule.errors import ArgumentError
 from chainrule.models import PanelModel, PanelTensors
+from chainrule.models.panels import Behind
 from chainrule.runs.folder.contents import SERIES, UPDATED
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.holding import holding
 from chainrule.runs.kinds.panels.ahead import LEVELS, backtest_panel, named_baselines, origins_between, quantiles_from
-from chainrule.runs.kinds.panels.files import load_panel, save_panel
+from chainrule.runs.kinds.panels.files import load_panel, load_updated, save_updated
+from chainrule.runs.kinds.panels.keeping import trimmed
+from chainrule.runs.kinds.panels.live import live_quantiles, since_fit, units_of
 from chainrule.runs.kinds.panels.parts import cut_panel
 from chainrule.runs.kinds.panels.refits import count_refits, quantiles_with_refits
 from chainrule.runs.run import INTERVALS, Intervals, Run, Source
-from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, Scales, forecast_panel
-from chainrule.training import BEST, saved_progress
+from chainrule.runs.scoring.panels import Conformal, Origins, PanelBacktest, PanelForecast, forecast_panel
+from chainrule.training import BEST, saved_progress, weights_of
+from chainrule.training.checkpoint import checksum
 
 __all__ = ["PanelRun"]
 
@@ -60,23 +64,40 @@ class PanelRun(Run):
     @property
     def latest(self) -> Panel:
         """The same, with what ``update`` has added since."""
+        return self._latest()[0]
+
+    def _latest(self) -> tuple[Panel, Behind]:
+        """What is kept of all that is known, and what lies behind it.
+
+        Raises:
+            ArgumentError: it lies behind other weights than those that were asked for.
+        """
         path = self.path / UPDATED
-        return load_panel(path, self.config.data.name) if path.is_file() else self.panel
+        if not path.is_file():
+            return self.panel, Behind.of(self._newest.looks_back, len(self.panel.ids))
+        panel, behind, weights = load_updated(path, self.config.data.name)
+        if weights is not None and weights != checksum(weights_of(self._newest)):
+            raise ArgumentError(
+                f"`update` has carried the state of the weights that {self.path} delivers, and these are others. "
+                "Forecast without `checkpoint`."
+            )
+        return panel, behind
 
     @property
     def since(self) -> str:
         """Where forecasts go on from, in words."""
-        panel = self.latest
-        return f"after row {len(panel.values):,}, with {counted(len(panel.ids), 'series', 'series')}"
+        panel, behind = self._latest()
+        rows = len(panel.values) + int(behind.dropped.sum())
+        return f"after row {rows:,}, with {counted(len(panel.ids), 'series', 'series')}"
 
     @property
     def horizon(self) -> int:
         """The steps ahead that the model forecasts."""
         return self.config.model.horizon
 
-    def _tensors(self, panel: Panel) -> PanelTensors:
+    def _tensors(self, panel: Panel, behind: Behind | None = None) -> PanelTensors:
         assert self.config.data.inputs is not None
-        return PanelTensors.of(panel, self.config.data.inputs)
+        return PanelTensors.of(panel, self.config.data.inputs, behind)
 
     def _horizon(self, asked: int | None) -> int:
         """The steps of forecasts: the model's, or fewer.
@@ -130,28 +151,32 @@ class PanelRun(Run):
         levels = sorted({finite("a quantile", level, 0, 1, open_low=True) for level in asked})
         if not levels:
             raise ArgumentError("no quantiles were asked for; expected at least one between 0 and 1.")
-        known = self._until_now(data)
+        known, behind = self._until_now(data)
         check_known_ahead(known, steps)
         ahead = extended(known, self.horizon)
+        tensors = self._tensors(ahead, behind)
         origins = Origins(ahead, np.arange(len(ahead.ids)), ahead.ends, self.horizon)
-        given = levels if intervals == "model" else list(LEVELS)
-        found = quantiles_from(self._newest, self._tensors(ahead), origins, given)
         if intervals == "conformal":
-            found = self._calibrated(found, origins, levels)
+            found = self._calibrated(ahead, tensors, behind, levels)
+        else:
+            found = quantiles_from(self._newest, tensors, origins, levels)
         model = self.config.model.name
         return forecast_panel(ahead, origins.series, origins.rows, found[:, :steps], levels, model=model)
 
-    def _calibrated(self, quantiles: NDArray[np.float64], origins: Origins, levels: list[float]) -> NDArray[np.float64]:
-        """Quantiles (N, H, Q) at ``LEVELS``, moved to where the test part calibrates them, at the levels asked for."""
+    def _calibrated(
+        self, ahead: Panel, tensors: PanelTensors, behind: Behind, levels: list[float]
+    ) -> NDArray[np.float64]:
+        """Quantiles (N, H, Q), calibrated along the test part and moved by what came since, at the levels asked for."""
         absent = [level for level in levels if level not in LEVELS]
         if absent:
             raise ArgumentError(
                 f"conformal intervals are calibrated at the levels {listed(LEVELS)}, and `quantiles` asks for "
                 f"{listed(absent)}. Ask for some of these."
             )
-        scale = Scales.of(origins.panel, origins.rows).absolute
-        moved = self._conformal.apply(quantiles, scale)
-        return moved[..., [LEVELS.index(level) for level in levels]]
+        since = since_fit(self.panel, ahead, self.horizon) - behind.dropped.numpy()
+        units = units_of(self.panel, ahead, behind, self.horizon)
+        found = live_quantiles(self._newest, tensors, ahead, since, units, self._conformal)
+        return found[..., [LEVELS.index(level) for level in levels]]
 
     @cached_property
     def _conformal(self) -> Conformal:
@@ -162,16 +187,19 @@ class PanelRun(Run):
         own = score.forecasts[score.model]
         return Conformal.fit(own[known], score.origins.actual()[known], scale[known], score.levels)
 
-    def _until_now(self, data: Source | None) -> Panel:
-        """All of the panel that is known, with ``data``."""
-        known = self.latest
+    def _until_now(self, data: Source | None) -> tuple[Panel, Behind]:
+        """What is kept of the panel, with ``data``, and what lies behind it."""
+        known, behind = self._latest()
         if data is None:
-            return known
+            return known, behind
+        dropped = behind.dropped.numpy()
         if isinstance(data, Panel):
-            return joined(known, self._new(data), allow_new=True)
-        reading = replace(self.config.reading, transform=Reading.transform)
-        rows: Any = data  # other data is refused there
-        return with_future(known, rows, reading, inherited=True, allow_new=True)
+            panel = joined(known, self._new(data), allow_new=True, dropped=dropped)
+        else:
+            reading = replace(self.config.reading, transform=Reading.transform)
+            rows: Any = data  # other data is refused there
+            panel = with_future(known, rows, reading, inherited=True, allow_new=True, dropped=dropped)
+        return panel, behind.with_new(len(panel.ids))
 
     def _new(self, data: Source) -> Panel:
         """New data, with the run's own season whatever it may look like by itself."""
@@ -181,7 +209,10 @@ class PanelRun(Run):
 
     def update(self, data: Source) -> "PanelRun":
         with holding(self.path):
-            save_panel(self._until_now(data), self.path / UPDATED)
+            panel, behind = self._until_now(data)
+            units = units_of(self.panel, panel, behind, self.horizon)
+            panel, behind = trimmed(panel, self._tensors(panel, behind), behind, self._newest, units)
+            save_updated(panel, behind, checksum(weights_of(self._newest)), self.path / UPDATED)
         return self
 
     def backtest(  # type: ignore[override]

@@ -13,7 +13,7 @@ from chainrule.runs.folder.data_config import DataConfig
 from chainrule.runs.kinds.cut import split_in_time
 from chainrule.runs.kinds.series.files import save_series
 from chainrule.runs.kinds.task import Task
-from chainrule.runs.kinds.training_streams import stream_feed
+from chainrule.runs.kinds.training_streams import series_feed
 from chainrule.runs.scoring.ahead import Ahead, backtest_ahead
 from chainrule.runs.scoring.baselines import Baselines
 from chainrule.runs.scoring.scores import Score
@@ -46,11 +46,11 @@ class SeriesTask(Task):
         self.config = config
         self._rows = rows
         self._group = group
-        self.feed = stream_feed([self.train], rows, config, group)
+        self.feed = series_feed(self.train, rows, config, group)
 
     def feed_everything(self) -> Feed:
         # As many rows as before, so that a step is of as many values.
-        return stream_feed([self.data.values], self._rows, self.config, self._group)
+        return series_feed(self.data.values, self._rows, self.config, self._group)
 
     def describe_everything(self) -> DataConfig:
         """The transform too is fitted to all of it."""
