@@ -6,13 +6,13 @@ import pytest
 
 from chainrule.display import Shown
 from tests.display.interactive.conftest import Open
-from tests.display.interactive.test_convolution import channels
+from tests.display.interactive.test_convolution import batched
 from tests.display.interactive.test_through_time import found
 
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
 
 
-@pytest.mark.parametrize(("shown", "width", "scheme"), [(channels, 320, "dark"), (found, 320, "light")])
+@pytest.mark.parametrize(("shown", "width", "scheme"), [(batched, 320, "dark"), (found, 320, "light")])
 def test_axe_finds_no_fault(shown: Callable[[], Shown], width: int, scheme: str, open_page: Open) -> None:
     page = open_page(shown(), width, scheme)
     page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true })")

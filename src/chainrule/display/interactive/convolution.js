@@ -9,7 +9,7 @@ import { Grid } from "./grid.js";
 import { ChangeForm, isChangeable } from "./convolution_change.js";
 import { ConvolutionModel } from "./convolution_model.js";
 import { SumPanel } from "./convolution_sum.js";
-import { short, written } from "./numbers.js";
+import { written } from "./numbers.js";
 import { register } from "./views.js";
 
 /** Titles of the arrays, and the result that is shown as a sum when an entry of them is chosen. */
@@ -159,7 +159,7 @@ class ConvolutionView {
     terms.forEach(({ at: offsets, factors }, k) => {
       const mark = k < this.panel.count ? "added" : "read";
       offsets.forEach((offset, side) => {
-        const factor = side === 1 ? `× ${short(factors[0])}` : null;
+        const factor = side === 1 ? factors[0] : null;
         marks.get(of[side]).push([offset - this.model.startOf(of[side]), mark, factor]);
       });
     });

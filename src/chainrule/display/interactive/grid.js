@@ -6,9 +6,12 @@
  */
 
 import { element } from "./elements.js";
-import { largest, short, written } from "./numbers.js";
+import { fitted } from "./fitting.js";
+import { largest, written } from "./numbers.js";
 
 const NUMBERS = 14; // columns up to which a cell is wide enough for its number
+const ROOM = 3.66; // in em, of a number within the frame of its cell
+const FACTOR_ROOM = 4.15; // of a factor, which is smaller
 
 export class Grid {
   /**
@@ -35,7 +38,7 @@ export class Grid {
     const most = largest(values);
     this.cells.forEach((cell, at) => {
       const value = values[at];
-      cell.firstChild.textContent = short(value);
+      write(cell.firstChild, fitted(value, ROOM));
       cell.setAttribute("aria-label", `${this.name(at)}: ${written(value)}`);
       cell.classList.toggle("negative", value < 0);
       cell.style.setProperty("--share", Math.abs(value) / most);
@@ -43,11 +46,11 @@ export class Grid {
     return most;
   }
 
-  /** Mark cells: pairs of an offset and a class, and a factor to write into the cell, or null. */
+  /** Mark cells: pairs of an offset and a class, and a factor to write below the number, or null. */
   mark(marks) {
     for (const [cell, mark] of this.marked) {
       cell.classList.remove(mark);
-      delete cell.dataset.factor;
+      cell.querySelector("small")?.remove();
     }
     this.marked = [];
     for (const [at, mark, factor] of marks) {
@@ -56,7 +59,9 @@ export class Grid {
         cell.classList.add(mark);
         this.marked.push([cell, mark]);
         if (factor !== null) {
-          cell.dataset.factor = factor;
+          const place = element("small");
+          write(place, fitted(factor, FACTOR_ROOM, "× "));
+          cell.append(place);
         }
       }
     }
@@ -142,4 +147,10 @@ export class Grid {
     this.activate(at, true);
     this.on.choose(at);
   }
+}
+
+/** Write a text, smaller by its scale. */
+function write(place, { text, scale }) {
+  place.textContent = text;
+  place.style.setProperty("--scale", scale);
 }
