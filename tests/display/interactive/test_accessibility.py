@@ -7,6 +7,7 @@ import pytest
 from chainrule.display import Shown
 from tests.display.interactive.conftest import Open
 from tests.display.interactive.test_convolution import batched
+from tests.display.interactive.test_layers import look
 from tests.display.interactive.test_through_time import found
 from tests.display.interactive.test_unrolled import unrolled
 
@@ -16,6 +17,7 @@ PAGES: dict[str, tuple[Callable[[], Shown], str]] = {
     "a convolution": (batched, "dark"),
     "through time": (lambda: found("rnn_tanh"), "light"),
     "unrolled": (unrolled, "dark"),
+    "layers": (lambda: look("small"), "light"),
 }
 
 

@@ -13,6 +13,11 @@ const SMALLER = 0.9; // share of its size to which a number shrinks before it lo
 export function fitted(value, room, prefix = "") {
   const texts = textsOf(value).map((text) => prefix + text);
   const text = texts.find((each) => SMALLER * widthOf(each) <= room) ?? texts.at(-1);
+  return shrunk(text, room);
+}
+
+/** A text as small as it has to be. */
+export function shrunk(text, room) {
   return { text, scale: Math.min(1, room / widthOf(text)) };
 }
 

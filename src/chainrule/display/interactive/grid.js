@@ -6,7 +6,7 @@
  */
 
 import { element } from "./elements.js";
-import { fitted } from "./fitting.js";
+import { fitted, shrunk } from "./fitting.js";
 import { largest, written } from "./numbers.js";
 
 const NUMBERS = 14; // columns up to which a cell is wide enough for its number
@@ -35,11 +35,11 @@ export class Grid {
     this.listen();
   }
 
-  /** Show these values, coloured on a scale from -most to most; returns most. */
-  set(values, most = largest(values)) {
+  /** Show these values, coloured on a scale from -most to most; text(value) writes one. Returns most. */
+  set(values, most = largest(values), text = null) {
     this.cells.forEach((cell, at) => {
       const value = values[at];
-      write(cell.firstChild, fitted(value, ROOM));
+      write(cell.firstChild, text ? shrunk(text(value), ROOM) : fitted(value, ROOM));
       cell.setAttribute("aria-label", `${this.name(at)}: ${written(value)}`);
       cell.classList.toggle("negative", value < 0);
       cell.style.setProperty("--share", Math.abs(value) / most);
