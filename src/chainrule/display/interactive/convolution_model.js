@@ -11,7 +11,7 @@ export class ConvolutionModel {
     const { dimensions, batched, stride, dilation, before, after, groups, flip } = data;
     const [x, w, dy] = [data.x, data.w, data.dy].map(arrayOf);
     const bias = data.bias && arrayOf(data.bias);
-    Object.assign(this, { dimensions, batched, row: 0, changes: new Map() });
+    Object.assign(this, { dimensions, batched, usual: flip, row: 0, changes: new Map() });
     this.call = { x, w, dy, bias, stride, dilation, before, after, groups, flip };
     this.python = new Map(data.conventions.map((found) => [found.flip, arraysOf(found)]));
     const errors = [...this.python].map(([flip, results]) => checked({ ...this.call, flip }, results));
@@ -30,10 +30,14 @@ export class ConvolutionModel {
     this.compute();
   }
 
-  /** Put a number in the place of an entry of x, w or dy. */
+  /** Put a number in the place of an entry of x, w or dy that is shown. */
   change(name, at, value) {
-    const offset = this.startOf(name) + at;
-    const key = this.label(name, at);
+    this.put(name, this.startOf(name) + at, value);
+  }
+
+  /** Put a number in the place of an entry of x, w or dy. */
+  put(name, offset, value) {
+    const key = this.written(name, offset);
     const was = this.changes.get(key)?.was ?? this.call[name].values[offset];
     this.call[name].values[offset] = value;
     this.changes.set(key, { name, offset, was, value });

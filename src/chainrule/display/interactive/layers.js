@@ -11,8 +11,8 @@ import { arrayOf, offsetOf } from "./numbers.js";
 import { register } from "./views.js";
 
 class LayersView {
-  constructor({ name, target, x, layers, start }) {
-    Object.assign(this, { layers, target });
+  constructor({ name, target, x, layers, start }, address) {
+    Object.assign(this, { layers, target, address, usual: start });
     this.input = new Maps({ title: `${name}, input`, symbol: "x", array: arrayOf(x) });
     this.place = element("div", { class: "pictures" });
     this.panel = new CellPanel();
@@ -20,12 +20,14 @@ class LayersView {
     this.select = element("select", { onchange: () => this.set(Number(this.select.value)) }, ...options);
     const controls = element("div", { class: "controls" }, element("label", {}, "Layer ", this.select));
     this.element = element("div", { class: "layers" }, controls, this.place, this.panel.element);
-    this.set(start);
+    const number = address.number("layer", layers.length, start);
+    this.set(number, address.place("cell", layers[number].y.shape) ?? layers[number].start);
   }
 
   /** Show a layer, at its largest cell unless said. */
   set(number, cell = this.layers[number].start) {
     const { title, y, dy, sum, fields } = this.layers[number];
+    this.number = number;
     this.select.value = number;
     this.layer = { y: arrayOf(y), call: sum && callOf(sum), fields };
     const onchoose = (index) => this.choose(index);
@@ -41,6 +43,9 @@ class LayersView {
     const { y, call, fields } = this.layer;
     const positions = index.slice(1);
     const field = fields && fields.map((spans, k) => spans[spans.length === 1 ? 0 : positions[k]]);
+    const isUsual = String(index) === String(this.layers[this.number].start);
+    const layer = this.number === this.usual ? undefined : this.number;
+    this.address.keep(() => ({ layer, cell: isUsual ? undefined : index.join(",") }));
     this.maps.stand(index);
     this.gradient.stand(index);
     this.input.frame(field);
@@ -49,4 +54,4 @@ class LayersView {
   }
 }
 
-register("layers", (data) => new LayersView(data).element);
+register("layers", (data, address) => new LayersView(data, address).element);

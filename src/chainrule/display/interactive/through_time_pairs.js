@@ -6,8 +6,9 @@ import { closeness, counted, largest, written } from "./numbers.js";
 import { Picture } from "./picture.js";
 
 export class PairsPanel {
-  /** looks share the scale of their norms. */
-  constructor(looks) {
+  /** looks share the scale of their norms; onmove() follows each move. */
+  constructor(looks, onmove) {
+    this.onmove = onmove;
     const most = Math.max(...looks.map(({ map }) => largest(map)));
     this.scale = decades(most);
     this.map = new Picture({
@@ -44,8 +45,27 @@ export class PairsPanel {
     this.map.set({ rows: targets.length, columns: steps, values: shown, scale: this.scale });
     const last = targets.length - 1;
     const half = Math.floor(targets[last] / 2);
-    this.map.map.stand(last, half);
-    this.go(last, half);
+    this.usual = [last, half];
+    this.stand(last, half);
+  }
+
+  /** What the address keeps: t and i. */
+  state() {
+    const isUsual = this.usual.every((place, k) => place === this.pair[k]);
+    return { pair: isUsual ? undefined : `${this.look.targets[this.pair[0]]},${this.pair[1]}` };
+  }
+
+  restore(address) {
+    const { targets, steps } = this.look;
+    const [t, i] = address.place("pair", [steps, steps]) ?? [];
+    if (targets.includes(t)) {
+      this.stand(targets.indexOf(t), i);
+    }
+  }
+
+  stand(row, i) {
+    this.map.map.stand(row, i);
+    this.go(row, i);
   }
 
   /** Show which pairs are lost if the state is detached every k steps. */
@@ -56,6 +76,7 @@ export class PairsPanel {
 
   go(row, i) {
     const { look } = this;
+    this.pair = [row, i];
     const t = look.targets[row];
     const norm = look.norm(row, i);
     const exists = i <= t && !Number.isNaN(norm);
@@ -68,6 +89,7 @@ export class PairsPanel {
     const passed = exists ? Array.from({ length: t - i + 1 }, (_, k) => t - k) : [];
     const rows = passed.map((j) => rowOf([String(j), ...this.factor(j, t), written(look.norm(row, j))]));
     this.table.replaceChildren(headOf(["step", "|J|", "ρ(J)", "|gradient|"]), element("tbody", {}, ...rows));
+    this.onmove();
   }
 
   /** Show the product; returns how far D_t times it is from Python's norm. */

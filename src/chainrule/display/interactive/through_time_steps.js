@@ -11,9 +11,12 @@ const PACE = 350; // milliseconds a step
 const PASSES = [["whole", "whole"], ["forward", "forward, up to t"], ["backward", "backward, down to t"]];
 
 export class StepsPanel {
-  /** looks share the scales of their colours; each array of one is a Shape, made and moved as a Picture is. */
-  constructor(looks, { notation = new Notation(), Shape = Picture } = {}) {
-    Object.assign(this, { looks, notation, Shape, pass: "whole", t: 0 });
+  /**
+   * looks share the scales of their colours; each array of one is a Shape, made and moved as a Picture is. onmove()
+   * follows each move.
+   */
+  constructor(looks, { onmove, notation = new Notation(), Shape = Picture }) {
+    Object.assign(this, { looks, onmove, notation, Shape, pass: "whole", t: 0 });
     this.slider = new Slider("Step t", (t) => this.go(t));
     this.play = new PlayButton("Play", () => this.tick());
     this.passes = element("div");
@@ -68,6 +71,17 @@ export class StepsPanel {
     return Math.max(...alike.map(({ values }) => largest(values)));
   }
 
+  /** What the address keeps. */
+  state() {
+    return { t: this.t || undefined, pass: this.pass === "whole" ? undefined : this.pass };
+  }
+
+  restore(address) {
+    const pass = address.text("pass");
+    this.take(PASSES.some(([name]) => name === pass) ? pass : "whole");
+    this.go(address.number("t", this.look.steps, 0));
+  }
+
   /** Stand at step t. */
   go(t) {
     this.t = t;
@@ -88,6 +102,7 @@ export class StepsPanel {
     const more = count < units ? [[`… ${units - count}`]] : [];
     const body = element("tbody", {}, ...[...rows, ...more].map(rowOf));
     this.table.replaceChildren(headOf(["unit", ...this.shown.map(({ name }) => name)]), body);
+    this.onmove();
   }
 
   /** The steps that the pass has come to: the forward pass to t, the backward pass from the end to t. */

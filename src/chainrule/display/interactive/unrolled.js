@@ -12,15 +12,17 @@ import { StepsPanel } from "./through_time_steps.js";
 import { register } from "./views.js";
 
 class UnrolledView {
-  constructor({ first, name, units, losses, forward, backward }) {
+  constructor({ first, name, units, losses, forward, backward }, address) {
     const arrays = (found) => found.map((array) => ({ ...array, ...arrayOf(array.values) }));
     const look = { units, forward: arrays(forward), backward: arrays(backward) };
     look.losses = losses && arrayOf(losses).values;
     look.steps = look.forward[0].shape[0];
-    const panel = new StepsPanel([look], { notation: new Notation(first), Shape: StepGrid });
+    const onmove = () => address.keep(() => panel.state());
+    const panel = new StepsPanel([look], { onmove, notation: new Notation(first), Shape: StepGrid });
     const note = element("p", { class: "note" }, `${name}. ${agreement(look.backward)}`);
     this.element = element("div", { class: "unrolled" }, note, panel.element);
     panel.set(look);
+    panel.restore(address);
   }
 }
 
@@ -31,4 +33,4 @@ function agreement(backward) {
   return `Added in this page, both gradients that arrive at each h_t agree with Python's dL/dh_t ${closeness(error)}.`;
 }
 
-register("unrolled", (data) => new UnrolledView(data).element);
+register("unrolled", (data, address) => new UnrolledView(data, address).element);
