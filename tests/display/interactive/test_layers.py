@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from chainrule.lens import ThroughLayers, through_layers
+from chainrule.lens import ThroughLayers, one_based, through_layers
 from chainrule.lens.layers.results.cells import has_sums
 from tests.display.interactive.conftest import Open
 from tests.lens.layers.cases import images, sequences, torchs
@@ -114,3 +114,14 @@ def test_nothing_is_wider_than_the_screen(open_page: Open) -> None:
     for layer in range(len(look()._layers)):
         page.locator(".layers select").select_option(str(layer))
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_entries_and_channels_count_from_one_where_that_is_asked(open_page: Open) -> None:
+    with one_based():
+        page = open_page(look("small"))
+    page.get_by_role("grid", name="Output of layer 0").get_by_role("gridcell").focus()
+    page.keyboard.press("Control+End")
+    assert heading(page).startswith("y_{2,2,2} = ")
+    assert "rows 2 to 3, columns 2 to 3." in page.locator(".sum p").inner_text()
+    assert [row[0] for row in rows(page)][:2] == ["bias", "channel 1"]
+    assert page.get_by_role("grid", name="Kernel").get_by_role("gridcell", name="w_{2,1,2,2} · x_{3,3}:").count() == 1

@@ -207,3 +207,15 @@ def test_one_look_is_nothing_to_compare() -> None:
     ):
         with pytest.raises(ArgumentError, match=message):
             lens.side_by_side(looks)  # type: ignore[arg-type]
+
+
+def test_steps_count_from_one_where_that_is_asked(open_page: Open) -> None:
+    with lens.one_based():
+        page = open_page(found())
+    assert page.get_by_role("heading", name=re.compile("^Step 1, loss ")).is_visible()
+    pick(page, 9, 3)
+    pairs = section(page, "From step t back to step i")
+    assert pairs.locator("h3").inner_text().startswith("|D_10 J_10 ⋯ J_5| = ")
+    assert pairs.locator(".listed tbody th").all_text_contents() == [str(step) for step in range(10, 3, -1)]
+    assert page.get_by_role("gridcell", name="from t = 10 to i = 4:").count() == 1
+    assert numbers(page.locator("figure", has_text="Gradient norms between steps"))[0, :2].tolist() == [1, 1]

@@ -66,7 +66,7 @@ class ConvolutionView {
       return [];
     }
     const options = Array.from({ length: rows }, (_, row) => {
-      return element("option", { value: row, selected: row === this.model.row }, row);
+      return element("option", { value: row, selected: row === this.model.row }, this.model.notation.number(row));
     });
     const onchange = (event) => {
       this.model.row = Number(event.target.value);

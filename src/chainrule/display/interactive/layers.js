@@ -7,15 +7,16 @@ import { element } from "./elements.js";
 import { CellPanel } from "./layers_cell.js";
 import { callOf } from "./layers_sum.js";
 import { Maps } from "./maps.js";
+import { Notation } from "./notation.js";
 import { arrayOf, offsetOf } from "./numbers.js";
 import { register } from "./views.js";
 
 class LayersView {
-  constructor({ name, target, x, layers, start }, address) {
-    Object.assign(this, { layers, target, address, usual: start });
-    this.input = new Maps({ title: `${name}, input`, symbol: "x", array: arrayOf(x) });
+  constructor({ first, name, target, x, layers, start }, address) {
+    Object.assign(this, { layers, target, address, usual: start, notation: new Notation(first) });
+    this.input = this.picture({ title: `${name}, input`, symbol: "x", array: arrayOf(x) });
     this.place = element("div", { class: "pictures" });
-    this.panel = new CellPanel();
+    this.panel = new CellPanel(this.notation);
     const options = layers.map(({ title }, number) => element("option", { value: number }, title));
     this.select = element("select", { onchange: () => this.set(Number(this.select.value)) }, ...options);
     const controls = element("div", { class: "controls" }, element("label", {}, "Layer ", this.select));
@@ -29,13 +30,17 @@ class LayersView {
     const { title, y, dy, sum, fields } = this.layers[number];
     this.number = number;
     this.select.value = number;
-    this.layer = { y: arrayOf(y), call: sum && callOf(sum), fields };
+    this.layer = { y: arrayOf(y), call: sum && callOf(sum, this.notation), fields };
     const onchoose = (index) => this.choose(index);
-    this.maps = new Maps({ title: `Output of ${title}`, symbol: "y", array: this.layer.y, onchoose });
+    this.maps = this.picture({ title: `Output of ${title}`, symbol: "y", array: this.layer.y, onchoose });
     const gradient = `Gradient of ${this.target}`;
-    this.gradient = new Maps({ title: gradient, symbol: "dy", array: arrayOf(dy), onchoose });
+    this.gradient = this.picture({ title: gradient, symbol: "dy", array: arrayOf(dy), onchoose });
     this.place.replaceChildren(...[this.input, this.maps, this.gradient].map((maps) => maps.element));
     this.choose(cell);
+  }
+
+  picture(shown) {
+    return new Maps({ ...shown, notation: this.notation });
   }
 
   /** Show what a cell sees, and its sum. */

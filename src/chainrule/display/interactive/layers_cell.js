@@ -9,7 +9,8 @@ const LIMIT = 1e-9; // of the difference from Python: as much as the lens allows
 const AXES = ["rows", "columns"];
 
 export class CellPanel {
-  constructor() {
+  constructor(notation) {
+    this.notation = notation;
     this.heading = element("h2", {});
     this.words = element("p", {});
     this.grids = element("div", { class: "pictures sums" });
@@ -24,7 +25,7 @@ export class CellPanel {
   set({ label, index, value, field, call }) {
     const sum = call && channelsOf(call, index, value);
     this.heading.textContent = sum ? this.equation(label, sum) : `${label} = ${written(value, 6)}`;
-    this.words.textContent = [seen(field), sum && agreement(sum)].filter(Boolean).join(" ");
+    this.words.textContent = [this.seen(field), sum && agreement(sum)].filter(Boolean).join(" ");
     this.listed.toggleAttribute("hidden", !sum);
     this.grids.replaceChildren(...(sum ? this.pictures(call, sum) : []));
     this.table.replaceChildren(...(sum ? tableOf(sum) : []));
@@ -33,6 +34,18 @@ export class CellPanel {
   equation(label, { printed, whole, channels, rest }) {
     const count = channels.length + rest.count;
     return `${label} = ${printed.text(whole)}${printed.units}, bias and ${count} channel${count === 1 ? "" : "s"}`;
+  }
+
+  /** What a cell depends on, in words. */
+  seen(field) {
+    if (!field || field.length === 0) {
+      return "";
+    }
+    const names = field.length > 1 ? AXES : ["steps"];
+    const size = field.map(([first, last]) => last - first + 1).join(" × ");
+    const ends = field.map((span) => span.map((place) => this.notation.number(place)).join(" to "));
+    const spans = ends.map((words, k) => `${names[k]} ${words}`);
+    return `It sees ${size} of the input: ${spans.join(", ")}.`;
   }
 
   /** The kernel, what it reads and their products, a plane a channel. */
@@ -56,17 +69,6 @@ export class CellPanel {
       picture(`Products${printed.units}`, sums, products, (value) => value.toFixed(printed.decimals)),
     ];
   }
-}
-
-/** What a cell depends on, in words. */
-function seen(field) {
-  if (!field || field.length === 0) {
-    return "";
-  }
-  const names = field.length > 1 ? AXES : ["steps"];
-  const size = field.map(([first, last]) => last - first + 1).join(" × ");
-  const spans = field.map(([first, last], k) => `${names[k]} ${first} to ${last}`).join(", ");
-  return `It sees ${size} of the input: ${spans}.`;
 }
 
 function agreement({ error }) {

@@ -7,9 +7,9 @@ import { Printed } from "./printed.js";
 const SHOWN = 64; // channels with products of their own
 
 /** Python's operands of a layer, ready for its sums. */
-export function callOf(sum) {
+export function callOf(sum, notation) {
   const [x, w] = [sum.x, sum.w].map(arrayOf);
-  return { ...sum, x, w, bias: sum.bias && arrayOf(sum.bias), flip: false };
+  return { ...sum, notation, x, w, bias: sum.bias && arrayOf(sum.bias), flip: false };
 }
 
 /**
@@ -25,7 +25,7 @@ export function channelsOf(call, index, value) {
   const taps = sizeOf(call.w.shape.slice(2));
   const first = Math.floor(o / (call.w.shape[0] / call.groups)) * call.w.shape[1];
   const every = Array.from({ length: call.w.shape[1] }, (_, c) => {
-    return channelOf(call, terms.slice(c * taps, (c + 1) * taps), first + c, printed);
+    return channelOf(call, terms.slice(c * taps, (c + 1) * taps), call.notation.number(first + c), printed);
   });
   const channels = largestOf(every);
   const others = every.filter((each) => !channels.includes(each));
@@ -60,12 +60,12 @@ function largestOf(channels) {
   return channels.filter((each) => sorted.includes(each));
 }
 
-/** An entry as Python has it: w[3,1,0,2], x[1,4,5]. */
+/** An entry as Python writes it: w[3,1,0,2], x[1,4,5]. */
 function labelOf(call, name, offset) {
   if (offset < 0) {
     return "padding";
   }
-  const index = indexOf(call[name].shape, offset);
-  const leading = index.slice(name === "x" ? 1 : 0, 2);
-  return `${name}[${[...leading, ...index.slice(5 - call.dimensions)].join(",")}]`;
+  const { shape } = call[name];
+  const own = (index) => [...index.slice(name === "x" ? 1 : 0, 2), ...index.slice(5 - call.dimensions)];
+  return call.notation.entry(name, own(indexOf(shape, offset)), own(shape));
 }

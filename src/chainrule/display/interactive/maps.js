@@ -7,8 +7,8 @@ import { Picture } from "./picture.js";
 
 export class Maps {
   /** An array {shape, values}, (channels, ...), called a symbol such as y; onchoose(index) follows each move. */
-  constructor({ title, symbol, array, onchoose = () => {} }) {
-    Object.assign(this, { symbol, array, onchoose });
+  constructor({ title, symbol, array, notation, onchoose = () => {} }) {
+    Object.assign(this, { symbol, array, notation, onchoose });
     const [channels, height = 1, width] = array.shape;
     this.isImage = width !== undefined;
     const across = Math.ceil(Math.sqrt((channels * height) / width));
@@ -96,6 +96,6 @@ export class Maps {
   }
 
   label(index) {
-    return `${this.symbol}[${index.join(",")}]`;
+    return this.notation.entry(this.symbol, index, this.array.shape);
   }
 }

@@ -23,4 +23,15 @@ export class Notation {
     const subscript = numbers.length > 1 ? `{${numbers.join(",")}}` : numbers[0];
     return `${SYMBOLS[name] ?? name}_${subscript}`;
   }
+
+  /** A part of an array, by its first dimensions: x[0], or from 1 x_{2,·}, and x where there is only one. */
+  part(name, index, shape) {
+    if (this.first === 0) {
+      return this.entry(name, index, shape);
+    }
+    const leading = shape.findIndex((size) => size !== 1);
+    const numbers = leading < 0 ? [] : index.slice(leading).map((place) => place + 1);
+    const symbol = SYMBOLS[name] ?? name;
+    return numbers.length > 0 ? `${symbol}_{${numbers.join(",")},·}` : symbol;
+  }
 }

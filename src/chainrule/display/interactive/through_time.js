@@ -5,6 +5,7 @@
  */
 
 import { choice, element } from "./elements.js";
+import { Notation } from "./notation.js";
 import { Look } from "./through_time_look.js";
 import { PairsPanel } from "./through_time_pairs.js";
 import { StepsPanel } from "./through_time_steps.js";
@@ -17,9 +18,9 @@ class ThroughTimeView {
     this.address = address;
     this.look = this.looks[address.number("look", looks.length, 0)];
     this.note = element("p", { role: "status", class: "note" });
-    const onmove = () => this.keep();
-    this.steps = new StepsPanel(this.looks, { onmove });
-    this.pairs = new PairsPanel(this.looks, onmove);
+    const on = { onmove: () => this.keep(), notation: new Notation(looks[0].first) };
+    this.steps = new StepsPanel(this.looks, on);
+    this.pairs = new PairsPanel(this.looks, on);
     this.truncation = new TruncationPanel((k) => this.detach(k));
     this.panels = [this.steps, this.pairs, this.truncation];
     const panels = this.panels.map((panel) => panel.element);

@@ -3,7 +3,6 @@
 import { signed } from "./colours.js";
 import { PlayButton, Slider } from "./controls.js";
 import { choice, element, headOf, rowOf } from "./elements.js";
-import { Notation } from "./notation.js";
 import { largest, written } from "./numbers.js";
 import { Picture } from "./picture.js";
 
@@ -15,7 +14,7 @@ export class StepsPanel {
    * looks share the scales of their colours; each array of one is a Shape, made and moved as a Picture is. onmove()
    * follows each move.
    */
-  constructor(looks, { onmove, notation = new Notation(), Shape = Picture }) {
+  constructor(looks, { onmove, notation, Shape = Picture }) {
     Object.assign(this, { looks, onmove, notation, Shape, pass: "whole", t: 0 });
     this.slider = new Slider("Step t", (t) => this.go(t));
     this.play = new PlayButton("Play", () => this.tick());

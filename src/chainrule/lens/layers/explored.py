@@ -14,6 +14,7 @@ from chainrule.lens.layers.passes.layer_pass import LayerPass
 from chainrule.lens.layers.passes.network_pass import NetworkPass
 from chainrule.lens.layers.passes.spans import are_chained, spans_back
 from chainrule.lens.layers.results.cells import has_sums
+from chainrule.lens.notation import written_step
 from chainrule.ops.convolution.checks import geometry_of
 
 __all__ = ["view_of"]
@@ -33,7 +34,7 @@ def view_of(network: NetworkPass, name: str, target: str) -> View | None:
     if too_long or sum(map(_count, layers)) > _NUMBERS:
         return None
     shown = [_layer(network, layer) for layer in layers]
-    about = {"name": name, "target": target, "start": network.first.number}
+    about = {"first": written_step(0), "name": name, "target": target, "start": network.first.number}
     return View("layers", {**about, "x": exact(x), "layers": shown})
 
 
