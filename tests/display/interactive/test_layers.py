@@ -1,5 +1,6 @@
 """The page of a classifier, layer by layer: its maps, fields and sums against the lens's own, digit by digit."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from torch import nn
 from chainrule.lens import ThroughLayers, one_based, through_layers
 from chainrule.lens.layers.results.cells import has_sums
 from tests.display.interactive.conftest import Open
-from tests.lens.layers.cases import images, sequences, torchs
+from tests.lens.layers.cases import Network, images, sequences, torchs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @cache
 def look(name: str = "torch's own") -> ThroughLayers:
     torch.manual_seed(0)
-    cases = {
+    cases: dict[str, Callable[[], Network]] = {
         "torch's own": torchs,
         "images": lambda: images(3, (7, 6)),
         "sequences": lambda: sequences("gru"),

@@ -27,6 +27,7 @@ def test_every_number_of_both_passes_is_pythons(open_page: Open) -> None:
     page = open_page(found)
     assert "agree with Python's dL/dh_t to the last bit." in page.locator(".view .note").inner_text()
     assert found.losses is not None
+    assert found.o is not None
     arrays = {
         "x_t": found.x,
         "h_t": found.h,

@@ -1,7 +1,7 @@
 """A small recurrent network unrolled over one sequence: every number of its forward pass, and every term of its
 backward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +172,7 @@ class Unrolled(Shown):
         }
         units = max(1, _CELLS // (len(self.h) * len(forward | backward)))
 
-        def shown(arrays: dict[str, Floats | None], **scale: str) -> list[dict[str, Any]]:
+        def shown(arrays: Mapping[str, Floats | None], **scale: str) -> list[dict[str, Any]]:
             there = [(name, array) for name, array in arrays.items() if array is not None]
             return [{"name": name, "values": exact(array[:, :units]), **scale} for name, array in there]
 
