@@ -13,7 +13,7 @@ _SYMBOLS = {"dy": "d"}  # of arrays, in lectures
 
 @contextmanager
 def one_based(asked: bool = True) -> Iterator[None]:
-    """Within it, the tables of the lens count from 1 and write entries as lectures do: d_2 w_1 for dy[0,1] w[0,0,0].
+    """Within it, the lens counts from 1 in tables and pages, and writes as lectures do: d_2 w_1 for dy[0,1] w[0,0,0].
 
     Arguments and arrays are those of Python nevertheless, from 0.
 

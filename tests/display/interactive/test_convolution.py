@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from chainrule import lens
 from chainrule.display import Shown
+from chainrule.lens import one_based
+from chainrule.lens.notation import entry
 from tests.display.interactive.conftest import Open
 
 if TYPE_CHECKING:
@@ -285,3 +287,19 @@ def test_a_cell_under_the_pointer_is_highlighted_at_once(open_page: Open) -> Non
     )
     assert picture(page, "x").locator(".added").count() == 9
     assert np.median(took) < 50
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_entries_count_from_one_where_that_is_asked(name: str, open_page: Open) -> None:
+    found = CASES[name]()
+    with one_based():
+        page = open_page(found)
+    for array, values in {"x": found.x, "w": found.weight, "y": found.y, "dy": found.dy}.items():
+        shown = first_row(found, values) if array != "w" else values
+        lead = (0,) * (values.ndim - shown.ndim)
+        with one_based():
+            expected = [entry(array, (*lead, *at), values.shape) for at in np.ndindex(shown.shape)]
+        cells = picture(page, array).locator("[role=gridcell]")
+        labels = cells.evaluate_all("all => all.map((each) => each.ariaLabel)")
+        assert [label.partition(": ")[0] for label in labels] == expected
+    assert not re.search(r"\w\[\d", page.locator(".view").inner_text())

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 T = 10
 
-# the first pixel of the first picture, read from a copy
-CORNER = """() => {
+# the first pixel of the first picture as it is painted, read from a copy
+CORNER = """async () => {
+  for (let frame = 0; frame < 2; frame++) {
+    await new Promise(requestAnimationFrame);
+  }
   const drawing = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   drawing.drawImage(document.querySelector("canvas"), 0, 0);
   return [...drawing.getImageData(0, 0, 1, 1).data];
@@ -184,13 +187,12 @@ def test_long_sequences_show_fewer_targets_and_units(monkeypatch: pytest.MonkeyP
 
 
 def test_nothing_is_wider_than_the_screen_in_either_scheme(open_page: Open) -> None:
-    page = open_page(found())
+    page = open_page(lens.side_by_side({"a name that goes on and on, " * 5: found(), "GRU": found("torch's gru")}))
     corners = set()
     for width, scheme in ((320, "light"), (800, "dark"), (2000, "light")):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.wait_for_timeout(50)  # for the picture to be painted anew
         corners.add((scheme, *page.evaluate(CORNER)))
     assert len(corners) == 2
     assert all(corner[-1] == 255 for corner in corners)
@@ -205,3 +207,15 @@ def test_one_look_is_nothing_to_compare() -> None:
     ):
         with pytest.raises(ArgumentError, match=message):
             lens.side_by_side(looks)  # type: ignore[arg-type]
+
+
+def test_steps_count_from_one_where_that_is_asked(open_page: Open) -> None:
+    with lens.one_based():
+        page = open_page(found())
+    assert page.get_by_role("heading", name=re.compile("^Step 1, loss ")).is_visible()
+    pick(page, 9, 3)
+    pairs = section(page, "From step t back to step i")
+    assert pairs.locator("h3").inner_text().startswith("|D_10 J_10 ⋯ J_5| = ")
+    assert pairs.locator(".listed tbody th").all_text_contents() == [str(step) for step in range(10, 3, -1)]
+    assert page.get_by_role("gridcell", name="from t = 10 to i = 4:").count() == 1
+    assert numbers(page.locator("figure", has_text="Gradient norms between steps"))[0, :2].tolist() == [1, 1]

@@ -50,6 +50,12 @@ def test_the_slider_of_truncation_has_the_lens_s_numbers(open_room: Open, runs: 
     found = look.truncation(4)
     cosine = float(panel.get_by_role("status").first.inner_text().split("cosine ")[1].split(",")[0])
     assert cosine == pytest.approx(found.cosine[0], rel=1e-3)
+    page = frame.page
+    page.wait_for_url("**explored=k*4**")
+    assert str(page.get_by_role("link", name="Open alone").get_attribute("href")).endswith("#k=4")
+    page.reload()
+    again = framed(page).locator("section", has_text="Truncated backpropagation").last
+    expect(again.get_by_role("slider")).to_have_value("3")
 
 
 def test_a_view_is_exported_as_one_file(open_room: Open, browser: "Browser", tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def look_command(
         str | None, Option(help="The kernel's numbers, written likewise.", rich_help_panel=_CONV, show_default=False)
     ] = None,
     from_one: Annotated[
-        bool, Option("--one-based", help="Count from 1 and write x_3, w_1, d_2 in all tables.")
+        bool, Option("--one-based", help="Count from 1 and write x_3, w_1, d_2, in tables and pages.")
     ] = False,
     html: Annotated[
         Path | None, Option(help="Write a page with figures to this .html file.", show_default=False)

@@ -1,7 +1,10 @@
 /** Lines over a logarithmic axis, with a marker at one place of it. */
 
+import { fitted } from "./fitting.js";
+
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [420, 170, 34, 24];
+const [WIDTH, HEIGHT, LEFT, BOTTOM] = [420, 170, 44, 24];
+const ROOM = 3.4; // in em, of a number beside the axis
 const TICKS = 4;
 
 export class Chart {
@@ -40,7 +43,7 @@ export class Chart {
 function level(y, value) {
   const group = drawn("g", {});
   group.append(drawn("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "level" }));
-  group.append(text(LEFT - 5, y + 4, String(Number(value.toPrecision(2))), "end"));
+  group.append(text(LEFT - 5, y + 4, fitted(value, ROOM).text, "end"));
   return group;
 }
 

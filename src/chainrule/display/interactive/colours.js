@@ -18,6 +18,7 @@ export function tones(place) {
 /** Signed values: warm above zero, cool below, paper at zero. */
 export function signed(most) {
   return {
+    most,
     words: `to ±${written(most, 3)}`,
     colour: (value, { paper, warm, cool }) => mixed(paper, value < 0 ? cool : warm, Math.abs(value) / most),
   };

@@ -6,10 +6,11 @@
 
 import { Behind, choice, element } from "./elements.js";
 import { Grid } from "./grid.js";
-import { ChangeForm, isChangeable } from "./convolution_change.js";
+import { CHANGEABLE, ChangeForm } from "./convolution_change.js";
 import { ConvolutionModel } from "./convolution_model.js";
+import { chosenIn, offeredIn, restore, stateOf } from "./convolution_state.js";
 import { SumPanel } from "./convolution_sum.js";
-import { short, written } from "./numbers.js";
+import { written } from "./numbers.js";
 import { register } from "./views.js";
 
 /** Titles of the arrays, and the result that is shown as a sum when an entry of them is chosen. */
@@ -27,8 +28,10 @@ const BACKWARD = ["dx", "dw", "dy"];
 const PARTNER = { dx: "x", dw: "w" }; // the entry that a gradient belongs to
 
 class ConvolutionView {
-  constructor(data) {
+  constructor(data, address) {
+    this.address = address;
     this.model = new ConvolutionModel(data);
+    restore(this.model, address);
     this.form = new ChangeForm(this.model, (name, at) => this.changed(name, at));
     this.panel = new SumPanel({ onplace: (at) => this.show(this.chosen.name, at), ongrow: () => this.mark() });
     this.pictures = new Map(Object.keys(ARRAYS).map((name) => [name, this.picture(name)]));
@@ -39,8 +42,13 @@ class ConvolutionView {
     });
     const explored = element("div", { class: "explored" }, forward, this.panel.element, backward);
     this.element = element("div", {}, this.note, this.controls(), explored);
-    this.chosen = { name: "y", at: 0 };
+    this.chosen = chosenIn(this.model, address);
+    const added = address.number("added", Infinity, null);
+    this.form.offer(offeredIn(this.model, address));
     this.refresh();
+    if (added !== null && added < this.drawn.terms.length) {
+      this.panel.grow(added);
+    }
   }
 
   controls() {
@@ -57,7 +65,9 @@ class ConvolutionView {
     if (rows === 1) {
       return [];
     }
-    const options = Array.from({ length: rows }, (_, row) => element("option", { value: row }, row));
+    const options = Array.from({ length: rows }, (_, row) => {
+      return element("option", { value: row, selected: row === this.model.row }, this.model.notation.number(row));
+    });
     const onchange = (event) => {
       this.model.row = Number(event.target.value);
       this.refresh();
@@ -119,8 +129,8 @@ class ConvolutionView {
 
   choose(name, at) {
     this.panel.play.stop();
-    if (isChangeable(name)) {
-      this.form.offer(name, at);
+    if (CHANGEABLE.includes(name)) {
+      this.form.offer({ name, at });
     }
     this.show(ARRAYS[name].result, at);
   }
@@ -134,22 +144,25 @@ class ConvolutionView {
   }
 
   edit(name, at) {
-    if (isChangeable(name)) {
+    if (CHANGEABLE.includes(name)) {
       this.choose(name, at);
       this.form.focus();
     }
   }
 
-  /** Show the number under the pointer, and when it leaves the one that was chosen. */
+  /** Show the number under the pointer, and when it leaves the one that was chosen, grown as far as it was. */
   preview(name, at) {
     if (this.panel.play.playing) {
       return;
     }
-    if (at === null) {
-      this.draw(this.chosen.name, this.chosen.at);
-    } else {
-      this.draw(ARRAYS[name].result, at);
+    const { chosen } = this;
+    const seen = at === null ? chosen : { name: ARRAYS[name].result, at };
+    this.isPreview = true;
+    this.draw(seen.name, seen.at);
+    if (seen.name === chosen.name && seen.at === chosen.at) {
+      this.panel.grow(this.count);
     }
+    this.isPreview = false;
   }
 
   /** Mark where the factors of the sum stand: those that were added, those that will be, and the number itself. */
@@ -159,7 +172,7 @@ class ConvolutionView {
     terms.forEach(({ at: offsets, factors }, k) => {
       const mark = k < this.panel.count ? "added" : "read";
       offsets.forEach((offset, side) => {
-        const factor = side === 1 ? `× ${short(factors[0])}` : null;
+        const factor = side === 1 ? factors[0] : null;
         marks.get(of[side]).push([offset - this.model.startOf(of[side]), mark, factor]);
       });
     });
@@ -167,7 +180,12 @@ class ConvolutionView {
       marks.get(picture).push([at, "chosen", null]);
     }
     this.pictures.forEach(({ grid }, array) => grid.mark(marks.get(array)));
+    if (!this.isPreview) {
+      this.count = this.panel.count;
+      const added = this.count < terms.length ? this.count : undefined;
+      this.address.keep(() => stateOf(this.model, { chosen: this.chosen, offered: this.form.offered, added }));
+    }
   }
 }
 
-register("convolution", (data) => new ConvolutionView(data).element);
+register("convolution", (data, address) => new ConvolutionView(data, address).element);

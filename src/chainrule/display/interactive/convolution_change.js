@@ -2,12 +2,7 @@
 
 import { element } from "./elements.js";
 
-const OWN = ["x", "w", "dy"]; // arrays that the reader may change: what went in
-
-/** Whether the reader may change the entries of an array. */
-export function isChangeable(name) {
-  return OWN.includes(name);
-}
+export const CHANGEABLE = ["x", "w", "dy"]; // arrays whose entries the reader may change: what went in
 
 export class ChangeForm {
   /** onchange(name, at) follows a change, with null after all are taken back. */
@@ -21,12 +16,12 @@ export class ChangeForm {
     const set = element("button", {}, "Set");
     const parts = element("fieldset", { disabled: !model.agrees }, legend, edit, set, " ", undo);
     this.element = element("form", { onsubmit: (event) => this.submit(event) }, parts);
-    this.offer("w", 0);
+    this.offer({ name: "w", at: 0 });
   }
 
   /** Offer an entry to be changed, by default the same again. */
-  offer(name = this.name, at = this.at) {
-    Object.assign(this, { name, at });
+  offer({ name, at } = this.offered) {
+    this.offered = { name, at };
     this.label.textContent = this.model.label(name, at);
     this.field.value = this.model.valuesOf(name)[at];
   }
@@ -38,8 +33,9 @@ export class ChangeForm {
 
   submit(event) {
     event.preventDefault();
-    this.model.change(this.name, this.at, Number(this.field.value));
-    this.onchange(this.name, this.at);
+    const { name, at } = this.offered;
+    this.model.change(name, at, Number(this.field.value));
+    this.onchange(name, at);
   }
 
   undo() {

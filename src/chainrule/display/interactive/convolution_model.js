@@ -1,6 +1,7 @@
 /** A convolution as Python sent it, and as the reader has changed it: its arrays, their entries, and every sum. */
 
 import { checked, computed, factorsOf, sumOf } from "./convolution_sums.js";
+import { Notation } from "./notation.js";
 import { arrayOf, closeness, indexOf, sizeOf, written } from "./numbers.js";
 
 const RESULTS = ["y", "dx", "dw"];
@@ -11,7 +12,8 @@ export class ConvolutionModel {
     const { dimensions, batched, stride, dilation, before, after, groups, flip } = data;
     const [x, w, dy] = [data.x, data.w, data.dy].map(arrayOf);
     const bias = data.bias && arrayOf(data.bias);
-    Object.assign(this, { dimensions, batched, row: 0, changes: new Map() });
+    Object.assign(this, { dimensions, batched, usual: flip, row: 0, changes: new Map() });
+    this.notation = new Notation(data.first);
     this.call = { x, w, dy, bias, stride, dilation, before, after, groups, flip };
     this.python = new Map(data.conventions.map((found) => [found.flip, arraysOf(found)]));
     const errors = [...this.python].map(([flip, results]) => checked({ ...this.call, flip }, results));
@@ -30,10 +32,14 @@ export class ConvolutionModel {
     this.compute();
   }
 
-  /** Put a number in the place of an entry of x, w or dy. */
+  /** Put a number in the place of an entry of x, w or dy that is shown. */
   change(name, at, value) {
-    const offset = this.startOf(name) + at;
-    const key = this.label(name, at);
+    this.put(name, this.startOf(name) + at, value);
+  }
+
+  /** Put a number in the place of an entry of x, w or dy. */
+  put(name, offset, value) {
+    const key = this.written(name, offset);
     const was = this.changes.get(key)?.was ?? this.call[name].values[offset];
     this.call[name].values[offset] = value;
     this.changes.set(key, { name, offset, was, value });
@@ -80,7 +86,7 @@ export class ConvolutionModel {
     return hasRows(name) ? this.row * this.countOf(name) : 0;
   }
 
-  /** How an entry that is shown is written: x[0,2], with the index that it has in Python. */
+  /** How an entry that is shown is written: x[0,2], with the index that it has in Python, or x_3, from 1. */
   label(name, at) {
     return this.written(name, this.startOf(name) + at);
   }
@@ -93,7 +99,8 @@ export class ConvolutionModel {
     const count = this.countOf(name) / area;
     return Array.from({ length: count }, (_, k) => {
       const index = this.index(name, this.startOf(name) + k * area);
-      return `${name}[${index.slice(0, index.length - spatial).join(",")}]`;
+      const count = index.length - spatial;
+      return this.notation.part(name, index.slice(0, count), this.own(name, shape).slice(0, count));
     });
   }
 
@@ -121,12 +128,16 @@ export class ConvolutionModel {
   }
 
   written(name, offset) {
-    return `${name}[${this.index(name, offset).join(",")}]`;
+    return this.notation.entry(name, this.index(name, offset), this.own(name, this.array(name).shape));
   }
 
-  /** The index that an entry has in Python: without the row, where x has none, and without dimensions added here. */
+  /** The index that an entry has in Python. */
   index(name, offset) {
-    const index = indexOf(this.array(name).shape, offset);
+    return this.own(name, indexOf(this.array(name).shape, offset));
+  }
+
+  /** An index or shape as it is in Python: without the row, where x has none, and without dimensions added here. */
+  own(name, index) {
     const leading = index.slice(this.batched || !hasRows(name) ? 0 : 1, 2);
     return [...leading, ...index.slice(5 - this.dimensions)];
   }

@@ -14,9 +14,12 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+let groups = 0; // of radio buttons, which have names of their own
+
 /** A group of radio buttons, one of which is chosen; values are its [value, label] pairs. */
 export function choice(legend, values, chosen, onchoose) {
-  const name = `choice-${document.querySelectorAll("fieldset").length}-${legend}`;
+  groups += 1;
+  const name = `choice-${groups}`;
   const buttons = values.map(([value, label]) => {
     const checked = value === chosen;
     const button = element("input", { type: "radio", name, checked, onchange: () => onchoose(value) });

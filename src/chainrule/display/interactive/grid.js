@@ -6,36 +6,40 @@
  */
 
 import { element } from "./elements.js";
-import { largest, short, written } from "./numbers.js";
+import { fitted, shrunk } from "./fitting.js";
+import { largest, written } from "./numbers.js";
 
 const NUMBERS = 14; // columns up to which a cell is wide enough for its number
+const ROOM = 3.66; // in em, of a number within the frame of its cell
+const FACTOR_ROOM = 4.15; // of a factor, which is smaller
+const NONE = { before: [0, 0], after: [0, 0] }; // padding
 
 export class Grid {
   /**
    * name(at) names a cell, planes are their labels; padding is how many zeros are drawn before and after rows and
-   * columns. on.choose(at) is called when a cell is chosen, on.preview(at) while the pointer is over one, with null
-   * when it leaves, on.edit(at) when Enter is pressed.
+   * columns, heads are what stands above the columns, and numbers tells whether cells have theirs written, by default
+   * where they are wide enough. on.choose(at) is called when a cell is chosen, on.preview(at) while the pointer is over
+   * one, with null when it leaves, on.edit(at) when Enter is pressed.
    */
-  constructor({ label, name, planes, rows, columns, padding, on }) {
-    Object.assign(this, { name, rows, columns, on });
+  constructor({ label, name, planes, rows, columns, padding = NONE, heads = [], numbers, on }) {
+    Object.assign(this, { name, rows, columns, heads, on });
     this.cells = [];
     this.marked = [];
     this.active = 0;
     const drawn = columns + padding.before[1] + padding.after[1];
-    const numbers = drawn <= NUMBERS || (rows === 1 && padding.before[0] === 0);
+    const written = numbers ?? (drawn <= NUMBERS || (rows === 1 && padding.before[0] === 0));
     const made = planes.map((plane) => this.plane(plane, drawn, padding));
-    const classes = `grid${numbers ? " numbers" : ""}${rows === 1 ? " strips" : ""}`;
+    const classes = `grid${written ? " numbers" : ""}${rows === 1 ? " strips" : ""}`;
     this.element = element("div", { role: "grid", "aria-label": label, class: classes }, ...made);
     this.cells[0].tabIndex = 0;
     this.listen();
   }
 
-  /** Show these values, coloured on a scale from -most to most; returns most. */
-  set(values) {
-    const most = largest(values);
+  /** Show these values, coloured on a scale from -most to most; text(value) writes one. Returns most. */
+  set(values, most = largest(values), text = null) {
     this.cells.forEach((cell, at) => {
       const value = values[at];
-      cell.firstChild.textContent = short(value);
+      write(cell.firstChild, text ? shrunk(text(value), ROOM) : fitted(value, ROOM));
       cell.setAttribute("aria-label", `${this.name(at)}: ${written(value)}`);
       cell.classList.toggle("negative", value < 0);
       cell.style.setProperty("--share", Math.abs(value) / most);
@@ -43,11 +47,11 @@ export class Grid {
     return most;
   }
 
-  /** Mark cells: pairs of an offset and a class, and a factor to write into the cell, or null. */
+  /** Mark cells: pairs of an offset and a class, and a factor to write below the number, or null. */
   mark(marks) {
     for (const [cell, mark] of this.marked) {
       cell.classList.remove(mark);
-      delete cell.dataset.factor;
+      cell.querySelector("small")?.remove();
     }
     this.marked = [];
     for (const [at, mark, factor] of marks) {
@@ -56,7 +60,9 @@ export class Grid {
         cell.classList.add(mark);
         this.marked.push([cell, mark]);
         if (factor !== null) {
-          cell.dataset.factor = factor;
+          const place = element("small");
+          write(place, fitted(factor, FACTOR_ROOM, "× "));
+          cell.append(place);
         }
       }
     }
@@ -82,9 +88,15 @@ export class Grid {
     const above = Array.from({ length: before[0] }, blank);
     const below = Array.from({ length: after[0] }, blank);
     const about = { role: "rowgroup", class: "plane", "aria-label": label, "data-label": label };
-    const group = element("div", about, ...above, ...lines, ...below);
+    const group = element("div", about, ...this.head(), ...above, ...lines, ...below);
     group.style.setProperty("--columns", drawn);
     return group;
+  }
+
+  /** What stands above the columns, where there is something. */
+  head() {
+    const heads = this.heads.map((text) => element("div", { role: "columnheader", class: "head" }, text));
+    return heads.length > 0 ? [element("div", { role: "row", class: "row" }, ...heads)] : [];
   }
 
   cell() {
@@ -142,4 +154,10 @@ export class Grid {
     this.activate(at, true);
     this.on.choose(at);
   }
+}
+
+/** Write a text, smaller by its scale. */
+function write(place, { text, scale }) {
+  place.textContent = text;
+  place.style.setProperty("--scale", scale);
 }

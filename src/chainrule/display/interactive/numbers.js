@@ -1,7 +1,5 @@
 /** Numbers and arrays as Python sends and writes them. */
 
-const ROOM = 6; // characters in a cell
-
 /** An array that Python wrote by exact(): its shape, and its values in the order of rows. */
 export function arrayOf({ shape, float64 }) {
   const bytes = Uint8Array.from(atob(float64), (character) => character.charCodeAt(0));
@@ -73,12 +71,6 @@ export function written(value, digits = 4) {
     return value.toLocaleString("en", { maximumFractionDigits: 0 });
   }
   return value.toExponential(digits - 1);
-}
-
-/** A number as a cell of a picture has room for it: as many of three digits as fit. */
-export function short(value) {
-  const texts = [3, 2, 1].map((digits) => written(value, digits));
-  return texts.find((text) => text.length <= ROOM) ?? texts.at(-1);
 }
 
 /** How many of a thing: "1 step", "12 steps". */

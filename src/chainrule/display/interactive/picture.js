@@ -29,6 +29,16 @@ export class Picture {
     this.behind.refresh();
   }
 
+  /** Stand at a column, in the same row. */
+  to(column) {
+    this.map.stand(this.map.row, column, this.map.element.contains(document.activeElement));
+  }
+
+  /** Cover the columns before start and from end on. */
+  cover(start, end) {
+    this.map.cover(start, end);
+  }
+
   text(row, column) {
     const value = this.shown.values[row * this.shown.columns + column];
     return Number.isNaN(value) ? "none" : written(value);

@@ -1,5 +1,8 @@
-/** Shows every view of the page. */
+/** Shows every view of the page, and again when the reader goes to another address of it. */
 
+import { onaddress } from "./address.js";
 import { show } from "./views.js";
 
-document.querySelectorAll(".view").forEach(show);
+const showAll = () => document.querySelectorAll(".view").forEach(show);
+onaddress(showAll);
+showAll();

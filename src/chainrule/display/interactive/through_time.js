@@ -5,6 +5,7 @@
  */
 
 import { choice, element } from "./elements.js";
+import { Notation } from "./notation.js";
 import { Look } from "./through_time_look.js";
 import { PairsPanel } from "./through_time_pairs.js";
 import { StepsPanel } from "./through_time_steps.js";
@@ -12,15 +13,20 @@ import { TruncationPanel } from "./through_time_truncation.js";
 import { register } from "./views.js";
 
 class ThroughTimeView {
-  constructor({ looks }) {
+  constructor({ looks }, address) {
     this.looks = looks.map((data) => new Look(data));
+    this.address = address;
+    this.look = this.looks[address.number("look", looks.length, 0)];
     this.note = element("p", { role: "status", class: "note" });
-    this.steps = new StepsPanel(this.looks);
-    this.pairs = new PairsPanel(this.looks);
-    this.truncation = new TruncationPanel((k) => this.pairs.detach(k));
-    const panels = [this.steps, this.pairs, this.truncation].map((panel) => panel.element);
+    const on = { onmove: () => this.keep(), notation: new Notation(looks[0].first) };
+    this.steps = new StepsPanel(this.looks, on);
+    this.pairs = new PairsPanel(this.looks, on);
+    this.truncation = new TruncationPanel((k) => this.detach(k));
+    this.panels = [this.steps, this.pairs, this.truncation];
+    const panels = this.panels.map((panel) => panel.element);
     this.element = element("div", {}, ...this.switch(), this.note, ...panels);
-    this.set(this.looks[0]);
+    this.set(this.look);
+    this.panels.forEach((panel) => panel.restore(address));
   }
 
   /** A choice of the model, where there are several. */
@@ -29,13 +35,26 @@ class ThroughTimeView {
       return [];
     }
     const names = this.looks.map((look) => [look, look.label]);
-    return [element("div", { class: "controls" }, choice("Model", names, this.looks[0], (look) => this.set(look)))];
+    return [element("div", { class: "controls" }, choice("Model", names, this.look, (look) => this.set(look)))];
   }
 
   set(look) {
     this.note.textContent = `${look.name}. ${look.verdict} ${look.provenance()}`;
-    [this.steps, this.pairs, this.truncation].forEach((panel) => panel.set(look));
+    this.look = look;
+    this.panels.forEach((panel) => panel.set(look));
+    this.keep();
+  }
+
+  detach(k) {
+    this.pairs.detach(k);
+    this.keep();
+  }
+
+  /** Keep what is chosen in the address. */
+  keep() {
+    const look = this.looks.indexOf(this.look);
+    this.address.keep(() => Object.assign({ look: look || undefined }, ...this.panels.map((panel) => panel.state())));
   }
 }
 
-register("through_time", (data) => new ThroughTimeView(data).element);
+register("through_time", (data, address) => new ThroughTimeView(data, address).element);

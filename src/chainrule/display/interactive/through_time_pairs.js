@@ -6,20 +6,22 @@ import { closeness, counted, largest, written } from "./numbers.js";
 import { Picture } from "./picture.js";
 
 export class PairsPanel {
-  /** looks share the scale of their norms. */
-  constructor(looks) {
+  /** looks share the scale of their norms; onmove() follows each move. */
+  constructor(looks, { onmove, notation }) {
+    this.onmove = onmove;
+    this.number = (place) => notation.number(place);
     const most = Math.max(...looks.map(({ map }) => largest(map)));
     this.scale = decades(most);
     this.map = new Picture({
       title: "Gradient norms between steps",
-      name: (row, i) => `from t = ${this.look.targets[row]} to i = ${i}`,
+      name: (row, i) => `from t = ${this.number(this.look.targets[row])} to i = ${this.number(i)}`,
       onchoose: (row, i) => this.go(row, i),
       columns: ["t", "i", "norm"],
       rows: () => this.pairs(),
     });
     this.product = new Picture({
       title: "Product of the Jacobians",
-      name: (row, column) => `row ${row}, column ${column}`,
+      name: (row, column) => `row ${this.number(row)}, column ${this.number(column)}`,
       onchoose: () => {},
       columns: ["row", "column", "value"],
       rows: () => this.entries(),
@@ -44,8 +46,27 @@ export class PairsPanel {
     this.map.set({ rows: targets.length, columns: steps, values: shown, scale: this.scale });
     const last = targets.length - 1;
     const half = Math.floor(targets[last] / 2);
-    this.map.map.stand(last, half);
-    this.go(last, half);
+    this.usual = [last, half];
+    this.stand(last, half);
+  }
+
+  /** What the address keeps: t and i. */
+  state() {
+    const isUsual = this.usual.every((place, k) => place === this.pair[k]);
+    return { pair: isUsual ? undefined : `${this.look.targets[this.pair[0]]},${this.pair[1]}` };
+  }
+
+  restore(address) {
+    const { targets, steps } = this.look;
+    const [t, i] = address.place("pair", [steps, steps]) ?? [];
+    if (targets.includes(t)) {
+      this.stand(targets.indexOf(t), i);
+    }
+  }
+
+  stand(row, i) {
+    this.map.map.stand(row, i);
+    this.go(row, i);
   }
 
   /** Show which pairs are lost if the state is detached every k steps. */
@@ -56,18 +77,21 @@ export class PairsPanel {
 
   go(row, i) {
     const { look } = this;
+    this.pair = [row, i];
     const t = look.targets[row];
     const norm = look.norm(row, i);
     const exists = i <= t && !Number.isNaN(norm);
-    const way = i < t - 1 ? `J_${t} ⋯ J_${i + 1}` : `J_${t}`;
-    const name = i === t ? `|D_${t}|` : `|D_${t} ${way}|`;
-    this.heading.textContent = exists ? `${name} = ${written(norm)}` : `Nothing goes from step ${t} to step ${i}`;
+    const [from, to] = [this.number(t), this.number(i)];
+    const way = i < t - 1 ? `J_${from} ⋯ J_${to + 1}` : `J_${from}`;
+    const name = i === t ? `|D_${from}|` : `|D_${from} ${way}|`;
+    this.heading.textContent = exists ? `${name} = ${written(norm)}` : `Nothing goes from step ${from} to step ${to}`;
     const multiplied = exists && look.hasProducts && i < t;
     this.product.element.toggleAttribute("hidden", !multiplied);
     this.note.textContent = this.words(row, i, exists, multiplied ? this.multiply(row, i) : null);
     const passed = exists ? Array.from({ length: t - i + 1 }, (_, k) => t - k) : [];
-    const rows = passed.map((j) => rowOf([String(j), ...this.factor(j, t), written(look.norm(row, j))]));
+    const rows = passed.map((j) => rowOf([String(this.number(j)), ...this.factor(j, t), written(look.norm(row, j))]));
     this.table.replaceChildren(headOf(["step", "|J|", "ρ(J)", "|gradient|"]), element("tbody", {}, ...rows));
+    this.onmove();
   }
 
   /** Show the product; returns how far D_t times it is from Python's norm. */
@@ -91,7 +115,7 @@ export class PairsPanel {
     }
     const n = this.look.width;
     const product = `${counted(t - i, "Jacobian")} of ${n} × ${n} from Python, multiplied in this page.`;
-    return `${product} D_${t} times the product has the norm of Python's map ${closeness(error)}.`;
+    return `${product} D_${this.number(t)} times the product has the norm of Python's map ${closeness(error)}.`;
   }
 
   /** |J| and its spectral radius, of the Jacobian from the step after j to j; the way starts at t without one. */
@@ -105,11 +129,12 @@ export class PairsPanel {
   pairs() {
     const { map, steps, targets } = this.look;
     const norms = (row) => [...map.subarray(row * steps, row * steps + targets[row] + 1)];
-    return targets.flatMap((t, row) => norms(row).map((norm, i) => [t, i, norm].map(String)));
+    return targets.flatMap((t, row) => norms(row).map((norm, i) => [this.number(t), this.number(i), norm].map(String)));
   }
 
   entries() {
     const { columns, values } = this.product.shown;
-    return Array.from(values, (value, k) => [String(Math.floor(k / columns)), String(k % columns), String(value)]);
+    const places = (k) => [Math.floor(k / columns), k % columns].map((place) => String(this.number(place)));
+    return Array.from(values, (value, k) => [...places(k), String(value)]);
   }
 }

@@ -10,9 +10,12 @@ const PACE = 350; // milliseconds a step
 const PASSES = [["whole", "whole"], ["forward", "forward, up to t"], ["backward", "backward, down to t"]];
 
 export class StepsPanel {
-  /** looks share the scales of their colours. */
-  constructor(looks) {
-    Object.assign(this, { looks, pass: "whole", t: 0 });
+  /**
+   * looks share the scales of their colours; each array of one is a Shape, made and moved as a Picture is. onmove()
+   * follows each move.
+   */
+  constructor(looks, { onmove, notation, Shape = Picture }) {
+    Object.assign(this, { looks, onmove, notation, Shape, pass: "whole", t: 0 });
     this.slider = new Slider("Step t", (t) => this.go(t));
     this.play = new PlayButton("Play", () => this.tick());
     this.passes = element("div");
@@ -41,23 +44,41 @@ export class StepsPanel {
     this.go(Math.min(this.t, look.steps - 1));
   }
 
-  picture({ name, shape: [steps, units], values }) {
-    const picture = new Picture({
+  picture(array) {
+    const { name, shape, values } = array;
+    const [steps, units] = shape;
+    const { notation } = this;
+    const numbers = (count) => Array.from({ length: count }, (_, place) => String(notation.number(place)));
+    const picture = new this.Shape({
       title: name,
-      name: (unit, t) => `${name}, step ${t}, unit ${unit}`,
+      name: (unit, t) => `${name}, step ${notation.number(t)}, unit ${notation.number(unit)}`,
       onchoose: (unit, t) => this.go(t),
-      columns: ["step", ...Array.from({ length: units }, (_, unit) => `unit ${unit}`)],
-      rows: () => Array.from({ length: steps }, (_, t) => [String(t), ...this.at(values, units, t).map(String)]),
+      columns: ["step", ...numbers(units).map((unit) => `unit ${unit}`)],
+      rows: () => numbers(steps).map((step, t) => [step, ...this.at(array, t).map(String)]),
+      heads: numbers(steps),
     });
     const turned = Float64Array.from(values, (_, k) => values[(k % steps) * units + Math.floor(k / steps)]);
-    picture.set({ rows: units, columns: steps, values: turned, scale: signed(this.most(name)) });
+    picture.set({ rows: units, columns: steps, values: turned, scale: signed(this.most(array)) });
     return picture;
   }
 
-  /** The largest number of an array in any of the looks. */
-  most(name) {
+  /** The largest number in any of the looks of an array, or of those that share its scale. */
+  most(shown) {
+    const scaleOf = ({ name, scale }) => scale ?? name;
     const arrays = this.looks.flatMap((look) => [...look.forward, ...look.backward]);
-    return Math.max(...arrays.filter((array) => array.name === name).map(({ values }) => largest(values)));
+    const alike = arrays.filter((array) => scaleOf(array) === scaleOf(shown));
+    return Math.max(...alike.map(({ values }) => largest(values)));
+  }
+
+  /** What the address keeps. */
+  state() {
+    return { t: this.t || undefined, pass: this.pass === "whole" ? undefined : this.pass };
+  }
+
+  restore(address) {
+    const pass = address.text("pass");
+    this.take(PASSES.some(([name]) => name === pass) ? pass : "whole");
+    this.go(address.number("t", this.look.steps, 0));
   }
 
   /** Stand at step t. */
@@ -65,18 +86,22 @@ export class StepsPanel {
     this.t = t;
     const { steps, losses, units } = this.look;
     const loss = losses ? `, loss ${written(losses[t])}` : "";
-    this.slider.set(t, steps - 1, `${t} of ${steps - 1}${loss}`);
-    this.title.textContent = `Step ${t}${loss}`;
+    const step = this.notation.number(t);
+    this.slider.set(t, steps - 1, `${step} of ${this.notation.number(steps - 1)}${loss}`);
+    this.title.textContent = `Step ${step}${loss}`;
     for (const { isBackward, picture } of this.shown) {
-      picture.map.stand(picture.map.row, t, picture.map.element.contains(document.activeElement));
-      const [start, end] = this.seen(isBackward);
-      picture.map.cover(start, end);
+      picture.to(t);
+      picture.cover(...this.seen(isBackward));
     }
-    const columns = this.shown.map(({ values, shape }) => this.at(values, shape[1], t));
-    const rows = Array.from(columns[0], (_, unit) => [String(unit), ...columns.map((column) => written(column[unit]))]);
-    const more = columns[0].length < units ? [[`… ${units - columns[0].length}`]] : [];
+    const columns = this.shown.map((array) => this.at(array, t).map((value) => written(value)));
+    const count = Math.max(...columns.map((column) => column.length));
+    const rows = Array.from({ length: count }, (_, unit) => {
+      return [String(this.notation.number(unit)), ...columns.map((column) => column[unit] ?? "")];
+    });
+    const more = count < units ? [[`… ${units - count}`]] : [];
     const body = element("tbody", {}, ...[...rows, ...more].map(rowOf));
     this.table.replaceChildren(headOf(["unit", ...this.shown.map(({ name }) => name)]), body);
+    this.onmove();
   }
 
   /** The steps that the pass has come to: the forward pass to t, the backward pass from the end to t. */
@@ -108,7 +133,8 @@ export class StepsPanel {
     return this.t === last ? null : PACE;
   }
 
-  at(values, units, t) {
+  /** The units of an array at a step. */
+  at({ values, shape: [, units] }, t) {
     return Array.from(values.subarray(t * units, (t + 1) * units));
   }
 }

@@ -24,6 +24,7 @@ export class TruncationPanel {
 
   /** Show another look; null where the layer cannot be run in chunks. */
   set(look) {
+    this.look = look;
     this.element.toggleAttribute("hidden", !look.truncation);
     if (look.truncation) {
       this.truncation = look.truncation;
@@ -34,6 +35,18 @@ export class TruncationPanel {
       if (this.moved) {
         this.onmove(chunks[this.at]);
       }
+    }
+  }
+
+  /** What the address keeps: k. */
+  state() {
+    return { k: this.moved ? this.truncation.chunks[this.at] : undefined };
+  }
+
+  restore(address) {
+    const at = this.look.truncation ? this.truncation.chunks.findIndex((k) => String(k) === address.text("k")) : -1;
+    if (at >= 0) {
+      this.go(at);
     }
   }
 

@@ -11,6 +11,7 @@ from chainrule.lens.bptt.steps import Steps
 from chainrule.lens.bptt.term import Term
 from chainrule.lens.bptt.truncation import Truncation
 from chainrule.lens.conversion import Floats, if_given, to_numpy
+from chainrule.lens.notation import written_step
 from chainrule.lens.reach.reach import Reach
 
 __all__ = ["chunks_of", "has_jacobians", "view_of"]
@@ -64,6 +65,7 @@ def view_of(
     every = -(-len(within) * length // _NORMS)
     rows = within[::-every][::-1]  # with the last
     look = {
+        "first": written_step(0),
         "name": passes.of,
         "label": passes.of,
         "steps": length,

@@ -1,7 +1,7 @@
 """A small recurrent network unrolled over one sequence: every number of its forward pass, and every term of its
 backward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._choices import counted
 from chainrule._optional import require
-from chainrule.display import GREY, ON_MAP, Cell, Shown, Table, listed, number, signed, title
+from chainrule.display import GREY, ON_MAP, Cell, Shown, Table, View, exact, listed, number, signed, title
 from chainrule.errors import ArgumentError
 from chainrule.lens import formulas
 from chainrule.lens.autograd_agreement import Agreement
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Unrolled", "unrolled"]
 
+_CELLS = 4000  # numbers that the page shows, of the first units
 _WRITTEN = 4  # numbers of a vector that a cell of a table holds
 _LABELLED = 12  # steps of a figure whose terms are written
 _BOX = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
@@ -166,6 +167,33 @@ class Unrolled(Shown):
     @property
     def figure_height(self) -> float:
         return 6.0
+
+    def view(self) -> View:
+        """The steps with all their numbers, played forward and back."""
+        losses = None if self.losses is None else self.losses[:, None]
+        forward = {"x_t": self.x, "h_t": self.h, "o_t": self.o, "L_t": losses}
+        backward = {
+            "from o_t": self.from_output,
+            "from h_{t+1}": self.from_next,
+            "dL/dh_t": self.from_output + self.from_next,
+        }
+        units = max(1, _CELLS // (len(self.h) * len(forward | backward)))
+
+        def shown(arrays: Mapping[str, Floats | None], **scale: str) -> list[dict[str, Any]]:
+            there = [(name, array) for name, array in arrays.items() if array is not None]
+            return [{"name": name, "values": exact(array[:, :units]), **scale} for name, array in there]
+
+        return View(
+            "unrolled",
+            {
+                "first": written_step(0),
+                "name": self.of,
+                "units": max(array.shape[1] for array in forward.values() if array is not None),
+                "losses": if_given(exact, self.losses),
+                "forward": shown(forward),
+                "backward": shown(backward, scale="gradients"),
+            },
+        )
 
 
 def unrolled(passes: ScanPasses, o: Floats | None, losses: Floats | None, cut: TruncatedBPTT | None) -> Unrolled:

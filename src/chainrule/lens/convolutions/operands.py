@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chainrule.display import View, exact
 from chainrule.lens.conversion import Floats, if_given
 from chainrule.lens.convolutions.indexing import take
+from chainrule.lens.notation import written_step
 from chainrule.ops.convolution.call import Geometry
 
 __all__ = ["Factors", "Operands", "explorable", "view_of"]
@@ -143,6 +144,7 @@ def view_of(operands: Operands, bias: Floats | None, results: Mapping[bool, Mapp
     return View(
         "convolution",
         {
+            "first": written_step(0),
             "dimensions": len(geometry.stride),
             "batched": operands.batched,
             "flip": operands.flip,

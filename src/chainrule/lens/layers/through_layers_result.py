@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from chainrule._choices import choose, counted
-from chainrule.display import BLUE, Shown, Table, listed, title
+from chainrule.display import BLUE, Shown, Table, View, listed, title
 from chainrule.errors import ArgumentError
 from chainrule.lens.bptt.through_time import through_time
 from chainrule.lens.bptt.through_time_result import ThroughTime
 from chainrule.lens.conversion import to_numpy
 from chainrule.lens.convolutions.convolution_result import Convolution
+from chainrule.lens.layers.explored import view_of
 from chainrule.lens.layers.passes.network_pass import Layer, NetworkPass
 from chainrule.lens.layers.passes.rules import check_layers
 from chainrule.lens.layers.passes.spans import are_chained
@@ -229,6 +230,10 @@ class ThroughLayers(Shown):
         after.spines[["top", "right"]].set_visible(False)
         after.set_xlabel("probability" if self.label is None else "probability; blue: the label")
         return made
+
+    def view(self) -> View | None:
+        """Every layer's maps, and of each of their cells the receptive field and the sum; None of very many numbers."""
+        return view_of(self._network, self._name, self.target)
 
     def parts(self) -> Sequence[Shown]:
         """This, its layers, the gradient of the input, and all of the first layer with kernels or weights."""

@@ -10,8 +10,9 @@ const LOWEST = 480; // pixels, of what is explored in a low window
 const SOON = 150; // milliseconds after which it is said that one waits
 
 export class Frame {
-  constructor({ title, signal }) {
-    Object.assign(this, { title, frame: null });
+  /** onrestate(fragment) follows what the reader chooses in the document, which keeps it in its address. */
+  constructor({ title, onrestate, signal }) {
+    Object.assign(this, { title, onrestate, frame: null });
     this.words = element("span", { class: "note", role: "status" });
     this.place = element("div", { class: "frames" });
     this.element = element("div", { class: "frame" }, this.place);
@@ -41,6 +42,8 @@ export class Frame {
     this.frame?.remove();
     if (next.contentDocument) {
       this.fit(next);
+      const { contentWindow } = next;
+      contentWindow.addEventListener("restated", () => this.onrestate(contentWindow.location.hash.slice(1)));
     }
     next.classList.remove("loading");
     this.frame = next;

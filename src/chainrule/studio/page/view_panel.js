@@ -11,13 +11,17 @@ import { Frame } from "./frame.js";
 import { inPath } from "./server.js";
 
 const WAIT = 200; // milliseconds that a slider must rest
+const EXPLORED = ["explored", "explored-2"]; // parameters of what the reader chose within the first and second document
 
 export class ViewPanel {
   /** onstate(parameters) follows each change; fixed ones have no control. Without runs it is of the reader's own. */
   constructor({ view, runs, parameters, fixed = {}, onstate, signal }) {
     Object.assign(this, { view, runs, parameters: { ...parameters }, fixed, onstate });
     const shown = runs.length > 0 ? runs : [null];
-    this.frames = shown.map((run) => new Framed({ view, run, named: runs.length > 1, signal }));
+    this.frames = shown.map((run, n) => {
+      const onrestate = (fragment) => this.restate(EXPLORED[n], fragment);
+      return new Framed({ view, run, named: runs.length > 1, onrestate, signal });
+    });
     const pair = element("div", { class: "pair" }, ...this.frames.map((framed) => framed.element));
     this.element = element("div", {}, ...this.controls(), pair);
     this.show();
@@ -59,16 +63,28 @@ export class ViewPanel {
     }
   }
 
+  /** Keep what was chosen within a document in the address of this page too. */
+  restate(name, fragment) {
+    this.parameters[name] = fragment || undefined;
+    this.onstate(this.parameters);
+  }
+
   show() {
-    this.frames.forEach((framed) => framed.show({ ...this.parameters, ...this.fixed }));
+    const explored = EXPLORED.map((name) => this.parameters[name]);
+    const within = Object.fromEntries(EXPLORED.map((name) => [name, undefined]));
+    this.frames.forEach((framed, n) => framed.show({ ...this.parameters, ...this.fixed, ...within }, explored[n]));
   }
 }
 
 /** The document of one run, with links to it. */
 class Framed {
-  constructor({ view, run, named, signal }) {
+  constructor({ view, run, named, onrestate, signal }) {
     Object.assign(this, { view, run });
-    this.frame = new Frame({ title: run ? `${view.title}, ${run.name}` : view.title, signal });
+    const follow = (fragment) => {
+      this.alone.hash = fragment;
+      onrestate(fragment);
+    };
+    this.frame = new Frame({ title: run ? `${view.title}, ${run.name}` : view.title, onrestate: follow, signal });
     this.alone = element("a", { target: "_blank", rel: "noopener" }, "Open alone");
     this.save = element("a", { download: "" }, "Export as a file");
     const name = named ? [element("h2", {}, run.name)] : [];
@@ -76,12 +92,14 @@ class Framed {
     this.element = element("div", {}, links, this.frame.element);
   }
 
-  show(parameters) {
+  /** Show the document with these parameters, and what was chosen within it, as the fragment of its address has it. */
+  show(parameters, explored = "") {
     const query = queryOf({ view: this.view.name, ...parameters });
     const within = this.run ? `/${inPath(this.run.name)}` : "";
     const address = `/view${within}?${query}`;
-    this.alone.href = address;
+    const fragment = explored && `#${explored}`;
     this.save.href = `${address}&download=1`;
-    this.frame.show(address);
+    this.alone.href = address + fragment;
+    this.frame.show(address + fragment);
   }
 }

@@ -1,0 +1,62 @@
+/**
+ * A classifier layer by layer: its maps, and for a cell of them what it sees of the input and the sum that it is, over
+ * all channels. The numbers are Python's; each sum is formed in this page, and compared with the number that it is.
+ */
+
+import { element } from "./elements.js";
+import { CellPanel } from "./layers_cell.js";
+import { callOf } from "./layers_sum.js";
+import { Maps } from "./maps.js";
+import { Notation } from "./notation.js";
+import { arrayOf, offsetOf } from "./numbers.js";
+import { register } from "./views.js";
+
+class LayersView {
+  constructor({ first, name, target, x, layers, start }, address) {
+    Object.assign(this, { layers, target, address, usual: start, notation: new Notation(first) });
+    this.input = this.picture({ title: `${name}, input`, symbol: "x", array: arrayOf(x) });
+    this.place = element("div", { class: "pictures" });
+    this.panel = new CellPanel(this.notation);
+    const options = layers.map(({ title }, number) => element("option", { value: number }, title));
+    this.select = element("select", { onchange: () => this.set(Number(this.select.value)) }, ...options);
+    const controls = element("div", { class: "controls" }, element("label", {}, "Layer ", this.select));
+    this.element = element("div", { class: "layers" }, controls, this.place, this.panel.element);
+    const number = address.number("layer", layers.length, start);
+    this.set(number, address.place("cell", layers[number].y.shape) ?? layers[number].start);
+  }
+
+  /** Show a layer, at its largest cell unless said. */
+  set(number, cell = this.layers[number].start) {
+    const { title, y, dy, sum, fields } = this.layers[number];
+    this.number = number;
+    this.select.value = number;
+    this.layer = { y: arrayOf(y), call: sum && callOf(sum, this.notation), fields };
+    const onchoose = (index) => this.choose(index);
+    this.maps = this.picture({ title: `Output of ${title}`, symbol: "y", array: this.layer.y, onchoose });
+    const gradient = `Gradient of ${this.target}`;
+    this.gradient = this.picture({ title: gradient, symbol: "dy", array: arrayOf(dy), onchoose });
+    this.place.replaceChildren(...[this.input, this.maps, this.gradient].map((maps) => maps.element));
+    this.choose(cell);
+  }
+
+  picture(shown) {
+    return new Maps({ ...shown, notation: this.notation });
+  }
+
+  /** Show what a cell sees, and its sum. */
+  choose(index) {
+    const { y, call, fields } = this.layer;
+    const positions = index.slice(1);
+    const field = fields && fields.map((spans, k) => spans[spans.length === 1 ? 0 : positions[k]]);
+    const isUsual = String(index) === String(this.layers[this.number].start);
+    const layer = this.number === this.usual ? undefined : this.number;
+    this.address.keep(() => ({ layer, cell: isUsual ? undefined : index.join(",") }));
+    this.maps.stand(index);
+    this.gradient.stand(index);
+    this.input.frame(field);
+    this.input.stand([0, ...(field ?? []).map(([first]) => first)]);
+    this.panel.set({ label: this.maps.label(index), index, value: y.values[offsetOf(y.shape, index)], field, call });
+  }
+}
+
+register("layers", (data, address) => new LayersView(data, address).element);
