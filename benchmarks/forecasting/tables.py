@@ -14,15 +14,15 @@ def table(on: OnSet, score: PanelBacktest | None) -> str:
     """A row an entrant, whether it was run or not."""
     lines = [
         f"{on.name}: {len(on.panel.ids)} series, the last {on.about.horizon} steps of each",
-        "80 %: outcomes inside these intervals, and their mean width; seconds of training,",
-        "of forecasting, and those that processors worked for both",
+        "80 %: outcomes inside these intervals; width: of them; seconds of training, of",
+        "forecasting, and those that processors worked for both",
         f"{'':<23}{'MASE':>7}{'WQL':>8}{'80 %':>6}{'width':>9}{'trained':>9}{'forecast':>9}{'worked':>8}",
     ]
     rows = {} if score is None else score.rows
     for name in dict.fromkeys([*on.models, *rows, *on.peers]):
         lines.append(_row(name, on.found.get(name), rows.get(name)))
-    if score is not None and score.test is not None:
-        lines += [note for note in score.table().notes if note.startswith(score.model)]
+    if score is not None:
+        lines += [note for note in score.table().notes if note.startswith(f"{score.model} against")]
     if on.about.published:
         lines.append(f"published, on another test part: {on.about.published}")
     busiest = max((done.others for done in on.found.values()), default=0.0)

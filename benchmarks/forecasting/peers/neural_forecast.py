@@ -52,7 +52,7 @@ def _fitted(asked: Asked, model: str, frame: pd.DataFrame, pace: Pace, steps: in
         "h": asked.horizon,
         "max_steps": steps,
         "max_time": timedelta(seconds=seconds),
-        "random_seed": asked.seed + 1,  # of which 0 is not a seed there
+        "random_seed": asked.seed + 1,  # its default for the seed 0
         "callbacks": [pace],
         "accelerator": "cpu",
         "logger": False,
