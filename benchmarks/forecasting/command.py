@@ -27,6 +27,10 @@ def forecasting(
     models: Annotated[str, typer.Option(help="Models of chainrule, separated by commas.")] = "lstm",
     peers: Annotated[str, typer.Option(help="Peers, separated by commas; '' for none.")] = ",".join(PEERS),
     baselines: Annotated[str, typer.Option(help="Baselines, separated by commas.")] = "naive,seasonal naive,theta",
+    earlier: Annotated[
+        int,
+        typer.Option(help="Forecast so many horizons earlier: to choose by, without a look at the end.", min=0),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     threads: Annotated[int, typer.Option(help="Number of threads (and processors) of each fit.", min=1)] = 2,
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers to this file, as JSON.")] = None,
@@ -46,11 +50,13 @@ def forecasting(
     if out is not None and not out.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.parent} for {out.name}.")
     torch.set_num_threads(threads)
-    facts = about(_PACKAGES, minutes=minutes, seed=seed, threads=threads)
+    facts = about(_PACKAGES, minutes=minutes, earlier=earlier, seed=seed, threads=threads)
     told = []
     for name, path in sources:
-        on = OnSet(name, SETS[name], read_set(name, path), baselines=tuple(baselines.split(",")))
-        asked = Asked(without_end(on.panel, on.about.horizon), on.about.horizon, minutes, seed)
+        horizon = SETS[name].horizon
+        panel = without_end(read_set(name, path), earlier * horizon)
+        on = OnSet(name, SETS[name], panel, baselines=tuple(baselines.split(",")))
+        asked = Asked(without_end(panel, horizon), horizon, minutes, seed)
         of_models = [chainrule_entrant(model) for model in models.split(",")]
         _enter(of_models, [PEERS[peer] for peer in named], on, asked, threads)
         score = on.score()

@@ -81,7 +81,7 @@ def _lstm(horizon: int, options: dict[str, Any]) -> Any:
 
 
 def _nhits(horizon: int, options: dict[str, Any]) -> Any:
-    """Which sees five horizons, as in its paper's experiments: it has no default."""
+    """Which sees five horizons, as in the library's example: it has no default."""
     loss = MQLoss(quantiles=list(LEVELS))
     return NHITS(input_size=5 * horizon, loss=loss, scaler_type="robust", **options)
 
