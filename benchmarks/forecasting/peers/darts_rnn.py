@@ -50,5 +50,5 @@ def fit(asked: Asked, cell: str) -> Outcome:
         training=trained - began,
         forecasting=time.monotonic() - trained,
         processor=time.process_time() - worked,
-        steps=len(pace.ends),
+        steps=pace.steps,
     )

@@ -32,7 +32,7 @@ def fit(asked: Asked, model: str) -> Outcome:
     _fitted(asked, model, frame, trial, _TRIAL, 60 * asked.minutes)
     tried = time.monotonic() - began
     left = max(60 * asked.minutes - tried, 1.0)
-    around = tried - _TRIAL * trial.seconds  # what a fit takes beside its steps
+    around = tried - trial.steps * trial.seconds  # what a fit takes beside its steps
     steps = int(max(1, min(_STEPS, (left - around) / trial.seconds)))
     pace = Pace()
     fitted = _fitted(asked, model, frame, pace, steps, left)
@@ -43,7 +43,7 @@ def fit(asked: Asked, model: str) -> Outcome:
         training=trained - began,
         forecasting=time.monotonic() - trained,
         processor=time.process_time() - worked,
-        steps=len(pace.ends),
+        steps=pace.steps,
     )
 
 
