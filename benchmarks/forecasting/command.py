@@ -24,7 +24,7 @@ _PACKAGES = ("chainrule", "torch", "numpy", "statsmodels", "neuralforecast", "da
 def forecasting(
     files: Annotated[list[str], typer.Argument(help=f"SET=FILE, where SET is one of {', '.join(SETS)}.")],
     minutes: Annotated[float, typer.Option(help="Minutes of each fit, of chainrule's with its refit.")] = 10.0,
-    models: Annotated[str, typer.Option(help="Models of chainrule, separated by commas.")] = "lstm",
+    models: Annotated[str, typer.Option(help="Models, or models with settings: lstm,lstm+average=0.99.")] = "lstm",
     peers: Annotated[str, typer.Option(help="Peers, separated by commas; '' for none.")] = ",".join(PEERS),
     baselines: Annotated[str, typer.Option(help="Baselines, separated by commas.")] = "naive,seasonal naive,theta",
     earlier: Annotated[

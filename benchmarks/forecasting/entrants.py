@@ -27,9 +27,9 @@ class Entrant:
         return f"{self.package} is not installed; the extra `forecast-peers` brings it"
 
 
-def chainrule_entrant(model: str) -> Entrant:
-    """A model of chainrule."""
-    return Entrant(f"chainrule {model}", partial(library.fit, model=model))
+def chainrule_entrant(variant: str) -> Entrant:
+    """A model of chainrule, with settings or without."""
+    return Entrant(f"chainrule {variant}", partial(library.fit, variant=variant))
 
 
 def _enter(asked: Asked, module: str, model: str) -> Outcome:

@@ -1,10 +1,14 @@
 """Every peer that is installed forecasts every series, at every level, and within its minutes; others are missing."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from benchmarks.forecasting.entering import LEVELS
-from benchmarks.forecasting.entrants import PEERS, Entrant
+from benchmarks.forecasting.entrants import PEERS, Entrant, chainrule_entrant
 
+import chainrule
+from chainrule.data import Panel
 from tests.benchmarks.forecasting.cases import SMALL, a_panel, asked_of, last_value
 
 
@@ -28,3 +32,16 @@ def test_what_is_not_installed_is_named_with_the_extra() -> None:
     assert missing.startswith("no_such_package is not installed")
     assert "forecast-peers" in missing
     assert Entrant("one", last_value).missing() is None
+
+
+def test_settings_of_a_variant_reach_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(panel: Panel, model: str, **given: Any) -> None:
+        assert model == "mlp"
+        assert given["hidden"] == 8
+        assert given["head"] == "student"
+        assert given["training"] == {"average": 0.9}
+        raise NotImplementedError
+
+    monkeypatch.setattr(chainrule, "fit", fit)
+    with pytest.raises(NotImplementedError):
+        chainrule_entrant("mlp+hidden=8+head=student+average=0.9").enter(asked_of(a_panel()))
