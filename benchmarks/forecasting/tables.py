@@ -14,9 +14,9 @@ def table(on: OnSet, score: PanelBacktest | None) -> str:
     """A row an entrant, whether it was run or not."""
     lines = [
         f"{on.name}: {len(on.panel.ids)} series, the last {on.about.horizon} steps of each",
-        "80 %: outcomes inside these intervals; width: of them; seconds of training, of",
-        "forecasting, and those that processors worked for both",
-        f"{'':<23}{'MASE':>7}{'WQL':>8}{'80 %':>6}{'width':>9}{'trained':>9}{'forecast':>9}{'worked':>8}",
+        "80 %: outcomes inside these intervals, their width; steps of training; seconds",
+        "of training, of forecasting, and those that processors worked for both",
+        f"{'':<22}{'MASE':>6}{'WQL':>8}{'80 %':>5}{'width':>8}{'steps':>7}{'trained':>8}{'forecast':>9}{'worked':>7}",
     ]
     rows = {} if score is None else score.rows
     for name in dict.fromkeys([*on.models, *rows, *on.peers]):
@@ -32,17 +32,17 @@ def table(on: OnSet, score: PanelBacktest | None) -> str:
 
 
 def _row(name: str, done: Done | None, row: PanelRow | None) -> str:
-    label = f"{name:<23}"
+    label = f"{name:<22}"
     if done is not None and done.failed is not None:
         return f"{label} FAILED: {done.failed}"
     if done is not None and done.not_run is not None:
         return f"{label} not run: {done.not_run}"
     assert row is not None
-    cells = [f"{_number(row.mase, '.3f'):>7}{_number(row.wql, '.4f'):>8}"]
-    cells.append(f"{_number(row.coverage_80, '.0%'):>6}{_number(row.width_80, '.4g'):>9}")
+    cells = [f"{_number(row.mase, '.3f'):>6}{_number(row.wql, '.4f'):>8}"]
+    cells.append(f"{_number(row.coverage_80, '.0%'):>5}{_number(row.width_80, '.4g'):>8}")
     if done is not None and done.outcome is not None:
         spent = done.outcome
-        cells.append(f"{spent.training:>9.0f}{spent.forecasting:>9.0f}{spent.processor:>8.0f}")
+        cells.append(f"{spent.steps:>7}{spent.training:>8.0f}{spent.forecasting:>9.0f}{spent.processor:>7.0f}")
     return label + "".join(cells)
 
 

@@ -50,7 +50,8 @@ def learned(found: Mapping[str, Any]) -> Rows:
 
 def forecast(found: Mapping[str, Any]) -> Rows:
     """Of ``python -m benchmarks forecasting``: what each entrant forecast of each set, or why it did not."""
-    rows = [["set", "entrant", "MASE", "WQL", "in 80 %", "width", "trained, s", "forecast, s", "worked, s", "others"]]
+    heading = ["set", "entrant", "MASE", "WQL", "in 80 %", "width", "steps", "trained, s", "forecast, s", "worked, s"]
+    rows = [[*heading, "others"]]
     for on in found["sets"]:
         for name, entrant in on["entrants"].items():
             rows.append([on["name"], name, *_forecast_cells(entrant)])
@@ -61,12 +62,12 @@ def _forecast_cells(entrant: Mapping[str, Any]) -> list[str]:
     metrics = entrant["metrics"]
     if metrics is None:
         why = f"failed: {entrant['failed']}" if entrant["failed"] else f"not run: {entrant['not_run']}"
-        return [why, *[""] * 7]
+        return [why, *[""] * 8]
     errors = [f"{metrics['mase']:.3f}", f"{metrics['wql']:.4f}"]
     intervals = [f"{metrics['coverage_80']:.0%}", f"{metrics['width_80']:.4g}"]
     if "training" not in entrant:
-        return errors + intervals + [""] * 4
-    spent = [f"{entrant[name]:.0f}" for name in ("training", "forecasting", "processor")]
+        return errors + intervals + [""] * 5
+    spent = [f"{entrant[name]:.0f}" for name in ("steps", "training", "forecasting", "processor")]
     return errors + intervals + spent + [f"{entrant['others']:.0%}"]
 
 

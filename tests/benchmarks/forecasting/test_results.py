@@ -34,13 +34,13 @@ def on(monkeypatch: pytest.MonkeyPatch) -> OnSet:
 
 def test_the_table_has_a_row_for_every_entrant(on: OnSet) -> None:
     told = table(on, on.score()).splitlines()
-    rows = {line[:23].strip(): line[24:] for line in told}
+    rows = {line[:22].strip(): line[23:] for line in told}
     assert rows["Peer missing"].startswith("not run: no_such_package is not installed")
     assert rows["Peer unlucky"] == "FAILED: RuntimeError: out of luck"
     assert rows["Peer short"].startswith("FAILED: RuntimeError: forecasts are of shape (2, 4, 11)")
     same = {rows[name].split()[0] for name in ("chainrule one", "Peer fine", ENSEMBLE, "naive")}
     assert len(same) == 1
-    assert rows["Peer fine"].split()[-3:] == ["1", "2", "3"]
+    assert rows["Peer fine"].split()[-4:] == ["4", "1", "2", "3"]
     reasons = ("not run", "FAILED", "against")
     assert all(len(line) <= 80 for line in told if not any(reason in line for reason in reasons))
 
@@ -63,4 +63,4 @@ def test_all_numbers_are_written_and_shown(on: OnSet) -> None:
 def test_where_no_model_was_fitted_nothing_is_scored(on: OnSet) -> None:
     none = OnSet("small", SMALL, on.panel, {"chainrule one": Done(failed="RuntimeError: out of luck")})
     assert none.score() is None
-    assert "chainrule one           FAILED" in table(none, None)
+    assert "chainrule one          FAILED" in table(none, None)
