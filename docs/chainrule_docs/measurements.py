@@ -20,7 +20,9 @@ def provenance(found: Mapping[str, Any]) -> str:
         raise ValueError(f"what was measured has no {', '.join(missing)}: write it again by `python -m benchmarks`.")
     day = datetime.fromisoformat(found["date"])
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    threads = f" on {found['threads']} threads" if "threads" in found else ""
+    threads = ""
+    if "threads" in found:
+        threads = f" on {found['threads']} thread{'s' * (found['threads'] != 1)}"
     return f"Measured on {day.day} {day:%B %Y} on {found['machine']}{threads}, with {versions}."
 
 
