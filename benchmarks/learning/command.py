@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -77,9 +78,9 @@ def _read(source: str) -> Text:
         raise typer.BadParameter(str(error)) from error
 
 
-def about(**asked: Any) -> dict[str, Any]:
+def about(packages: Sequence[str] = _PACKAGES, **asked: Any) -> dict[str, Any]:
     """When, where and by what it was measured."""
-    names = [name for name in _PACKAGES if importlib.util.find_spec(name.replace("-", "_")) is not None]
+    names = [name for name in packages if importlib.util.find_spec(name.replace("-", "_")) is not None]
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{_processor()}, {platform.system()}",

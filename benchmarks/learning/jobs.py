@@ -1,15 +1,11 @@
 """One run of one entrant, in a fresh process with its share of the machine."""
 
-import multiprocessing
-import os
 import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
+from benchmarks.alone import alone
 from benchmarks.learning.budgets import Budget
 from benchmarks.learning.entering import NotRun, Outcome
 from benchmarks.learning.entrants import ENTRANTS
@@ -46,13 +42,11 @@ class Done:
 
 def in_turn(jobs: Sequence[Job], threads: int) -> Iterator[Done]:
     """Do one job after the other; one that fails is said to have failed, and the others go on."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)
     for job in jobs:
         others = Others()
         came: dict[str, Any] = {}
         try:
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                came["outcome"] = process.submit(_do, job, threads).result()
+            came["outcome"] = alone(_do, job, threads)
         except NotRun as reason:
             came["not_run"] = str(reason)
         except Exception as error:
@@ -61,9 +55,7 @@ def in_turn(jobs: Sequence[Job], threads: int) -> Iterator[Done]:
         yield Done(job, others.share(), **came)
 
 
-def _do(job: Job, threads: int) -> Outcome:
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    torch.set_num_threads(threads)
+def _do(job: Job) -> Outcome:
     outcome = ENTRANTS[job.entrant].run(job.text, job.budget, job.seed)
     if outcome.scored != job.text.scored:
         raise RuntimeError(f"{outcome.scored} characters were scored, not the last {job.text.scored} of the text")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-__all__ = ["learned", "provenance", "rows", "timed"]
+__all__ = ["forecast", "learned", "provenance", "rows", "timed"]
 
 Rows = list[list[str]]
 
@@ -20,7 +20,9 @@ def provenance(found: Mapping[str, Any]) -> str:
         raise ValueError(f"what was measured has no {', '.join(missing)}: write it again by `python -m benchmarks`.")
     day = datetime.fromisoformat(found["date"])
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    threads = f" on {found['threads']} threads" if "threads" in found else ""
+    threads = ""
+    if "threads" in found:
+        threads = f" on {found['threads']} thread{'s' * (found['threads'] != 1)}"
     return f"Measured on {day.day} {day:%B %Y} on {found['machine']}{threads}, with {versions}."
 
 
@@ -46,6 +48,29 @@ def learned(found: Mapping[str, Any]) -> Rows:
                 ]
             )
     return rows
+
+
+def forecast(found: Mapping[str, Any]) -> Rows:
+    """Of ``python -m benchmarks forecasting``: what each entrant forecast of each set, or why it did not."""
+    heading = ["set", "entrant", "MASE", "WQL", "in 80 %", "width", "steps", "trained, s", "forecast, s", "worked, s"]
+    rows = [[*heading, "others"]]
+    for on in found["sets"]:
+        for name, entrant in on["entrants"].items():
+            rows.append([on["name"], name, *_forecast_cells(entrant)])
+    return rows
+
+
+def _forecast_cells(entrant: Mapping[str, Any]) -> list[str]:
+    metrics = entrant["metrics"]
+    if metrics is None:
+        why = f"failed: {entrant['failed']}" if entrant["failed"] else f"not run: {entrant['not_run']}"
+        return [why, *[""] * 8]
+    errors = [f"{metrics['mase']:.3f}", f"{metrics['wql']:.4f}"]
+    intervals = [f"{metrics['coverage_80']:.0%}", f"{metrics['width_80']:.4g}"]
+    if "training" not in entrant:
+        return errors + intervals + [""] * 5
+    spent = [f"{entrant[name]:.0f}" for name in ("steps", "training", "forecasting", "processor")]
+    return errors + intervals + spent + [f"{entrant['others']:.0%}"]
 
 
 def timed(found: Mapping[str, Any]) -> Rows:
@@ -76,4 +101,6 @@ def _milliseconds(engine: Mapping[str, Any]) -> str:
 
 def rows(found: Mapping[str, Any]) -> Rows:
     """The table of a file, its heading first: which one, what the file holds says."""
-    return learned(found) if "texts" in found else timed(found)
+    if "texts" in found:
+        return learned(found)
+    return forecast(found) if "sets" in found else timed(found)

@@ -9,15 +9,16 @@ import json
 import pkgutil
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import chainrule
 from chainrule_docs.built_site import problems
-from chainrule_docs.measurements import learned, provenance, timed
+from chainrule_docs.measurements import Rows, forecast, learned, provenance, timed
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -116,9 +117,10 @@ def test_what_was_measured_has_machine_and_date() -> None:
             provenance({key: value for key, value in ABOUT.items() if key != name})
 
 
-def test_committed_measurements_have_a_table() -> None:
-    found = json.loads((ROOT / "benchmarks" / "learning" / "measured.json").read_text(encoding="utf-8"))
-    head, *rows = learned(found)
+@pytest.mark.parametrize(("of", "table"), [("learning", learned), ("forecasting", forecast)])
+def test_committed_measurements_have_a_table(of: str, table: Callable[[Mapping[str, Any]], Rows]) -> None:
+    found = json.loads((ROOT / "benchmarks" / of / "measured.json").read_text(encoding="utf-8"))
+    head, *rows = table(found)
     assert provenance(found)
     assert rows
     assert {len(cells) for cells in rows} == {len(head)}

@@ -1,0 +1,1 @@
+"""Other libraries' models, as their documentation has them used."""
