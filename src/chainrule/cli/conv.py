@@ -7,7 +7,7 @@ from typing import Any
 from chainrule.display import Shown
 from chainrule.errors import ArgumentError
 from chainrule.lens import sizes
-from chainrule.lens.convolutions.written import convolved, numbers_in
+from chainrule.lens.written import convolved, numbers_in
 
 __all__ = ["look_at_convolution"]
 

@@ -7,7 +7,7 @@ from chainrule.display import Shown
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughLayers, ThroughTime, ThroughWindow
 from chainrule.lens.conversion import as_step
-from chainrule.lens.layers.written import cell_in, layer_in
+from chainrule.lens.written import cell_in, layer_in
 from chainrule.runs import load
 
 __all__ = ["look_into"]

@@ -43,7 +43,7 @@ def is_held(path: Path) -> bool:
     return True
 
 
-class _Record(TypedDict):
+class _Listed(TypedDict):
     """What is read of a line of metrics.jsonl."""
 
     step: int
@@ -64,7 +64,7 @@ def last_records(path: Path) -> list[Mapping[str, Any]]:
     for line in lines[1:-1] if end > _TAIL else lines[:-1]:
         try:
             record = parse(line)
-            check_record(_Record, record, "it")
+            check_record(_Listed, record, "it")
         except ValueError:
             continue
         records.append(record)

@@ -4,7 +4,7 @@ from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughLayers
-from chainrule.lens.layers.written import cell_in, layer_in
+from chainrule.lens.written import cell_in, layer_in
 from chainrule.studio.views.view import Question, Results
 
 __all__ = ["classify", "convolution", "layers", "mistakes", "saliency", "through_steps"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from chainrule._choices import whole_in
 from chainrule._optional import require
 from chainrule.data.labelled.pictures import read_image
-from chainrule.lens.convolutions.written import convolved, numbers_in
+from chainrule.lens.written import convolved, numbers_in
 from chainrule.studio.views.view import Question, Results
 
 __all__ = ["convolve"]

@@ -1,4 +1,4 @@
-"""A convolution of numbers that are written as text, as a command and a page are given them."""
+"""What is to be looked at, written as text, as a command and a page are given it: numbers, a layer, a cell."""
 
 import math
 import re
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import counted
+from chainrule._choices import counted, whole_in
 from chainrule.display import Shown
 from chainrule.errors import ArgumentError
 from chainrule.lens.convolutions.convolution import convolution
 from chainrule.lens.convolutions.laws import convolution_laws
 from chainrule.lens.convolutions.sizes import sizes
 
-__all__ = ["convolved", "numbers_in"]
+__all__ = ["cell_in", "convolved", "layer_in", "numbers_in"]
 
 _MOST = 4096  # numbers of x, w or y, one by one
 
@@ -59,5 +59,34 @@ def convolved(x: NDArray[np.float64], w: NDArray[np.float64], **options: Any) ->
     sized = {name: value for name, value in options.items() if name != "flip"}
     count = math.prod(sizes(x.shape, w.shape, **sized).output)
     if count > _MOST:
-        raise ArgumentError(f"the result has {count:,} numbers; expected {_MOST:,} at most. Use less `padding`.")
+        raise ArgumentError(
+            f"the result has {counted(count, 'number')}; expected {_MOST:,} at most. Use less `padding`."
+        )
     return [*convolution(w, x, **options).parts(), convolution_laws(x, w)]
+
+
+def layer_in(text: str | None) -> int | str | None:
+    """A layer's number or name; None of no text.
+
+    >>> layer_in("3"), layer_in("stages.0"), layer_in("")
+    (3, 'stages.0', None)
+    """
+    number = whole_in(text or "")
+    return (text or None) if number is None else number
+
+
+def cell_in(text: str | None) -> tuple[int, ...]:
+    """The place of a cell; () of no text.
+
+    Raises:
+        ArgumentError: there is something else than whole numbers.
+
+    >>> cell_in("3,-5"), cell_in(None)
+    ((3, -5), ())
+    """
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise ArgumentError(
+            f"`at` is {text!r}; expected a step, or the place of a cell with commas between its numbers, such as 3,5."
+        ) from None
