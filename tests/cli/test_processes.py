@@ -101,7 +101,7 @@ def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, t
     with pytest.warns(UserWarning, match="did not end: its weights are the best so far"):
         run = chainrule.load(tmp_path / "run")
     assert isinstance(run.sample(3), str)
-    assert json.loads((run.path / "config.json").read_text())["format"] == 3
+    assert json.loads((run.path / "config.json").read_text())["data"]["kind"] == "symbols"
     reached = load_tensors(run.path / "last.safetensors")[1]["step"]
     source = tmp_path / "words.txt"
     resumed = chainrule.fit(source, steps=reached + 3, out=run.path, resume=True, quiet=True, **SMALL)

@@ -31,7 +31,7 @@ def show(renderable: Any, *, as_json: bool = False) -> None:
 
 def show_json(values: Any) -> None:
     """Numbers for programs, unrounded."""
-    emit(json.dumps(values, indent=2, ensure_ascii=False) + "\n", None)
+    emit(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", None)
 
 
 def emit(result: str | bytes, out: Path | None) -> None:

@@ -39,11 +39,11 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Interrupt:
         backward = StreamFeed.backward
         taken = [0]
 
-        def counted(self: StreamFeed, model: torch.nn.Module) -> tuple[float, int]:
+        def counted(self: StreamFeed, model: torch.nn.Module, spent: float) -> tuple[float, int]:
             taken[0] += 1
             if taken[0] == step:
                 os.kill(os.getpid(), signal.SIGINT)
-            return backward(self, model)
+            return backward(self, model, spent)
 
         monkeypatch.setattr(StreamFeed, "backward", counted)
 
@@ -154,9 +154,9 @@ def test_a_loss_that_becomes_nan_stops_and_keeps_the_best_weights(
     backward = StreamFeed.backward
     taken = [0]
 
-    def spoilt(self: StreamFeed, model: torch.nn.Module) -> tuple[float, int]:
+    def spoilt(self: StreamFeed, model: torch.nn.Module, spent: float) -> tuple[float, int]:
         taken[0] += 1
-        value, count = backward(self, model)
+        value, count = backward(self, model, spent)
         return (value * float("nan") if taken[0] == 9 else value), count
 
     monkeypatch.setattr(StreamFeed, "backward", spoilt)
@@ -260,12 +260,12 @@ def test_the_metrics_of_a_run_that_died_and_went_on_are_those_of_one_that_did_no
     backward = StreamFeed.backward
     calls = 0
 
-    def dies(feed: StreamFeed, model: torch.nn.Module) -> tuple[float, int]:
+    def dies(feed: StreamFeed, model: torch.nn.Module, spent: float) -> tuple[float, int]:
         nonlocal calls
         calls += 1
         if calls == 137:
             raise MemoryError
-        return backward(feed, model)
+        return backward(feed, model, spent)
 
     whole = fit(tmp_path / "whole", steps=330)
     with monkeypatch.context() as patch:

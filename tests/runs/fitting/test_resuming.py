@@ -170,11 +170,11 @@ def test_the_mean_losses_on_record_are_those_of_a_fit_that_did_not_die(
     backward = chainrule.training.StreamFeed.backward
     stop = {"at": 0}
 
-    def interrupts(feed: chainrule.training.StreamFeed, model: Any) -> tuple[float, int]:
+    def interrupts(feed: chainrule.training.StreamFeed, model: Any, spent: float) -> tuple[float, int]:
         stop["at"] -= 1
         if stop["at"] == 0:
             os.kill(os.getpid(), 2)
-        return backward(feed, model)
+        return backward(feed, model, spent)
 
     for died in (5, 36, 68, 90):
         folder = tmp_path / str(died)

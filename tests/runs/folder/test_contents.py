@@ -107,7 +107,7 @@ def test_a_fit_that_fails_before_it_has_weights_does_not_block_the_next(
 
 
 def test_weights_that_have_learned_nothing_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(feed: StreamFeed, model: object) -> tuple[float, int]:
+    def fails(feed: StreamFeed, model: object, spent: float) -> tuple[float, int]:
         raise MemoryError
 
     with monkeypatch.context() as patch:

@@ -57,7 +57,8 @@ public:
             if (view.shape[i] == 0) return false;
             end += (view.shape[i] - 1) * view.strides[i];
         }
-        return !nb::cast<bool>(object.attr("is_neg")()) && is_held(object, view, end);
+        const auto is = [&](const char* what) { return nb::cast<bool>(object.attr(what)()); };
+        return !is("is_neg") && !is("_is_zerotensor") && is_held(object, view, end);
     }
 
     // The same of one whose numbers lie one after the other, of the dtype and shape of its place; null for None.

@@ -178,6 +178,17 @@ def test_tensors_that_the_kernels_do_not_read_go_the_long_way(odd: Callable[[Ten
     assert directly("gru", x, state, weights) is None
 
 
+@pytest.mark.parametrize("place", ["x", "h_0", "weight_ih", "weight_hh", "bias_ih", "bias_hh"])
+def test_a_part_of_a_tensor_of_zeros_without_memory_goes_the_long_way(place: str) -> None:
+    x, state, weights = arguments("gru")
+    tensors = {"x": x, "h_0": state[0], **weights}
+    tensors[place] = torch._efficientzerotensor((2, *tensors[place].shape))[1]  # it has an offset, from nowhere
+    x = tensors.pop("x")
+    state = [tensors.pop("h_0")]
+    assert directly("gru", x, state, tensors) is None
+    assert recurrence("gru", x, state, tensors)[0].shape == (3, 5, 6)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.9])
 @pytest.mark.parametrize("place", ["x", "h_0", "weight_ih", "weight_hh", "bias_ih", "bias_hh"])
 def test_a_tensor_whose_memory_was_taken_is_refused(place: str, share: float) -> None:
