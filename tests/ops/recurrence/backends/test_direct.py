@@ -89,7 +89,7 @@ def test_the_same_bits_as_the_long_way(
 
 
 def test_what_torch_does_sooner_is_left_to_it_unless_a_state_learns() -> None:
-    x, state, weights = arguments("lstm", B=2, H=256)
+    x, state, weights = arguments("lstm", B=2, H=512)
     assert directly("lstm", x, state, weights) is None
     state[0].requires_grad_()
     assert directly("lstm", x, state, weights) is not None
