@@ -79,7 +79,7 @@ def _worker(target: Target, name: str, seed: int, folder: Path, tally: Tally, fi
                 os.kill(process.pid or 0, signal.SIGKILL)
                 break
     except EOFError:
-        pass
+        pass  # it died: what it died of is told below
     process.join()
     k = int(at[0])
     how = f"hangs for {2 * SECONDS:g} s" if hangs else f"dies with exit code {process.exitcode}"

@@ -90,7 +90,6 @@ class _GivenOfTraining:
             raise ArgumentError(
                 "`state_dropout` resets the state before a window, and the full gradient has no windows. Leave it out."
             )
-
         if self.bptt == "full" and self.scheduled_sampling:
             raise ArgumentError(
                 "`scheduled_sampling` runs free from the start of a window to its end, and the full gradient has no "

@@ -17,7 +17,7 @@ __all__ = ["cannot", "describe", "is_single_step", "is_wide_lstm", "obstacle"]
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 _FEW_ROWS = 16  # measured: above it the kernels are faster at a single step too
-_ROWS_OF_WIDE = 8  # measured: so few of 512 units take 0.76 to 1.3 of the kernels' time, of 256 units 1.1 to 1.7
+_ROWS_OF_WIDE = 8  # measured on two threads: 512 units take 0.76 to 1.3 of the kernels' time, 256 1.1 to 1.7
 _WIDE = 512
 
 
