@@ -273,7 +273,7 @@ class Validation(NamedTuple):
 @dataclass
 class Progress:
     """Where the loop is: losses, None before the first; ``validated_step`` is where ``validation`` is from. Losses are
-    in nats, but of models of quantiles in units of the scale of each series.
+    in nats, but of models of quantiles in units of the mean change of each series.
 
     ``best`` is the least held-out loss so far, with what counts ``beside`` it, and ``best_spent`` the share of the
     budget that it took. ``alone`` is the held-out loss of the part that is trained, by itself.

@@ -69,3 +69,16 @@ def test_what_a_head_cannot_give_is_refused() -> None:
         with pytest.raises(DataError, match="is of counts, 0, 1, 2 and so on; got"):
             counts.check(torch.tensor([1.0, bad]))
     counts.check(torch.tensor([0.0, 4.0]))
+
+
+@pytest.mark.parametrize("head", ["quantile", "student", "gaussian"])
+def test_what_a_head_starts_with_has_the_spread_of_what_it_is_shown(head: str) -> None:
+    shape = (4000, 3)
+    spread = torch.tensor([0.01, 1.0, 30.0], dtype=torch.float64)
+    z = spread * torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    z[::7, 1] = torch.nan
+    made = HEADS[head]().double()
+    one = torch.ones(1, 1, dtype=torch.float64)
+    found = made.quantiles(made.start(z)[None], torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64), 0 * one, one)[0]
+    expected = torch.tensor([-1.2816, 0.0, 1.2816], dtype=torch.float64) * spread[:, None]
+    torch.testing.assert_close(found, expected, rtol=0.1, atol=2e-3)

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from chainrule.data import Panel
+from chainrule.models import ModelConfig, PanelModel, PanelTensors, build_panel_model
 from chainrule.models.panels import HEADS, QUANTILE_LEVELS
 from chainrule.training import panel_loss, panel_quantiles
 from tests.models.panels.cases import HORIZON, MODELS, alone, dated_panel, inputs_of, model_of, origins_of, tensors_of
@@ -126,17 +128,44 @@ def test_without_a_path_the_output_is_linear_in_the_state() -> None:
     close(model.numbers(rows, at, features[0]).flatten(1), features[0] @ model.outputs.weight.T + model.outputs.bias)
 
 
-def test_a_new_network_is_nearly_the_seasonal_naive_forecast() -> None:
-    panel = alone(dated_panel((70,), missing=0.0))
-    panel = replace(panel, values=np.tile([0.0, 10.0, 20.0, 30.0, 20.0, 10.0, 5.0], 10))
+def begun(panel: Panel, head: str) -> tuple[PanelModel, PanelTensors]:
+    """A model that has begun, and not trained."""
     inputs = inputs_of(panel)
-    model = model_of("gru", inputs)
-    for parameter in model.parameters():
-        parameter.data.mul_(0.0)
-    assert model.path is not None
-    model.path.bias.data[:, 0] = 50.0
-    found = panel_quantiles(model, tensors_of(panel, inputs), np.array([48]), LEVELS)[0, :, 1]
-    np.testing.assert_allclose(found, panel.values[49 : 49 + HORIZON], atol=1e-9)
+    config = ModelConfig("gru", hidden=6, window=8, head=head, horizon=HORIZON, skip=3)  # type: ignore[arg-type]
+    model = build_panel_model(config, inputs).double().eval()
+    rows = tensors_of(panel, inputs)
+    model.begin(rows, torch.from_numpy(panel.ends))
+    return model, rows
+
+
+@pytest.mark.parametrize("head", ["quantile", "student", "gaussian"])
+def test_of_random_walks_a_model_begins_at_the_naive_forecast_with_intervals_that_hold(head: str) -> None:
+    lengths = (400, 300)
+    steps = np.random.default_rng(0).normal(size=sum(lengths)) * np.repeat([1.0, 50.0], lengths)
+    panel = Panel(np.cumsum(steps), np.array([0, 400, 700]), ("a", "b"))
+    model, rows = begun(panel, head)
+    at = np.concatenate([np.arange(60, 390), np.arange(460, 690)])
+    found = panel_quantiles(model, rows, at, LEVELS)
+    scale = np.repeat([1.0, 50.0], [330, 230])[:, None]
+    assert np.abs((found[..., 1] - panel.values[at, None]) / scale).mean() < 0.25  # a step's mean size is 0.8
+    ahead = panel.values[at[:, None] + np.arange(1, HORIZON + 1)]
+    inside = (found[..., 0] <= ahead) & (ahead <= found[..., 2])
+    assert ((inside.mean(axis=0) > 0.72) & (inside.mean(axis=0) < 0.88)).all()
+
+
+@pytest.mark.parametrize("head", ["quantile", "student", "gaussian"])  # counts have a median below their mean
+def test_of_what_repeats_a_model_begins_at_the_seasonal_naive_forecast(head: str) -> None:
+    panel = alone(dated_panel((140,), missing=0.0))
+    panel = replace(panel, values=np.tile([0.0, 10.0, 20.0, 30.0, 20.0, 10.0, 5.0], 20))
+    model, rows = begun(panel, head)
+    found = panel_quantiles(model, rows, np.array([97]), LEVELS)[0, :, 1]
+    np.testing.assert_allclose(found, panel.values[98 : 98 + HORIZON], atol=1.0)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_of_a_few_errors_a_model_begins_without_their_spread(head: str) -> None:
+    model, _ = begun(alone(dated_panel((30,))), head)
+    assert not model.outputs.bias.any()
 
 
 def test_quantiles_between_those_learned_lie_on_lines() -> None:

@@ -47,9 +47,9 @@ def copy(text_run: Run, tmp_path: Path) -> Path:
         ('{"format": 3', "not a config that chainrule wrote"),
         ("[]", "not a config that chainrule wrote"),
         ("{}", "it names no format"),
-        ('{"format": 5}', "it lacks 'source', 'reading', 'model', 'training', 'data'"),
-        ('{"format": 1}', "has format 1; this version of chainrule reads 5. Use the version that wrote it"),
-        ('{"format": 99}', "has format 99; this version of chainrule reads 5"),
+        ('{"format": 6}', "it lacks 'source', 'reading', 'model', 'training', 'data'"),
+        ('{"format": 1}', "has format 1; this version of chainrule reads 6. Use the version that wrote it"),
+        ('{"format": 99}', "has format 99; this version of chainrule reads 6"),
     ],
 )
 def test_a_broken_config_is_named(copy: Path, content: str, message: str) -> None:

@@ -22,7 +22,7 @@ class Behind:
     Attributes:
         context: how many rows these are.
         dropped: (N,) int64, the rows of each series that are not kept; 0 for one that is kept whole.
-        sums: (N, 4) float64, the ``running_sums`` up to the end of the context.
+        sums: (N, 6) float64, the ``running_sums`` up to the end of the context.
         units: (N,) float64, the scale of what forecasts of the series are off by.
         state: of the encoder there, for each series; None where none has dropped rows yet.
     """
@@ -37,7 +37,7 @@ class Behind:
     def of(cls, context: int, series: int) -> Self:
         """Nothing at all, of so many series."""
         some = torch.zeros(series, dtype=torch.float64)
-        return cls(context, torch.zeros(series, dtype=torch.int64), some.new_zeros(series, 4), some)
+        return cls(context, torch.zeros(series, dtype=torch.int64), some.new_zeros(series, 6), some)
 
     @property
     def read(self) -> Tensor:

@@ -33,7 +33,7 @@ class HorizonForecast(nn.Module, ABC):
     """
 
     per_step: ClassVar[int]  # P
-    in_nats: ClassVar[bool] = True  # or in units of the series' scale
+    in_nats: ClassVar[bool] = True  # or in units of the scale
 
     @abstractmethod
     def loss(self, numbers: Tensor, y: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
@@ -42,6 +42,10 @@ class HorizonForecast(nn.Module, ABC):
     @abstractmethod
     def quantiles(self, numbers: Tensor, levels: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
         """(n, H, Q) in the data's units, float64."""
+
+    @abstractmethod
+    def start(self, z: Tensor) -> Tensor:
+        """Numbers (H, P) of a location of 0 and the spread of z (n, H), NaN where it is missing."""
 
     def check(self, values: Tensor) -> None:
         """Refuse known values that it gives no probability to."""
@@ -59,6 +63,12 @@ class _Located(HorizonForecast):
 
     def _of(self, numbers: Tensor) -> Gaussian | StudentT:
         return self._distribution(numbers[..., :1], F.softplus(numbers[..., 1:] + _UNIT) + _FLOOR)
+
+    def start(self, z: Tensor) -> Tensor:
+        level = torch.tensor([0.9], device=z.device)
+        unit = self._distribution(z.new_zeros(1, 1), z.new_ones(1, 1)).quantile(level).item()
+        spread = z.abs().nanquantile(0.8, dim=0) / unit  # so that 80 % of z lie within 80 %
+        return torch.stack([torch.zeros_like(spread), _before_softplus(spread - _FLOOR) - _UNIT], dim=1)
 
     def loss(self, numbers: Tensor, y: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
         z = ((y - centre) / scale).to(numbers.dtype)
@@ -102,6 +112,9 @@ class NegativeBinomialForecast(HorizonForecast):
     """
 
     per_step = 2
+
+    def start(self, z: Tensor) -> Tensor:
+        return z.new_zeros(z.shape[1], self.per_step)  # the spread follows from the mean
 
     def loss(self, numbers: Tensor, y: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
         mean, a = self._mean_and_dispersion(numbers, centre, scale)
@@ -149,7 +162,7 @@ class QuantileForecast(HorizonForecast):
         super().__init__()
         # of numbers, even where weights get no memory: without, it would import all of torch.compile
         normal = torch.special.ndtri(torch.tensor(QUANTILE_LEVELS, device="cpu")).diff()
-        self.register_buffer("steps", torch.log(torch.expm1(normal)), persistent=False)  # softplus gives them back
+        self.register_buffer("steps", _before_softplus(normal), persistent=False)
         self.register_buffer("levels", torch.tensor(QUANTILE_LEVELS), persistent=False)
 
     steps: Tensor
@@ -163,6 +176,10 @@ class QuantileForecast(HorizonForecast):
         above = gaps[..., half:].cumsum(-1)
         median = numbers[..., :1]
         return torch.cat([median - below, median, median + above], dim=-1)
+
+    def start(self, z: Tensor) -> Tensor:
+        gaps = z.nanquantile(self.levels.to(z), dim=0).T.diff()
+        return torch.cat([torch.zeros_like(gaps[:, :1]), _before_softplus(gaps) - self.steps], dim=1)
 
     def loss(self, numbers: Tensor, y: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
         error = ((y - centre) / scale).to(numbers.dtype)[..., None] - self._of(numbers)
@@ -181,6 +198,11 @@ class QuantileForecast(HorizonForecast):
         right = torch.searchsorted(known, levels - 1e-9).clamp(1, len(known) - 1)
         share = ((levels - known[right - 1]) / (known[right] - known[right - 1])).clamp(0, 1)
         return torch.lerp(own[..., right - 1], own[..., right], share.expand(*own.shape[:-1], -1))
+
+
+def _before_softplus(gaps: Tensor) -> Tensor:
+    """What softplus makes these of, each at least the floor."""
+    return torch.log(torch.expm1(gaps.clamp(min=_FLOOR)))
 
 
 HEADS: dict[str, type[HorizonForecast]] = {

@@ -15,6 +15,8 @@ __all__ = ["PanelModel", "static_width"]
 
 _AHEAD = 32  # features of a step ahead that meet what is known of it
 _WIDEST = 16  # of an embedding
+_ORIGINS = 50_000  # times steps ahead, of what is fitted before training
+_FEWEST = 40  # errors that tell of their spread
 
 
 def static_width(inputs: PanelInputs) -> int:
@@ -107,17 +109,40 @@ class PanelModel(nn.Module):
             numbers = numbers + self.ahead(torch.cat([met, known], dim=-1))
         return numbers
 
+    @torch.no_grad()
+    def begin(self, rows: PanelTensors, until: Tensor) -> None:
+        """Begin with what needs no network: the path's own weights, and the spread of what these leave.
+
+        Both are fitted to forecasts from rows before row ``until`` (N,) of each series, spread evenly over these. Where
+        an error is known a few times only, its spread begins as that of a normal distribution in a network's units.
+        """
+        rows = rows.to(self.device)
+        until = until.to(self.device)
+        at = torch.arange(len(rows.series), device=self.device)
+        at = at[at + 1 < until[rows.series]]
+        if len(at) > _ORIGINS // self.horizon:
+            at = at[torch.linspace(0, len(at) - 1, _ORIGINS // self.horizon + 1, device=self.device).long()]
+        y, counts = self._ahead_of(rows, at, until[rows.series[at]])
+        left = ((y - rows.centre[at][:, None]) / rows.scale[at][:, None]).where(counts, torch.nan)
+        if self.path is not None:
+            left = self.path.fit(rows, at, left, rows.scale[at] / rows.change[at])
+        is_enough = counts.sum(0) >= _FEWEST
+        if is_enough.any():
+            bias = self.outputs.bias.view(self.horizon, -1)
+            bias[is_enough] = self.head.start(left[:, is_enough]).to(bias)
+
     def losses(self, rows: PanelTensors, at: Tensor, features: Tensor, until: Tensor) -> tuple[Tensor, Tensor]:
         """The mean loss (n,) over the steps ahead of rows ``at`` that are known before row ``until`` (n,) of each.
 
-        With it, whether there are any: a loss of none is 0.
+        With it, whether there are any: a loss of none is 0. One that is no density's is in the units of MASE.
         """
-        place, is_there = self._steps_ahead(rows, at)
-        counts = is_there & (place < until[:, None]) & rows.known[place]
         centre = rows.centre[at][:, None]
         scale = rows.scale[at][:, None]
-        y = rows.values[place].where(counts, centre)
+        y, counts = self._ahead_of(rows, at, until)
+        y = y.where(counts, centre)
         loss = self.head.loss(self.numbers(rows, at, features), y, centre, scale).where(counts, 0.0)
+        if not self.head.in_nats:
+            loss = loss * (scale / rows.change[at][:, None]).to(loss.dtype)
         count = counts.sum(-1)
         return loss.sum(-1) / count.clamp(min=1), count > 0
 
@@ -126,6 +151,11 @@ class PanelModel(nn.Module):
         centre = rows.centre[at][:, None]
         scale = rows.scale[at][:, None]
         return self.head.quantiles(self.numbers(rows, at, features), levels, centre, scale)
+
+    def _ahead_of(self, rows: PanelTensors, at: Tensor, until: Tensor) -> tuple[Tensor, Tensor]:
+        """The values (n, H) of the steps ahead of rows ``at`` (n,), and whether they are known before ``until``."""
+        place, is_there = self._steps_ahead(rows, at)
+        return rows.values[place], is_there & (place < until[:, None]) & rows.known[place]
 
     def _steps_ahead(self, rows: PanelTensors, at: Tensor) -> tuple[Tensor, Tensor]:
         """The rows (n, H) of the steps ahead, and whether the series has them."""

@@ -1,9 +1,9 @@
 """The path past a network of a panel: what was at the same place of the last seasons, mixed.
 
 Step h ahead of t is first said to be a weighted mean of y_t, of y at the same place of the last J seasons, of the last
-long season, and of the centre of the series. The weights are a softmax of what the network finds, and begin near those
-of the seasonal naive forecast. The network so learns what differs from it (as the skip of LSTNet does, Lai et al. 2018,
-section 3.6).
+long season, and of the centre of the series. The weights are a softmax of what the network finds and of what is fitted
+before there is a network: of a random walk, y_t has nearly all of it. The network so learns what differs from it (as
+the skip of LSTNet does, Lai et al. 2018, section 3.6).
 """
 
 import torch
@@ -13,7 +13,8 @@ from chainrule.models.panels.tensors import PanelTensors
 
 __all__ = ["SeasonalPath"]
 
-_HEAD_START = 2.0  # of the last season, before the softmax
+_RATE = 0.1  # of Adam, from the same weight for all
+_STEPS = 100
 _MISSING = -1e9
 
 
@@ -42,23 +43,49 @@ class SeasonalPath(nn.Module):
         count = places.shape[1] + 1  # with the centre
         self.weights = nn.Linear(features, count, bias=False)
         self.bias = nn.Parameter(torch.zeros(horizon, count))
-        with torch.no_grad():
-            self.weights.weight.zero_()
-            self.bias[:, 0] = _HEAD_START
+        nn.init.zeros_(self.weights.weight)
 
     def forward(self, features: Tensor, rows: PanelTensors, at: Tensor) -> Tensor:
         """(n, H) from features (n, F) of the origins ``at`` (n,), their last row that was seen."""
+        was, is_known = self._past(rows, at)
+        return _mean(self.bias + self.weights(features)[:, None], was.to(features.dtype), is_known)
+
+    def fit(self, rows: PanelTensors, at: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+        """Fit what does not depend on features to y (n, H), NaN where it is missing; return y less its means.
+
+        The mean absolute error is the least, where that of origin i counts ``weight`` (n,) times.
+        """
+        was, is_known = self._past(rows, at)
+        was = was.to(self.bias.dtype)
+        counts = torch.where(y.isnan(), 0.0, weight[:, None]).to(was)
+        target = y.nan_to_num().to(was)
+        adam = torch.optim.Adam([self.bias], lr=_RATE)
+        with torch.enable_grad():
+            for _ in range(_STEPS):
+                error = (target - _mean(self.bias, was, is_known)).abs() * counts
+                adam.zero_grad()
+                (error.sum() / counts.sum()).backward()
+                adam.step()
+        self.bias.grad = None
+        return y - _mean(self.bias.detach(), was, is_known)
+
+    def _past(self, rows: PanelTensors, at: Tensor) -> tuple[Tensor, Tensor]:
+        """What was (n, H, W), in the units of the origins ``at`` (n,), and where it is known."""
         place = at[:, None, None] + self.back
         is_own = place >= rows.starts[rows.series[at]][:, None, None]
         place = place.clamp(min=0)
         is_known = is_own & rows.known[place]
         centre = rows.centre[at][:, None, None]
         scale = rows.scale[at][:, None, None]
-        was = ((rows.values[place] - centre) / scale).to(features.dtype).where(is_known, 0.0)
-        logits = self.bias + self.weights(features)[:, None]
-        mixed = logits[..., :-1].masked_fill(~is_known, _MISSING)
-        weights = torch.cat([mixed, logits[..., -1:]], dim=-1).softmax(-1)  # the last is of the centre, which is 0
-        return (weights[..., :-1] * was).sum(-1)
+        return ((rows.values[place] - centre) / scale).where(is_known, 0.0), is_known
+
+
+def _mean(logits: Tensor, was: Tensor, is_known: Tensor) -> Tensor:
+    """The means (n, H) of what was, and of the centre, which is 0, with the softmax of logits (..., H, W + 1)."""
+    mixed = logits[..., :-1].masked_fill(~is_known, _MISSING)
+    centre = logits[..., -1:].expand(*mixed.shape[:-1], 1)
+    weights = torch.cat([mixed, centre], dim=-1).softmax(-1)
+    return (weights[..., :-1] * was).sum(-1)
 
 
 def _same_place(horizon: int, season: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from chainrule.data.panels.panel import Panel
 from chainrule.models.panels.behind import Behind
 from chainrule.models.panels.inputs import PanelInputs
-from chainrule.models.panels.scaling import centre_and_scale, running_sums
+from chainrule.models.panels.scaling import Units, running_sums, units_of
 
 __all__ = ["PanelTensors"]
 
@@ -23,6 +23,7 @@ class PanelTensors:
         values: (R,) float64, the target; 0 where it is missing.
         known: (R,) bool, where it is not.
         centre, scale: (R,) float64, in which a network sees what comes after a row.
+        change: (R,) float64, the mean change over a season so far, which MASE divides by.
         inputs: (R, F) float32, what it sees at the row itself.
         ahead: (R, A) float32, what is known of the row ahead of time.
         series: (R,) int64, whose row it is.
@@ -35,6 +36,7 @@ class PanelTensors:
     known: Tensor
     centre: Tensor
     scale: Tensor
+    change: Tensor
     inputs: Tensor
     ahead: Tensor
     series: Tensor
@@ -50,23 +52,21 @@ class PanelTensors:
         behind = behind or Behind.of(0, len(panel.ids))
         rows = len(panel.values)
         of_past = np.empty((rows, inputs.of_past), dtype=np.float32)
-        centre = np.empty(rows)
-        scale = np.empty(rows)
+        units = np.empty((3, rows))
         spans = zip(panel.starts[:-1], panel.starts[1:], behind.sums.numpy(), behind.read.tolist(), strict=True)
         for first, last, before, counted in spans:
             own = slice(first, last)
             y = panel.values[own]
             sums = running_sums(y, inputs.short_season, before, counted)
-            centre[own], scale[own] = centre_and_scale(y, inputs.short_season, inputs.unit, sums)
-            of_past[own] = inputs.past_of(y, centre[own], scale[own])
+            units[:, own] = units_of(y, inputs.short_season, inputs.unit, sums)
+            of_past[own] = inputs.past_of(y, *units[:2, own])
         ahead = inputs.ahead_of(panel).astype(np.float32)
         after = np.minimum(np.arange(rows) + 1, np.repeat(panel.starts[1:], np.diff(panel.starts)) - 1)
         beside = inputs.beside_of(panel).astype(np.float32)
         tensors = {
             "values": np.nan_to_num(panel.values),
             "known": ~np.isnan(panel.values),
-            "centre": centre,
-            "scale": scale,
+            **dict(zip(Units._fields, units, strict=True)),
             "inputs": np.concatenate([of_past, beside, ahead, ahead[after]], axis=1),
             "ahead": ahead,
             "series": np.repeat(np.arange(len(panel.ids)), np.diff(panel.starts)),

@@ -17,7 +17,7 @@ __all__ = ["ASKED", "CONFIG", "RunConfig", "read_asked"]
 
 ASKED = "asked.json"
 CONFIG = "config.json"
-_FORMAT = 5
+_FORMAT = 6
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RunConfig:
     @property
     def loss_unit(self) -> str:
         """What losses while training are in: quantiles of panels are trained by their pinball loss, in units of each
-        series' scale, and all else by likelihood.
+        series' mean change, and all else by likelihood.
         """
         if self.data.inputs is not None and not HEADS[self.model.head].in_nats:
             return "scaled pinball loss"

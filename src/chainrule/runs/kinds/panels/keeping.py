@@ -53,7 +53,7 @@ def trimmed(
 
 
 def _sums_before(panel: Panel, row: NDArray[np.int64], behind: Behind, season: int) -> NDArray[np.float64]:
-    """(N, 4) the running sums of each series up to the row before this one; as they were where it is its first."""
+    """(N, 6) the running sums of each series up to the row before this one; as they were where it is its first."""
     sums = behind.sums.numpy().copy()
     counted = behind.read.tolist()
     for i, (first, last) in enumerate(zip(panel.starts[:-1], row, strict=True)):

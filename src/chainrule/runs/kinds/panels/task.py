@@ -43,6 +43,11 @@ class PanelTask(Task):
         ends = self.data.ends
         return panel_feed(self.tensors, ends, ends - self.data.starts[:-1] > 1, self.config, self._group)
 
+    def solve(self, model: PanelModel, *, everything: bool = False) -> bool:
+        """Begin with what needs no network; the rest is trained."""
+        model.begin(self.tensors, torch.from_numpy(self.data.ends if everything else self.cut.train))
+        return False
+
     def validate(self, model: PanelModel) -> float:
         """The mean loss of all forecasts of the validation part."""
         cut = self.cut
