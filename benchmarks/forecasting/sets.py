@@ -42,6 +42,7 @@ SETS = {
         published="naive 2.78, DeepAR 4.62, N-BEATS 1.97, theta and the like about 2.4 to 2.6",
     ),
     "ett": ForecastSet({"layout": "columns"}, horizon=24, season=24),
+    "exchange": ForecastSet({"layout": "columns"}, horizon=30, season=1),  # days
 }
 
 
