@@ -48,6 +48,10 @@ def other(model: Module, inputs: Inputs) -> Any:
     return model(*varied(inputs))
 
 
+def other_learned(model: Module, inputs: Inputs) -> Any:
+    return learn(model, varied(inputs))
+
+
 @torch.no_grad()
 def traced_without_gradients(model: Module, inputs: Inputs) -> Any:
     return torch.jit.trace(model, inputs, check_trace=False)(*varied(inputs))
@@ -85,10 +89,17 @@ def made_fx(mode: Any) -> Run:
 
 
 def exported(strict: bool) -> Run:
+    """Without gradients: else torch records the backward pass of each scan at once, which takes four times as long."""
+
+    @torch.no_grad()
     def call(model: Module, inputs: Inputs) -> Any:
         return torch.export.export(model, inputs, strict=strict).module()(*varied(inputs))
 
     return call
+
+
+def exported_to_learn(model: Module, inputs: Inputs) -> Any:
+    return learn(torch.export.export(model, inputs, strict=False).module(), varied(inputs))
 
 
 @torch.no_grad()
@@ -96,6 +107,7 @@ def traced_resized(model: Module, inputs: Inputs, more: Inputs) -> Any:
     return torch.jit.trace(model, inputs, check_trace=False)(*more)
 
 
+@torch.no_grad()
 def exported_resized(model: Module, inputs: Inputs, more: Inputs) -> Any:
     """Batch and time are left open."""
 
@@ -111,11 +123,13 @@ def resized(model: Module, inputs: Inputs, more: Inputs) -> Any:
     return model(*more)
 
 
+@torch.no_grad()
 def exported_decomposed(model: Module, inputs: Inputs) -> Any:
     program = torch.export.export(model, inputs, strict=False).run_decompositions()
     return program.module()(*varied(inputs))
 
 
+@torch.no_grad()
 def exported_saved(model: Module, inputs: Inputs) -> Any:
     file = io.BytesIO()
     torch.export.save(torch.export.export(model, inputs, strict=False), file)
@@ -190,7 +204,7 @@ def _way(name: str, run: Run, expected: Run = other, **more: Any) -> Way:
 ONNX: dict[str, Any] = {"dtype": torch.float32, "bound": 1e-4}  # the runtime has no float64 convolutions
 
 RECORDING = [
-    _way("trace", traced, lambda model, inputs: learn(model, varied(inputs))),
+    _way("trace", traced, other_learned),
     _way("trace-no-grad", traced_without_gradients),
     _way("trace-frozen", traced_checked, on=tagged("layer")),
     _way("script", scripted, on=tagged("layer")),
@@ -204,6 +218,7 @@ RECORDING = [
     _way("export-resized", exported_resized, resized, resized=True, on=tagged("few")),
     _way("export-strict", exported(strict=True), on=tagged("few")),
     _way("export-decomposed", exported_decomposed, on=tagged("few")),
+    _way("export-to-learn", exported_to_learn, other_learned, on=lambda subject: subject.name in ("causal", "gru")),
     _way("export-saved", exported_saved, on=lambda subject: subject.name == "gru"),
     _way("onnx", onnx(dynamo=False), **ONNX),
     _way("onnx-dynamo", onnx(dynamo=True), on=lambda subject: subject.name in ("causal", "gru"), **ONNX),
