@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from chainrule.training.optimisers.adamw import AdamW
 from chainrule.training.optimisers.muon import Muon, hidden_matrices
 from chainrule.training.settings import TrainingConfig
 
@@ -30,7 +31,7 @@ def optimisers_of(model: nn.Module, config: TrainingConfig) -> dict[str, torch.o
         (decaying if decays else others).append(p)
     groups = [{"params": decaying, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimisers: dict[str, torch.optim.Optimizer] = {
-        "adamw": torch.optim.AdamW(groups, lr=config.learning_rate, betas=_BETAS, fused=True)
+        "adamw": AdamW(groups, lr=config.learning_rate, betas=_BETAS, fused=True)
     }
     if hidden:
         optimisers["muon"] = Muon(hidden, lr=config.learning_rate * SCALES["muon"], weight_decay=config.weight_decay)

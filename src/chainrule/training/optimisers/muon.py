@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.training.optimisers.adamw import Uncompiled
+
 __all__ = ["Muon", "hidden_matrices"]
 
 # Of the quintic a X + b X X^T X + c X X^T X X^T X, whose repetition takes all singular values of at most 1 to about 1.
@@ -30,7 +32,7 @@ def hidden_matrices(model: nn.Module) -> Iterator[tuple[Tensor, int]]:
                 yield p, 1
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(Uncompiled):
     """Momentum, of which each block of a matrix is replaced by the nearest orthogonal one, to a few per cent.
 
         M <- m M + (1 - m) g,    G = (1 - m) g + m M,    W <- (1 - lr d) W - lr s U V^T    where G = U S V^T,
