@@ -4,6 +4,7 @@ import gc
 import os
 import pydoc_data.topics
 import shutil
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell has those that it starts in the background ignore Ctrl-C, and what they start too: tests send it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # before any of its kernels is defined
 

@@ -18,23 +18,24 @@ MOST_LINES = 60  # of a function, its docstring and its signature left out
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _nodes(path: Path) -> list[ast.AST]:
+    """All of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _places(path: Path, nodes: Iterator[ast.AST]) -> list[str]:
     return [f"{path.relative_to(ROOT)}:{node.lineno}" for node in nodes if isinstance(node, ast.stmt | ast.expr)]
 
 
-def _nested_conditionals(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.walk(tree):
+def _nested_conditionals(nodes: list[ast.AST]) -> Iterator[ast.AST]:
+    for node in nodes:
         if isinstance(node, ast.IfExp):
             yield from (inner for inner in ast.walk(node) if isinstance(inner, ast.IfExp) and inner is not node)
 
 
-def _unpacked_tuples(tree: ast.AST) -> Iterator[ast.AST]:
+def _unpacked_tuples(nodes: list[ast.AST]) -> Iterator[ast.AST]:
     """``f(*(a, b), c)``."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call):
             yield from (
                 argument
@@ -43,9 +44,9 @@ def _unpacked_tuples(tree: ast.AST) -> Iterator[ast.AST]:
             )
 
 
-def _several_at_once(tree: ast.AST) -> Iterator[ast.AST]:
+def _several_at_once(nodes: list[ast.AST]) -> Iterator[ast.AST]:
     """``a, b = c, d``, but for those that need the old values of what they assign, as a swap does."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)):
             continue
         read = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
@@ -66,8 +67,8 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or first.lineno) - first.lineno + 1
 
 
-def _long_functions(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.walk(tree):
+def _long_functions(nodes: list[ast.AST]) -> Iterator[ast.AST]:
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _lines(node) > MOST_LINES:
             yield node
 
@@ -79,7 +80,7 @@ def _long_functions(tree: ast.AST) -> Iterator[ast.AST]:
 )
 def test_code_reads_easily(finds: object) -> None:
     assert callable(finds)
-    assert [place for path in FILES for place in _places(path, finds(_tree(path)))] == []
+    assert [place for path in FILES for place in _places(path, finds(_nodes(path)))] == []
 
 
 def test_folders_hold_a_dozen_files() -> None:
@@ -92,10 +93,10 @@ def _modules() -> dict[str, Path]:
     return {name.removesuffix(".__init__"): path for path, name in names.items()}
 
 
-def _imported(tree: ast.AST, modules: dict[str, Path]) -> set[str]:
+def _imported(nodes: list[ast.AST], modules: dict[str, Path]) -> set[str]:
     """What a file imports of ours, wherever in it the import stands."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module in modules:
             within = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= (within & modules.keys()) or {node.module}
@@ -104,7 +105,7 @@ def _imported(tree: ast.AST, modules: dict[str, Path]) -> set[str]:
 
 def test_imports_run_in_no_circle() -> None:
     modules = _modules()
-    imports = {name: _imported(_tree(path), modules) - {name} for name, path in modules.items()}
+    imports = {name: _imported(_nodes(path), modules) - {name} for name, path in modules.items()}
     try:
         graphlib.TopologicalSorter(imports).prepare()
     except graphlib.CycleError as error:
@@ -112,5 +113,5 @@ def test_imports_run_in_no_circle() -> None:
 
 
 def test_a_class_name_means_one_thing() -> None:
-    names = Counter(node.name for path in SOURCE for node in ast.walk(_tree(path)) if isinstance(node, ast.ClassDef))
+    names = Counter(node.name for path in SOURCE for node in _nodes(path) if isinstance(node, ast.ClassDef))
     assert sorted(name for name, count in names.items() if count > 1) == []

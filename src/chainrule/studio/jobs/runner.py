@@ -165,11 +165,13 @@ class JobRunner:
     def close(self, *, keep: bool) -> None:
         """Stop what runs, and wait for it to save; or let it go on, beyond the studio's end."""
         if not keep:
-            for job in self.running():
+            running = self.running()
+            for job in running:
                 job.stop()
-            for job in self.running():
+            ends = time.monotonic() + _GRACE  # for all of them together
+            for job in running:
                 try:
-                    job.process.wait(_GRACE)
+                    job.process.wait(max(0.0, ends - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     job.process.kill()
         self._logs.cleanup()
