@@ -4,10 +4,11 @@ import ast
 import graphlib
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.house.trees import nodes
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("src", "tests", "benchmarks")
@@ -17,25 +18,19 @@ MOST_FILES = 12  # of a folder
 MOST_LINES = 60  # of a function, its docstring and its signature left out
 
 
-@cache
-def _nodes(path: Path) -> list[ast.AST]:
-    """All of a file's syntax tree."""
-    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+def _places(path: Path, found: Iterator[ast.AST]) -> list[str]:
+    return [f"{path.relative_to(ROOT)}:{node.lineno}" for node in found if isinstance(node, ast.stmt | ast.expr)]
 
 
-def _places(path: Path, nodes: Iterator[ast.AST]) -> list[str]:
-    return [f"{path.relative_to(ROOT)}:{node.lineno}" for node in nodes if isinstance(node, ast.stmt | ast.expr)]
-
-
-def _nested_conditionals(nodes: list[ast.AST]) -> Iterator[ast.AST]:
-    for node in nodes:
+def _nested_conditionals(tree: list[ast.AST]) -> Iterator[ast.AST]:
+    for node in tree:
         if isinstance(node, ast.IfExp):
             yield from (inner for inner in ast.walk(node) if isinstance(inner, ast.IfExp) and inner is not node)
 
 
-def _unpacked_tuples(nodes: list[ast.AST]) -> Iterator[ast.AST]:
+def _unpacked_tuples(tree: list[ast.AST]) -> Iterator[ast.AST]:
     """``f(*(a, b), c)``."""
-    for node in nodes:
+    for node in tree:
         if isinstance(node, ast.Call):
             yield from (
                 argument
@@ -44,9 +39,9 @@ def _unpacked_tuples(nodes: list[ast.AST]) -> Iterator[ast.AST]:
             )
 
 
-def _several_at_once(nodes: list[ast.AST]) -> Iterator[ast.AST]:
+def _several_at_once(tree: list[ast.AST]) -> Iterator[ast.AST]:
     """``a, b = c, d``, but for those that need the old values of what they assign, as a swap does."""
-    for node in nodes:
+    for node in tree:
         if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)):
             continue
         read = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
@@ -67,8 +62,8 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or first.lineno) - first.lineno + 1
 
 
-def _long_functions(nodes: list[ast.AST]) -> Iterator[ast.AST]:
-    for node in nodes:
+def _long_functions(tree: list[ast.AST]) -> Iterator[ast.AST]:
+    for node in tree:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _lines(node) > MOST_LINES:
             yield node
 
@@ -80,7 +75,7 @@ def _long_functions(nodes: list[ast.AST]) -> Iterator[ast.AST]:
 )
 def test_code_reads_easily(finds: object) -> None:
     assert callable(finds)
-    assert [place for path in FILES for place in _places(path, finds(_nodes(path)))] == []
+    assert [place for path in FILES for place in _places(path, finds(nodes(path)))] == []
 
 
 def test_folders_hold_a_dozen_files() -> None:
@@ -93,10 +88,10 @@ def _modules() -> dict[str, Path]:
     return {name.removesuffix(".__init__"): path for path, name in names.items()}
 
 
-def _imported(nodes: list[ast.AST], modules: dict[str, Path]) -> set[str]:
+def _imported(tree: list[ast.AST], modules: dict[str, Path]) -> set[str]:
     """What a file imports of ours, wherever in it the import stands."""
     found = set()
-    for node in nodes:
+    for node in tree:
         if isinstance(node, ast.ImportFrom) and node.module in modules:
             within = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= (within & modules.keys()) or {node.module}
@@ -105,7 +100,7 @@ def _imported(nodes: list[ast.AST], modules: dict[str, Path]) -> set[str]:
 
 def test_imports_run_in_no_circle() -> None:
     modules = _modules()
-    imports = {name: _imported(_nodes(path), modules) - {name} for name, path in modules.items()}
+    imports = {name: _imported(nodes(path), modules) - {name} for name, path in modules.items()}
     try:
         graphlib.TopologicalSorter(imports).prepare()
     except graphlib.CycleError as error:
@@ -113,5 +108,5 @@ def test_imports_run_in_no_circle() -> None:
 
 
 def test_a_class_name_means_one_thing() -> None:
-    names = Counter(node.name for path in SOURCE for node in _nodes(path) if isinstance(node, ast.ClassDef))
+    names = Counter(node.name for path in SOURCE for node in nodes(path) if isinstance(node, ast.ClassDef))
     assert sorted(name for name, count in names.items() if count > 1) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import chainrule
+from tests.house.trees import nodes
 
 SOURCE = Path(chainrule.__file__).parent
 FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "_torch.py"]
@@ -25,9 +26,9 @@ def _path(node: ast.expr) -> str:
     return ""
 
 
-def _private_names(tree: ast.AST) -> Iterator[str]:
+def _private_names(tree: list[ast.AST]) -> Iterator[str]:
     modules = set()
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.Import):
             modules |= {alias.asname or "torch" for alias in node.names if alias.name.split(".")[0] == "torch"}
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "torch":
@@ -35,7 +36,7 @@ def _private_names(tree: ast.AST) -> Iterator[str]:
             yield from (
                 f"{node.module}.{each.name}" for each in node.names if _is_private(f"{node.module}.{each.name}")
             )
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.Attribute) and (name := _path(node)).split(".")[0] in modules and _is_private(name):
             yield name
 
@@ -52,9 +53,9 @@ def _private_names(tree: ast.AST) -> Iterator[str]:
     ],
 )
 def test_private_names_are_found(code: str, found: set[str]) -> None:
-    assert set(_private_names(ast.parse(code))) == found
+    assert set(_private_names(list(ast.walk(ast.parse(code))))) == found
 
 
 def test_private_names_of_torch_stand_in_one_module() -> None:
-    names = {path: sorted(set(_private_names(ast.parse(path.read_text(encoding="utf-8"))))) for path in FILES}
+    names = {path: sorted(set(_private_names(nodes(path)))) for path in FILES}
     assert {str(path.relative_to(SOURCE)): found for path, found in names.items() if found} == {}

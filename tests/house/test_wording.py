@@ -14,6 +14,7 @@ from chainrule._settings import settings_of
 from chainrule.cli.app import app
 from chainrule.cli.flags import as_flags, learn
 from chainrule.errors import ArgumentError, ChainruleError, MissingExtraError
+from tests.house.trees import nodes
 
 SOURCE = Path(chainrule.__file__).parent
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
@@ -24,9 +25,8 @@ TABLES = (chainrule.ModelSettings, chainrule.TrainingSettings, chainrule.Reading
 
 def texts(path: Path) -> Iterator[str]:
     """The strings of a file that may be messages: all but docstrings; what is put in is written as ``given``."""
-    tree = ast.parse(path.read_text())
     within: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             within.add(id(node.value))
         if isinstance(node, ast.JoinedStr):
@@ -36,7 +36,7 @@ def texts(path: Path) -> Iterator[str]:
             yield from (
                 str(part.value) for part in ast.walk(node) if isinstance(part, ast.Constant) and is_text(part.value)
             )
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and id(node) not in within and isinstance(node.value, str):
             yield node.value
 
