@@ -44,7 +44,7 @@ READINGS = st.builds(
 
 
 @given(READINGS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_a_reading_survives_json(reading: Reading) -> None:
     assert structured(Reading, json.loads(json.dumps(reading.to_dict())), "it") == reading
 

@@ -12,7 +12,7 @@ from tests.models.cases import SYMBOLS, Case, every_case, every_series_case, eve
 from tests.tolerances import close
 
 STEPS = 9
-few = settings(deadline=None, max_examples=8)
+few = settings(deadline=None, max_examples=4)  # of each of sixty models
 
 
 def gradients(model: ConditionalModel, log_prob: Tensor) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """Small data and quick fits that the tests of runs share."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from chainrule.training import TrainingConfig, TrainingSettings
 WORDS = "the cat sat on the mat and the dog ran after it\n"
 
 
+@cache
 def text(characters: int = 1200, seed: int = 0) -> str:
     """Words of WORDS in random order, so that there is something to learn and no exact repetition."""
     random = np.random.default_rng(seed)
