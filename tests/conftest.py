@@ -1,5 +1,6 @@
 """One thread a test process: two of them on two cores are quicker than four threads, and leave the machine usable."""
 
+import asyncio
 import gc
 import os
 import pydoc_data.topics
@@ -57,17 +58,31 @@ def small_tables() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """A browser for the pages that a file's tests open: what drives it keeps an event loop running in this thread, next
-    to which no other test could run its own."""
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[tuple["Browser", asyncio.AbstractEventLoop]]:
+    """The browser, and the event loop of what drives it."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     with playwright.sync_playwright() as started:
         launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
+        loop = asyncio.get_running_loop()
+        yield launched, loop
+        asyncio._set_running_loop(loop)
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: tuple["Browser", asyncio.AbstractEventLoop]) -> Iterator["Browser"]:
+    """A browser for the pages that a file's tests open.
+
+    What drives it keeps its event loop running in this thread, next to which no other test could run its own; so that
+    the loop is hidden after the file.
+    """
+    launched, loop = chromium
+    asyncio._set_running_loop(loop)
+    yield launched
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ Open = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="module")
-def tab(browser: "Browser") -> "Page":
+def tab(browser: "Browser") -> Iterator["Page"]:
     """A tab without the network, which one test after another uses: to open one takes longer than a page."""
-    page = browser.new_context(offline=True).new_page()
-    page.set_default_timeout(10_000)
-    return page
+    with browser.new_context(offline=True) as context:
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        yield page
 
 
 @pytest.fixture

@@ -55,12 +55,12 @@ def studio(runs: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def tab(browser: "Browser", studio: str) -> "Page":
+def tab(browser: "Browser", studio: str) -> Iterator["Page"]:
     """A tab that has been let in, which one test after another uses."""
-    page = browser.new_page()
-    page.set_default_timeout(30_000)
-    page.goto(f"{studio}/?token={_TOKEN}")
-    return page
+    with browser.new_page() as page:
+        page.set_default_timeout(30_000)
+        page.goto(f"{studio}/?token={_TOKEN}")
+        yield page
 
 
 @pytest.fixture
