@@ -10,8 +10,8 @@ from typing import Any
 __all__ = ["Started"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-# what training imports when it begins, torch's compiler for its optimisers among it, and what the tests import
-_CONTEXT.set_forkserver_preload(["torch._dynamo", "chainrule.training", "safetensors.torch", "pytest", "hypothesis"])
+# what training imports when it begins, and what the tests import
+_CONTEXT.set_forkserver_preload(["chainrule.training", "safetensors.torch", "pytest", "hypothesis"])
 
 
 class Started:

@@ -9,48 +9,56 @@ import copy
 import io
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn import Module
-from torch.testing._internal.common_modules import ModuleErrorEnum, ModuleInfo, ModuleInput, module_db
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from chainrule import nn
+
+if TYPE_CHECKING:
+    from torch.testing._internal.common_modules import ModuleInfo, ModuleInput
 
 # torch says so of its own layer when it projects on the CPU
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections")
 
 RECURRENT = ("RNN", "GRU", "LSTM")
 CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d")
-INFOS: dict[str, ModuleInfo] = {
-    info.module_cls.__name__: info for info in module_db if info.module_cls in vars(torch.nn).values()
-}
 
 layers = pytest.mark.parametrize("name", [*RECURRENT, *CONVOLUTIONS])
 modes = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 
 
+@cache
+def infos() -> dict[str, "ModuleInfo"]:
+    """Imported here, which takes seconds that every process would need to find the tests."""
+    from torch.testing._internal.common_modules import module_db
+
+    return {info.module_cls.__name__: info for info in module_db if info.module_cls in vars(torch.nn).values()}
+
+
 def cases(
     name: str, dtype: torch.dtype = torch.float64, training: bool = True, requires_grad: bool = False
-) -> Iterator[tuple[Module, ModuleInput]]:
+) -> Iterator[tuple[Module, "ModuleInput"]]:
     """chainrule's layer for each case, and the case."""
     torch.manual_seed(0)
-    info = INFOS[name]
+    info = infos()[name]
     for case in info.module_inputs_func(info, "cpu", dtype, requires_grad, training):
         yield build(name, case).to(dtype).train(training), case
 
 
-def build(name: str, case: ModuleInput, **more: Any) -> Module:
+def build(name: str, case: "ModuleInput", **more: Any) -> Module:
     made: Module = getattr(nn, name)(*case.constructor_input.args, **case.constructor_input.kwargs, **more)
     return made
 
 
-def call(layer: Module, case: ModuleInput) -> Any:
+def call(layer: Module, case: "ModuleInput") -> Any:
     return layer(*case.forward_input.args, **case.forward_input.kwargs)
 
 
@@ -192,11 +200,11 @@ def test_memory_format_of_convolutions(name: str, format_: torch.memory_format, 
 @dtypes
 def test_errors(name: str, dtype: torch.dtype) -> None:
     """Of the kinds that torch raises; what is wrong with a constructor's arguments in its own words too."""
-    info = INFOS[name]
+    info = infos()[name]
     wrong = info.module_error_inputs_func(info, "cpu", dtype, False, True)
     assert wrong
     for each in wrong:
-        if each.error_on == ModuleErrorEnum.CONSTRUCTION_ERROR:
+        if each.error_on.name == "CONSTRUCTION_ERROR":
             with pytest.raises(each.error_type, match=each.error_regex):
                 build(name, each.module_error_input)
         else:
