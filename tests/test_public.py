@@ -138,8 +138,9 @@ folder = pathlib.Path(tempfile.mkdtemp())
 for name, package in (("x.csv", "pandas"), ("x.wav", "soundfile"), ("x.parquet", "pyarrow")):
     (folder / name).write_bytes(b"a")
     missing(package, lambda: chainrule.data.read(folder / name))
-small = dict(mix="none", hidden=2, steps=1, training=dict(batch=4000), quiet=True)
-missing("safetensors", lambda: chainrule.fit("english", out=folder / "run", **small))
+(folder / "words.txt").write_text("the cat sat on the mat. " * 20)
+small = dict(mix="none", hidden=2, window=8, steps=1, quiet=True)
+missing("safetensors", lambda: chainrule.fit(folder / "words.txt", out=folder / "run", **small))
 from chainrule.cli import main
 try:
     main()
