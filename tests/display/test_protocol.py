@@ -320,7 +320,10 @@ def test_dictionaries_are_strict_json(result: Shown) -> None:
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))
 
 
-def test_a_notebook_shows_tables_and_figures_and_reads_no_markup(result: Shown) -> None:
+def test_a_notebook_shows_tables_and_figures_and_reads_no_markup(
+    result: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)  # they are drawn below
     shown, _ = DisplayFormatter().format(result)  # type: ignore[no-untyped-call]
     assert shown["text/plain"] == repr(result)
     page = shown["text/html"]
