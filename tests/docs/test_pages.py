@@ -2,7 +2,7 @@
 
 A page runs from top to bottom in one folder, empty at first, and one namespace. Blocks of ``sh`` are commands, blocks
 of ``python`` are code; an ``output`` that follows is what they print, to the letter. Blocks of ``text`` illustrate what
-depends on the machine or takes long.
+depends on the machine or takes long; fits by the clock are given five steps.
 """
 
 import ast
@@ -50,7 +50,6 @@ def run_commands(text: str) -> None:
         command = line.split(" #")[0].strip()
         if not command or command.startswith((*NOT_RUN, SERVES)):
             continue
-        # what takes long is given five steps
         arguments = shlex.split(re.sub(r"--(minutes|steps) [\d.]+", "--steps 5", command))
         assert arguments[0] == "chainrule", f"{command}: neither run nor among NOT_RUN"
         result = CliRunner().invoke(app, arguments[1:])
@@ -72,7 +71,8 @@ def test_pages_run_from_top_to_bottom(
         if language == "sh":
             run_commands(text)
         elif language == "python":
-            exec(compile(ast.parse(dedent(text)), page.name, "exec"), names)
+            code = re.sub(r"\bminutes=[\d.]+", "steps=5", dedent(text))
+            exec(compile(ast.parse(code), page.name, "exec"), names)
         elif language == "output":
             assert printed == text
         printed = capsys.readouterr().out

@@ -30,7 +30,7 @@ def start(page: "Page", name: str) -> None:
 
 
 def test_a_fit_from_the_form_to_its_end(open_room: Open, runs: Path) -> None:
-    page = open_room("#/fit?model=gru&hidden=3&steps=600")
+    page = open_room("#/fit?model=gru&hidden=3&steps=600&skip=false&refit=false")
     page.get_by_label("sunspots").check()
     page.evaluate(WATCH)
     start(page, "from-the-form")
@@ -41,10 +41,11 @@ def test_a_fit_from_the_form_to_its_end(open_room: Open, runs: Path) -> None:
     assert load(runs / "from-the-form").config.model.hidden == 3
     page.get_by_text("Log", exact=True).click()
     expect(page.locator(".job code")).to_contain_text("--hidden=3")
+    expect(page.locator(".job code")).to_contain_text("--no-refit")
 
 
 def test_a_fit_that_is_stopped_can_go_on(open_room: Open) -> None:
-    page = open_room("#/fit?data=sunspots&model=gru&hidden=3&minutes=5")
+    page = open_room("#/fit?data=sunspots&model=gru&hidden=3&skip=false&minutes=5")
     start(page, "stopped")
     page.locator("path.line.training").first.wait_for(timeout=120_000)
     page.get_by_role("button", name="Stop").click()
