@@ -1,6 +1,7 @@
 """Fits that the page starts: to their end, stopped, gone on with, refused, and what becomes of them with the studio."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -112,6 +113,26 @@ def test_a_fit_that_does_not_stop_is_killed(
     deaf.all()
     wait(lambda: started.state == "stopped")
     assert started.process.returncode == -9
+
+
+def test_fits_that_do_not_stop_are_waited_for_together(
+    runner: Callable[[str], JobRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = runner(DEAF)
+    fits = [begun(deaf, f"run {k}") for k in range(3)]
+    waited = []
+    plain = subprocess.Popen.wait
+
+    def noted(process: subprocess.Popen[bytes], timeout: float) -> int:
+        waited.append(timeout)
+        return plain(process, timeout)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("chainrule.studio.jobs.runner._GRACE", 0.2)
+        patch.setattr(subprocess.Popen, "wait", noted)
+        deaf.close(keep=False)
+    assert sum(waited) <= 0.2
+    assert [fit.process.wait() for fit in fits] == [-9] * 3
 
 
 def test_the_end_of_the_studio_stops_fits_or_keeps_them(runner: Callable[[str], JobRunner]) -> None:
