@@ -2,7 +2,7 @@
 
 A page runs from top to bottom in one folder, empty at first, and one namespace. Blocks of ``sh`` are commands, blocks
 of ``python`` are code; an ``output`` that follows is what they print, to the letter. Blocks of ``text`` illustrate what
-depends on the machine or takes long; fits by the clock are given five steps.
+depends on the machine or takes long; fits are given five steps, and the doctor no time.
 """
 
 import ast
@@ -50,7 +50,8 @@ def run_commands(text: str) -> None:
         command = line.split(" #")[0].strip()
         if not command or command.startswith((*NOT_RUN, SERVES)):
             continue
-        arguments = shlex.split(re.sub(r"--(minutes|steps) [\d.]+", "--steps 5", command))
+        few = re.sub(r"--(minutes|steps) [\d.]+", "--steps 5", command)
+        arguments = shlex.split(re.sub(r"--seconds [\d.]+", "--seconds 0", few))
         assert arguments[0] == "chainrule", f"{command}: neither run nor among NOT_RUN"
         result = CliRunner().invoke(app, arguments[1:])
         print(result.stdout, end="")  # noqa: T201
