@@ -7,15 +7,17 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from chainrule.ops.recurrence.backends.triton.kernels import gru, lstm, rnn
-from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, tile
+from chainrule.ops.recurrence.backends.triton.kernels import gru, gru_reset_before, lstm, rnn
+from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, products, tile
 
 H100 = Processors(132, 227 * 1024)
+KERNELS = {"rnn_tanh": rnn, "gru": gru, "gru_reset_before": gru_reset_before, "lstm": lstm}
 OPTIONS = (
-    *("b_hh", "g_hh", "g_c", "b_c", "p", "normal", "inverse", "normal_c", "inverse_c", "du_all", "dgh"),
+    *("W_hr", "b_hh", "g_hh", "g_c", "b_c", "p", "du_all", "dgh", "m_all", "dh_made_all"),
+    *("normal", "inverse", "normal_n", "inverse_n", "normal_c", "inverse_c"),
     *("resets", "padding", "mask_h", "mask_c", "dh_all", "dc_all"),
 )
-NUMBERS = ("T", "B", "H")
+NUMBERS = ("T", "B", "H", "P")
 BYTES = ("resets", "padding", "mask_h", "mask_c")
 
 
@@ -23,8 +25,10 @@ def _compile(kernel: Any, tiling: Tiling, optioned: bool, rounds: bool, precisio
     constants: dict[str, Any] = {
         "M": tiling.rows,
         "N": tiling.units,
-        "K": tiling.terms,
-        "SPLIT": tiling.split,
+        "K": tiling.terms[0],
+        "SPLIT": tiling.split[0],
+        "K_2": tiling.terms[-1],
+        "SPLIT_2": tiling.split[-1],
         "RESIDENT": tiling.is_resident,
         "PARTS": tiling.parts,
         "ALL": triton.next_power_of_2(tiling.parts),
@@ -57,20 +61,22 @@ def _compile(kernel: Any, tiling: Tiling, optioned: bool, rounds: bool, precisio
 
 
 def main() -> None:
-    for (cell, gates), direction in product(((rnn, 1), (gru, 3), (lstm, 4)), ("forward", "backward")):
+    for (cell, kernel), direction in product(KERNELS.items(), ("forward", "backward")):
+        is_backward = direction == "backward"
         ways = [(128, True, False, "tf32"), (1001, False, True, "tf32"), (40, False, False, "ieee")]
         for H, optioned, rounds, precision in ways:
+            P = H // 2 if optioned and cell == "lstm" else H
             tiling = tile(
-                gates,
+                products(cell, H, P, backward=is_backward),
                 32,
                 H,
                 itemsize=2 if rounds else 4,
                 processors=H100,
-                backward=direction == "backward",
+                backward=is_backward,
                 exact=precision == "ieee",
             )
             assert tiling is not None
-            _compile(getattr(cell, direction), tiling, optioned, rounds, precision)
+            _compile(getattr(kernel, direction), tiling, optioned, rounds, precision)
 
 
 if __name__ == "__main__":

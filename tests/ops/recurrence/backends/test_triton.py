@@ -16,16 +16,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from chainrule.errors import BackendError
-from chainrule.functional import gru, rnn
+from chainrule.functional import gru, recurrence, rnn
 from chainrule.ops.recurrence.backends.triton import scan
-from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, tile
+from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, products, tile
 from chainrule.ops.recurrence.call import RecurrenceCall
 from tests.ops.recurrence.backends.interpreted import programs_in_threads
-from tests.ops.recurrence.problems import Problem, cells, gradients, present, problems
+from tests.ops.recurrence.problems import LEAKY, Problem, cells, gradients, present, problems
 from tests.tolerances import close_rounded, close_scan
 
-KINDS = ("rnn_tanh", "rnn_relu", "gru", "lstm")
-EVERY = (*KINDS, "rnn_tanh+norm+mask", "gru+norm+rate", "lstm+norm+peep+mask", "lstm+peep+rate")
+KINDS = ("rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm", "lstm_projected")
+EVERY = (
+    *("rnn_relu", "rnn_tanh+norm+mask", "gru", "gru+norm+rate", "gru_reset_before", "gru_reset_before+norm+mask"),
+    *("lstm", "lstm+norm+peep+mask", "lstm_projected+norm+peep+rate"),
+)
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # on which the kernels are interpreted
 
 
@@ -112,7 +115,7 @@ def test_a_group_of_programs(cell: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("cell", KINDS)
 def test_weights_that_are_read_at_every_step(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _tile_as(monkeypatch, terms=16, split=1, is_resident=False)
+    _tile_as(monkeypatch, terms=(16, 16), split=(1, 1), is_resident=False)
     problem = Problem(cell, T=3, H=40)
     _check(problem, resets=problem.resets())
 
@@ -198,33 +201,39 @@ def test_second_derivatives_are_the_formula_s() -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(
-    gates=st.sampled_from([1, 3, 4]),
+    cell=st.sampled_from(KINDS),
     B=st.integers(1, 5000),
     H=st.integers(1, 3000),
+    share=st.floats(0.01, 1),
     itemsize=st.sampled_from([2, 4]),
     processors=st.builds(Processors, st.integers(1, 200), st.sampled_from([99, 163, 227]).map(lambda k: 1024 * k)),
     backward=st.booleans(),
     exact=st.booleans(),
 )
 def test_tilings_cover_all_and_fit(
-    gates: int, B: int, H: int, itemsize: int, processors: Processors, backward: bool, exact: bool
+    cell: str, B: int, H: int, share: float, itemsize: int, processors: Processors, backward: bool, exact: bool
 ) -> None:
-    found = tile(gates, B, H, itemsize=itemsize, processors=processors, backward=backward, exact=exact)
+    P = max(1, int(share * H)) if cell == "lstm_projected" else H
+    each = products(cell, H, P, backward=backward)
+    found = tile(each, B, H, itemsize=itemsize, processors=processors, backward=backward, exact=exact)
     if found is None:
         assert processors.number < -(-B // 16) * -(-H // 32), "tiles of 16 rows by 32 units would have done"
         return
     assert found.groups * found.parts <= processors.number
     assert found.groups * found.rows >= B
     assert found.parts * found.units >= H
-    sums = gates * H if backward else H
-    assert not found.is_resident or found.terms >= sums
-    assert found.terms % (16 * found.split) == 0
+    held = sum(k * product.sums for k, product in zip(found.terms, each, strict=True)) * found.units * itemsize
+    assert not found.is_resident or held < processors.memory
+    for terms, split, product in zip(found.terms, found.split, each, strict=True):
+        assert not found.is_resident or terms >= product.terms
+        assert terms % (16 * split) == 0
 
 
 @pytest.mark.parametrize(
     ("call", "why"),
     [
-        (lambda x, w: gru(x, None, w, w, reset_after=False, backend="triton"), "no gru_reset_before"),
+        (lambda x, w: recurrence("mingru", x, None, {"weight_ih": w[:2]}, backend="triton"), "kernels have no mingru"),
+        (lambda x, w: recurrence(LEAKY, x, None, {"weight_ih": w[:1], "u": w[0]}, backend="triton"), "cell of your own"),
         (lambda x, w: gru(x.double(), None, w.double(), w.double(), backend="triton"), "float32 and bfloat16"),
         (
             lambda x, w: torch.func.vmap(lambda x: gru(x, None, w, w, backend="triton")[0])(x.expand(2, 1, 1, 1)),

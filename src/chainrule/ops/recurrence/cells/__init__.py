@@ -30,7 +30,8 @@ __all__ = [
 BUILT_IN = (RNN_TANH, RNN_RELU, GRU, GRU_RESET_BEFORE, LSTM, MINGRU, SLSTM)
 """The library's own cells."""
 
-_cells = {spec.name: spec for spec in BUILT_IN}
+_own = {spec.name: spec for spec in BUILT_IN}
+_cells = dict(_own)
 
 
 def cells() -> tuple[CellSpec, ...]:
@@ -42,12 +43,13 @@ def find_cell(cell: str | CellSpec) -> CellSpec:
     """The cell of this name; a CellSpec is its own.
 
     Raises:
-        ArgumentError: there is none.
+        ArgumentError: there is none, or a CellSpec has the name of one of the library's own cells.
 
     >>> find_cell("gru").state
     ('h',)
     """
     if isinstance(cell, CellSpec):
+        _check_name(cell)
         return cell
     found = _cells.get(cell) if isinstance(cell, str) else None
     if found is None:
@@ -71,10 +73,15 @@ def register_cell(spec: CellSpec) -> CellSpec:
     """
     if not isinstance(spec, CellSpec):
         raise ArgumentError(f"register_cell takes a CellSpec, got {type(spec).__name__}.")
-    if any(spec.name == own.name and spec is not own for own in BUILT_IN):
-        raise ArgumentError(f"{spec.name} is one of the library's own cells; give yours another name.")
+    _check_name(spec)
     _cells[spec.name] = spec
     return spec
+
+
+def _check_name(spec: CellSpec) -> None:
+    """Backends know the library's own cells by their names."""
+    if _own.get(spec.name, spec) is not spec:
+        raise ArgumentError(f"{spec.name} is one of the library's own cells; give yours another name.")
 
 
 def _reduced(spec: CellSpec) -> tuple[object, ...]:

@@ -12,11 +12,12 @@ from chainrule.ops.choices import Description
 from chainrule.ops.plain import is_plain, is_traced, is_transformed
 from chainrule.ops.recurrence.backends import torch as torch_backend
 from chainrule.ops.recurrence.call import RecurrenceCall
+from chainrule.ops.recurrence.cells import BUILT_IN
 from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["describe", "obstacle", "run"]
 
-_CELLS = ("rnn_tanh", "rnn_relu", "gru", "lstm")
+_CELLS = ("rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm")
 _DTYPES = (torch.float32, torch.bfloat16)
 
 
@@ -36,12 +37,12 @@ def _why_foreign(call: RecurrenceCall, asked_for: bool) -> str | None:
     is_trial = asked_for and x.is_cpu and _is_interpreted()
     if not x.is_cuda and not is_trial:
         return f"the Triton kernels run on a GPU, and x is on {x.device}"
+    if call.cell not in BUILT_IN:
+        return f"{call.cell.name} is a cell of your own, a step in torch's operations, which Triton does not compile"
     if call.cell.name not in _CELLS:
         return f"the Triton kernels have no {call.cell.name}"
     if x.dtype not in _DTYPES:
         return f"the Triton kernels are made for float32 and bfloat16, and x is {x.dtype}"
-    if call.weights.W_hr is not None:
-        return "the Triton kernels have no projection, and weight_hr is given"
     if torch.compiler.is_compiling() or torch.compiler.is_exporting() or is_traced():
         return "what torch records has to be torch's own"
     if is_transformed():
@@ -65,7 +66,7 @@ def _why_not_here(call: RecurrenceCall) -> str | None:
         return why
     rows = scan.most_rows(call)
     if rows == 0:
-        return f"a state of {counted(call.weights.W_hh.shape[1], 'unit')} is more than the GPU's programs hold"
+        return f"a state of {counted(call.state[-1].shape[1], 'unit')} is more than the GPU's programs hold"
     if call.trace is not None and rows < x.shape[0]:
         return f"return_all has one launch, and {counted(x.shape[0], 'row')} take several"
     return None

@@ -112,7 +112,10 @@ class _ScanFunction(torch.autograd.Function):
         return None, *(g if need else None for g, need in zip(grads, needs, strict=True))
 
 
-_KEPT = ("h", "c", "gates", "made", "normal", "inverse", "normal_c", "inverse_c")
+_KEPT = (
+    *("h", "c", "gates", "made", "s_all", "m_all"),
+    *("normal", "inverse", "normal_n", "inverse_n", "normal_c", "inverse_c"),
+)
 """What the reverse scan reads of the forward one."""
 
 

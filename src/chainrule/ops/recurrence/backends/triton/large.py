@@ -61,6 +61,11 @@ def gradients(call: RecurrenceCall, found: Values, normal_ih: Any, needs: tuple[
         grads["W_ih"] = _times(dinput.t(), _inputs(call), call.rounds)
     if need["W_hh"]:
         grads["W_hh"] = _times(dproduct.t(), starts[0].flatten(0, 1), call.rounds)
+        if found["dproduct_n"] is not None:
+            dW_n = _times(found["dproduct_n"].flatten(0, 1).t(), found["s_all"].flatten(0, 1), call.rounds)
+            grads["W_hh"] = torch.cat((grads["W_hh"], dW_n))
+    if weights.W_hr is not None:
+        grads["W_hr"] = _times(found["dh_made_all"].flatten(0, 1).t(), found["m_all"].flatten(0, 1), call.rounds)
     if need["b_ih"]:
         grads["b_ih"] = dgx.sum(0)
     if need["b_hh"]:
@@ -68,7 +73,8 @@ def gradients(call: RecurrenceCall, found: Values, normal_ih: Any, needs: tuple[
     if normal_ih:
         grads["g_ih"] = (dgx * normal_ih[0]).sum(0)
     if weights.g_hh is not None:
-        grads["g_hh"] = (dgh * found["normal"].flatten(0, 1)).sum(0)
+        normals = [found[name] for name in ("normal", "normal_n") if found[name] is not None]
+        grads["g_hh"] = (dgh * torch.cat(normals, -1).flatten(0, 1)).sum(0)
     if weights.g_c is not None:
         grads["g_c"] = (found["du_all"] * found["normal_c"]).sum((0, 1))
         grads["b_c"] = found["du_all"].sum((0, 1))
@@ -94,7 +100,8 @@ def _peephole_gradient(found: Values, c_start: Tensor) -> Tensor:
 def _first_gradients(call: RecurrenceCall, found: Values) -> list[Tensor]:
     """The gradients of the first state: what the reverse scan left, and what comes through its last step's product."""
     t = -1 if call.reverse else 0
-    through = _times(found["dproduct"][t], call.weights.W_hh, call.rounds)
+    dproduct = found["dproduct"][t]
+    through = _times(dproduct, call.weights.W_hh[: dproduct.shape[-1]], call.rounds)  # without W_n of gru_reset_before
     if found["resets"] is not None:
         through = through.masked_fill(found["resets"][t].bool().unsqueeze(-1), 0)
     return [found["dh_kept"] + through, *([] if found["dc_kept"] is None else [found["dc_kept"]])]

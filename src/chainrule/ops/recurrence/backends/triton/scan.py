@@ -8,14 +8,15 @@ import torch
 import triton
 from torch import Tensor
 
-from chainrule.ops.recurrence.backends.triton.kernels import gru, lstm, rnn
-from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, tile, whole
+from chainrule.ops.recurrence.backends.triton.kernels import gru, gru_reset_before, lstm, rnn
+from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, products, tile, whole
 from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells.spec import State
 
 __all__ = ["most_rows", "precision", "scan", "scan_backward", "tiling_of", "why_not_started"]
 
-_CELLS = {"rnn_tanh": rnn, "rnn_relu": rnn, "gru": gru, "lstm": lstm}
+_CELLS = {"rnn_tanh": rnn, "rnn_relu": rnn, "gru": gru, "gru_reset_before": gru_reset_before, "lstm": lstm}
+_KEPT_GATES = {"gru": 4, "gru_reset_before": 3, "lstm": 4}  # the GRU's fourth is q = W_n h
 _CAPABILITY = (8, 0)  # the first with products of TF32 and bfloat16
 _PADDED = 32  # numbers from one counter to the next, so that no two groups wait for the same line of memory
 
@@ -25,13 +26,14 @@ Values = dict[str, Any]
 
 def tiling_of(call: RecurrenceCall, rows: int, *, backward: bool) -> Tiling | None:
     """How so many of its rows are cut up; None if they are too many. In the interpreter they never are."""
-    gates = len(call.cell.gates)
-    H = call.weights.W_hh.shape[1]
+    P = call.state[0].shape[1]
+    H = call.state[-1].shape[1]
+    each = products(call.cell.name, H, P, backward=backward)
     if not call.x.is_cuda:
-        return whole(gates, rows, H, backward=backward)
+        return whole(each, rows, H, backward=backward)
     rounds = call.rounds or call.x.dtype == torch.bfloat16
     return tile(
-        gates,
+        each,
         rows,
         H,
         itemsize=2 if rounds else 4,
@@ -77,67 +79,84 @@ def precision() -> str:
 
 
 def scan(call: RecurrenceCall, gx: Tensor, learns: bool) -> Values:
-    """All steps, from gx (T, B, G): the states h and c, (T + 1, B, H), the outputs y, and what the reverse needs."""
+    """All steps, from gx (T, B, G): the states, (T + 1, B, ·), the outputs y, and what the reverse needs."""
     T, B, G = gx.shape
-    H = call.weights.W_hh.shape[1]
-    cell = call.cell
+    widths = [part.shape[1] for part in call.state]
+    P = widths[0]
+    H = widths[-1]
+    name = call.cell.name
     weights = call.weights
-    has_c = len(call.state) == 2
     keeps_gates = learns or call.trace is not None
     start = T if call.reverse else 0
-    states = [gx.new_empty(T + 1, B, H) for _ in call.state]
+    states = [gx.new_empty(T + 1, B, width) for width in widths]
     for buffer, first in zip(states, call.state, strict=True):
         buffer[start] = first
-    is_normal = keeps_gates and weights.g_hh is not None
-    is_normal_c = keeps_gates and weights.g_c is not None
+    has_two = name == "gru_reset_before"
+    saved = {
+        "gates": gx.new_empty(T, B, _KEPT_GATES[name] * H) if keeps_gates and name in _KEPT_GATES else None,
+        "made": gx.new_empty(T, B, H) if keeps_gates and name not in _KEPT_GATES and call.zoned_out else None,
+    }
+    if keeps_gates and weights.g_hh is not None:
+        saved |= _normal(gx, "", 2 * H if has_two else G)
+        saved |= _normal(gx, "_n", H) if has_two else {}
+    if keeps_gates and weights.g_c is not None:
+        saved |= _normal(gx, "_c", H)
     values: Values = {
-        **_given(call, T, B, H),
+        **dict.fromkeys(("normal", "inverse", "normal_n", "inverse_n", "normal_c", "inverse_c")),
+        **_given(call, T, B),
+        **saved,
         "gx": gx,
         "h": states[0],
-        "c": states[1] if has_c else None,
-        "y": gx.new_empty(T, B, H),
-        "gates": gx.new_empty(T, B, 4 * H) if keeps_gates and len(cell.gates) > 1 else None,
-        "made": gx.new_empty(T, B, H) if keeps_gates and call.zoned_out else None,
-        "normal": gx.new_empty(T, B, G) if is_normal else None,
-        "inverse": gx.new_empty(T, B) if is_normal else None,
-        "normal_c": gx.new_empty(T, B, H) if is_normal_c else None,
-        "inverse_c": gx.new_empty(T, B) if is_normal_c else None,
+        "c": states[1] if len(states) == 2 else None,
+        "s_all": gx.new_empty(T, B, H) if has_two else None,
+        "m_all": gx.new_empty(T, B, H) if weights.W_hr is not None else None,
+        "y": gx.new_empty(T, B, P),
     }
-    _start(_CELLS[cell.name].forward, tiling_of(call, B, backward=False), values)
+    _start(_CELLS[name].forward, tiling_of(call, B, backward=False), values)
     if values["made"] is None:
         values["made"] = _after(values["h"], call.reverse)
     return values
 
 
-def scan_backward(call: RecurrenceCall, kept: Values, dy: Tensor, dlast: State, traced: bool) -> Values:
-    """All steps in reverse, from dy (T, B, H) and the gradients of the last state.
+def _normal(like: Tensor, suffix: str, width: int) -> Values:
+    """What a normalised product leaves for the reverse: v^ and 1 / sqrt of all steps."""
+    T, B, _ = like.shape
+    return {f"normal{suffix}": like.new_empty(T, B, width), f"inverse{suffix}": like.new_empty(T, B)}
 
-    dgx, dgh and dproduct, (T, B, G), dh_kept and dc_kept as the kernels leave them, and with ``traced`` the gradients
-    of all states.
+
+def scan_backward(call: RecurrenceCall, kept: Values, dy: Tensor, dlast: State, traced: bool) -> Values:
+    """All steps in reverse, from dy (T, B, P) and the gradients of the last state.
+
+    dgx and dgh, (T, B, G), and dproduct, of what h is multiplied by; dh_kept and dc_kept as the kernels leave them,
+    and with ``traced`` the gradients of all states.
     """
-    T, B, H = dy.shape
+    T, B, _ = dy.shape
+    H = dlast[-1].shape[1]
     weights = call.weights
+    name = call.cell.name
+    G = len(weights.W_hh)
     is_normal = weights.g_hh is not None
-    dproduct = dy.new_empty(T, B, weights.W_hh.shape[0])
-    has_own_input = is_normal or call.cell.name == "gru"
-    dgx = torch.empty_like(dproduct) if has_own_input else dproduct
-    has_own_hidden = is_normal and call.cell.name == "gru"
+    has_two = name == "gru_reset_before"
+    dproduct = dy.new_empty(T, B, 2 * H if has_two else G)
+    dgx = dy.new_empty(T, B, G) if is_normal or name.startswith("gru") else dproduct
     values: Values = {
         **kept,
-        **_given(call, T, B, H),
+        **_given(call, T, B),
         "dy": dy,
         "dproduct": dproduct,
+        "dproduct_n": dy.new_empty(T, B, H) if has_two else None,
         "dgx": dgx,
-        "dgh": torch.empty_like(dproduct) if has_own_hidden else None,
+        "dgh": torch.empty_like(dgx) if is_normal and name == "gru" else None,
+        "dh_made_all": torch.empty_like(dy) if weights.W_hr is not None else None,
         "du_all": dy.new_empty(T, B, H) if weights.g_c is not None else None,
-        "dh_all": dy.new_empty(T, B, H) if traced else None,
+        "dh_all": torch.empty_like(dy) if traced else None,
         "dc_all": dy.new_empty(T, B, H) if traced and len(dlast) == 2 else None,
         "dh_kept": dlast[0].clone(memory_format=torch.contiguous_format),
         "dc_kept": dlast[1].clone(memory_format=torch.contiguous_format) if len(dlast) == 2 else None,
     }
-    _start(_CELLS[call.cell.name].backward, tiling_of(call, B, backward=True), values)
+    _start(_CELLS[name].backward, tiling_of(call, B, backward=True), values)
     if values["dgh"] is None:
-        values["dgh"] = dgx if is_normal else dproduct
+        values["dgh"] = dproduct if name == "gru" else dgx
     return values
 
 
@@ -146,13 +165,13 @@ def _after(states: Tensor, reverse: bool) -> Tensor:
     return states[:-1] if reverse else states[1:]
 
 
-def _given(call: RecurrenceCall, T: int, B: int, H: int) -> Values:
+def _given(call: RecurrenceCall, T: int, B: int) -> Values:
     """The weights, and the steps' masks."""
     weights = call.weights
     masks = [_time_major(keep) if isinstance(keep, Tensor) else None for keep in (*call.zoneout, None)]
     rates = [None if isinstance(keep, Tensor) else keep for keep in (*call.zoneout, None)]
     resets, padding = _row_masks(call, T)
-    symbols = ("b_hh", "g_hh", "g_c", "b_c", "p")
+    symbols = ("W_hr", "b_hh", "g_hh", "g_c", "b_c", "p")
     return {
         "W": weights.W_hh.contiguous(),
         **{symbol: _contiguous(getattr(weights, symbol)) for symbol in symbols},
@@ -160,7 +179,8 @@ def _given(call: RecurrenceCall, T: int, B: int, H: int) -> Values:
         "padding": padding,
         "T": T,
         "B": B,
-        "H": H,
+        "H": call.state[-1].shape[1],
+        "P": call.state[0].shape[1],
         "mask_h": masks[0],
         "rate_h": rates[0],
         "mask_c": masks[1],
@@ -203,11 +223,13 @@ def _start(kernel: Any, tiling: Tiling | None, values: Values) -> None:
     every = {
         **values,
         "counters": torch.zeros(tiling.groups * _PADDED, dtype=torch.int32, device=device),
-        "partials": torch.empty(12 * parts * values["B"], device=device),  # 2 numbers, of 2 steps and up to 3 sums
+        "partials": torch.empty(16 * parts * values["B"], device=device),  # 2 numbers, of 2 steps' up to 4 exchanges
         "M": tiling.rows,
         "N": tiling.units,
-        "K": tiling.terms,
-        "SPLIT": tiling.split,
+        "K": tiling.terms[0],
+        "SPLIT": tiling.split[0],
+        "K_2": tiling.terms[-1],
+        "SPLIT_2": tiling.split[-1],
         "RESIDENT": tiling.is_resident,
         "PARTS": parts,
         "ALL": triton.next_power_of_2(parts),

@@ -3,12 +3,12 @@
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["Processors", "Tiling", "tile", "whole"]
+__all__ = ["Processors", "Product", "Tiling", "products", "tile", "whole"]
 
 _LEAST = 16  # rows, units and terms of a product on the matrix units
 _MOST_SUMS = 8192  # that a program makes, in its registers
 _MOST_EXACT = 128  # terms of a product without the matrix units: a thread's registers hold no more
-_PART_BYTES = 64 * 1024  # of W_hh: what is read again at every step
+_PART_BYTES = 64 * 1024  # of the weights: what is read again at every step
 _STAGES = 3  # tiles that there is room for in a loop over weights that are not resident
 _WARPS = 8
 
@@ -20,6 +20,13 @@ class Processors(NamedTuple):
     memory: int
 
 
+class Product(NamedTuple):
+    """What a step multiplies by weights: how many terms a sum has, and how many sums are made for each unit."""
+
+    terms: int
+    sums: int
+
+
 class Tiling(NamedTuple):
     """What the kernels take as constants; the programs are ``groups`` by ``parts``."""
 
@@ -27,48 +34,78 @@ class Tiling(NamedTuple):
     parts: int
     rows: int  # of a program
     units: int
-    terms: int  # of the sums at a time: all of them where the weights are resident
-    split: int  # sums side by side that make up one
+    terms: tuple[int, ...]  # of each product's sums at a time: all of them where the weights are resident
+    split: tuple[int, ...]  # sums side by side that make up one, of each product
     is_resident: bool
     warps: int = _WARPS
 
 
+def products(cell: str, H: int, P: int, *, backward: bool) -> tuple[Product, ...]:
+    """The products of a step, of H units with an h of P entries, in the order of the weights.
+
+    Of three gates a fourth is left empty, as the columns of a product are a power of two.
+
+    >>> products("lstm", 64, 16, backward=False)
+    (Product(terms=16, sums=4), Product(terms=64, sums=1))
+    """
+    if cell.startswith("rnn"):
+        return (Product(H, 1),)
+    if cell == "gru_reset_before":
+        return (Product(2 * H, 1), Product(H, 1)) if backward else (Product(H, 2), Product(H, 1))
+    if cell == "gru":
+        return (Product(3 * H, 1) if backward else Product(H, 4),)
+    gates = Product(4 * H, 1) if backward else Product(P, 4)
+    if P == H:
+        return (gates,)
+    return gates, Product(P if backward else H, 1)
+
+
 @cache
 def tile(
-    gates: int, B: int, H: int, *, itemsize: int, processors: Processors, backward: bool, exact: bool = False
+    each: tuple[Product, ...],
+    B: int,
+    H: int,
+    *,
+    itemsize: int,
+    processors: Processors,
+    backward: bool,
+    exact: bool = False,
 ) -> Tiling | None:
     """A tiling whose programs all run at the same time, for factors of so many bytes; None if there is none.
 
-    With few units a program has little to multiply between two steps, and its part of W_hh stays in its processor's
-    memory; with many there are few programs that must hear of each other. So it has as many as leave the part small.
+    With few units a program has little to multiply between two steps, and its part of the weights stays in its
+    processor's memory; with many there are few programs that must hear of each other. So it has as many as leave the
+    part small.
 
-    >>> tile(4, 32, 128, itemsize=4, processors=Processors(132, 227 * 1024), backward=False)
-    Tiling(groups=2, parts=4, rows=16, units=32, terms=128, split=1, is_resident=True, warps=8)
+    >>> tile((Product(128, 4),), 32, 128, itemsize=4, processors=Processors(132, 227 * 1024), backward=False)
+    Tiling(groups=2, parts=4, rows=16, units=32, terms=(128,), split=(1,), is_resident=True, warps=8)
     """
-    a_unit = 1 if backward or gates == 1 else 4  # columns, of which three gates leave one empty
-    terms = _power_of_two(gates * H if backward else H)
-    split = min(_WARPS, max(1, terms // _LEAST)) if backward and not exact else 1
-    terms = max(terms, _LEAST * split)
+    terms = [_power_of_two(product.terms) for product in each]
+    split = [min(_WARPS, k // _LEAST) if backward and not exact else 1 for k in terms]
+    sums = max(product.sums for product in each)
+    a_unit = itemsize * sum(k * product.sums for k, product in zip(terms, each, strict=True))
     widths = [N for N in (16, 32, 64, 128, 256) if N < 2 * H or N == _LEAST]
-    small = [N for N in reversed(widths) if terms * a_unit * N * itemsize <= _PART_BYTES]
+    small = [N for N in reversed(widths) if a_unit * N <= _PART_BYTES]
     for N in [*small, *(N for N in widths if N not in small)]:
         for M in (16, 32, 64):
             groups = -(-B // M)
             parts = -(-H // N)
-            a_term = a_unit * N * itemsize + M * 4
-            fitting = [k * split for k in (16, 32, 64) if _STAGES * k * split * a_term <= processors.memory]
-            if groups * parts > processors.number or M * N * a_unit > _MOST_SUMS or not fitting:
+            a_term = sums * N * itemsize + M * 4
+            fitting = [k for k in (16, 32, 64) if _STAGES * k * max(split) * a_term <= processors.memory]
+            if groups * parts > processors.number or M * N * sums > _MOST_SUMS or not fitting:
                 continue
-            is_resident = terms * a_term <= 0.85 * processors.memory and not (exact and terms > _MOST_EXACT)
-            return Tiling(groups, parts, M, N, terms if is_resident else fitting[-1], split, is_resident)
+            held = a_unit * N + max(terms) * M * 4
+            is_resident = held <= 0.85 * processors.memory and not (exact and sum(terms) > _MOST_EXACT)
+            taken = terms if is_resident else [fitting[-1] * part for part in split]
+            return Tiling(groups, parts, M, N, tuple(taken), tuple(split), is_resident)
     return None
 
 
-def whole(gates: int, B: int, H: int, *, backward: bool) -> Tiling:
+def whole(each: tuple[Product, ...], B: int, H: int, *, backward: bool) -> Tiling:
     """A tiling whose programs have all units, and wait for nobody: they may run one after the other."""
-    terms = _power_of_two(gates * H if backward else H)
-    split = min(_WARPS, terms // _LEAST) if backward else 1
-    return Tiling(-(-B // _LEAST), 1, _LEAST, _power_of_two(H), terms, split, is_resident=True)
+    terms = [_power_of_two(product.terms) for product in each]
+    split = [min(_WARPS, k // _LEAST) if backward else 1 for k in terms]
+    return Tiling(-(-B // _LEAST), 1, _LEAST, _power_of_two(H), tuple(terms), tuple(split), is_resident=True)
 
 
 def _power_of_two(n: int) -> int:

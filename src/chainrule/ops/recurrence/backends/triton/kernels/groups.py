@@ -68,7 +68,9 @@ def _exchanged(x1, x2, partials, counter, arrivals, rows, B, PARTS: tl.constexpr
 def _sum_of_gates(v0, v1, v2, v3, GATES: tl.constexpr):
     total = tl.sum(v0, 1)
     if GATES > 1:
-        total += tl.sum(v1, 1) + tl.sum(v2, 1)
+        total += tl.sum(v1, 1)
+    if GATES > 2:
+        total += tl.sum(v2, 1)
     if GATES > 3:
         total += tl.sum(v3, 1)
     return total
@@ -166,6 +168,7 @@ def _times_gains(gains, v0, v1, v2, v3, units, H, GATES: tl.constexpr):
     v0 = load_units(gains, units, H, 0) * v0
     if GATES > 1:
         v1 = load_units(gains, units, H, 1) * v1
+    if GATES > 2:
         v2 = load_units(gains, units, H, 2) * v2
     if GATES > 3:
         v3 = load_units(gains, units, H, 3) * v3

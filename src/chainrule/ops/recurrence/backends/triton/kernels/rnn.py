@@ -43,7 +43,7 @@ def forward(
     counter = counters + tl.program_id(0) * 32
     EXCHANGES: tl.constexpr = 1 + (g_hh is not None)
     long = tl.full((), 1, tl.int64)
-    w = weights(W, 0, unit, H, 1, N, K if RESIDENT else 1, ROUNDS)
+    w = weights(W, 0, unit, H, H, 1, N, K if RESIDENT else 1, ROUNDS)
     h_kept = load_tile(h + (T if REVERSE else 0) * long * B * H, rows, units, B, H)
     for s in tl.range(0, T, num_stages=1):  # in order: a step loads what the one before it stored
         step = (T - 1 - s if REVERSE else s) * long * B
@@ -53,7 +53,7 @@ def forward(
         arrivals = PARTS * EXCHANGES * s
         wait(counter, arrivals, PARTS)
         before = h + (step + B if REVERSE else step) * H
-        v, _, _, _ = product(before, fresh, w, W, rows, unit, B, H, 1, N, K, RESIDENT, ROUNDS, PRECISION)
+        v, _, _, _ = product(before, fresh, w, W, rows, unit, B, H, H, 1, N, K, RESIDENT, ROUNDS, PRECISION)
         if g_hh is not None:
             v, _, _, _ = product_normalised(
                 v, v, v, v, g_hh, normal, inverse, step, partials + (s % 2) * EXCHANGES * PARTS * B * 2,
@@ -89,7 +89,7 @@ def backward(
     counter = counters + tl.program_id(0) * 32
     EXCHANGES: tl.constexpr = 1 + (g_hh is not None)
     long = tl.full((), 1, tl.int64)
-    w = weights_backward(W, 0, unit, H, 1, N, K if RESIDENT else SPLIT, SPLIT, ROUNDS)
+    w = weights_backward(W, 0, unit, H, H, N, K if RESIDENT else SPLIT, SPLIT, ROUNDS)
     dh_direct = load_tile(dh_kept, rows, units, B, H)
     for s in tl.range(0, T, num_stages=1):  # in order: a step loads what the one before it stored
         step = (s if REVERSE else T - 1 - s) * long * B
@@ -100,8 +100,8 @@ def backward(
         arrivals = PARTS * EXCHANGES * s
         wait(counter, arrivals, PARTS)
         dh += product_backward(
-            dproduct, s, step - B if REVERSE else step + B, resets, w, W, rows, unit, B, H,
-            1, N, K, SPLIT, RESIDENT, ROUNDS, PRECISION,
+            dproduct, s, step - B if REVERSE else step + B, resets, w, W, rows, unit, B, H, H,
+            N, K, SPLIT, RESIDENT, ROUNDS, PRECISION,
         )  # fmt: skip
         dh_made, dh_old = shared(mask_h, rate_h, step, rows, units, B, H, dh)
         dh_direct = passed(ended, dh, cleared(fresh, dh_old))

@@ -35,14 +35,15 @@ def store_tile(values, start, rows, units, B, H):
 
 @triton.jit
 def load_gates(start, rows, units, B, H, GATES: tl.constexpr):
-    """The same of a step's (B, GATES H), for one gate, three or four; four tiles, of which the last ones may be one."""
+    """The same of a step's (B, GATES H), for up to four gates; four tiles, of which the last ones may be one."""
     inside = (rows < B)[:, None] & (units < H)[None, :]
     places = start + rows[:, None] * (GATES * H) + units[None, :]
     v0 = tl.load(places, mask=inside, other=0.0)
     v1 = v0
-    v2 = v0
     if GATES > 1:
         v1 = tl.load(places + H, mask=inside, other=0.0)
+    v2 = v1
+    if GATES > 2:
         v2 = tl.load(places + 2 * H, mask=inside, other=0.0)
     v3 = v2
     if GATES > 3:
@@ -58,6 +59,7 @@ def store_gates(v0, v1, v2, v3, start, rows, units, B, H, GATES: tl.constexpr):
     tl.store(places, v0, mask=inside)
     if GATES > 1:
         tl.store(places + H, v1, mask=inside)
+    if GATES > 2:
         tl.store(places + 2 * H, v2, mask=inside)
     if GATES > 3:
         tl.store(places + 3 * H, v3, mask=inside)
