@@ -25,6 +25,7 @@ from chainrule.ops.arguments import FOREIGN
 from chainrule.ops.choices import Choice, Description
 from chainrule.ops.convolution.backends import cpu, fft, formula, reference
 from chainrule.ops.convolution.backends import torch as torch_backend
+from chainrule.ops.convolution.backends import triton as triton_backend
 from chainrule.ops.convolution.call import ConvolutionCall, has_channels_last
 from chainrule.ops.convolution.checks import autocast_dtype, geometry_of_shapes
 from chainrule.ops.once import remember
@@ -54,6 +55,7 @@ class Backend(Protocol):
 
 BACKENDS: dict[str, Backend] = {
     "fft": fft,
+    "triton": triton_backend,
     "torch": torch_backend,
     "cpu": cpu,
     "formula": formula,
@@ -171,6 +173,8 @@ def causal_by_torch(
 ) -> tuple[Tensor, Tensor] | None:
     """A layer's causal convolution without resets and lengths, where it is torch's own for certain; None elsewhere."""
     if not is_torchs(x, weight) or is_any_autocast_enabled() or x.dim() != 3 or 0 in x.shape:
+        return None
+    if weight.shape[:2] == (groups, 1):  # depthwise: Triton's, where it starts
         return None
     if state is not None and not _follows(x, weight, state, dilation):
         return None

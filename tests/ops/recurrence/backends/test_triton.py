@@ -17,6 +17,7 @@ from torch import Tensor
 
 from chainrule.errors import BackendError
 from chainrule.functional import gru, recurrence, rnn
+from chainrule.ops import launching
 from chainrule.ops.recurrence.backends.triton import scan
 from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, products, tile
 from chainrule.ops.recurrence.call import RecurrenceCall
@@ -233,7 +234,10 @@ def test_tilings_cover_all_and_fit(
     ("call", "why"),
     [
         (lambda x, w: recurrence("mingru", x, None, {"weight_ih": w[:2]}, backend="triton"), "kernels have no mingru"),
-        (lambda x, w: recurrence(LEAKY, x, None, {"weight_ih": w[:1], "u": w[0]}, backend="triton"), "cell of your own"),
+        (
+            lambda x, w: recurrence(LEAKY, x, None, {"weight_ih": w[:1], "u": w[0]}, backend="triton"),
+            "cell of your own",
+        ),
         (lambda x, w: gru(x.double(), None, w.double(), w.double(), backend="triton"), "float32 and bfloat16"),
         (
             lambda x, w: torch.func.vmap(lambda x: gru(x, None, w, w, backend="triton")[0])(x.expand(2, 1, 1, 1)),
@@ -255,7 +259,7 @@ def test_without_the_interpreter_they_run_on_a_gpu_alone(monkeypatch: pytest.Mon
 
 
 def test_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.ops.recurrence.backends.triton._is_installed", lambda: False)
+    monkeypatch.setattr(launching, "_is_installed", lambda: False)
     one = torch.ones(1, 1, device=DEVICE)
     with pytest.raises(BackendError, match=r"pip install 'chainrule\[triton\]'"):
         rnn(one.unsqueeze(0), None, one, one, backend="triton")
@@ -277,28 +281,3 @@ def test_products_are_made_as_torch_says(setting: str, precision: str) -> None:
     settings: Any = torch.backends.cudnn.rnn
     settings.fp32_precision = setting
     assert scan.precision() == precision
-
-
-@pytest.mark.skipif(DEVICE == "cuda", reason="where there is a GPU, tests/gpu/test_scans.py asks it")
-def test_where_triton_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Driver:
-        @property
-        def active(self) -> object:
-            raise RuntimeError("Failed to find C compiler.\nPlease specify one")
-
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-    device = torch.device("cuda:0")
-    scan.why_not_started.cache_clear()
-    interpreted = scan.why_not_started(device)
-    assert interpreted is not None
-    assert "TRITON_INTERPRET" in interpreted
-    monkeypatch.delenv("TRITON_INTERPRET")
-    monkeypatch.setattr("triton.runtime.driver", Driver())
-    scan.why_not_started.cache_clear()
-    assert scan.why_not_started(device) == "Triton does not start here (RuntimeError: Failed to find C compiler.)"
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
-    scan.why_not_started.cache_clear()
-    old = scan.why_not_started(device)
-    scan.why_not_started.cache_clear()
-    assert old is not None
-    assert "compute capability 8.0" in old

@@ -1,14 +1,11 @@
 """The scans on a GPU, for what torch's own there lack: kernels in Triton, each one launch for all steps."""
 
-import os
-from functools import cache
-from importlib.util import find_spec
-
 import torch
 from torch import Tensor
 
 from chainrule._choices import counted
 from chainrule.ops.choices import Description
+from chainrule.ops.launching import why_not_on, why_not_started
 from chainrule.ops.plain import is_plain, is_traced, is_transformed
 from chainrule.ops.recurrence.backends import torch as torch_backend
 from chainrule.ops.recurrence.call import RecurrenceCall
@@ -34,9 +31,9 @@ def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
 def _why_foreign(call: RecurrenceCall, asked_for: bool) -> str | None:
     """What of the call is not for the kernels, wherever they run."""
     x = call.x
-    is_trial = asked_for and x.is_cpu and _is_interpreted()
-    if not x.is_cuda and not is_trial:
-        return f"the Triton kernels run on a GPU, and x is on {x.device}"
+    why = why_not_on(x, asked_for)
+    if why is not None:
+        return why
     if call.cell not in BUILT_IN:
         return f"{call.cell.name} is a cell of your own, a step in torch's operations, which Triton does not compile"
     if call.cell.name not in _CELLS:
@@ -57,29 +54,17 @@ def _why_foreign(call: RecurrenceCall, asked_for: bool) -> str | None:
 def _why_not_here(call: RecurrenceCall) -> str | None:
     """What of this machine keeps the kernels from running the call."""
     x = call.x
-    if not _is_installed():
-        return "Triton is not installed (pip install 'chainrule[triton]' brings it)"
-    from chainrule.ops.recurrence.backends.triton import scan  # imports Triton
-
-    why = scan.why_not_started(x.device) if x.is_cuda else None
+    why = why_not_started(x.device)
     if why is not None:
         return why
+    from chainrule.ops.recurrence.backends.triton import scan  # imports Triton
+
     rows = scan.most_rows(call)
     if rows == 0:
         return f"a state of {counted(call.state[-1].shape[1], 'unit')} is more than the GPU's programs hold"
     if call.trace is not None and rows < x.shape[0]:
         return f"return_all has one launch, and {counted(x.shape[0], 'row')} take several"
     return None
-
-
-@cache
-def _is_installed() -> bool:
-    return find_spec("triton") is not None
-
-
-def _is_interpreted() -> bool:
-    """Whether Triton's kernels run in its interpreter, on the CPU."""
-    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def describe(call: RecurrenceCall) -> Description:

@@ -1,6 +1,5 @@
 """The two scans of a call: what the kernels are given, and how they are started."""
 
-import os
 from functools import cache
 from typing import Any
 
@@ -13,11 +12,10 @@ from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, 
 from chainrule.ops.recurrence.call import RecurrenceCall
 from chainrule.ops.recurrence.cells.spec import State
 
-__all__ = ["most_rows", "precision", "scan", "scan_backward", "tiling_of", "why_not_started"]
+__all__ = ["most_rows", "precision", "scan", "scan_backward", "tiling_of"]
 
 _CELLS = {"rnn_tanh": rnn, "rnn_relu": rnn, "gru": gru, "gru_reset_before": gru_reset_before, "lstm": lstm}
 _KEPT_GATES = {"gru": 4, "gru_reset_before": 3, "lstm": 4}  # the GRU's fourth is q = W_n h
-_CAPABILITY = (8, 0)  # the first with products of TF32 and bfloat16
 _PADDED = 32  # numbers from one counter to the next, so that no two groups wait for the same line of memory
 
 Values = dict[str, Any]
@@ -48,20 +46,6 @@ def _processors(device: torch.device) -> Processors:
     found: Any = torch.cuda.get_device_properties(device)
     memory = getattr(found, "shared_memory_per_block_optin", None) or found.shared_memory_per_block
     return Processors(found.multi_processor_count, memory)
-
-
-@cache
-def why_not_started(device: torch.device) -> str | None:
-    """Why Triton cannot start a kernel on this GPU; None if it can."""
-    if torch.version.hip is None and torch.cuda.get_device_capability(device) < _CAPABILITY:
-        return "the Triton kernels need a GPU of compute capability 8.0, as of 2020, or higher"
-    if os.environ.get("TRITON_INTERPRET") == "1":
-        return "TRITON_INTERPRET is 1, so Triton's kernels are interpreted, on the CPU alone"
-    try:
-        _ = triton.runtime.driver.active.utils  # which is compiled when first asked for
-    except Exception as error:  # whatever a missing compiler, header or driver leads to
-        return f"Triton does not start here ({type(error).__name__}: {str(error).strip().partition(chr(10))[0]})"
-    return None
 
 
 def most_rows(call: RecurrenceCall) -> int:

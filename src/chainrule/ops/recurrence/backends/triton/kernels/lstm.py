@@ -131,8 +131,8 @@ def backward(
 ):  # fmt: skip
     """All steps, in the reverse of the scan's order.
 
-    dh_kept, (B, P), and dc_kept, (B, H), begin as the gradients of the last state, and end as those of the first, but for what
-    comes through the product of the scan's first step.
+    dh_kept, (B, P), and dc_kept, (B, H), begin as the gradients of the last state, and end as those of the first, but
+    for what comes through the product of the scan's first step.
     """
     rows = tl.program_id(0) * M + tl.arange(0, M)
     unit = tl.program_id(1) * N

@@ -79,9 +79,7 @@ def _rows_of_state(v, fresh, rows, ks, B, L, ROUNDS: tl.constexpr):
 
 
 @triton.jit
-def weights_backward(
-    W, first, unit, H, L, N: tl.constexpr, K: tl.constexpr, SPLIT: tl.constexpr, ROUNDS: tl.constexpr
-):
+def weights_backward(W, first, unit, H, L, N: tl.constexpr, K: tl.constexpr, SPLIT: tl.constexpr, ROUNDS: tl.constexpr):
     """Of W (L, H) K rows and the columns of N units, as (SPLIT, K / SPLIT, N)."""
     units = unit + tl.arange(0, N)
     each: tl.constexpr = K // SPLIT

@@ -1,0 +1,64 @@
+"""Depthwise causal convolution on a GPU as one kernel in Triton, state, resets and lengths among it.
+
+- kernels.py: the convolution, and its gradients
+- launches.py: how they are started
+- autograd.py: the gradient
+"""
+
+import torch
+from torch import Tensor
+
+from chainrule.ops.choices import Description
+from chainrule.ops.convolution.call import ConvolutionCall
+from chainrule.ops.launching import why_not_on, why_not_started
+from chainrule.ops.plain import is_plain, is_traced, is_transformed
+
+__all__ = ["describe", "merit", "obstacle", "run"]
+
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_MOST_TAPS = 64  # each is a load: of more, torch's own may lay out its inputs better
+
+
+def obstacle(call: ConvolutionCall) -> str | None:
+    """Why it cannot run this call; None if it can."""
+    x = call.x
+    geometry = call.geometry
+    why = why_not_on(x, asked_for=True)
+    if why is not None:
+        return why
+    if tuple(call.weight.shape[:2]) != (geometry.groups, 1) or x.ndim != 3:
+        return "the Triton kernel is for depthwise convolution in one dimension: as many groups as channels, in and out"
+    reach = geometry.dilation[0] * (call.weight.shape[-1] - 1)
+    if tuple(geometry.stride) != (1,) or (*geometry.before, *geometry.after) != (reach, 0):
+        return "the Triton kernel is for causal convolution, of stride 1 with all zeros before x"
+    if x.dtype not in _DTYPES:
+        return f"the Triton kernel is for real numbers, and x is {x.dtype}"
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or is_traced():
+        return "what torch records has to be torch's own"
+    if is_transformed():
+        return "torch.func and forward-mode derivatives go through the formula"
+    if not is_plain((x, call.weight, call.bias, *(call.causal or ()))):
+        return "the Triton kernel takes neither tensors without values nor those of other classes"
+    if 0 in x.shape:
+        return f"x has the shape {tuple(x.shape)}, without numbers"
+    return why_not_started(x.device)
+
+
+def merit(call: ConvolutionCall) -> str | None:
+    """Why it is the one to take; None if others are, as on a CPU, where it is interpreted."""
+    if not call.x.is_cuda or call.weight.shape[-1] > _MOST_TAPS:
+        return None
+    return f"{call.x.dtype} on {call.x.device}: one kernel reads the state and x where they lie"
+
+
+def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
+    """y, and of a causal call the inputs before the next chunk."""
+    from chainrule.ops.convolution.backends.triton import autograd  # imports Triton
+
+    call.check_held()
+    return autograd.run(call)
+
+
+def describe(call: ConvolutionCall) -> Description:
+    """One launch a pass."""
+    return Description(None, 1)

@@ -1,0 +1,169 @@
+"""The Triton kernels of depthwise causal convolution = the reference, in Triton's interpreter where there is no GPU."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from torch import Tensor
+
+from chainrule import nn
+from chainrule.errors import BackendError
+from chainrule.functional import causal_convolution, convolution
+from chainrule.nn import explain
+from chainrule.ops.convolution.backends.triton import launches
+from tests.ops.convolution.cases import random
+from tests.ops.convolution.test_causal import Case, agree, cases
+from tests.pretence import on_a_gpu
+from tests.tolerances import close
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # on which the kernels are interpreted
+
+
+def _depthwise(case: Case) -> Case:
+    """With as many groups as channels."""
+    C = case.x.shape[1]
+    weight = random(C, 1, case.weight.shape[-1])
+    return replace(case, weight=weight, bias=None if case.bias is None else random(C), groups=C)
+
+
+def _there(case: Case) -> Case:
+    moved = {
+        name: value.detach().to(DEVICE).requires_grad_(value.requires_grad)
+        for name, value in vars(case).items()
+        if isinstance(value, Tensor)
+    }
+    return replace(case, **moved)
+
+
+@given(cases())
+@settings(deadline=None, max_examples=20)
+def test_equals_the_reference(case: Case) -> None:
+    assume(case.x.shape[-1] > 0)
+    case = _there(_depthwise(case))
+    agree(case.run("triton"), case.run("reference"), case.leaves)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_many_programs_and_parts(reset: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles that are smaller than the sequences, and parts of the sums for the weights."""
+    monkeypatch.setattr(launches, "_TILE", 16)
+    monkeypatch.setattr(launches, "_SUMS", 32)
+    monkeypatch.setattr(launches, "_MOST_TAPS", 2)
+    monkeypatch.setattr(launches, "_PROGRAMS", 4)
+    case = Case(
+        x=random(2, 2, 21),
+        weight=random(2, 1, 3),
+        bias=random(2),
+        state=random(2, 2, 18),
+        resets=torch.rand(2, 21) < 0.1 if reset else None,
+        lengths=torch.tensor([19, 6]) if reset else None,
+        dilation=9,
+        groups=2,
+    )
+    case = _there(case)
+    agree(case.run("triton"), case.run("reference"), case.leaves)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_sums_are_of_float32(dtype: torch.dtype) -> None:
+    leaves = [t.detach().to(DEVICE, dtype).requires_grad_() for t in (random(2, 3, 40), random(3, 1, 4), random(3))]
+    outcomes = []
+    for backend, each in (("triton", leaves), ("formula", [t.detach().double().requires_grad_() for t in leaves])):
+        y, last = causal_convolution(*each, groups=3, backend=backend)  # type: ignore[misc]
+        dy = torch.linspace(-1, 1, y.numel(), device=DEVICE).view_as(y).to(dtype).to(y)
+        outcomes.append([y, last, *torch.autograd.grad(y, each, dy)])
+    for actual, expected in zip(*outcomes, strict=True):
+        assert actual.dtype == dtype
+        # the interpreter cuts off what a GPU rounds
+        rounding = torch.finfo(dtype).eps
+        sums = 1e-6 * 80**0.5 * max(1.0, expected.abs().max().item())
+        torch.testing.assert_close(actual.double(), expected, rtol=rounding, atol=sums)
+
+
+def test_the_same_bits_with_and_without_gradients() -> None:
+    x, weight = (t.detach().to(DEVICE, torch.float32).requires_grad_() for t in (random(2, 3, 20), random(3, 1, 3)))
+    first, again = (causal_convolution(x, weight, groups=3, backend="triton")[0] for _ in range(2))
+    with torch.no_grad():
+        alone, _ = causal_convolution(x, weight, groups=3, backend="triton")
+    assert torch.equal(first, alone)
+    gradients = [torch.autograd.grad(y.square().sum(), (x, weight)) for y in (first, again)]
+    assert all(map(torch.equal, *gradients))
+
+
+def test_higher_derivatives_are_the_formula_s() -> None:
+    x, weight = (t.detach().to(DEVICE).requires_grad_() for t in (random(1, 1, 3), random(1, 1, 2)))
+
+    def run(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+        return causal_convolution(x, weight, backend="triton")
+
+    assert torch.autograd.gradcheck(run, (x, weight), check_batched_grad=True)
+    assert torch.autograd.gradgradcheck(run, (x, weight))
+
+
+def test_padding_in_front_is_causal_too() -> None:
+    x, weight = (t.detach().to(DEVICE).requires_grad_() for t in (random(2, 3, 9), random(3, 1, 3)))
+    found = [convolution(x, weight, padding="causal", groups=3, backend=name) for name in ("triton", "reference")]
+    agree(found[:1], found[1:], [x, weight])
+
+
+W = torch.ones(4, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (lambda x: causal_convolution(x, W.to(x).expand(4, 2, 3), groups=2, backend="triton"), "as many groups as"),
+        (
+            lambda x: causal_convolution(x, W.to(x).expand(4, 1, 3).repeat(2, 1, 1), groups=4, backend="triton"),
+            "as man",
+        ),
+        (lambda x: convolution(x, W.to(x), groups=4, backend="triton"), "all zeros before x"),
+        (lambda x: convolution(x, W.to(x), padding="causal", stride=2, groups=4, backend="triton"), "of stride 1"),
+        (lambda x: causal_convolution(x[..., :0], W.to(x), groups=4, backend="triton"), "without numbers"),
+        (lambda x: causal_convolution(x.cfloat(), W.to(x).cfloat(), groups=4, backend="triton"), "real numbers"),
+        (
+            lambda x: torch.func.vmap(lambda x: causal_convolution(x, W.to(x), groups=4, backend="triton"))(x[None]),
+            "torch.func",
+        ),
+    ],
+)
+def test_what_the_kernels_cannot_run(call: Callable[[Tensor], Any], why: str) -> None:
+    with pytest.raises(BackendError, match=why):
+        call(torch.ones(2, 4, 9, device=DEVICE))
+
+
+def test_without_the_interpreter_they_run_on_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(BackendError, match="run on a GPU, and x is on cpu"):
+        causal_convolution(torch.ones(2, 4, 9), W, groups=4, backend="triton")
+
+
+@pytest.mark.skipif(DEVICE == "cuda", reason="where there is a GPU, tests/gpu/test_convolutions.py asks it")
+def test_a_depthwise_layer_on_a_gpu_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    depthwise = nn.CausalConv1d(4, 4, 3, groups=4)
+    others = [nn.CausalConv1d(4, 4, 3), nn.CausalConv1d(4, 8, 3, groups=4), nn.CausalConv1d(4, 4, 65, groups=4)]
+    x = torch.randn(2, 4, 9)
+    expected, _ = depthwise(x)
+    assert next(iter(explain(depthwise, x).calls)).backend != "triton"
+    monkeypatch.setattr("chainrule.ops.convolution.backends.triton.why_not_started", lambda device: None)
+    with on_a_gpu():
+        (call,) = explain(depthwise, x).calls
+        assert (call.backend, "where they lie" in call.reason) == ("triton", True)
+        close(depthwise(x)[0], expected)
+        assert {next(iter(explain(layer, x).calls)).backend for layer in others} == {"torch"}
+
+
+def test_the_kernels_compile_for_a_gpu() -> None:
+    """By Triton and ptxas for compute capability 9.0, with all options and with none; no GPU is needed for that."""
+    here = os.path.dirname(__file__)
+    alone = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    found = subprocess.run(
+        [sys.executable, os.path.join(here, "compile_kernels.py")], env=alone, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
