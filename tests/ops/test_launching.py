@@ -5,6 +5,7 @@ import torch
 
 from chainrule.ops import launching
 from chainrule.ops.launching import why_not_started
+from tests.pretence import on_a_gpu
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="where there is a GPU, tests/gpu/test_scans.py asks it")
@@ -15,18 +16,18 @@ def test_where_triton_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("Failed to find C compiler.\nPlease specify one")
 
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-    device = torch.device("cuda:0")
-    launching._why_not_on_gpu.cache_clear()
-    interpreted = why_not_started(device)
-    assert interpreted is not None
-    assert "TRITON_INTERPRET" in interpreted
-    monkeypatch.delenv("TRITON_INTERPRET")
     monkeypatch.setattr("triton.runtime.driver", Driver())
-    launching._why_not_on_gpu.cache_clear()
-    assert why_not_started(device) == "Triton does not start here (RuntimeError: Failed to find C compiler.)"
+
+    def why() -> str:
+        launching._why_not_on_gpu.cache_clear()
+        with on_a_gpu():
+            found = why_not_started(torch.zeros(1))
+        launching._why_not_on_gpu.cache_clear()
+        assert found is not None
+        return found
+
+    assert "TRITON_INTERPRET is 1" in why()
+    monkeypatch.delenv("TRITON_INTERPRET")
+    assert why() == "Triton does not start here (RuntimeError: Failed to find C compiler.)"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
-    launching._why_not_on_gpu.cache_clear()
-    old = why_not_started(device)
-    launching._why_not_on_gpu.cache_clear()
-    assert old is not None
-    assert "compute capability 8.0" in old
+    assert "compute capability 8.0" in why()

@@ -24,11 +24,11 @@ def why_not_on(x: Tensor, asked_for: bool) -> str | None:
     return f"the Triton kernels run on a GPU, and x is on {x.device}"
 
 
-def why_not_started(device: torch.device) -> str | None:
-    """Why Triton cannot start a kernel on this device; None if it can."""
+def why_not_started(x: Tensor) -> str | None:
+    """Why Triton cannot start a kernel where x is; None if it can."""
     if not _is_installed():
         return "Triton is not installed (pip install 'chainrule[triton]' brings it)"
-    return None if device.type == "cpu" else _why_not_on_gpu(device)
+    return _why_not_on_gpu(x.device) if x.is_cuda else None
 
 
 @cache
@@ -38,10 +38,10 @@ def _is_installed() -> bool:
 
 @cache
 def _why_not_on_gpu(device: torch.device) -> str | None:
-    if torch.version.hip is None and torch.cuda.get_device_capability(device) < _CAPABILITY:
-        return "the Triton kernels need a GPU of compute capability 8.0, as of 2020, or higher"
     if is_interpreted():
         return "TRITON_INTERPRET is 1, so Triton's kernels are interpreted, on the CPU alone"
+    if torch.version.hip is None and torch.cuda.get_device_capability(device) < _CAPABILITY:
+        return "the Triton kernels need a GPU of compute capability 8.0, as of 2020, or higher"
     import triton
 
     try:

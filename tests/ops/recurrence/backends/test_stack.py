@@ -2,7 +2,10 @@
 
 import copy
 import math
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import torch
@@ -72,6 +75,22 @@ def _moves_of(layer: torch.nn.GRU, moves: list[int]) -> int:
     stack.settle(ONE, list(layer.parameters()))
     assert is_one_chunk(list(layer.parameters()))
     return len(moves) - before
+
+
+def test_threads_that_share_them_move_them_once(moves: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = _weights()
+    flatten = stack.flatten_for_cudnn
+    both = threading.Barrier(2)
+
+    def together(*given: object) -> None:
+        with suppress(threading.BrokenBarrierError):  # nobody else comes
+            both.wait(timeout=0.3)
+        flatten(*given)
+
+    monkeypatch.setattr(stack, "flatten_for_cudnn", together)
+    with ThreadPoolExecutor(2) as pool:
+        settled = list(pool.map(lambda _: stack.settle(ONE, weights), range(2)))
+    assert (settled, moves) == ([True, True], [4])
 
 
 def test_what_others_look_at_stays_where_it_is(moves: list[int]) -> None:

@@ -6,6 +6,7 @@ as torch.nn's ``flatten_parameters`` does, which leaves out bfloat16 and whateve
 be moved are copied at each call, without the warning.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -91,14 +92,19 @@ def is_one_chunk(weights: Sequence[Tensor]) -> bool:
 def settle(stack: FusedLayers, weights: Sequence[Tensor]) -> bool:
     """Move a module's parameters into one chunk, unless they are there or something else uses their memory.
 
-    Returns whether they lie in one chunk now.
+    Returns whether they lie in one chunk now. Threads that share a module do so one after the other: two that moved
+    its parameters at once would leave some in either's chunk.
     """
-    if is_one_chunk(weights):
+    with _moving:
+        if is_one_chunk(weights):
+            return True
+        if not is_by_cudnn(weights[0]) or not _may_move(weights):
+            return False
+        _flatten(stack, weights)
         return True
-    if not is_by_cudnn(weights[0]) or not _may_move(weights):
-        return False
-    _flatten(stack, weights)
-    return True
+
+
+_moving = threading.Lock()
 
 
 def _readable(stack: FusedLayers, x: Tensor, weights: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -41,7 +41,7 @@ def obstacle(call: ConvolutionCall) -> str | None:
         return "the Triton kernel takes neither tensors without values nor those of other classes"
     if 0 in x.shape:
         return f"x has the shape {tuple(x.shape)}, without numbers"
-    return why_not_started(x.device)
+    return why_not_started(x)
 
 
 def merit(call: ConvolutionCall) -> str | None:

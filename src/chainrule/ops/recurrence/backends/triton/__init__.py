@@ -54,7 +54,7 @@ def _why_foreign(call: RecurrenceCall, asked_for: bool) -> str | None:
 def _why_not_here(call: RecurrenceCall) -> str | None:
     """What of this machine keeps the kernels from running the call."""
     x = call.x
-    why = why_not_started(x.device)
+    why = why_not_started(x)
     if why is not None:
         return why
     from chainrule.ops.recurrence.backends.triton import scan  # imports Triton
