@@ -37,7 +37,7 @@ test: $(READY) ## all tests
 
 # What needs a GPU, with whatever build of torch is there: the tests above skip it where there is none.
 test-gpu: ## what needs a GPU, with the torch that is there
-	$(PYTHON) -m pytest --quiet tests/gpu tests/ops/recurrence/backends/test_triton.py
+	$(PYTHON) -m pytest --quiet tests/gpu tests/ops/*/backends/test_triton.py
 
 # What runs before the tests in CI: style, types, and the direction of imports.
 check: $(READY) ## style, types and the direction of imports

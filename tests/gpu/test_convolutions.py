@@ -78,6 +78,28 @@ def test_layers_of_other_precisions(which: str, dtype: torch.dtype) -> None:
     assert all(p.grad is not None for p in layer.parameters())
 
 
+def test_depthwise_causal_ones_are_triton_s() -> None:
+    layer = nn.CausalConv1d(64, 64, 4, dilation=2, groups=64).cuda()
+    x = _drawn(2, 64, 5000).float().cuda()
+    resets = torch.rand(2, 5000, device="cuda") < 0.01
+    for options in ({}, {"resets": resets}):
+        (call,) = chainrule.explain(layer, x, **options).calls
+        assert call.backend == "triton"
+    runs = [_gradients(layer, x, resets) for _ in range(3)]
+    assert all(torch.equal(a, b) for run in runs[1:] for a, b in zip(runs[0], run, strict=True))
+    exact = nn.CausalConv1d(64, 64, 4, dilation=2, groups=64).double()
+    exact.load_state_dict(layer.state_dict())
+    for actual, expected in zip(runs[0], _gradients(exact, x.cpu().double(), resets.cpu()), strict=True):
+        torch.testing.assert_close(actual.double().cpu(), expected, rtol=1e-4, atol=1e-5)
+
+
+def _gradients(layer: nn.CausalConv1d, x: Tensor, resets: Tensor) -> list[Tensor]:
+    """y, and the gradients towards x and the parameters."""
+    given = x.detach().requires_grad_()
+    y, _ = layer(given, resets=resets)
+    return [y.detach(), *torch.autograd.grad(y.square().mean(), [given, *layer.parameters()])]
+
+
 def test_a_sequence_in_chunks_is_the_whole() -> None:
     layer = nn.CausalConv1d(4, 4, 3, dilation=3).cuda().double()
     x = _drawn(2, 4, 60).cuda()

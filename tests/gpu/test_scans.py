@@ -20,7 +20,10 @@ pytestmark = on_gpu
 
 # units: in one program, in a few, in many; more than stay in a processor's memory
 SIZES = [(40, 33, 64), (40, 40, 128), (30, 70, 256), (12, 20, 1024)]
-CELLS = ("rnn_tanh", "gru", "lstm", "gru+norm+mask", "lstm+norm+peep+rate")
+CELLS = (
+    *("rnn_tanh", "gru", "lstm", "gru+norm+mask", "gru_reset_before+norm+rate"),
+    *("lstm+norm+peep+rate", "lstm_projected+norm+peep+rate"),
+)
 
 
 @pytest.fixture

@@ -56,6 +56,8 @@ def test_unknown_names_are_refused_with_the_known_ones(name: Any) -> None:
 def test_the_library_s_own_cells_stay() -> None:
     with pytest.raises(ArgumentError, match="gru is one of the library's own cells"):
         register_cell(CellSpec(**(GOOD | {"name": "gru"})))
+    with pytest.raises(ArgumentError, match="gru is one of the library's own cells"):  # a backend would take it for it
+        recurrence(CellSpec(**(GOOD | {"name": "gru"})), torch.ones(1, 1, 1), None, {"weight_ih": torch.ones(1, 1)})
     with pytest.raises(ArgumentError, match="takes a CellSpec, got str"):
         register_cell("gru")  # type: ignore[arg-type]
     assert cells()[: len(BUILT_IN)] == BUILT_IN

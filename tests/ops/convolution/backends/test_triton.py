@@ -156,7 +156,43 @@ def test_a_depthwise_layer_on_a_gpu_takes_them(monkeypatch: pytest.MonkeyPatch) 
         (call,) = explain(depthwise, x).calls
         assert (call.backend, "where they lie" in call.reason) == ("triton", True)
         close(depthwise(x)[0], expected)
-        assert {next(iter(explain(layer, x).calls)).backend for layer in others} == {"torch"}
+        left = [next(iter(explain(layer, x).calls)) for layer in others]
+    assert [call.backend for call in left] == ["torch"] * 3
+    assert "up to 64 taps" in left[2].reason
+
+
+@pytest.mark.skipif(DEVICE == "cuda", reason="it is about a GPU without Triton")
+def test_where_triton_does_not_start_torchs_own_runs_and_says_why() -> None:
+    with on_a_gpu():
+        (call,) = explain(nn.CausalConv1d(4, 4, 3, groups=4), torch.randn(2, 4, 9)).calls
+    assert call.backend == "torch"
+    assert "TRITON_INTERPRET is 1" in call.reason
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")  # the interpreter's, of infinity less infinity
+@pytest.mark.parametrize("filler", [torch.nan, torch.inf])
+def test_what_is_not_read_changes_nothing(filler: float) -> None:
+    """The future, the other side of a reset, and what lies behind a row's end; gradients of the past likewise."""
+    x, state, weight = (
+        t.detach().to(DEVICE, torch.float32) for t in (random(2, 2, 12), random(2, 2, 4), random(2, 1, 3))
+    )
+    resets = (torch.arange(12, device=DEVICE) == 5).expand(2, 12)
+    options: dict[str, Any] = {"dilation": 2, "groups": 2, "backend": "triton"}
+    masked = options | {"resets": resets, "lengths": torch.tensor([9, 12], device=DEVICE)}
+    expected, last = causal_convolution(x, weight, state=state, **masked)
+    poisoned = x.clone()
+    poisoned[..., :5] = filler
+    poisoned[0, :, 9:] = filler
+    y, end = causal_convolution(poisoned, weight, state=torch.full_like(state, filler), **masked)
+    assert torch.equal(y[..., 5:], expected[..., 5:])
+    assert torch.equal(end, last)
+    later = x.clone().requires_grad_()
+    y, _ = causal_convolution(later, weight, state=state, **options)
+    (dx,) = torch.autograd.grad(y[..., :6].sum(), later)
+    assert not dx[..., 6:].any()
+    with torch.no_grad():
+        later[..., 6:] = filler
+    assert torch.equal(causal_convolution(later, weight, state=state, **options)[0][..., :6], y[..., :6])
 
 
 def test_the_kernels_compile_for_a_gpu() -> None:

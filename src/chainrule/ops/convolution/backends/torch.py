@@ -14,6 +14,7 @@ from torch.nn.functional import conv1d, conv2d, conv3d, pad
 from chainrule._choices import counted
 from chainrule.ops.choices import Description
 from chainrule.ops.convolution.backends import bfloat16, cpu, formula
+from chainrule.ops.convolution.backends import triton as triton_backend
 from chainrule.ops.convolution.call import Causal, ConvolutionCall, Geometry, has_channels_last
 from chainrule.ops.plain import is_traced, is_transformed, needs_grad
 
@@ -52,7 +53,7 @@ def merit(call: ConvolutionCall) -> str | None:
     """Why it is the one to take; None if the kernels, or the formula, are."""
     if torch.compiler.is_exporting():
         return "torch.export records torch's own operations"
-    if why_not_compiled := cpu.obstacle(call):
+    if why_not_compiled := triton_backend.why_left(call) or cpu.obstacle(call):
         # the formula maps and has forward derivatives of every order, but for real numbers alone
         by_formula = is_transformed() and not is_traced() and call.x.is_floating_point()
         return None if by_formula else why_not_compiled

@@ -13,7 +13,7 @@ from chainrule.ops.convolution.call import ConvolutionCall
 from chainrule.ops.launching import why_not_on, why_not_started
 from chainrule.ops.plain import is_plain, is_traced, is_transformed
 
-__all__ = ["describe", "merit", "obstacle", "run"]
+__all__ = ["describe", "merit", "obstacle", "run", "why_left"]
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MOST_TAPS = 64  # each is a load: of more, torch's own may lay out its inputs better
@@ -21,16 +21,24 @@ _MOST_TAPS = 64  # each is a load: of more, torch's own may lay out its inputs b
 
 def obstacle(call: ConvolutionCall) -> str | None:
     """Why it cannot run this call; None if it can."""
-    x = call.x
+    return why_not_on(call.x, asked_for=True) or _why_of_another_kind(call) or _why_not_now(call)
+
+
+def _why_of_another_kind(call: ConvolutionCall) -> str | None:
+    """What of the sizes the kernel is not for."""
+    weight = call.weight.shape
     geometry = call.geometry
-    why = why_not_on(x, asked_for=True)
-    if why is not None:
-        return why
-    if tuple(call.weight.shape[:2]) != (geometry.groups, 1) or x.ndim != 3:
+    if call.x.ndim != 3 or tuple(weight[:2]) != (geometry.groups, 1):
         return "the Triton kernel is for depthwise convolution in one dimension: as many groups as channels, in and out"
-    reach = geometry.dilation[0] * (call.weight.shape[-1] - 1)
+    reach = geometry.dilation[0] * (weight[-1] - 1)
     if tuple(geometry.stride) != (1,) or (*geometry.before, *geometry.after) != (reach, 0):
         return "the Triton kernel is for causal convolution, of stride 1 with all zeros before x"
+    return None
+
+
+def _why_not_now(call: ConvolutionCall) -> str | None:
+    """What of the numbers, or of this machine, keeps the kernel from running a depthwise causal call."""
+    x = call.x
     if x.dtype not in _DTYPES:
         return f"the Triton kernel is for real numbers, and x is {x.dtype}"
     if torch.compiler.is_compiling() or torch.compiler.is_exporting() or is_traced():
@@ -49,6 +57,13 @@ def merit(call: ConvolutionCall) -> str | None:
     if not call.x.is_cuda or call.weight.shape[-1] > _MOST_TAPS:
         return None
     return f"{call.x.dtype} on {call.x.device}: one kernel reads the state and x where they lie"
+
+
+def why_left(call: ConvolutionCall) -> str | None:
+    """Of a depthwise causal call on a GPU, which the kernel is for: why others run it; None of other calls."""
+    if not call.x.is_cuda or _why_of_another_kind(call) is not None:
+        return None
+    return _why_not_now(call) or f"the Triton kernel is for up to {_MOST_TAPS} taps, but where it is asked for"
 
 
 def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
