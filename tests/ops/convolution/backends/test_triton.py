@@ -33,7 +33,7 @@ def _depthwise(case: Case) -> Case:
 
 
 def _there(case: Case) -> Case:
-    moved = {
+    moved: dict[str, Any] = {
         name: value.detach().to(DEVICE).requires_grad_(value.requires_grad)
         for name, value in vars(case).items()
         if isinstance(value, Tensor)
@@ -75,7 +75,7 @@ def test_sums_are_of_float32(dtype: torch.dtype) -> None:
     leaves = [t.detach().to(DEVICE, dtype).requires_grad_() for t in (random(2, 3, 40), random(3, 1, 4), random(3))]
     outcomes = []
     for backend, each in (("triton", leaves), ("formula", [t.detach().double().requires_grad_() for t in leaves])):
-        y, last = causal_convolution(*each, groups=3, backend=backend)  # type: ignore[misc]
+        y, last = causal_convolution(*each, groups=3, backend=backend)
         dy = torch.linspace(-1, 1, y.numel(), device=DEVICE).view_as(y).to(dtype).to(y)
         outcomes.append([y, last, *torch.autograd.grad(y, each, dy)])
     for actual, expected in zip(*outcomes, strict=True):
@@ -126,7 +126,10 @@ W = torch.ones(4, 1, 3)
         (lambda x: convolution(x, W.to(x), groups=4, backend="triton"), "all zeros before x"),
         (lambda x: convolution(x, W.to(x), padding="causal", stride=2, groups=4, backend="triton"), "of stride 1"),
         (lambda x: causal_convolution(x[..., :0], W.to(x), groups=4, backend="triton"), "without numbers"),
-        (lambda x: causal_convolution(x.cfloat(), W.to(x).cfloat(), groups=4, backend="triton"), "real numbers"),
+        (
+            lambda x: causal_convolution(x.to(torch.cfloat), W.to(x.device, torch.cfloat), groups=4, backend="triton"),
+            "real numbers",
+        ),
         (
             lambda x: torch.func.vmap(lambda x: causal_convolution(x, W.to(x), groups=4, backend="triton"))(x[None]),
             "torch.func",

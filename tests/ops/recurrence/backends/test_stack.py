@@ -3,7 +3,7 @@
 import copy
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -79,7 +79,7 @@ def _moves_of(layer: torch.nn.GRU, moves: list[int]) -> int:
 
 def test_threads_that_share_them_move_them_once(moves: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     weights = _weights()
-    flatten = stack.flatten_for_cudnn
+    flatten: Callable[..., None] = vars(stack)["flatten_for_cudnn"]
     both = threading.Barrier(2)
 
     def together(*given: object) -> None:

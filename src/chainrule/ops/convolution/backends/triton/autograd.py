@@ -58,7 +58,8 @@ def _by_formula(
 ) -> list[Tensor | None]:
     resets, lengths, dilation, has_last = facts
     # aliases: the gradient towards the state must not contain what reaches it through an x computed from it
-    x, state, weight, bias = alias = [None if t is None else t.view_as(t) for t in tensors]
+    alias: Any = [None if t is None else t.view_as(t) for t in tensors]
+    x, state, weight, bias = alias
     geometry = Geometry((1,), (dilation * (weight.shape[-1] - 1),), (0,), (dilation,), x.shape[1])
     causal = Causal(state, resets, lengths) if has_last else None
     found = formula.run(ConvolutionCall(x, weight, bias, geometry, causal))

@@ -60,10 +60,11 @@ def gradients(call: RecurrenceCall, found: Values, normal_ih: Any, needs: tuple[
     if need["W_ih"]:
         grads["W_ih"] = _times(dinput.t(), _inputs(call), call.rounds)
     if need["W_hh"]:
-        grads["W_hh"] = _times(dproduct.t(), starts[0].flatten(0, 1), call.rounds)
+        dW_hh = _times(dproduct.t(), starts[0].flatten(0, 1), call.rounds)
         if found["dproduct_n"] is not None:
             dW_n = _times(found["dproduct_n"].flatten(0, 1).t(), found["s_all"].flatten(0, 1), call.rounds)
-            grads["W_hh"] = torch.cat((grads["W_hh"], dW_n))
+            dW_hh = torch.cat((dW_hh, dW_n))
+        grads["W_hh"] = dW_hh
     if weights.W_hr is not None:
         grads["W_hr"] = _times(found["dh_made_all"].flatten(0, 1).t(), found["m_all"].flatten(0, 1), call.rounds)
     if need["b_ih"]:

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["Processors", "Product", "Tiling", "products", "tile", "whole"]
+__all__ = ["Processors", "StepProduct", "Tiling", "products", "tile", "whole"]
 
 _LEAST = 16  # rows, units and terms of a product on the matrix units
 _MOST_SUMS = 8192  # that a program makes, in its registers
@@ -20,7 +20,7 @@ class Processors(NamedTuple):
     memory: int
 
 
-class Product(NamedTuple):
+class StepProduct(NamedTuple):
     """What a step multiplies by weights: how many terms a sum has, and how many sums are made for each unit."""
 
     terms: int
@@ -40,29 +40,29 @@ class Tiling(NamedTuple):
     warps: int = _WARPS
 
 
-def products(cell: str, H: int, P: int, *, backward: bool) -> tuple[Product, ...]:
+def products(cell: str, H: int, P: int, *, backward: bool) -> tuple[StepProduct, ...]:
     """The products of a step, of H units with an h of P entries, in the order of the weights.
 
     Of three gates a fourth is left empty, as the columns of a product are a power of two.
 
     >>> products("lstm", 64, 16, backward=False)
-    (Product(terms=16, sums=4), Product(terms=64, sums=1))
+    (StepProduct(terms=16, sums=4), StepProduct(terms=64, sums=1))
     """
     if cell.startswith("rnn"):
-        return (Product(H, 1),)
+        return (StepProduct(H, 1),)
     if cell == "gru_reset_before":
-        return (Product(2 * H, 1), Product(H, 1)) if backward else (Product(H, 2), Product(H, 1))
+        return (StepProduct(2 * H, 1), StepProduct(H, 1)) if backward else (StepProduct(H, 2), StepProduct(H, 1))
     if cell == "gru":
-        return (Product(3 * H, 1) if backward else Product(H, 4),)
-    gates = Product(4 * H, 1) if backward else Product(P, 4)
+        return (StepProduct(3 * H, 1) if backward else StepProduct(H, 4),)
+    gates = StepProduct(4 * H, 1) if backward else StepProduct(P, 4)
     if P == H:
         return (gates,)
-    return gates, Product(P if backward else H, 1)
+    return gates, StepProduct(P if backward else H, 1)
 
 
 @cache
 def tile(
-    each: tuple[Product, ...],
+    each: tuple[StepProduct, ...],
     B: int,
     H: int,
     *,
@@ -77,7 +77,7 @@ def tile(
     processor's memory; with many there are few programs that must hear of each other. So it has as many as leave the
     part small.
 
-    >>> tile((Product(128, 4),), 32, 128, itemsize=4, processors=Processors(132, 227 * 1024), backward=False)
+    >>> tile((StepProduct(128, 4),), 32, 128, itemsize=4, processors=Processors(132, 227 * 1024), backward=False)
     Tiling(groups=2, parts=4, rows=16, units=32, terms=(128,), split=(1,), is_resident=True, warps=8)
     """
     terms = [_power_of_two(product.terms) for product in each]
@@ -101,7 +101,7 @@ def tile(
     return None
 
 
-def whole(each: tuple[Product, ...], B: int, H: int, *, backward: bool) -> Tiling:
+def whole(each: tuple[StepProduct, ...], B: int, H: int, *, backward: bool) -> Tiling:
     """A tiling whose programs have all units, and wait for nobody: they may run one after the other."""
     terms = [_power_of_two(product.terms) for product in each]
     split = [min(_WARPS, k // _LEAST) if backward else 1 for k in terms]

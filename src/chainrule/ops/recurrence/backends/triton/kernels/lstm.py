@@ -165,25 +165,18 @@ def backward(
         dh_made, dh_next = shared(mask_h, rate_h, step, rows, units, B, P, dh)
         dm = dh_made
         if PROJECTS:
-            store_tile(cleared(ended, dh_made), dh_made_all + step * P, rows, units, B, P)
-            arrive(counter, PARTS)
-            wait(counter, arrivals + PARTS, PARTS)
-            dm = transposed_product(
-                dh_made_all + step * P, w_hr, W_hr, rows, unit, B, H, P,
-                N, K_2, SPLIT_2, RESIDENT, ROUNDS, PRECISION,
+            dm = _projected_backward(
+                cleared(ended, dh_made), dh_made_all + step * P, w_hr, W_hr, counter, arrivals + PARTS,
+                rows, unit, units, B, H, P, N, K_2, SPLIT_2, RESIDENT, PARTS, ROUNDS, PRECISION,
             )  # fmt: skip
+        tanh_u, dc_u = _tanh_backward(
+            f * c_start + i * g, o, dm, g_c, b_c, normal_c, inverse_c, du_all, ended, step, sums,
+            counter, arrivals + PARTS * (1 + PROJECTS), rows, units, B, H, PARTS, ALL,
+        )  # fmt: skip
         dc_made, dc_next = shared(mask_c, rate_c, step, rows, units, B, H, dc)
-        if g_c is None:
-            tanh_u = tanh(f * c_start + i * g)
-            dc_made += dm * o * (1 - tanh_u * tanh_u)
-        else:
-            tanh_u, dc_u = _normalised_c_backward(
-                o, dm, g_c, b_c, normal_c, inverse_c, du_all, ended, step, sums,
-                counter, arrivals + PARTS * (1 + PROJECTS), rows, units, B, H, PARTS, ALL,
-            )  # fmt: skip
-            dc_made += dc_u
+        dc_made += dc_u
         da_i, da_f, da_g, da_o, dc_made, dc_next = _gated_backward(
-            i, f, g, o, c_start, tanh_u, p, dm, dc_made, dc_next, units, H
+            i, f, g, o, c_start, tanh_u, p, dm, dc_made, dc_next, ended, units, H
         )
         if dh_all is not None:
             store_tile(dh, dh_all + step * P, rows, units, B, P)
@@ -191,10 +184,6 @@ def backward(
             store_tile(dc if is_mixed else dc_made, dc_all + step * H, rows, units, B, H)
         dh_direct = passed(ended, dh, cleared(fresh, dh_next))
         dc = passed(ended, dc, cleared(fresh, dc_next))
-        da_i = cleared(ended, da_i)
-        da_f = cleared(ended, da_f)
-        da_g = cleared(ended, da_g)
-        da_o = cleared(ended, da_o)
         if g_hh is not None:
             store_gates(da_i, da_f, da_g, da_o, dgx + step * 4 * H, rows, units, B, H, 4)
             da_i, da_f, da_g, da_o = product_normalised_backward(
@@ -208,26 +197,43 @@ def backward(
 
 
 @triton.jit
-def _normalised_c_backward(
-    o, dm, g_c, b_c, normal_c, inverse_c, du_all, ended, step, partials, counter, arrivals, rows, units, B, H,
+def _projected_backward(
+    dh, place, w_hr, W_hr, counter, arrivals, rows, unit, units, B, H, P,
+    N: tl.constexpr, K: tl.constexpr, SPLIT: tl.constexpr, RESIDENT: tl.constexpr, PARTS: tl.constexpr,
+    ROUNDS: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """dm from dh = d(W_hr m), of which all units are kept."""
+    store_tile(dh, place, rows, units, B, P)
+    arrive(counter, PARTS)
+    wait(counter, arrivals, PARTS)
+    return transposed_product(place, w_hr, W_hr, rows, unit, B, H, P, N, K, SPLIT, RESIDENT, ROUNDS, PRECISION)
+
+
+@triton.jit
+def _tanh_backward(
+    c, o, dm, g_c, b_c, normal_c, inverse_c, du_all, ended, step, partials, counter, arrivals, rows, units, B, H,
     PARTS: tl.constexpr, ALL: tl.constexpr,
 ):  # fmt: skip
-    """tanh(u) with u = g_c LN(c) + b_c, and what c receives through it; du is kept."""
-    c_hat = load_tile(normal_c + step * H, rows, units, B, H)
-    gain = load_units(g_c, units, H, 0)
-    tanh_u = tanh(gain * c_hat + load_units(b_c, units, H, 0))
-    du = dm * o * (1 - tanh_u * tanh_u)
-    store_tile(cleared(ended, du), du_all + step * H, rows, units, B, H)
-    d = du * gain
-    i = tl.load(inverse_c + step + rows, mask=rows < B, other=0.0)
-    dc, _, _, _ = normalised_backward(
-        d, d, d, d, c_hat, c_hat, c_hat, c_hat, i, partials, counter, arrivals, rows, B, H, 1, PARTS, ALL
-    )
+    """tanh(u), and what c receives through it; u is c, or g_c LN(c) + b_c, whose du is kept."""
+    if g_c is None:
+        tanh_u = tanh(c)
+        dc = dm * o * (1 - tanh_u * tanh_u)
+    else:
+        c_hat = load_tile(normal_c + step * H, rows, units, B, H)
+        gain = load_units(g_c, units, H, 0)
+        tanh_u = tanh(gain * c_hat + load_units(b_c, units, H, 0))
+        du = dm * o * (1 - tanh_u * tanh_u)
+        store_tile(cleared(ended, du), du_all + step * H, rows, units, B, H)
+        d = du * gain
+        i = tl.load(inverse_c + step + rows, mask=rows < B, other=0.0)
+        dc, _, _, _ = normalised_backward(
+            d, d, d, d, c_hat, c_hat, c_hat, c_hat, i, partials, counter, arrivals, rows, B, H, 1, PARTS, ALL
+        )
     return tanh_u, dc
 
 
 @triton.jit
-def _gated_backward(i, f, g, o, c_start, tanh_u, p, dm, dc, dc_old, units, H):
+def _gated_backward(i, f, g, o, c_start, tanh_u, p, dm, dc, dc_old, ended, units, H):
     """What enters the gates receives, all that c receives, and the gradient of c before the step, dc_old included."""
     da_o = dm * tanh_u * o * (1 - o)
     if p is not None:
@@ -238,4 +244,4 @@ def _gated_backward(i, f, g, o, c_start, tanh_u, p, dm, dc, dc_old, units, H):
     before = dc * f + dc_old
     if p is not None:
         before += da_i * load_units(p, units, H, 0) + da_f * load_units(p, units, H, 1)
-    return da_i, da_f, da_g, da_o, dc, before
+    return cleared(ended, da_i), cleared(ended, da_f), cleared(ended, da_g), cleared(ended, da_o), dc, before
