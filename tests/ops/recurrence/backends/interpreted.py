@@ -24,11 +24,13 @@ def programs_in_threads() -> Iterator[None]:
     sys.setswitchinterval(1e-4)
     own_place = property(lambda self: getattr(_place, "value", None), lambda self, place: _set(place))
     rewrite = interpreter.InterpretedFunction.rewrite
+    patch_lang = interpreter._patch_lang
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(interpreter.interpreter_builder), "grid_idx", own_place, raising=False)
             patch.setattr(interpreter.GridExecutor, "__call__", _run_in_threads)
             patch.setattr(interpreter.InterpretedFunction, "rewrite", lambda self: _alone(rewrite, self))
+            patch.setattr(interpreter, "_patch_lang", lambda function: _alone(patch_lang, function))
             yield
     finally:
         sys.setswitchinterval(switching)
@@ -38,10 +40,11 @@ def _set(place: Any) -> None:
     _place.value = place
 
 
-def _alone(rewrite: Callable[[Any], Any], function: Any) -> Any:
-    """Two programs that come to a function first at once would disturb each other in reading its source."""
+def _alone(prepare: Callable[[Any], Any], function: Any) -> Any:
+    """Two programs that come to a function first at once would disturb each other: in reading its source, and as one
+    looks through the names of its module while the other adds to them."""
     with _rewriting:
-        return rewrite(function)
+        return prepare(function)
 
 
 class _AbandonedError(Exception):

@@ -1,5 +1,6 @@
 """How a scan is cut up: into groups of programs, each with some rows of the batch, and their units."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -73,13 +74,23 @@ def tile(
 ) -> Tiling | None:
     """A tiling whose programs all run at the same time, for factors of so many bytes; None if there is none.
 
-    With few units a program has little to multiply between two steps, and its part of the weights stays in its
-    processor's memory; with many there are few programs that must hear of each other. So it has as many as leave the
-    part small.
+    Programs that have all units, with their weights, wait for nobody: of these there may be more than processors. With
+    few units a program has little to multiply between two steps, and its part of the weights stays in its processor's
+    memory; with many there are few programs that must hear of each other. So it has as many as leave the part small.
 
     >>> tile((StepProduct(128, 4),), 32, 128, itemsize=4, processors=Processors(132, 227 * 1024), backward=False)
     Tiling(groups=2, parts=4, rows=16, units=32, terms=(128,), split=(1,), is_resident=True, warps=8)
     """
+    found = list(_tilings(each, B, H, itemsize, processors.memory, backward, exact))
+    at_once = [tiling for tiling in found if tiling.groups * tiling.parts <= processors.number]
+    alone = [tiling for tiling in found if tiling.parts == 1 and tiling.is_resident]
+    return next(iter(at_once or reversed(alone)), None)  # of those alone the one with the most rows
+
+
+def _tilings(
+    each: tuple[StepProduct, ...], B: int, H: int, itemsize: int, memory: int, backward: bool, exact: bool
+) -> Iterator[Tiling]:
+    """Those whose programs find room on a processor, the best first."""
     terms = [_power_of_two(product.terms) for product in each]
     split = [min(_WARPS, k // _LEAST) if backward and not exact else 1 for k in terms]
     sums = max(product.sums for product in each)
@@ -88,17 +99,14 @@ def tile(
     small = [N for N in reversed(widths) if a_unit * N <= _PART_BYTES]
     for N in [*small, *(N for N in widths if N not in small)]:
         for M in (16, 32, 64):
-            groups = -(-B // M)
-            parts = -(-H // N)
             a_term = sums * N * itemsize + M * 4
-            fitting = [k for k in (16, 32, 64) if _STAGES * k * max(split) * a_term <= processors.memory]
-            if groups * parts > processors.number or M * N * sums > _MOST_SUMS or not fitting:
+            fitting = [k for k in (16, 32, 64) if _STAGES * k * max(split) * a_term <= memory]
+            if M * N * sums > _MOST_SUMS or not fitting:
                 continue
             held = a_unit * N + max(terms) * M * 4
-            is_resident = held <= 0.85 * processors.memory and not (exact and sum(terms) > _MOST_EXACT)
+            is_resident = held <= 0.85 * memory and not (exact and sum(terms) > _MOST_EXACT)
             taken = terms if is_resident else [fitting[-1] * part for part in split]
-            return Tiling(groups, parts, M, N, tuple(taken), tuple(split), is_resident)
-    return None
+            yield Tiling(-(-B // M), -(-H // N), M, N, tuple(taken), tuple(split), is_resident)
 
 
 def whole(each: tuple[StepProduct, ...], B: int, H: int, *, backward: bool) -> Tiling:
