@@ -61,8 +61,8 @@ def test_many_programs_and_parts(reset: bool, monkeypatch: pytest.MonkeyPatch) -
         weight=random(2, 1, 3),
         bias=random(2),
         state=random(2, 2, 18),
-        resets=torch.rand(2, 21) < 0.1 if reset else None,
-        lengths=torch.tensor([19, 6]) if reset else None,
+        resets=(torch.rand(21, 2) < 0.1).T if reset else None,  # no mask has to be dense
+        lengths=torch.tensor([19, 0, 6, 0])[::2] if reset else None,
         dilation=9,
         groups=2,
     )

@@ -16,6 +16,7 @@ from chainrule.ops.plain import is_plain, is_traced, is_transformed
 __all__ = ["describe", "merit", "obstacle", "run", "why_left"]
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_MOST_STEPS = 2**30
 _MOST_TAPS = 64  # each is a load: of more, torch's own may lay out its inputs better
 
 
@@ -49,6 +50,8 @@ def _why_not_now(call: ConvolutionCall) -> str | None:
         return "the Triton kernel takes neither tensors without values nor those of other classes"
     if 0 in x.shape:
         return f"x has the shape {tuple(x.shape)}, without numbers"
+    if x.shape[0] * x.shape[2] > _MOST_STEPS:
+        return "the Triton kernel counts the steps of all rows in 32 bits, up to 2^30"
     return why_not_started(x)
 
 

@@ -111,17 +111,16 @@ def backward_weight(
     Each part has its own sums, of ``span`` steps: (parts, C, K), and of dbias (parts, C).
     """
     c = tl.program_id(0)
-    long = tl.full((), 1, tl.int64)
-    part = tl.program_id(1) * long
+    part = tl.program_id(1)
     taps = tl.program_id(2) * TAPS + tl.arange(0, TAPS)
     is_tap = (taps < K)[:, None]
     sums = tl.zeros((TAPS, M), SUM)
     total = tl.zeros((M,), SUM)
     for start in range(0, span, M):
         n = part * span + start + tl.arange(0, M)
-        b = n // T
+        b = (n // T).to(tl.int64)
         t = n % T
-        inside = n < long * B * T
+        inside = n < B * T
         if ends is not None:
             inside &= t < tl.load(ends + b, mask=inside, other=0)
         row = b * C + c

@@ -19,7 +19,7 @@ _Needs = tuple[bool, ...]
 
 
 class Depthwise(NamedTuple):
-    """One call, of contiguous tensors."""
+    """One call, of contiguous tensors but for the masks."""
 
     x: Tensor  # (B, C, T)
     state: Tensor | None  # (B, C, P)
@@ -44,7 +44,7 @@ class Depthwise(NamedTuple):
             "weight": self.weight,
             "bias": self.bias,
             "since": None if self.resets is None else _since(self.resets, -self.reach),
-            "ends": self.lengths,
+            "ends": None if self.lengths is None else self.lengths.contiguous(),
             "T": T,
             "C": C,
             "P": self.reach,
@@ -66,7 +66,7 @@ _SUM = {
 def _since(resets: Tensor, before: int) -> Tensor:
     """Of (B, T) the step of the last reset at or before each step, ``before`` where there is none."""
     steps = torch.arange(resets.shape[1], dtype=torch.int32, device=resets.device)
-    return torch.where(resets, steps, before).cummax(1).values
+    return torch.where(resets, steps, before).cummax(1).values.contiguous()
 
 
 def forward(call: Depthwise) -> tuple[Tensor, Tensor | None]:
