@@ -7,8 +7,10 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-__all__ = ["is_interpreted", "why_not_on", "why_not_started"]
+__all__ = ["COMPILED", "is_interpreted", "why_not_on", "why_not_started"]
 
+COMPILED = {"enable_fp_fusion": True}
+"""How kernels are compiled: a b + c rounds once, whatever a version of Triton does where it is not told."""
 _CAPABILITY = (8, 0)  # the first with products of TF32 and bfloat16
 
 

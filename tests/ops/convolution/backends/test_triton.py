@@ -203,6 +203,9 @@ def test_the_kernels_compile_for_a_gpu() -> None:
     here = os.path.dirname(__file__)
     alone = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     found = subprocess.run(
-        [sys.executable, os.path.join(here, "compile_kernels.py")], env=alone, capture_output=True, text=True
+        [sys.executable, "-W", "error", os.path.join(here, "compile_kernels.py")],
+        env=alone,
+        capture_output=True,
+        text=True,
     )
     assert found.returncode == 0, found.stderr

@@ -17,12 +17,14 @@ from torch import Tensor
 
 from chainrule.errors import BackendError
 from chainrule.functional import gru, recurrence, rnn
+from chainrule.nn import explain
 from chainrule.ops import launching
 from chainrule.ops.recurrence.backends.triton import scan
 from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, products, tile
 from chainrule.ops.recurrence.call import RecurrenceCall
 from tests.ops.recurrence.backends.interpreted import programs_in_threads
 from tests.ops.recurrence.problems import LEAKY, Problem, cells, gradients, present, problems
+from tests.pretence import on_a_gpu
 from tests.tolerances import close_rounded, close_scan
 
 KINDS = ("rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm", "lstm_projected")
@@ -251,6 +253,16 @@ def test_what_the_kernels_cannot_run(call: Any, why: str) -> None:
         call(torch.ones(1, 1, 1, device=DEVICE), torch.ones(3, 1, device=DEVICE))
 
 
+@pytest.mark.skipif(DEVICE == "cuda", reason="it pretends a GPU")
+@pytest.mark.parametrize(("cell", "why"), [("leaky", "a cell of your own"), ("mingru", "the Triton kernels have no")])
+def test_what_other_cells_run_by_on_a_gpu_and_why(cell: str, why: str) -> None:
+    problem = Problem(cell, dtype=torch.float32)
+    with on_a_gpu():
+        (call,) = explain(problem.run, problem.inputs(), problem.state(), problem.weights()).calls
+    assert call.backend == "formula"
+    assert why in call.reason
+
+
 def test_without_the_interpreter_they_run_on_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     one = torch.ones(1, 1)
@@ -270,7 +282,10 @@ def test_the_kernels_compile_for_a_gpu() -> None:
     here = os.path.dirname(__file__)
     alone = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     found = subprocess.run(
-        [sys.executable, os.path.join(here, "compile_kernels.py")], env=alone, capture_output=True, text=True
+        [sys.executable, "-W", "error", os.path.join(here, "compile_kernels.py")],
+        env=alone,
+        capture_output=True,
+        text=True,
     )
     assert found.returncode == 0, found.stderr
 

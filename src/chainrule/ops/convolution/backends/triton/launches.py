@@ -7,6 +7,7 @@ import triton
 from torch import Tensor
 
 from chainrule.ops.convolution.backends.triton import kernels
+from chainrule.ops.launching import COMPILED
 
 __all__ = ["Depthwise", "forward", "gradients"]
 
@@ -133,4 +134,4 @@ def _start(kernel: Any, grid: tuple[int, ...], values: dict[str, Any]) -> None:
         kernel[grid](**given)
         return
     with torch.cuda.device(device):
-        kernel[grid](**given)
+        kernel[grid](**given, **COMPILED)

@@ -7,6 +7,7 @@ import torch
 import triton
 from torch import Tensor
 
+from chainrule.ops.launching import COMPILED
 from chainrule.ops.recurrence.backends.triton.kernels import gru, gru_reset_before, lstm, rnn
 from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, products, tile, whole
 from chainrule.ops.recurrence.call import RecurrenceCall
@@ -224,4 +225,4 @@ def _start(kernel: Any, tiling: Tiling | None, values: Values) -> None:
         kernel[grid](**given)
         return
     with torch.cuda.device(device):
-        kernel[grid](**given, num_warps=tiling.warps, launch_cooperative_grid=parts > 1)
+        kernel[grid](**given, num_warps=tiling.warps, launch_cooperative_grid=parts > 1, **COMPILED)
