@@ -279,14 +279,9 @@ def test_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_kernels_compile_for_a_gpu() -> None:
     """By Triton and ptxas for compute capability 9.0, with all options and with none; no GPU is needed for that."""
-    here = os.path.dirname(__file__)
+    script = os.path.join(os.path.dirname(__file__), "compile_kernels.py")
     alone = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    found = subprocess.run(
-        [sys.executable, "-W", "error", os.path.join(here, "compile_kernels.py")],
-        env=alone,
-        capture_output=True,
-        text=True,
-    )
+    found = subprocess.run([sys.executable, "-W", "error", script], env=alone, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
 
 
