@@ -31,6 +31,7 @@ from chainrule.doctor import diagnose
 from chainrule.errors import ArgumentError
 from chainrule.lens import Recorder
 from chainrule.runs import Comparison, Forecast
+from chainrule.runs.scoring.panels import PanelBacktest
 from chainrule.runs.scoring.panels.baselines.simple import naive
 from chainrule.runs.scoring.panels.forecast_arrays import forecast_panel
 from chainrule.runs.scoring.panels.origins import Origins
@@ -127,6 +128,12 @@ def panel_result(scored: bool) -> Shown:
     return score_panel(both, series, rows, {COLUMNS[0]: quantiles, "naive": quantiles}, LEVELS, 4)
 
 
+def panel_scores() -> Shown:
+    backtest = panel_result(scored=True)
+    assert isinstance(backtest, PanelBacktest)
+    return backtest.scores
+
+
 def side_by_side() -> Shown:
     x = torch.ones(2, 9, 2)
     layers = {COLUMNS[0]: torch.nn.RNN(2, 3, batch_first=True), "<b>GRU": torch.nn.GRU(2, 3, batch_first=True)}
@@ -155,6 +162,7 @@ KINDS: dict[str, Callable[[], Shown]] = {
     "forecast": lambda: series_run().forecast(5, paths=50),
     "long forecast": lambda: series_run().forecast(120, paths=20),
     "backtest of a panel": lambda: panel_result(scored=True),
+    "scores of a panel": lambda: panel_scores(),
     "forecast of a panel": lambda: panel_result(scored=False),
     "classification": lambda: digits_run().classify(files()[:1])[0],
     "classifications": lambda: digits_run().classify(files()[:5]),

@@ -78,7 +78,7 @@ def made(tmp_path: Path) -> Iterator[Made]:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of every kind, and a comparison."""
+    """A run of every kind, and comparisons of sequences and of a panel."""
     data = tmp_path_factory.mktemp("data")
     folder = tmp_path_factory.mktemp("studio")
     (data / "words.txt").write_text(text())
@@ -94,7 +94,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chainrule.fit(data / "tone.wav", "gru", hidden=4, window=8, steps=8, out=folder / "sound", **few)
     chainrule.fit(data / "noise.csv", "ar", window=3, out=folder / "ar", **few)
     chainrule.fit(data / "noise.csv", "gru", hidden=3, window=8, steps=4, out=folder / "nested/series", **few)
-    chainrule.fit(panel(3, 40), "gru", hidden=4, horizon=4, steps=8, out=folder / "panel", **few)
+    of_panel = chainrule.fit(panel(3, 40), "gru", hidden=4, horizon=4, steps=8, out=folder / "panel", **few).result
     chainrule.fit("digits", "conv", hidden=4, steps=4, out=folder / "images", **few)
     reading = {"labels": True}
     chainrule.fit(data / "calls", "gru", hidden=4, steps=8, reading=reading, out=folder / "calls", **few)
@@ -102,7 +102,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(folder / like, folder / "compared" / model)
     rows = (ComparisonRow("i.i.d.", 2.0, 0.0, math.inf), ComparisonRow("ar", 1.5, 0.5, 0.2, parameters=5, seconds=1.0))
     result = Comparison("noise.csv, last tenth", "step", 30, rows)
-    (folder / "compared" / "comparison.json").write_text(json.dumps(result.to_dict()))
+    assert of_panel is not None
+    for name, each in (("compared", result), ("compared panel", of_panel)):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "comparison.json").write_text(json.dumps(each.to_dict()))
     return folder
 
 

@@ -180,6 +180,7 @@ def test_the_list_tells_of_every_run(client: Client) -> None:
         "ar": "series",
         "calls": "labelled sound",
         "compared": None,
+        "compared panel": None,
         "compared/ar": "series",
         "compared/gru": "series",
         "images": "images",
@@ -190,7 +191,7 @@ def test_the_list_tells_of_every_run(client: Client) -> None:
         "text": "text",
     }
     statuses = {name: run["status"] for name, run in runs.items() if run["status"] != "finished"}
-    assert statuses == {"compared": "comparison"}
+    assert statuses == {"compared": "comparison", "compared panel": "comparison"}
     assert runs["compared/ar"]["comparison"] == "compared"
     score = json.loads((client.studio.folder.root / "text" / "score.json").read_text())
     text = runs["text"]

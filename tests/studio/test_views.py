@@ -21,6 +21,7 @@ RUNS = {
     "images": "images",
     "calls": "labelled sound",
     "compared": None,
+    "compared panel": None,
 }
 OTHER = {"text": "ngram", "ngram": "text", "images": "calls", "ar": "compared/gru", "nested/series": "compared/gru"}
 """What a run is compared with; others with the images."""

@@ -6,6 +6,7 @@ from chainrule._optional import on_demand
 
 if TYPE_CHECKING:
     from chainrule.runs.comparison import compare
+    from chainrule.runs.comparison_loading import load_comparison
     from chainrule.runs.comparison_result import Comparison, ComparisonRow
     from chainrule.runs.fitting.fit import fit, load
     from chainrule.runs.kinds.panels.run import PanelRun
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from chainrule.runs.scoring.labelled.class_score import ClassScore
     from chainrule.runs.scoring.labelled.classification import Classification, Classifications
     from chainrule.runs.scoring.labelled.mistakes import Mistake, Mistakes
-    from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast
+    from chainrule.runs.scoring.panels import PanelBacktest, PanelForecast, PanelScores
     from chainrule.runs.scoring.point_errors import Errors
     from chainrule.runs.scoring.scores import Score
     from chainrule.runs.scoring.surprise import Each, Shuffled
@@ -43,6 +44,7 @@ __all__ = [
     "PanelBacktest",
     "PanelForecast",
     "PanelRun",
+    "PanelScores",
     "Run",
     "Runs",
     "Score",
@@ -54,6 +56,7 @@ __all__ = [
     "forecast_ensemble",
     "list_runs",
     "load",
+    "load_comparison",
 ]
 
 

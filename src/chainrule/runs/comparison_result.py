@@ -1,17 +1,16 @@
 """The result of a comparison: models and baselines in one table."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule._schema import structured
 from chainrule.display import Cell, Shown, Table
-from chainrule.errors import RunFormatError
+from chainrule.errors import ArgumentError
 from chainrule.runs.figures import bars_height, comparison
-from chainrule.runs.folder.json_files import read_json
 from chainrule.runs.scoring.metrics import nats_to_bits
 from chainrule.runs.scoring.point_errors import ERROR_FORMATS, Errors
 
@@ -66,23 +65,18 @@ class Comparison(Shown):
     rows: tuple[ComparisonRow, ...]
 
     @classmethod
-    def load(cls, path: Path) -> "Comparison":
-        """What ``compare`` wrote.
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """What ``to_dict`` wrote, whose verdict is found anew.
 
         Raises:
-            RunFormatError: it is no such file, or one of a panel, whose forecasts are not kept.
+            ArgumentError, LookupError, TypeError: it is something else.
         """
-        try:
-            values = dict(read_json(path))
-            del values["verdict"]
-            unbounded = [row["gained_95"] is None for row in values["rows"]]
-            values["rows"] = [{**row, "gained_95": row["gained_95"] or 0.0} for row in values["rows"]]
-            read = structured(cls, values, "it")
-        except (LookupError, TypeError, ValueError, OSError) as error:
-            raise RunFormatError(
-                f"{path} is not a comparison of sequences that chainrule wrote: {error}. It was cut short or changed, "
-                "or is of a panel, of which the models' own backtests tell more."
-            ) from error
+        unbounded = [row["gained_95"] is None for row in values["rows"]]
+        written = {name: value for name, value in values.items() if name != "verdict"}
+        written["rows"] = [{**row, "gained_95": row["gained_95"] or 0.0} for row in values["rows"]]
+        read = structured(cls, written, "it")
+        if len(read.rows) < 2:
+            raise ArgumentError(f"it has {counted(len(read.rows), 'row')}; expected a baseline and a model at least.")
         rows = [
             replace(row, gained_95=math.inf) if is_unbounded else row
             for row, is_unbounded in zip(read.rows, unbounded, strict=True)

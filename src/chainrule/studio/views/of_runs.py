@@ -5,9 +5,9 @@ from pathlib import Path
 from chainrule.display import Shown
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughTime, side_by_side
-from chainrule.runs import Comparison, Run
+from chainrule.runs import Run, load_comparison
 from chainrule.runs.folder.config import RunConfig
-from chainrule.runs.folder.contents import COMPARISON, SCORE
+from chainrule.runs.folder.contents import SCORE
 from chainrule.runs.listing.small_files import losses_in
 from chainrule.runs.watching.beside import CurvesBeside
 from chainrule.runs.watching.curves import TrainingCurves
@@ -61,7 +61,7 @@ def compare(asked: Question) -> Results:
 
 def comparison(asked: Question) -> Results:
     """The table that ``compare`` left in a folder of runs."""
-    return [Comparison.load(asked.path / COMPARISON)]
+    return [load_comparison(asked.path)]
 
 
 def _folds(run: Run) -> bool:

@@ -1,23 +1,24 @@
 """Backtests of panels: forecasters beside one another, over many series and origins."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import choose, counted, listed
+from chainrule._choices import counted, listed
 from chainrule._optional import require
-from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, Cell, Shown, Table, name_ends, title, whole_ticks
+from chainrule.display import Shown, Table
 from chainrule.display import listed as in_lists
 from chainrule.runs.scoring.panels.diebold_mariano import DieboldMariano
 from chainrule.runs.scoring.panels.long_frame import backtest_frame
 from chainrule.runs.scoring.panels.origins import Origins
-from chainrule.runs.scoring.panels.panel_row import PANEL_FORMATS, PanelRow, verdict
+from chainrule.runs.scoring.panels.panel_row import PanelRow, verdict
+from chainrule.runs.scoring.panels.panel_scores import PanelScores, Tested, best_of
 from chainrule.runs.scoring.panels.scales import Scales
-from chainrule.runs.scoring.panels.tally import INTERVALS, METRICS, Tally
+from chainrule.runs.scoring.panels.tally import Tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["PanelBacktest"]
 
 _Floats = NDArray[np.float64]
-_OTHERS = (VERMILLION, GREY, SKY, BLACK, "#009E73", "#CC79A7")  # the lines of baselines, again from the first
-_NAMES = {
-    "mase": "MASE",
-    "rmsse": "RMSSE",
-    "crps": "CRPS",
-    "smape": "sMAPE",
-    "wql": "WQL",
-    "mae": "MAE",
-    "rmse": "RMSE",
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,53 +62,45 @@ class PanelBacktest(Shown):
         """The metrics by forecaster, the model's first."""
         return {name: PanelRow.of(tally, self.scales) for name, tally in self.tallies.items()}
 
+    @cached_property
+    def scores(self) -> PanelScores:
+        """What the forecasts come to."""
+        return PanelScores(
+            of=self.origins.panel.name,
+            series=len(np.unique(self.origins.series)),
+            origins=len(self.origins),
+            horizon=self.origins.horizon,
+            levels=tuple(self.levels.tolist()),
+            models=self.models,
+            rows=self.rows,
+            by_horizon={name: _in_tuples(tally.by_horizon(self.scales)) for name, tally in self.tallies.items()},
+            left_out=len(np.intersect1d(self.scales.left_out, self.origins.series)),
+            diebold_mariano=None if self.test is None else _written(self.test),
+            facts={name: dict(facts) for name, facts in self.facts.items()},
+            notes=self._notes(),
+        )
+
     @property
     def model(self) -> str:
         """The name of the model, or of the best one, as the best baseline is chosen."""
-        return self._best(list(self.tallies)[: self.models])
+        return best_of(self.rows, list(self.tallies)[: self.models])
 
     @property
     def best_baseline(self) -> str | None:
         """The baseline of least MASE, or CRPS where no series has a scale; None without baselines."""
         names = list(self.tallies)[self.models :]
-        return self._best(names) if names else None
-
-    def _best(self, names: Sequence[str]) -> str:
-        return min(names, key=lambda name: (self.rows[name].mase or 0.0, self.rows[name].crps))
+        return best_of(self.rows, names) if names else None
 
     def with_tests(self, test: DieboldMariano, tests: Sequence[DieboldMariano]) -> "PanelBacktest":
         """The same with tests against the best baseline."""
         return replace(self, test=test, tests=tests)
 
     def summary(self) -> str:
-        row = self.rows[self.model]
-        error = f"CRPS {row.crps:.5g}" if row.mase is None else f"MASE {row.mase:.3f}"
-        return f"of {self._heading()}, {self.model} {error}"
+        return self.scores.summary()
 
     def table(self) -> Table:
         """The models, then the baselines."""
-        shares = [f"{percent} %" for percent in INTERVALS]
-        columns = ("", "MASE", "sMAPE", "RMSSE", "CRPS", "WQL", *shares, "width")
-        rows: list[tuple[Cell, ...]] = [
-            (name, r.mase, r.smape, r.rmsse, r.crps, r.wql, r.coverage_80, r.coverage_95, r.width_80)
-            for name, r in self.rows.items()
-        ]
-        shown = [k for k in range(len(columns)) if any(row[k] is not None for row in rows)]
-        kept = [tuple(row[k] for k in shown) for row in rows]
-        formats = PANEL_FORMATS | dict.fromkeys(shares, ".0%")
-        return Table(
-            self._heading(),
-            tuple(columns[k] for k in shown),
-            kept,
-            self._notes(),
-            formats=formats,
-            strong=range(self.models),
-        )
-
-    def _heading(self) -> str:
-        series = len(np.unique(self.origins.series))
-        sizes = f"{counted(series, 'series', 'series')}, {counted(len(self.origins), 'forecast')}"
-        return f"{self.origins.panel.name}: {sizes} of {counted(self.origins.horizon, 'step')}"
+        return self.scores.table()
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
@@ -172,45 +155,16 @@ class PanelBacktest(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """The rows, the metrics by step ahead and the test; not the forecasts, which are many."""
-        by_step = {
-            name: {key: in_lists(values) for key, values in tally.by_horizon(self.scales).items()}
-            for name, tally in self.tallies.items()
-        }
-        test = None
-        if self.test is not None:
-            test = {key: in_lists(value) for key, value in asdict(self.test).items()}
-        return {
-            "of": self.origins.panel.name,
-            "series": len(np.unique(self.origins.series)),
-            "origins": len(self.origins),
-            "horizon": self.origins.horizon,
-            "levels": self.levels.tolist(),
-            "rows": {name: asdict(row) for name, row in self.rows.items()},
-            "by_horizon": by_step,
-            "left_out": len(np.intersect1d(self.scales.left_out, self.origins.series)),
-            "diebold_mariano": test,
-            "facts": {name: dict(facts) for name, facts in self.facts.items()},
-            "notes": list(self._notes()),
-        }
+        return self.scores.to_dict()
 
     def draw_on(self, ax: "Axes", metric: str | None = None) -> None:
         """One metric by steps ahead, a line for each forecaster: MASE, or CRPS where no series has a scale."""
-        if metric is None:
-            metric = "crps" if self.rows[self.model].mase is None else "mase"
-        choose("metric", metric, METRICS)
-        steps = np.arange(1, self.origins.horizon + 1)
-        ends = []
-        for k, (name, tally) in reversed(list(enumerate(self.tallies.items()))):  # the model's own line over the others
-            is_best = name == self.model
-            colour = BLUE if is_best else _OTHERS[(k - 1) % len(_OTHERS)]
-            errors = tally.by_horizon(self.scales)[metric]
-            ax.plot(steps, errors, color=colour, linewidth=2.5 if is_best else 1.2, marker="o", markersize=3)
-            if np.isfinite(errors).any():
-                ends.append((name, float(errors[np.isfinite(errors)][-1]), colour))
-        whole_ticks(ax.xaxis)
-        ax.set_ylim(bottom=0)
-        ax.set_xlabel("steps ahead")
-        ax.set_ylabel(_NAMES[metric])
-        title(ax, f"{_NAMES[metric]} by step ahead; less is better")
-        if ends:
-            name_ends(ax, ends)
+        self.scores.draw_on(ax, metric)
+
+
+def _in_tuples(metrics: Mapping[str, _Floats]) -> dict[str, tuple[float | None, ...]]:
+    return {key: tuple(in_lists(values)) for key, values in metrics.items()}
+
+
+def _written(test: DieboldMariano) -> Tested:
+    return Tested(statistic=in_lists(test.statistic), p_value=in_lists(test.p_value), count=test.count)
