@@ -24,4 +24,5 @@ Reported are medians and quartiles, as ratios to the fastest peer and as shares 
     claims/                through_time, lens and swap: what the rest of the library says of its own cost
     learning/              what is learned of a text in the same minutes, by chainrule and by its peers
     recipe/                variants of a network on text and of its training, which the library's defaults come from
+    studio/                the studio and the interactive pages beside their targets
 """

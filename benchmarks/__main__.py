@@ -25,6 +25,7 @@ from benchmarks.peers.tables import cost_table, heading, quietness, row, summary
 from benchmarks.peers.targets import verdicts
 from benchmarks.recipe.recipe import recipe
 from benchmarks.recipe.sizes import sizes
+from benchmarks.studio.command import studio
 
 if TYPE_CHECKING:
     import torch
@@ -135,7 +136,7 @@ def swap(
     _report(claims(_some(nets, tuple(NETS)), quick=quick), threads, out)
 
 
-for command in (learning, forecasting, recipe, sizes):
+for command in (learning, forecasting, recipe, sizes, studio):
     app.command(command.__name__)(command)
 
 

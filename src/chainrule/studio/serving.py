@@ -8,6 +8,7 @@ import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from types import FrameType
@@ -16,6 +17,7 @@ import uvicorn
 
 from chainrule._choices import counted
 from chainrule._optional import require
+from chainrule.display import new_figure
 from chainrule.errors import ArgumentError
 from chainrule.studio.app import make_app
 from chainrule.studio.folders import RunsFolder
@@ -104,9 +106,11 @@ def _begin(address: str, browser: bool, announce: Callable[[str], None]) -> None
 
 
 def _warm_up() -> None:
-    """Import what draws figures while the page is opened: the first view would wait for it."""
-    for module in ("matplotlib.figure", "matplotlib.backends.backend_svg", "scipy.special", "pandas"):
+    """Import, while the page is opened, what figures and gradients need, and draw one: the first view would wait."""
+    for module in ("scipy.optimize", "torch.fx.experimental.symbolic_shapes", "scipy.special"):
         require(module)
+    new_figure(1.0).savefig(BytesIO(), format="svg")
+    require("pandas")
 
 
 def _check_token(host: str, token: str | None) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import cache
 
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontEntry, FontProperties, findfont, findSystemFonts, fontManager, get_font
 from matplotlib.text import Text
@@ -11,15 +10,17 @@ from matplotlib.text import Text
 __all__ = ["give_fallbacks"]
 
 _PLAIN = ("Sans", "Gothic", "YaHei", "Dotum")  # in the names of families without serifs
+_MINUS = "\u2212"  # of tick labels, which matplotlib's own fonts have
 _BOXES = "Last Resort"  # has every letter, as a box
 
 
 def give_fallbacks(figure: Figure) -> None:
     """Let every text of the figure fall back on installed fonts for what its own lacks; what none has stays a box."""
-    for axis in figure.findobj(Axis):
-        axis.get_ticklabels()  # which are not made before somebody asks
-    for text in figure.findobj(Text):
-        if not text.get_text().isascii():
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_ticklabels()  # which are not made before somebody asks
+    for text in figure.findobj(Text, include_self=False):
+        if not text.get_text().replace(_MINUS, "").isascii():
             families = text.get_fontfamily()
             text.set_fontfamily([*families, *_fallbacks(text.get_text(), families)])
 

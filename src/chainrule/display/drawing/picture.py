@@ -29,11 +29,18 @@ class Picture(Figure):
         super().__init__((8.0, height), dpi=100, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
 
     def draw(self, renderer: RendererBase) -> None:
-        """As every Figure, with installed fonts for letters that its own lack, and no warning where none has them."""
+        """As every Figure, with installed fonts for letters that its own lack, and no warning where none has them.
+
+        To save a figure, matplotlib draws it twice, the first time on nothing, for its layout, which needs no drawing.
+        """
         give_fallbacks(self)
+        engine = self.get_layout_engine()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-            super().draw(renderer)
+            if self.canvas.is_saving() and isinstance(engine, ConstrainedLayoutEngine):
+                engine.execute(self)
+            else:
+                super().draw(renderer)
 
     def savefig(self, fname: Any, **options: Any) -> None:
         """As every Figure; a file that cannot be written is named.

@@ -5,7 +5,7 @@ import { element, headOf, rowOf } from "./elements.js";
 import { counted, written } from "./numbers.js";
 
 const WRITTEN = 12; // products up to which the sum is written out
-const LISTED = 300; // products in the table
+const LISTED = 100; // products in the table: more would take a frame or two to lay out
 const SHORTEST = 60; // milliseconds from one product to the next
 const WHOLE = 3000; // milliseconds of a whole sum, if that is not too short for one product
 const BETWEEN = 900; // milliseconds between two sums

@@ -27,9 +27,9 @@ export class Grid {
     this.marked = [];
     this.active = 0;
     const drawn = columns + padding.before[1] + padding.after[1];
-    const written = numbers ?? (drawn <= NUMBERS || (rows === 1 && padding.before[0] === 0));
+    this.hasNumbers = numbers ?? (drawn <= NUMBERS || (rows === 1 && padding.before[0] === 0));
     const made = planes.map((plane) => this.plane(plane, drawn, padding));
-    const classes = `grid${written ? " numbers" : ""}${rows === 1 ? " strips" : ""}`;
+    const classes = `grid${this.hasNumbers ? " numbers" : ""}${rows === 1 ? " strips" : ""}`;
     this.element = element("div", { role: "grid", "aria-label": label, class: classes }, ...made);
     this.cells[0].tabIndex = 0;
     this.listen();
@@ -39,7 +39,9 @@ export class Grid {
   set(values, most = largest(values), text = null) {
     this.cells.forEach((cell, at) => {
       const value = values[at];
-      write(cell.firstChild, text ? shrunk(text(value), ROOM) : fitted(value, ROOM));
+      if (this.hasNumbers) {
+        write(cell.firstChild, text ? shrunk(text(value), ROOM) : fitted(value, ROOM));
+      }
       cell.setAttribute("aria-label", `${this.name(at)}: ${written(value)}`);
       cell.classList.toggle("negative", value < 0);
       cell.style.setProperty("--share", Math.abs(value) / most);
@@ -59,7 +61,7 @@ export class Grid {
       if (cell) {
         cell.classList.add(mark);
         this.marked.push([cell, mark]);
-        if (factor !== null) {
+        if (factor !== null && this.hasNumbers) {
           const place = element("small");
           write(place, fitted(factor, FACTOR_ROOM, "× "));
           cell.append(place);
@@ -79,7 +81,8 @@ export class Grid {
   }
 
   plane(label, drawn, { before, after }) {
-    const zeros = (count) => Array.from({ length: count }, () => element("i", { class: "padding" }, "0"));
+    const zero = this.hasNumbers ? "0" : "";
+    const zeros = (count) => Array.from({ length: count }, () => element("i", { class: "padding" }, zero));
     const blank = () => element("div", { class: "row", "aria-hidden": "true" }, ...zeros(drawn));
     const lines = Array.from({ length: this.rows }, () => {
       const cells = Array.from({ length: this.columns }, () => this.cell());
@@ -100,7 +103,8 @@ export class Grid {
   }
 
   cell() {
-    const cell = element("div", { role: "gridcell", tabindex: -1, class: "cell" }, element("span"));
+    const number = this.hasNumbers ? [element("span")] : [];
+    const cell = element("div", { role: "gridcell", tabindex: -1, class: "cell" }, ...number);
     cell.dataset.at = this.cells.length;
     this.cells.push(cell);
     return cell;

@@ -5,6 +5,8 @@ import { element, headOf, rowOf } from "./elements.js";
 import { closeness, counted, largest, written } from "./numbers.js";
 import { Picture } from "./picture.js";
 
+const LISTED = 100; // steps on the way in the table: more would take a frame or two to lay out
+
 export class PairsPanel {
   /** looks share the scale of their norms; onmove() follows each move. */
   constructor(looks, { onmove, notation }) {
@@ -88,9 +90,12 @@ export class PairsPanel {
     const multiplied = exists && look.hasProducts && i < t;
     this.product.element.toggleAttribute("hidden", !multiplied);
     this.note.textContent = this.words(row, i, exists, multiplied ? this.multiply(row, i) : null);
-    const passed = exists ? Array.from({ length: t - i + 1 }, (_, k) => t - k) : [];
-    const rows = passed.map((j) => rowOf([String(this.number(j)), ...this.factor(j, t), written(look.norm(row, j))]));
-    this.table.replaceChildren(headOf(["step", "|J|", "ρ(J)", "|gradient|"]), element("tbody", {}, ...rows));
+    const count = exists ? t - i + 1 : 0;
+    const passed = Array.from({ length: Math.min(count, LISTED) }, (_, k) => t - k);
+    const rows = passed.map((j) => [String(this.number(j)), ...this.factor(j, t), written(look.norm(row, j))]);
+    const more = count > LISTED ? [[`and ${counted(count - LISTED, "step")}`, "", "", written(norm)]] : [];
+    const body = element("tbody", {}, ...[...rows, ...more].map(rowOf));
+    this.table.replaceChildren(headOf(["step", "|J|", "ρ(J)", "|gradient|"]), body);
     this.onmove();
   }
 
