@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 NONSENSE = (
-    "t=999&pass=up&pair=9,x&k=0&look=7&layer=99&cell=9,9,9&row=5&sum=zz,1&added=-1&flip=2&entry=y,0&changes=q,1,2;w,999,1;w,0,NaN;"
+    "t=999&unit=99&pass=up&pair=9,x&k=0&look=7&layer=99&cell=9,9,9&input=0,9&row=5&sum=zz,1&added=-1&flip=2&entry=y,0&changes=q,1,2;w,999,1;w,0,NaN;"
     "x&%E0%A4%A&=&1.t=3"
 )
 
@@ -48,12 +48,20 @@ def move_through_time(page: "Page") -> None:
     page.get_by_label("backward, down to t").check()
     page.get_by_role("slider", name="Step t").fill("4")
     pick(page, 8, 2)
+    step_down(page, "h")
+    step_down(page, "Product of the Jacobians")
     section(page, "Truncated backpropagation").get_by_role("slider").fill("3")
 
 
 def move_unrolled(page: "Page") -> None:
     page.get_by_label("forward, up to t").check()
     page.get_by_role("slider", name="Step t").fill("4")
+    page.get_by_role("grid", name="h_t", exact=True).locator("[tabindex='0']").press("ArrowDown")
+
+
+def step_down(page: "Page", picture: str) -> None:
+    """Move the cell of a heat map one row down."""
+    page.get_by_role("grid", name=picture, exact=True).get_by_role("gridcell").press("ArrowDown")
 
 
 def move_layers(page: "Page") -> None:
@@ -61,6 +69,7 @@ def move_layers(page: "Page") -> None:
     page.get_by_role("grid", name="Output of layer 2").get_by_role("gridcell").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
+    page.get_by_role("grid", name=", input").get_by_role("gridcell").press("ArrowDown")
 
 
 CASES: dict[str, tuple[Callable[[], Shown], Callable[["Page"], None], str]] = {
@@ -68,10 +77,10 @@ CASES: dict[str, tuple[Callable[[], Shown], Callable[["Page"], None], str]] = {
     "through_time": (
         lambda: lens.side_by_side({"LSTM": found(), "GRU": found("torch's gru")}),
         move_through_time,
-        "k=4&look=1&pair=8,2&pass=backward&t=4",
+        "entry=1,0&k=4&look=1&pair=8,2&pass=backward&t=4&unit=1",
     ),
-    "unrolled": (unrolled, move_unrolled, "pass=forward&t=4"),
-    "layers": (lambda: look("small"), move_layers, "cell=2&layer=2"),
+    "unrolled": (unrolled, move_unrolled, "pass=forward&t=4&unit=1"),
+    "layers": (lambda: look("small"), move_layers, "cell=2&input=0,1,0&layer=2"),
 }
 
 
@@ -98,6 +107,27 @@ def test_an_address_restores_what_is_shown(module: str, open_page: Open) -> None
     page.wait_for_function("(text) => document.querySelector('.view').innerText === text", arg=moved[0])
     assert page.evaluate(SHOWN) == moved
     page.goto(kept)
+    page.reload()
+    assert page.evaluate(SHOWN) == moved
+
+
+@pytest.mark.parametrize("module", CASES)
+def test_every_control_can_be_moved_and_is_restored(module: str, open_page: Open) -> None:
+    page = open_page(CASES[module][0]())
+    for radio in page.locator(".view fieldset label:last-of-type input[type=radio]").all():
+        radio.check()
+    for select in page.locator(".view select").all():
+        select.select_option(index=1)
+    for stop in page.locator(".view [role=grid] [role=gridcell][tabindex='0']:visible").all():
+        stop.press("ArrowDown")
+        page.locator(":focus").press("ArrowRight")
+    for slider in page.locator(".view input[type=range]").all():
+        slider.focus()
+        slider.press("ArrowRight")
+        slider.press("ArrowRight")
+        slider.press("ArrowLeft")
+    page.wait_for_timeout(300)  # for moves to rest
+    moved = page.evaluate(SHOWN)
     page.reload()
     assert page.evaluate(SHOWN) == moved
 

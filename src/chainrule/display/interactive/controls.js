@@ -59,7 +59,7 @@ export class PlayButton {
   }
 
   next() {
-    const wait = this.tick();
+    const wait = this.element.isConnected ? this.tick() : null; // else the page has gone on to another address
     if (wait === null) {
       this.stop();
     } else {

@@ -22,7 +22,7 @@ export class Heatmap {
     this.element.addEventListener("pointermove", (event) => this.point(event, on.preview));
     this.element.addEventListener("pointerleave", () => on.preview(null));
     new ResizeObserver(() => this.paint()).observe(this.element);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
+    this.element.addEventListener("recolour", () => this.paint());
   }
 
   /** Show values, in the order of rows, by the colours of a scale (colours.js); NaN is blank. */
@@ -115,6 +115,10 @@ export class Heatmap {
     this.on.choose(row, column);
   }
 }
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  document.querySelectorAll(".heatmap").forEach((drawn) => drawn.dispatchEvent(new Event("recolour")));
+});
 
 function within(place, last) {
   return Math.min(Math.max(place, 0), last);

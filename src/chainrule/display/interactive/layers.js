@@ -8,13 +8,14 @@ import { CellPanel } from "./layers_cell.js";
 import { callOf } from "./layers_sum.js";
 import { Maps } from "./maps.js";
 import { Notation } from "./notation.js";
-import { arrayOf, offsetOf } from "./numbers.js";
+import { arrayOf, indexOf, offsetOf } from "./numbers.js";
 import { register } from "./views.js";
 
 class LayersView {
   constructor({ first, name, target, x, layers, start }, address) {
     Object.assign(this, { layers, target, address, usual: start, notation: new Notation(first) });
-    this.input = this.picture({ title: `${name}, input`, symbol: "x", array: arrayOf(x) });
+    const onchoose = (index) => this.read(index);
+    this.input = this.picture({ title: `${name}, input`, symbol: "x", array: arrayOf(x), onchoose });
     this.place = element("div", { class: "pictures" });
     this.panel = new CellPanel(this.notation);
     const options = layers.map(({ title }, number) => element("option", { value: number }, title));
@@ -23,6 +24,7 @@ class LayersView {
     this.element = element("div", { class: "layers" }, controls, this.place, this.panel.element);
     const number = address.number("layer", layers.length, start);
     this.set(number, address.place("cell", layers[number].y.shape) ?? layers[number].start);
+    this.read(address.place("input", x.shape) ?? this.first);
   }
 
   /** Show a layer, at its largest cell unless said. */
@@ -48,14 +50,25 @@ class LayersView {
     const { y, call, fields } = this.layer;
     const positions = index.slice(1);
     const field = fields && fields.map((spans, k) => spans[spans.length === 1 ? 0 : positions[k]]);
-    const isUsual = String(index) === String(this.layers[this.number].start);
-    const layer = this.number === this.usual ? undefined : this.number;
-    this.address.keep(() => ({ layer, cell: isUsual ? undefined : index.join(",") }));
+    this.cell = index;
     this.maps.stand(index);
     this.gradient.stand(index);
     this.input.frame(field);
-    this.input.stand([0, ...(field ?? []).map(([first]) => first)]);
+    this.first = indexOf(this.input.array.shape, 0);
+    field?.forEach(([first], k) => {
+      this.first[k + 1] = first;
+    });
+    this.read(this.first);
     this.panel.set({ label: this.maps.label(index), index, value: y.values[offsetOf(y.shape, index)], field, call });
+  }
+
+  /** Stand at an entry of the input, by default the first that the cell sees. */
+  read(index) {
+    this.input.stand(index);
+    const layer = this.number === this.usual ? undefined : this.number;
+    const changed = (place, usual) => (String(place) === String(usual) ? undefined : place.join(","));
+    const cell = changed(this.cell, this.layers[this.number].start);
+    this.address.keep(() => ({ layer, cell, input: changed(index, this.first) }));
   }
 }
 

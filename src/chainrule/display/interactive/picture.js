@@ -29,9 +29,9 @@ export class Picture {
     this.behind.refresh();
   }
 
-  /** Stand at a column, in the same row. */
-  to(column) {
-    this.map.stand(this.map.row, column, this.map.element.contains(document.activeElement));
+  /** Stand at a cell; of a row that it has not, in its last one. */
+  to(row, column) {
+    this.map.stand(Math.min(row, this.map.rows - 1), column, this.map.element.contains(document.activeElement));
   }
 
   /** Cover the columns before start and from end on. */

@@ -27,11 +27,10 @@ export class StepGrid {
     this.behind.refresh();
   }
 
-  /** Stand at a column, in the same row. */
-  to(column) {
+  /** Stand at a cell; of a row that it has not, in its last one. */
+  to(row, column) {
     const { grid, rows, columns } = this;
-    const row = Math.floor(grid.active / columns);
-    grid.activate(row * columns + column, this.place.contains(document.activeElement));
+    grid.activate(Math.min(row, rows - 1) * columns + column, this.place.contains(document.activeElement));
     grid.mark(Array.from({ length: rows }, (_, unit) => [unit * columns + column, "added", null]));
   }
 

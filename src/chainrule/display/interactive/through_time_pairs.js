@@ -10,7 +10,7 @@ const LISTED = 100; // steps on the way in the table: more would take a frame or
 export class PairsPanel {
   /** looks share the scale of their norms; onmove() follows each move. */
   constructor(looks, { onmove, notation }) {
-    this.onmove = onmove;
+    Object.assign(this, { onmove, entry: [0, 0] });
     this.number = (place) => notation.number(place);
     const most = Math.max(...looks.map(({ map }) => largest(map)));
     this.scale = decades(most);
@@ -24,7 +24,7 @@ export class PairsPanel {
     this.product = new Picture({
       title: "Product of the Jacobians",
       name: (row, column) => `row ${this.number(row)}, column ${this.number(column)}`,
-      onchoose: () => {},
+      onchoose: (...entry) => this.choose(entry),
       columns: ["row", "column", "value"],
       rows: () => this.entries(),
     });
@@ -49,21 +49,22 @@ export class PairsPanel {
     const last = targets.length - 1;
     const half = Math.floor(targets[last] / 2);
     this.usual = [last, half];
+    this.entry = this.entry.map((place) => Math.min(place, (look.width ?? 1) - 1));
     this.stand(last, half);
   }
 
-  /** What the address keeps: t and i. */
+  /** What the address keeps: t and i, and the entry of the product. */
   state() {
     const isUsual = this.usual.every((place, k) => place === this.pair[k]);
-    return { pair: isUsual ? undefined : `${this.look.targets[this.pair[0]]},${this.pair[1]}` };
+    const pair = isUsual ? undefined : `${this.look.targets[this.pair[0]]},${this.pair[1]}`;
+    return { pair, entry: this.entry.some(Boolean) ? this.entry.join(",") : undefined };
   }
 
   restore(address) {
-    const { targets, steps } = this.look;
+    const { targets, steps, width = 1 } = this.look;
     const [t, i] = address.place("pair", [steps, steps]) ?? [];
-    if (targets.includes(t)) {
-      this.stand(targets.indexOf(t), i);
-    }
+    this.entry = address.place("entry", [width, width]) ?? [0, 0];
+    this.stand(...(targets.includes(t) ? [targets.indexOf(t), i] : this.usual));
   }
 
   stand(row, i) {
@@ -99,11 +100,18 @@ export class PairsPanel {
     this.onmove();
   }
 
+  /** Stand at an entry of the product. */
+  choose(entry) {
+    this.entry = entry;
+    this.onmove();
+  }
+
   /** Show the product; returns how far D_t times it is from Python's norm. */
   multiply(row, i) {
     const { matrix, error } = this.look.product(row, i);
     const n = this.look.width;
     this.product.set({ rows: n, columns: n, values: matrix, scale: signed(largest(matrix)) });
+    this.product.to(...this.entry);
     return error;
   }
 

@@ -15,7 +15,7 @@ export class StepsPanel {
    * follows each move.
    */
   constructor(looks, { onmove, notation, Shape = Picture }) {
-    Object.assign(this, { looks, onmove, notation, Shape, pass: "whole", t: 0 });
+    Object.assign(this, { looks, onmove, notation, Shape, pass: "whole", t: 0, unit: 0 });
     this.slider = new Slider("Step t", (t) => this.go(t));
     this.play = new PlayButton("Play", () => this.tick());
     this.passes = element("div");
@@ -33,7 +33,7 @@ export class StepsPanel {
     this.take("whole");
   }
 
-  /** Show another look, at the same step. */
+  /** Show another look, at the same step and unit. */
   set(look) {
     this.look = look;
     this.shown = [...look.forward, ...look.backward].map((array) => {
@@ -52,7 +52,7 @@ export class StepsPanel {
     const picture = new this.Shape({
       title: name,
       name: (unit, t) => `${name}, step ${notation.number(t)}, unit ${notation.number(unit)}`,
-      onchoose: (unit, t) => this.go(t),
+      onchoose: (unit, t) => this.go(t, unit),
       columns: ["step", ...numbers(units).map((unit) => `unit ${unit}`)],
       rows: () => numbers(steps).map((step, t) => [step, ...this.at(array, t).map(String)]),
       heads: numbers(steps),
@@ -72,25 +72,32 @@ export class StepsPanel {
 
   /** What the address keeps. */
   state() {
-    return { t: this.t || undefined, pass: this.pass === "whole" ? undefined : this.pass };
+    const { t, unit, pass } = this;
+    return { t: t || undefined, unit: unit || undefined, pass: pass === "whole" ? undefined : pass };
   }
 
   restore(address) {
     const pass = address.text("pass");
     this.take(PASSES.some(([name]) => name === pass) ? pass : "whole");
-    this.go(address.number("t", this.look.steps, 0));
+    this.go(address.number("t", this.look.steps, 0), address.number("unit", this.unitsShown(), 0));
   }
 
-  /** Stand at step t. */
-  go(t) {
+  /** The most units that an array has. */
+  unitsShown() {
+    return Math.max(...this.shown.map(({ shape: [, units] }) => units));
+  }
+
+  /** Stand at step t, by default at the same unit. */
+  go(t, unit = this.unit) {
     this.t = t;
+    this.unit = Math.min(unit, this.unitsShown() - 1);
     const { steps, losses, units } = this.look;
     const loss = losses ? `, loss ${written(losses[t])}` : "";
     const step = this.notation.number(t);
     this.slider.set(t, steps - 1, `${step} of ${this.notation.number(steps - 1)}${loss}`);
     this.title.textContent = `Step ${step}${loss}`;
     for (const { isBackward, picture } of this.shown) {
-      picture.to(t);
+      picture.to(this.unit, t);
       picture.cover(...this.seen(isBackward));
     }
     const columns = this.shown.map((array) => this.at(array, t).map((value) => written(value)));
