@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ def test_curves_that_are_watched_are_told_as_they_grow(runs: Path, made: Made, t
 def test_fits_are_told_line_by_line(made: Made, tmp_path: Path) -> None:
     studio = made(tmp_path / "runs").studio
     studio.jobs.close(keep=False)
-    studio.jobs = JobRunner([sys.executable, "-c", "print('one'); print('two')"])
+    studio.jobs = JobRunner("print('one'); print('two')")
     watch = Watch(studio, [])
     started = studio.jobs.start("fit", "x", [])
     wait(lambda: started.state == "finished")

@@ -67,7 +67,19 @@ def test_no_name_leads_out_of_the_folder(client: Client, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a b", "가격 예측", "<script>", "50%", "q?x=1#y", "-dash", "back\\slash", "metrics", "both/metrics", "한" * 85],
+    [
+        "a b",
+        "가격 예측",
+        "a\x1b[31m",
+        "<script>",
+        "50%",
+        "q?x=1#y",
+        "-dash",
+        "back\\slash",
+        "metrics",
+        "both/metrics",
+        "한" * 85,
+    ],
 )
 def test_a_run_that_is_listed_can_be_opened_whatever_its_name(
     runs: Path, made: Made, tmp_path: Path, name: str
@@ -81,6 +93,27 @@ def test_a_run_that_is_listed_can_be_opened_whatever_its_name(
     page = client.get(f"/view/{quoted}?view=score&download=1")
     assert page.status_code == 200
     assert "<script>" not in page.text.replace("</script>", "").split("<main")[1]
+
+
+@pytest.mark.parametrize("name", [b"a\nb", b"bad\xff", b"\xed\xa0\x80"], ids=ascii)
+def test_a_run_whose_name_no_address_can_have_is_listed_with_its_error(
+    runs: Path, made: Made, tmp_path: Path, name: bytes
+) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(runs / "ar", folder / "whole")
+    try:
+        shutil.copytree(runs / "ar", folder / os.fsdecode(name))
+    except OSError:
+        pytest.skip("no folder of this file system has such a name")
+    client = made(folder)
+    watch = Watch(client.studio, [])
+    strange, whole = sorted(client.get("/api/runs").json()["runs"], key=lambda run: run["status"])
+    assert (strange["status"], "Rename it" in strange["error"], whole["name"]) == ("broken", True, "whole")
+    assert strange["name"].isprintable()
+    for path in (f"/api/runs/{quote(name)}", f"/api/metrics/{quote(name)}", f"/view/{quote(name)}?view=curves"):
+        assert client.get(path).status_code == 404
+    assert client.get("/view/whole?view=curves").status_code == 200
+    assert watch.news() == []
 
 
 def test_links_that_lead_out_are_not_followed(runs: Path, made: Made, tmp_path: Path) -> None:

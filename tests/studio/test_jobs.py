@@ -1,8 +1,8 @@
 """Fits that the page starts: to their end, stopped, gone on with, refused, and what becomes of them with the studio."""
 
 import json
+import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,7 +75,7 @@ def runner() -> Iterator[Callable[[str], JobRunner]]:
     runners = []
 
     def make(program: str) -> JobRunner:
-        runners.append(JobRunner([sys.executable, "-c", program]))
+        runners.append(JobRunner(program))
         return runners[-1]
 
     yield make
@@ -133,6 +133,18 @@ def test_fits_that_do_not_stop_are_waited_for_together(
         deaf.close(keep=False)
     assert sum(waited) <= 0.2
     assert [fit.process.wait() for fit in fits] == [-9] * 3
+
+
+def test_a_fit_can_be_stopped_where_the_studio_ignores_interrupts(runner: Callable[[str], JobRunner]) -> None:
+    """As one does that a script has started in its background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        started = begun(runner(LONG))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    started.stop()
+    wait(lambda: started.state == "stopped")
+    assert started.process.returncode != -signal.SIGKILL
 
 
 def test_the_end_of_the_studio_stops_fits_or_keeps_them(runner: Callable[[str], JobRunner]) -> None:

@@ -1,19 +1,24 @@
 """The list of runs, as the page has it."""
 
+import re
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from chainrule._choices import spelt
 from chainrule.runs.folder.config import CONFIG
 from chainrule.runs.folder.contents import COMPARISON, LOCK, REFIT, SCORE
 from chainrule.runs.folder.metrics_log import METRICS
-from chainrule.runs.listing.listed_run import listed_run
+from chainrule.runs.listing.listed_run import ListedRun, listed_run
 from chainrule.runs.listing.names import run_names
 from chainrule.runs.listing.small_files import is_held
 from chainrule.studio.folders import RunsFolder
 from chainrule.training import BEST, FINAL
 
 __all__ = ["Entries"]
+
+
+_NO_ADDRESS = re.compile("[\n\ud800-\udfff]")  # in a name: line ends, and what is no UTF-8
 
 
 class Entries:
@@ -38,6 +43,9 @@ class Entries:
             return self._entry(name)
 
     def _entry(self, name: str) -> dict[str, Any]:
+        if _NO_ADDRESS.search(name):
+            error = f"the folder {spelt(name)} has a name that no address leads to: a line end or no UTF-8. Rename it."
+            return ListedRun(spelt(name), "broken", error=error).to_dict() | {"comparison": None}
         path = self.folder.root / name
         stamps = [_stamp(path / file) for file in (CONFIG, SCORE, METRICS, BEST, FINAL, REFIT, LOCK, COMPARISON)]
         state = (stamps, is_held(path))

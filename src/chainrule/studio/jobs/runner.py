@@ -24,7 +24,10 @@ State = Literal["running", "stopping", "finished", "stopped", "failed"]
 _LOG = 2**16  # bytes of a log that are told
 _GRACE = 30.0  # seconds to save what is there, before a fit that was told to stop is killed
 _AT_ONCE = 4  # fits
-_PROGRAM = (sys.executable, "-P", "-m", "chainrule")  # -P: no module of the folder in which the studio was started
+_CHAINRULE = "import runpy; runpy.run_module('chainrule', run_name='__main__', alter_sys=True)"
+_PYTHON = (sys.executable, "-P", "-c")  # -P: no module of the folder in which the studio was started
+# a studio in a script's background ignores Ctrl-C, and what it starts would too
+_CAN_BE_STOPPED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 _INTERRUPT = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)  # Windows sends a process group no other
 
 
@@ -105,9 +108,9 @@ class Job:
 
 
 class JobRunner:
-    """The fits that were started from the page since the studio started, by ``program``."""
+    """The fits that were started from the page since the studio started; ``program`` is what runs, in Python."""
 
-    def __init__(self, program: Sequence[str] = _PROGRAM) -> None:
+    def __init__(self, program: str = _CHAINRULE) -> None:
         self._program = program
         self._logs = TemporaryDirectory(prefix="chainrule-jobs-")
         self._jobs: dict[str, Job] = {}
@@ -129,7 +132,7 @@ class JobRunner:
             log = Path(self._logs.name) / f"{key}.log"
             with log.open("wb") as file:
                 process = subprocess.Popen(
-                    [*self._program, *arguments],
+                    [*_PYTHON, f"{_CAN_BE_STOPPED}\n{self._program}", *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
