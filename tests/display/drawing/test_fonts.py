@@ -49,7 +49,7 @@ def forget() -> None:
 
 
 @pytest.mark.usefixtures("one_letter")
-def test_titles_labels_and_ticks_fall_back_on_a_font_that_has_the_letter() -> None:
+def test_titles_labels_and_ticks_fall_back_on_a_font_that_has_the_letter(caplog: pytest.LogCaptureFixture) -> None:
     figure = new_figure(3)
     (axes,) = figure.axes
     title(axes, f"price {LETTER}")
@@ -67,6 +67,7 @@ def test_titles_labels_and_ticks_fall_back_on_a_font_that_has_the_letter() -> No
         assert text.get_fontfamily().count(FAMILY) == 1
     assert FAMILY not in ticks[1].get_fontfamily()
     assert png == again
+    assert caplog.records == []  # though the title is bold, and the font is not
 
 
 def test_what_no_font_has_is_a_box_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,20 @@
 """Fonts for letters that matplotlib's own lacks, such as Hangul: found among those that are installed."""
 
+import logging
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontEntry, FontProperties, findfont, findSystemFonts, fontManager, get_font
 from matplotlib.text import Text
 
-__all__ = ["give_fallbacks"]
+__all__ = ["give_fallbacks", "quietly"]
 
 _PLAIN = ("Sans", "Gothic", "YaHei", "Dotum")  # in the names of families without serifs
 _MINUS = "\u2212"  # of tick labels, which matplotlib's own fonts have
+_LOGGER = logging.getLogger("matplotlib.font_manager")
 _BOXES = "Last Resort"  # has every letter, as a box
 
 
@@ -23,6 +27,22 @@ def give_fallbacks(figure: Figure) -> None:
         if not text.get_text().replace(_MINUS, "").isascii():
             families = text.get_fontfamily()
             text.set_fontfamily([*families, *_fallbacks(text.get_text(), families)])
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """A while in which matplotlib says neither that no font has a letter nor that one which has it is not bold."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        _LOGGER.addFilter(_is_no_matter_of_weight)
+        try:
+            yield
+        finally:
+            _LOGGER.removeFilter(_is_no_matter_of_weight)
+
+
+def _is_no_matter_of_weight(record: logging.LogRecord) -> bool:
+    return "font weight" not in record.msg
 
 
 def _fallbacks(words: str, families: list[str]) -> list[str]:

@@ -1,14 +1,13 @@
 """A figure that a notebook displays. Imported when something is first drawn, as matplotlib may be absent."""
 
 import io
-import warnings
 from typing import Any
 
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from chainrule.display.drawing.fonts import give_fallbacks
+from chainrule.display.drawing.fonts import give_fallbacks, quietly
 from chainrule.display.saving import writing
 
 __all__ = ["Picture"]
@@ -35,8 +34,7 @@ class Picture(Figure):
         """
         give_fallbacks(self)
         engine = self.get_layout_engine()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        with quietly():
             if self.canvas.is_saving() and isinstance(engine, ConstrainedLayoutEngine):
                 engine.execute(self)
             else:
