@@ -44,11 +44,14 @@ export function largest(values) {
   return most || 1;
 }
 
-/** The largest difference of two arrays, relative to the largest magnitude of the second. */
+/** The largest difference of two arrays, relative to the largest magnitude of the second; what overflows, alike. */
 export function difference(found, expected) {
   let most = 0;
   for (let k = 0; k < expected.length; k++) {
-    most = Math.max(most, Math.abs(found[k] - expected[k]));
+    if (!Object.is(found[k], expected[k])) {
+      const apart = Math.abs(found[k] - expected[k]);
+      most = Math.max(most, Number.isNaN(apart) ? Infinity : apart);
+    }
   }
   return most / largest(expected);
 }

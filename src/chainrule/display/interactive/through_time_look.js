@@ -73,8 +73,7 @@ export class Look {
         gradient = i > 0 ? carried(gradient, this.jacobians, i - 1, this.width) : gradient;
       }
     });
-    const there = this.map.map((value) => (Number.isFinite(value) ? value : 0));
-    return difference(found.map((value) => (Number.isFinite(value) ? value : 0)), there);
+    return difference(found, this.map);
   }
 }
 
