@@ -57,6 +57,9 @@ def test_curves_that_are_watched_are_told_as_they_grow(runs: Path, made: Made, t
     assert (about["reset"], about["curves"]["validation"]) == (False, {"step": [2.0], "seconds": [0.2], "value": [1.5]})
     assert about["next"] == client.get("/api/metrics/x").json()["next"]
     path.unlink()
+    empty = Watch(client.studio, [("x", "")])
+    assert [(kind, about["curves"]) for kind, about in told(empty)] == [("metrics", {})]
+    assert told(empty) == []
     path.write_text(line(1))
     (about,) = [about for kind, about in told(watch) if kind == "metrics"]
     assert about["reset"]

@@ -25,7 +25,7 @@ _STYLE = """
 .chainrule h1 {font-size: 1.4em} .chainrule h2 {font-size: 1.1em; margin: 1.6em 0 .2em}
 .chainrule img {max-width: 100%; height: auto; display: block}
 .chainrule .scroll {overflow-x: auto}
-.chainrule math {margin: .6em 0; text-align: left}
+.chainrule math {margin: .6em 0; width: max-content}
 @media (prefers-color-scheme: dark) {
   .chainrule {color: #ddd; background: #16181c}
 }

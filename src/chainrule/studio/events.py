@@ -30,6 +30,7 @@ class Watch:
         self.studio = studio
         self._runs = {entry["name"]: entry for entry in studio.entries.all()}
         self._readers = {name: MetricsReader(studio.folder.run(name) / METRICS, place) for name, place in watched}
+        self._waiting = {name for name, place in watched if place == ""}  # to be told that there is nothing, too
         self._jobs = {job.key: job.about() for job in studio.jobs.all()}
         self._logs = {job.key: job.lines_since(0)[1] for job in studio.jobs.all()}
 
@@ -49,7 +50,8 @@ class Watch:
         for name, reader in self._readers.items():
             place = reader.place
             news = reader.news()
-            if news.anew or reader.place != place:
+            if news.anew or reader.place != place or name in self._waiting:
+                self._waiting.discard(name)
                 about = {"run": name, "reset": news.anew, "next": reader.place, "joined": news.joined}
                 yield "metrics", {**about, "curves": in_columns(news.curves, POINTS)}
 

@@ -1,5 +1,6 @@
 """The rooms: what addresses restore, what the keyboard reaches, what axe finds, and names that are hostile."""
 
+import itertools
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -87,6 +88,15 @@ def test_two_runs_are_chosen_and_seen_side_by_side(open_room: Open) -> None:
     page.get_by_role("link", name="Side by side").click()
     expect(page.locator("path.run-0.validation")).to_be_visible()
     expect(page.locator("path.run-1.validation")).to_be_visible()
+
+
+def test_the_names_of_baselines_do_not_stand_on_one_another(open_room: Open) -> None:
+    page = open_room("#/run/sunspots")
+    page.locator(".baseline + text").first.wait_for()
+    names = page.locator(".baseline + text")
+    tops = names.evaluate_all("all => all.map((name) => name.getBoundingClientRect().top).sort((a, b) => a - b)")
+    assert len(tops) > 1
+    assert all(below - above > 12 for above, below in itertools.pairwise(tops))
 
 
 def test_a_hostile_name_is_a_text(open_room: Open) -> None:

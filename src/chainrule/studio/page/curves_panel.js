@@ -12,7 +12,7 @@ export class CurvesPanel {
   constructor({ store, runs, parameters, onstate, signal }) {
     Object.assign(this, { store, runs, found: new Map() });
     this.curves = new Curves({ state: parameters, onstate });
-    this.note = element("p", { class: "note", role: "status" });
+    this.note = element("p", { class: "note", role: "status" }, "Reading the records …");
     const links = runs.map((run) => exportOf(run, runs.length > 1));
     const bar = element("div", { class: "bar" }, this.note, ...links);
     this.settings = element("div", {}, settingsOf(runs));

@@ -65,7 +65,7 @@ export class LineChart {
     const place = { x: ROOM.left, y: ROOM.top, ...inner }; // an svg within cuts off what lies outside of it
     this.marks = drawn("g", {});
     this.chosen = drawn("rect", { class: "chosen", y: 0, height: inner.height, width: 0 });
-    const levels = this.levels.map((level) => this.level(level));
+    const levels = this.named().map((level) => this.level(level));
     const lines = this.lines.map((line) => this.line(line));
     const inside = drawn("svg", place, ...levels, ...lines, this.chosen, this.marks);
     this.svg.setAttribute("width", width);
@@ -114,10 +114,25 @@ export class LineChart {
     return drawn("path", { class: `line ${kind}`, d: `M${points.join("L")}` });
   }
 
-  level({ name, value }) {
-    const y = this.y(value);
+  /** The levels from the top, each with the place of its name: at its line, as far as none is over another one. */
+  named() {
+    const levels = this.levels.map(({ name, value }) => ({ name, y: this.y(value) })).sort((a, b) => a.y - b.y);
+    let least = 0;
+    for (const level of levels) {
+      level.place = Math.max(level.y < TEXT ? level.y + TEXT : level.y - 4, least);
+      least = level.place + TEXT;
+    }
+    let most = this.inner.height - 2;
+    for (const level of [...levels].reverse()) {
+      level.place = Math.min(level.place, most);
+      most = level.place - TEXT;
+    }
+    return levels;
+  }
+
+  level({ name, y, place }) {
     const rule = drawn("line", { class: "baseline", x1: 0, x2: this.inner.width, y1: y, y2: y });
-    return drawn("g", {}, rule, text(this.inner.width - 4, y < TEXT ? y + TEXT : y - 4, name, "end"));
+    return drawn("g", {}, rule, text(this.inner.width - 4, place, name, "end"));
   }
 
   /** A line up at the step, and a dot on each line where it has its nearest value. */
