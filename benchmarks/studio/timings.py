@@ -58,6 +58,6 @@ def table(timings: Sequence[Timing]) -> str:
     first, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = []
     for what, *cells, verdict in rows:
-        numbers = tuple(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
-        lines.append("   ".join([f"{what:<{first}}", *numbers]) + (f"  {verdict}" if verdict else ""))
+        aligned = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False)]
+        lines.append("   ".join([f"{what:<{first}}", *aligned]) + (f"  {verdict}" if verdict else ""))
     return "\n".join(lines)

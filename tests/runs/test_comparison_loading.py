@@ -21,7 +21,7 @@ def of_sequences() -> Comparison:
 
 def of_a_panel(count: int = 20, series: int = 2) -> PanelScores:
     """Of series and one without a scale; of two models, an ensemble and a baseline."""
-    panel = panel_of(*(np.arange(40) % 7.0 + k for k in range(series)), np.full(60, 3.0))
+    panel = panel_of(*([float(step % 7 + k) for step in range(40)] for k in range(series)), np.full(60, 3.0))
     at = last_origins(panel, count, 4)
     forecasts = {name: guesses(at, k) for k, name in enumerate(("gru", "ar", "ensemble", "naive"))}
     facts = {"gru": {"parameters": 7, "seconds": 1.5}, "ensemble": {"gru": 1.0, "ar": 0.0}}

@@ -10,6 +10,6 @@ def test_the_median_is_held_to_the_target_and_the_spread_is_told() -> None:
     assert table([met, missed]).splitlines() == [
         "milliseconds   target   median    quartiles   turns",
         "a page            100       30    25 to 140       3  met",
-        "another           100      110  110 to 110       1  MISSED",
+        "another           100      110   110 to 110       1  MISSED",
     ]
     assert missed.to_dict()["quartiles"] == (0.11, 0.11)
