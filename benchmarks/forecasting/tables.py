@@ -2,8 +2,7 @@
 
 from benchmarks.forecasting.jobs import Done
 from benchmarks.forecasting.results import OnSet
-from chainrule.runs.scoring.panels import PanelBacktest
-from chainrule.runs.scoring.panels.panel_row import PanelRow
+from chainrule.runs.scoring.panels import PanelBacktest, PanelRow
 
 __all__ = ["table"]
 

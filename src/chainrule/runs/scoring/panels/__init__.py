@@ -13,8 +13,7 @@ from chainrule.runs.scoring.panels.forecast_arrays import forecast_panel
 from chainrule.runs.scoring.panels.origins import Origins
 from chainrule.runs.scoring.panels.panel_backtest import PanelBacktest
 from chainrule.runs.scoring.panels.panel_forecast import PanelForecast
-from chainrule.runs.scoring.panels.panel_row import PanelRow
-from chainrule.runs.scoring.panels.panel_scores import PanelScores
+from chainrule.runs.scoring.panels.panel_scores import PanelRow, PanelScores
 from chainrule.runs.scoring.panels.scales import Scales
 from chainrule.runs.scoring.panels.score import score_panel
 

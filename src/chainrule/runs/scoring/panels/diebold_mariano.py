@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._choices import whole
+from chainrule._choices import counted, whole
 from chainrule._optional import require
 from chainrule.errors import ShapeError
 from chainrule.runs.scoring.panels.origins import Origins
 
-__all__ = ["DieboldMariano", "diebold_mariano", "diebold_mariano_by_series", "diebold_mariano_pooled"]
+__all__ = ["DieboldMariano", "diebold_mariano", "diebold_mariano_by_series", "diebold_mariano_pooled", "verdict"]
 
 _Floats = NDArray[np.float64]
 _FEWEST = 8  # differences, below which a test says nothing
@@ -29,6 +29,16 @@ class DieboldMariano:
     statistic: float
     p_value: float
     count: int
+
+
+def verdict(test: DieboldMariano) -> str:
+    """The outcome of a test in words."""
+    if np.isnan(test.statistic):
+        return f"forecasts from {counted(test.count, 'time')} are too few to test"
+    better = "better" if test.statistic < 0 else "worse"
+    sure = f"{better} by more than chance" if test.p_value < 0.05 else "no more than chance apart"
+    p = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
+    return f"{sure} (Diebold-Mariano {test.statistic:.2f}, {p}, scaled CRPS, {counted(test.count, 'time')})"
 
 
 def diebold_mariano(losses: _Floats, others: _Floats, overlap: int) -> DieboldMariano:

@@ -12,11 +12,10 @@ from chainrule._choices import counted, listed
 from chainrule._optional import require
 from chainrule.display import Shown, Table
 from chainrule.display import listed as in_lists
-from chainrule.runs.scoring.panels.diebold_mariano import DieboldMariano
+from chainrule.runs.scoring.panels.diebold_mariano import DieboldMariano, verdict
 from chainrule.runs.scoring.panels.long_frame import backtest_frame
 from chainrule.runs.scoring.panels.origins import Origins
-from chainrule.runs.scoring.panels.panel_row import PanelRow, verdict
-from chainrule.runs.scoring.panels.panel_scores import PanelScores, Tested, best_of
+from chainrule.runs.scoring.panels.panel_scores import PanelRow, PanelScores, Tested, best_of
 from chainrule.runs.scoring.panels.scales import Scales
 from chainrule.runs.scoring.panels.tally import Tally
 

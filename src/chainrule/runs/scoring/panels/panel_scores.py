@@ -10,14 +10,15 @@ from chainrule._choices import choose, counted
 from chainrule._schema import structured
 from chainrule.display import BLACK, BLUE, GREY, SKY, VERMILLION, Cell, Shown, Table, name_ends, title, whole_ticks
 from chainrule.errors import ArgumentError
-from chainrule.runs.scoring.panels.panel_row import PANEL_FORMATS, PanelRow
-from chainrule.runs.scoring.panels.tally import INTERVALS, METRICS
+from chainrule.runs.scoring.panels.scales import Scales
+from chainrule.runs.scoring.panels.tally import INTERVALS, METRICS, Tally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PanelScores", "Tested", "best_of"]
+__all__ = ["PanelRow", "PanelScores", "Tested", "best_of"]
 
+_FORMATS = {"MASE": ".3f", "RMSSE": ".3f", "sMAPE": ".2f", "CRPS": "fixed", "WQL": ".4f", "width": "fixed"}
 _OTHERS = (VERMILLION, GREY, SKY, BLACK, "#009E73", "#CC79A7")  # the lines of baselines, again from the first
 _NAMES = {
     "mase": "MASE",
@@ -28,6 +29,35 @@ _NAMES = {
     "mae": "MAE",
     "rmse": "RMSE",
 }
+
+
+@dataclass(frozen=True)
+class PanelRow:
+    """One forecaster's metrics: of each series first, then their mean over series; None where nothing is defined.
+
+    ``mae``, ``rmse``, ``crps`` and widths are in the data's units, coverage is a share. ``crps`` is twice the mean
+    pinball loss over all levels; ``wql``, the weighted quantile loss, the same over the levels 0.1, ..., 0.9 (those of
+    them that were forecast), added up over all series and divided by the sum of absolute outcomes, as GluonTS has it.
+    ``smape`` is that of the M4 competition, from 0 to 200. Points are medians.
+    """
+
+    mae: float
+    rmse: float
+    mase: float | None
+    rmsse: float | None
+    smape: float
+    crps: float
+    wql: float | None
+    coverage_80: float | None = None
+    coverage_95: float | None = None
+    width_80: float | None = None
+    width_95: float | None = None
+
+    @classmethod
+    def of(cls, tally: Tally, scales: Scales) -> Self:
+        """The metrics of what a forecaster's errors add up to."""
+        found = {key: None if np.isnan(value) else value for key, value in tally.overall(scales).items()}
+        return cls(**{key: found.get(key) for key in cls.__annotations__})  # type: ignore[arg-type]
 
 
 class Tested(TypedDict):
@@ -112,7 +142,7 @@ class PanelScores(Shown):
         ]
         shown = [k for k in range(len(columns)) if any(row[k] is not None for row in rows)]
         kept = [tuple(row[k] for k in shown) for row in rows]
-        formats = PANEL_FORMATS | dict.fromkeys(shares, ".0%")
+        formats = _FORMATS | dict.fromkeys(shares, ".0%")
         return Table(
             self._heading(),
             tuple(columns[k] for k in shown),
