@@ -13,8 +13,9 @@ from chainrule.models.panels.tensors import PanelTensors
 
 __all__ = ["SeasonalPath"]
 
-_RATE = 0.1  # of Adam, from the same weight for all
 _STEPS = 100
+_RATE = 0.1  # in logarithms of weights: none becomes so small in these steps that it could not be learned back
+_TINY = 1e-8
 _MISSING = -1e9
 
 
@@ -59,15 +60,20 @@ class SeasonalPath(nn.Module):
         was = was.to(self.bias.dtype)
         counts = torch.where(y.isnan(), 0.0, weight[:, None]).to(was)
         target = y.nan_to_num().to(was)
-        adam = torch.optim.Adam([self.bias], lr=_RATE)
-        with torch.enable_grad():
-            for _ in range(_STEPS):
-                error = (target - _mean(self.bias, was, is_known)).abs() * counts
-                adam.zero_grad()
-                (error.sum() / counts.sum()).backward()
-                adam.step()
-        self.bias.grad = None
-        return y - _mean(self.bias.detach(), was, is_known)
+        bias = self.bias.detach()
+        first = torch.zeros_like(bias)
+        second = torch.zeros_like(bias)
+        for step in range(1, _STEPS + 1):  # of Adam, of which torch's own would import torch's compiler
+            with torch.enable_grad():
+                bias.requires_grad_()
+                error = (target - _mean(bias, was, is_known)).abs() * counts
+                (slope,) = torch.autograd.grad(error.sum() / counts.sum(), bias)
+            first.lerp_(slope, 0.1)
+            second.lerp_(slope.square(), 0.001)
+            towards = first / (1 - 0.9**step) / ((second / (1 - 0.999**step)).sqrt() + _TINY)
+            bias = bias.detach() - _RATE * towards
+        self.bias.copy_(bias)
+        return y - _mean(bias, was, is_known)
 
     def _past(self, rows: PanelTensors, at: Tensor) -> tuple[Tensor, Tensor]:
         """What was (n, H, W), in the units of the origins ``at`` (n,), and where it is known."""
