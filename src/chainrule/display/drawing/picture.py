@@ -35,7 +35,7 @@ class Picture(Figure):
         give_fallbacks(self)
         engine = self.get_layout_engine()
         with quietly():
-            if self.canvas.is_saving() and isinstance(engine, ConstrainedLayoutEngine):
+            if self.axes and self.canvas.is_saving() and isinstance(engine, ConstrainedLayoutEngine):
                 engine.execute(self)
             else:
                 super().draw(renderer)
