@@ -76,7 +76,7 @@ def serve(
         make_app(studio), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
     )
     with suppress(KeyboardInterrupt):  # which is how it ends, and uvicorn raises once all is closed
-        _Server(config, studio, partial(_begin, address, browser, announce)).run(sockets=[listening])
+        _Server(config, studio, partial(_begin, studio, address, browser, announce)).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
@@ -98,19 +98,21 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _begin(address: str, browser: bool, announce: Callable[[str], None]) -> None:
+def _begin(studio: Studio, address: str, browser: bool, announce: Callable[[str], None]) -> None:
     announce(address)
     if browser:
         Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some wait until the browser is there
-    Thread(target=_warm_up, daemon=True).start()
+    Thread(target=_warm_up, args=(studio,), daemon=True).start()
 
 
-def _warm_up() -> None:
-    """Import, while the page is opened, what figures and gradients need, and draw one: the first view would wait."""
-    for module in ("scipy.optimize", "torch.fx.experimental.symbolic_shapes", "scipy.special"):
-        require(module)
+def _warm_up(studio: Studio) -> None:
+    """Do, while the page is opened, what its first answers would wait for: list the runs, then draw a figure, then
+    import what gradients need.
+    """
+    studio.entries.all()
     new_figure(1.0).savefig(BytesIO(), format="svg")
-    require("pandas")
+    for module in ("scipy.optimize", "torch.fx.experimental.symbolic_shapes", "scipy.special", "pandas"):
+        require(module)
 
 
 def _check_token(host: str, token: str | None) -> None:
