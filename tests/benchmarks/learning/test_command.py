@@ -43,7 +43,7 @@ def test_what_cannot_be_read_or_written_is_said_first(tmp_path: Path) -> None:
         (["--entrants", "lstm,ngarm"], "ngarm"),
         (["--json", str(tmp_path / "no" / "out.json")], "no folder"),
     ):
-        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["learning", *arguments])
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["learning", "--threads", "1", *arguments])
         assert result.exit_code == 2
         assert said in result.stderr
 
