@@ -71,6 +71,13 @@ def test_what_a_head_cannot_give_is_refused() -> None:
     counts.check(torch.tensor([0.0, 4.0]))
 
 
+@pytest.mark.parametrize("spread", [0.0, 1e-9, 1e3, 1e6, 1e12])
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_starts_with_numbers_whatever_the_spread(head: str, spread: float) -> None:
+    z = spread * torch.randn(100, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert HEADS[head]().double().start(z).float().isfinite().all()
+
+
 @pytest.mark.parametrize("head", ["quantile", "student", "gaussian"])
 def test_what_a_head_starts_with_has_the_spread_of_what_it_is_shown(head: str) -> None:
     shape = (4000, 3)

@@ -168,6 +168,19 @@ def test_of_a_few_errors_a_model_begins_without_their_spread(head: str) -> None:
     assert not model.outputs.bias.any()
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_of_series_that_jump_or_are_missing_a_model_begins_with_numbers(head: str) -> None:
+    """Jumps of many times what there was before, nothing but zeros, and nothing known ahead of any row."""
+    panel = alone(dated_panel((200, 200)))
+    jump = np.zeros(400)
+    jump[150:] = 1e9
+    gap = np.full(400, np.nan)
+    gap[[0, 199, 200, 399]] = 5.0
+    for values in (jump, np.zeros(400), gap):
+        model, _ = begun(replace(panel, values=values), head)
+        assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
 def test_quantiles_between_those_learned_lie_on_lines() -> None:
     model = model_of("gru", INPUTS)
     levels = torch.tensor([*QUANTILE_LEVELS, 0.45], dtype=torch.float64).sort().values

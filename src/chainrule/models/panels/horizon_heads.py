@@ -202,7 +202,8 @@ class QuantileForecast(HorizonForecast):
 
 def _before_softplus(gaps: Tensor) -> Tensor:
     """What softplus makes these of, each at least the floor."""
-    return torch.log(torch.expm1(gaps.clamp(min=_FLOOR)))
+    gaps = gaps.clamp(min=_FLOOR)
+    return gaps + torch.log(-torch.expm1(-gaps))  # log(exp(gap) - 1), of which the power may overflow
 
 
 HEADS: dict[str, type[HorizonForecast]] = {

@@ -1,5 +1,6 @@
 """A global model of a panel: from every step of every series to the distributions of a whole horizon."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -121,8 +122,11 @@ class PanelModel(nn.Module):
         at = torch.arange(len(rows.series), device=self.device)
         at = at[at + 1 < until[rows.series]]
         if len(at) > _ORIGINS // self.horizon:
-            at = at[torch.linspace(0, len(at) - 1, _ORIGINS // self.horizon + 1, device=self.device).long()]
+            some = np.linspace(0, len(at) - 1, _ORIGINS // self.horizon + 1, dtype=np.int64)
+            at = at[torch.from_numpy(some).to(self.device)]
         y, counts = self._ahead_of(rows, at, until[rows.series[at]])
+        if not counts.any():
+            return
         left = ((y - rows.centre[at][:, None]) / rows.scale[at][:, None]).where(counts, torch.nan)
         if self.path is not None:
             left = self.path.fit(rows, at, left, rows.scale[at] / rows.change[at])
