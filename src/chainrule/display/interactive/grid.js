@@ -12,6 +12,7 @@ import { largest, written } from "./numbers.js";
 const NUMBERS = 14; // columns up to which a cell is wide enough for its number
 const ROOM = 3.66; // in em, of a number within the frame of its cell
 const FACTOR_ROOM = 4.15; // of a factor, which is smaller
+const UNMARKED = { classes: [], factor: null };
 const NONE = { before: [0, 0], after: [0, 0] }; // padding
 
 export class Grid {
@@ -24,7 +25,7 @@ export class Grid {
   constructor({ label, name, planes, rows, columns, padding = NONE, heads = [], numbers, on }) {
     Object.assign(this, { name, rows, columns, heads, on });
     this.cells = [];
-    this.marked = [];
+    this.marked = new Map();
     this.active = 0;
     const drawn = columns + padding.before[1] + padding.after[1];
     this.hasNumbers = numbers ?? (drawn <= NUMBERS || (rows === 1 && padding.before[0] === 0));
@@ -49,24 +50,35 @@ export class Grid {
     return most;
   }
 
-  /** Mark cells: pairs of an offset and a class, and a factor to write below the number, or null. */
+  /** Mark cells: an offset and a class each, and a factor to write below the number, or null. */
   mark(marks) {
-    for (const [cell, mark] of this.marked) {
-      cell.classList.remove(mark);
-      cell.querySelector("small")?.remove();
+    const marked = new Map();
+    for (const [at, mark, factor] of marks.filter(([at]) => this.cells[at])) {
+      const { classes, factor: other } = marked.get(at) ?? UNMARKED;
+      marked.set(at, { classes: [...classes, mark], factor: factor ?? other });
     }
-    this.marked = [];
-    for (const [at, mark, factor] of marks) {
-      const cell = this.cells[at];
-      if (cell) {
-        cell.classList.add(mark);
-        this.marked.push([cell, mark]);
-        if (factor !== null && this.hasNumbers) {
-          const place = element("small");
-          write(place, fitted(factor, FACTOR_ROOM, "× "));
-          cell.append(place);
-        }
-      }
+    for (const at of new Set([...this.marked.keys(), ...marked.keys()])) {
+      this.remark(this.cells[at], this.marked.get(at) ?? UNMARKED, marked.get(at) ?? UNMARKED);
+    }
+    this.marked = marked;
+  }
+
+  /** Change of a cell what has changed: of long sequences most stays, and each change costs time to draw. */
+  remark(cell, was, is) {
+    if (was.classes.join() !== is.classes.join()) {
+      cell.classList.remove(...was.classes);
+      cell.classList.add(...is.classes);
+    }
+    if (!this.hasNumbers || was.factor === is.factor) {
+      return;
+    }
+    if (was.factor === null) {
+      cell.append(element("small"));
+    }
+    if (is.factor === null) {
+      cell.lastChild.remove();
+    } else {
+      write(cell.lastChild, fitted(is.factor, FACTOR_ROOM, "× "));
     }
   }
 

@@ -25,9 +25,12 @@ export function inPath(name) {
 
 let views = null;
 
-/** The views that there are, which the server is asked for once. */
+/** The views that there are, which the server is asked for until it has told them. */
 export function viewsOf() {
-  views ??= got("/api/views");
+  views ??= got("/api/views").catch((error) => {
+    views = null;
+    throw error;
+  });
   return views;
 }
 
