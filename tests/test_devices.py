@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import chainrule
-from chainrule._devices import CPU, asked_for, card_of, device_of, forked, named, own_gpu, seed_all, sent
+from chainrule._devices import CPU, asked_for, card_of, device_of, forked, named, one_thread, own_gpu, seed_all, sent
 from chainrule._room import check_room
 from chainrule.errors import ArgumentError, DeviceError
 from chainrule.training.group import _backend
@@ -180,3 +180,19 @@ def test_a_process_that_is_shown_one_gpu_takes_it(
     assert asked_for("cuda") == torch.device("cuda:1")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert asked_for("cuda") == torch.device("cuda:0")
+
+
+def test_a_while_on_one_thread_ends_with_as_many_as_before() -> None:
+    @one_thread()
+    def fails() -> None:
+        assert torch.get_num_threads() == 1
+        raise DeviceError("whatever ends it")
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(DeviceError):
+            fails()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)

@@ -36,7 +36,7 @@ def studio(
     with TemporaryDirectory(prefix="chainrule-benchmark-") as name:
         folder = Path(name)
         make_runs(folder / "runs")
-        timings = [*over_http(folder / "runs", turns), *in_a_browser(folder, moves)]
+        timings = [*over_http(folder / "runs", turns), *in_a_browser(folder, turns, moves)]
     share = others.share()
     processors = len(os.sched_getaffinity(0))
     typer.echo(table(timings))

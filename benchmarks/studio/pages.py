@@ -1,6 +1,8 @@
-"""Interactive pages in a browser: from a move of the pointer to the frame that shows what follows from it."""
+"""In a browser: from a studio's start to its first view, and from a move of the pointer on an interactive page to the
+frame that shows what follows from it."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from benchmarks.studio.serving import started
 from benchmarks.studio.timings import Timing
 from chainrule import lens
 from chainrule.display import Shown
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["CHROMIUM", "in_a_browser"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+_FIRST = {  # where an address leads, and what can be seen there
+    "list of runs": ("#/", "table.runs tbody tr"),
+    "a run's curves": ("#/run/run-01", ".curves figure:not([hidden]) svg"),
+}
 _STEPS = 512
 _WIDTH = 22  # of a state whose Jacobians of so many steps a page holds
 
@@ -79,20 +86,36 @@ _MOVES = (
 )
 
 
-def in_a_browser(folder: Path, turns: int) -> Iterator[Timing]:
-    """Cells of an image to hover over, and cells of long sequences to choose."""
+def in_a_browser(folder: Path, turns: int, moves: int) -> Iterator[Timing]:
+    """First views of the studio of ``folder / "runs"``; cells of an image to hover over, and of long sequences."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        for what, (place, element) in _FIRST.items():
+            views = tuple(_first_view(browser, folder / "runs", place, element) for _ in range(turns))
+            yield Timing(f"first view after the start, {what}", 1.0, views)
         for move in _MOVES:
             path = folder / "page.html"
             move.result().to_html(path)
-            yield Timing(move.what, move.target, _seconds(browser, path, move, turns))
+            yield Timing(move.what, move.target, _moves(browser, path, move, moves))
         browser.close()
 
 
-def _seconds(browser: "Browser", path: Path, move: _Move, turns: int) -> tuple[float, ...]:
+def _first_view(browser: "Browser", runs: Path, place: str, element: str) -> float:
+    """From the address of a studio until an element of the view can be seen, nothing of it in the browser's memory."""
+    context = browser.new_context()
+    page = context.new_page()
+    with started(runs) as address:
+        began = time.perf_counter()
+        page.goto(address.partition("#")[0] + place)
+        page.wait_for_selector(element)
+        seconds = time.perf_counter() - began
+    context.close()
+    return seconds
+
+
+def _moves(browser: "Browser", path: Path, move: _Move, turns: int) -> tuple[float, ...]:
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.goto(path.as_uri())
     page.evaluate(_WATCH, "click" if move.clicks else "pointerover")

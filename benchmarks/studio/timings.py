@@ -10,10 +10,10 @@ __all__ = ["Timing", "table"]
 
 @dataclass(frozen=True)
 class Timing:
-    """The seconds that one thing took, turn by turn; ``target`` is the most that the median may be."""
+    """The seconds that one thing took, turn by turn; ``target`` is the most that the median may be, if it has one."""
 
     what: str
-    target: float
+    target: float | None
     seconds: tuple[float, ...]
 
     @property
@@ -30,7 +30,7 @@ class Timing:
 
     @property
     def met(self) -> bool:
-        return self.median <= self.target
+        return self.target is None or self.median <= self.target
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -53,11 +53,21 @@ def table(timings: Sequence[Timing]) -> str:
     rows = [("milliseconds", "target", "median", "quartiles", "turns", "")]
     for timing in timings:
         low, high = (f"{1000 * each:.0f}" for each in timing.quartiles)
-        numbers = (f"{1000 * timing.target:.0f}", f"{1000 * timing.median:.0f}", f"{low} to {high}")
-        rows.append((timing.what, *numbers, str(len(timing.seconds)), "met" if timing.met else "MISSED"))
+        numbers = (_target(timing), f"{1000 * timing.median:.0f}", f"{low} to {high}", str(len(timing.seconds)))
+        rows.append((timing.what, *numbers, _verdict(timing)))
     first, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = []
     for what, *cells, verdict in rows:
         aligned = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False)]
         lines.append("   ".join([f"{what:<{first}}", *aligned]) + (f"  {verdict}" if verdict else ""))
     return "\n".join(lines)
+
+
+def _target(timing: Timing) -> str:
+    return "–" if timing.target is None else f"{1000 * timing.target:.0f}"
+
+
+def _verdict(timing: Timing) -> str:
+    if timing.target is None:
+        return ""
+    return "met" if timing.met else "MISSED"

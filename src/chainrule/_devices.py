@@ -21,6 +21,7 @@ __all__ = [
     "device_of",
     "forked",
     "named",
+    "one_thread",
     "own_gpu",
     "random_states",
     "seed_all",
@@ -205,6 +206,21 @@ def without_cudnn() -> Iterator[None]:
         yield
     finally:
         set_cudnn_enabled(before)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A while of many small operations on one of the CPU's threads, which also decorates a function.
+
+    Beside a fit, threads that wait for each other after each operation would wait for it, too, and a look take many
+    times as long.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def seed_all(seed: int, device: torch.device) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.errors import ArgumentError
-from chainrule.studio.serving import serve
+from chainrule.studio.serving import _listen, serve
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGHUP])  # Ctrl-C, and the end of the terminal
@@ -54,6 +54,14 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
             ArgumentError, match=f"port {port} of 127.0.0.1 cannot be listened on: .*Choose another `port`"
         ):
             serve(tmp_path, port=port, browser=False)
+
+
+def test_answers_are_sent_at_once() -> None:
+    """A header and its content are two writes, of which the second would wait for the browser to confirm the first."""
+    with _listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize("token", ["", "with blank and more", "ümläut-and-more-of-it", 'quoted"-and-more-of-it', "a;b"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chainrule._devices import one_thread
 from chainrule.display import Shown
 from chainrule.errors import ArgumentError
 from chainrule.lens import ThroughLayers, ThroughTime, ThroughWindow
@@ -15,6 +16,7 @@ __all__ = ["look_into"]
 _UNROLLED = 8  # steps of a sequence that is unrolled, where none are asked for
 
 
+@one_thread()
 def look_into(
     target: str,
     data: str | None,

@@ -80,7 +80,11 @@ async def _in_thread(function: Callable[..., T], *arguments: Any) -> T:
 
 
 async def _index(request: Request) -> Response:
-    return _served(_PAGE, "index.html")
+    """The page, which names its modules at once: a browser finds them one within the other otherwise, in six turns."""
+    page = (_PAGE / "index.html").read_text(encoding="utf-8")
+    modules = sorted(each.name for each in _PAGE.iterdir() if each.name.endswith(".js"))
+    links = "".join(f'<link rel="modulepreload" href="/page/{name}">\n' for name in modules)
+    return HTMLResponse(page.replace("</head>", links + "</head>"))
 
 
 async def _file(folder: Any, request: Request) -> Response:
@@ -172,5 +176,7 @@ async def _events(request: Request) -> Response:
     names = request.query_params.getlist("run")
     places = request.query_params.getlist("from")
     places += [""] * (len(names) - len(places))
-    watch = await _in_thread(events.Watch, _studio(request), list(zip(names, places, strict=False)))
+    studio = _studio(request)
+    watch = await _in_thread(events.Watch, studio, list(zip(names, places, strict=False)))
+    studio.opened.set()
     return StreamingResponse(events.stream(watch), media_type="text/event-stream")

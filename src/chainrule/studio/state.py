@@ -26,7 +26,7 @@ __all__ = ["Studio"]
 class Studio:
     """One studio: its folders, who may ask, and what it has read and started so far.
 
-    ``keep`` says whether fits go on when it ends; ``closing`` is set when it does.
+    ``keep`` says whether fits go on when it ends; ``opened`` is set once a page listens, ``closing`` when it ends.
     """
 
     folder: RunsFolder
@@ -36,6 +36,7 @@ class Studio:
     metrics: MetricsFiles = field(default_factory=MetricsFiles)
     uploads: Uploads = field(default_factory=Uploads)
     jobs: JobRunner = field(default_factory=JobRunner)
+    opened: Event = field(default_factory=Event)
     closing: Event = field(default_factory=Event)
     one_at_a_time: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 

@@ -16,6 +16,7 @@ __all__ = ["SeasonalPath"]
 _STEPS = 100
 _RATE = 0.1  # in logarithms of weights: none becomes so small in these steps that it could not be learned back
 _TINY = 1e-8
+_ALONE = 12.0  # the logarithm of how many times the others' weight one has by itself
 _MISSING = -1e9
 
 
@@ -54,26 +55,22 @@ class SeasonalPath(nn.Module):
     def fit(self, rows: PanelTensors, at: Tensor, y: Tensor, weight: Tensor) -> Tensor:
         """Fit what does not depend on features to y (n, H), NaN where it is missing; return y less its means.
 
-        The mean absolute error is the least, where that of origin i counts ``weight`` (n,) times.
+        The mean absolute error is the least, where that of origin i counts ``weight`` (n,) times. Where a mixture has
+        no smaller one than what was at a single place, it is this alone: of a random walk, y_t.
         """
         was, is_known = self._past(rows, at)
         was = was.to(self.bias.dtype)
         counts = torch.where(y.isnan(), 0.0, weight[:, None]).to(was)
         target = y.nan_to_num().to(was)
-        bias = self.bias.detach()
-        first = torch.zeros_like(bias)
-        second = torch.zeros_like(bias)
-        for step in range(1, _STEPS + 1):  # of Adam, of which torch's own would import torch's compiler
-            with torch.enable_grad():
-                bias.requires_grad_()
-                error = (target - _mean(bias, was, is_known)).abs() * counts
-                (slope,) = torch.autograd.grad(error.sum() / counts.sum(), bias)
-            first.lerp_(slope, 0.1)
-            second.lerp_(slope.square(), 0.001)
-            towards = first / (1 - 0.9**step) / ((second / (1 - 0.999**step)).sqrt() + _TINY)
-            bias = bias.detach() - _RATE * towards
-        self.bias.copy_(bias)
-        return y - _mean(bias, was, is_known)
+
+        def error(logits: Tensor) -> float:
+            return float(((target - _mean(logits, was, is_known)).abs() * counts).sum())
+
+        alone = _ALONE * torch.eye(was.shape[-1] + 1).to(self.bias)  # of each place, and of the centre
+        mixed = _least(self.bias.detach(), was, is_known, target, counts)
+        best = min([*alone, mixed], key=error)
+        self.bias.copy_(best)
+        return y - _mean(best, was, is_known)
 
     def _past(self, rows: PanelTensors, at: Tensor) -> tuple[Tensor, Tensor]:
         """What was (n, H, W), in the units of the origins ``at`` (n,), and where it is known."""
@@ -92,6 +89,22 @@ def _mean(logits: Tensor, was: Tensor, is_known: Tensor) -> Tensor:
     centre = logits[..., -1:].expand(*mixed.shape[:-1], 1)
     weights = torch.cat([mixed, centre], dim=-1).softmax(-1)
     return (weights[..., :-1] * was).sum(-1)
+
+
+def _least(bias: Tensor, was: Tensor, is_known: Tensor, target: Tensor, counts: Tensor) -> Tensor:
+    """Logits (H, W + 1), from ``bias`` on, whose means are near the target (n, H) in the mean absolute error."""
+    first = torch.zeros_like(bias)
+    second = torch.zeros_like(bias)
+    for step in range(1, _STEPS + 1):  # of Adam, of which torch's own would import torch's compiler
+        with torch.enable_grad():
+            bias.requires_grad_()
+            error = (target - _mean(bias, was, is_known)).abs() * counts
+            (slope,) = torch.autograd.grad(error.sum() / counts.sum(), bias)
+        first.lerp_(slope, 0.1)
+        second.lerp_(slope.square(), 0.001)
+        towards = first / (1 - 0.9**step) / ((second / (1 - 0.999**step)).sqrt() + _TINY)
+        bias = bias.detach() - _RATE * towards
+    return bias
 
 
 def _same_place(horizon: int, season: int) -> Tensor:

@@ -70,4 +70,7 @@ addEventListener("hashchange", enter);
 store.addEventListener("connection", () => {
   document.getElementById("connection").textContent = store.connected ? "" : LOST;
 });
-store.open().then(enter, (error) => main.replaceChildren(refusal(error).element));
+store.load().then(enter).then(
+  () => store.open(),
+  (error) => main.replaceChildren(refusal(error).element),
+);

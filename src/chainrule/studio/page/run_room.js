@@ -13,7 +13,7 @@ const CURVES = { name: "curves", title: "Curves" }; // the studio's own, since t
 /** The room of #/run/NAME/VIEW. */
 export async function runRoom({ store, path, parameters, signal }) {
   const [, name] = path;
-  const room = new RunRoom({ store, name, views: await viewsOf(), signal });
+  const room = new RunRoom({ store, name, signal });
   await room.load();
   room.open(path[2], parameters);
   store.addEventListener("runs", () => room.refresh().catch((error) => room.refuse(error)), { signal });
@@ -21,8 +21,8 @@ export async function runRoom({ store, path, parameters, signal }) {
 }
 
 class RunRoom {
-  constructor({ store, name, views, signal }) {
-    Object.assign(this, { store, name, views, signal });
+  constructor({ store, name, signal }) {
+    Object.assign(this, { store, name, signal });
     this.facts = element("dl", { class: "facts" });
     this.list = element("ul");
     this.place = element("div", { class: "panel" });
@@ -36,7 +36,9 @@ class RunRoom {
   /** Ask for all of the run; a fit that has only just begun has no folder yet, and is told of by its job. */
   async load() {
     const begins = !this.store.runs.has(this.name) && this.store.jobOf(this.name) !== undefined;
-    this.about = begins ? { name: this.name, views: [CURVES.name] } : await got(`/api/runs/${inPath(this.name)}`);
+    const begun = { name: this.name, views: [CURVES.name] };
+    const about = begins ? begun : got(`/api/runs/${inPath(this.name)}`);
+    [this.about, this.views] = await Promise.all([about, viewsOf()]);
     this.status = begins ? null : this.about.status;
     const fits = ({ name, pair }) => this.about.views.includes(name) && !pair;
     this.offered = this.views.filter(fits).map((view) => (view.name === CURVES.name ? CURVES : view));

@@ -16,13 +16,15 @@ export class Store extends EventTarget {
     Object.assign(this, { folder: "", runs: new Map(), jobs: new Map(), followed: [], connected: true });
   }
 
-  /** Ask for everything, and listen from now on. */
-  async open() {
-    await this.load();
-    this.listen();
+  /** Listen from now on, unless a room that follows a run has begun to. */
+  open() {
+    if (!this.stream) {
+      this.listen();
+    }
     document.addEventListener("visibilitychange", () => this.listen());
   }
 
+  /** Ask for everything. */
   async load() {
     const [{ folder, runs }, jobs] = await Promise.all([got("/api/runs"), got("/api/jobs")]);
     this.folder = folder;

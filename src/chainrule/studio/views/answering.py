@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chainrule._devices import one_thread
 from chainrule.display import page_of
 from chainrule.errors import ArgumentError
 from chainrule.runs import Run
@@ -68,6 +69,7 @@ class Answers:
         key = query.get("upload", "")
         return self._uploads.path(key, view.accept) if key else None
 
+    @one_thread()
     def _answer(self, view: StudioView, paths: Mapping[str, Path], values: dict[str, Any], upload: Path | None) -> str:
         checkpoint = values.pop("checkpoint", None)
         with warnings.catch_warnings(record=True) as caught:
