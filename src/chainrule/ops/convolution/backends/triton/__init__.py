@@ -55,7 +55,7 @@ def _why_not_now(call: ConvolutionCall) -> str | None:
 
 def merit(call: ConvolutionCall) -> str | None:
     """Why it is the one to take; None if others are, as on a CPU, where it is interpreted."""
-    if not call.x.is_cuda or not _is_gain(call):
+    if not call.x.is_cuda or not _saves_copies(call):
         return None
     if not call.has_masks and call.weight.shape[-1] > _MOST_TAPS:
         return None
@@ -64,12 +64,12 @@ def merit(call: ConvolutionCall) -> str | None:
 
 def why_left(call: ConvolutionCall) -> str | None:
     """Of a causal call on a GPU that the kernels are for: why others run it; None of other calls."""
-    if not call.x.is_cuda or _why_of_another_kind(call) is not None or not _is_gain(call):
+    if not call.x.is_cuda or _why_of_another_kind(call) is not None or not _saves_copies(call):
         return None
     return _why_not_now(call) or f"the Triton kernel is for up to {_MOST_TAPS} taps, but where it is asked for"
 
 
-def _is_gain(call: ConvolutionCall) -> bool:
+def _saves_copies(call: ConvolutionCall) -> bool:
     """Whether the copies that torch's own makes are many beside its products: of resets it makes one for each tap."""
     return call.has_masks or tuple(call.weight.shape[:2]) == (call.geometry.groups, 1)
 

@@ -36,7 +36,8 @@ def forward(call: KernelCall) -> tuple[Tensor, Tensor | None]:
     """y (B, G*O, T), and the inputs before the next chunk (B, G*C, P)."""
     y = call.empty_output()
     last = call.empty_last()
-    grid, sizes = _tiled(call, len(call.weight) // call.groups, call.x.shape[-1])
+    outs, C, K = call.weight.shape
+    grid, sizes = _tiled(call, outs // call.groups, C * K, call.x.shape[-1])
     start(kernels.forward, grid, {**call.values(), "y": y, "last": last, **sizes}, _WARPS)
     return y, last
 
@@ -44,7 +45,8 @@ def forward(call: KernelCall) -> tuple[Tensor, Tensor | None]:
 def input_gradients(call: KernelCall, values: Values, of_state: bool) -> tuple[Tensor, Tensor | None]:
     """Towards x and the state."""
     dx, dstate, before = call.empty_input_gradients(of_state)
-    grid, sizes = _tiled(call, call.weight.shape[1], before + call.x.shape[-1])
+    outs, C, K = call.weight.shape
+    grid, sizes = _tiled(call, C, outs // call.groups * K, before + call.x.shape[-1])
     start(kernels.backward_input, grid, {**values, "dx": dx, "dstate": dstate, "BEFORE": before, **sizes}, _WARPS)
     return dx, dstate
 
@@ -67,13 +69,13 @@ def weight_gradients(call: KernelCall, values: Values, of_bias: bool) -> tuple[T
     return dweight, dbias
 
 
-def _tiled(call: KernelCall, channels: int, steps: int) -> tuple[tuple[int], Values]:
-    """How many programs there are for so many of a group's channels and of the steps, and the sizes they take."""
+def _tiled(call: KernelCall, channels: int, terms: int, steps: int) -> tuple[tuple[int], Values]:
+    """How many programs there are for so many of a group's channels, terms of sums and steps, and their sizes."""
     most = _largest(call)
     N = _side(channels, most.channels)
     M = _side(steps, most.steps)
     programs = len(call.x) * call.groups * triton.cdiv(channels, N) * triton.cdiv(steps, M)
-    return (programs,), {**_sizes(call), "N": N, "M": M, "R": most.terms}
+    return (programs,), {**_sizes(call), "N": N, "M": M, "R": _side(terms, most.terms)}
 
 
 def _sizes(call: KernelCall) -> Values:
