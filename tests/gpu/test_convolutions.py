@@ -86,7 +86,8 @@ def test_layers_of_other_precisions(which: str, groups: int, dtype: torch.dtype)
 @pytest.fixture
 def products() -> Iterator[Any]:
     """torch's settings for products of convolutions, which are as before afterwards."""
-    settings: Any = torch.backends.cudnn.conv
+    cudnn: Any = torch.backends.cudnn
+    settings = cudnn.conv
     before = settings.fp32_precision
     yield settings
     settings.fp32_precision = before

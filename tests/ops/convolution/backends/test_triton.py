@@ -155,7 +155,8 @@ def test_padding_in_front_is_causal_too(groups: int) -> None:
 @pytest.fixture
 def products() -> Iterator[Any]:
     """torch's settings for products of convolutions, which are as before afterwards."""
-    settings: Any = torch.backends.cudnn.conv
+    cudnn: Any = torch.backends.cudnn
+    settings = cudnn.conv
     before = settings.fp32_precision
     yield settings
     settings.fp32_precision = before

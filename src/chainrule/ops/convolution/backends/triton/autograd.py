@@ -26,7 +26,11 @@ def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
     if needs_grad(tensors):
         y, last = _CausalConvolution.apply(facts, *tensors)  # type: ignore[no-untyped-call]
         return y, last
-    return _forward(KernelCall(*tensors, *facts))
+    return _forward(_call(facts, tensors))
+
+
+def _call(facts: Any, tensors: Any) -> KernelCall:
+    return KernelCall(*tensors, *facts)
 
 
 def _forward(call: KernelCall) -> tuple[Tensor, Tensor | None]:
@@ -58,7 +62,7 @@ class _CausalConvolution(torch.autograd.Function):
         ctx.facts = facts
         ctx.save_for_backward(*tensors)
         ctx.set_materialize_grads(False)
-        return _forward(KernelCall(*tensors, *facts))
+        return _forward(_call(facts, tensors))
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, dlast: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -68,7 +72,7 @@ class _CausalConvolution(torch.autograd.Function):
         if create_graph or is_batched((dy, dlast)):
             with torch.enable_grad():
                 return None, *_by_formula(ctx.facts, tensors, (dy, dlast), needs, create_graph)
-        call = KernelCall(*tensors, *ctx.facts)
+        call = _call(ctx.facts, tensors)
         dy = call.empty_output().zero_() if dy is None else dy.contiguous()
         dlast = None if dlast is None else dlast.contiguous()
         return None, *_gradients(call, dy, dlast, needs)

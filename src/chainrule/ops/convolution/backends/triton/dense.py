@@ -88,10 +88,10 @@ def _largest(call: KernelCall) -> Tile:
 
 
 def _precision() -> str:
-    settings: Any = torch.backends.cudnn.conv
-    return float32_products(settings)
+    cudnn: Any = torch.backends.cudnn
+    return float32_products(cudnn.conv)
 
 
 def _side(size: int, most: int) -> int:
     """The side of a tile, a power of two."""
-    return min(most, max(_LEAST, triton.next_power_of_2(size)))
+    return min(most, max(_LEAST, 1 << (size - 1).bit_length()))

@@ -64,9 +64,8 @@ def _sums(
         k = r % K
         read = steps - (shift * (K - 1 - k))[:, None]
         inside = (r < terms)[:, None] & (read >= first) & (read < before)
-        w = tl.load(
-            weight + places[:, None] + (c * apart + k)[None, :], mask=is_place & (r < terms)[None, :], other=0.0
-        )
+        is_weight = is_place & (r < terms)[None, :]
+        w = tl.load(weight + places[:, None] + (c * apart + k)[None, :], mask=is_weight, other=0.0)
         v = seen(values, state, row + c[:, None], read, inside, T, P)
         sums = _added(sums, w, v, PRECISION)
     return sums
