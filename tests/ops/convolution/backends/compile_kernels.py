@@ -39,11 +39,11 @@ def main() -> None:
         for kernel in (depthwise.forward, depthwise.backward_input):
             _compile(kernel, numbers, optioned, K=4, N=4, M=256)
         _compile(depthwise.backward_weight, numbers, optioned, TAPS=4, M=256)
-    _compile_products(dense.forward, "*fp32", True, "tf32", largest(torch.float32, "tf32"))  # which takes seconds
-    for kernel in (dense.backward_input, dense.backward_weight):
-        _compile_products(kernel, "*bf16", True, "ieee", SMALLEST)
     for kernel in (dense.forward, dense.backward_input, dense.backward_weight):
+        _compile_products(kernel, "*bf16", True, "ieee", SMALLEST)
+    for kernel in (dense.backward_input, dense.backward_weight):
         _compile_products(kernel, "*fp64", False, "ieee", SMALLEST)
+    _compile_products(dense.forward, "*fp32", False, "tf32", largest(torch.float32, "tf32"))  # for its memory
 
 
 def _compile_products(kernel: Any, numbers: str, optioned: bool, precision: str, tile: Tile) -> None:

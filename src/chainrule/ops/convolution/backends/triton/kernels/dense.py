@@ -82,10 +82,9 @@ def forward(
     row = (b * G + group) * C
     is_out = (outs < O)[:, None]
     end, first_of_last = end_of(ends, since, b, T, P)
-    first = tl.where(steps < end, first_of(since, b, steps, T, P), T)
     places = (group * O + outs).to(tl.int64) * C * K
     sums = _sums(
-        x, state, row, steps, first, T, weight, places, is_out, C * K, K, dilation, T, P,
+        x, state, row, steps, first_of(since, b, steps, T, P), end, weight, places, is_out, C * K, K, dilation, T, P,
         K, N, M, R, SUM, PRECISION,
     )  # fmt: skip
     if bias is not None:
