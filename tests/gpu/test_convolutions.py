@@ -1,5 +1,6 @@
 """Convolutions on a GPU beside float64 on the CPU, and what runs them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from tests.tolerances import close
 pytestmark = on_gpu
 
 # channels in, out, of the kernel, steps, dilation, groups
-CAUSAL = [(4, 6, 3, 40, 1, 1), (4, 6, 3, 40, 4, 2), (8, 8, 4, 64, 1, 8), (3, 3, 5, 7, 3, 1), (3, 5, 1, 9, 1, 1)]
+CAUSAL = [
+    *((4, 6, 3, 40, 1, 1), (4, 6, 3, 40, 4, 2), (8, 8, 4, 64, 1, 8), (3, 3, 5, 7, 3, 1), (3, 5, 1, 9, 1, 1)),
+    *((70, 80, 3, 300, 2, 1), (3, 9, 4, 150, 1, 3)),
+]
 LOOSE = {torch.float32: 5e-3, torch.bfloat16: 5e-2}
 
 
@@ -61,10 +65,11 @@ def test_causal_ones_equal_float64_on_the_cpu(sizes: tuple[int, ...], which: str
 
 
 @pytest.mark.parametrize("dtype", LOOSE)
+@pytest.mark.parametrize("groups", [64, 2])
 @pytest.mark.parametrize("which", ["", "state", "resets"])
-def test_layers_of_other_precisions(which: str, dtype: torch.dtype) -> None:
-    layer = nn.CausalConv1d(64, 64, 4, dilation=2, groups=64).to("cuda", dtype)
-    exact = nn.CausalConv1d(64, 64, 4, dilation=2, groups=64).double()
+def test_layers_of_other_precisions(which: str, groups: int, dtype: torch.dtype) -> None:
+    layer = nn.CausalConv1d(64, 64, 4, dilation=2, groups=groups).to("cuda", dtype)
+    exact = nn.CausalConv1d(64, 64, 4, dilation=2, groups=groups).double()
     exact.load_state_dict(layer.state_dict())
     options = _options(which, 2, 64, 6, 500)
     x = _drawn(2, 64, 500).to(dtype)
@@ -78,19 +83,47 @@ def test_layers_of_other_precisions(which: str, dtype: torch.dtype) -> None:
     assert all(p.grad is not None for p in layer.parameters())
 
 
-def test_depthwise_causal_ones_are_triton_s() -> None:
-    layer = nn.CausalConv1d(64, 64, 4, dilation=2, groups=64).cuda()
+@pytest.fixture
+def products() -> Iterator[Any]:
+    """torch's settings for products of convolutions, which are as before afterwards."""
+    cudnn: Any = torch.backends.cudnn
+    settings = cudnn.conv
+    before = settings.fp32_precision
+    yield settings
+    settings.fp32_precision = before
+
+
+@pytest.mark.parametrize(
+    ("groups", "precision", "bound"), [(64, "ieee", 1e-4), (1, "ieee", 1e-4), (1, "tf32", LOOSE[torch.float32])]
+)
+def test_what_torchs_own_would_copy_for_is_triton_s(groups: int, precision: str, bound: float, products: Any) -> None:
+    products.fp32_precision = precision
+    layer = nn.CausalConv1d(64, 64, 4, dilation=2, groups=groups).cuda()
     x = _drawn(2, 64, 5000).float().cuda()
     resets = torch.rand(2, 5000, device="cuda") < 0.01
-    for options in ({}, {"resets": resets}):
-        (call,) = chainrule.explain(layer, x, **options).calls
-        assert call.backend == "triton"
+    (call,) = chainrule.explain(layer, x, resets=resets).calls
+    assert call.backend == "triton"
+    (call,) = chainrule.explain(layer, x).calls
+    assert call.backend == ("torch" if groups == 1 else "triton")
     runs = [_gradients(layer, x, resets) for _ in range(3)]
     assert all(torch.equal(a, b) for run in runs[1:] for a, b in zip(runs[0], run, strict=True))
-    exact = nn.CausalConv1d(64, 64, 4, dilation=2, groups=64).double()
+    exact = nn.CausalConv1d(64, 64, 4, dilation=2, groups=groups).double()
     exact.load_state_dict(layer.state_dict())
     for actual, expected in zip(runs[0], _gradients(exact, x.cpu().double(), resets.cpu()), strict=True):
-        torch.testing.assert_close(actual.double().cpu(), expected, rtol=1e-4, atol=1e-5)
+        scale = float(expected.abs().max())
+        torch.testing.assert_close(actual.double().cpu(), expected, rtol=bound, atol=bound * scale)
+
+
+def test_nothing_of_the_size_of_x_is_made_but_y() -> None:
+    layer = nn.CausalConv1d(64, 64, 4).cuda()
+    x = torch.randn(1, 64, 200_000, device="cuda")
+    resets = torch.rand(1, 200_000, device="cuda") < 0.01
+    with torch.no_grad():
+        layer(x, resets=resets)
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        y, _ = layer(x, resets=resets)
+    assert torch.cuda.max_memory_allocated() - before < 1.5 * y.nbytes
 
 
 def _gradients(layer: nn.CausalConv1d, x: Tensor, resets: Tensor) -> list[Tensor]:

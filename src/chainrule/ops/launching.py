@@ -3,11 +3,12 @@
 import os
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["COMPILED", "is_interpreted", "why_not_on", "why_not_started"]
+__all__ = ["COMPILED", "float32_products", "is_interpreted", "why_not_on", "why_not_started"]
 
 COMPILED = {"enable_fp_fusion": True}
 """How kernels are compiled: a b + c rounds once, whatever a version of Triton does where it is not told."""
@@ -17,6 +18,14 @@ _CAPABILITY = (8, 0)  # the first with products of TF32 and bfloat16
 def is_interpreted() -> bool:
     """Whether Triton's kernels run in its interpreter, on the CPU."""
     return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def float32_products(settings: Any) -> str:
+    """How products of float32 are made: as torch has cuDNN make them, in "tf32", or exactly, as "ieee".
+
+    settings: torch.backends.cudnn.rnn or torch.backends.cudnn.conv, which ``torch.backends.cudnn.allow_tf32`` sets too.
+    """
+    return "tf32" if settings.fp32_precision == "tf32" and torch.version.hip is None else "ieee"
 
 
 def why_not_on(x: Tensor, asked_for: bool) -> str | None:

@@ -27,7 +27,7 @@ def _call(causal: bool = False, masks: bool = False, dtype: torch.dtype = torch.
 def test_a_backend_runs_what_it_has_no_obstacle_to(name: str, causal: bool, masks: bool) -> None:
     call = _call(causal, masks)
     if obstacle := BACKENDS[name].obstacle(call):
-        assert masks or name == "triton"  # which is for depthwise ones
+        assert masks or name == "triton"  # which is for causal ones
         with pytest.raises(BackendError, match=f"'{name}' cannot run this convolution: {obstacle}"):
             run(call, name)
         return

@@ -52,9 +52,9 @@ def convolution(
         dilation: steps between the inputs that neighbouring kernel entries read.
         groups: the channels fall into this many groups that do not mix; C_in of them make it depthwise.
         flip: reverse the kernel in every spatial dimension.
-        backend: 'auto' (the fastest, as measured), 'cpu' (compiled), 'fft' (for long kernels), 'triton' (depthwise
-            and causal, on a GPU), 'torch' (its own), 'formula' (hand-derived backward pass in plain torch) or
-            'reference' (the definition, slow).
+        backend: 'auto' (the fastest, as measured), 'cpu' (compiled), 'fft' (for long kernels), 'triton' (causal,
+            on a GPU), 'torch' (its own), 'formula' (hand-derived backward pass in plain torch) or 'reference' (the
+            definition, slow).
 
     Returns:
         y: (B, C_out, \\*output size), or without B when x has none.
@@ -129,9 +129,9 @@ def causal_convolution(
         lengths: integers (B,) from 0 to T, a tensor or a sequence of ints; row b ends after that many steps.
         dilation: steps between the inputs that neighbouring kernel entries read.
         groups: the channels fall into this many groups that do not mix.
-        backend: 'auto' (the fastest, as measured), 'cpu' (compiled), 'fft' (for long kernels), 'triton' (depthwise
-            and causal, on a GPU), 'torch' (its own), 'formula' (hand-derived backward pass in plain torch) or
-            'reference' (the definition, slow).
+        backend: 'auto' (the fastest, as measured), 'cpu' (compiled), 'fft' (for long kernels), 'triton' (causal,
+            on a GPU), 'torch' (its own), 'formula' (hand-derived backward pass in plain torch) or 'reference' (the
+            definition, slow).
 
     Returns:
         ``(y, state)``

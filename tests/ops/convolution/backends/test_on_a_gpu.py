@@ -1,6 +1,7 @@
 """What is chosen for tensors on a GPU, and that it computes the same; tests/gpu has what only a GPU can tell."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -27,14 +28,15 @@ def test_states_resets_and_lengths_by_torch(case: Case) -> None:
         agree(case.run("auto"), expected, case.leaves)
 
 
-@given(cases(resets=False, ragged=False), st.booleans(), st.integers(1, 9))
+@given(cases(resets=False, ragged=False), st.booleans(), st.booleans(), st.integers(1, 9))
 @settings(deadline=None, max_examples=60)
-def test_without_a_state(case: Case, learns: bool, times: int) -> None:
+def test_without_masks(case: Case, learns: bool, has_state: bool, times: int) -> None:
     case = replace(case, x=random(*case.x.shape[:2], case.x.shape[-1] * times))
-    options = {"dilation": case.dilation, "groups": case.groups}
+    options: dict[str, Any] = {"dilation": case.dilation, "groups": case.groups}
+    options |= {"state": case.state} if has_state else {}
 
     def run(backend: str) -> tuple[Tensor, Tensor]:
-        return causal_convolution(case.x, case.weight, case.bias, **options, backend=backend)  # type: ignore[arg-type]
+        return causal_convolution(case.x, case.weight, case.bias, **options, backend=backend)
 
     expected = run("reference")
     with on_a_gpu(), torch.set_grad_enabled(learns):
@@ -48,6 +50,8 @@ def test_without_a_state(case: Case, learns: bool, times: int) -> None:
 def test_forward_alone_cuts_off_what_torchs_own_zeros_add(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = nn.CausalConv1d(2, 3, kernel_size=4)
     x = torch.randn(1, 2, 24)
+    state = torch.randn(1, 2, 3)
+    learned = state.clone().requires_grad_()
     joined: list[int] = []
     cat = torch.cat
 
@@ -58,13 +62,16 @@ def test_forward_alone_cuts_off_what_torchs_own_zeros_add(monkeypatch: pytest.Mo
     monkeypatch.setattr(torch, "cat", counted)
     with on_a_gpu(), torch.no_grad():
         layer(x)
+        layer(x, state)
         assert joined == []
         layer(x[..., :23])
-        assert joined == [1]
-        layer(x, torch.zeros(1, 2, 3))
+        layer(x[..., :23], state)
+        assert joined == [1] * 2
     with on_a_gpu():
         layer(x)
-    assert joined == [1] * 3
+        layer.requires_grad_(False)
+        layer(x, learned)
+    assert joined == [1] * 4
 
 
 @pytest.mark.parametrize(

@@ -93,23 +93,27 @@ def convolve_causally(
     """y (B, G*O, T) and the inputs before the next chunk, without resets and lengths."""
     T = x.shape[-1]
     reach = dilation * (weight.shape[-1] - 1)
-    if state is None and _is_cropped(x, weight, reach):
-        y = conv1d(x, weight, bias, 1, reach, dilation, groups)
-        return (y[..., :T] if reach else y), x[..., T - reach :].clone()
-    before = x.new_zeros(*x.shape[:2], reach) if state is None else state
-    past = torch.cat([before, x], dim=-1)
-    return conv1d(past, weight, bias, 1, 0, dilation, groups), past[..., T:].clone()
+    if not _is_cropped(x, weight, state, reach):
+        before = x.new_zeros(*x.shape[:2], reach) if state is None else state
+        past = torch.cat([before, x], dim=-1)
+        return conv1d(past, weight, bias, 1, 0, dilation, groups), past[..., T:].clone()
+    y = conv1d(x, weight, bias, 1, reach, dilation, groups)
+    if reach:
+        y = y[..., :T]
+        if state is not None:  # of which the first outputs lack what they read
+            y[..., :reach] += conv1d(pad(state, (0, reach)), weight, None, 1, 0, dilation, groups)
+    return y, x[..., T - reach :].clone()
 
 
-def _is_cropped(x: Tensor, weight: Tensor, reach: int) -> bool:
-    """Whether zeros that torch itself puts on both sides take less time than a copy of x behind zeros.
+def _is_cropped(x: Tensor, weight: Tensor, state: Tensor | None, reach: int) -> bool:
+    """Whether zeros that torch itself puts on both sides take less time than a copy of x behind zeros or a state.
 
     They do on a GPU, forward alone, as the gradient of what is cut off is a copy, and where the outputs that are cut
     off are few. A recorded call is for other numbers of steps too.
     """
-    if not x.is_cuda or torch.compiler.is_compiling() or is_traced():
+    if not x.is_cuda or torch.compiler.is_compiling() or is_traced() or is_transformed():
         return False
-    return reach == 0 or (reach * _CUT_OFF <= x.shape[-1] and not needs_grad((x, weight)))
+    return reach == 0 or (reach * _CUT_OFF <= x.shape[-1] and not needs_grad((x, weight, state)))
 
 
 def _convolve_unpadded(

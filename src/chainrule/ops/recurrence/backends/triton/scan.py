@@ -7,7 +7,7 @@ import torch
 import triton
 from torch import Tensor
 
-from chainrule.ops.launching import COMPILED
+from chainrule.ops.launching import COMPILED, float32_products
 from chainrule.ops.recurrence.backends.triton.kernels import gru, gru_reset_before, lstm, rnn
 from chainrule.ops.recurrence.backends.triton.tiling import Processors, Tiling, products, tile, whole
 from chainrule.ops.recurrence.call import RecurrenceCall
@@ -58,9 +58,9 @@ def most_rows(call: RecurrenceCall) -> int:
 
 
 def precision() -> str:
-    """How products of float32 are made: as torch has cuDNN make them, in "tf32", or exactly, as "ieee"."""
+    """How products of float32 are made, "tf32" or "ieee"."""
     settings: Any = torch.backends.cudnn.rnn
-    return "tf32" if settings.fp32_precision == "tf32" and torch.version.hip is None else "ieee"
+    return float32_products(settings)
 
 
 def scan(call: RecurrenceCall, gx: Tensor, learns: bool) -> Values:
