@@ -16,7 +16,7 @@ __all__ = ["SeasonalPath"]
 _STEPS = 100
 _RATE = 0.1  # in logarithms of weights: none becomes so small in these steps that it could not be learned back
 _TINY = 1e-8
-_ALONE = 12.0  # the logarithm of how many times the others' weight one has by itself
+_ALONE = 12.0  # in logarithms of weights: what is above the others by so much has the whole weight
 _MISSING = -1e9
 
 
@@ -66,9 +66,9 @@ class SeasonalPath(nn.Module):
         def error(logits: Tensor) -> float:
             return float(((target - _mean(logits, was, is_known)).abs() * counts).sum())
 
-        alone = _ALONE * torch.eye(was.shape[-1] + 1).to(self.bias)  # of each place, and of the centre
         mixed = _least(self.bias.detach(), was, is_known, target, counts)
-        best = min([*alone, mixed], key=error)
+        above = _ALONE * torch.eye(was.shape[-1] + 1).to(mixed)  # each place, and the centre; where unknown, the others
+        best = min([*(mixed + each for each in above), mixed], key=error)
         self.bias.copy_(best)
         return y - _mean(best, was, is_known)
 
