@@ -29,6 +29,13 @@ def _embedded(levels: int) -> int:
     return min(_WIDEST, (levels + 3) // 2)
 
 
+def _silent(layer: nn.Linear) -> nn.Linear:
+    """The layer with no say yet."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class PanelModel(nn.Module):
     """p(y_{t+h} | y_1..y_t, what is known of t + h) for h = 1..H, from every step t of every series at once.
 
@@ -60,10 +67,7 @@ class PanelModel(nn.Module):
         self.encoder = encoder
         features = encoder.out_features
         self.head = head
-        self.outputs = nn.Linear(features, horizon * head.per_step)
-        with torch.no_grad():
-            self.outputs.weight.zero_()
-            self.outputs.bias.zero_()
+        self.outputs = _silent(nn.Linear(features, horizon * head.per_step))
         self.path: SeasonalPath | None = None
         if seasons:
             self.path = SeasonalPath(features, horizon, inputs.short_season, seasons, inputs.long_season)
@@ -71,7 +75,7 @@ class PanelModel(nn.Module):
         if inputs.of_ahead:
             self.meet = nn.Linear(features, _AHEAD)
             self.ahead = nn.Sequential(
-                nn.Linear(_AHEAD + inputs.of_ahead, _AHEAD), nn.GELU(), nn.Linear(_AHEAD, head.per_step)
+                nn.Linear(_AHEAD + inputs.of_ahead, _AHEAD), nn.GELU(), _silent(nn.Linear(_AHEAD, head.per_step))
             )
 
     @property

@@ -9,6 +9,7 @@ the skip of LSTNet does, Lai et al. 2018, section 3.6).
 import torch
 from torch import Tensor, nn
 
+from chainrule.models.panels.chance import standard_error
 from chainrule.models.panels.tensors import PanelTensors
 
 __all__ = ["SeasonalPath"]
@@ -16,7 +17,7 @@ __all__ = ["SeasonalPath"]
 _STEPS = 100
 _RATE = 0.1  # in logarithms of weights: none becomes so small in these steps that it could not be learned back
 _TINY = 1e-8
-_ALONE = 12.0  # in logarithms of weights: what is above the others by so much has the whole weight
+_ALONE = 7.0  # in logarithms of weights: what is above the others by so much has the whole weight
 _MISSING = -1e9
 
 
@@ -55,20 +56,23 @@ class SeasonalPath(nn.Module):
     def fit(self, rows: PanelTensors, at: Tensor, y: Tensor, weight: Tensor) -> Tensor:
         """Fit what does not depend on features to y (n, H), NaN where it is missing; return y less its means.
 
-        The mean absolute error is the least, where that of origin i counts ``weight`` (n,) times. Where a mixture has
-        no smaller one than what was at a single place, it is this alone: of a random walk, y_t.
+        The mean absolute error is the least, where that of origin i counts ``weight`` (n,) times. A mixture that is not
+        better by a standard error than what was at one place is left for this one: of a random walk, for y_t.
         """
         was, is_known = self._past(rows, at)
         was = was.to(self.bias.dtype)
         counts = torch.where(y.isnan(), 0.0, weight[:, None]).to(was)
         target = y.nan_to_num().to(was)
 
-        def error(logits: Tensor) -> float:
-            return float(((target - _mean(logits, was, is_known)).abs() * counts).sum())
+        def errors(logits: Tensor) -> Tensor:
+            return ((target - _mean(logits, was, is_known)).abs() * counts).sum(1)
 
-        mixed = _least(self.bias.detach(), was, is_known, target, counts)
-        above = _ALONE * torch.eye(was.shape[-1] + 1).to(mixed)  # each place, and the centre; where unknown, the others
-        best = min([*(mixed + each for each in above), mixed], key=error)
+        best = _least(self.bias.detach(), was, is_known, target, counts)
+        above = _ALONE * torch.eye(was.shape[-1] + 1).to(best)  # each place, and the centre; where unknown, the others
+        alone = min((best + each for each in above), key=lambda logits: float(errors(logits).sum()))
+        gain = errors(alone) - errors(best)
+        if float(gain.mean()) <= standard_error(gain, rows, at, len(self.back)):
+            best = alone
         self.bias.copy_(best)
         return y - _mean(best, was, is_known)
 

@@ -11,25 +11,32 @@ from chainrule._modes import evaluating
 from chainrule.models import Carry, PanelModel, PanelTensors
 from chainrule.models.encoders import State
 
-__all__ = ["panel_loss", "panel_quantiles", "states_after"]
+__all__ = ["panel_loss", "panel_losses", "panel_quantiles", "states_after"]
 
 _ROWS = 64  # series side by side
 _CHUNK = 256  # steps of them
 _ORIGINS = 4096  # whose forecasts are computed together
 
 
-@torch.no_grad()
 def panel_loss(model: PanelModel, rows: PanelTensors, first: Tensor, until: Tensor) -> float:
     """The mean loss of forecasts from the rows of each series from ``first`` (N,) on, of what is before ``until``."""
+    _, losses = panel_losses(model, rows, first, until)
+    return float(losses.sum()) / max(len(losses), 1)
+
+
+@torch.no_grad()
+def panel_losses(model: PanelModel, rows: PanelTensors, first: Tensor, until: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows (M,) that forecasts are made from, and the loss of each, float64: of the same rows in the same order for
+    every model. Forecasts of nothing that is known are left out.
+    """
     rows = rows.to(model.device)
     until = until.to(model.device)
-    total = 0.0
-    count = 0
+    found = [(rows.starts[:0], rows.scale[:0])]
     for at, features in _features(model, rows, first, until - 1):
         loss, counts = model.losses(rows, at, features, until[rows.series[at]])
-        total += float(loss.double().sum())
-        count += int(counts.sum())
-    return total / max(count, 1)
+        found.append((at[counts], loss[counts].double()))
+    places, losses = zip(*found, strict=True)
+    return torch.cat(places), torch.cat(losses)
 
 
 @torch.no_grad()

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import chainrule
 from chainrule.data import Panel
 from chainrule.errors import ArgumentError
-from chainrule.models import PanelTensors
+from chainrule.models import PanelTensors, build_panel_model
 from chainrule.runs.kinds.panels.ahead import quantiles_from
 from chainrule.runs.kinds.panels.refits import quantiles_with_refits
 from chainrule.runs.kinds.panels.run import PanelRun
 from chainrule.runs.scoring.panels import Origins
-from chainrule.training import BEST, saved_progress
+from chainrule.training import BEST, LAST, saved_progress
 from tests.runs.cases import panel
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -65,6 +66,31 @@ def test_refits_see_nothing_after_their_first_origin(tmp_path: Path) -> None:
     before = at.clock <= changed_from
     assert (found[0][before] == found[1][before]).all()
     assert (found[0][~before] != found[1][~before]).any()
+
+
+def test_where_no_step_was_best_refits_are_what_a_fit_begins_with(tmp_path: Path) -> None:
+    run = fitted(tmp_path, "gru")
+    assert run.result is not None
+    assert run.config.data.inputs is not None
+    at = run.result.origins
+    first = at.clock == at.clock.min()
+    origins = Origins(at.panel, at.series[first], at.rows[first], at.horizon)
+    tensors = PanelTensors.of(at.panel, run.config.data.inputs)
+    best = replace(saved_progress(run.path / BEST), step=0, spent=0.0)
+    found = quantiles_with_refits(run.config, best, tensors, origins, 1, run.device, lambda share: None)
+    untrained = build_panel_model(run.config.model, run.config.data.inputs).to(run.device).eval()
+    untrained.begin(tensors, torch.from_numpy(at.panel.starts[:-1] + origins.clock[0]))
+    assert (found == quantiles_from(untrained, tensors, origins)).all()
+
+
+def test_trained_weights_are_taken_where_they_are_better_by_more_than_chance(tmp_path: Path) -> None:
+    walks = np.random.default_rng(0).normal(size=(2, 1500)).cumsum(1)
+    data = Panel(walks.reshape(-1), np.array([0, 1500, 3000]), ("a", "b"), season=7)
+    options = {"hidden": 8, "steps": 20, "horizon": 10, "training": {"refit": False}}
+    run = chainrule.fit(data, "gru", out=tmp_path / "run", quiet=True, **options)  # type: ignore[arg-type]
+    progress = saved_progress(run.path / LAST)
+    assert progress.best_step == 0
+    assert progress.beside > 0
 
 
 def test_a_backtest_tells_its_refits(tmp_path: Path) -> None:

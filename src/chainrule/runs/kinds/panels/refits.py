@@ -87,6 +87,7 @@ def _refitted(
     with forked(device), current(device):
         seed_all(config.training.seed, device)
         model = build_panel_model(config.model, config.data.inputs).to(device)
+        model.begin(tensors, torch.from_numpy(until))
         if best.step == 0:
             return model.eval()
         feed = panel_feed(tensors, until, until - tensors.starts.numpy() > 1, config, ALONE)
