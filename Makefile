@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo quick test test-gpu check docs fuzz sanitize wheel
+.PHONY: help demo quick test slow test-all test-gpu check docs fuzz sanitize wheel
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,7 +22,7 @@ demo: $(READY) ## fits a first model to English text
 	$(BIN)/chainrule sample runs/demo --prompt "The for statement" --length 400
 
 # Processes that tests start load what was compiled before, whatever the environment says.
-quick test: export PYTHONDONTWRITEBYTECODE =
+quick test slow test-all: export PYTHONDONTWRITEBYTECODE =
 
 # A file or two of each room that fail for most of what can go wrong there.
 QUICK := tests/house tests/test_public.py tests/cli/test_start.py tests/data/test_reading.py tests/data/test_transforms.py \
@@ -30,10 +30,18 @@ QUICK := tests/house tests/test_public.py tests/cli/test_start.py tests/data/tes
     tests/nn/test_convolution.py tests/nn/test_recurrence.py tests/ops/convolution/test_laws.py \
     tests/ops/recurrence/test_laws.py tests/runs/folder/test_config.py tests/training/test_loop.py
 quick: $(READY) ## the house's rules and a part of every room
-	$(BIN)/pytest --numprocesses 2 --dist worksteal --quiet $(QUICK)
+	$(TEST) -m "not slow" $(QUICK)
 
-test: $(READY) ## all tests
-	$(BIN)/pytest --numprocesses 2 --dist worksteal --quiet
+# What is slow has quicker tests of its kind beside it, in which mistakes mostly show.
+TEST := $(BIN)/pytest --numprocesses 2 --dist worksteal --quiet
+test: $(READY) ## the tests, but for the slow ones
+	$(TEST) -m "not slow"
+
+slow: $(READY) ## the slow tests
+	$(TEST) -m slow
+
+test-all: $(READY) ## all tests
+	$(TEST)
 
 # What needs a GPU, with whatever build of torch is there: the tests above skip it where there is none.
 test-gpu: ## what needs a GPU, with the torch that is there

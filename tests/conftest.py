@@ -1,6 +1,7 @@
 """One thread a test process: two of them on two cores are quicker than four threads, and leave the machine usable."""
 
 import asyncio
+import atexit
 import gc
 import os
 import pydoc_data.topics
@@ -14,13 +15,17 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the cores to others; torch reads it once
 import torch
 
+from tests.house.sampling import mark_the_rest
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
+gc.disable()  # until the tests are collected, which are millions of objects
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
+atexit.register(gc.unfreeze)  # extension modules tell of what they would leak otherwise
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell has those that it starts in the background ignore Ctrl-C, and what they start too: tests send it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,15 +33,16 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # before any of its kernels is defined
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_the_rest(items)
+
+
 def pytest_collection_finish() -> None:
     """The tests and what they import, millions of objects, stay: neither garbage collections nor forks look at them."""
     gc.collect()
     gc.freeze()
-
-
-def pytest_sessionfinish() -> None:
-    """Extension modules tell of what they would leak otherwise."""
-    gc.unfreeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -110,6 +110,7 @@ def test_import_chainrule_needs_torch_and_numpy_alone() -> None:
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_without_the_optional_packages_the_core_works_and_the_rest_names_the_extra() -> None:
     """All of them blocked in one process, then one by one what needs each."""
     code = f"""

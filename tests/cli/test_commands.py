@@ -141,6 +141,7 @@ def test_backtest_puts_the_model_beside_the_random_walk(command: Command, runs: 
     assert "random walk" in result.stdout
 
 
+@pytest.mark.slow
 def test_compare_prints_a_table_and_a_verdict(command: Command, here: Path) -> None:
     write_csv(here / "noise.csv", ar1(400))
     result = command("compare noise.csv --models ar,gru --hidden 2 --window 4 --steps 2 --quiet --out runs/c")
@@ -235,6 +236,7 @@ def test_a_score_of_few_steps_and_of_unseen_symbols_says_so(command: Command, he
     assert "Only 6 steps scored" in command("fit short.csv --model ar --window 2").stdout
 
 
+@pytest.mark.slow
 def test_look_tells_how_far_gradients_reach_and_writes_a_page(command: Command, runs: Path, here: Path) -> None:
     result = command(f"look {runs}/text --steps 20 --at 12 --html page.html")
     assert result.exit_code == 0
@@ -254,6 +256,7 @@ def test_look_at_a_window_model_tells_what_it_sees(command: Command, runs: Path)
     assert "window: the model sees the last 3 inputs and nothing before them" in result.stdout.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_look_at_a_classifier_shows_its_layers_and_mistakes(command: Command, runs: Path, here: Path) -> None:
     result = command(f"look {runs}/digits --layer 3 --at 1,2 --html page.html")
     assert result.exit_code == 0
@@ -284,6 +287,7 @@ def test_look_conv_explains_a_shape(command: Command, here: Path) -> None:
     assert (here / "c.html").exists()
 
 
+@pytest.mark.slow
 def test_look_conv_shows_the_laws_on_ones_own_numbers(command: Command, here: Path) -> None:
     result = command("look conv --x 1,0,-1,2,4 --w 1,2,3 --one-based --html laws.html")
     assert result.exit_code == 0
@@ -333,6 +337,7 @@ def test_look_unrolls_a_network(command: Command, runs: Path) -> None:
     assert "it sees a window" in command(f"look {runs}/series --unroll").stderr
 
 
+@pytest.mark.slow
 def test_score_tells_each_symbol_and_what_random_order_costs(command: Command, runs: Path, here: Path) -> None:
     each = command(f"score {runs}/text --each --plot each.png --html each.html")
     assert each.exit_code == 0
@@ -350,6 +355,7 @@ def test_score_tells_each_symbol_and_what_random_order_costs(command: Command, r
         assert message in command(f"score {runs}/text {options}").stderr
 
 
+@pytest.mark.slow
 def test_fit_says_what_it_read_and_which_weights_forecast(command: Command, here: Path) -> None:
     write_csv(here / "noise.csv", ar1(400), daily(400))
     said = command("fit noise.csv --hidden 4 --steps 8 --out r").stderr.splitlines()
@@ -363,6 +369,7 @@ def test_fit_says_what_it_read_and_which_weights_forecast(command: Command, here
     assert "refit" not in command("forecast n --horizon 2").stderr
 
 
+@pytest.mark.slow
 def test_patience_stops_a_fit_and_says_so(command: Command, here: Path) -> None:
     write_csv(here / "noise.csv", ar1(200, coefficient=0.0))
     result = command("fit noise.csv --hidden 32 --window 8 --steps 400 --patience 2 --learning-rate 0.05 --out r")

@@ -20,6 +20,7 @@ def examples(command: str) -> list[str]:
     return re.findall(r"^ \$ (chainrule .*?)\s*$", result.output, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_helps_work_in_order(here: Path) -> None:
     done: set[str] = set()
     for command in COMMANDS:

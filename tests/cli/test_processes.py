@@ -59,6 +59,7 @@ def wait_for(path: Path, process: subprocess.Popen[str] | Started) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_exits_130_and_resume_goes_on_and_ends(tmp_path: Path) -> None:
     with command(tmp_path, *fit(tmp_path, 100_000)) as process:
         wait_for(tmp_path / "run" / "metrics.jsonl", process)
@@ -86,6 +87,7 @@ def _saving_without_pause(folder: Path) -> None:
     chainrule.fit(folder / "words.txt", steps=10**6, out=folder / "run", quiet=True, **SMALL)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])
 def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, tmp_path: Path) -> None:
     """The checkpoints are written without pause, so that most kills hit a write."""
@@ -110,6 +112,7 @@ def test_a_kill_at_any_moment_leaves_the_last_complete_checkpoint(wait: float, t
     assert steps[-1] == reached + 3
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_bar_shows_loss_speed_and_time_left_in_80_columns(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with command(tmp_path, *fit(tmp_path, 40), stderr=theirs) as process:
@@ -144,6 +147,7 @@ def test_help_starts_without_the_heavy_packages() -> None:
     assert "Sequence models by the two chain rules" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path: Path) -> None:
     with command(tmp_path, "data") as process:
         assert process.stdout is not None

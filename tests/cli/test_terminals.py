@@ -44,6 +44,7 @@ def sources(here: Path) -> Path:
     return here
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     "lines",
     [

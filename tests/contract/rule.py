@@ -33,6 +33,7 @@ class Way:
     expected: Callable[..., Any] | None = None  # of torch's namesake; the same call where it is None
     on: Callable[[Subject], bool] = always
     alone: bool = False  # it may end the process: it gets one of its own
+    slow: bool = False
     refused: Sequence[tuple[str, str]] = ()  # (tag or name of subjects, what the error says): the docs say so
     more: Sequence[str] = ()  # tags of subjects that work where torch.nn does not: the docs say so
     must_refuse: type[Exception] | None = None  # with this, as no numbers can be right

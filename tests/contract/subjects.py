@@ -39,6 +39,10 @@ class Subject:
     dtype: torch.dtype = torch.float64
     size: tuple[int, int] = (B, T)
 
+    @property
+    def family(self) -> frozenset[str]:
+        return self.tags & {"conv", "recurrent", "stream"}
+
     def models(self) -> tuple[Module, Module]:
         """Both, with the same weights."""
         torch.manual_seed(0)

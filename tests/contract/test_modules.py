@@ -66,6 +66,7 @@ def tensors(tree: Any) -> list[Tensor]:
     return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
 
 
+@pytest.mark.sampled(1)
 @layers
 @modes
 @dtypes
@@ -110,6 +111,7 @@ def test_copied_and_saved_layers_give_the_same(name: str, training: bool) -> Non
             assert all(torch.equal(a, b) for a, b in zip(outputs, tensors(call(twin, case)), strict=True))
 
 
+@pytest.mark.sampled(0)
 @layers
 @pytest.mark.parametrize(
     ("check", "training"),
@@ -136,6 +138,7 @@ def test_gradients(name: str, check: Any, training: bool) -> None:
         assert check(run, [vector], fast_mode=True)
 
 
+@pytest.mark.sampled(0)
 @layers
 def test_gradients_of_one_parameter_at_a_time(name: str) -> None:
     for layer, case in cases(name):
@@ -153,6 +156,7 @@ def test_gradients_of_one_parameter_at_a_time(name: str) -> None:
             torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.sampled(1)
 @layers
 @modes
 @dtypes

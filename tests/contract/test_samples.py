@@ -40,6 +40,7 @@ def samples(name: str, dtype: torch.dtype, requires_grad: bool = False) -> Itera
     yield from infos()[name].sample_inputs("cpu", dtype, requires_grad)
 
 
+@pytest.mark.sampled(1)
 @names
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_values(name: str, dtype: torch.dtype) -> None:
@@ -60,6 +61,7 @@ def test_gradients(name: str) -> None:
         torch.testing.assert_close(*found)
 
 
+@pytest.mark.sampled(0)
 @names
 def test_samples_that_are_wrong(name: str) -> None:
     """Refused in words."""

@@ -21,6 +21,7 @@ W = torch.randn(4, 3, 3)
 SIZES = (2**31 - 1, 2**31, 2**61, 2**62, 2**63 - 1, 2**64)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("names", ["stride", "padding", "dilation", "padding dilation", "stride padding"])
 def test_sizes_beyond_reason(names: str, size: int) -> None:
@@ -85,6 +86,7 @@ CALLS: dict[str, tuple[Callable[..., Any], list[Tensor]]] = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.filterwarnings("ignore:.*nested tensors is in prototype", "ignore:.*[Ss]parse", "ignore:.*quantize")
 @pytest.mark.parametrize("layout", FOREIGN)
 @pytest.mark.parametrize("call", CALLS)

@@ -108,6 +108,7 @@ def test_pictures(tmp_path: Path, suffix: str) -> None:
         ends_well(lambda: read_image(path), path)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("subtype", [*SOUNDS, "flac", "vorbis"])
 def test_sound(tmp_path: Path, subtype: str) -> None:
     chance = random.Random(0)
@@ -269,6 +270,7 @@ print(symbols.length, (peak() - before) // 1024)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("documents", ["one", "line"])
 def test_text_takes_little_more_memory_than_its_symbols(tmp_path: Path, documents: str) -> None:
     path = tmp_path / "a.txt"

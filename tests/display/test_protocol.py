@@ -304,6 +304,7 @@ def test_what_show_writes_is_the_str(
     assert len(written) >= len(str(result).splitlines())
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("width", [40, 30])
 def test_in_a_narrow_terminal_lines_fit_and_no_number_is_broken(result: Shown, width: int) -> None:
     assert max(map(cell_len, printed(result, width).splitlines())) <= width
@@ -343,6 +344,7 @@ def test_a_notebook_shows_tables_and_figures_and_reads_no_markup(
         assert "&lt;b&gt;가격&lt;/b&gt;" in page
 
 
+@pytest.mark.sampled(0)
 def test_a_plot_shows_itself_in_a_notebook(result: Shown) -> None:
     if not result.drawable:
         with pytest.raises(ArgumentError, match=r"fitted in closed form, without steps to draw\. Plot its score"):

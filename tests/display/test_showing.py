@@ -100,6 +100,7 @@ def test_dictionaries_are_json(result: Shown) -> None:
     assert json.loads(text)
 
 
+@pytest.mark.sampled(0)
 def test_figures_leave_the_session_alone(result: Shown) -> None:
     before = dict(mpl.rcParams)
     (axes, *_) = result.plot().axes
@@ -140,6 +141,7 @@ def hash_of(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", ["convolution", "sizes", "through time", "term", "recorder"])
 def test_pages_run_their_views_alone_and_fetch_nothing(name: str, tmp_path: Path) -> None:
     result = RESULTS[name]()
@@ -173,6 +175,7 @@ def test_pages_run_their_views_alone_and_fetch_nothing(name: str, tmp_path: Path
     assert Page(result._repr_html_()).elements[0] == ("div", {"class": "chainrule"})
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_a_page_opens_without_the_network_or_a_complaint(scheme: str, tmp_path: Path) -> None:

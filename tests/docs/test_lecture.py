@@ -64,6 +64,7 @@ def drawing() -> Iterator[None]:
     plt.close("all")
 
 
+@pytest.mark.sampled(0)
 @notebooks
 @pytest.mark.usefixtures("drawing")
 def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ import torch
 from typer.testing import CliRunner
 
 from chainrule.cli.app import app
+from tests.house.sampling import unless
 
 pytestmark = pytest.mark.usefixtures("without_figures", "short_english")
 
@@ -32,8 +33,10 @@ NOT_RUN = ("make ", "pip ", "jupyter ", "git ", "python -m ", "pytest", "ruff ",
 SERVES = "chainrule studio "
 BLOCK = re.compile(r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$|`(?P<inline>chainrule [a-z]+ [^`]*)`", re.M | re.S)
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")  # as in `chainrule score RUN`
-
-pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+NAMED = {str(page.relative_to(ROOT)): page for page in PAGES}
+# They fit much, or record programs.
+_LONG = ("cells", "command_line", "export", "gallery", "lens", "panels", "series")
+LONG = {"README.md", *(f"docs/{name}.md" for name in _LONG)}
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
@@ -59,7 +62,9 @@ def run_commands(text: str) -> None:
         assert not re.search(r"error|warning", result.stderr), f"{command}: {result.stderr}"
 
 
-@pages
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=name, marks=unless(name not in LONG)) for name, page in NAMED.items()]
+)
 def test_pages_run_from_top_to_bottom(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

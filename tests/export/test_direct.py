@@ -37,6 +37,7 @@ def targets(program: Any) -> set[str]:
     return {str(node.target) for graph in graphs for node in graph.graph.nodes if node.op == "call_function"}
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", RECURRENCES)
 def test_an_exported_recurrence_is_the_layer_for_any_batch_and_time(name: str) -> None:
     layer, arguments = RECURRENCES[name]
@@ -49,6 +50,7 @@ def test_an_exported_recurrence_is_the_layer_for_any_batch_and_time(name: str) -
     assert not [target for target in targets(program) if "chainrule" in target]
 
 
+@pytest.mark.slow
 def test_a_strict_export_follows_the_layers_too() -> None:
     layer, arguments = RECURRENCES["resets"]
     with torch.no_grad():
@@ -57,6 +59,7 @@ def test_a_strict_export_follows_the_layers_too() -> None:
         torch.testing.assert_close(program.module()(*args, **kwargs), layer(*args, **kwargs), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize(
     "layer",
@@ -76,6 +79,7 @@ def test_an_exported_convolution_is_torchs(layer: nn.Module, strict: bool) -> No
     torch.testing.assert_close(ours.module()(x), theirs.module()(x))
 
 
+@pytest.mark.slow
 def test_an_exported_causal_convolution_hides_what_lies_before_a_reset() -> None:
     layer = chainrule.nn.CausalConv1d(4, 4, 3, dilation=2)
 
@@ -96,6 +100,7 @@ def test_an_exported_causal_convolution_hides_what_lies_before_a_reset() -> None
     torch.testing.assert_close(program.module()(*given), Model()(*given))
 
 
+@pytest.mark.slow
 def test_torchs_onnx_exporter_takes_a_swapped_model() -> None:
     circular = nn.Conv1d(4, 2, 5, padding=2, padding_mode="circular")
     model = nn.Sequential(nn.Conv1d(4, 4, 3, padding=1), nn.ReLU(), circular).eval()

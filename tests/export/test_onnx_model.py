@@ -73,6 +73,7 @@ def run(exported: Any, args: Any, kwargs: Any) -> list[Any]:
     return list(session.run(None, dict(zip(names, tensors, strict=True))))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_in_onnx_runtime_is_the_layer(name: str) -> None:
     layer, arguments, operator = LAYERS[name]
@@ -101,6 +102,7 @@ class Tagger(nn.Module):
         return {"scores": self.score(self.drop(y)), "past": past, "hidden": hidden}
 
 
+@pytest.mark.slow
 def test_a_file_streams_as_its_states_are_inputs_and_outputs(tmp_path: Path) -> None:
     model = Tagger()
     tokens = torch.randint(20, (3, 12))
@@ -134,6 +136,7 @@ def test_names_of_a_layer_are_those_of_its_documentation() -> None:
     assert output_names_of(call, layer(*call.args), inputs) == ["output", "h_n", "c_n"]
 
 
+@pytest.mark.slow
 def test_torchs_own_export_of_a_gru_is_refused_as_it_computes_something_else(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     with pytest.raises(ExportError, match="the exported model"):
@@ -141,6 +144,7 @@ def test_torchs_own_export_of_a_gru_is_refused_as_it_computes_something_else(tmp
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_a_difference_is_said_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layer = chainrule.nn.Conv1d(4, 4, 3)
     file = tmp_path / "model.onnx"

@@ -24,6 +24,7 @@ torch.testing.assert_close(got["scores"], expected)
 """
 
 
+@pytest.mark.slow
 def test_a_program_runs_where_chainrule_is_not_installed(tmp_path: Path) -> None:
     model = Tagger()
     states = (torch.randn(1, 3, 3), (torch.randn(1, 1, 4), torch.randn(1, 1, 4)))

@@ -8,6 +8,7 @@ from tests.fuzz import seeds
 from tests.fuzz.judge import bounded_memory
 from tests.fuzz.run import one
 from tests.fuzz.targets import NEED_RUNS, TARGETS
+from tests.house.sampling import unless
 
 _TRIES = dict.fromkeys(TARGETS, 150) | {
     "folders": 15,
@@ -17,6 +18,7 @@ _TRIES = dict.fromkeys(TARGETS, 150) | {
     "xlsx": 25,
     "arrow": 75,
 }
+_LONG = {*NEED_RUNS, "arrow", "config", "csv", "npz", "xlsx"}
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=unless(name not in _LONG)) for name in TARGETS])
 def test_nothing_but_errors_of_our_own(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ def all_close(actual: list[Tensor], expected: list[Tensor]) -> None:
         close(a, e) if e.is_floating_point() else torch.testing.assert_close(a, e)
 
 
+@pytest.mark.sampled(1)
 @every_case
 @few
 @given(cuts=st.sets(st.integers(1, STEPS - 1)))
@@ -53,6 +54,7 @@ def test_chunks_give_what_the_whole_gives(case: Case, cuts: set[int]) -> None:
     all_close(gradients(model, pieces), gradients(model, whole))
 
 
+@pytest.mark.sampled(1)
 @every_symbol_case
 @few
 @given(starts=st.tuples(st.integers(1, STEPS - 1), st.integers(1, STEPS - 1)))
@@ -83,6 +85,7 @@ def test_a_reset_at_a_chunk_s_start_discards_the_carry(case: Case) -> None:
     close(after, model.log_prob(x[:, 4:]))
 
 
+@pytest.mark.sampled(1)
 @every_case
 def test_a_streamed_encoder_goes_on_from_a_state_and_starts_rows_afresh(case: Case) -> None:
     model = case.make()
@@ -104,6 +107,7 @@ def test_a_streamed_encoder_goes_on_from_a_state_and_starts_rows_afresh(case: Ca
     all_close([torch.cat(features, dim=1)], [whole[:, 4:]])
 
 
+@pytest.mark.sampled(1)
 @every_case
 def test_a_batch_is_its_rows(case: Case) -> None:
     model = case.make()
@@ -111,6 +115,7 @@ def test_a_batch_is_its_rows(case: Case) -> None:
     close(model.log_prob(x), torch.cat([model.log_prob(row[None]) for row in x]))
 
 
+@pytest.mark.sampled(1)
 @every_case
 @few
 @given(t=st.integers(0, STEPS - 1))
@@ -125,6 +130,7 @@ def test_no_step_sees_its_future(case: Case, t: int) -> None:
     assert not torch.equal(before[:, t:], after[:, t:])
 
 
+@pytest.mark.sampled(1)
 @every_symbol_case
 def test_probabilities_sum_to_one(case: Case) -> None:
     model = case.make()
@@ -134,6 +140,7 @@ def test_probabilities_sum_to_one(case: Case) -> None:
         close(model.log_prob(nexts)[:, t].exp().sum(), torch.tensor(1.0, dtype=torch.float64))
 
 
+@pytest.mark.sampled(1)
 @every_symbol_case
 @pytest.mark.parametrize("streamed", [False, True])
 def test_the_predictions_of_step_multiply_to_the_whole_symbols(case: Case, streamed: bool) -> None:
@@ -149,6 +156,7 @@ def test_the_predictions_of_step_multiply_to_the_whole_symbols(case: Case, strea
     close(torch.stack(log_probs, dim=1), model.log_prob(x))
 
 
+@pytest.mark.sampled(1)
 @every_series_case
 @pytest.mark.parametrize("streamed", [False, True])
 def test_the_predictions_of_step_multiply_to_the_whole_series(case: Case, streamed: bool) -> None:

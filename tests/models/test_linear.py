@@ -136,6 +136,7 @@ def test_columns_that_move_in_step_have_no_joint_likelihood() -> None:
         fitted(np.concatenate([x, 2 * x + 1], axis=1), 1, "none")
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("channels", [1, 2])
 def test_stable_roots_are_kept_and_others_brought_inside(channels: int) -> None:
     growing = random_walk(channels=channels) * 1.02 ** np.arange(200)[:, None]

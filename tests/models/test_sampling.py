@@ -21,6 +21,7 @@ GRU = ModelConfig("gru", hidden=4)
 SIGMAS = 4  # of Monte-Carlo error
 
 
+@pytest.mark.sampled(1)
 @every_case
 def test_the_same_seed_draws_the_same_and_leaves_the_global_generator(case: Case) -> None:
     model = case.make()
@@ -36,6 +37,7 @@ def test_the_same_seed_draws_the_same_and_leaves_the_global_generator(case: Case
     assert first.dtype == context.dtype
 
 
+@pytest.mark.sampled(1)
 @every_case
 def test_what_is_drawn_goes_on_from_all_of_the_context(case: Case) -> None:
     model = case.make()
@@ -46,6 +48,7 @@ def test_what_is_drawn_goes_on_from_all_of_the_context(case: Case) -> None:
     close(drawn, expected) if drawn.is_floating_point() else torch.testing.assert_close(drawn, expected)
 
 
+@pytest.mark.sampled(1)
 @every_case
 def test_an_unbatched_context_is_a_batch_of_one(case: Case) -> None:
     model = case.make()

@@ -62,6 +62,7 @@ def test_a_path_that_cannot_be_fitted_repeats_the_last_value(transform: str) -> 
     assert encoder(z)[0][0, :, -1].tolist() == ([0.0, 0.0] if transform == "difference" else [3.0, 7.0])
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("name", "transform", "head"),
     [(*pair, head) for pair, head in zip(product(NETWORKS, TRANSFORMS[:3]), cycle(["gaussian", "student"]))],

@@ -48,6 +48,7 @@ def equal(ours: nn.Module, theirs: nn.Module, x: Tensor) -> None:
         close(actual, expected)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("kernel_size", [3, 2])
 @pytest.mark.parametrize("dims", [1, 2, 3])
@@ -187,6 +188,7 @@ def test_the_causal_layer_carries_state_and_passes_resets_and_lengths_on() -> No
     close(state, last[0])
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("channels", [4, 32], ids=["cpu", "torch's own"])
 def test_one_graph_is_compiled_for_any_size(channels: int) -> None:
     layer = chainrule.nn.Conv2d(channels, channels, 3, padding="same")

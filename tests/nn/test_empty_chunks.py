@@ -63,6 +63,7 @@ def same(one: Any, other: Any) -> bool:
     return all(torch.equal(a, b) for a, b in zip(parts(one), parts(other), strict=True))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("make", [*RECURRENT, *CAUSAL])
 def test_the_output_is_empty_and_the_state_stays(make: Make, dtype: torch.dtype) -> None:

@@ -108,6 +108,7 @@ def test_tools_that_fuse_leave_the_numbers(name: str) -> None:
     torch.testing.assert_close(tool(model)(x), model(x))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_a_scripted_model_is_torchs_and_loads_without_chainrule(tmp_path: Path) -> None:
     theirs, ours = nets()

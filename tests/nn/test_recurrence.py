@@ -77,6 +77,7 @@ def _same(ours: list[Tensor], theirs: list[Tensor]) -> None:
         close(actual, expected)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("kind", "own"), KINDS)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_equals_torch_with_weights_moved_both_ways(kind: str, own: dict[str, Any], options: dict[str, Any]) -> None:
@@ -172,6 +173,7 @@ def test_resets_follow_the_rows_of_a_packed_sequence() -> None:
         _same([s[:, b] for s in last], list(last_row))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("kind", "own"), KINDS)
 @pytest.mark.parametrize("options", [{}, {"batch_first": True}, {"bidirectional": True}])
 @pytest.mark.parametrize("p", [0.4, 1.0])

@@ -125,6 +125,7 @@ def test_the_lens_agrees_with_autograd(make: Callable[..., CellLayer]) -> None:
     assert found.term(5, 2).factors.shape == (3, *(4 * len(layer.cell_spec.state),) * 2)
 
 
+@pytest.mark.sampled(0)
 @makers
 def test_truncated_training_learns(make: Callable[..., CellLayer]) -> None:
     torch.manual_seed(0)

@@ -32,6 +32,7 @@ def _differently(layer: torch.nn.RNNBase, input: Any, hx: Any, patch: pytest.Mon
         return _outcome(layer, input, hx)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(("kind", "own"), KINDS)
 @pytest.mark.parametrize("options", OPTIONS)

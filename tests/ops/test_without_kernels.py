@@ -14,6 +14,7 @@ from chainrule.ops import compiled
 HERE = Path(__file__).parent
 
 
+@pytest.mark.slow
 def test_what_holds_without_them() -> None:
     environment = {**os.environ, "CHAINRULE_NO_KERNELS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", str(HERE / "without_kernels.py")]

@@ -49,6 +49,7 @@ def test_each_model_leaves_a_run_and_the_comparison_its_table_and_figure(ordered
     assert json.loads((folder / "ar" / "score.json").read_text())["nats"] == pytest.approx(ordered.rows[2].nats)
 
 
+@pytest.mark.slow
 def test_order_matters_in_an_ar1_and_not_when_it_is_shuffled(ordered: Comparison, tmp_path: Path) -> None:
     """The gain of AR(1) over i.i.d. is its mutual information with the past, -log(1 - c^2) / 2."""
     best = ordered.best
@@ -84,6 +85,7 @@ def test_a_sure_gain_counts_though_a_greater_one_is_not_sure() -> None:
     assert verdict == "Order matters here: ar gains 1.400 +- 0.900 nats per step over i.i.d."
 
 
+@pytest.mark.slow
 def test_symbols_are_compared_with_counts(tmp_path: Path) -> None:
     result = chainrule.compare(symbols(), ["ar"], window=4, steps=2, out=tmp_path / "out", quiet=True)
     assert isinstance(result, Comparison)
@@ -92,6 +94,7 @@ def test_symbols_are_compared_with_counts(tmp_path: Path) -> None:
     assert all(r.errors is None for r in result.rows)
 
 
+@pytest.mark.slow
 def test_what_models_have_in_common_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options: dict[str, Any] = {"hidden": 2, "window": 4, "steps": 1}
     options["training"] = {"batch": 4, "learning_rate": 0.01}
@@ -116,6 +119,7 @@ def test_what_no_model_has_a_use_for_is_refused(option: dict[str, Any], tmp_path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_one_held_out_step_gives_no_interval_and_still_valid_json(tmp_path: Path) -> None:
     result = chainrule.compare(series(ar1(10)), ["gru"], hidden=2, steps=1, out=tmp_path / "out", quiet=True)
     assert isinstance(result, Comparison)

@@ -33,6 +33,7 @@ HOURS = pd.date_range("2024-03-25", "2024-03-31", freq="h", tz="Europe/Berlin") 
 TO_AUTUMN = pd.date_range("2024-03-25", "2024-10-27 01:00", freq="6h", tz="Europe/Berlin")
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("dates", "expected", "calendar", "season"),
     [

@@ -29,8 +29,8 @@ CASES = [
     *(("images", "conv"), ("sound", "conv"), ("sound", "slstm")),
 ]
 OPTIONS: list[dict[str, Any]] = [
-    {"learned_start": True, "layers": 2, "average": 0.9, "accumulate": 2},
     {"tied": True, "mix": "none", "tbptt": "auto", "state_dropout": 0.5},
+    {"learned_start": True, "layers": 2, "average": 0.9, "accumulate": 2},
     {"bptt": "full", "memory": "200kB", "dropout": 0.0, "steps": 1},
 ]
 
@@ -56,6 +56,7 @@ def close(one: float, other: float) -> None:
     assert one == pytest.approx(other, rel=1e-3)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(("kind", "model"), CASES)
 def test_a_fit_there_is_that_of_the_cpu_and_can_be_used_on_it(
     kind: str, model: str, there: str, tmp_path: Path
@@ -76,6 +77,7 @@ def test_a_fit_there_is_that_of_the_cpu_and_can_be_used_on_it(
     close(loaded.to(there).score(data).nats, run.score(data).nats)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: ",".join(options))
 def test_options_of_training_go_there_too(options: dict[str, Any], there: str, tmp_path: Path) -> None:
     here = fit("symbols", "gru", tmp_path / "here", "cpu", **options)
@@ -85,7 +87,8 @@ def test_options_of_training_go_there_too(options: dict[str, Any], there: str, t
     close(run.result.nats, here.result.nats)
 
 
-@pytest.mark.parametrize("model", ["lstm", "conv"])
+@pytest.mark.sampled(0)
+@pytest.mark.parametrize("model", ["conv", "lstm"])
 def test_symbols_are_sampled_and_learned_from_there(model: str, there: str, tmp_path: Path) -> None:
     run = fit("symbols", model, tmp_path, there)
     drawn = run.sample(20, prompt="the cat", seed=1)
@@ -100,7 +103,8 @@ def test_symbols_are_sampled_and_learned_from_there(model: str, there: str, tmp_
     close(adapted[0]["counts"], adapted[1]["counts"])
 
 
-@pytest.mark.parametrize(("model", "head"), [("gru", "student"), ("conv", "gaussian"), ("ar", "gaussian")])
+@pytest.mark.sampled(0)
+@pytest.mark.parametrize(("model", "head"), [("ar", "gaussian"), ("gru", "student"), ("conv", "gaussian")])
 def test_series_are_forecast_there(model: str, head: str, there: str, tmp_path: Path) -> None:
     run = fit("series", model, tmp_path, there, head=head)
     here = chainrule.load(tmp_path, device="cpu")
@@ -118,8 +122,9 @@ def test_files_are_classified_there(there: str, tmp_path: Path) -> None:
     assert one.label == other.label
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("first", ["cpu", "lazy"])
-@pytest.mark.parametrize(("kind", "model"), [("symbols", "lstm"), ("images", "conv")])
+@pytest.mark.parametrize(("kind", "model"), [("images", "conv"), ("symbols", "lstm")])
 def test_a_fit_goes_on_on_either(first: str, kind: str, model: str, there: str, tmp_path: Path) -> None:
     second = there if first == "cpu" else "cpu"
     fit(kind, model, tmp_path / "run", first, steps=2)
@@ -129,6 +134,7 @@ def test_a_fit_goes_on_on_either(first: str, kind: str, model: str, there: str, 
     assert all(tensor.device.type == "cpu" for tensor in load_tensors(tmp_path / "run" / LAST)[0].values())
 
 
+@pytest.mark.slow
 def test_auto_measures_width_and_precision_where_it_goes(
     there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

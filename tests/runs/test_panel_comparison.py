@@ -30,6 +30,7 @@ def compared(folder: Path) -> PanelBacktest:
     return result
 
 
+@pytest.mark.slow
 def test_models_ensemble_and_baselines_stand_in_one_table(compared: PanelBacktest, folder: Path) -> None:
     assert list(compared.rows) == [*MODELS, "ensemble", "naive", "seasonal naive", "local ar"]
     assert compared.model in [*MODELS, "ensemble"]
@@ -41,6 +42,7 @@ def test_models_ensemble_and_baselines_stand_in_one_table(compared: PanelBacktes
     assert max(map(len, str(compared).splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_members_are_those_of_least_validation_loss(compared: PanelBacktest) -> None:
     losses = {name: compared.facts[name]["validation"] for name in MODELS}
     best = sorted(losses, key=losses.__getitem__)[:2]
@@ -49,6 +51,7 @@ def test_members_are_those_of_least_validation_loss(compared: PanelBacktest) -> 
     assert np.allclose(compared.forecasts["ensemble"], mean)
 
 
+@pytest.mark.slow
 def test_the_members_forecast_together(compared: PanelBacktest, folder: Path) -> None:
     runs = [run for run in map(chainrule.load, (folder / "gru", folder / "ar")) if isinstance(run, PanelRun)]
     together = forecast_ensemble(runs, 3)

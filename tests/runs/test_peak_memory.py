@@ -8,6 +8,7 @@ import torch
 from chainrule.runs.peak_memory import peak_memory
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak")
 def test_the_peak_is_of_the_block_alone_whatever_ran_before() -> None:
     for _ in range(2):  # the second time finds what the first one gave back

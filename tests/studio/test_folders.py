@@ -37,6 +37,7 @@ OUTSIDE = (
 """None of these is the name of a run."""
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", OUTSIDE, ids=ascii)
 def test_no_name_leads_out_of_the_folder(client: Client, name: str) -> None:
     quoted = quote(name, safe="", errors="surrogateescape").replace(".", "%2e")  # or a client takes it for a step up
@@ -65,6 +66,7 @@ def test_no_name_leads_out_of_the_folder(client: Client, name: str) -> None:
     assert client.post(f"/api/jobs/{quoted or 'no'}/stop").status_code == 404
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     "name",
     [

@@ -38,6 +38,7 @@ def job(client: Client) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_fit_is_started_stopped_and_gone_on_with_to_its_end(made: Made, tmp_path: Path) -> None:
     client = made(tmp_path / "runs")
     options = {"model": "gru", "hidden": 2, "window": 8, "steps": 8_000, "refit": False, "skip": False}

@@ -14,6 +14,7 @@ from chainrule.errors import ArgumentError
 from chainrule.studio.serving import _listen, serve
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGHUP])  # Ctrl-C, and the end of the terminal
 def test_a_studio_starts_lets_in_and_ends(tmp_path: Path, end: signal.Signals) -> None:
     command = [sys.executable, "-m", "chainrule", "studio", str(tmp_path / "runs"), "--no-browser", "--port", "0"]

@@ -66,6 +66,7 @@ def sound(client: Client) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("run", RUNS)
 def test_every_view_of_a_run_is_a_page_that_stands_alone(client: Client, run: str) -> None:
     about = client.get(f"/api/runs/{run}").json()

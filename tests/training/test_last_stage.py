@@ -150,6 +150,7 @@ def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return request.param, folder, made, made.train(folder)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("after", [-1, 0, 1, 99], ids=["before", "at", "just after", "at the end"])
 def test_a_run_stopped_in_either_stage_ends_with_the_same_bits(
     after: int, ended: tuple[str, Path, Job, Progress], tmp_path: Path

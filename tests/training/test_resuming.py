@@ -15,7 +15,7 @@ from chainrule.training import BEST, LAST, Progress, StreamFeed, Streams, load_t
 from chainrule.training.checkpoint import pack, unpack
 from tests.training.jobs import DOCUMENTS, Altered, Job
 
-KINDS = [("ar", False), ("mlp", False), ("conv", True), ("gru", True), ("lstm", False)]
+KINDS = [("gru", True), ("ar", False), ("mlp", False), ("conv", True), ("lstm", False)]
 
 
 def told(progress: Progress) -> dict[str, object]:
@@ -80,6 +80,7 @@ def ends_alike(tmp_path: Path, stopped: Path, make: Callable[[], Job]) -> None:
     same_files(tmp_path / "whole", stopped)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(("name", "series"), KINDS)
 def test_the_same_job_gives_the_same_bits(name: str, series: bool, tmp_path: Path) -> None:
     (job, progress), (other, again) = (whole(tmp_path / folder, Job(name, series=series)) for folder in ("a", "b"))
@@ -88,6 +89,7 @@ def test_the_same_job_gives_the_same_bits(name: str, series: bool, tmp_path: Pat
     same_files(tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("step", [1, 7, 40])
 @pytest.mark.parametrize(("name", "series"), KINDS)
 def test_a_run_stopped_by_its_report_loses_nothing(name: str, series: bool, step: int, tmp_path: Path) -> None:
@@ -99,6 +101,7 @@ def test_a_run_stopped_by_its_report_loses_nothing(name: str, series: bool, step
     ends_alike(tmp_path, tmp_path, lambda: Job(name, series=series))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("step", [1, 9, 30])
 def test_with_every_option(step: int, tmp_path: Path) -> None:
     """Averages, batches that are accumulated, random windows in a random order, states that are dropped, Muon."""
@@ -116,6 +119,7 @@ def test_with_every_option(step: int, tmp_path: Path) -> None:
     ends_alike(tmp_path, tmp_path, make)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("step", [1, 2, 7, 40])
 def test_a_run_that_dies_goes_on_from_its_last_validation(step: int, tmp_path: Path) -> None:
     job = Job()
@@ -126,6 +130,7 @@ def test_a_run_that_dies_goes_on_from_its_last_validation(step: int, tmp_path: P
     ends_alike(tmp_path, tmp_path, Job)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("write", [2, 3, 4, 5, 12, 21])
 def test_a_kill_in_the_middle_of_a_write_leaves_files_to_go_on_from(
     write: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -149,6 +154,7 @@ def test_a_kill_in_the_middle_of_a_write_leaves_files_to_go_on_from(
     ends_alike(tmp_path, tmp_path, Job)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("step", [1, 7, 20, 40])
 def test_ctrl_c_finishes_the_step_and_saves(step: int, tmp_path: Path) -> None:
     job = Job()

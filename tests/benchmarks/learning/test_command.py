@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from benchmarks.__main__ import app
 from benchmarks.learning.budgets import Budget
 from benchmarks.learning.entering import Outcome
@@ -20,6 +21,7 @@ def a_text(folder: Path, name: str = "tiny_shakespeare") -> Text:
     return read_text(str(path))
 
 
+@pytest.mark.slow
 def test_a_run_of_the_command(tmp_path: Path) -> None:
     text = a_text(tmp_path, "hamlet")
     out = tmp_path / "out.json"

@@ -24,6 +24,7 @@ def entered(folder: Path, name: str, last: str, steps: int) -> Outcome:
 
 
 # Those that get a share of the budget differ in nothing else from one that gets the whole.
+@pytest.mark.sampled(0)
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # of x-transformers' import
 @pytest.mark.parametrize("name", [name for name, entrant in ENTRANTS.items() if entrant.share == 1])
 def test_entrants_learn_nothing_from_the_test_part(name: str, tmp_path: Path) -> None:
@@ -38,6 +39,7 @@ def test_entrants_learn_nothing_from_the_test_part(name: str, tmp_path: Path) ->
     assert 0 < first.nats < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lstm", "chainrule"])
 def test_scores_on_the_way(name: str, tmp_path: Path) -> None:
     outcome = entered(tmp_path / "run", name, "the cat sat on a mat. ", steps=10)

@@ -43,6 +43,7 @@ def test_what_is_no_variant_is_said(told: str, said: str) -> None:
         variant_of(told)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_learns_and_carries_its_state(name: str) -> None:
     variant = variant_of(f"{name}+{SMALL}")

@@ -187,6 +187,10 @@ def tagged(*tags: str) -> Callable[[Subject], bool]:
     return lambda subject: bool(subject.tags.intersection(tags))
 
 
+def named(*names: str) -> Callable[[Subject], bool]:
+    return lambda subject: subject.name in names
+
+
 def takes_its_steps(subject: Subject) -> bool:
     recorded = "defined" in subject.tags or subject.name.endswith("-formula")
     return recorded and subject.name not in ("op-causal", "op-convolution-formula")
@@ -215,14 +219,20 @@ RECORDING = [
     _way("trace-resized", traced_resized, resized, resized=True, on=takes_any_steps),
     # options that torch has not are recorded step by step: more steps are an error of TorchScript's, in words
     _way("trace-more-steps", traced_resized, resized=True, on=takes_its_steps, must_refuse=RuntimeError),
-    _way("export-resized", exported_resized, resized, resized=True, on=tagged("few")),
-    _way("export-strict", exported(strict=True), on=tagged("few")),
-    _way("export-decomposed", exported_decomposed, on=tagged("few")),
-    _way("export-to-learn", exported_to_learn, other_learned, on=lambda subject: subject.name in ("causal", "gru")),
-    _way("export-saved", exported_saved, on=lambda subject: subject.name == "gru"),
+    _way("export-resized", exported_resized, resized, resized=True, on=tagged("few"), slow=True),
+    _way("export-strict", exported(strict=True), on=tagged("few"), slow=True),
+    _way("export-decomposed", exported_decomposed, on=tagged("few"), slow=True),
+    _way(
+        "export-to-learn",
+        exported_to_learn,
+        other_learned,
+        on=lambda subject: subject.name in ("causal", "gru"),
+        slow=True,
+    ),
+    _way("export-saved", exported_saved, on=named("gru"), slow=True),
     _way("onnx", onnx(dynamo=False), **ONNX),
-    _way("onnx-dynamo", onnx(dynamo=True), on=lambda subject: subject.name in ("causal", "gru"), **ONNX),
+    _way("onnx-dynamo", onnx(dynamo=True), on=named("causal", "gru"), **ONNX, slow=True),
     _way("compile-eager", compiled("eager"), twice, on=tagged("few", "some")),
-    _way("compile-aot", compiled("aot_eager"), twice, on=tagged("few")),
-    _way("compile-inductor", compiled("inductor"), twice, on=lambda subject: subject.name == "conv1d"),
+    _way("compile-aot", compiled("aot_eager"), twice, on=tagged("few"), slow=True),
+    _way("compile-inductor", compiled("inductor"), twice, on=named("conv1d"), slow=True),
 ]

@@ -50,6 +50,7 @@ def without(dates: np.ndarray, how: str) -> np.ndarray:
     return dates
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("how", "zone"),
     [

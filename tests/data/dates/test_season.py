@@ -8,6 +8,7 @@ from chainrule.data.dates.frequency import find_frequency
 from chainrule.data.dates.season import find_season
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("zone", [None, "America/New_York", "Asia/Kolkata"])
 @pytest.mark.parametrize(
     ("frequency", "season"),

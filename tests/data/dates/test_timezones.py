@@ -22,6 +22,7 @@ def test_the_zone_of_pandas_dates_is_kept(zone: str) -> None:
     assert found(pd.Series(YEAR.tz_localize(zone))) == zone
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "America/St_Johns"])
 @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M%z"])
 def test_offsets_that_change_with_the_clocks_of_a_zone_are_that_zone(zone: str, form: str) -> None:

@@ -89,6 +89,7 @@ def mutated_inside(good: bytes, rng: random.Random) -> bytes:
     return _zipped({**files, name: mutated(files[name], rng)})
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("suffix", WRITE)
 def test_mutated_files_end_in_words(suffix: str, tmp_path: Path) -> None:
     rng = random.Random(0)
@@ -129,6 +130,7 @@ ODD = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("suffix", ["parquet", "feather"])
 def test_columns_of_every_type_are_read_or_refused_by_name(kind: str, suffix: str, tmp_path: Path) -> None:
@@ -204,6 +206,7 @@ def _far_cell() -> openpyxl.Workbook:
     return book
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(("name", "write", "error", "message"), LARGE, ids=[f"{i} {c[0]}" for i, c in enumerate(LARGE)])
 def test_what_is_too_large_is_refused_before_it_is_unpacked(
     name: str, write: Callable[[Path], Any], error: type[ChainruleError], message: str, tmp_path: Path
@@ -222,6 +225,7 @@ def test_options_that_a_file_does_not_have_are_refused(options: dict[str, Any], 
             read(source, Reading(**options))
 
 
+@pytest.mark.slow
 def test_offsets_that_lead_anywhere_are_not_followed(tmp_path: Path) -> None:
     path = tmp_path / "a.feather"
     words = pa.array(["some", "words"] * (N // 2), pa.large_string()).dictionary_encode()

@@ -89,14 +89,15 @@ def check(source: Path | pd.DataFrame, dates: pd.DatetimeIndex, options: dict[st
     np.testing.assert_array_equal(series.dates, dates.to_numpy())
 
 
+@pytest.mark.sampled(1)
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_each_spelling_of_dates_in_each_kind_of_file(spelling: str, tmp_path: Path) -> None:
+def test_each_spelling_of_dates_in_each_kind_of_file(spelling: str, name: str, tmp_path: Path) -> None:
     dates, columns, options = SPELLINGS[spelling]
     frame = pd.DataFrame({**columns, "v": VALUES})
     check(frame, dates, options)
-    for name, write in FILES.items():
-        write(frame, tmp_path / name)
-        check(tmp_path / name, dates, options)
+    FILES[name](frame, tmp_path / name)
+    check(tmp_path / name, dates, options)
 
 
 @pytest.mark.parametrize("packed", ["gz", "bz2", "xz", "zip"])
@@ -138,6 +139,7 @@ def test_what_stands_around_a_table_is_passed_over(text: str, options: dict[str,
     np.testing.assert_array_equal(series.dates, DAYS.to_numpy())
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("thousands", "decimal", "write"),
     [

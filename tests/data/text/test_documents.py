@@ -34,6 +34,7 @@ def by_hand(text: str, how: str) -> list[str]:
     return [document + "\n" for document in found]
 
 
+@pytest.mark.slow
 @given(TEXTS, st.sampled_from(HOW), st.integers(4, 40))
 @settings(deadline=None, max_examples=300)
 def test_documents_are_those_of_the_text_wherever_blocks_end(texts: list[str], how: str, size: int) -> None:

@@ -27,6 +27,7 @@ PAGES: dict[str, Callable[[], Shown]] = {
 }
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_fault(name: str, open_page: Open) -> None:
     page = open_page(PAGES[name](), 320)

@@ -88,6 +88,7 @@ def test_every_module_is_held_to_the_law() -> None:
     assert set(CASES) == set(VIEWS)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("module", CASES)
 def test_an_address_restores_what_is_shown(module: str, open_page: Open) -> None:
     made, move, fragment = CASES[module]
@@ -111,6 +112,7 @@ def test_an_address_restores_what_is_shown(module: str, open_page: Open) -> None
     assert page.evaluate(SHOWN) == moved
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("module", CASES)
 def test_every_control_can_be_moved_and_is_restored(module: str, open_page: Open) -> None:
     page = open_page(CASES[module][0]())

@@ -112,6 +112,7 @@ def focused(page: "Page") -> str:
     return str(page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''"))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", CASES)
 def test_the_page_agrees_with_all_of_pythons_numbers(name: str, open_page: Open) -> None:
     found = CASES[name]()
@@ -264,6 +265,7 @@ def test_the_grid_tells_a_screen_reader_what_it_is(open_page: Open) -> None:
     assert len(re.findall(r'gridcell "x\[[01],\d,\d\]: ', tree)) == 2 * 9 * 8
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_screen_and_text_can_be_read(scheme: str, open_page: Open) -> None:
     page = open_page(channels(), scheme=scheme)
@@ -289,6 +291,7 @@ def test_a_cell_under_the_pointer_is_highlighted_at_once(open_page: Open) -> Non
     assert np.median(took) < 50
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", CASES)
 def test_entries_count_from_one_where_that_is_asked(name: str, open_page: Open) -> None:
     found = CASES[name]()

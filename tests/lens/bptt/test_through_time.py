@@ -65,6 +65,7 @@ def test_gradients_are_the_layers_own_and_the_sum_of_what_the_steps_add(name: st
     assert found.fused.error < 1e-12
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_map_is_what_as_many_passes_of_autograd_find(name: str) -> None:
     """The state that step i leaves is made a leaf, and each step's loss differentiated by it."""
@@ -366,6 +367,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(part)
 
 
+@pytest.mark.slow
 def test_nothing_keeps_a_graph_or_the_model() -> None:
     layer = layer_of("lstm")
     x = inputs().requires_grad_()

@@ -39,6 +39,7 @@ def drawn(figure: Figure) -> NDArray[np.float64]:
     return found
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", SHAPES)
 def test_kernels_and_maps_of_all_dimensions_are_drawn(name: str) -> None:
     look = look_at(name)

@@ -30,6 +30,7 @@ def test_the_horizon_is_where_the_curve_stays_under(curve: list[float], expected
     assert horizon(np.array(curve), 0.01) == expected
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(("rows", "spread"), [(2, 0.02), (8, 0.02), (8, 0.005), (16, 0.005)])
 def test_intervals_hold_the_horizon_of_all_sequences(rows: int, spread: float) -> None:
     """Of sequences that fade each at a rate of its own, in most draws, though their horizons are far from normal."""

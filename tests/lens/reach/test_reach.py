@@ -69,6 +69,7 @@ LOSSES: dict[str, Callable[[Any], Tensor]] = {
 }
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_verdict_is_on_the_way_back_whatever_the_steps_weigh_in_the_loss(loss: str) -> None:
     """Late targets alone reach far back: what they start with is what they are measured by."""

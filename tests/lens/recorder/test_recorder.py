@@ -165,6 +165,7 @@ def test_left_to_itself_it_keeps_to_its_share_of_the_time(monkeypatch: pytest.Mo
     assert recorder.seconds <= 0.02 * now
 
 
+@pytest.mark.slow
 def test_of_a_wide_layer_few_rows_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = []
     right = LayerCall.stack

@@ -39,6 +39,7 @@ def test_chunks_and_resets(name: str) -> None:
     close(torch.cat(parts), torch.cat(apart))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("name", MODELS)
 def test_no_forecast_sees_a_step_after_its_own(name: str, head: str) -> None:
@@ -138,6 +139,7 @@ def begun(panel: Panel, head: str) -> tuple[PanelModel, PanelTensors]:
     return model, rows
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("head", ["quantile", "student", "gaussian"])
 def test_of_random_walks_a_model_begins_at_the_naive_forecast_with_intervals_that_hold(head: str) -> None:
     lengths = (4000, 3000)

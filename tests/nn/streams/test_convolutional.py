@@ -49,6 +49,7 @@ def test_chunked_is_whole(options: dict[str, Any], batch: int, cuts: list[int]) 
     close(stream.state, last)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @settings(deadline=None, max_examples=30)

@@ -70,6 +70,7 @@ def poisoned() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -88,6 +89,7 @@ def test_chunked_is_whole(kind: str, layers: int, batch: int, options: dict[str,
             close(actual, expected)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @settings(deadline=None, max_examples=40)
@@ -337,6 +339,7 @@ def test_wrong_states_are_refused(state: Any) -> None:
     assert not any(s.any() for s in stream.state)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("rows", "fresh"),

@@ -131,6 +131,7 @@ def test_a_reset_equals_two_separate_sequences(backend: str, case: Case, data: s
     agree(replace(case, resets=resets).run(backend), [torch.cat([before, after], dim=-1), state], case.leaves)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("backend", BACKENDS)
 @given(case=cases(ragged=True))
 @settings(deadline=None, max_examples=60)

@@ -76,6 +76,7 @@ def test_same_padding_is_torchs(kernel: tuple[int, ...]) -> None:
     close(convolution(x, weight, padding="same", dilation=2), expected)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("size", "kernel", "options"),
     [

@@ -49,6 +49,7 @@ def _agree(compiled: _Run, run: _Run, arguments: list[Tensor], weights: list[Ten
         close(actual, expected)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_resets_and_lengths_in_one_graph(cell: str, reverse: bool) -> None:
@@ -56,6 +57,7 @@ def test_resets_and_lengths_in_one_graph(cell: str, reverse: bool) -> None:
     _agree(torch.compile(run, fullgraph=True, backend="aot_eager"), run, _arguments(cell), weights)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", KERNELS)
 def test_one_graph_for_every_batch_and_length(cell: str) -> None:
     run, weights = _function(cell)
@@ -78,6 +80,7 @@ def test_without_gradients() -> None:
             close(actual, expected)
 
 
+@pytest.mark.slow
 def test_the_default_backend() -> None:
     run, weights = _function("gru")
     _agree(torch.compile(run, fullgraph=True), run, _arguments("gru"), weights)

@@ -41,6 +41,7 @@ def _function(problem: Problem, options: dict[str, object], *tensors: Tensor) ->
     return problem.run(tensors[0], tensors[1 : 1 + n], tensors[1 + n :], **options)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend", "masked", "reverse"), EVERY)
 def test_first_derivative(cell: str, backend: str, masked: bool, reverse: bool) -> None:
     problem, options = _tiny(cell, backend, masked, reverse)
@@ -48,6 +49,7 @@ def test_first_derivative(cell: str, backend: str, masked: bool, reverse: bool) 
     assert torch.autograd.gradcheck(lambda *t: _function(problem, options, *t), tensors)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend", "masked", "reverse"), EVERY)
 def test_second_derivative(cell: str, backend: str, masked: bool, reverse: bool) -> None:
     problem, options = _tiny(cell, backend, masked, reverse)
@@ -56,6 +58,7 @@ def test_second_derivative(cell: str, backend: str, masked: bool, reverse: bool)
     assert torch.autograd.gradgradcheck(lambda *t: _function(problem, options, *t), tensors, fast_mode=True)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "derived"), DERIVED)
 def test_third_derivative_equals_the_references(cell: str, derived: str) -> None:
     thirds = []

@@ -109,6 +109,7 @@ def test_nan_in_padding_reaches_nothing(case: tuple[Problem, str], reverse: bool
             assert torch.equal(clean, other)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_no_steps_return_the_state(cell: str, backend: str, reverse: bool) -> None:
@@ -158,6 +159,7 @@ def test_a_reset_stops_nan(cell: str, backend: str) -> None:
     assert all(t.isfinite().all() for t in found)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_the_same_call_gives_the_same_bits(cell: str, backend: str) -> None:
     problem = Problem(cell, B=8, T=20, I=16, H=33, dtype=torch.float32)
@@ -186,6 +188,7 @@ def test_outputs_may_be_changed_in_place(cell: str) -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 @pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
 def test_autocast_scans_in_the_dtype_of_the_weights(cell: str, backend: str, low: torch.dtype) -> None:
@@ -255,6 +258,7 @@ def test_outputs_depend_on_no_later_input(
     assert torch.equal(changed_dx[:, future], dx[:, future])
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_large_layers_see_no_future_either(cell: str, backend: str, reverse: bool) -> None:

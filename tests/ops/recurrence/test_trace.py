@@ -50,6 +50,7 @@ def test_every_backend_hands_out_the_same(
         close(actual, expected)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_gradients_of_the_states_by_cutting_the_scan(cell: str, backend: str) -> None:
     """The state after step t, handed on to a scan of the rest, is a leaf, whose gradient is autograd's alone."""
@@ -106,6 +107,7 @@ def test_what_the_gates_are_called() -> None:
         assert (trace.c is not None) == problem.has_c
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 @pytest.mark.parametrize("needs_grad", [False, True])
 def test_no_gradients_before_a_backward_pass(cell: str, backend: str, needs_grad: bool) -> None:
@@ -117,6 +119,7 @@ def test_no_gradients_before_a_backward_pass(cell: str, backend: str, needs_grad
             getattr(trace, name)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_the_last_backward_pass_counts(cell: str, backend: str) -> None:
     problem = Problem(cell)

@@ -31,6 +31,7 @@ def leaves(problem: Problem) -> list[Tensor]:
     return present(problem.inputs(), *problem.state(), *problem.weights())
 
 
+@pytest.mark.sampled(1)
 @cells
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])

@@ -85,6 +85,7 @@ def test_every_setting_has_another_value_here() -> None:
     assert set(DATA) == set(KINDS)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("kind", "model"), CASES)
 @pytest.mark.parametrize("name", OTHER)
 def test_it_applies_and_changes_the_config_or_is_refused(name: str, kind: str, model: str) -> None:
@@ -153,6 +154,7 @@ def test_settings_as_a_dataclass_and_as_a_mapping_ask_for_the_same() -> None:
     assert first == Asked.of({}, given)
 
 
+@pytest.mark.slow
 def test_a_setting_of_some_of_the_models_is_for_these_alone(tmp_path: Any) -> None:
     chainrule.compare(series(ar1(100)), ["ar", "mlp", "gru"], layer_norm=True, hidden=2, steps=1, out=tmp_path / "c")
     configs = {name: chainrule.load(tmp_path / "c" / name).config.model for name in ("ar", "mlp", "gru")}

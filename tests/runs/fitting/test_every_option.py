@@ -97,6 +97,7 @@ def dies_at_step(step: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(StreamFeed, "backward", stops)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(("kind", "model"), CASES)
 def test_whatever_is_accepted_saves_and_goes_on(kind: str, model: str, tmp_path: Path) -> None:
     data = symbols(240) if kind == "symbols" else series(ar1(90))

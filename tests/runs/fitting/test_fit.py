@@ -93,6 +93,7 @@ def test_a_finished_run_is_only_scored_again_and_a_larger_budget_goes_on(tmp_pat
     assert chainrule.load(more.path).config.training.steps == 20
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("kept", [["config.json"], []])
 def test_a_fit_that_was_killed_before_its_first_checkpoint_begins_again(kept: list[str], tmp_path: Path) -> None:
     whole = fit(tmp_path / "run")
@@ -231,6 +232,7 @@ def test_the_source_is_found_from_any_folder(here: Path, monkeypatch: pytest.Mon
     assert run.config.source == str(here / "x.txt")
 
 
+@pytest.mark.slow
 def test_parameters_and_the_receptive_field_are_reported(text_run: Run, series_run: Run, digits_run: Run) -> None:
     assert series_run.parameters == 5
     assert series_run.receptive_field == 3
@@ -238,6 +240,7 @@ def test_parameters_and_the_receptive_field_are_reported(text_run: Run, series_r
     assert digits_run.receptive_field is None
 
 
+@pytest.mark.slow
 def test_whole_numbers_may_be_numpys_and_nothing_else_may_be(here: Path) -> None:
     run = chainrule.fit("sunspots", "gru", hidden=np.int64(4), window=np.int32(8), steps=np.int64(2), quiet=True)  # type: ignore[arg-type]
     assert chainrule.load(run.path).config.model.window == 8
@@ -253,6 +256,7 @@ def test_the_window_of_a_linear_ar_is_chosen_by_bic_on_the_training_part(here: P
     assert run.receptive_field == select_order(torch.from_numpy((train - train.mean()) / train.std()), most=30)
 
 
+@pytest.mark.slow
 def test_the_metrics_of_a_run_that_died_and_went_on_are_those_of_one_that_did_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +288,7 @@ def test_the_metrics_of_a_run_that_died_and_went_on_are_those_of_one_that_did_no
     assert one == other
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     "options",
     [

@@ -25,6 +25,7 @@ def fit(folder: Path, model: str = "gru", **options: Any) -> Run:
     return chainrule.fit(series(ar1(200)), model, window=4, quiet=True, out=folder, **arranged(budget | options))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("model", ["ar", "mlp", "gru"])
 def test_the_score_is_as_without_and_both_weights_are_kept(model: str, tmp_path: Path) -> None:
     honest = fit(tmp_path / "a", model, refit=False)
@@ -56,6 +57,7 @@ def test_a_linear_ar_is_solved_again(tmp_path: Path) -> None:
     same_weights(again.refit.model.state_dict(), run.refit.model.state_dict())
 
 
+@pytest.mark.slow
 def test_it_takes_the_steps_that_were_best_along_the_same_rates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +82,7 @@ def test_it_takes_the_steps_that_were_best_along_the_same_rates(
         torch.testing.assert_close(tensor, run.model.state_dict()[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("options", [{"average": 0.9}, {"bptt": "full"}, {"tbptt": "4,8"}], ids=str)
 def test_with_other_options(options: dict[str, Any], tmp_path: Path) -> None:
     run = fit(tmp_path / "run", **options)
@@ -103,6 +106,7 @@ def test_minutes_are_for_both_fits(tmp_path: Path) -> None:
     assert run.refit.steps == load_tensors(run.path / "best.safetensors")[1]["step"]
 
 
+@pytest.mark.slow
 def test_a_larger_budget_refits_again(tmp_path: Path) -> None:
     fit(tmp_path / "run", steps=5)
     more = fit(tmp_path / "run", steps=30, resume=True)
@@ -115,6 +119,7 @@ def test_a_larger_budget_refits_again(tmp_path: Path) -> None:
     assert (more.path / "refit.safetensors").read_bytes() == finished
 
 
+@pytest.mark.slow
 def test_a_refit_of_another_run_or_none_is_said(tmp_path: Path) -> None:
     run = fit(tmp_path / "run")
     tensors, about = load_tensors(run.path / "refit.safetensors")
@@ -133,6 +138,7 @@ def test_a_comparison_does_not_refit(tmp_path: Path) -> None:
         chainrule.compare(series(ar1(200)), ["ar"], window=2, training={"refit": True}, out=tmp_path / "d", quiet=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refit", [None, False])
 def test_a_comparison_of_texts_goes_on_with_all_models_or_none(refit: bool | None, tmp_path: Path) -> None:
     """Each is what a fit by itself would be."""

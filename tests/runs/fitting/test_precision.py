@@ -63,6 +63,7 @@ def test_with_a_budget_of_steps_nothing_is_tried(tried: chainrule.Run, tmp_path:
     assert auto.config.model.precision == "float32"
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("mix", ["none", "ngram"])
 def test_it_is_kept_saved_loaded_and_resumed(mix: str, tmp_path: Path) -> None:
     settings = {"hidden": 8, "window": 8, "precision": "bfloat16", "mix": mix, "quiet": True}

@@ -111,6 +111,7 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Fit:
     return fits
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("kind", DATA)
 def test_a_kill_at_any_write_loses_no_record_and_no_bit(kind: str, fit: Fit, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -134,6 +135,7 @@ def test_a_kill_at_any_write_loses_no_record_and_no_bit(kind: str, fit: Fit, tmp
         assert (folder / "score.json").read_text() == (whole.path / "score.json").read_text()
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("kind", ["symbols", "series"])
 def test_a_disk_that_fills_up_at_any_write_is_told_with_the_file_and_loses_nothing(
     kind: str, fit: Fit, tmp_path: Path
@@ -160,6 +162,7 @@ def test_a_disk_that_fills_up_at_any_write_is_told_with_the_file_and_loses_nothi
         assert records(folder, "metrics.jsonl") == records(whole.path, "metrics.jsonl")
 
 
+@pytest.mark.slow
 def test_the_mean_losses_on_record_are_those_of_a_fit_that_did_not_die(
     fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def refusal(ask: Callable[[], Any]) -> str | None:
     return None
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", RUNS)

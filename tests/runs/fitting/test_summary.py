@@ -18,6 +18,7 @@ YEARS = "years, on the 1st of January (YS-JAN)"
 SUNSPOTS = f"sunspots: 309 steps of SUNACTIVITY, 1700-01-01 to 2008-01-01, {YEARS}, a season of 11 steps."
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("source", "options", "lines"),
     [

@@ -40,6 +40,7 @@ def test_a_run_is_replaced_and_what_else_is_in_its_folder_stays(tmp_path: Path) 
     assert (run.path / "deeper").is_dir()
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -73,6 +74,7 @@ def test_what_is_no_run_is_never_overwritten(tmp_path: Path) -> None:
         assert fit(tmp_path / name, overwrite=True).path.name == name
 
 
+@pytest.mark.slow
 def test_a_comparison_is_replaced(tmp_path: Path) -> None:
     def compare(overwrite: bool) -> Any:
         return chainrule.compare(

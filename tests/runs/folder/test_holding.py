@@ -40,6 +40,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("writer", WRITERS)
 def test_nobody_writes_to_a_folder_that_another_holds(writer: str, run: Path) -> None:
     before = files(run)
@@ -63,6 +64,7 @@ def test_a_comparison_holds_its_folder(tmp_path: Path) -> None:
         WRITERS["compare"](tmp_path / "ar")
 
 
+@pytest.mark.slow
 def test_what_is_killed_lets_go(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path; from chainrule.runs.folder.holding import holding\n"

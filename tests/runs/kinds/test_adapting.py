@@ -29,6 +29,7 @@ def repeating(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return source
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("model", "mix", "mode"),
     [

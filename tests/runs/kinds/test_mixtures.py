@@ -125,6 +125,7 @@ def test_a_mixture_continues_a_prompt_from_both_states(text_run: Run) -> None:
         torch.testing.assert_close(prediction.log_prob(torch.tensor([symbol]))[0], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_comparisons_name_mixtures(tmp_path: Path) -> None:
     result = chainrule.compare(symbols(), ["ar", "gru"], hidden=4, window=4, steps=1, out=tmp_path / "c", quiet=True)
     assert isinstance(result, Comparison)

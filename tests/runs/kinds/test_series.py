@@ -226,6 +226,7 @@ def test_what_cannot_be_fitted_is_refused_before_anything_is_written_or_trained(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("steps", [10, 11, 13, 19])
 @pytest.mark.parametrize("transform", ["standardise", "difference"])
 def test_the_shortest_series_run_through(steps: int, transform: Any, tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def of_documents(lengths: int) -> Symbols:
     return replace(data, documents=np.split(data.documents[0], range(lengths, 1200, lengths)))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("model", KINDS["symbols"].models)
 def test_the_test_part_touches_no_weight_and_no_choice(model: str, tmp_path: Path) -> None:
     data = of_documents(50)
@@ -141,6 +142,7 @@ def test_the_test_part_touches_no_weight_and_no_choice(model: str, tmp_path: Pat
         same_weights(tensors, poisoned[name])
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("refit", [True, False])
 def test_what_is_held_out_is_learned_from_in_the_last_stage_alone(refit: bool, tmp_path: Path) -> None:
     data = symbols()
@@ -156,6 +158,7 @@ def test_what_is_held_out_is_learned_from_in_the_last_stage_alone(refit: bool, t
         assert differ == refit
 
 
+@pytest.mark.slow
 def test_a_run_opens_with_the_weights_of_the_last_stage(tmp_path: Path) -> None:
     data = symbols()
     run = chainrule.fit(data, "rnn", hidden=4, window=8, steps=14, out=tmp_path / "run", quiet=True)
@@ -334,6 +337,7 @@ def test_what_a_text_run_cannot_do_is_said_with_what_it_can(text_run: Run) -> No
             ask()
 
 
+@pytest.mark.slow
 def test_documents_that_end_are_sampled_one_after_the_other(tmp_path: Path) -> None:
     source = tmp_path / "names.txt"
     source.write_text("ada\neve\nida\n" * 40)

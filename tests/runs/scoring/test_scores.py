@@ -24,6 +24,7 @@ def test_nats_bits_and_likelihood() -> None:
     assert s.gain("half")[0] == pytest.approx(-math.log(2))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("count", [25, 400])
 @pytest.mark.parametrize("coefficient", [0.0, 0.6])
 def test_the_interval_holds_the_true_gain_about_as_often_as_it_says(count: int, coefficient: float) -> None:

@@ -44,6 +44,7 @@ def test_a_fit_from_the_form_to_its_end(open_room: Open, runs: Path) -> None:
     expect(page.locator(".job code")).to_contain_text("--no-refit")
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_stopped_can_go_on(open_room: Open) -> None:
     page = open_room("#/fit?data=sunspots&model=gru&hidden=3&skip=false&minutes=5")
     start(page, "stopped")
@@ -56,6 +57,7 @@ def test_a_fit_that_is_stopped_can_go_on(open_room: Open) -> None:
     expect(page.get_by_text("The fit was stopped")).to_be_visible(timeout=60_000)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("data", "name"),
     [
@@ -70,6 +72,7 @@ def test_a_name_is_suggested_in_any_script(open_room: Open, data: str, name: str
     expect(page.get_by_label("Name of the run")).to_have_value(name)
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_refused_says_why(open_room: Open) -> None:
     page = open_room("#/fit?data=sunspots&hidden=-1")
     page.get_by_role("button", name="Start").click()

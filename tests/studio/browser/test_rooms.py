@@ -31,6 +31,7 @@ def tab_to(page: "Page", name: str) -> None:
     raise AssertionError(f"Tab does not reach {name!r}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_fault_in_any_room(scheme: str, open_room: Open) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
@@ -62,6 +63,7 @@ def test_an_address_restores_what_is_shown(open_room: Open) -> None:
     assert "from=" not in page.url
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_walks_through(open_room: Open) -> None:
     page = open_room("#/")
     tab_to(page, "Held out")

@@ -41,6 +41,7 @@ def test_a_kernel_of_a_layer_is_edited_as_numpy_has_it(open_room: Open) -> None:
     np.testing.assert_array_equal(np.delete(after, 1, axis=0), np.delete(before, 1, axis=0))
 
 
+@pytest.mark.slow
 def test_the_slider_of_truncation_has_the_lens_s_numbers(open_room: Open, runs: Path) -> None:
     frame = framed(open_room("#/run/sunspots/look?steps=16"))
     panel = frame.locator("section", has=frame.get_by_role("heading", name="Truncated backpropagation"))
@@ -58,6 +59,7 @@ def test_the_slider_of_truncation_has_the_lens_s_numbers(open_room: Open, runs: 
     expect(again.get_by_role("slider")).to_have_value("3")
 
 
+@pytest.mark.slow
 def test_a_view_is_exported_as_one_file(open_room: Open, browser: "Browser", tmp_path: Path) -> None:
     page = open_room("#/explore?x=1,0,-1,2,4&w=1,2,5")
     framed(page)

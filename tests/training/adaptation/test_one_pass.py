@@ -62,6 +62,7 @@ def x_of(steps: int, seed: int = 1) -> NDArray[np.int64]:
     return x
 
 
+@pytest.mark.sampled(1)
 @every_mode
 def test_what_comes_later_changes_no_bit_of_a_score(adapting: Adapting) -> None:
     x = x_of(STEPS)
@@ -73,6 +74,7 @@ def test_what_comes_later_changes_no_bit_of_a_score(adapting: Adapting) -> None:
         assert scores[known - 5] != whole[known - 5]
 
 
+@pytest.mark.sampled(1)
 @every_mode
 def test_probabilities_of_all_symbols_add_up_to_one_whatever_was_learned(adapting: Adapting) -> None:
     x = x_of(STEPS)
@@ -81,6 +83,7 @@ def test_probabilities_of_all_symbols_add_up_to_one_whatever_was_learned(adaptin
         assert np.exp(last).sum() == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.sampled(1)
 @every_mode
 def test_what_was_learned_is_kept_and_the_model_stays_as_it_was(adapting: Adapting) -> None:
     model = adapting.case.make().train()
@@ -93,6 +96,7 @@ def test_what_was_learned_is_kept_and_the_model_stays_as_it_was(adapting: Adapti
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", ["symbols-lstm with a learned start", "symbols-conv2", "symbols-ar1"])
 @given(lengths=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9)), min_size=1, max_size=4))
 @settings(max_examples=10, deadline=None)

@@ -155,6 +155,7 @@ def agrees(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
         close(buffer.double(), buffers[name].double())
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_recurrent_layer_is_cut_along_time_or_not_at_all(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def inside(cell: nn.Module) -> nn.Module:

@@ -28,6 +28,7 @@ def planned(chosen: Plan, monkeypatch: pytest.MonkeyPatch) -> FullBPTT:
     return FullBPTT("1GB")
 
 
+@pytest.mark.sampled(1)
 @every_trained_case
 def test_any_plan_gives_the_gradient_of_the_whole(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     model = case.make()
@@ -49,6 +50,7 @@ def test_any_plan_gives_the_gradient_of_the_whole(case: Case, monkeypatch: pytes
     close(total, expected)
 
 
+@pytest.mark.sampled(1)
 @settings(deadline=None, max_examples=6)  # of each of the models of symbols
 @given(
     data=st.data(),
@@ -222,6 +224,7 @@ for each in sys.argv[2:]:
 GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from Linux's /proc")
 def test_the_peak_is_within_the_memory() -> None:
     """In a process of their own: 48 MB, for what takes several hundred without a bound."""

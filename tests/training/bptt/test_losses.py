@@ -142,6 +142,7 @@ def whole(model: nn.Module, loss: Callable[..., Any], y: Tensor, mask: Tensor | 
     return value.detach(), collected(model)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("chosen", PLANS, ids=str)
 @every_loss
 def test_parts_make_the_whole(
@@ -155,6 +156,7 @@ def test_parts_make_the_whole(
         close(collected(model), gradient)
 
 
+@pytest.mark.sampled(1)
 @every_loss
 def test_chunks_are_their_own_losses(loss: Callable[..., Any], y: Tensor) -> None:
     """Of a chunk in which nothing counts, the loss is zero, and so is the gradient."""

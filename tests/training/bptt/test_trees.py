@@ -125,6 +125,7 @@ def planned(chosen: Plan, monkeypatch: pytest.MonkeyPatch) -> FullBPTT:
     return FullBPTT("1GB")
 
 
+@pytest.mark.sampled(1)
 @every_kind
 @pytest.mark.parametrize("chosen", [Plan(4, 3, 2), Plan(1, 11, 0)], ids=str)
 def test_the_full_gradient_comes_through_every_kind(kind: str, chosen: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +139,7 @@ def test_the_full_gradient_comes_through_every_kind(kind: str, chosen: Plan, mon
     assert not KINDS[kind][1](state).requires_grad
 
 
+@pytest.mark.sampled(1)
 @every_kind
 @pytest.mark.parametrize(("k1", "k2"), [(3, 3), (3, 7)])
 def test_the_truncated_gradient_comes_through_every_kind(kind: str, k1: int, k2: int) -> None:

@@ -46,6 +46,7 @@ def agrees(
             nudge(model, n)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("k1", "k2"), [(1, 1), (4, 4), (3, 5), (2, 30)])
 @every_trained_case
 def test_it_is_its_definition_for_every_model(case: Case, k1: int, k2: int) -> None:
@@ -53,6 +54,7 @@ def test_it_is_its_definition_for_every_model(case: Case, k1: int, k2: int) -> N
     agrees(case.make(), nll, x, x, k1, k2)
 
 
+@pytest.mark.sampled(1)
 @settings(deadline=None, max_examples=6)  # of each of the models of symbols
 @given(data=st.data(), k1=st.integers(1, 6), more=st.integers(0, 9), steps=st.integers(1, 14), rows=st.integers(1, 3))
 @every_trained_symbol_case

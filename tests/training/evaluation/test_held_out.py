@@ -39,6 +39,7 @@ def test_parts_hold_every_step_once_and_what_was_before_it(lengths: list[int], b
             assert piece.x.tolist() == list(range(own[0] - piece.context, own[-1] + 1))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("rows", "chunk"), [(64, 512), (1, 512), (2, 512), (64, 1), (3, 4)])
 @pytest.mark.parametrize("config", ["ar1", "conv2", "gru1", "lstm2"])
 def test_no_grouping_changes_a_score(config: str, rows: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,7 @@ def by_steps(model: SeriesModel, x: Tensor, carry: Carry | None, own: Tensor) ->
     return torch.stack(scores, dim=1) + jacobian
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.usefixtures("medians")
 @pytest.mark.parametrize("carried", [False, True])
 @pytest.mark.parametrize("transform", ["none", "difference", "log-return"])

@@ -39,6 +39,7 @@ def epoch(feed: StreamFeed, model: ConditionalModel) -> tuple[Tensor, int]:
     return torch.tensor(sum(loss * count for loss, count in chunks)), sum(count for _, count in chunks)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("window", [1, 4, 100])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_one_row_s_loss_over_an_epoch_is_the_exact_score(config: ModelConfig, window: int) -> None:
@@ -91,6 +92,7 @@ def goes_on(model: nn.Module, feed: Feed, other: Feed, path: Path) -> None:
         assert count == as_many
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("before", [0, 3])
 @pytest.mark.parametrize("config", [*CONFIGS.values(), ModelConfig("ar", window=1)], ids=[*CONFIGS, "ar of window 1"])
 def test_a_restored_stream_goes_on(config: ModelConfig, before: int, tmp_path: Path) -> None:
@@ -102,6 +104,7 @@ def test_a_restored_stream_goes_on(config: ModelConfig, before: int, tmp_path: P
         goes_on(model, feed, other, tmp_path / "state.safetensors")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("before", [0, 3, 6])
 @pytest.mark.parametrize("bptt", [TruncatedBPTT(4, 11), FullBPTT("1MB"), "auto", None], ids=str)
 @pytest.mark.parametrize("name", ["conv2", "lstm2"])

@@ -120,6 +120,7 @@ def test_whole_numbers_become_symbols() -> None:
     assert chunk.y.tolist() == [[200, 3, 255]]
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("mode", ["r", "c", "r+"])
 def test_a_mapped_file_is_read_where_it_lies(mode: Any, tmp_path: Path) -> None:
     """Also after its pages were given back."""

@@ -198,6 +198,7 @@ def test_values_come_back_from_rows_in_any_order(series: list[list[float | None]
         np.testing.assert_array_equal(values, [value for each, _, value in cells if each == name])
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("kind", ["csv", "parquet", "feather", "xlsx"])
 def test_a_table_may_be_very_wide(kind: str, tmp_path: Path) -> None:
     frame = pd.DataFrame(np.arange(3 * 5_001.0).reshape(3, -1), columns=[f"s{i}" for i in range(5_001)])

@@ -79,6 +79,7 @@ def as_close_as_two_roundings(actual: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(actual, expected, rtol=2**-7, atol=1e-5 * expected.abs().max().item())
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("wide", [1, 8], ids=["products", "float32"])
 @settings(deadline=None, max_examples=120)
 @given(case=cases(dtype=torch.bfloat16))

@@ -63,6 +63,7 @@ def tensors(shape: tuple[int, ...], kernel: tuple[int, ...], dtype: torch.dtype 
     return [random(*shape, dtype=dtype), random(*kernel, dtype=dtype), random(kernel[0], dtype=dtype)]
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
 @settings(deadline=None, max_examples=150)
 @given(case=cases())
@@ -160,6 +161,7 @@ def test_what_is_not_a_number_stays_where_it_is_read(value: float) -> None:
     assert y[0].isfinite().all()
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("shape", "kernel", "options"),
     [
@@ -233,6 +235,7 @@ def test_second_derivatives_with_resets_and_lengths() -> None:
     assert torch.autograd.gradgradcheck(op, (x, weight, bias, state))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("masked", [False, True])
 def test_opcheck(masked: bool) -> None:
     x, weight, bias = tensors((2, 4, 11), (6, 2, 3), torch.float32)
@@ -245,6 +248,7 @@ def test_opcheck(masked: bool) -> None:
     torch.library.opcheck(torch.ops.chainrule.convolution_backward, (*detached, *rest, [True, True, True]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_compiles_in_one_graph(dynamic: bool) -> None:
     layer = Conv2d(3, 5, 3, padding=1, stride=2)

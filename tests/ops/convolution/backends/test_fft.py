@@ -16,6 +16,7 @@ from tests.ops.convolution.cases import TORCH, random
 from tests.tolerances import close
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("shape", [(3, 700), (2, 5, 3000)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("padding", [0, 300, 700])

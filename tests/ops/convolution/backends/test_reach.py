@@ -37,6 +37,7 @@ def random(data: st.DataObject, *shape: int) -> Tensor:
     return torch.randn(shape, dtype=dtype)
 
 
+@pytest.mark.sampled(0)
 @by_backend
 @given(data=st.data(), filler=fillers, ends=st.integers(1, 3))
 @settings(deadline=None, max_examples=40)
@@ -93,6 +94,7 @@ def readers(case: Case, dy: Tensor, *, of_x: Tensor | None = None, of_dy: Tensor
     return marks
 
 
+@pytest.mark.sampled(0)
 @by_backend
 @given(case=cases(), data=st.data(), filler=st.sampled_from(FILLERS[:3]))
 @settings(deadline=None, max_examples=40)

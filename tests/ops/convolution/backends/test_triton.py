@@ -41,6 +41,7 @@ def _there(case: Case) -> Case:
     return replace(case, **moved)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("of_kind", [_depthwise, replace], ids=["depthwise", "as drawn"])
 @given(case=cases())
 @settings(deadline=None, max_examples=6)
@@ -50,6 +51,7 @@ def test_equals_the_reference(of_kind: Callable[[Case], Case], case: Case) -> No
     agree(case.run("triton"), case.run("reference"), case.leaves)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("groups", "C", "outs", "reset"), [(2, 1, 1, False), (2, 1, 1, True), (2, 3, 17, True), (1, 20, 3, False)]
 )
@@ -98,6 +100,7 @@ def test_chunks_are_the_whole(reset: bool) -> None:
     agree([torch.cat([first, second], dim=-1), last], case.run("triton"), case.leaves)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("groups", [3, 1])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 def test_sums_are_of_float32(dtype: torch.dtype, groups: int) -> None:
@@ -130,6 +133,7 @@ def test_the_same_bits_with_and_without_gradients(groups: int) -> None:
     assert all(map(torch.equal, *gradients))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("groups", [4, 2])
 def test_higher_derivatives_are_the_formula_s(groups: int) -> None:
     leaves = [t.detach().to(DEVICE).requires_grad_() for t in (random(2, 4, 5), random(4, 4 // groups, 3))]
@@ -265,6 +269,7 @@ def test_what_is_not_read_changes_nothing(filler: float, groups: int) -> None:
     assert torch.equal(causal_convolution(later, weight, state=state, **options)[0][..., :6], y[..., :6])
 
 
+@pytest.mark.slow
 def test_the_kernels_compile_for_a_gpu() -> None:
     """By Triton and ptxas for compute capability 9.0, with all options and with none; no GPU is needed for that."""
     script = os.path.join(os.path.dirname(__file__), "compile_kernels.py")

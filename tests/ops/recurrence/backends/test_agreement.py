@@ -71,6 +71,7 @@ def test_equals_torch(case: tuple[Problem, str], reverse: bool) -> None:
         close(actual, expected)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 def test_single_precision(cell: str, backend: str) -> None:
     problem = Problem(cell, B=5, T=40, I=7, H=16, dtype=torch.float32)

@@ -43,6 +43,7 @@ def _rounded_outcome(problem: Problem, **options: Any) -> list[Tensor]:
         return _outcome(problem.of(torch.float32), **options)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("save", ["gates", "states"])
 @settings(deadline=None, max_examples=80)
 @given(
@@ -63,6 +64,7 @@ def test_near_the_reference(save: str, problem: Problem, masked: bool, reverse: 
         close_rounded(a, e, problem.T, "+norm" in problem.cell)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize(("B", "T", "I", "H"), [(3, 1, 4, 5), (3, 6, 1, 7), (1, 9, 3, 16)])
 @pytest.mark.parametrize("masked", [False, True])
@@ -165,6 +167,7 @@ def test_rows_are_the_batchs_and_resets_split(cell: str) -> None:
             assert torch.equal(a, b)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("B", [1, 7, 70])
 def test_the_same_bits_on_any_threads(cell: str, B: int, two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +180,7 @@ def test_the_same_bits_on_any_threads(cell: str, B: int, two_threads: None, monk
         assert all(torch.equal(a, b) for a, b in zip(alone, _rounded_outcome(problem, backend="cpu"), strict=True))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize(("B", "T", "H"), [(1, 6, 17), (9, 6, 5), (70, 3, 33)])
 @pytest.mark.parametrize("save", ["gates", "states"])
@@ -230,6 +234,7 @@ def test_tensors_of_bfloat16(cell: str) -> None:
         torch.testing.assert_close(a.float(), e, rtol=2**-7, atol=2**-7 * max(1.0, e.abs().max().item()))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("cell", LATENT)
 def test_every_model_that_takes_the_precision_rounds_but_in_recordings(cell: str) -> None:

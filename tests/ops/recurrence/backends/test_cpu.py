@@ -54,6 +54,7 @@ def poisoned() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("level", range(len(LEVELS)), ids=LEVELS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @settings(deadline=None, max_examples=60)
@@ -76,6 +77,7 @@ def test_every_level_equals_the_reference(
         close_scan(a, e, problem.T, problem.H, "+norm" in problem.cell)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("edge", ["first", "last", "every"])
 @pytest.mark.parametrize("reverse", [False, True])
@@ -88,6 +90,7 @@ def test_resets_at_the_edges(cell: str, edge: str, reverse: bool) -> None:
         close(actual, expected)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize(("B", "T", "H"), [(1, 1, 1), (1, 6, 17), (9, 1, 5), (9, 6, 5), (70, 3, 33)])
 @pytest.mark.parametrize("save", ["gates", "states"])
@@ -137,6 +140,7 @@ def test_saving_states_gives_the_same_gradients(cell: str) -> None:
 
 
 # One way through time of each cell and size, in turns: the kernels go both by the same loop.
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("reverse", "B", "T", "cell"),
     [(bool(n % 2), *size, cell) for n, (size, cell) in enumerate(product([(3, 200), (70, 20), (300, 5)], EVERY))],
@@ -170,6 +174,7 @@ def _native(problem: Problem, masked: bool = True) -> tuple[Tensor, Tensor, Tens
     return x, h_0, c_0[0] if c_0 else None, weights, Masks(resets, lengths, False, keep[0], keep[1], *rates)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize(("B", "T"), [(7, 12), (7, 160), (1, 12)])
 def test_the_same_bits_hundreds_of_times(
@@ -241,6 +246,7 @@ def _call(cell: str, needs_grad: bool, masked: bool) -> tuple[Any, ...]:
     return Problem(cell).kind, *tensors, *masks, "gates", False
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("needs_grad", [False, True])
 def test_the_op_is_registered_well(cell: str, needs_grad: bool) -> None:
@@ -248,6 +254,7 @@ def test_the_op_is_registered_well(cell: str, needs_grad: bool) -> None:
     torch.library.opcheck(op, _call(cell, needs_grad, masked=True))
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("each_step", [False, True])
 def test_the_backward_op_is_registered_well(cell: str, each_step: bool) -> None:
@@ -257,6 +264,7 @@ def test_the_backward_op_is_registered_well(cell: str, each_step: bool) -> None:
     torch.library.opcheck(torch.ops.chainrule.recurrence_backward.default, arguments)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", EVERY)
 def test_compiled_into_one_graph(cell: str) -> None:
     problem = Problem(cell, dtype=torch.float32)

@@ -44,6 +44,7 @@ def test_other_python_threads_go_on_during_a_scan() -> None:
     assert end - middle > 5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="the threads of a process are counted in Linux's /proc"
 )

@@ -84,6 +84,7 @@ def _check(problem: Problem, **options: Any) -> None:
         close_scan(actual, other, problem.T, problem.H, normalised="+norm" in problem.cell)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)  # on a GPU each is compiled
 @given(
     problems(cell=cells(KINDS), B=st.integers(1, 20), H=st.integers(1, 20)),
@@ -101,12 +102,14 @@ def test_equals_the_reference(problem: Problem, resets: bool, lengths: bool, rev
     )
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(("cell", "reverse"), list(zip(EVERY, cycle([False, True]), strict=False)))
 def test_traces_hold_what_the_formula_s_do(cell: str, reverse: bool) -> None:
     problem = Problem(cell, seed=300)
     _check(problem, resets=problem.resets(), lengths=problem.lengths(), reverse=reverse, return_all=True)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", EVERY)
 def test_a_group_of_programs(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three programs, each with 16 of the units, that wait for each other at each step, and for sums."""
@@ -116,6 +119,7 @@ def test_a_group_of_programs(cell: str, monkeypatch: pytest.MonkeyPatch) -> None
         _check(problem, resets=problem.resets(), lengths=problem.lengths())
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", KINDS)
 def test_weights_that_are_read_at_every_step(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _tile_as(monkeypatch, terms=(16, 16), split=(1, 1), is_resident=False)
@@ -123,6 +127,7 @@ def test_weights_that_are_read_at_every_step(cell: str, monkeypatch: pytest.Monk
     _check(problem, resets=problem.resets())
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", ["gru", "lstm+norm+mask"])
 def test_more_rows_than_one_launch_takes(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
@@ -143,6 +148,7 @@ def _tile_as(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     monkeypatch.setattr(scan, "tiling_of", changed)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", [cell for cell in EVERY if cell != "rnn_relu"])  # whose slope jumps
 def test_products_of_bfloat16(cell: str) -> None:
     """Of tensors that are bfloat16 themselves."""
@@ -153,6 +159,7 @@ def test_products_of_bfloat16(cell: str) -> None:
         close_rounded(actual, other, problem.T, normalised="+norm" in problem.cell)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", EVERY)
 def test_without_gradients_the_same_bits(cell: str) -> None:
     problem = Problem(cell, H=20, dtype=torch.float32)
@@ -167,6 +174,7 @@ def test_without_gradients_the_same_bits(cell: str) -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("cell", KINDS)
 def test_a_sequence_in_two_parts(cell: str) -> None:
     problem = Problem(cell, T=9, H=20, dtype=torch.float32)
@@ -277,6 +285,7 @@ def test_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
         rnn(one.unsqueeze(0), None, one, one, backend="triton")
 
 
+@pytest.mark.slow
 def test_the_kernels_compile_for_a_gpu() -> None:
     """By Triton and ptxas for compute capability 9.0, with all options and with none; no GPU is needed for that."""
     script = os.path.join(os.path.dirname(__file__), "compile_kernels.py")

@@ -65,6 +65,7 @@ def copies(fitted: Path, tmp_path: Path) -> tuple[PanelRun, PanelRun]:
     return opened(tmp_path / "whole"), opened(tmp_path / "part")
 
 
+@pytest.mark.sampled(0)
 def test_the_file_does_not_grow_with_updates(
     copies: tuple[PanelRun, PanelRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def fitted(out: Path, model: str = "gru", data: Any = None, **options: Any) -> P
     return run
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize(("model", "head"), CASES)
 def test_it_fits_resumes_and_forecasts(model: str, head: str, tmp_path: Path) -> None:
     options = {"head": head, "window": 16}
@@ -213,6 +214,7 @@ def test_what_cannot_be_fitted(options: dict[str, Any], message: str, tmp_path: 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("values", ["constant", "zeros", "gaps", "huge", "one series"])
 def test_odd_series(values: str, tmp_path: Path) -> None:
     """They fit, score and forecast, finite throughout."""

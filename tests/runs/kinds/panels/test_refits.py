@@ -28,6 +28,7 @@ def fitted(folder: Path, model: str) -> PanelRun:
     return run
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("model", ["gru", "lstm", "conv", "mlp", "ar"])
 def test_each_origin_is_as_from_a_cold_start(tmp_path: Path, model: str) -> None:
     run = fitted(tmp_path, model)

@@ -49,6 +49,7 @@ def test_coverage_is_kept_where_the_data_changes(over: str) -> None:
     np.testing.assert_array_equal(adapted[:, :, 2], QUANTILES[:, :, 2])
 
 
+@pytest.mark.sampled(0)
 @pytest.mark.parametrize("over", ["series", "panel"])
 def test_no_forecast_sees_an_outcome_from_its_origin_on(over: str) -> None:
     seen = 300
