@@ -16,7 +16,8 @@ outputs, states and gradients alike. The same numbers hold locally and in CI.
 |                                   |         | equal numbers a small one, and cancels         |
 | the same with products of         | float32 | 2^-6 sqrt(T): every factor is off by up to     |
 | bfloat16 (float64)                |         | 2^-9, and so is what it makes; 4 times that    |
-|                                   |         | with layer normalisation                       |
+|                                   |         | with layer normalisation, where more than one  |
+|                                   |         | input and five units are normalised            |
 | products of bfloat16, kernels     | float32 | 1e-6 (T + sqrt(H)), where no factor lies so    |
 | with formula                      |         | near to a half that the two round it apart     |
 | Triton's kernels, exact products  | float32 | as the kernels on the CPU; of bfloat16 too     |
