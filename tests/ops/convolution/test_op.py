@@ -39,8 +39,10 @@ def test_formula_equals_torch(case: Case) -> None:
 @given(cases())
 @settings(deadline=None, max_examples=80)
 def test_the_librarys_equals_torch(case: Case) -> None:
-    """But of one transposed step without a batch, of which torch 2.13's own backward pass fails by itself."""
-    assume(case.x.ndim > 2 or case.x.shape[-1] > 1)
+    """But of a single transposed position without a batch, which torch takes to have its channels last: in 2.13 its own
+    backward pass then fails for some kernels.
+    """
+    assume(case.x.ndim == case.weight.ndim or case.x[0].numel() > 1)
     agree(case, "torch")
 
 
