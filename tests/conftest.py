@@ -8,7 +8,7 @@ import pydoc_data.topics
 import shutil
 import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -62,6 +62,16 @@ def small_tables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chainrule.models.encoders.embedding._BUCKETS", 512)
         yield
+
+
+@pytest.fixture
+def products() -> Iterator[Any]:
+    """torch's settings for products of convolutions on a GPU, which are as before afterwards."""
+    cudnn: Any = torch.backends.cudnn
+    settings = cudnn.conv
+    before = settings.fp32_precision
+    yield settings
+    settings.fp32_precision = before
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from benchmarks.studio.timings import Timing
 
 __all__ = ["over_http", "started"]
 
-LOOK = "/view/run-01?view=look&steps=64"
+_LOOK = "/view/run-01?view=look&steps=64"
 
 
 class Served:
@@ -56,7 +56,7 @@ def over_http(folder: Path, turns: int) -> Iterator[Timing]:
             listed.append(studio.seconds("/api/runs"))
             curves.append(studio.seconds(f"/api/metrics/{LONG}"))
         with started(folder) as address:
-            look.append(Served(address).seconds(LOOK))
+            look.append(Served(address).seconds(_LOOK))
     yield Timing(f"list of {RUNS} runs", 0.5, tuple(listed))
     yield Timing(f"curves of a run of {RECORDS:,} records", 1.0, tuple(curves))
     yield Timing("first look at a run", None, tuple(look))

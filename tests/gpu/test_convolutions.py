@@ -1,6 +1,5 @@
 """Convolutions on a GPU beside float64 on the CPU, and what runs them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -81,16 +80,6 @@ def test_layers_of_other_precisions(which: str, groups: int, dtype: torch.dtype)
     torch.testing.assert_close(y.double().cpu(), expected, rtol=LOOSE[dtype], atol=LOOSE[dtype])
     y.float().sum().backward()
     assert all(p.grad is not None for p in layer.parameters())
-
-
-@pytest.fixture
-def products() -> Iterator[Any]:
-    """torch's settings for products of convolutions, which are as before afterwards."""
-    cudnn: Any = torch.backends.cudnn
-    settings = cudnn.conv
-    before = settings.fp32_precision
-    yield settings
-    settings.fp32_precision = before
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ __all__ = ["SeasonalPath"]
 _STEPS = 100
 _RATE = 0.1  # in logarithms of weights: none becomes so small in these steps that it could not be learned back
 _TINY = 1e-8
-_ALONE = 7.0  # in logarithms of weights: what is above the others by so much has the whole weight
+_ALONE = 7.0  # in logarithms of weights: what is above the others by so much has nearly all of it
 _MISSING = -1e9
 
 

@@ -10,7 +10,7 @@ from chainrule.training.evaluation.held_out import (
     log_probs_apart,
     split_documents,
 )
-from chainrule.training.evaluation.panels import panel_loss, panel_losses, panel_quantiles, states_after
+from chainrule.training.evaluation.panels import panel_losses, panel_quantiles, states_after
 
 __all__ = [
     "ClassLogProbs",
@@ -20,7 +20,6 @@ __all__ = [
     "fit_gate",
     "log_probs",
     "log_probs_apart",
-    "panel_loss",
     "panel_losses",
     "panel_quantiles",
     "split_documents",

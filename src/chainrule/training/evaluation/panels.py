@@ -11,23 +11,19 @@ from chainrule._modes import evaluating
 from chainrule.models import Carry, PanelModel, PanelTensors
 from chainrule.models.encoders import State
 
-__all__ = ["panel_loss", "panel_losses", "panel_quantiles", "states_after"]
+__all__ = ["panel_losses", "panel_quantiles", "states_after"]
 
 _ROWS = 64  # series side by side
 _CHUNK = 256  # steps of them
 _ORIGINS = 4096  # whose forecasts are computed together
 
 
-def panel_loss(model: PanelModel, rows: PanelTensors, first: Tensor, until: Tensor) -> float:
-    """The mean loss of forecasts from the rows of each series from ``first`` (N,) on, of what is before ``until``."""
-    _, losses = panel_losses(model, rows, first, until)
-    return float(losses.sum()) / max(len(losses), 1)
-
-
 @torch.no_grad()
 def panel_losses(model: PanelModel, rows: PanelTensors, first: Tensor, until: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows (M,) that forecasts are made from, and the loss of each, float64: of the same rows in the same order for
-    every model. Forecasts of nothing that is known are left out.
+    """The loss (M,), float64, of each forecast from the rows of each series from ``first`` (N,) on, and its row (M,).
+
+    What is forecast is what lies before ``until`` (N,); forecasts of nothing that is known there are left out. The rows
+    and their order are the same for every model. Returns the rows, and their losses.
     """
     rows = rows.to(model.device)
     until = until.to(model.device)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -154,16 +154,6 @@ def test_padding_in_front_is_causal_too(groups: int) -> None:
     x, weight = (t.detach().to(DEVICE).requires_grad_() for t in (random(2, 3, 9), random(3, 3 // groups, 3)))
     found = [convolution(x, weight, padding="causal", groups=groups, backend=name) for name in ("triton", "reference")]
     agree(found[:1], found[1:], [x, weight])
-
-
-@pytest.fixture
-def products() -> Iterator[Any]:
-    """torch's settings for products of convolutions, which are as before afterwards."""
-    cudnn: Any = torch.backends.cudnn
-    settings = cudnn.conv
-    before = settings.fp32_precision
-    yield settings
-    settings.fp32_precision = before
 
 
 @pytest.mark.parametrize(("setting", "precision"), [("tf32", "tf32"), ("ieee", "ieee"), ("none", "ieee")])
