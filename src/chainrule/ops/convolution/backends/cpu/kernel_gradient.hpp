@@ -1,73 +1,40 @@
 // The gradients towards kernel and bias: correlations of the source with dy.
-//
-// What is summed in which order is decided by the shape of the call, not by the threads.
 #pragma once
 
-#include "../../../compiled/threads.hpp"
+#include "boxed_kernel_gradient.hpp"
 #include "kernel_gradient_tile.hpp"
 
 namespace chainrule::LEVEL {
 
-inline constexpr int64_t most_outputs = 2048, most_numbers = 1 << 18;  // of a box, and in its window
-inline constexpr int64_t most_sums = 1 << 21;                          // in all slices
+template <class S> class KernelGradient : public BoxedKernelGradient<KernelGradient<S>, S> {
+    using Boxed = BoxedKernelGradient<KernelGradient, S>;
+    friend Boxed;
+    using Boxed::call_, Boxed::K_, Boxed::size_, Boxed::tiles_, Boxed::numbers_, Boxed::slices_;
+    static constexpr int64_t tile_size = (accumulators + lanes<S> - 1) / lanes<S> * lanes<S>;
 
-template <class S> class KernelGradient {
-    const Call& call_;
-    const Reach reach_[3];
-    const Source<S> source_;
-    const int64_t K_, size_;  // entries of the kernel; outputs of a channel
-    const Split tiles_, pairs_;
-    const BoxSize box_size_;
-    const int64_t rows_;  // of a box
-    const std::vector<Item> items_;
-    const Split slices_, parts_;  // of the boxes of all rows, whose sums are added at the end; of the tiles
+    static constexpr int64_t most_outputs = 2048;  // of a box
+
+    const Split pairs_;  // of a source channel and a tap
 
 public:
     explicit KernelGradient(const Call& call)
-        : call_(call), reach_{forward_reach(call.axes[0]), forward_reach(call.axes[1]), forward_reach(call.axes[2])},
-          source_{static_cast<const S*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}},
-          K_(reach_[0].taps * reach_[1].taps * reach_[2].taps),
-          size_(reach_[0].count * reach_[1].count * reach_[2].count),
-          tiles_(call.O, most_gradient_channels), pairs_(call.C * K_, most_pairs(int(tiles_.longest()))),
-          box_size_(reach_, call.C, lanes<S>, most_outputs, most_numbers),
-          rows_(box_size_.rows(reach_, call.C, call.B, most_outputs, most_numbers)),
-          items_(forward_items(call, reach_, box_size_, rows_)),
-          slices_(pieces(int64_t(items_.size()), std::clamp<int64_t>(most_sums / numbers(), 1, 8))),
-          parts_(pieces(tiles_.pieces, slices_.pieces > 2 ? 1 : 8)) {}
-
-    int64_t workspace() const { return slices_.pieces * numbers() + call_.threads * room(); }
-
-    void run() const {
-        S* const sums = static_cast<S*>(call_.workspace);
-        in_parallel(int(call_.threads), [&](int64_t t) {
-            S* const own = sums + slices_.pieces * numbers() + t * room();
-            Worker worker{*this, Window<S>(source_, reach_, call_.C, own), {}, {}};
-            const int64_t items = slices_.pieces * call_.G * parts_.pieces;
-            for (int64_t i = items * t / call_.threads; i < items * (t + 1) / call_.threads; ++i)
-                worker.run(i / parts_.pieces / call_.G, i / parts_.pieces % call_.G, i % parts_.pieces, sums);
-        });
-        in_parallel(int(call_.threads), [&](int64_t t) {
-            const int64_t tiles = call_.G * tiles_.pieces;
-            for (int64_t i = tiles * t / call_.threads; i < tiles * (t + 1) / call_.threads; ++i)
-                give_out(i / tiles_.pieces, i % tiles_.pieces, sums);
-        });
-    }
+        : Boxed(call, tiles(call), most_outputs, call.G * (tiles(call).pieces * pairs(call).pieces * tile_size + call.O)),
+          pairs_(pairs(call)) {}
 
 private:
-    static constexpr int64_t tile_size = (accumulators + lanes<S> - 1) / lanes<S> * lanes<S>;
-
-    static Split pieces(int64_t count, int64_t number) {
-        return Split(count, std::max<int64_t>(1, (count + number - 1) / number));
+    static Split tiles(const Call& call) { return Split(call.O, most_gradient_channels); }
+    static Split pairs(const Call& call) {
+        return Split(call.C * Boxed::entries(call), most_pairs(int(tiles(call).longest())));
     }
+
     // Of a slice: the sums of all tiles, then the gradient towards the bias.
-    int64_t numbers() const { return call_.G * (tiles_.pieces * pairs_.pieces * tile_size + call_.O); }
     S* tile(S* sums, int64_t slice, int64_t g, int64_t tile) const {
-        return sums + slice * numbers() + (g * tiles_.pieces + tile) * pairs_.pieces * tile_size;
+        return sums + slice * numbers_ + (g * tiles_.pieces + tile) * pairs_.pieces * tile_size;
     }
     S* bias(S* sums, int64_t slice, int64_t g) const {
-        return sums + slice * numbers() + call_.G * tiles_.pieces * pairs_.pieces * tile_size + g * call_.O;
+        return sums + slice * numbers_ + call_.G * tiles_.pieces * pairs_.pieces * tile_size + g * call_.O;
     }
-    int64_t room() const { return rows_ * Window<S>::room(reach_, call_.C, box_size_.largest()); }
+    int64_t room() const { return this->window_room(); }
 
     // Adds up the slices of the channels of a tile.
     void give_out(int64_t g, int64_t i, S* sums) const {
@@ -75,7 +42,7 @@ private:
         const int64_t first = tiles_.begin(i), R = tiles_.begin(i + 1) - first, entries = call_.C * K_;
         const auto total = [&](const S* of) {
             S sum = of[0];
-            for (int64_t s = 1; s < slices_.pieces; ++s) sum += of[s * numbers()];
+            for (int64_t s = 1; s < slices_.pieces; ++s) sum += of[s * numbers_];
             return sum;
         };
         for (int64_t p = 0; p < pairs_.pieces; ++p) {
@@ -94,6 +61,8 @@ private:
         Window<S> window;
         Places places;
         std::vector<int64_t> pairs;
+
+        Worker(const KernelGradient& of, S* room) : of(of), window(of.source_, of.reach_, of.call_.C, room), places{} {}
 
         // Adds up one slice, for one group and one part of its channels.
         void run(int64_t slice, int64_t g, int64_t part, S* sums) {

@@ -1,85 +1,45 @@
 // The gradients towards kernel and bias, of many channels.
 //
 // Words are of neighbouring positions: of x, numbers that lie side by side, at whichever place a tap reads them; of dy,
-// transposed first, so that a vector holds those of the channels. What is summed in which order is decided by the shape
-// of the call, not by the threads.
+// transposed first, so that a vector holds those of the channels.
 #pragma once
 
-#include "../../../compiled/threads.hpp"
+#include "boxed_kernel_gradient.hpp"
 #include "wide_tiles.hpp"
-#include "window.hpp"
 
 namespace chainrule::LEVEL {
 
-template <class M> class WideKernelGradient {
-    using S = Number<M>;
-    using Window = LEVEL::Window<Stored<M>>;
+template <class M> class WideKernelGradient : public BoxedKernelGradient<WideKernelGradient<M>, M> {
+    using Boxed = BoxedKernelGradient<WideKernelGradient, M>;
+    friend Boxed;
+    using typename Boxed::S, typename Boxed::Window;
+    using Boxed::call_, Boxed::reach_, Boxed::K_, Boxed::size_, Boxed::tiles_, Boxed::box_size_, Boxed::rows_;
+    using Boxed::numbers_, Boxed::slices_;
     using Task = typename WideGradientTile<M>::Task;
     static constexpr int L = lanes<S>;
-    static constexpr int64_t most_outputs = 512, most_numbers = 1 << 18;  // of a box, and in its window
-    static constexpr int64_t most_sums = 1 << 21;                         // in all slices
+    static constexpr int64_t most_outputs = 512;  // of a box
 
-    const Call& call_;
-    const Reach reach_[3];
-    const Source<Stored<M>> source_;
-    const int64_t K_, size_;    // entries of the kernel; outputs of a channel
-    const int outer_;           // the axis along which products with zeros around x are left out
-    const int64_t inner_;       // entries of the kernel for each along it
-    const Split tiles_;         // of the vectors of output channels
-    const BoxSize box_size_;
-    const int64_t rows_;        // of a box
-    const std::vector<Item> items_;
-    const Split slices_, parts_;  // of the boxes of all rows, whose sums are added at the end; of the tiles
+    const int outer_;      // the axis along which products with zeros around x are left out
+    const int64_t inner_;  // entries of the kernel for each along it
 
 public:
     explicit WideKernelGradient(const Call& call)
-        : call_(call), reach_{forward_reach(call.axes[0]), forward_reach(call.axes[1]), forward_reach(call.axes[2])},
-          source_{static_cast<const Stored<M>*>(call.x), call.x_row, call.x_channel, {call.x_step[0], call.x_step[1]}},
-          K_(reach_[0].taps * reach_[1].taps * reach_[2].taps),
-          size_(reach_[0].count * reach_[1].count * reach_[2].count), outer_(reach_[0].taps > 1 ? 0 : 1),
-          inner_(K_ / reach_[outer_].taps), tiles_((call.O + L - 1) / L, most_wide<M>),
-          box_size_(reach_, call.C, L, most_outputs, most_numbers),
-          rows_(box_size_.rows(reach_, call.C, call.B, most_outputs, most_numbers)),
-          items_(forward_items(call, reach_, box_size_, rows_)),
-          slices_(pieces(int64_t(items_.size()), std::clamp<int64_t>(most_sums / numbers(), 1, 8))),
-          parts_(pieces(tiles_.pieces, slices_.pieces > 2 ? 1 : 8)) {}
-
-    int64_t workspace() const { return slices_.pieces * numbers() + call_.threads * room(); }
-
-    void run() const {
-        S* const sums = static_cast<S*>(call_.workspace);
-        in_parallel(int(call_.threads), [&](int64_t t) {
-            S* const own = sums + slices_.pieces * numbers() + t * room();
-            Stored<M>* const room = reinterpret_cast<Stored<M>*>(own + dy_room());
-            Worker worker{*this, Window(source_, reach_, call_.C, room), own, {}, {}, {}};
-            const int64_t items = slices_.pieces * call_.G * parts_.pieces;
-            for (int64_t i = items * t / call_.threads; i < items * (t + 1) / call_.threads; ++i)
-                worker.run(i / parts_.pieces / call_.G, i / parts_.pieces % call_.G, i % parts_.pieces, sums);
-        });
-        in_parallel(int(call_.threads), [&](int64_t t) {
-            const int64_t tiles = call_.G * tiles_.pieces;
-            for (int64_t i = tiles * t / call_.threads; i < tiles * (t + 1) / call_.threads; ++i)
-                give_out(i / tiles_.pieces, i % tiles_.pieces, sums);
-        });
-    }
+        : Boxed(call, tiles(call), most_outputs, call.G * tiles(call).count * L * (call.C * Boxed::entries(call) + 1)),
+          outer_(reach_[0].taps > 1 ? 0 : 1), inner_(K_ / reach_[outer_].taps) {}
 
 private:
-    static Split pieces(int64_t count, int64_t number) {
-        return Split(count, std::max<int64_t>(1, (count + number - 1) / number));
-    }
+    // Of the vectors of output channels.
+    static Split tiles(const Call& call) { return Split((call.O + L - 1) / L, most_wide<M>); }
+
     // Of a slice: for each vector of channels the sums of all pairs of a source channel and a tap, and of dy.
-    int64_t numbers() const { return call_.G * tiles_.count * L * (call_.C * K_ + 1); }
     S* tile(S* sums, int64_t slice, int64_t g, int64_t tile) const {
-        return sums + slice * numbers() + (g * tiles_.count + tiles_.begin(tile)) * L * (call_.C * K_ + 1);
+        return sums + slice * numbers_ + (g * tiles_.count + tiles_.begin(tile)) * L * (call_.C * K_ + 1);
     }
     int64_t dy_room() const {
         const Box box = box_size_.largest();
         return rows_ * box.length[0] * box.length[1] * words<M>(box.length[2]) * tiles_.count * L;
     }
-    int64_t room() const {
-        const int64_t window = rows_ * Window::room(reach_, call_.C, box_size_.largest()) + L * per_word<M>;
-        return dy_room() + words<M>(window);
-    }
+    int64_t room() const { return dy_room() + words<M>(this->window_room() + L * per_word<M>); }
 
     // Where the sums of an entry of dw are: by tap along the outer axis, by source channel, by the other taps.
     int64_t place(int64_t entry) const {
@@ -94,7 +54,7 @@ private:
         const S* from = tile(sums, 0, g, i);
         const auto total = [&](const S* of) {
             Vector<S> sum = load(of);
-            for (int64_t s = 1; s < slices_.pieces; ++s) sum += load(of + s * numbers());
+            for (int64_t s = 1; s < slices_.pieces; ++s) sum += load(of + s * numbers_);
             return sum;
         };
         for (int64_t v = 0; v < V; ++v) {
@@ -125,6 +85,10 @@ private:
         S* dy;  // the factors of a box
         std::vector<int64_t> places, pairs, lines;
         int64_t full = 0;
+
+        Worker(const WideKernelGradient& of, S* room)
+            : of(of), window(of.source_, of.reach_, of.call_.C, reinterpret_cast<Stored<M>*>(room + of.dy_room())),
+              dy(room) {}
 
         // Adds up one slice, for one group and one part of its channels.
         void run(int64_t slice, int64_t g, int64_t part, S* sums) {

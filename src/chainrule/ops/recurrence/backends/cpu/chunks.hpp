@@ -200,10 +200,13 @@ template <class C, class M> struct Inputs : Pass<C, M> {
     // gx = g_ih LN(W_ih x) + b_ih
     void normalised(const Chunk<S>& chunk, int64_t n) const {
         S *v = chunk.of.v_x + n * G * H, *gx = chunk.of.gates + n * G * H;
-        chunk.of.inverse_x[n] = normalise(v, G * H);
+        const Moments<S> moments(v, G * H);
+        chunk.of.inverse_x[n] = moments.inverse;
         const S *gain = this->numbers(call.g_ih), *b = this->numbers(call.b_ih);
         each_vector<S>(G * H, [&](int, int64_t j, int k) __attribute__((always_inline)) {
-            const Vector<S> scaled = load(v + j, k) * load(gain + j, k);
+            const Vector<S> normalised = moments.normalised(load(v + j, k));
+            store(v + j, normalised, k);
+            const Vector<S> scaled = normalised * load(gain + j, k);
             store(gx + j, b ? scaled + load(b + j, k) : scaled, k);
         });
     }

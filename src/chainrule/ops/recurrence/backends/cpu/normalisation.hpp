@@ -47,16 +47,8 @@ template <class S> struct Moments {
         });
         inverse = 1 / std::sqrt(total<S>(squares) / S(size) + epsilon<S>);
     }
+    Vector<S> normalised(Vector<S> v) const { return (v - mean) * inverse; }
 };
-
-// v^ in the place of v; returns 1 / s.
-template <class S> S normalise(S* v, int64_t size) {
-    const Moments<S> moments(v, size);
-    each_vector<S>(size, [&](int, int64_t j, int n) __attribute__((always_inline)) {
-        store(v + j, (load(v + j, n) - moments.mean) * moments.inverse, n);
-    });
-    return moments.inverse;
-}
 
 // The part of dv^ that v^ does not follow: the means of dv^ and of dv^ v^, gathered a vector at a time.
 template <class S> struct Fixed {

@@ -45,11 +45,17 @@ template <class C, class M> struct OptionedRow : Pass<C, M> {
         for (int64_t u = 0; u < vectors<S>(H); ++u) visit_units<S>(u, H, each);
     }
 
-    // gh of a gate: W_hh h + b_hh as it is, or of the normalised product.
-    Vector<S> gh(auto at, const S* product, int gate) const {
+    // Of the product of some gates, where it is normalised.
+    Moments<S> moments(const S* product, int begin, int end) const {
+        return {product + begin * H, g_hh ? (end - begin) * H : 0};
+    }
+
+    // gh of a gate: W_hh h + b_hh as it is, or of the normalised product, which takes its place.
+    Vector<S> gh(auto at, S* product, int gate, const Moments<S>& moments) const {
         const Vector<S> v = at.get(product, gate);
         if (!g_hh) return v;
-        const Vector<S> scaled = v * at.get(g_hh, gate);
+        const Vector<S> normalised = moments.normalised(v), scaled = normalised * at.get(g_hh, gate);
+        at.put(product, normalised, gate);
         return b_hh ? scaled + at.get(b_hh, gate) : scaled;
     }
 
@@ -79,10 +85,11 @@ template <class C, class M> struct OptionedRow : Pass<C, M> {
 
     // The early gates of a cell that has such, and the factors that the last product multiplies.
     void reset(const Row<S>& row, S* product, S* inverse, const S* h, S* to) const {
-        if (g_hh) *inverse = normalise(product, early * H);
+        const Moments<S> moments = this->moments(product, 0, early);
+        if (g_hh) *inverse = moments.inverse;
         each_units([&](auto at) {
             Vector<S> gates[early];
-            for (int gate = 0; gate < early; ++gate) gates[gate] = gh(at, product, gate);
+            for (int gate = 0; gate < early; ++gate) gates[gate] = gh(at, product, gate, moments);
             at.template put_factors<M>(to, C::reset(at, gates, at.get(h), row));
         });
     }
@@ -91,19 +98,20 @@ template <class C, class M> struct OptionedRow : Pass<C, M> {
     // it and h_to are null, the gates are all that is asked for.
     void forward(int64_t b, int64_t t, const Row<S>& row, S* product, S* inverse, const S* h, const S* c, S* made,
                  S* h_to, S* c_to) const {
-        if (g_hh) inverse[products - 1] = normalise(product + early * H, late * H);
+        const Moments<S> moments = this->moments(product, early, G);
+        if (g_hh) inverse[products - 1] = moments.inverse;
         const Zoneout<S> keep_h = zoneout(call.keep_h, call.rate_h, b, t);
         if constexpr (!C::has_c) {
             each_units([&](auto at) {
                 Vector<S> gates[late];
-                for (int gate = 0; gate < late; ++gate) gates[gate] = gh(at, product, early + gate);
+                for (int gate = 0; gate < late; ++gate) gates[gate] = gh(at, product, early + gate, moments);
                 State<S> state{at.get(h), {}};
                 C::step(at, gates, state, row);
                 if (h_to) at.put(h_to, keep_h.mix(at, at.get(h), state.h));
             });
         } else {
             each_units([&](auto at) {
-                const auto enters = [&](int gate) { return gh(at, product, gate) + at.get(row.gates, gate); };
+                const auto enters = [&](int gate) { return gh(at, product, gate, moments) + at.get(row.gates, gate); };
                 const Vector<S> old = at.get(c);
                 const Vector<S> i = sigmoid<S>(p ? enters(0) + at.get(p, 0) * old : enters(0));
                 const Vector<S> f = sigmoid<S>(p ? enters(1) + at.get(p, 1) * old : enters(1));
@@ -134,7 +142,7 @@ template <class C, class M> struct OptionedRow : Pass<C, M> {
         const Moments<S> moments;
         Shown(const OptionedRow& of, const S* c) : of(of), c(c), moments(c, of.g_c ? of.H : 0) {}
         Vector<S> v(auto at) const {
-            return of.g_c ? (at.get(c) - moments.mean) * moments.inverse : at.get(c);
+            return of.g_c ? moments.normalised(at.get(c)) : at.get(c);
         }
         Vector<S> u(auto at, Vector<S> v) const { return of.g_c ? v * at.get(of.g_c) + at.get(of.b_c) : v; }
     };
