@@ -51,6 +51,33 @@ def test_the_same_bits_as_the_long_way(
         assert each.is_contiguous()
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (nn.RNN, {"layer_norm": True}),
+        (nn.GRU, {"layer_norm": True, "reset_after": False}),
+        (nn.LSTM, {"layer_norm": True}),
+        (nn.LSTM, {"peepholes": True}),
+    ],
+)
+@pytest.mark.parametrize("has_resets", [False, True])
+def test_resets_and_options_have_the_bits_of_the_long_way(
+    kind: Any, options: dict[str, bool], has_resets: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    layer = kind(3, 4, num_layers=2, bidirectional=True, **options)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(6, 2, 3)
+    resets = torch.rand(2, 6) < 0.3 if has_resets else None
+    with torch.no_grad():
+        found = run_without_gradients(layer, x, None, resets)
+        assert found is not None
+        monkeypatch.setattr(recurrence_running, "run_without_gradients", lambda *_: None)
+        expected = layer(x, resets=resets)
+    assert all(map(torch.equal, flat(found), flat(expected)))
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_what_is_not_ordinary_is_left_to_the_long_way(kind: Any) -> None:
     layer, x, hx = made(kind)
@@ -61,6 +88,10 @@ def test_what_is_not_ordinary_is_left_to_the_long_way(kind: Any) -> None:
             assert run_without_gradients(layer, odd, hx) is None
         for state in (hx[0], tuple(h[:2] for h in hx), tuple(h[:, :1] for h in hx), (*hx, hx[0]), (None,) * len(hx)):
             assert run_without_gradients(layer, x, state) is None
+        for resets in (torch.zeros(2, 2), [[False]], torch.zeros(5, 5, dtype=torch.bool)):
+            assert run_without_gradients(layer, x, hx, resets) is None
+        keeping, _, _ = made(kind, zoneout=0.1)
+        assert run_without_gradients(keeping.eval(), x, hx) is None
         dropping, x, hx = made(kind, dropout=0.5)
         assert run_without_gradients(dropping, x, hx) is None
         assert run_without_gradients(dropping.eval(), x, hx) is not None

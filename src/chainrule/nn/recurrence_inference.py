@@ -19,7 +19,7 @@ __all__ = ["run_without_gradients"]
 _States = tuple[Tensor, ...]
 
 
-def run_without_gradients(layer: Optioned, input: Any, hx: Any) -> tuple[Tensor, _States] | None:
+def run_without_gradients(layer: Optioned, input: Any, hx: Any, resets: Any = None) -> tuple[Tensor, _States] | None:
     """The outputs and states of an ordinary call without gradients, in as few steps as may be; None of others.
 
     Whatever is unusual about a call is left to the other way, which also says what is wrong with it.
@@ -30,7 +30,7 @@ def run_without_gradients(layer: Optioned, input: Any, hx: Any) -> tuple[Tensor,
     count = layer.num_layers * directions
     cell = layer.cell_spec
     parts = len(cell.state)
-    if input.dim() != 3 or (layer.dropout and layer.training) or not _are_states(hx, parts, count):
+    if input.dim() != 3 or layer.zoneout or (layer.dropout and layer.training) or not _are_states(hx, parts, count):
         return None
     y = input
     last = []
@@ -39,7 +39,7 @@ def run_without_gradients(layer: Optioned, input: Any, hx: Any) -> tuple[Tensor,
         for k in range(n * directions, (n + 1) * directions):
             state = (None,) * parts if hx is None else tuple(h[k] for h in hx)
             reverse = k % directions == 1
-            found = infer(cell, y, state, layer.weights_of(k), reverse, time_first=not layer.batch_first)
+            found = infer(cell, y, state, layer.weights_of(k), reverse, resets, time_first=not layer.batch_first)
             if found is None:
                 return None
             outputs.append(found[0])

@@ -45,8 +45,10 @@ def run_layer(
     if is_traced():
         with untraced():  # torch.onnx makes tensors of flags
             return_all = bool(return_all)
-    if resets is None and lengths is None and not return_all and not layer.has_options:
-        found: tuple[Any, _States] | None = run_without_gradients(layer, input, hx) or _by_torch(layer, input, hx)
+    if lengths is None and not return_all:
+        found: tuple[Any, _States] | None = run_without_gradients(layer, input, hx, resets)
+        if found is None and resets is None and not layer.has_options:
+            found = _by_torch(layer, input, hx)
         if found is not None:
             return found[0], found[1], ()
     if isinstance(input, PackedSequence):

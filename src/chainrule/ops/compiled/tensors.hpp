@@ -43,7 +43,8 @@ public:
         if (exchange_->major != 1 || !exchange_->view) throw std::runtime_error("torch's DLPack is of an unknown version");
     }
 
-    // Whether it is a floating tensor on the CPU, not empty, whose numbers are in memory as they are; then what it is.
+    // Whether it is a tensor of floating or boolean values on the CPU, not empty, which are in memory as they are; then
+    // what it is.
     bool read(nb::handle object, nb::dlpack::dltensor& view) const {
         if (!object.type().is(tensor_) && !object.type().is(parameter_)) return false;
         if (exchange_->view(object.ptr(), &view) != 0) {
@@ -51,7 +52,8 @@ public:
             return false;
         }
         if (view.device.device_type != nb::device::cpu::value || view.dtype.lanes != 1) return false;
-        if (view.dtype.code != uint8_t(nb::dlpack::dtype_code::Float) || !view.data) return false;
+        const auto code = nb::dlpack::dtype_code(view.dtype.code);
+        if ((code != nb::dlpack::dtype_code::Float && code != nb::dlpack::dtype_code::Bool) || !view.data) return false;
         int64_t end = 1;
         for (int i = 0; i < view.ndim; ++i) {
             if (view.shape[i] == 0) return false;

@@ -92,10 +92,10 @@ def run(
     reverse = as_flag("reverse", reverse)
     return_all = as_flag("return_all", return_all)
     checks.check_tensors(cell, x, state, weights, resets)
-    asks_for_more = save != "gates" or backend != "auto" or return_all or resets is not None or lengths is not None
+    asks_for_more = save != "gates" or backend != "auto" or return_all or lengths is not None
     try:
         if not asks_for_more and all(keep is None for keep in zoneout):
-            found = run_directly(cell, x, state, weights, reverse)
+            found = run_directly(cell, x, state, weights, reverse, resets)
             if found is not None:
                 return *found, None
         autocast = not x.is_meta and torch.is_autocast_enabled(x.device.type)

@@ -32,6 +32,17 @@ def arguments(cell: str, B: int = 3, T: int = 5, I: int = 4, H: int = 6, dtype: 
     return torch.randn(B, T, I, dtype=dtype), [torch.randn(B, H, dtype=dtype) for _ in spec.state], weights
 
 
+def options_of(cell: str, H: int, dtype: torch.dtype, *names: str) -> dict[str, Tensor]:
+    """The weights of those of layer normalisation and the peepholes that the cell has."""
+    spec = find_cell(cell)
+    G = len(spec.gates) * H
+    shapes = {"layer_norm": {"weight_ln_ih": G, "weight_ln_hh": G}, "peepholes": {}}
+    if cell == "lstm":
+        shapes["layer_norm"] |= {"weight_ln_c": H, "bias_ln_c": H}
+        shapes["peepholes"] = {"weight_peep": 3 * H}
+    return {key: torch.randn(size, dtype=dtype) for name in names for key, size in shapes[name].items()}
+
+
 def results(
     cell: str, x: Tensor, state: list[Tensor] | None, weights: dict[str, Tensor], **options: Any
 ) -> list[Tensor]:
@@ -56,6 +67,8 @@ def results(
     has_state=st.booleans(),
     learns=st.sampled_from(["nothing", "all", "weights"]),
     reverse=st.booleans(),
+    options=st.sampled_from([(), ("layer_norm",), ("peepholes",), ("layer_norm", "peepholes")]),
+    has_resets=st.booleans(),
 )
 def test_the_same_bits_as_the_long_way(
     cell: str,
@@ -68,8 +81,12 @@ def test_the_same_bits_as_the_long_way(
     has_state: bool,
     learns: str,
     reverse: bool,
+    options: tuple[str, ...],
+    has_resets: bool,
 ) -> None:
     x, given_state, weights = arguments(cell, B, T, 4, H, dtype)
+    weights |= options_of(cell, H, dtype, *options)
+    resets = torch.rand(B, T) < 0.3 if has_resets else None
     if layout == "time first":
         x = x.transpose(0, 1).contiguous().transpose(0, 1)
     elif layout == "a part of wider rows":
@@ -79,10 +96,10 @@ def test_the_same_bits_as_the_long_way(
         del weights["bias_ih"], weights["bias_hh"]
     for tensor in (*weights.values(), *([x, *given_state] if learns == "all" else [])):
         tensor.requires_grad_(learns != "nothing")
-    found = results(cell, x, state, weights, reverse=reverse)
+    found = results(cell, x, state, weights, reverse=reverse, resets=resets)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch, "run_directly", lambda *_: None)
-        expected = results(cell, x, state, weights, reverse=reverse)
+        expected = results(cell, x, state, weights, reverse=reverse, resets=resets)
     for each, other in zip(found, expected, strict=True):
         assert torch.equal(each, other)
         assert each.stride() == other.stride() or each.is_contiguous() == other.is_contiguous()
@@ -97,14 +114,39 @@ def test_what_torch_does_sooner_is_left_to_it_unless_a_state_learns() -> None:
     assert dispatch.choose(call)[0] == "cpu"
 
 
-def directly(cell: str, x: Tensor, state: list[Tensor], weights: dict[str, Tensor]) -> Any:
+def directly(
+    cell: str, x: Tensor, state: list[Tensor], weights: dict[str, Tensor], resets: Tensor | None = None
+) -> Any:
     spec = find_cell(cell)
-    return direct.run(spec, x, tuple(state), spec.holding(weights), False)
+    return direct.run(spec, x, tuple(state), spec.holding(weights), False, resets)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_an_ordinary_call_goes_the_short_way(cell: str) -> None:
     assert directly(cell, *arguments(cell)) is not None
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_so_does_one_with_resets_layer_normalisation_and_peepholes(cell: str) -> None:
+    x, state, weights = arguments(cell)
+    weights |= options_of(cell, 6, x.dtype, "layer_norm", "peepholes")
+    assert directly(cell, x, state, weights, torch.zeros(3, 5, dtype=torch.bool)) is not None
+
+
+@pytest.mark.parametrize(
+    "resets",
+    [
+        torch.zeros(3, 5),
+        torch.zeros(5, 3, dtype=torch.bool),
+        torch.zeros(5, 3, dtype=torch.bool).t(),
+        torch.zeros(3, 5, dtype=torch.uint8),
+        torch.zeros(3, 1, dtype=torch.bool).expand(3, 5),
+    ],
+    ids=["float", "shape", "transposed", "bytes", "expanded"],
+)
+def test_resets_that_the_kernels_do_not_read_go_the_long_way(resets: Tensor) -> None:
+    x, state, weights = arguments("gru")
+    assert directly("gru", x, state, weights, resets) is None
 
 
 class _Watching(TorchDispatchMode):
@@ -205,13 +247,20 @@ def test_empty_calls_and_single_steps_go_the_long_way(B: int, T: int) -> None:
     assert directly("gru", *arguments("gru", B=B, T=T)) is None
 
 
-def test_options_and_lone_biases_go_the_long_way() -> None:
+def test_a_projection_and_weights_without_their_companions_go_the_long_way() -> None:
     x, state, weights = arguments("lstm")
     spec = find_cell("lstm")
-    plain: Weights = spec.holding(weights)
+    normal: Weights = spec.holding(weights | options_of("lstm", 6, x.dtype, "layer_norm"))
     for changed in (
-        plain._replace(b_hh=None),
-        plain._replace(p=torch.zeros(18)),
-        plain._replace(W_hr=torch.zeros(2, 6)),
+        normal._replace(b_hh=None),
+        normal._replace(g_ih=None),
+        normal._replace(g_c=None),
+        normal._replace(g_ih=None, g_hh=None),
+        normal._replace(g_hh=torch.zeros(6)),
+        normal._replace(p=torch.zeros(6)),
+        normal._replace(W_hr=torch.zeros(2, 6)),
     ):
         assert direct.run(spec, x, tuple(state), changed, False) is None
+    x, state, weights = arguments("gru")
+    spec = find_cell("gru")
+    assert direct.run(spec, x, tuple(state), spec.holding(weights)._replace(p=torch.zeros(18)), False) is None

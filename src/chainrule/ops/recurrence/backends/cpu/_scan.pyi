@@ -69,10 +69,17 @@ class Call:
         x: object,
         h_0: object,
         c_0: object,
+        resets: object,
         W_ih: object,
         W_hh: object,
         b_ih: object,
         b_hh: object,
+        W_hr: object,
+        g_ih: object,
+        g_hh: object,
+        g_c: object,
+        b_c: object,
+        p: object,
         /,
     ) -> int: ...
 

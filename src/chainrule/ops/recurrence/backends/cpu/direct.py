@@ -1,8 +1,9 @@
 """The calls that are made most, checked and run in one go.
 
-Such a call asks for outputs, gradients and perhaps the other direction; nobody records, maps or casts it, and its
-tensors are as the kernels read them, which C++ finds out (tensors.hpp). Every other call is given back, and goes
-through all of dispatch.py, which finds out what to do with it, or what is wrong.
+Such a call asks for outputs and gradients, perhaps of the other direction, with resets, layer normalisation or
+peepholes; nobody records, maps or casts it, and its tensors are as the kernels read them, which C++ finds out
+(tensors.hpp). Every other call is given back, and goes through all of dispatch.py, which finds out what to do with it,
+or what is wrong.
 """
 
 from torch import Tensor
@@ -26,21 +27,28 @@ _REVERSE = Masks(reverse=True)
 
 
 def run(
-    cell: CellSpec, x: Tensor, state: tuple[Tensor | None, ...], weights: Weights, reverse: bool
+    cell: CellSpec,
+    x: Tensor,
+    state: tuple[Tensor | None, ...],
+    weights: Weights,
+    reverse: bool,
+    resets: Tensor | None = None,
 ) -> tuple[Tensor, State] | None:
     """The outputs (B, T, H) and the last state; None of a call that is not such a one."""
     if is_watched() or choices.listening:
         return None
     if not needs_grad((x, *state, *weights)):
-        found = infer(cell, x, state, weights, reverse, time_first=False)
+        found = infer(cell, x, state, weights, reverse, resets, time_first=False)
         return None if found is None else (found[0], tuple(part.squeeze(0) for part in found[1]))
-    call, _ = _described(cell, x, state, weights, time_first=False)
+    call, _ = _described(cell, x, state, weights, resets, time_first=False)
     if call is None:
         return None
     h_0, *others = (x.new_zeros(call.B, call.H) if part is None else part for part in state)
     c_0 = others[0] if others else None
-    facts = Facts(cell.name, _REVERSE if reverse else _FORWARD, is_checked=True)
-    y, h_n, c_n, _ = KernelFunction.apply(facts, x, h_0, c_0, *weights[:4])  # type: ignore[no-untyped-call]
+    masks = (_REVERSE if reverse else _FORWARD) if resets is None else Masks(resets=resets, reverse=reverse)
+    facts = Facts(cell.name, masks, is_checked=True)
+    known = (*weights[:4], *weights[5:]) if call.optioned else weights[:4]
+    y, h_n, c_n, _ = KernelFunction.apply(facts, x, h_0, c_0, *known)  # type: ignore[no-untyped-call]
     return y, (h_n,) if c_n is None else (h_n, c_n)
 
 
@@ -50,6 +58,7 @@ def infer(
     state: tuple[Tensor | None, ...],
     weights: Weights,
     reverse: bool,
+    resets: Tensor | None,
     *,
     time_first: bool,
 ) -> tuple[Tensor, State] | None:
@@ -57,7 +66,7 @@ def infer(
 
     The outputs are laid out as x is, and the parts of the last state are (1, B, H), as of one layer.
     """
-    call, dtype = _described(cell, x, state, weights, time_first)
+    call, dtype = _described(cell, x, state, weights, resets, time_first)
     if call is None or is_wide_lstm(cell, x.dtype, call.B, call.H):
         return None
     B = call.B
@@ -74,15 +83,17 @@ def infer(
 
 
 def _described(
-    cell: CellSpec, x: Tensor, state: tuple[Tensor | None, ...], weights: Weights, time_first: bool
+    cell: CellSpec,
+    x: Tensor,
+    state: tuple[Tensor | None, ...],
+    weights: Weights,
+    resets: Tensor | None,
+    time_first: bool,
 ) -> "tuple[_scan.Call | None, int]":
     """The call's inputs and the number of their dtype; None if the kernels don't read them as they are."""
     if cell.kernel is None or WHY_ABSENT is not None:
         return None, -1
-    W_ih, W_hh, b_ih, b_hh, *others = weights
-    if any(w is not None for w in others):
-        return None, -1
     call = _scan.Call()
     h_0, c_0 = (*state, None)[:2]
-    dtype = call.describe(GATES[cell.name], time_first, x, h_0, c_0, W_ih, W_hh, b_ih, b_hh)
+    dtype = call.describe(GATES[cell.name], time_first, x, h_0, c_0, resets, *weights)
     return None if dtype < 0 or is_single_step(call.B, call.T) else call, dtype

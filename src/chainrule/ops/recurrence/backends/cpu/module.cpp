@@ -29,12 +29,15 @@ template <auto member> void add_strided(nb::class_<Call>& type, const char* name
 
 std::optional<TensorReader> reader;  // there is torch to ask once the module is imported
 
-// The part of a forward call that its tensors tell, x being (B, T, I), or (T, B, I) with time_first; returns the number of their dtype, or -1 where one
-// is not as the kernels read it, or does not go with the others.
-int describe(Call& call, int64_t gates, bool time_first, nb::handle x, nb::handle h_0, nb::handle c_0,
-             nb::handle W_ih, nb::handle W_hh, nb::handle b_ih, nb::handle b_hh) {
+// The part of a forward call that its tensors tell, x being (B, T, I), or (T, B, I) with time_first; returns the number of
+// their dtype, or -1 where one is not as the kernels read it, or does not go with the others. The weights are those of
+// cells/spec.py.
+int describe(Call& call, int64_t gates, bool time_first, nb::handle x, nb::handle h_0, nb::handle c_0, nb::handle resets,
+             nb::handle W_ih, nb::handle W_hh, nb::handle b_ih, nb::handle b_hh, nb::handle W_hr, nb::handle g_ih,
+             nb::handle g_hh, nb::handle g_c, nb::handle b_c, nb::handle p) {
     nb::dlpack::dltensor of_x, of_W;
-    if (!reader->read(x, of_x) || of_x.ndim != 3 || (of_x.strides[2] != 1 && of_x.shape[2] != 1)) return -1;
+    if (!W_hr.is_none() || !reader->read(x, of_x) || of_x.ndim != 3) return -1;
+    if (of_x.strides[2] != 1 && of_x.shape[2] != 1) return -1;
     if (!reader->read(W_ih, of_W) || of_W.ndim != 2 || of_W.shape[0] % gates) return -1;
     const int rows = time_first, steps = !time_first;
     call.B = of_x.shape[rows], call.T = of_x.shape[steps], call.I = of_x.shape[2], call.H = of_W.shape[0] / gates;
@@ -46,6 +49,18 @@ int describe(Call& call, int64_t gates, bool time_first, nb::handle x, nb::handl
     if (!is_as_read(W_ih, {G, call.I}, call.W_ih) || !is_as_read(W_hh, {G, H}, call.W_hh)) return -1;
     if (!is_as_read(b_ih, {G}, call.b_ih) || !is_as_read(b_hh, {G}, call.b_hh) || !call.b_ih != !call.b_hh) return -1;
     if (!is_as_read(h_0, {call.B, H}, call.h_0) || !is_as_read(c_0, {call.B, H}, call.c_0)) return -1;
+
+    const void* boundaries;
+    const nb::dlpack::dtype boolean{.code = uint8_t(nb::dlpack::dtype_code::Bool), .bits = 8, .lanes = 1};
+    if (!reader->read_dense(resets, boolean, {call.B, call.T}, boundaries)) return -1;
+    call.resets = static_cast<const bool*>(boundaries);
+
+    const bool is_lstm = gates == 4;
+    if (!is_as_read(g_ih, {G}, call.g_ih) || !is_as_read(g_hh, {G}, call.g_hh) || !call.g_ih != !call.g_hh) return -1;
+    if (!is_as_read(g_c, {H}, call.g_c) || !is_as_read(b_c, {H}, call.b_c) || !is_as_read(p, {3 * H}, call.p)) return -1;
+    const bool normalises_c = is_lstm && call.g_hh;
+    if (!call.g_c == normalises_c || !call.b_c == normalises_c || (call.p && !is_lstm)) return -1;
+    call.optioned = call.g_hh || call.p;
     return of_x.dtype.bits == 32 ? 0 : of_x.dtype.bits == 64 ? 1 : -1;  // as dtypes.hpp lists them
 }
 
@@ -104,8 +119,10 @@ NB_MODULE(_scan, m) {
     POINTER(dW_ih), POINTER(dW_hh), POINTER(db_ih), POINTER(db_hh);
 
     reader.emplace();
-    call.def("describe", describe, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(),
-             nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg().none());
+#define GIVEN nb::arg()
+#define OPTIONAL nb::arg().none()
+    call.def("describe", describe, GIVEN, GIVEN, GIVEN, OPTIONAL, OPTIONAL, OPTIONAL, GIVEN, GIVEN, OPTIONAL, OPTIONAL,
+             OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL);
 
     m.def("levels", level_names);
     m.def("dtypes", names_of_dtypes);
