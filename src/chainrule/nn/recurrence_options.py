@@ -79,14 +79,18 @@ class Optioned(Recordable, torch.nn.RNNBase):
         """What ends the names of each layer's and direction's parameters."""
         return [names[0].removeprefix("weight_ih") for names in self._all_weights]
 
-    def _own_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The options' weights, named as the arguments of the op, and their shapes."""
+    def _own_symbols(self) -> list[str]:
+        """The options' weights."""
         used = [name for name in ("layer_norm", "peepholes") if getattr(self, name)]
-        if not used:
+        return [symbol for name in used for symbol in self.cell_spec.options[name]]
+
+    def _own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Their shapes, by the names of the op's arguments."""
+        symbols = self._own_symbols()
+        if not symbols:  # in which case there may be no cell yet
             return {}
-        options = self.cell_spec.options
         shapes = self.cell_spec.shapes(self.input_size, self.hidden_size, self.proj_size or None)
-        return {parameter_name(symbol): shapes[symbol] for name in used for symbol in options[name]}
+        return {parameter_name(symbol): shapes[symbol] for symbol in symbols}
 
     def _rates(self) -> tuple[Any, ...]:
         """The rates of zoneout, one for each part of the state that it may keep."""
@@ -106,7 +110,8 @@ class Optioned(Recordable, torch.nn.RNNBase):
             return cell.container(*values)
         suffix = names[0].removeprefix("weight_ih")
         named = {name.removesuffix(suffix): value for name, value in zip(names, values, strict=True)}
-        return cell.holding(named | {name: getattr(self, name + suffix) for name in self._own_shapes()})
+        own = map(parameter_name, self._own_symbols())  # no shapes, which take longer than a small layer's step
+        return cell.holding(named | {name: getattr(self, name + suffix) for name in own})
 
     def has_own_forward(self) -> bool:
         """Whether a subclass, or the object itself, computes something else than the layer does."""

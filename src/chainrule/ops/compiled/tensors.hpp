@@ -23,13 +23,18 @@ struct TensorExchange {
 // Reads the tensors of two classes, Tensor and Parameter; what belongs to another one may do anything when it is asked.
 class TensorReader {
     nb::handle tensor_, parameter_;  // borrowed from torch, which keeps them
+    // Names of methods, made once: to make them anew would take longer than what they are asked for.
+    const nb::handle is_neg_ = name("is_neg"), is_zero_ = name("_is_zerotensor"), offset_ = name("storage_offset");
+    const nb::handle storage_ = name("untyped_storage"), nbytes_ = name("nbytes");
     const TensorExchange* exchange_;
 
+    static nb::handle name(const char* text) { return PyUnicode_InternFromString(text); }  // never given back
+
     // Whether the storage, which may have been resized, holds as many numbers as are read.
-    static bool is_held(nb::handle tensor, const nb::dlpack::dltensor& view, int64_t end) {
+    bool is_held(nb::handle tensor, const nb::dlpack::dltensor& view, int64_t end) const {
         const int64_t itemsize = view.dtype.bits / 8;
-        const int64_t offset = nb::cast<int64_t>(tensor.attr("storage_offset")());
-        return nb::cast<int64_t>(tensor.attr("untyped_storage")().attr("nbytes")()) >= (offset + end) * itemsize;
+        const int64_t offset = nb::cast<int64_t>(tensor.attr(offset_)());
+        return nb::cast<int64_t>(tensor.attr(storage_)().attr(nbytes_)()) >= (offset + end) * itemsize;
     }
 
 public:
@@ -59,8 +64,8 @@ public:
             if (view.shape[i] == 0) return false;
             end += (view.shape[i] - 1) * view.strides[i];
         }
-        const auto is = [&](const char* what) { return nb::cast<bool>(object.attr(what)()); };
-        return !is("is_neg") && !is("_is_zerotensor") && is_held(object, view, end);
+        const auto is = [&](nb::handle what) { return nb::cast<bool>(object.attr(what)()); };
+        return !is(is_neg_) && !is(is_zero_) && is_held(object, view, end);
     }
 
     // The same of one whose numbers lie one after the other, of the dtype and shape of its place; null for None.

@@ -45,7 +45,9 @@ def run(
         return None
     h_0, *others = (x.new_zeros(call.B, call.H) if part is None else part for part in state)
     c_0 = others[0] if others else None
-    masks = (_REVERSE if reverse else _FORWARD) if resets is None else Masks(resets=resets, reverse=reverse)
+    masks = _REVERSE if reverse else _FORWARD
+    if resets is not None:
+        masks = masks._replace(resets=resets)
     facts = Facts(cell.name, masks, is_checked=True)
     known = (*weights[:4], *weights[5:]) if call.optioned else weights[:4]
     y, h_n, c_n, _ = KernelFunction.apply(facts, x, h_0, c_0, *known)  # type: ignore[no-untyped-call]
