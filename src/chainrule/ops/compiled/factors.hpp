@@ -56,8 +56,12 @@ inline Vector<float> paired(Vector<float> low, Vector<float> high) {
 template <class M> inline void put_factors(Number<M>* row, int64_t j, Vector<Number<M>> v, int n) {
     if constexpr (!rounds<M>) store(row + j, v, n);
     else {
+#if defined(__AVX512BF16__)
+        const Halves halves = bits<Halves>(_mm512_maskz_cvtneps_pbh(__mmask16((1u << n) - 1), bits<__m512>(v)));
+#else
         for (int i = n; i < lanes<float>; ++i) v[i] = 0;
         const Halves halves = __builtin_convertvector(to_bfloat16(bits<Words>(v)) >> 16, Halves);
+#endif
         std::memcpy(reinterpret_cast<uint16_t*>(row) + j, &halves, size_t(words<M>(n)) * sizeof(float));
     }
 }
