@@ -80,12 +80,12 @@ class Optioned(Recordable, torch.nn.RNNBase):
         return [names[0].removeprefix("weight_ih") for names in self._all_weights]
 
     def _own_symbols(self) -> list[str]:
-        """The options' weights."""
+        """The symbols of the options' weights."""
         used = [name for name in ("layer_norm", "peepholes") if getattr(self, name)]
         return [symbol for name in used for symbol in self.cell_spec.options[name]]
 
     def _own_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Their shapes, by the names of the op's arguments."""
+        """The options' weights, named as the arguments of the op, and their shapes."""
         symbols = self._own_symbols()
         if not symbols:  # in which case there may be no cell yet
             return {}
