@@ -70,9 +70,10 @@ template <class M> inline void put_factors(Number<M>* row, int64_t j, Vector<Num
 template <class M> inline void copy_factors(Number<M>* to, const Number<M>* from, int64_t n) {
     constexpr int L = lanes<Number<M>>;
     if constexpr (!rounds<M>) std::memcpy(to, from, size_t(n) * sizeof(*to));
-    else for (int64_t j = 0; j < n; j += L) {
-        const int lanes = n - j < L ? int(n - j) : L;
-        put_factors<M>(to, j, load(from + j, lanes), lanes);
+    else {
+        int64_t j = 0;
+        for (; j + L <= n; j += L) put_factors<M>(to, j, load(from + j), L);
+        if (j < n) put_factors<M>(to, j, load(from + j, int(n - j)), int(n - j));
     }
 }
 

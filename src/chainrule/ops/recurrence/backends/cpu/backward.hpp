@@ -5,6 +5,19 @@
 
 namespace chainrule::LEVEL {
 
+// The row that comes next, which is asked for while one is computed: it lies in memory, not in the caches, and rows are too
+// short for the processor to see by itself where it is going.
+template <class C, class S> struct Ahead {
+    static constexpr int most = C::gates * (optioned<C> ? 3 : 1) + 3 + C::has_q + C::has_c;
+    const S* rows[most];
+    bool any = false;
+    [[gnu::always_inline]] void ask(int64_t j) const {
+        if (!any) return;
+#pragma GCC unroll 20
+        for (int i = 0; i < most; ++i) __builtin_prefetch(rows[i] + j);
+    }
+};
+
 template <class C, class M> struct Backward : ProductGradients<C, M> {
     using Memory = BackwardMemory<C, M>;
     using S = Number<M>;
@@ -63,7 +76,7 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
         for (int64_t step = 0; step < chunk.end - chunk.begin; ++step) {
             const int64_t t = call.reverse ? chunk.begin + step : chunk.end - 1 - step, n0 = (t - chunk.begin) * B;
             for (int64_t b = b0; b < b0 + rows; ++b) {
-                cell_backward(chunk, t, b);
+                cell_backward(chunk, t, b, ahead_of(chunk, t, b, b0, rows));
                 round_late(n0 + b);
             }
             if constexpr (early > 0) reset_backward<way>(chunk, operands, t, b0, rows);
@@ -101,7 +114,7 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
             const S* h_start = this->numbers(call.h_start, (t * B + b0 + r) * H);
             S* dh_row = dh + (b0 + r) * stride;
             visit_units<S>(u, H, [&](auto at) {
-                const Vector<S> through = C::reset_backward(at, *ds, at.get(h_start), row(r), d + (n0 + r) * wide);
+                const Vector<S> through = C::reset_backward(at, *ds, at.get(h_start), row(r), this->d_of(n0 + r));
                 at.put(dh_row, at.get(dh_row) + through);
             });
         });
@@ -114,7 +127,7 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
         };
         for (int64_t r = 0; r < rows; ++r) {
             if constexpr (optioned<C>) {
-                if (call.live(b0 + r, t)) OptionedRowBackward<C, M>(call).reset_backward(of_row(chunk, t, b0 + r));
+                if (call.live(b0 + r, t)) OptionedRowBackward<C, M>(call).reset_backward(of_row(chunk, t, b0 + r), sums_of(b0 + r));
             }
             round_early(n0 + r);
         }
@@ -159,9 +172,9 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
     }
 
     // The gradients of row b's products at step t, and what its state receives directly; nothing where it is padding.
-    void cell_backward(const Chunk<S>& chunk, int64_t t, int64_t b) const {
+    void cell_backward(const Chunk<S>& chunk, int64_t t, int64_t b, const Ahead<C, S>& ahead) const {
         const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
-        S *d_row = d + n * wide, *dh_row = dh + b * stride, *dc_row = dc + b * stride;
+        S *d_row = this->d_of(n), *dh_row = dh + b * stride, *dc_row = dc + b * stride;
         if (!call.live(b, t)) {
             if constexpr (optioned<C>) clear_steps(t * B + b, n);
             return clear(d_row, C::wide * H);
@@ -170,11 +183,13 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
         const S* dy = this->at(call.dy, b, t);
         const Row<S> row{chunk.of.gates + n * G * H, this->numbers(chunk.of.q, n * H), true};
         if constexpr (optioned<C>) {
-            OptionedRowBackward<C, M>(call).backward(b, t, of_row(chunk, t, b), RowSums<S>(sums + b * sums_size, H));
+            for (int64_t j = 0; j < H; j += lanes<S>) ahead.ask(j);
+            OptionedRowBackward<C, M>(call).backward(b, t, of_row(chunk, t, b), sums_of(b));
             return;
         }
         for (int64_t u = 0; u < vectors<S>(H); ++u) {
             visit_units<S>(u, H, [&](auto at) {
+                ahead.ask(at.j);
                 State<S> start{at.get(h_start), {}}, dstate{at.get(dh_row) + at.get(dy), {}};
                 if constexpr (C::has_c) start.c = at.get(c_start), dstate.c = at.get(dc_row);
                 C::step_backward(at, start, dstate, row, d_row);
@@ -182,6 +197,32 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
                 if constexpr (C::has_c) at.put(dc_row, dstate.c);
             });
         }
+    }
+
+    // What is read of the row after row b of b0 <= b < b0 + rows, in the order of the scan.
+    Ahead<C, S> ahead_of(const Chunk<S>& chunk, int64_t t, int64_t b, int64_t b0, int64_t rows) const {
+        Ahead<C, S> ahead;
+        const bool is_last = b + 1 == b0 + rows;
+        if (is_last) t += call.reverse ? 1 : -1;
+        b = is_last ? b0 : b + 1;
+        if (B == 1 || recomputes || t < 0 || t >= call.T) return ahead;
+        const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
+        int count = 0;
+        const auto add = [&](const S* row) { ahead.rows[count++] = row; };
+        for (int gate = 0; gate < G; ++gate) {
+            const int64_t at = (n * G + gate) * H;
+            add(chunk.of.gates + at);
+            if constexpr (!optioned<C>) continue;
+            add(normalises ? chunk.of.v_x + at : ahead.rows[0]);
+            add(normalises ? chunk.of.v_h + at : ahead.rows[0]);
+        }
+        add(this->numbers(call.h_start, kept));
+        add(this->at(call.dy, b, t));
+        add(this->at(call.x, b, t));
+        if constexpr (C::has_q) add(this->numbers(chunk.of.q, n * H));
+        if constexpr (C::has_c) add(this->numbers(call.c_start, kept));
+        ahead.any = true;
+        return ahead;
     }
 
     // What row b has at step t, for its backward step with options.
@@ -199,7 +240,7 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
             .dy = this->at(call.dy, b, t),
             .dh = dh + b * stride,
             .dc = dc + b * stride,
-            .d = d + n * wide,
+            .d = this->d_of(n),
             .d_x = d_x + n * wide,
             .d_h = d_h + n * wide,
             .made = made + b * stride,
@@ -209,6 +250,8 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
             .da = this->numbers(call.da, kept * G),
         };
     }
+
+    typename Memory::Sums sums_of(int64_t b) const { return {sums + b * sums_size, H}; }
 
     // A step of padding; `kept` counts the rows of the call, n those of the chunk.
     void clear_steps(int64_t kept, int64_t n) const {
@@ -223,13 +266,19 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
     void add_up() const {
         for (int64_t b = 1; b < B; ++b)
             for (int64_t j = 0; j < sums_size; ++j) sums[j] += sums[b * sums_size + j];
-        const RowSums<S> all(sums, H);
+        const auto all = sums_of(0);
         const auto give = [&](void* to, const S* from, int64_t n) {
             if (to) copy(this->numbers(to), from, n);
         };
         give(call.dp, all.dp, 3 * H);
         give(call.dg_c, all.dg_c, H);
         give(call.db_c, all.db_c, H);
+        if (!normalises) return;
+        give(call.dg_ih, all.dg_x, G * H);
+        give(call.dg_hh, all.dg_h, G * H);
+        give(call.db_ih, all.db + C::dgx * H, G * H);
+        for (int k = 0; k < G; ++k)
+            if (call.db_hh) copy(this->numbers(call.db_hh, C::dgh_gate(k) * H), all.db + k * H, H);
     }
 };
 

@@ -15,10 +15,13 @@ template <class C, class M> struct BackwardMemory : Pass<C, M> {
     using P = Pass<C, M>;
     using S = Number<M>;
     using P::call, P::B, P::I, P::H, P::G, P::early, P::late, P::products, P::stride, P::H_words, P::B_words;
-    const int64_t sums_size = RowSums<S>::size * H, sums_rows = B > 0 ? B : 1;
     const int64_t wide = padded(C::wide * H), wide_words = rounds<M> ? padded(C::wide * H_words) : wide;  // of a row of d
     const int64_t most_words = this->chunk_steps * B_words;
     const bool normalises = optioned<C> && this->call.g_hh;
+    using Sums = RowSums<C, S>;
+    const int64_t sums_size = Sums::size(normalises) * H, sums_rows = B > 0 ? B : 1;
+    const int64_t again = optioned<C> && !this->call.gates ? this->most_rows : 0;  // rows of which v is made anew
+    const int64_t d_rows = normalises ? B : this->most_rows;  // that d has: where d_x and d_h follow from it, of one step
 
     Arena<S> arena;
     const bool recomputes = !this->call.gates;  // the gates were not kept
@@ -41,12 +44,12 @@ template <class C, class M> struct BackwardMemory : Pass<C, M> {
         : P{call, rows_wanted(call)}, arena{this->numbers(call.workspace)},
           W_hh(arena.take(panels_size<S>(H, late * H_words))),
           W_ih(arena.take(call.dx.data ? panels_size<S>(I, G * H_words) : 0)), dh(arena.take(B * stride)),
-          dc(arena.take(C::has_c ? B * stride : 0)), d(arena.take(this->most_rows * wide)),
+          dc(arena.take(C::has_c ? B * stride : 0)), d(arena.take(d_rows * wide)),
           x(arena.take(call.dW_ih ? panels_size<S>(I, most_words) : 0)),
           h(arena.take(call.dW_hh ? panels_size<S>(H, most_words) : 0)), inputs(call, arena, recomputes),
           W_forward(arena.take(recomputes ? panels_size<S>(H, H_words, G) : 0)),
           h_again{arena.take(recomputes && rounds<M> ? this->most_rows * H_words : 0), H_words},
-          scratch(P::scratch(arena, recomputes, recomputes && C::has_q, recomputes && optioned<C>)),
+          scratch(P::scratch(arena, recomputes, recomputes && C::has_q, again, again)),
           d_x(arena.take(normalises ? this->most_rows * wide : 0)),
           d_h(arena.take(normalises ? this->most_rows * wide : 0)), dg(summed(d, !normalises)),
           dg_x(summed(d_x, normalises)), dg_h(summed(d_h, normalises)),
@@ -63,13 +66,13 @@ template <class C, class M> struct BackwardMemory : Pass<C, M> {
                      {arena.take(needed ? most_words * wide : 0), wide}};
     }
 
-    // Chunks as large as the cache that is shared may hold of d: the fewer there are, the fewer times threads meet. Beside
-    // d_x, d_h and v, which one pass writes and the next reads, d has to stay in a thread's own.
+    // Chunks as large as the cache that is shared may hold of d: the fewer there are, the fewer times threads meet.
     static int64_t rows_wanted(const Call& call) {
-        const int64_t held = int64_t(1) << (call.g_hh ? 17 : 20);
-        const int64_t rows = held / (C::wide * call.H);
+        const int64_t rows = (int64_t(1) << 20) / (C::wide * call.H);
         return rows < chunk_rows ? chunk_rows : rows > 4 * chunk_rows ? 4 * chunk_rows : rows;
     }
+    // The gradients of gx and gh of row n of the chunk.
+    S* d_of(int64_t n) const { return d + n % d_rows * wide; }
     int64_t words_of(const Chunk<S>& chunk) const { return (chunk.end - chunk.begin) * B_words; }
 
     // Backward, the weights are used transposed: their rows are what is summed over, in the order of d.
@@ -93,8 +96,6 @@ template <class C, class M> struct BackwardMemory : Pass<C, M> {
     }
 
     // The gradients of W_ih x and of W_hh h: those of gx and gh, but for layer normalisation.
-    const S* of_x() const { return normalises ? d_x : d + C::dgx * H; }
-    const S* of_h() const { return normalises ? d_h : d; }
     const Summed<S>& summed_h() const { return normalises ? dg_h : dg; }
     Summed<S> summed_x() const {
         if (normalises) return dg_x;

@@ -68,13 +68,13 @@ template <class S, class F> struct Rnn {
     static constexpr int dgh_gate(int k) { return k; }
 
     template <class At>
-    static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+    [[gnu::always_inline]] static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         s.h = F::f(gh[0] + at.get(row.gates));
         if (row.keep) at.put(row.gates, s.h);
     }
 
     template <class At>
-    static void step_backward(At at, State<S>, State<S>& dstate, const Row<S>& row, S* d) {
+    [[gnu::always_inline]] static void step_backward(At at, State<S>, State<S>& dstate, const Row<S>& row, S* d) {
         at.put(d, dstate.h * F::slope(at.get(row.gates)));
         dstate.h = Vector<S>{};
     }
@@ -87,7 +87,7 @@ template <class S> struct Gru {
     static constexpr int dgh_gate(int k) { return (k + 2) % 3; }
 
     template <class At>
-    static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+    [[gnu::always_inline]] static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         const Vector<S> r = sigmoid<S>(gh[0] + at.get(row.gates, 0));
         const Vector<S> z = sigmoid<S>(gh[1] + at.get(row.gates, 1));
         const Vector<S> q = gh[2];
@@ -101,7 +101,7 @@ template <class S> struct Gru {
     }
 
     template <class At>
-    static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
+    [[gnu::always_inline]] static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
         const Vector<S> r = at.get(row.gates, 0), z = at.get(row.gates, 1), n = at.get(row.gates, 2);
         const Vector<S> dn = dstate.h * (S(1) - z) * (S(1) - n * n);
         at.put(d, dn * r, 0);
@@ -118,7 +118,7 @@ template <class S> struct GruResetBefore {
     static constexpr bool has_c = false, has_q = false;
     static constexpr int dgh_gate(int k) { return k; }
 
-    template <class At> static Vector<S> reset(At at, const Vector<S>* gh, Vector<S> h, const Row<S>& row) {
+    template <class At> [[gnu::always_inline]] static Vector<S> reset(At at, const Vector<S>* gh, Vector<S> h, const Row<S>& row) {
         const Vector<S> r = sigmoid<S>(gh[0] + at.get(row.gates, 0));
         at.put(row.gates, sigmoid<S>(gh[1] + at.get(row.gates, 1)), 1);
         if (row.keep) at.put(row.gates, r, 0);
@@ -126,14 +126,14 @@ template <class S> struct GruResetBefore {
     }
 
     template <class At>
-    static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+    [[gnu::always_inline]] static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         const Vector<S> z = at.get(row.gates, 1), n = tanh<S>(gh[0] + at.get(row.gates, 2));
         s.h = z * (s.h - n) + n;
         if (row.keep) at.put(row.gates, n, 2);
     }
 
     template <class At>
-    static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
+    [[gnu::always_inline]] static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
         const Vector<S> z = at.get(row.gates, 1), n = at.get(row.gates, 2);
         at.put(d, dstate.h * (start.h - n) * (z * (S(1) - z)), 1);
         at.put(d, dstate.h * (S(1) - z) * (S(1) - n * n), 2);
@@ -141,7 +141,7 @@ template <class S> struct GruResetBefore {
     }
 
     // From ds: what reaches the old state through it.
-    template <class At> static Vector<S> reset_backward(At at, Vector<S> ds, Vector<S> h, const Row<S>& row, S* d) {
+    template <class At> [[gnu::always_inline]] static Vector<S> reset_backward(At at, Vector<S> ds, Vector<S> h, const Row<S>& row, S* d) {
         const Vector<S> r = at.get(row.gates, 0);
         at.put(d, ds * h * (r * (S(1) - r)), 0);
         return ds * r;
@@ -155,7 +155,7 @@ template <class S> struct Lstm {
     static constexpr int dgh_gate(int k) { return k; }
 
     template <class At>
-    static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
+    [[gnu::always_inline]] static void step(At at, const Vector<S>* gh, State<S>& s, const Row<S>& row) {
         const Vector<S> i = sigmoid<S>(gh[0] + at.get(row.gates, 0));
         const Vector<S> f = sigmoid<S>(gh[1] + at.get(row.gates, 1));
         const Vector<S> g = tanh<S>(gh[2] + at.get(row.gates, 2));
@@ -170,7 +170,7 @@ template <class S> struct Lstm {
     }
 
     template <class At>
-    static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
+    [[gnu::always_inline]] static void step_backward(At at, State<S> start, State<S>& dstate, const Row<S>& row, S* d) {
         const Vector<S> i = at.get(row.gates, 0), f = at.get(row.gates, 1);
         const Vector<S> g = at.get(row.gates, 2), o = at.get(row.gates, 3);
         const Vector<S> tanh_c = tanh<S>(f * start.c + i * g);

@@ -87,16 +87,15 @@ template <class C, class M> struct Pass {
     }
     static S* at(const Strided& of, int64_t b, int64_t t) { return numbers(of.data, b * of.row + t * of.step); }
 
-    // Scratch for all rows of a chunk.
-    PerRow<S> scratch(Arena<S>& arena, bool gates, bool q, bool normalised) const {
-        const int64_t n = normalised ? most_rows : 0;
+    // Scratch for all rows of a chunk, or for so many of v_x and of v_h.
+    PerRow<S> scratch(Arena<S>& arena, bool gates, bool q, int64_t x_rows, int64_t h_rows) const {
         return {
             .gates = arena.take(gates ? most_rows * G * H : 0),
             .q = q ? arena.take(most_rows * H) : nullptr,
-            .v_x = arena.take(n * G * H),
-            .v_h = arena.take(n * G * H),
-            .inverse_x = arena.take(n),
-            .inverse_h = arena.take(n * products),
+            .v_x = x_rows ? arena.take(x_rows * G * H) : nullptr,
+            .v_h = arena.take(h_rows * G * H),
+            .inverse_x = x_rows ? arena.take(x_rows) : nullptr,
+            .inverse_h = arena.take(h_rows * products),
         };
     }
 
@@ -174,7 +173,7 @@ template <class C, class M> struct Inputs : Pass<C, M> {
     // Of the steps' rows b of the batch, those that `share` counts.
     void operator()(const Chunk<S>& chunk, int64_t thread, Share b, Share share) const {
         S* block = x + thread * block_rows * I_words;
-        S* products = optioned<C> && call.g_ih ? chunk.of.v_x : chunk.of.gates;
+        S* products = optioned<C> && call.g_ih && chunk.of.v_x ? chunk.of.v_x : chunk.of.gates;
         for (int64_t i0 = share.begin; i0 < share.end; i0 += block_rows) {
             const int64_t rows = share.end - i0 < block_rows ? share.end - i0 : block_rows;
             int64_t n[block_rows];
@@ -197,15 +196,16 @@ template <class C, class M> struct Inputs : Pass<C, M> {
         (*this)(chunk, thread, b, Share(0, (chunk.end - chunk.begin) * b.size()));
     }
 
-    // gx = g_ih LN(W_ih x) + b_ih
+    // gx = g_ih LN(W_ih x) + b_ih, in place where v_x is not kept
     void normalised(const Chunk<S>& chunk, int64_t n) const {
-        S *v = chunk.of.v_x + n * G * H, *gx = chunk.of.gates + n * G * H;
+        const bool keeps = chunk.of.v_x;
+        S *gx = chunk.of.gates + n * G * H, *v = keeps ? chunk.of.v_x + n * G * H : gx;
         const Moments<S> moments(v, G * H);
-        chunk.of.inverse_x[n] = moments.inverse;
+        if (keeps) chunk.of.inverse_x[n] = moments.inverse;
         const S *gain = this->numbers(call.g_ih), *b = this->numbers(call.b_ih);
         each_vector<S>(G * H, [&](int, int64_t j, int k) __attribute__((always_inline)) {
             const Vector<S> normalised = moments.normalised(load(v + j, k));
-            store(v + j, normalised, k);
+            if (keeps) store(v + j, normalised, k);
             const Vector<S> scaled = normalised * load(gain + j, k);
             store(gx + j, b ? scaled + load(b + j, k) : scaled, k);
         });

@@ -36,7 +36,7 @@ template <class C, class M> struct Forward : Pass<C, M> {
           W(arena.take(B == 1 ? W_size : this->packed_size(W_size))),
           carried{.even = states(), .odd = states(), .c = rows(C::has_c, stride),
                   .made = rows(optioned<C> && C::has_c, stride), .reset = {rows(early, f_stride), f_stride}, .W = W},
-          scratch(P::scratch(arena, !call.gates, false, optioned<C> && !call.v_h)) {}
+          scratch(P::scratch(arena, !call.gates, false, 0, optioned<C> && !call.v_h ? B : 0)) {}
 
     S* rows(bool needed, int64_t stride) { return arena.take(needed ? this->rows_size(stride) : 0); }
     States states() {
@@ -170,7 +170,8 @@ template <class C, class M> struct Forward : Pass<C, M> {
     void step_with_options(const Chunk<S>& chunk, const Carried& own, const AtRow* at_row, int64_t t, int64_t b0,
                            int64_t rows, const States& from, const States& to) const {
         const int64_t n0 = (t - chunk.begin) * B + b0;
-        S *v = chunk.of.v_h + n0 * G * H, *inverse = chunk.of.inverse_h + n0 * products;
+        const int64_t at_v = call.v_h ? n0 : b0;  // where it is not kept, there are the rows of one step
+        S *v = chunk.of.v_h + at_v * G * H, *inverse = chunk.of.inverse_h + at_v * products;
         const OptionedRow<C, M> options(call);
         const auto live_row = [&](int64_t r) { return at_row[r].live ? at_row[r].row : Row<S>{}; };
         options.template hidden<way>(own.W, from.h.from(b0), from.f.from(b0), rows, own.reset.from(b0), live_row, v, inverse);

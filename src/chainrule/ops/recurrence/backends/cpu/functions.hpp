@@ -35,7 +35,7 @@ template <> struct Exponential<double> {
 
 // The sum of c[k] r^k for `count` terms, in halves (Estrin), which depend on each other less than Horner's steps.
 // powers[i] is r to the 2^i.
-template <class S, int count> inline Vector<S> polynomial(const S* c, const Vector<S>* powers) {
+template <class S, int count> [[gnu::always_inline]] inline Vector<S> polynomial(const S* c, const Vector<S>* powers) {
     if constexpr (count == 1) return spread(c[0]);
     else {
         constexpr int bits = 31 - __builtin_clz(count - 1), half = 1 << bits;
@@ -47,7 +47,7 @@ template <class S> struct Parts {
     Vector<S> power, p;  // exp(y) = power (1 + p)
 };
 
-template <class S> inline Parts<S> exponential(Vector<S> y) {
+template <class S> [[gnu::always_inline]] inline Parts<S> exponential(Vector<S> y) {
     using E = Exponential<S>;
     y = y < E::least ? spread(E::least) : y;  // NaN compares false and stays
     y = y > E::most ? spread(E::most) : y;
@@ -60,13 +60,13 @@ template <class S> inline Parts<S> exponential(Vector<S> y) {
     return {power, r2 * polynomial<S, sizeof E::q / sizeof(S)>(E::q, powers) + r};
 }
 
-template <class S> inline Vector<S> sigmoid(Vector<S> x) {
+template <class S> [[gnu::always_inline]] inline Vector<S> sigmoid(Vector<S> x) {
     const auto [power, p] = exponential<S>(-x);
     const Vector<S> one = spread(S(1)), numerator = x < -Exponential<S>::most ? Vector<S>{} : one;
     return numerator / (power * p + power + one);
 }
 
-template <class S> inline Vector<S> tanh(Vector<S> x) {
+template <class S> [[gnu::always_inline]] inline Vector<S> tanh(Vector<S> x) {
     const auto [power, p] = exponential<S>(x + x);
     const Vector<S> e = power * p + (power - S(1)), y = e / (e + S(2));
     return bits<Vector<S>>(bits<Integers<S>>(y) | (bits<Integers<S>>(x) & bits<Integers<S>>(-Vector<S>{})));  // -0

@@ -6,11 +6,13 @@
 namespace chainrule::LEVEL {
 
 // The sums over time of one row of the batch, which are added up over the rows at the end: so their order, and with it
-// every bit, does not depend on the threads.
-template <class S> struct RowSums {
-    static constexpr int size = 5;  // times H
-    S *dp, *dg_c, *db_c;
-    RowSums(S* at, int64_t H) : dp(at), dg_c(at + 3 * H), db_c(at + 4 * H) {}
+// every bit, does not depend on the threads. Those of the products that are normalised come last, as they may be missing.
+template <class C, class S> struct RowSums {
+    static constexpr int size(bool normalises) { return 5 + (normalises ? 2 * C::gates + C::wide : 0); }  // times H
+    S *dp, *dg_c, *db_c, *dg_x, *dg_h, *db;  // db: of the parts of d
+    RowSums(S* at, int64_t H)
+        : dp(at), dg_c(at + 3 * H), db_c(at + 4 * H), dg_x(at + 5 * H), dg_h(dg_x + C::gates * H),
+          db(dg_h + C::gates * H) {}
 };
 
 template <class C, class M> struct OptionedRowBackward : OptionedRow<C, M> {
@@ -18,6 +20,7 @@ template <class C, class M> struct OptionedRowBackward : OptionedRow<C, M> {
     using S = Number<M>;
     using Base::call, Base::H, Base::G, Base::early, Base::products, Base::g_ih, Base::g_hh, Base::g_c, Base::p;
     using Base::Base;
+    using Sums = RowSums<C, S>;
 
     // What one row has at one step. d: the gradients of gx and gh; d_x and d_h: those of the products that are normalised.
     // `made` and `dv` are scratch; dh_all, dc_all and da are null where they are not asked for.
@@ -29,7 +32,7 @@ template <class C, class M> struct OptionedRowBackward : OptionedRow<C, M> {
 
     // All gradients within the step, and what the row's state receives directly; of a cell with early gates, those
     // that the last product needs.
-    void backward(int64_t b, int64_t t, const AtStep& a, const RowSums<S>& sums) const {
+    void backward(int64_t b, int64_t t, const AtStep& a, const Sums& sums) const {
         const Zoneout<S> keep_h = this->zoneout(call.keep_h, call.rate_h, b, t);
         if constexpr (C::has_c) {
             lstm_backward(b, t, a, sums, keep_h);
@@ -42,23 +45,21 @@ template <class C, class M> struct OptionedRowBackward : OptionedRow<C, M> {
                 at.put(a.dh, keep_h.used() ? d.h + keep_h.to_old(at, dh) : d.h);
             });
         }
-        if (g_hh) product_backward(early, G, a.d, a.d_h, a.v_h, a.inverse_h[products - 1], g_hh, C::dgh_gate);
-        if constexpr (early == 0) inputs_backward(a);
+        if constexpr (early > 0) {
+            if (g_hh) products_backward<early, G, false>(a, sums);
+        } else {
+            if (a.da) copy(a.da, a.d + C::dgx * H, G * H);
+            if (g_hh) products_backward<0, G, true>(a, sums);
+        }
     }
 
     // What is left of such a cell, when the last product has given ds.
-    void reset_backward(const AtStep& a) const {
-        if (g_hh) product_backward(0, early, a.d, a.d_h, a.v_h, *a.inverse_h, g_hh, C::dgh_gate);
-        inputs_backward(a);
+    void reset_backward(const AtStep& a, const Sums& sums) const {
+        if (a.da) copy(a.da, a.d + C::dgx * H, G * H);
+        if (g_hh) products_backward<0, early, true>(a, sums);
     }
 
-    void inputs_backward(const AtStep& a) const {
-        const S* dgx = a.d + C::dgx * H;
-        if (a.da) copy(a.da, dgx, G * H);
-        if (g_ih) product_backward(0, G, dgx, a.d_x, a.v_x, *a.inverse_x, g_ih, [](int k) { return k; });
-    }
-
-    void lstm_backward(int64_t b, int64_t t, const AtStep& a, const RowSums<S>& sums, Zoneout<S> keep_h) const {
+    void lstm_backward(int64_t b, int64_t t, const AtStep& a, const Sums& sums, Zoneout<S> keep_h) const {
         const Zoneout<S> keep_c = this->zoneout(call.keep_c, call.rate_c, b, t);
         const S* gates = a.row.gates;
         this->each_units([&](auto at) {
@@ -104,29 +105,48 @@ template <class C, class M> struct OptionedRowBackward : OptionedRow<C, M> {
         });
     }
 
-    // From the gradient of gx or gh to that of the product, for gates begin <= k < end. Part k of both belongs to gate_of(k) of v and of the gain.
-    // dv^ waits in `to`, so that it is rounded once: of a row that it is constant in, nothing is left.
-    template <class Gate>
-    void product_backward(int begin, int end, const S* d, S* to, const S* v, S inverse, const S* gain,
-                          Gate gate_of) const {
-        Fixed<S> fixed;
-        for (int k = begin; k < end; ++k) {
-            const S *d_k = d + k * H, *gain_k = gain + gate_of(k) * H, *v_k = v + gate_of(k) * H;
-            S* to_k = to + k * H;
-            each_vector<S>(H, [&](int way, int64_t j, int n) __attribute__((always_inline)) {
-                const Vector<S> dv = load(d_k + j, n) * load(gain_k + j, n);
-                store(to_k + j, dv, n);
-                fixed.add(way, dv, load(v_k + j, n));
-            });
-        }
-        fixed.close((end - begin) * H);
-        for (int k = begin; k < end; ++k) {
-            const S* v_k = v + gate_of(k) * H;
-            S* to_k = to + k * H;
-            each_vector<S>(H, [&](int, int64_t j, int n) __attribute__((always_inline)) {
-                store(to_k + j, fixed.backward(load(to_k + j, n), load(v_k + j, n), inverse), n);
-            });
-        }
+    // From d to the gradients of the gains, the biases and the products, which are normalised: of gh for parts begin <= k < end of
+    // d, and where `with_x`, of gx. dv^ waits in d_h and d_x, so that it is rounded once: of a row that it is constant in,
+    // nothing is left.
+    template <int begin, int end, bool with_x> void products_backward(const AtStep& a, const Sums& sums) const {
+        products_backward<begin, end, with_x>(a, sums, std::make_integer_sequence<int, C::wide>());
+    }
+    template <int begin, int end, bool with_x, int... k>
+    void products_backward(const AtStep& a, const Sums& sums, std::integer_sequence<int, k...>) const {
+        Fixed<S> of_x, of_h;
+        (begin_part<k, begin <= k && k < end, with_x && k >= C::dgx>(a, sums, of_x, of_h), ...);
+        of_x.close(G * H);
+        of_h.close((end - begin) * H);
+        (end_part<k, begin <= k && k < end, with_x && k >= C::dgx>(a, of_x, of_h), ...);
+    }
+    template <int k, bool in_h, bool in_x>
+    [[gnu::always_inline]] void begin_part(const AtStep& a, const Sums& sums, Fixed<S>& of_x, Fixed<S>& of_h) const {
+        const int64_t at_d = k * H, at_x = (k - C::dgx) * H, at_h = C::dgh_gate(k) * H;
+        each_vector<S>(H, [&](int way, int64_t j, int n) __attribute__((always_inline)) {
+            const Vector<S> d = load(a.d + at_d + j, n);
+            if (in_x) dv(of_x, way, d, n, g_ih + at_x + j, a.v_x + at_x + j, a.d_x + at_x + j, sums.dg_x + at_x + j);
+            if (in_h) dv(of_h, way, d, n, g_hh + at_h + j, a.v_h + at_h + j, a.d_h + at_d + j, sums.dg_h + at_h + j);
+            if (in_x || k < C::dgx) store(sums.db + at_d + j, load(sums.db + at_d + j, n) + d, n);
+        });
+    }
+    template <int k, bool in_h, bool in_x>
+    [[gnu::always_inline]] void end_part(const AtStep& a, const Fixed<S>& of_x, const Fixed<S>& of_h) const {
+        const int64_t at_d = k * H, at_x = (k - C::dgx) * H, at_h = C::dgh_gate(k) * H;
+        const S inverse_h = a.inverse_h[k < early ? 0 : products - 1];
+        each_vector<S>(H, [&](int, int64_t j, int n) __attribute__((always_inline)) {
+            if (in_x) finish(of_x, n, a.v_x + at_x + j, *a.inverse_x, a.d_x + at_x + j);
+            if (in_h) finish(of_h, n, a.v_h + at_h + j, inverse_h, a.d_h + at_d + j);
+        });
+    }
+    [[gnu::always_inline]] static void dv(Fixed<S>& fixed, int way, Vector<S> d, int n, const S* gain, const S* v,
+                                          S* to, S* dg) {
+        const Vector<S> v_j = load(v, n), dv = d * load(gain, n);
+        store(to, dv, n);
+        store(dg, load(dg, n) + d * v_j, n);
+        fixed.add(way, dv, v_j);
+    }
+    [[gnu::always_inline]] static void finish(const Fixed<S>& fixed, int n, const S* v, S inverse, S* to) {
+        store(to, fixed.backward(load(to, n), load(v, n), inverse), n);
     }
 
     static void add(auto at, S* sum, Vector<S> v, int gate = 0) { at.put(sum, at.get(sum, gate) + v, gate); }

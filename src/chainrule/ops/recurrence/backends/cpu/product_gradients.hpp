@@ -31,10 +31,7 @@ template <class C, class M> struct ProductGradients : GatesAgain<C, M> {
             outer(chunk, share, summed_h().by_column.data + k * H, early && gate >= early ? s_panels : h, H, gate,
                   call.dW_hh, first);
         }
-        biases_backward(chunk, share, first);
-        if constexpr (optioned<C>) {
-            if (call.g_ih) gains_backward(chunk, share, first);
-        }
+        if (!this->normalises) biases_backward(chunk, share, first);
     }
 
     void outer(const Chunk<S>& chunk, Share share, const S* columns, const S* panels, int64_t width, int gate, void* to,
@@ -80,29 +77,6 @@ template <class C, class M> struct ProductGradients : GatesAgain<C, M> {
                 else each([&](int u, int64_t at, int m) { sums[u] += load(row + at, m); });
             }
             each([&](int u, int64_t at, int n) { store(to + at, sums[u], n); });
-        }
-    }
-
-    // dg_ih += sum of dgx v_x, dg_hh += sum of dgh v_h: row by row, as v lies in memory.
-    void gains_backward(const Chunk<S>& chunk, Share share, bool first) const {
-        for (int k = 0; first && k < G; ++k)
-            for (void* to : {call.dg_ih, call.dg_hh}) clear(this->numbers(to, k * H + share.begin), share.size());
-        for (int64_t t = chunk.begin, n = 0; t < chunk.end; ++t) {
-            for (int64_t b = 0; b < B; ++b, ++n) {
-                if (!call.live(b, t)) continue;
-                for (int k = 0; k < G; ++k) {
-                    const int64_t at_x = k * H + share.begin, at_h = C::dgh_gate(k) * H + share.begin;
-                    const S *d_row = d + n * wide + at_x, *v_x = chunk.of.v_x + n * G * H, *v_h = chunk.of.v_h + n * G * H;
-                    const auto add = [&](void* to, int64_t at, const S* dg, const S* v) {
-                        S* sum = this->numbers(to, at);
-                        each_vector<S>(share.size(), [&](int, int64_t j, int m) {
-                            store(sum + j, load(sum + j, m) + load(dg + j, m) * load(v + at + j, m), m);
-                        });
-                    };
-                    add(call.dg_ih, at_x, d_row + C::dgx * H, v_x);
-                    add(call.dg_hh, at_h, d_row, v_h);
-                }
-            }
         }
     }
 };
