@@ -16,6 +16,7 @@ from chainrule.cli.commands.studio import studio_command
 from chainrule.cli.commands.using import classify_command, sample_command, score_command
 from chainrule.cli.console import say, show
 from chainrule.cli.flags import learn, prefer
+from chainrule.cli.memory import keep_memory
 from chainrule.errors import ChainruleError
 
 __all__ = ["app"]
@@ -35,6 +36,7 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         learn(self)
+        keep_memory()
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             try:
