@@ -14,6 +14,7 @@ from tests.house.sampling import unless
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:LSTM with projections"),  # torch says so of its own layer
+    pytest.mark.filterwarnings("ignore:.*Profiler clears events"),  # torch 2.12 says so of every profile
     pytest.mark.filterwarnings("ignore:.*torch.jit"),  # torch's own forward mode uses what torch deprecates
 ]
 

@@ -96,7 +96,7 @@ def test_a_recurrence_alone_cannot_be_traced_and_says_so() -> None:
         fx.symbolic_trace(chainrule.nn.GRU(3, 4))
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 @pytest.mark.parametrize("name", ["fuse", "optimize_for_inference"])
 def test_tools_that_fuse_leave_the_numbers(name: str) -> None:
     tool = getattr(import_module("torch.fx.experimental.optimization"), name)
@@ -109,7 +109,7 @@ def test_tools_that_fuse_leave_the_numbers(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_a_scripted_model_is_torchs_and_loads_without_chainrule(tmp_path: Path) -> None:
     theirs, ours = nets()
     layer = ours.get_submodule("conv")
@@ -135,7 +135,7 @@ def test_a_scripted_model_is_torchs_and_loads_without_chainrule(tmp_path: Path) 
     subprocess.run(command, check=True)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 @pytest.mark.parametrize("layer", [chainrule.nn.CausalConv1d(3, 4, 5), chainrule.nn.LSTM(3, 4, peepholes=True)])
 def test_what_torch_has_not_cannot_be_scripted_and_says_so(layer: nn.Module) -> None:
     with pytest.raises(ExportError, match=r"torch.jit.trace, or export it with chainrule.export"):

@@ -232,7 +232,7 @@ def test_copies_and_state_dicts(kind: str) -> None:
     assert torch.equal(other(_x(T, B, I))[0], y)
 
 
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit")
 @pytest.mark.parametrize(
     ("kind", "options"),
     [*((kind, {"layer_norm": True}) for kind in LAYERS), ("GRU", {"reset_after": False}), ("LSTM", {"zoneout": 0.1})],

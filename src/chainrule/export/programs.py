@@ -96,7 +96,7 @@ def recorded(call: ModelCall, record: Callable[[ModelCall], _Program]) -> _Progr
     try:
         with torch.no_grad(), warnings.catch_warnings():
             # torch's own, of what it copies and imports
-            warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+            warnings.filterwarnings("ignore", message="`torch.jit")
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
             return record(call)
     except Exception as error:

@@ -116,7 +116,7 @@ class Optioned(Recordable, torch.nn.RNNBase):
     def has_own_forward(self) -> bool:
         """Whether a subclass, or the object itself, computes something else than the layer does."""
         forward = type(self).forward
-        return "forward" in vars(self) or not forward.__module__.startswith("chainrule.nn.")
+        return "forward" in self.__dict__ or not forward.__module__.startswith("chainrule.nn.")
 
     def zoneout_of(self, x: Tensor) -> Zoneout:
         """What zoneout keeps of each part of the state that it may keep, over x (batch, time, input).

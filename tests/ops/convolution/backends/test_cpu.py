@@ -236,6 +236,7 @@ def test_second_derivatives_with_resets_and_lengths() -> None:
 
 
 @pytest.mark.sampled(0)
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # which torch reads, and hides its own warning of
 @pytest.mark.parametrize("masked", [False, True])
 def test_opcheck(masked: bool) -> None:
     x, weight, bias = tensors((2, 4, 11), (6, 2, 3), torch.float32)

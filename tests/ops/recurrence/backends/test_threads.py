@@ -83,6 +83,7 @@ class _Encoded(Dataset[Tensor]):
         return torch.cat((y.detach(), dx), dim=-1)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than the machine has processors
 def test_in_the_forked_workers_of_a_data_loader(two_threads: None) -> None:
     data = _Encoded()
     expected = torch.stack([data[n] for n in range(len(data))])
