@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import TypeAliasType
 
 from chainrule._schema import check_fields, parse, structured
 from chainrule.data import Alphabet, Reading, Transform
@@ -90,3 +92,19 @@ def test_fields_made_in_python() -> None:
     for wrong in ({"tied": 1}, {"head": 3}, {"layer_norm": "yes"}, {"name": None}):
         with pytest.raises(ArgumentError, match="model" if "name" in wrong else next(iter(wrong))):
             ModelConfig(**wrong)
+
+
+_Numbers = TypeVar("_Numbers")
+_Row = TypeAliasType("_Row", np.ndarray[Any, np.dtype[_Numbers]], type_params=(_Numbers,))
+
+
+@dataclasses.dataclass
+class _Aliased:
+    row: _Row[np.int64] | None = None
+
+
+def test_a_hint_may_be_an_alias_as_numpys_are() -> None:
+    check_fields(_Aliased(np.zeros(3, np.int64)))
+    check_fields(_Aliased())
+    with pytest.raises(ArgumentError, match="`row` is 3; expected a ndarray or None"):
+        check_fields(_Aliased(3))  # type: ignore[arg-type]

@@ -203,8 +203,14 @@ def _is(hint: Any, value: object) -> bool:
         return True
     if origin in (tuple, list):
         return isinstance(value, tuple | list) and all(_is(kinds[0], each) for each in value)
-    kind = origin or hint
+    kind = _class_of(hint)
     return type(value) is kind if kind in (str, bool, NoneType) else isinstance(value, kind)
+
+
+def _class_of(hint: Any) -> Any:
+    """The class of a hint for one, whatever it has in brackets; NumPy 2.5's NDArray is an alias of such a hint."""
+    kind = get_origin(hint) or hint
+    return _class_of(kind.__value__) if hasattr(kind, "__value__") else kind
 
 
 def _one_of(words: tuple[str, ...]) -> str:
@@ -225,5 +231,5 @@ def _called(hint: Any) -> str:
     if origin in (tuple, list):
         return f"a {origin.__name__} of {_called(kinds[0])}"
     words = {str: "text", bool: "True or False", NoneType: "None", int: "whole numbers", float: "numbers"}
-    kind = origin or hint
+    kind = _class_of(hint)
     return words.get(kind, f"a {kind.__name__}")

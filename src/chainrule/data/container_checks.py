@@ -82,7 +82,7 @@ def checked_dates(dates: NDArray[np.datetime64], steps: int, name: str) -> NDArr
     checked = given.astype("datetime64[ns]")
     if np.isnat(given).any() or (checked.astype(given.dtype) != given).any():
         raise DataError(f"some dates of {name} are missing, or not from 1678 to 2261. Correct them.")
-    not_later = np.diff(checked) <= np.timedelta64(0)
+    not_later = np.diff(checked) <= np.timedelta64(0, "ns")
     if not_later.any():
         step = int(np.argmax(not_later)) + 2
         raise DataError(f"the dates of {name} do not increase at step {step}. Sort the steps, oldest first.")

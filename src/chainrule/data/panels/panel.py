@@ -188,7 +188,7 @@ class Panel:
         parse_rule(self.freq)
         if self.timezone is not None:
             check_zone(self.timezone)
-        later = np.diff(self.dates) > np.timedelta64(0)
+        later = np.diff(self.dates) > np.timedelta64(0, "ns")
         later[self.starts[1:-1] - 1] = True
         if np.isnat(self.dates).any() or not later.all():
             row = int(np.argmin(later)) + 1

@@ -177,7 +177,8 @@ def _causal(
     groups: int,
     backend: str,
 ) -> tuple[Tensor, Tensor]:
-    x, weight, bias, state = cast_for_autocast(x, weight, bias, state)
+    if is_any_autocast_enabled():
+        x, weight, bias, state = cast_for_autocast(x, weight, bias, state)
     with untraced():
         geometry, ends = checked_causal(x, weight, bias, state, resets, lengths, dilation, groups)
     is_batch = x.ndim == 3
