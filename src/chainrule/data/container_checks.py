@@ -79,8 +79,12 @@ def checked_dates(dates: NDArray[np.datetime64], steps: int, name: str) -> NDArr
         raise ShapeError(
             f"{name} has {counted(steps, 'step')} but dates of shape {given.shape}; expected one for each."
         )
-    checked = given.astype("datetime64[ns]")
-    if np.isnat(given).any() or (checked.astype(given.dtype) != given).any():
+    try:
+        checked = given.astype("datetime64[ns]")
+        is_exact = not np.isnat(given).any() and bool((checked.astype(given.dtype) == given).all())
+    except OverflowError:  # of NumPy 2.5; older ones wrap around
+        is_exact = False
+    if not is_exact:
         raise DataError(f"some dates of {name} are missing, or not from 1678 to 2261. Correct them.")
     not_later = np.diff(checked) <= np.timedelta64(0, "ns")
     if not_later.any():

@@ -43,7 +43,7 @@ class Marks:
     def group(self) -> str:
         """A pattern of the mark between thousands; one that matches nothing if there is none."""
         if self.thousands is None:
-            return "(?!)"
+            return r"[^\s\S]"
         if self.thousands == " ":
             return _SPACES
         return re.escape(self.thousands)

@@ -22,7 +22,7 @@ _END = np.datetime64("2262-01-01")
 
 def no_dates(rows: int) -> Dates:
     """NaT in every row."""
-    return np.full(rows, np.datetime64("NaT"), dtype="datetime64[ns]")
+    return np.full(rows, np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
 
 
 def in_format(text: pd.Series, form: str) -> Dates:

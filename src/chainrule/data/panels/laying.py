@@ -164,7 +164,7 @@ def _check_missing(loose: LooseRows, size: int, rows: int, alias: str | None) ->
 
 def _all_dates(when: _Ints, at: _Ints, grid: Grid, *, first: _Ints, ends: _Ints) -> Dates:
     size = int(ends[-1])
-    dates = np.full(size, np.datetime64("NaT"), dtype="datetime64[ns]")
+    dates = np.full(size, np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
     dates[at] = when.astype("datetime64[ns]")
     missing = np.flatnonzero(np.isnat(dates))
     if len(missing):
