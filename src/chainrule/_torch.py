@@ -1,6 +1,6 @@
 """The private names of torch that chainrule uses, under names of its own. Nothing else imports one.
 
-torch promises nothing about them, and has no public name for what they do. All of them are in torch 2.13, the oldest
+torch promises nothing about them, and has no public name for what they do. All of them are in torch 2.11, the oldest
 version that chainrule takes. A later version that lacks one fails here, when chainrule is imported: this is the one
 file to mend then. They are torch's own objects wherever possible, not functions around them, as some are asked several
 times in a call of a few microseconds, and as torch.compile knows them by their identity.

@@ -92,7 +92,7 @@ def test_steps_are_numbered_where_no_frequency_fits_and_a_named_one_dates_them(t
     )
     (tmp_path / "named").mkdir()
     named = fitted(tmp_path / "named", dates, Reading(freq="D"))
-    assert when(named, 1) == [str(dates[-1] + 1)]
+    assert when(named, 1) == [str(dates[-1] + np.timedelta64(1, "D"))]
 
 
 def test_new_data_of_another_frequency_is_refused_and_of_the_same_taken(tmp_path: Path) -> None:

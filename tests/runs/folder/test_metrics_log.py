@@ -167,7 +167,7 @@ BROKEN = {
     b'{"step": 2, "loss": 1.0, "reach": {"horizon": "far", "gradient_by_lag": []}}': "it.reach.horizon is 'far'",
     b'{"step": 2, "loss": NaN}': "NaN is no number of JSON",
     b'{"step": 2,': "line 1 column",
-    b"[" * 9999: "nested too deeply",
+    b"[" * 999_999: "nested too deeply",
     b"\xff\xfe": "can't decode byte 0xff",
     b"7": "it is 7; expected an object",
 }
