@@ -52,8 +52,10 @@ def holding(folder: Path) -> Iterator[None]:
             yield
         finally:
             if lock is not None:
-                path.unlink(missing_ok=True)  # before it is let go: who has opened it meanwhile finds it gone
-                lock.release()
+                try:
+                    path.unlink(missing_ok=True)  # before it is let go: who has opened it meanwhile finds it gone
+                finally:
+                    lock.release()
 
 
 @contextmanager
