@@ -1,22 +1,10 @@
 // The backward pass: the scan in reverse, then the products that make the gradients of the weights and inputs.
 #pragma once
 
+#include "ahead.hpp"
 #include "product_gradients.hpp"
 
 namespace chainrule::LEVEL {
-
-// The row that comes next, which is asked for while one is computed: it lies in memory, not in the caches, and rows are too
-// short for the processor to see by itself where it is going.
-template <class C, class S> struct Ahead {
-    static constexpr int most = C::gates * (optioned<C> ? 3 : 1) + 3 + C::has_q + C::has_c;
-    const S* rows[most];
-    bool any = false;
-    [[gnu::always_inline]] void ask(int64_t j) const {
-        if (!any) return;
-#pragma GCC unroll 20
-        for (int i = 0; i < most; ++i) __builtin_prefetch(rows[i] + j);
-    }
-};
 
 template <class C, class M> struct Backward : ProductGradients<C, M> {
     using Memory = BackwardMemory<C, M>;
@@ -76,7 +64,7 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
         for (int64_t step = 0; step < chunk.end - chunk.begin; ++step) {
             const int64_t t = call.reverse ? chunk.begin + step : chunk.end - 1 - step, n0 = (t - chunk.begin) * B;
             for (int64_t b = b0; b < b0 + rows; ++b) {
-                cell_backward(chunk, t, b, ahead_of(chunk, t, b, b0, rows));
+                cell_backward(chunk, t, b, {*this, chunk, t, b, b0, rows});
                 round_late(n0 + b);
             }
             if constexpr (early > 0) reset_backward<way>(chunk, operands, t, b0, rows);
@@ -172,7 +160,7 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
     }
 
     // The gradients of row b's products at step t, and what its state receives directly; nothing where it is padding.
-    void cell_backward(const Chunk<S>& chunk, int64_t t, int64_t b, const Ahead<C, S>& ahead) const {
+    void cell_backward(const Chunk<S>& chunk, int64_t t, int64_t b, const Ahead<C, M>& ahead) const {
         const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
         S *d_row = this->d_of(n), *dh_row = dh + b * stride, *dc_row = dc + b * stride;
         if (!call.live(b, t)) {
@@ -197,32 +185,6 @@ template <class C, class M> struct Backward : ProductGradients<C, M> {
                 if constexpr (C::has_c) at.put(dc_row, dstate.c);
             });
         }
-    }
-
-    // What is read of the row after row b of b0 <= b < b0 + rows, in the order of the scan.
-    Ahead<C, S> ahead_of(const Chunk<S>& chunk, int64_t t, int64_t b, int64_t b0, int64_t rows) const {
-        Ahead<C, S> ahead;
-        const bool is_last = b + 1 == b0 + rows;
-        if (is_last) t += call.reverse ? 1 : -1;
-        b = is_last ? b0 : b + 1;
-        if (B == 1 || recomputes || t < 0 || t >= call.T) return ahead;
-        const int64_t n = (t - chunk.begin) * B + b, kept = (t * B + b) * H;
-        int count = 0;
-        const auto add = [&](const S* row) { ahead.rows[count++] = row; };
-        for (int gate = 0; gate < G; ++gate) {
-            const int64_t at = (n * G + gate) * H;
-            add(chunk.of.gates + at);
-            if constexpr (!optioned<C>) continue;
-            add(normalises ? chunk.of.v_x + at : ahead.rows[0]);
-            add(normalises ? chunk.of.v_h + at : ahead.rows[0]);
-        }
-        add(this->numbers(call.h_start, kept));
-        add(this->at(call.dy, b, t));
-        add(this->at(call.x, b, t));
-        if constexpr (C::has_q) add(this->numbers(chunk.of.q, n * H));
-        if constexpr (C::has_c) add(this->numbers(call.c_start, kept));
-        ahead.any = true;
-        return ahead;
     }
 
     // What row b has at step t, for its backward step with options.
