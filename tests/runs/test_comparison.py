@@ -69,8 +69,8 @@ def row(name: str, nats: float, gained: float, gained_95: float) -> ComparisonRo
 @pytest.mark.parametrize(
     ("model", "verdict"),
     [
-        (row("gru", 1.5, 0.5, 0.1), "Order matters here: gru gains 0.500 +- 0.100 nats per step over i.i.d."),
-        (row("gru", 1.5, 0.5, 0.6), "Order was not shown to matter here: the best, gru, gains 0.500 +- 0.600"),
+        (row("gru", 1.5, 0.5, 0.1), "Order matters here: gru gains 0.500 ± 0.100 nats per step over i.i.d."),
+        (row("gru", 1.5, 0.5, 0.6), "Order was not shown to matter here: the best, gru, gains 0.500 ± 0.600"),
         (row("gru", 2.5, -0.5, 0.1), "Order was not shown to matter here: nothing is likelier than i.i.d."),
     ],
 )
@@ -82,7 +82,7 @@ def test_the_verdict_follows_the_best_rows_interval(model: ComparisonRow, verdic
 def test_a_sure_gain_counts_though_a_greater_one_is_not_sure() -> None:
     rows = (row("i.i.d.", 2.0, 0.0, 0.0), row("gru", 0.5, 1.5, 1.6), row("ar", 0.6, 1.4, 0.9))
     verdict = Comparison("x", "step", 100, rows).verdict()
-    assert verdict == "Order matters here: ar gains 1.400 +- 0.900 nats per step over i.i.d."
+    assert verdict == "Order matters here: ar gains 1.400 ± 0.900 nats per step over i.i.d."
 
 
 @pytest.mark.slow

@@ -106,6 +106,37 @@ def test_validations_take_a_small_part_of_the_minutes(
     assert progress.validated_step == progress.step
 
 
+def test_minutes_are_validated_early_as_small_models_overfit_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred steps a second for ten minutes, of which the hundredth is the best one."""
+    now = 0.0
+    steps: list[int] = []
+
+    def validate() -> float:
+        steps.append(round(now * 100))
+        return abs(steps[-1] - 100.0)
+
+    def takes_seconds(step: int, loss: Tensor) -> Tensor:
+        nonlocal now
+        now += 0.01
+        return loss
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now))
+    job = Job()
+    progress = train(
+        job.model,
+        Altered(job.feed, takes_seconds),
+        validate,
+        TrainingConfig(minutes=10, patience=2),
+        tmp_path,
+        quiet,
+    )
+    assert steps == [0, 32, 64, 128, 256, 512, 1024, 2048, 3000, 4096, 6001]
+    assert progress.best_step == 128
+    assert progress.stopped
+
+
 class _Still(nn.Module):
     """With a matrix and a vector, of which the loss knows nothing or everything."""
 

@@ -99,7 +99,7 @@ class Comparison(Shown):
         return f"Order was not shown to matter here: the best, {best.name}, {self._gain(best)} over i.i.d."
 
     def _gain(self, row: ComparisonRow) -> str:
-        return f"gains {row.gained:.3f} +- {row.gained_95:.3f} nats per {self.unit}"
+        return f"gains {row.gained:.3f} ± {row.gained_95:.3f} nats per {self.unit}"
 
     def summary(self) -> str:
         best = f"{self.best.name} with {self.best.nats:.3f} nats/{self.unit}"

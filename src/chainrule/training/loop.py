@@ -27,6 +27,8 @@ LAST = "last.safetensors"
 FINAL = "final.safetensors"
 FINAL_LAST = "final-last.safetensors"
 _VALIDATIONS = 20  # in a budget
+_EARLY = 32  # steps to the first of those that come sooner, in the first tenth of the minutes
+_CHEAP = 0.06  # seconds of each minute of the budget: what any of these may take
 _PAUSE = 33  # of minutes, training takes so many times as long as validating; or, where patience waits for that,
 _PATIENT_PAUSE = 9
 
@@ -53,8 +55,8 @@ def train(
 
     The model is left in evaluation mode, with the weights that validated best. ``folder`` gets best.safetensors, with
     these weights, and last.safetensors, with everything that resuming needs. Both are written at validations, up to
-    twenty in all, and a kill at any moment leaves the last complete ones. With a budget of steps, a run that was
-    interrupted and resumed ends with the same bits as one that was not.
+    twenty in all and of minutes some sooner, and a kill at any moment leaves the last complete ones. With a budget of
+    steps, a run that was interrupted and resumed ends with the same bits as one that was not.
 
     With ``then``, the last 15 % of the budget are a stage of their own, or what follows when patience is lost: the same
     training goes on from the weights that were best, over what was held out too. Where these were not the last ones
@@ -235,17 +237,27 @@ class _Loop:
         return time.monotonic() - self.began if self.group.leads else 0.0
 
     def is_due(self, spent_before: float) -> bool:
-        """Twenty validations in a budget; of minutes, fewer where they would take more than 3 % of the time."""
+        """Twenty validations in a budget; of minutes, some before, and fewer where they would take more than 3 %."""
         spent = self.progress.spent
         if self.is_done():
             return True
-        if int(_VALIDATIONS * spent) == int(_VALIDATIONS * spent_before):
+        if int(_VALIDATIONS * spent) == int(_VALIDATIONS * spent_before) and not self.is_early():
             return False
         if self.config.steps is not None:
             return True
+        early = self.is_early()
+        if early and self.progress.step == _EARLY:
+            return True  # whatever the one of step 0 took, which is the first call of much
         pause = _PATIENT_PAUSE if self.config.patience else _PAUSE
         is_long_ago = time.monotonic() - self.validated_at >= pause * self.validation_seconds
-        return self.group.sum([float(self.group.leads and is_long_ago)]) == [1.0]
+        is_cheap = early and self.validation_seconds <= _CHEAP * self.config.minutes
+        return self.group.sum([float(self.group.leads and (is_long_ago or is_cheap))]) == [1.0]
+
+    def is_early(self) -> bool:
+        """Whether at a power of two of steps in the first tenth of the minutes, in which few data are overfitted."""
+        step = self.progress.step
+        is_power = step >= _EARLY and step & (step - 1) == 0
+        return self.config.steps is None and is_power and self.progress.spent < 0.1
 
     def tell(self) -> None:
         """Report before saving, so that all that a checkpoint goes on from is on record."""
@@ -293,7 +305,7 @@ class _Loop:
             if self.group.leads:
                 save_tensors(self.best, weights_of(self.model), asdict(progress))
         else:
-            progress.stale += 1
+            progress.stale += not self.is_early()  # patience is with those of the budget
         progress.stopped = self.config.lost_patience(progress)
 
     def save(self) -> None:

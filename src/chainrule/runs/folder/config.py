@@ -86,7 +86,7 @@ class RunConfig:
             return structured(cls, {name: value for name, value in values.items() if name != "format"}, "it")
         except (ArgumentError, ValueError, OSError) as error:
             raise RunFormatError(
-                f"{path} is not a config that chainrule wrote: {error} It was cut short or changed; "
+                f"{path} is not a config that chainrule wrote: {str(error).rstrip('.')}. It was cut short or changed; "
                 "restore it from a copy, or fit again."
             ) from error
 
