@@ -129,8 +129,8 @@ _add(
     look_command,
     _series("looked").replace("--model ar", "--steps 200"),
     "chainrule look runs/looked --at 40 --html look.html",
-    "chainrule fit digits --steps 300 --out runs/digits",
-    "chainrule look runs/digits --layer 3 --at 2,2",
+    "chainrule fit digits --steps 300 --out runs/filters",
+    "chainrule look runs/filters --layer 3 --at 2,2",
     "chainrule look conv --input 28x28 --kernel 3x3 --out-channels 8",
 )
 _add("studio", studio_command, "chainrule studio runs --no-browser")
