@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.errors import DivergedError
-from chainrule.training import BEST, LAST, Progress, TrainingConfig, load_tensors, loop, train, weights_of
+from chainrule.training import BEST, LAST, Feed, Progress, TrainingConfig, load_tensors, loop, train, weights_of
 from tests.tolerances import close
 from tests.training.bptt.through_time import collected
 from tests.training.jobs import Altered, Job, quiet
@@ -65,6 +65,23 @@ def test_a_budget_of_steps_has_twenty_validations_and_one_before(steps: int, val
     assert abs(len(job.seen) - validations) <= 1
 
 
+class _Clock:
+    """The training loop's clock, which only what a test says moves on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def timed(self, feed: Feed, seconds: float) -> Altered:
+        """The feed, each step of which takes so many seconds."""
+
+        def takes_seconds(step: int, loss: Tensor) -> Tensor:
+            self.now += seconds
+            return loss
+
+        return Altered(feed, takes_seconds)
+
+
 @pytest.mark.sampled(0)
 @pytest.mark.parametrize(
     ("cost", "patience", "fewest", "most"),
@@ -82,27 +99,21 @@ def test_validations_take_a_small_part_of_the_minutes(
     cost: float, patience: int, fewest: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten minutes by a clock that only training (4 seconds a step) and validating (``cost`` seconds) move on."""
-    now = 0.0
     validations = 0
 
     def validate() -> float:
-        nonlocal now, validations
-        now = now + cost
+        nonlocal validations
+        clock.now += cost
         validations = validations + 1
         return 1.0
 
-    def takes_seconds(step: int, loss: Tensor) -> Tensor:
-        nonlocal now
-        now += 4.0
-        return loss
-
-    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now))
+    clock = _Clock(monkeypatch)
     job = Job()
-    feed = Altered(job.feed, takes_seconds)
-    progress = train(job.model, feed, validate, TrainingConfig(minutes=10, patience=patience), tmp_path, quiet)
+    config = TrainingConfig(minutes=10, patience=patience)
+    progress = train(job.model, clock.timed(job.feed, 4.0), validate, config, tmp_path, quiet)
     assert fewest <= validations <= most
-    assert progress.seconds == now >= 600
-    assert 4 * progress.step == now - validations * cost
+    assert progress.seconds == clock.now >= 600
+    assert 4 * progress.step == clock.now - validations * cost
     assert progress.validated_step == progress.step
 
 
@@ -110,28 +121,16 @@ def test_minutes_are_validated_early_as_small_models_overfit_soon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred steps a second for ten minutes, of which the hundredth is the best one."""
-    now = 0.0
     steps: list[int] = []
 
     def validate() -> float:
-        steps.append(round(now * 100))
+        steps.append(round(clock.now * 100))
         return abs(steps[-1] - 100.0)
 
-    def takes_seconds(step: int, loss: Tensor) -> Tensor:
-        nonlocal now
-        now += 0.01
-        return loss
-
-    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now))
+    clock = _Clock(monkeypatch)
     job = Job()
-    progress = train(
-        job.model,
-        Altered(job.feed, takes_seconds),
-        validate,
-        TrainingConfig(minutes=10, patience=2),
-        tmp_path,
-        quiet,
-    )
+    config = TrainingConfig(minutes=10, patience=2)
+    progress = train(job.model, clock.timed(job.feed, 0.01), validate, config, tmp_path, quiet)
     assert steps == [0, 32, 64, 128, 256, 512, 1024, 2048, 3000, 4096, 6001]
     assert progress.best_step == 128
     assert progress.stopped

@@ -4,13 +4,14 @@ import ctypes
 import os
 import sys
 
-__all__ = ["keep_memory"]
+__all__ = ["ASKED_FOR", "keep_memory"]
 
 _TRIM_THRESHOLD = -1  # mallopt's numbers of them, from malloc.h
 _MMAP_THRESHOLD = -3
 _KEPT = 1 << 28  # bytes that are free, at the end of the heap
 _LARGE = 1 << 25  # bytes of a tensor that is taken from the system: what glibc itself comes to after a while, at most
-_ASKED_FOR = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
+ASKED_FOR = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
+"""The variables by which a user says how glibc should keep memory."""
 
 
 def keep_memory() -> None:
@@ -20,7 +21,7 @@ def keep_memory() -> None:
     clears, page by page. Where one of glibc's own variables says how it should be, or the C library is another one,
     nothing is changed. This is for the command line, whose process is chainrule's own.
     """
-    if sys.platform != "linux" or any(name in os.environ for name in _ASKED_FOR):
+    if sys.platform != "linux" or any(name in os.environ for name in ASKED_FOR):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -241,11 +241,11 @@ class _Loop:
         spent = self.progress.spent
         if self.is_done():
             return True
-        if int(_VALIDATIONS * spent) == int(_VALIDATIONS * spent_before) and not self.is_early():
+        early = self.is_early()
+        if int(_VALIDATIONS * spent) == int(_VALIDATIONS * spent_before) and not early:
             return False
         if self.config.steps is not None:
             return True
-        early = self.is_early()
         if early and self.progress.step == _EARLY:
             return True  # whatever the one of step 0 took, which is the first call of much
         pause = _PATIENT_PAUSE if self.config.patience else _PAUSE
