@@ -72,7 +72,7 @@ template <class C, class M> struct BackwardMemory : Pass<C, M> {
         return rows < chunk_rows ? chunk_rows : rows > 4 * chunk_rows ? 4 * chunk_rows : rows;
     }
     // The gradients of gx and gh of row n of the chunk.
-    S* d_of(int64_t n) const { return d + n % d_rows * wide; }
+    S* d_of(int64_t n) const { return d + (optioned<C> ? n % d_rows : n) * wide; }
     int64_t words_of(const Chunk<S>& chunk) const { return (chunk.end - chunk.begin) * B_words; }
 
     // Backward, the weights are used transposed: their rows are what is summed over, in the order of d.

@@ -118,7 +118,8 @@ template <class S> struct GruResetBefore {
     static constexpr bool has_c = false, has_q = false;
     static constexpr int dgh_gate(int k) { return k; }
 
-    template <class At> [[gnu::always_inline]] static Vector<S> reset(At at, const Vector<S>* gh, Vector<S> h, const Row<S>& row) {
+    template <class At>
+    [[gnu::always_inline]] static Vector<S> reset(At at, const Vector<S>* gh, Vector<S> h, const Row<S>& row) {
         const Vector<S> r = sigmoid<S>(gh[0] + at.get(row.gates, 0));
         at.put(row.gates, sigmoid<S>(gh[1] + at.get(row.gates, 1)), 1);
         if (row.keep) at.put(row.gates, r, 0);
@@ -141,7 +142,8 @@ template <class S> struct GruResetBefore {
     }
 
     // From ds: what reaches the old state through it.
-    template <class At> [[gnu::always_inline]] static Vector<S> reset_backward(At at, Vector<S> ds, Vector<S> h, const Row<S>& row, S* d) {
+    template <class At>
+    [[gnu::always_inline]] static Vector<S> reset_backward(At at, Vector<S> ds, Vector<S> h, const Row<S>& row, S* d) {
         const Vector<S> r = at.get(row.gates, 0);
         at.put(d, ds * h * (r * (S(1) - r)), 0);
         return ds * r;
