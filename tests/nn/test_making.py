@@ -52,3 +52,12 @@ def test_torch_s_words_and_kinds_of_error_stay() -> None:
 def test_padding_that_x_is_too_short_for() -> None:
     with pytest.raises(ShapeError, match=r"x of shape \(1, 2, 3\) cannot be padded by \(5,\) in the mode 'reflect'"):
         nn.Conv1d(2, 4, 3, padding=5, padding_mode="reflect")(torch.zeros(1, 2, 3))
+
+
+@pytest.mark.parametrize("layer", ["RNN", "GRU", "LSTM"])
+def test_unknown_and_missing_arguments_name_the_layer(layer: str) -> None:
+    kind = getattr(nn, layer)
+    with pytest.raises(TypeError, match=rf"^{layer}\.__init__\(\) got an unexpected keyword argument 'sizes'"):
+        kind(3, 4, sizes=5)
+    with pytest.raises(TypeError, match=rf"^{layer}\.__init__\(\) missing"):
+        kind()

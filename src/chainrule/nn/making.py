@@ -1,6 +1,7 @@
 """The construction of layers that replace torch.nn's: takes what torch takes, and explains what torch refuses."""
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from chainrule.ops.arguments import FOREIGN, as_int
 __all__ = ["make"]
 
 _OF_THE_CALL = ("unexpected keyword argument", "required positional argument", "positional arguments but")
+_CONSTRUCTOR = re.compile(r"\w+\.__init__\(\)")  # of the class that torch's layers have in common
 _LARGEST = 2**31 - 1  # torch accepts some larger sizes, and computes nonsense
 _DEEPEST = 100_000  # torch would build layers until memory runs out
 
@@ -37,8 +39,10 @@ def make(layer: object, init: Callable[..., None], *args: Any, **kwargs: Any) ->
         with np.errstate(all="ignore"):  # of NumPy's numbers among the sizes, which torch then refuses
             init(*args, **kwargs)
     except (*FOREIGN, ZeroDivisionError) as error:
-        if isinstance(error, ChainruleError) or any(words in str(error) for words in _OF_THE_CALL):
+        if isinstance(error, ChainruleError):
             raise
+        if any(words in str(error) for words in _OF_THE_CALL):
+            raise TypeError(_CONSTRUCTOR.sub(f"{type(layer).__name__}.__init__()", str(error))) from None
         given = inspect.signature(init).bind(*args, **kwargs).arguments
         named = ", ".join(f"{name}={_brief(value)}" for name, value in given.items() if name not in ("args", "kwargs"))
         named = named or ", ".join([*map(_brief, args), *(f"{name}={_brief(value)}" for name, value in kwargs.items())])
