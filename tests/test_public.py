@@ -124,7 +124,7 @@ def missing(package, ask):
     try:
         ask()
     except MissingExtraError as error:
-        assert repr(package) in str(error) and "pip install 'chainrule[app]'" in str(error), error
+        assert repr(package) in str(error) and "pip install '.[app]', in a clone" in str(error), error
     else:
         raise AssertionError(package)
 missing("matplotlib", lambda: chainrule.data.read("google"))
@@ -151,5 +151,6 @@ except SystemExit as end:
     result = python(code)
     assert result.returncode == 0, result.stderr
     assert result.stderr == (
-        "error: this needs the package 'typer', which is not installed. Install it with: pip install 'chainrule[app]'\n"
+        "error: this needs the package 'typer', which is not installed. Install it with: pip install '.[app]', in a "
+        "clone of chainrule.\n"
     )

@@ -14,7 +14,16 @@ from typing import Any
 
 from chainrule.errors import MissingExtraError
 
-__all__ = ["on_demand", "require"]
+__all__ = ["installing", "on_demand", "require"]
+
+
+def installing(extra: str) -> str:
+    """How an extra is installed; no version is on PyPI yet, so that its name alone would find nothing there.
+
+    >>> installing("app")
+    "pip install '.[app]', in a clone of chainrule"
+    """
+    return f"pip install '.[{extra}]', in a clone of chainrule"
 
 
 def require(module: str, extra: str = "app") -> ModuleType:
@@ -26,15 +35,14 @@ def require(module: str, extra: str = "app") -> ModuleType:
     Traceback (most recent call last):
     ...
     chainrule.errors.MissingExtraError: this needs the package 'no_such_module', which is not installed. \
-Install it with: pip install 'chainrule[app]'
+Install it with: pip install '.[app]', in a clone of chainrule.
     """
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or module).partition(".")[0]
         raise MissingExtraError(
-            f"this needs the package {missing!r}, which is not installed. "
-            f"Install it with: pip install 'chainrule[{extra}]'"
+            f"this needs the package {missing!r}, which is not installed. Install it with: {installing(extra)}."
         ) from error
 
 

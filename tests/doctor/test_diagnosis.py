@@ -98,7 +98,7 @@ def test_extras_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(metadata, "version", without_pandas)
     told = environment.environment()
-    assert told["extra app"] == "without pandas (pip install 'chainrule[app]')"
+    assert told["extra app"] == "without pandas (pip install '.[app]', in a clone of chainrule)"
     assert not {f"extra {name}" for name in environment.FOR_DEVELOPERS} & told.keys()
 
 

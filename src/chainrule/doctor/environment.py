@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 
 from chainrule._devices import named, own_gpu
+from chainrule._optional import installing
 from chainrule._room import memory
 from chainrule.ops.recurrence.backends.cpu import LEVELS
 
 __all__ = ["FOR_DEVELOPERS", "environment", "missing_packages"]
 
-FOR_DEVELOPERS = ("dev", "docs", "bench")  # extras that nothing of the library needs
+FOR_DEVELOPERS = ("dev", "docs", "bench", "forecast-peers")  # extras that nothing of the library needs
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "TRITON_INTERPRET")
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+).*?; .*?extra == ['\"](?P<extra>[\w-]+)['\"]")
 
@@ -62,7 +63,7 @@ def _packages() -> Iterator[tuple[str, str]]:
 def _of_extra(extra: str, missing: list[str]) -> str:
     if not missing:
         return "installed"
-    return f"without {', '.join(missing)} (pip install 'chainrule[{extra}]')"
+    return f"without {', '.join(missing)} ({installing(extra)})"
 
 
 def _processor() -> str:

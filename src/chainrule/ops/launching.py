@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule._optional import installing
+
 __all__ = ["COMPILED", "float32_products", "is_interpreted", "why_not_on", "why_not_started"]
 
 COMPILED = {"enable_fp_fusion": True}
@@ -38,7 +40,7 @@ def why_not_on(x: Tensor, asked_for: bool) -> str | None:
 def why_not_started(x: Tensor) -> str | None:
     """Why Triton cannot start a kernel where x is; None if it can."""
     if not _is_installed():
-        return "Triton is not installed (pip install 'chainrule[triton]' brings it)"
+        return f"Triton is not installed. Install it with: {installing('triton')}"
     return _why_not_on_gpu(x.device) if x.is_cuda else None
 
 

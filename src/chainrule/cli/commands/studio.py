@@ -30,6 +30,8 @@ def studio_command(
     """Serve a local page over a folder of runs: curves while they train, scores, samples, forecasts, looks.
 
     The page is for whoever has the address that is printed, with its token. Ctrl-C ends it.
+
+    It needs the extra studio beside app: pip install '.\\[app,studio]', in a clone of chainrule.
     """
     require("starlette", "studio")
     require("uvicorn", "studio")

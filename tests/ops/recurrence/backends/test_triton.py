@@ -281,7 +281,7 @@ def test_without_the_interpreter_they_run_on_a_gpu_alone(monkeypatch: pytest.Mon
 def test_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launching, "_is_installed", lambda: False)
     one = torch.ones(1, 1, device=DEVICE)
-    with pytest.raises(BackendError, match=r"pip install 'chainrule\[triton\]'"):
+    with pytest.raises(BackendError, match=r"pip install '\.\[triton\]'"):
         rnn(one.unsqueeze(0), None, one, one, backend="triton")
 
 
