@@ -135,6 +135,7 @@ def test_a_forecast_from_new_data_goes_on_from_its_end(source: str, run: SeriesR
 
 
 def test_an_update_is_kept_and_leaves_scores_alone(run: SeriesRun, tmp_path: Path) -> None:
+    assert run.since == "after step 250 (2020-09-06), the last of the fit, since which none has come"
     before = run.score().to_dict()
     backtest = run.backtest(horizon=2, paths=5).to_dict()
     assert run.update(SOURCES["a file"](tmp_path)) is run  # type: ignore[arg-type]

@@ -1,11 +1,14 @@
 """What a fit leaves to look at: its score, and figures where there is something to draw."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import chainrule
+from chainrule import Run
 from chainrule.runs import Score
 from chainrule.runs.folder.metrics_log import read_metrics
 from tests.runs.cases import ar1
@@ -53,3 +56,22 @@ def test_a_series_leaves_a_forecast_and_a_classifier_a_confusion_matrix(tmp_path
     assert {"forecast.png", "series.safetensors"} <= {path.name for path in series_run.path.iterdir()}
     assert "confusion.png" in {path.name for path in digits_run.path.iterdir()}
     assert "loss.png" not in {path.name for path in series_run.path.iterdir()}, "a fit in closed form has no curve"
+
+
+def test_levels_of_the_test_part_say_so_beside_curves_of_other_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = list[Mapping[str, float]]()
+    plot = Run.plot
+
+    def plotted(run: Run, **options: Any) -> Any:
+        drawn.append(options["baselines"])
+        return plot(run, **options)
+
+    monkeypatch.setattr(Run, "plot", plotted)
+    run = fit(tmp_path / "run")
+    assert isinstance(run.result, Score)
+    assert drawn[0] == {
+        f"{name}, test part": nats
+        for name, nats in {"lstm + ngram": run.result.nats, **run.result.baseline_nats()}.items()
+    }

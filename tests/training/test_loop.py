@@ -34,6 +34,7 @@ def test_the_weights_that_validated_best_are_left(losses: tuple[float, ...], tmp
     best = losses.index(min(losses))
     assert (progress.best, progress.best_step) == (losses[best], best)
     assert (progress.validation, progress.validated_step) == (losses[-1], 3)
+    assert progress.start == (losses[0], 0.0, None)
     for weights in (weights_of(job.model), load_tensors(tmp_path / BEST)[0]):
         assert all(torch.equal(tensor, job.seen[best][name]) for name, tensor in weights.items())
     last = load_tensors(tmp_path / LAST)[0]

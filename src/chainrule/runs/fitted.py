@@ -38,6 +38,12 @@ class Fitted(Shown):
     def receptive_field(self) -> int | None:
         """How many steps of the past the model sees; None for latent models and for images."""
 
+    @property
+    def best_step(self) -> int | None:
+        """The step whose weights were chosen, 0 for those of the start; None for a fit in closed form."""
+        chosen = self._curves().chosen
+        return None if chosen is None else int(chosen["step"])
+
     def summary(self) -> str:
         return f"{self.config.title}: {counted(self.parameters, 'parameter')}, in {self.path}"
 
@@ -102,5 +108,6 @@ class Fitted(Shown):
             "data": self.config.data.name,
             "parameters": self.parameters,
             "receptive_field": self.receptive_field,
+            "best_step": self.best_step,
             "path": str(self.path),
         }

@@ -9,6 +9,7 @@ from chainrule.runs.run import Run
 from chainrule.runs.scoring import Result
 from chainrule.runs.scoring.labelled.class_score import ClassScore
 from chainrule.runs.scoring.scores import Score
+from chainrule.runs.watching.curves import of_test_part
 
 __all__ = ["write_report"]
 
@@ -19,8 +20,8 @@ def write_report(run: Run, score: Result, *, figures: bool = True) -> None:
     if not figures:
         return
     if run.drawable:
-        baselines = score.baseline_nats() if isinstance(score, Score) else {}
-        run.plot(baselines=baselines).savefig(run.path / "loss.png")
+        levels = {score.model: score.nats} | score.baseline_nats() if isinstance(score, Score) else {}
+        run.plot(baselines=of_test_part(levels)).savefig(run.path / "loss.png")
     inspected = [record for record in read_metrics(run.path) if "reach" in record]
     if inspected:
         figure = new_figure(4.0)

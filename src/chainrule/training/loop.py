@@ -281,6 +281,8 @@ class _Loop:
             progress.validation, progress.beside = self.group.sum([held_out.loss, held_out.beside])
             progress.alone = held_out.alone
             progress.validated_step = progress.step
+            if progress.step == 0:
+                progress.start = (progress.validation, progress.beside, progress.alone)
             self.keep_if_best(progress.validation)
         self.validated_at = time.monotonic()
         self.validation_seconds = self.validated_at - began

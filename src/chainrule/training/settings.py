@@ -276,7 +276,8 @@ class Progress:
     in nats, but of models of quantiles in units of the mean change of each series.
 
     ``best`` is the least held-out loss so far, with what counts ``beside`` it, and ``best_spent`` the share of the
-    budget that it took. ``alone`` is the held-out loss of the part that is trained, by itself.
+    budget that it took. ``alone`` is the held-out loss of the part that is trained, by itself. ``start`` is what was
+    held out of the weights before the first step: as ``validation``, ``beside`` and ``alone``.
 
     ``joined`` is the share of the budget at which what was held out joined what is learned from, None before that,
     and ``until`` the share at which training ends.
@@ -315,6 +316,7 @@ class Progress:
     unrecorded: tuple[float, int] = (0.0, 0)
     joined: float | None = None
     until: float = 1.0
+    start: tuple[float, float, float | None] | None = None
 
     def join(self) -> None:
         """Begin the last stage, at most half as long as what the best weights took.

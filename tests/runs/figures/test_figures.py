@@ -87,13 +87,14 @@ def test_loss_curve_holds_both_curves_and_names_the_baselines() -> None:
     baselines = {"unigram": 3.3, "bigram": 2.5}
     figure = drawn(loss_curve, [1, 2, 3], losses, [1, 2, 3], held_out, unit="bits", baselines=baselines)
     axes = figure.axes[0]
-    train, valid, unigram, bigram = lines(axes)
+    train, valid, chosen, unigram, bigram = lines(axes)
     assert train.tolist() == losses
     assert valid.tolist() == held_out
+    assert chosen.tolist() == [2.9]
     assert set(unigram) == {3.3}
     assert set(bigram) == {2.5}
     assert list(texts(axes)) == ["training", "bigram 2.500", "held-out", "unigram 3.300"]
-    assert axes.get_title("left") == "Best held-out loss: 2.900 bits, at step 2"
+    assert axes.get_title("left") == "Weights of step 2 chosen: held-out loss 2.900 bits"
     assert axes.get_ylabel() == "loss (bits)"
 
 
@@ -116,6 +117,26 @@ def test_early_training_losses_do_not_flatten_the_rest() -> None:
     low, high = drawn(loss_curve, range(100), losses, [], []).axes[0].get_ylim()
     assert low < 2
     assert 3 < high < 4
+
+
+def test_a_held_out_loss_that_rises_far_beyond_all_else_leaves_the_axes_and_says_so() -> None:
+    axes = drawn(loss_curve, [1, 2, 3], [4.0, 3.0, 2.0], [1, 2, 3], [3.5, 2.5, 52.0], baselines={"a": 3.0}).axes[0]
+    low, high = axes.get_ylim()
+    assert low < 2
+    assert 4 < high < 12
+    assert texts(axes)["held-out, up to 52"] <= high
+    assert [3.5, 2.5, 52.0] in [line.tolist() for line in lines(axes)]
+
+
+def test_the_last_training_loss_stays_within_the_axes() -> None:
+    axes = drawn(loss_curve, [1, 2], [1.3, 2.2], [0, 1, 2], [0.8, 0.81, 0.82]).axes[0]
+    assert axes.get_ylim()[1] > 2.2
+
+
+def test_a_held_out_loss_that_rises_a_little_stays_within_the_axes() -> None:
+    axes = drawn(loss_curve, [1, 2, 3], [4.0, 3.0, 2.0], [1, 2, 3], [3.5, 2.5, 6.0]).axes[0]
+    assert axes.get_ylim()[1] > 6
+    assert texts(axes)["held-out"] == 6.0
 
 
 def test_many_training_losses_are_drawn_pale_beneath_their_running_mean() -> None:

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,7 +143,7 @@ def test_what_exists_is_never_overwritten(tmp_path: Path) -> None:
         fit(tmp_path / "mine")
     with pytest.raises(RunExistsError, match="exists"):
         fit(tmp_path / "mine" / "thesis.txt")
-    with pytest.raises(RunError, match="cannot be made: Not a directory"):
+    with pytest.raises(RunError, match=r"cannot be made: .*thesis\.txt is a file"):
         fit(tmp_path / "mine" / "thesis.txt" / "run")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
     (tmp_path / "empty").mkdir()
@@ -365,3 +366,15 @@ def test_a_run_opens_with_any_of_the_weights_that_it_kept(tmp_path: Path) -> Non
         chainrule.load(run.path, checkpoint="first")
     with pytest.raises(ArgumentError, match="is of its network alone"):
         chainrule.load(fit(tmp_path / "mixed").path, checkpoint="last")
+
+
+def test_weights_of_the_start_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options: dict[str, Any] = {"hidden": 2, "window": 4, "steps": 2, "quiet": True}
+    run = chainrule.fit(ar1(), "gru", training={"learning_rate": 50.0}, out=tmp_path / "vain", **options)
+    assert (run.best_step, run.to_dict()["best_step"]) == (0, 0)
+    assert "training never improved on the held-out loss, so that the weights kept are those of the start" in (
+        capsys.readouterr().err
+    )
+    learned = chainrule.fit(ar1(), "gru", out=tmp_path / "learned", **options)
+    assert learned.best_step == 2
+    assert "never improved" not in capsys.readouterr().err

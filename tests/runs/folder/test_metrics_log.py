@@ -237,3 +237,15 @@ def test_how_training_ended_is_said_once_it_has(tmp_path: Path, capsys: pytest.C
     assert "stopped at" not in told
     assert "gone back to step 30, as nothing after it was better; then trained over everything for 15 % of the" in told
     assert "gone back" not in said(spent(100, best_step=85, joined=0.85))
+
+
+def test_the_validation_of_the_start_is_the_first_record_once(tmp_path: Path) -> None:
+    for first in (1, 3):  # as a fit that is gone on with does
+        with reporting(tmp_path / METRICS, "gru of x", "character", quiet=True) as report:
+            for step in range(first, first + 2):
+                report(spent(step, of=10, start=(3.5, 0.25, 4.0)))  # type: ignore[arg-type]
+    start, *others = read_metrics(tmp_path)
+    assert start == {
+        "step": 0, "seconds": 0.0, "seen": 0, "loss": None, "validation": 3.5, "beside": 0.25, "alone": 4.0
+    }  # fmt: skip
+    assert [record["step"] for record in others] == [1, 2, 3, 4]

@@ -79,7 +79,7 @@ def test_a_view_is_exported_as_one_file(open_room: Open, browser: "Browser", tmp
 def test_own_numbers_take_the_place_of_the_run_s(open_room: Open) -> None:
     page = open_room("#/run/sunspots/look?steps=4")
     framed(page)
-    page.get_by_label("numbers").fill("3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8")
+    page.get_by_label("numbers").fill("3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7")
     page.get_by_role("button", name="Use it").click()
     expect(page.get_by_text("pasted.csv is shown.")).to_be_visible()
     assert "upload=" in page.url

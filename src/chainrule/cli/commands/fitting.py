@@ -64,7 +64,8 @@ def fit_command(
     if run.refit is not None:
         say(f"forecasts and the like come from {run.refit}; the score is of weights that have not seen what is scored")
     learned = counted(run.parameters, "parameter")
-    say(f"{run.config.model.title} with {learned}{sees}. Run in {run.path}; figures: {figures}")
+    start = ", as they were at the start: no step of training was better" if run.best_step == 0 else ""
+    say(f"{run.config.model.title} with {learned}{sees}{start}. Run in {run.path}; figures: {figures}")
 
 
 @o.with_settings(but=("unknown", "labels", "group"), settings=ModelSettings, training=TrainingSettings, reading=Reading)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.display import BLUE, GREY, SKY, name_ends, title, whole_ticks
+from chainrule.display import BLUE, GREY, SKY, VERMILLION, name_ends, title, whole_ticks
 from chainrule.errors import ArgumentError, ShapeError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ __all__ = ["loss_curve", "losses_along"]
 
 _BLOCKS = 60  # of losses along the data
 _SMOOTHED = 20  # training losses from which on their running mean is drawn too, over a twentieth of them
+_MOST = 4  # times the range of all other losses, to which a held-out loss may rise within the axes
 _Floats = NDArray[np.float64]
 
 
@@ -30,11 +31,15 @@ def loss_curve(
     *,
     alone: ArrayLike | None = None,
     joined: float | None = None,
+    criterion: ArrayLike | None = None,
+    chosen: int | None = None,
 ) -> None:
     """Training and validation loss over the steps of training; each baseline's loss is a dashed line.
 
     ``alone`` are the validation losses (M,) of what is trained by itself, where more is validated: a mixture.
-    ``joined`` is the step from which what was held out trains too; a line up the axes marks it.
+    ``joined`` is the step from which what was held out trains too; a line up the axes marks it. ``criterion`` is what
+    chooses the weights (M,), where that is not the validation loss alone, and ``chosen`` the index of the step whose
+    weights are chosen, to be kept or to be trained on with all, by default that of the least: a ring marks it.
 
     ``steps`` and ``train_loss`` are (N,), N >= 1; ``valid_steps`` and ``valid_loss`` (M,), M >= 0. From 20 training
     losses on their running mean is drawn over them. The highest twentieth, mostly the first ones, may lie above the
@@ -44,7 +49,7 @@ def loss_curve(
     >>> curve = new_figure(4.5)
     >>> loss_curve(curve.axes[0], [1, 2, 3], [4.0, 3.0, 2.5], [3], [2.6], baselines={"unigram": 3.3})
     >>> curve.axes[0].get_title("left")
-    'Best held-out loss: 2.600 nats per character, at step 3'
+    'Weights of step 3 chosen: held-out loss 2.600 nats per character'
     """
     x, y = _curve("steps", steps, "train_loss", train_loss)
     valid_x, valid_y = _curve("valid_steps", valid_steps, "valid_loss", valid_loss)
@@ -52,16 +57,23 @@ def loss_curve(
         raise ArgumentError("a loss curve needs at least one training loss, got none")
     ends = [_training(axes, x, y)]
     heading = "Training loss"
+    held_out = valid_y
     if valid_x.size:
         axes.plot(valid_x, valid_y, color=BLUE, linewidth=2, marker="o", markersize=4)
         ends.append(("held-out", valid_y[-1], BLUE))
-        best = int(valid_y.argmin())
-        heading = f"Best held-out loss: {valid_y[best]:.3f} {unit}, at step {valid_x[best]:,.0f}"
-    alone_y = np.empty(0)
-    if alone is not None and valid_x.size:
-        _, alone_y = _curve("valid_steps", valid_steps, "alone", alone)
-        axes.plot(valid_x, alone_y, color=BLUE, linewidth=1.2, linestyle=":")
-        ends.append(("held-out, network alone", alone_y[-1], BLUE))
+    for name, values in {"held-out, network alone": alone, "selection criterion": criterion}.items():
+        if values is not None and valid_x.size:
+            _, other_y = _curve("valid_steps", valid_steps, name, values)
+            axes.plot(valid_x, other_y, color=BLUE, linewidth=1.2, linestyle=":")
+            ends.append((name, other_y[-1], BLUE))
+            held_out = np.append(held_out, other_y)
+    if valid_x.size:
+        least = int(np.argmin(valid_y if criterion is None else criterion))
+        at = least if chosen is None else chosen
+        ring = axes.plot(valid_x[at], valid_y[at], color=VERMILLION, marker="o", markersize=11, fillstyle="none")
+        ring[0].set_clip_on(False)
+        then = " chosen" if joined is None else " trained on"
+        heading = f"Weights of step {valid_x[at]:,.0f}{then}: held-out loss {valid_y[at]:.3f} {unit}"
     for name, loss in (baselines or {}).items():
         axes.axhline(loss, color=GREY, linewidth=1, linestyle="--")
         ends.append((f"{name} {loss:.3f}", loss, GREY))
@@ -69,11 +81,13 @@ def loss_curve(
         axes.axvline(joined, color=GREY, linewidth=1, linestyle=":")
         note = axes.annotate("held out joins", (joined, 1), xycoords=("data", "axes fraction"), color=GREY, fontsize=10)
         note.set(ha="right", va="top", rotation=90)
-    shown = [*y[y <= np.quantile(y, 0.95)], *valid_y, *alone_y, *(level for _, level, _ in ends)]
-    low = min(shown)
-    high = max(shown)
-    margin = 0.05 * (high - low) or 0.05
-    axes.set_ylim(low - margin, high + margin)
+    levels = [*y[y <= np.quantile(y, 0.95)], ends[0][1], *(baselines or {}).values()]
+    low, high = _limits(np.array(levels), held_out)
+    if valid_x.size and valid_y.max() > high:
+        ends[1] = (f"held-out, up to {valid_y.max():.3g}", *ends[1][1:])
+        highest = high - 0.08 * (high - low)  # two names fit between it and the title
+        ends = [(name, min(level, highest), colour) for name, level, colour in ends]
+    axes.set_ylim(low, high)
     axes.set_xlim(0, 1.01 * max(*x, *valid_x, 1))
     whole_ticks(axes.xaxis)
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -81,6 +95,18 @@ def loss_curve(
     axes.set_ylabel(f"loss ({unit})", parse_math=False)
     title(axes, heading)
     name_ends(axes, ends)
+
+
+def _limits(levels: _Floats, held_out: _Floats) -> tuple[float, float]:
+    """Where the axis begins and ends: a held-out loss that rises far above its first one and all else leaves it."""
+    every = np.append(levels, held_out)
+    low = float(every.min())
+    high = float(every.max())
+    known = float(np.append(levels, held_out[:1]).max())
+    if known > low:
+        high = min(high, low + _MOST * (known - low))
+    margin = 0.05 * (high - low) or 0.05
+    return low - margin, high + margin
 
 
 def _training(axes: "Axes", steps: _Floats, losses: _Floats) -> tuple[str, float, str]:

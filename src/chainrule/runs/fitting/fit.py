@@ -14,6 +14,7 @@ from torch import nn
 from chainrule._choices import choose
 from chainrule._devices import CPU, Device, asked_for, current, forked, named, seed_all
 from chainrule.data import Reading
+from chainrule.display import printable
 from chainrule.errors import ArgumentError, DeviceError, RunFormatError
 from chainrule.runs.fitting.asked import Asked, reading_of
 from chainrule.runs.fitting.fit_everything import load_refit, refit_everything
@@ -33,6 +34,7 @@ from chainrule.runs.folder.contents import (
 from chainrule.runs.folder.device import RAN_ON, RanOn, device_as_fitted
 from chainrule.runs.folder.holding import holding
 from chainrule.runs.folder.json_files import write_json
+from chainrule.runs.folder.messages import say
 from chainrule.runs.folder.metrics_log import METRICS, keep_until, reporting
 from chainrule.runs.kinds.building import build, build_with
 from chainrule.runs.kinds.registry import KINDS, open_run
@@ -40,6 +42,7 @@ from chainrule.runs.kinds.task import Task
 from chainrule.runs.looking import recorder_of
 from chainrule.runs.report import write_report
 from chainrule.runs.run import Run, Source
+from chainrule.runs.watching.curves import KEEPS_START
 from chainrule.training import (
     BEST,
     FINAL,
@@ -257,6 +260,8 @@ def _fit(planned: FitPlan, group: Group, *, overwrite: bool, quiet: bool, figure
     if score is not None:
         run.result = run.watched(score)  # type: ignore[arg-type]
         write_json(folder / SCORE, run.result.to_dict())
+        if run.best_step == 0:
+            say(printable(f"{config.title}: {KEEPS_START} Lower `learning_rate`, or train longer."))
     return run
 
 

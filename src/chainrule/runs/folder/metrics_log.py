@@ -4,7 +4,7 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -24,6 +24,8 @@ _RECORDS = 200  # in a budget
 
 class _Recorder:
     """Writes metrics every 200th of the budget and at each validation; training losses are means since the last.
+
+    The first record is of step 0, before which nothing was trained, where its weights were validated.
 
     Those with "joined" are of the last stage, when nothing is held out any more.
 
@@ -50,6 +52,8 @@ class _Recorder:
         ends = progress.spent >= progress.until
         if since <= 0 or (since < 1 / _RECORDS and not validated and not ends):
             return
+        if self._file.tell() == 0 and progress.start is not None:
+            self._write({"step": 0, "seconds": 0.0, "seen": 0, "loss": None} | _held_out(*progress.start))
         losses, steps = progress.unrecorded
         line: dict[str, Any] = {
             "step": progress.step,
@@ -62,10 +66,7 @@ class _Recorder:
         if progress.window is not None:
             line["window"] = progress.window
         if validated:
-            line["validation"] = progress.validation
-            line["beside"] = progress.beside
-            if progress.alone is not None:
-                line["alone"] = progress.alone
+            line |= _held_out(progress.validation, progress.beside, progress.alone)
         if progress.joined is not None:
             line["joined"] = True
         if progress.stopped:
@@ -73,15 +74,24 @@ class _Recorder:
         if self._reach is not None and self._looks > self._written:
             self._written = self._looks
             line["reach"] = _looked(self._reach.records[-1])
+        self._write(line)
+        progress.recorded = progress.spent
+        progress.unrecorded = (0.0, 0)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
         with writing(self._path):
             self._file.write(json.dumps(line) + "\n")
             self._file.flush()
             os.fsync(self._file.fileno())
-        progress.recorded = progress.spent
-        progress.unrecorded = (0.0, 0)
 
     def close(self) -> None:
         self._file.close()
+
+
+def _held_out(validation: float | None, beside: float, alone: float | None) -> dict[str, float | None]:
+    """What a record tells of a validation."""
+    found = {"validation": validation, "beside": beside}
+    return found if alone is None else found | {"alone": alone}
 
 
 @contextmanager
@@ -170,6 +180,7 @@ class _Record(TypedDict):
     step: int
     loss: float | None
     validation: NotRequired[float]
+    beside: NotRequired[float]
     alone: NotRequired[float]
     joined: NotRequired[bool]
     reach: NotRequired[_Looked]

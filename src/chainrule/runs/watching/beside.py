@@ -42,12 +42,12 @@ class CurvesBeside(Shown):
         return f"of {', '.join(self.curves)}"
 
     def table(self) -> Table:
-        """Of each the steps, the seconds, the least validation loss and the loss on the test part."""
+        """Of each the steps, the seconds, and the losses of the weights that were chosen."""
         rows: list[tuple[Cell, ...]] = []
         for name, each in self.curves.items():
-            best = each.best
+            chosen = each.chosen
             last = each.records[-1] if each.records else {}
-            loss = None if best is None else best["validation"]
+            loss = None if chosen is None else chosen["validation"]
             rows.append((name, each.title, last.get("step"), last.get("seconds"), loss, self.tests.get(name)))
         units = {each.unit for each in self.curves.values()}
         notes = [f"{name}: losses are in {each.unit}." for name, each in self.curves.items()]

@@ -1,6 +1,6 @@
 """The losses of a fit over its steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ from chainrule.runs.folder.metrics_log import read_metrics
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["TrainingCurves"]
+__all__ = ["KEEPS_START", "TrainingCurves", "of_test_part"]
+
+KEEPS_START = "training never improved on the held-out loss, so that the weights kept are those of the start, step 0."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,7 +28,7 @@ class TrainingCurves(Shown):
         of: the folder of the run.
         title, unit: what was fitted to what, and what losses are in.
         records: the lines of metrics.jsonl.
-        baselines: losses of the test part that are drawn as dashed lines, by name.
+        baselines: losses that are drawn as dashed lines, by names which say of what part they are.
     """
 
     of: Path
@@ -53,9 +55,15 @@ class TrainingCurves(Shown):
         return [record for record in self.records if "validation" in record]
 
     @property
-    def best(self) -> Mapping[str, Any] | None:
-        """The record of least validation loss; None before the first."""
-        return min(self.validated, key=lambda record: record["validation"], default=None)
+    def chosen(self) -> Mapping[str, Any] | None:
+        """The record of the weights that were chosen; None before the first.
+
+        They are those of the least validation loss, with what counts beside it. Where a part of the model is trained by
+        itself, untrained ones are chosen only until the next.
+        """
+        validated = self.validated
+        trained = [record for record in validated if record["step"] > 0 or "alone" not in record]
+        return min(trained or validated, key=_worth, default=None)
 
     def summary(self) -> str:
         return f"of {self.title}: {counted(len(self.records), 'record')}"
@@ -68,13 +76,23 @@ class TrainingCurves(Shown):
         ]
         columns = ("step", "seconds", "training", "validation", "gradient norm")
         formats = {"training": ".4f", "validation": ".4f", "seconds": ",.1f"}
-        best = self.best
-        notes = [f"Losses are in {self.unit}."]
-        if best is not None:
-            notes.append(f"The least validation loss is {best['validation']:.4f}, at step {best['step']:,}.")
+        return Table(f"Training of {self.title}", columns, rows, tuple(self._notes()), formats)
+
+    def _notes(self) -> Iterator[str]:
+        yield f"Losses are in {self.unit}."
         if not self.records:
-            notes.append("There are no records: it was fitted in closed form, or has not begun.")
-        return Table(f"Training of {self.title}", columns, rows, tuple(notes), formats)
+            yield "There are no records: it was fitted in closed form, or has not begun."
+        chosen = self.chosen
+        if chosen is None:
+            return
+        yield f"Chosen: the weights of step {chosen['step']:,}, with a validation loss of {chosen['validation']:.4f}."
+        if chosen["step"] == 0 and self.trained:
+            yield f"{KEEPS_START[0].upper()}{KEEPS_START[1:]}"
+        if self._has_beside:
+            yield (
+                f"Beside it {chosen.get('beside', 0.0):+.4f} counts: of a series how well several steps ahead are "
+                "forecast, of a panel how far chance alone may lower the loss."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return {"of": str(self.of), "title": self.title, "unit": self.unit, "records": [dict(r) for r in self.records]}
@@ -89,6 +107,7 @@ class TrainingCurves(Shown):
         if not trained:
             raise ArgumentError(f"{self.of} was fitted in closed form, without steps to draw. Plot its score().")
         validated = self.validated
+        chosen = self.chosen
         alone = [record["alone"] for record in validated if "alone" in record]
         joined = [record["step"] for record in trained if "joined" in record]
         loss_curve(
@@ -101,7 +120,14 @@ class TrainingCurves(Shown):
             self.baselines,
             alone=alone if len(alone) == len(validated) else None,
             joined=joined[0] if joined else None,
+            criterion=list(map(_worth, validated)) if self._has_beside else None,
+            chosen=None if chosen is None else validated.index(chosen),
         )
+
+    @property
+    def _has_beside(self) -> bool:
+        """Whether more than the validation loss chooses the weights."""
+        return any(record.get("beside") for record in self.validated)
 
     @property
     def figure_height(self) -> float:
@@ -111,6 +137,16 @@ class TrainingCurves(Shown):
     def drawable(self) -> bool:
         """Whether there are losses to draw."""
         return bool(self.trained)
+
+
+def of_test_part(losses: Mapping[str, float]) -> dict[str, float]:
+    """Losses of the test part for a figure whose curves are of other parts: their names say so."""
+    return {f"{name}, test part": loss for name, loss in losses.items()}
+
+
+def _worth(record: Mapping[str, Any]) -> float:
+    """What chooses the weights, where it is least: the loop's own sum."""
+    return float(record["validation"] + record.get("beside", 0.0))
 
 
 def _norm(record: Mapping[str, Any]) -> float | None:

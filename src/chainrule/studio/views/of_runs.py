@@ -10,7 +10,7 @@ from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.contents import SCORE
 from chainrule.runs.listing.small_files import losses_in
 from chainrule.runs.watching.beside import CurvesBeside
-from chainrule.runs.watching.curves import TrainingCurves
+from chainrule.runs.watching.curves import TrainingCurves, of_test_part
 from chainrule.runs.watching.looks import TrainingLooks
 from chainrule.studio.views.view import Question, Results
 
@@ -70,4 +70,4 @@ def _folds(run: Run) -> bool:
 
 
 def _curves(path: Path) -> TrainingCurves:
-    return TrainingCurves.of_folder(path, RunConfig.load(path), losses_in(path / SCORE)[1])
+    return TrainingCurves.of_folder(path, RunConfig.load(path), of_test_part(losses_in(path / SCORE)[1]))
