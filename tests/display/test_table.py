@@ -61,3 +61,10 @@ def test_columns_that_find_no_room_follow_below_with_the_first_repeated() -> Non
     assert max(map(len, lines)) <= 30
     assert sum(line.startswith("ar ") for line in lines) > 1
     assert all(f"{k + 0.125:.4g}" in " ".join(lines) for k in range(9))
+
+
+def test_names_of_rows_are_not_broken_where_another_column_has_room_beside_them() -> None:
+    name = "a-name-that-goes-on-and-on-and-on"
+    table = Table("", ("run", "what", "n"), [(name, "several words that wrap at blanks", 1)])
+    assert all(line.text.startswith((name, "run", " ", "─")) for line in table.lines(50, 40))
+    assert all(len(line.text) <= 30 for line in table.lines(30, 40)), "where it has none they are"

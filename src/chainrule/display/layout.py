@@ -47,7 +47,10 @@ def lines_of(
 
 
 def _widths(header: _Row, rows: Sequence[_Row], left: Sequence[bool], width: int) -> list[int]:
-    """The natural widths; if they do not fit, the widest column that can wrap shrinks, but no column of numbers."""
+    """The natural widths; if they do not fit, the widest column that can wrap shrinks, but no column of numbers.
+
+    Of the first column, which names the rows, no word is broken that leaves room for another column beside it.
+    """
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     widths = []
     least = []
@@ -57,12 +60,19 @@ def _widths(header: _Row, rows: Sequence[_Row], left: Sequence[bool], width: int
         narrowest = min(body, _NARROWEST) if words else body
         least.append(max(heading, narrowest))
         widths.append(max(min(max(body, width_of(name)), width), least[-1]))
+    if left[0]:
+        room = width - _GAP - max(least[1:], default=0)
+        least[0] = max(least[0], min(_longest_word(columns[0]), room))
     while _total(widths) > width:
         foldable = [k for k in range(len(widths)) if widths[k] > least[k]]
         if not foldable:
             break
         widths[max(foldable, key=lambda k: widths[k])] -= 1
     return widths
+
+
+def _longest_word(cells: _Row) -> int:
+    return max((width_of(word) for cell in cells for word in cell.split(" ")), default=0)
 
 
 def _blocks(widths: Sequence[int], width: int) -> Iterator[list[int]]:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 import chainrule
 from chainrule.errors import ArgumentError
 from chainrule.runs import Runs, list_runs
+from chainrule.runs.listing.listed_run import ListedRun
+from chainrule.training import saved_progress
 from tests.conftest import draw_nothing
 from tests.runs.cases import panel
 
@@ -54,6 +57,32 @@ def test_all_runs_are_listed_by_name_with_what_they_scored(whole: Path) -> None:
     for text in ("both/gru", "sunspots", f"{gru.test:.4f}", "stopped"):
         assert text in str(found)
     assert json.loads(json.dumps(found.to_dict()))["runs"][1]["test"] == score["nats"]
+
+
+def test_losses_have_their_units_and_names_stay_whole() -> None:
+    long = f"compare-sunspots/{'x' * 30}"
+    facts: dict[str, Any] = {"status": "finished", "validation": 2.0, "test": 2.5, "updated": datetime.now(UTC)}
+    found = Runs(
+        Path("runs"),
+        (
+            ListedRun(long, data="sunspots", model="gru", unit="nats per step", step=300, best_step=0, **facts),
+            ListedRun("b", data="shops", model="gru", unit="scaled pinball loss", best_step=10, **facts),
+        ),
+    )
+    lines = str(found).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert any(line.startswith(f"{long}  sunspots") for line in lines)
+    said = " ".join(lines)
+    assert "are in nats per step (sunspots), scaled pinball loss (shops)." in said
+    assert f"{long}: training never improved" in said
+    assert "b: training" not in said
+
+
+def test_the_loss_of_the_weights_is_told_and_their_step(whole: Path) -> None:
+    gru = next(run for run in list_runs(whole).listed if run.name == "both/gru")
+    best = saved_progress(whole / "both" / "gru" / "best.safetensors")
+    assert (gru.validation, gru.best_step) == (best.validation, best.best_step)
+    assert gru.validation != best.best, "which has what counts beside it"
 
 
 def test_a_run_by_itself_is_a_list_of_one(whole: Path) -> None:

@@ -34,7 +34,8 @@ class ListedRun:
         unit: what the losses are in, such as nats per character.
         step, progress: how far training came, in steps and as a share of what was asked for.
         steps, minutes: what was asked for; the other one is None.
-        validation: the least loss on what chooses the weights.
+        validation: the loss of the weights on what chose them.
+        best_step: the step that they are of, 0 where training improved on nothing.
         test: the loss of the test part; None of panels, which are scored otherwise.
         updated: when something was last written, in UTC.
         error: what is wrong with a broken one.
@@ -52,6 +53,7 @@ class ListedRun:
     steps: int | None = None
     minutes: float | None = None
     validation: float | None = None
+    best_step: int | None = None
     test: float | None = None
     updated: datetime | None = None
     error: str | None = None
@@ -110,11 +112,14 @@ def _of_files(path: Path, config: RunConfig) -> dict[str, Any]:
     held = is_held(path)
     found: dict[str, Any] = {"status": "training" if held else "stopped"}
     shapes: Mapping[str, list[int]] = {}
-    for file in (path / BEST, path / FINAL):  # the last of them is what is scored
+    for file in (path / FINAL, path / BEST):  # the first of them is what is scored, the last was validated
         if file.is_file():
-            about, shapes = header_of(file)
-            if isinstance(about.get("best"), float):
-                found["validation"] = about["best"]
+            about, of_file = header_of(file)
+            shapes = shapes or of_file
+            if isinstance(about.get("validation"), float):
+                found["validation"] = about["validation"]
+            if isinstance(about.get("best_step"), int) and about.get("start") is not None:
+                found["best_step"] = about["best_step"]
     if (path / SCORE).is_file():
         found["test"] = losses_in(path / SCORE)[0]
         refits_after = config.refit and not KINDS[config.data.kind].goes_on

@@ -1,16 +1,19 @@
 """The list of runs, as a table and a figure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule._choices import counted
+from chainrule._choices import counted, listed
 from chainrule.display import BLUE, Cell, Shown, Table, title
 from chainrule.errors import ArgumentError
 from chainrule.runs.figures.bars import bars, bars_height
 from chainrule.runs.folder.config import CONFIG
 from chainrule.runs.listing.listed_run import ListedRun, listed_run
 from chainrule.runs.listing.names import run_names
+from chainrule.runs.watching.curves import KEEPS_START
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,16 +38,22 @@ class Runs(Shown):
     def table(self) -> Table:
         """A row for each run; below, what is wrong with those that are broken."""
         columns = ("run", "data", "model", "steps", "held out", "test", "status", "updated")
-        notes = [f"{run.name}: {run.error}" for run in self.listed if run.error is not None]
-        if any(run.test is not None for run in self.listed):
-            notes.insert(0, "Losses on held-out data and on the test part are in nats per character, step or example.")
-        return Table(
-            self.summary(),
-            columns,
-            [_row(run) for run in self.listed],
-            tuple(notes),
-            {"held out": ".4f", "test": ".4f"},
-        )
+        rows = [_row(run) for run in self.listed]
+        return Table(self.summary(), columns, rows, tuple(self._notes()), {"held out": ".4f", "test": ".4f"})
+
+    def _notes(self) -> Iterator[str]:
+        """What the losses are in, whose training was in vain, and what is wrong with those that are broken."""
+        data: dict[str, list[str]] = {}  # by the unit
+        for run in self.listed:
+            if run.unit is not None and not (run.validation is None and run.test is None):
+                data.setdefault(run.unit, []).append(str(run.data))
+        units = [f"{unit} ({listed(dict.fromkeys(names), 3)})" for unit, names in data.items()]
+        if units:
+            yield f"Losses on held-out data and on the test part are in {', '.join(units)}."
+        vain = [run.name for run in self.listed if run.best_step == 0 and run.status == "finished"]
+        if vain:
+            yield f"{listed(vain)}: {KEEPS_START}"
+        yield from (f"{run.name}: {run.error}" for run in self.listed if run.error is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """The folder and the runs; times as ISO 8601 has them."""
@@ -71,8 +80,13 @@ class Runs(Shown):
 
 def _row(run: ListedRun) -> tuple[Cell, ...]:
     """A row of the table, blank in what is not known."""
-    updated = None if run.updated is None else f"{run.updated.astimezone():%Y-%m-%d %H:%M}"
+    updated = None if run.updated is None else _when(run.updated.astimezone())
     return (run.name, run.data, run.model, run.step, run.validation, run.test, run.status, updated)
+
+
+def _when(moment: datetime) -> str:
+    """The time of what is of today, the date of all else: both would take the room that names need."""
+    return f"{moment:%H:%M}" if moment.date() == datetime.now().astimezone().date() else f"{moment:%Y-%m-%d}"
 
 
 def list_runs(folder: str | Path = "runs") -> Runs:
