@@ -22,6 +22,7 @@ def sources(here: Path) -> Path:
     (here / "blanks.csv").write_text(BLANKS)
     (here / "short.csv").write_text(BLANKS[:60])
     (here / "words.csv").write_text("date,Price,note\n" + "".join(f"{1900 + i}-01-01,{i},x\n" for i in range(30)))
+    write_csv(here / "constant.csv", ar1(60) * 0 + 5, daily(60))
     write_csv(here / "negative.csv", ar1(60) - 50, daily(60))
     (here / "good.txt").write_text(text(400))
     (here / "file").write_text("mine")
@@ -46,6 +47,7 @@ FIT = [
     ("fit blanks.csv", r"2 missing values in Price, at lines 6, 9\. Give --fill forward"),
     ("fit blanks.csv --fill guess", "fill is 'guess'; expected one of forward, linear, drop"),
     ("fit negative.csv --transform log-return", r"log-return needs positive values; negative.csv has .* at lines 2"),
+    ("fit constant.csv --model ar", r"column '\w+' of constant.csv cannot be scaled: .* are all 5"),
     ("fit negative.csv --transform log", "transform is 'log'.*expected one of"),
     ("fit good.txt --model gruu", "model is 'gruu'; expected one of ar, mlp, conv, rnn, .*Did you mean 'gru'"),
     ("fit good.txt --unit byte", "Did you mean 'bytes'"),
@@ -95,7 +97,7 @@ FIT = [
     ("fit good.txt --accumulate 100000000000 --steps 1", "accumulate is 100000000000; expected"),
     ("fit good.txt --out file", "file exists, and a run overwrites nothing"),
     ("fit good.txt --out foreign", "foreign exists, and a run overwrites nothing"),
-    ("fit good.txt --hidden 8 --out file/run", "file/run cannot be made: Not a directory"),
+    ("fit good.txt --hidden 8 --out file/run", "file/run cannot be made: file is a file"),
     ("fit good.txt --out foreign --resume", "foreign is not a run's folder: it has no config.json"),
     (
         "fit sunspots --model ar --learning-rate 0.5 --clip 0.001 --batch 7",
@@ -108,10 +110,15 @@ FIT = [
     ("compare sunspots --models ar --clip 2", "solved exactly, .* Leave out --clip"),
     ("compare good.txt --models ar,conv --layer-norm", "--layer-norm applies to rnn, gru, lstm.*, not to ar"),
     ("compare good.txt --models ar,gruu", "models must be different ones of"),
-    ("compare good.txt --out foreign", "foreign exists"),
     ("compare digits", "compare is for sequences"),
     ("data sunspot --out x.csv", "Did you mean 'sunspots'"),
-    ("data sunspots", "give both a NAME and --out"),
+    ("data sunspots", "give --out with sunspots"),
+    ("data sunspot", "there is no built-in set 'sunspot'.* Did you mean 'sunspots'"),
+    ("data --out x.csv", "--out is x.csv: give the NAME of the built-in set"),
+    ("data sunspots --out no/x.csv", "there is no folder no. Make it first"),
+    ("data sunspots --out file/x.csv", "file is a file. Choose another place"),
+    ("fit good.txt --hidden 8 --out ''", r"\. is the folder that you are in, .* --out, such as runs/first"),
+    ("compare good.txt --out foreign", "foreign holds other files, and a comparison has a folder of its own"),
     ("data sunspots --out x.csv --json", "--json is for the list of the sets"),
     ("data sunspots --out file", "file exists and is not overwritten"),
 ]
@@ -144,9 +151,9 @@ USE = [
     ("score {text} --unknown skip", "the run knows all of its own data"),
     ("score {series} --unknown skip", "cannot skip what is unknown, which is for characters"),
     ("score {digits} --unknown skip", "cannot skip what is unknown"),
-    ("score {text} --context 0", "context is 0; expected a whole number of at least 1"),
+    ("score {text} --context 0", "--context is 0; expected a whole number of at least 1"),
     ("score {series} --context 8", "cannot score by a context of 8, which is for symbols"),
-    ("score {text} --shuffled 99999999999", "shuffled is 99999999999; expected .* at most 1,000,000"),
+    ("score {text} --shuffled 99999999999", "--shuffled is 99999999999; expected .* at most 1,000,000"),
     ("score {text} --adapt all", "adapt is 'all'; expected one of counts, weights, both"),
     ("score {series} --adapt weights", "cannot adapt weights while it scores, which is for symbols"),
     ("score {digits} english", "the model takes labelled examples"),
@@ -182,6 +189,13 @@ USE = [
     ("look {text} --html foreign.html", "--html is foreign.html, which is a folder; expected a file"),
     ("look conv", "look conv needs --input and --kernel"),
     ("look conv --input 28x28 --kernel 3", "expected as many sizes in both"),
+    ("look conv --input 28x28 --kernel 3", "--input is 28x28 and --kernel 3; expected"),
+    ("look conv --input 28x28 --kernel 3x3 --stride 0x1", "--stride is 0x1; expected"),
+    ("look conv --input 28x28 --kernel 3x3 --padding 9x9x9", "--padding is 9x9x9; expected"),
+    ("look conv --input 28x28 --kernel 30x3", r"it covers 30x3 \(kernel 30x3, .* padded by 0\+0 by 0\+0\)"),
+    ("look conv --input 28x28 --kernel 0x3", "a size of --kernel is 0; expected"),
+    ("look conv --input 1x1x1x1 --kernel 1x1x1x1", "expected as many sizes in both, one to three"),
+    ("look conv --x 1,0,2 --w 1,0 --stride 0x1", "--stride is 0x1; expected"),
     ("look conv --input 28x28 --kernel 3y3", "--kernel is '3y3'; expected whole numbers"),
     ("look conv --input 2 --kernel 9", "the kernel is larger than the padded input"),
     ("look conv --input 8 --kernel 3 --at 3", "look conv takes no DATA and none of the options of runs"),
@@ -189,7 +203,7 @@ USE = [
     ("sample {digits} --out x.txt --prompt x", "cannot sample"),
     ("forecast {text}", "cannot forecast.*It can score, sample or be inspected"),
     ("forecast {digits}", "cannot forecast"),
-    ("forecast {series} --horizon 0", "horizon is 0; expected a whole number of at least 1"),
+    ("forecast {series} --horizon 0", "--horizon is 0; expected a whole number of at least 1"),
     ("forecast {series} --quantiles 5,95", "a quantile is [59.]+0; expected a number above 0 and below 1"),
     ("forecast {series} --quantiles a,b", "--quantiles is 'a,b'; expected numbers like"),
     ("forecast {series} --plot x.foo", "--plot is x.foo; expected a .png file"),
@@ -197,7 +211,14 @@ USE = [
     ("forecast {series} --out x.txt", "--out is x.txt; expected a .csv file"),
     ("backtest {text}", "cannot backtest"),
     ("backtest {series} --horizon 31", "horizon of 31 needs 31 held-out steps"),
-    ("backtest {series} --stride 0", "stride 0"),
+    ("forecast {series} --quantiles .9,.1", "--quantiles is '.9,.1'; .* rising .* Give --quantiles 0.1,0.9"),
+    ("forecast {series} --quantiles .1,.1", "expected rising levels, each once"),
+    ("forecast {series} --paths 1", "--paths is 1; expected a whole number of at least 2"),
+    ("backtest {series} --stride 0", "^error: --stride is 0; expected a whole number of at least 1. ?$"),
+    ("backtest {series} --paths 1", "--paths is 1; expected"),
+    ("look {digits} --example -1", "--example is -1; expected"),
+    ("look {text} --steps 0", "--steps is 0; expected"),
+    ("score {text} --unknown foo", "--unknown is 'foo'; expected one of skip, replace"),
     (
         "backtest {series} short.csv",
         "short.csv has 2 steps; at least 9 are needed: a season of 7 to read, and two to score",

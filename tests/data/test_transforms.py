@@ -119,7 +119,7 @@ def test_too_few_steps_are_refused() -> None:
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(ArgumentError, match=r"transform is 'log'; .*log-return"):
+    with pytest.raises(ArgumentError, match=r"`transform` is 'log'; .*log-return"):
         Transform.fit("log", np.ones((5, 1)))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+import typer
 from typer.testing import CliRunner
 
 from chainrule.cli.app import app
@@ -103,3 +104,17 @@ def test_the_index_lists_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     near = [page.name for page in PAGES if page.parent == ROOT / "docs"]
     assert [name for name in near if f"({name})" not in index] == ["README.md"]
+
+
+def test_no_two_pages_or_helps_make_one_folder_of_a_run() -> None:
+    """Whoever tries one after the other would be refused the second time."""
+    made = re.compile(r"(?:--out\"?,? |out=)\"?(runs/[\w-]+)")
+    texts = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *DOCS)}
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        texts[name] = command.epilog
+    makers: dict[str, set[str]] = {}
+    for name, text in texts.items():
+        for folder in made.findall(text):
+            makers.setdefault(folder, set()).add(name)
+    assert {folder: names for folder, names in makers.items() if len(names) > 1} == {}
+    assert {"fit", "README.md"} <= set().union(*makers.values())

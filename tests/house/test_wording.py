@@ -10,6 +10,7 @@ import pytest
 import typer
 
 import chainrule
+from chainrule._optional import installing
 from chainrule._settings import settings_of
 from chainrule.cli.app import app
 from chainrule.cli.flags import as_flags, learn
@@ -140,3 +141,26 @@ def test_as_flags(message: str, told: str) -> None:
 
 def test_an_error_without_a_message() -> None:
     assert str(ChainruleError()) == ""
+
+
+def test_settings_that_are_checked_by_name_are_in_backticks() -> None:
+    """Or the command line would tell `paths` without its dashes."""
+    known = {name.replace("-", "_") for name in OPTIONS} - {"k1", "k2"}  # which pairs of --tbptt are called too
+    bare = re.compile(r"\b(?:whole|finite|choose|bytes_of)\(\"(\w+)\",")
+    found = {
+        f"{path.relative_to(SOURCE)}: {name}"
+        for room in ("runs/kinds", "runs/scoring", "cli", "studio", "models")
+        for path in (SOURCE / room).rglob("*.py")
+        for name in bare.findall(path.read_text(encoding="utf-8"))
+        if name in known
+    }
+    assert found - {"runs/scoring/forecast.py: column", "runs/scoring/panels/conformal/adaptive.py: window"} == set()
+
+
+def test_extras_are_installed_as_the_page_on_installing_says() -> None:
+    """Nothing is on PyPI yet: `pip install 'chainrule[app]'` would find nothing there."""
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", *(root / "docs").rglob("*.md"), *SOURCE.rglob("*.py")]
+    told = [page for page in pages if re.search(r"chainrule\[", page.read_text(encoding="utf-8"))]
+    assert told == []
+    assert installing("app") == "pip install '.[app]', in a clone of chainrule"

@@ -134,7 +134,7 @@ def test_what_cannot_be_compared_is_refused_before_any_training(
 ) -> None:
     monkeypatch.setattr("chainrule.runs.comparison.fit", lambda *_, **__: pytest.fail("trained"))
     (tmp_path / "kept").write_text("mine")
-    with pytest.raises(RunExistsError, match="exists, and a run overwrites nothing"):
+    with pytest.raises(RunExistsError, match="holds other files, and a comparison has a folder of its own"):
         chainrule.compare(series(), ["ar"], out=tmp_path)
     for models in ([], ["ar", "grue"], ["ar", "ar"]):
         with pytest.raises(ArgumentError, match="`models` must be different ones of ar, mlp"):

@@ -84,7 +84,7 @@ def test_new_data_has_the_label_that_is_given(digits_run: Run) -> None:
     assert found.label == 3
     assert digits_run.look(image).summary().startswith("of image 1")
     for options, message in (
-        ({"example": 500}, "example is 500"),
+        ({"example": 500}, "`example` is 500"),
         ({"example": 1, "label": "3"}, "`label` is for new data: the digits, test example 1 is"),
         ({"data": image, "example": 1}, "`example` is a number in the test part"),
         ({"data": image, "score": "ten"}, "`score` is 'ten'; expected one of the classes"),

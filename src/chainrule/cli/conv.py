@@ -1,6 +1,8 @@
 """``chainrule look conv``: the sizes of a convolution, or one's own numbers, their sums and the laws that they obey."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ __all__ = ["look_at_convolution"]
 _NUMBERS = ("x", "w")
 _APPLY = {*_NUMBERS, "stride", "padding", "dilation"}  # to numbers
 _FILE = "FILE:"
+_OPTION = re.compile(r"^(stride|padding|dilation|groups|in_channels|out_channels)( is )")
+_PAIR = re.compile(r"\((\d+), (\d+)\)")  # of padding, before and after
+_PAIRS = re.compile(r"\[\(\d+, \d+\)(?:, \(\d+, \d+\))*\]")
+_TUPLE = re.compile(r"\(\d+(?:, \d+)*,?\)")
 
 
 def look_at_convolution(asked: Mapping[str, str | int]) -> Sequence[Shown]:
@@ -34,7 +40,8 @@ def look_at_convolution(asked: Mapping[str, str | int]) -> Sequence[Shown]:
             "look conv needs --input and --kernel: chainrule look conv --input 28x28 --kernel 3x3; or numbers: "
             "chainrule look conv --x 1,0,-1,2,4 --w 1,2,3"
         )
-    return [sizes(**options)]
+    with _as_typed():
+        return [sizes(**options)]
 
 
 def _at_numbers(asked: Mapping[str, str | int], options: dict[str, Any]) -> Sequence[Shown]:
@@ -45,7 +52,19 @@ def _at_numbers(asked: Mapping[str, str | int], options: dict[str, Any]) -> Sequ
     if others:
         raise ArgumentError(f"{', '.join(others)}: --x and --w have sizes of their own, and a channel each.")
     x, w = (numbers_in(name, _text(name, str(asked[name]))) for name in _NUMBERS)
-    return convolved(x, w, **options)
+    with _as_typed():
+        return convolved(x, w, **options)
+
+
+@contextmanager
+def _as_typed() -> Iterator[None]:
+    """A while in which errors tell options and sizes as they are typed: --stride is 2x1, not stride is (2, 1)."""
+    try:
+        yield
+    except ArgumentError as error:
+        named = _OPTION.sub(r"`\1`\2", str(error))
+        pairs = _PAIRS.sub(lambda found: " by ".join("+".join(pair) for pair in _PAIR.findall(found[0])), named)
+        raise ArgumentError(_TUPLE.sub(lambda found: "x".join(re.findall(r"\d+", found[0])), pairs)) from None
 
 
 def _text(name: str, given: str) -> str:

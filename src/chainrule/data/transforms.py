@@ -60,7 +60,7 @@ class Transform:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        choose("transform", self.name, TRANSFORMS)
+        choose("`transform`", self.name, TRANSFORMS)
         if len(self.mean) != len(self.scale) or not all(scale > 0 for scale in self.scale):
             raise ArgumentError("a transform needs a mean and a scale above 0 for each column.")
         if not len(self.low) == len(self.high) in (0, len(self.mean)):

@@ -151,7 +151,7 @@ class ConditionalModel(nn.Module, ABC):
         self._check_room(carry, paths=len(carry.last), length=n)
         drawn: list[Tensor] = []
         with self.evaluating(), forked(self.device):
-            seed_all(whole("seed", seed, 0), self.device)
+            seed_all(whole("`seed`", seed, 0), self.device)
             encode = self.encoder.streamed(carry.encoder, len(carry.last))
             for _ in range(n):
                 prediction, state = self.step(carry, encode)

@@ -15,7 +15,7 @@ from chainrule.runs.fitting.asked import Asked, reading_of
 from chainrule.runs.fitting.fit import fit
 from chainrule.runs.fitting.plan import data_of
 from chainrule.runs.fitting.summary import saying_once
-from chainrule.runs.folder.contents import COMPARISON, is_run, refuse_existing
+from chainrule.runs.folder.contents import COMPARISON, holds_nothing, is_run, refuse_existing
 from chainrule.runs.folder.data_config import Data
 from chainrule.runs.folder.holding import holding
 from chainrule.runs.folder.json_files import write_json
@@ -218,9 +218,13 @@ def _refuse_existing(folder: Path, models: Sequence[str], *, overwrite: bool) ->
         RunExistsError: it is none, or a run in it could not be replaced.
     """
     runs = [folder / name for name in MODELS if is_run(folder / name)]
-    if not (runs or (folder / COMPARISON).is_file()):
-        refuse_existing(folder)
-    elif not overwrite:
+    is_comparison = runs or (folder / COMPARISON).is_file()
+    if not is_comparison and not holds_nothing(folder):
+        holds = "is a run" if is_run(folder) else "holds other files"
+        raise RunExistsError(
+            f"{folder} {holds}, and a comparison has a folder of its own. Choose another one with `out`."
+        )
+    if is_comparison and not overwrite:
         raise RunExistsError(
             f"{folder} exists, and a comparison overwrites nothing. Choose another folder with `out`, or replace it "
             "with `overwrite=True`."

@@ -31,7 +31,7 @@ def look_at(
     Raises:
         TooShortError: no document has two steps, or none as many as are asked for.
     """
-    wanted = min(_WINDOWS * window, _MOST) if steps is None else whole("steps", steps)
+    wanted = min(_WINDOWS * window, _MOST) if steps is None else whole("`steps`", steps)
     lengths = sorted(map(len, documents), reverse=True)
     _check_length(lengths[0] if lengths else 0, needed=2 if steps is None else wanted)
     length = wanted

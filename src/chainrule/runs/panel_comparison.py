@@ -31,7 +31,7 @@ def ensemble_size(asked: int | bool | None, models: Sequence[str]) -> int:
     """
     if asked is None or asked is False:
         return 0
-    size = min(_ENSEMBLE, len(models)) if asked is True else whole("ensemble", asked)
+    size = min(_ENSEMBLE, len(models)) if asked is True else whole("`ensemble`", asked)
     if not 2 <= size <= len(models):
         raise ArgumentError(
             f"`ensemble` is {size}, of {counted(len(models), 'model')}; expected a number from 2 to that of the models."

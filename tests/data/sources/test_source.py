@@ -41,7 +41,7 @@ def test_a_kind_that_is_named_wins_over_the_suffix(tmp_path: Path) -> None:
 def test_a_folder_of_several_kinds_needs_its_kind_named(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", np.full(10, 0.5), 8000)
     (tmp_path / "README.md").write_text("some sound")
-    with pytest.raises(DataError, match=r'holds sound and text; expected one .*`kind="sound"`'):
+    with pytest.raises(DataError, match=r'holds sound and text\. Say which .*: `kind="sound"` or `kind="text"`\.'):
         read(tmp_path)
     sound = read(tmp_path, Reading(kind="sound"))
     assert isinstance(sound, Symbols)
@@ -61,7 +61,10 @@ def test_a_readme_beside_tables_is_not_taken_for_the_data(tmp_path: Path) -> Non
     for name in ("README.md", "notes/b.parquet", "a.csv.gz"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("some text")
-    with pytest.raises(DataError, match=r'holds tables: a.csv.gz, notes/b.parquet\..* for example `kind="text"`'):
+    with pytest.raises(
+        DataError,
+        match=r'holds tables: a.csv.gz, notes/b.parquet\..* To read the text beside them give `kind="text"`\.$',
+    ):
         read(tmp_path)
     text = read(tmp_path, Reading(kind="text"))
     assert isinstance(text, Symbols)

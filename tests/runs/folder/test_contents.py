@@ -89,7 +89,7 @@ def test_a_comparison_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "c" / "notes.txt").read_text() == "mine"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("words")
-    with pytest.raises(RunExistsError, match="remove this one"):
+    with pytest.raises(RunExistsError, match="holds other files, and a comparison has a folder of its own"):
         chainrule.compare(series(), ["ar"], out=tmp_path / "mine", overwrite=True, quiet=True)
 
 

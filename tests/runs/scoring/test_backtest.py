@@ -113,10 +113,10 @@ def test_new_data_is_forecast_from_its_first_season_on(gru_run: Run) -> None:
     ("options", "error", "message"),
     [
         ({"horizon": 31}, TooShortError, r"horizon of 31 needs 31 held-out steps, and .* has 30"),
-        ({"horizon": 0}, ArgumentError, "got horizon 0"),
-        ({"stride": 0}, ArgumentError, "stride 0"),
-        ({"paths": 1}, ArgumentError, "paths 1"),
-        ({"seed": -1}, ArgumentError, "seed -1"),
+        ({"horizon": 0}, ArgumentError, "`horizon` is 0; expected"),
+        ({"stride": 0}, ArgumentError, "`stride` is 0; expected"),
+        ({"paths": 1}, ArgumentError, "`paths` is 1; expected"),
+        ({"seed": -1}, ArgumentError, "`seed` is -1; expected"),
     ],
 )
 def test_options_that_cannot_be_are_refused(

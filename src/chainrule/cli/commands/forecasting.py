@@ -64,7 +64,12 @@ def forecast_command(
     try:
         levels = [float(level) for level in quantiles.split(",")]
     except ValueError:
-        raise ArgumentError(f"`quantiles` is {quantiles!r}; expected numbers like .1,.5,.9") from None
+        raise ArgumentError(f"`quantiles` is {quantiles!r}; expected numbers like .1,.5,.9.") from None
+    if sorted(set(levels)) != levels:
+        rising = ",".join(f"{level:g}" for level in sorted(set(levels)))
+        raise ArgumentError(
+            f"`quantiles` is {quantiles!r}; expected rising levels, each once. Give `quantiles={rising}`."
+        )
     members = chainrule.runs.ensemble_members(run)
     if members:
         if paths is not None or seed is not None:

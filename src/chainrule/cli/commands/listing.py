@@ -28,8 +28,15 @@ def data_command(
     """List the built-in data sets, with sources and licences; or write one to files, in the form that fit reads."""
     if name is None and out is None:
         _list_sets(json)
-    elif name is None or out is None:
-        raise ArgumentError("give both a NAME and `out` to write a set to files, or neither to list them.")
+    elif name is None:
+        raise ArgumentError(f"`out` is {out}: give the NAME of the built-in set to write there, too.")
+    elif out is None:
+        from chainrule.data.builtin.exporting import check_name
+
+        check_name(name)
+        raise ArgumentError(
+            f"give `out` with {name}, the file or folder to write it to; or no NAME, to list the built-in sets."
+        )
     elif json:
         raise ArgumentError("`json` is for the list of the sets: leave it out where one is written to files.")
     else:

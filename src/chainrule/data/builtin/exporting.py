@@ -18,6 +18,17 @@ __all__ = ["export"]
 _SUFFIXES = {"characters": ".txt", "bytes": ".txt", "mu-law": ".wav"}
 
 
+def check_name(name: str) -> None:
+    """Refuse what is no built-in set.
+
+    Raises:
+        ArgumentError: it is none; the message suggests the nearest.
+    """
+    known = [entry.name for entry in builtins()]
+    if name not in known:
+        raise ArgumentError(f"there is no built-in set {name!r}; there are {listed(known)}.{near(name, known)}")
+
+
 def export(name: str, path: str | Path) -> None:
     """Write a built-in set to a file, or images to a new folder with a sub-folder for each class.
 
@@ -30,14 +41,12 @@ def export(name: str, path: str | Path) -> None:
     ...     read(Path(folder, "spots.csv")).values.shape
     (309, 1)
     """
-    known = [entry.name for entry in builtins()]
-    if name not in known:
-        raise ArgumentError(f"there is no built-in set {name!r}; there are {listed(known)}.{near(name, known)}")
+    check_name(name)
     path = Path(path)
     data = read(name)
     assert not isinstance(data, Panel)
     if path.exists():
-        raise ArgumentError(f"{path} exists and is not overwritten. Remove it, or choose another path.")
+        raise ArgumentError(f"{path} exists and is not overwritten. Choose another path.")
     if isinstance(data, Labelled):
         if path.suffix:
             raise ArgumentError(f"{name} is written to a folder, with no suffix; got {path}.")

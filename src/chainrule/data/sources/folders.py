@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from chainrule._choices import listed
@@ -52,25 +53,27 @@ def _kind_of_folder(path: Path) -> str:
         if kind := kind_of_file(file):
             kinds.setdefault(kind, []).append(file)
     if "table" in kinds:
-        raise _tables_in(path, kinds["table"])
+        raise _tables_in(path, kinds.pop("table"), sorted(kinds))
     if len(kinds) == 1:
         return next(iter(kinds))
-    found = " and ".join(sorted(kinds)) or "no text, tables, sound or images"
-    raise DataError(
-        f"the folder {path} holds {found}; expected one of these kinds. "
-        f"If it has several, name the one to read, for example {option('kind', 'sound')}."
-    )
+    if not kinds:
+        raise DataError(
+            f"the folder {path} holds no text, tables, sound or images. Expected files of one kind, told by their "
+            f"suffixes: {'; '.join(f'{kind}: {_suffixes(kind)}' for kind in FORMATS)}."
+        )
+    choices = " or ".join(option("kind", kind) for kind in sorted(kinds))
+    raise DataError(f"the folder {path} holds {' and '.join(sorted(kinds))}. Say which of them to read: {choices}.")
 
 
-def _tables_in(folder: Path, tables: list[Path]) -> DataError:
-    """The error that refuses a folder as a table, and names the tables in it."""
+def _tables_in(folder: Path, tables: list[Path], others: Sequence[str] = ()) -> DataError:
+    """The error that refuses a folder as a table, and names the tables in it; ``others`` are the kinds beside them."""
     if not tables:
         return DataError(f"{folder} is a folder without tables; a table is one file, such as .csv or .parquet.")
     names = listed(table.relative_to(folder) for table in tables)
+    beside = [f" To read the {kind} beside them give {option('kind', kind)}." for kind in others]
     return DataError(
         f"the folder {folder} holds tables: {names}. A table is read from one file: name it, for example "
-        f"{shlex.quote(str(tables[0]))}. To read text, sound or images beside them name their kind, for example "
-        f"{option('kind', 'text')}."
+        f"{shlex.quote(str(tables[0]))}.{''.join(beside)}"
     )
 
 

@@ -40,7 +40,7 @@ def sizes(
     taps = _spatial("kernel", kernel)
     channels = whole("in_channels", in_channels)
     groups = whole("groups", groups)
-    if len(size) != len(taps):
+    if len(size) != len(taps) or len(size) not in (1, 2, 3):
         raise ShapeError(f"`input` is {size} and `kernel` {taps}; expected as many sizes in both, one to three.")
     if channels % groups:
         raise ShapeError(f"`in_channels` is {channels}; expected a multiple of `groups`, which is {groups}.")
@@ -58,4 +58,4 @@ def sizes(
 def _spatial(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     if not isinstance(sizes, Sequence) or isinstance(sizes, str):
         raise ArgumentError(f"`{name}` is {sizes!r}; expected its sizes, one for each dimension, such as (28, 28).")
-    return tuple(whole("a size", n) for n in sizes)
+    return tuple(whole(f"a size of `{name}`", n) for n in sizes)

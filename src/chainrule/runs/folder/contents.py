@@ -78,6 +78,11 @@ def refuse_existing(folder: Path, *, overwrite: bool = False) -> None:
     if holds_nothing(folder):
         return
     names = _names(folder)
+    if not is_run(folder) and folder.resolve() == Path.cwd():
+        raise RunExistsError(
+            f"{folder} is the folder that you are in, and holds other files. Name one for the run with `out`, such as "
+            "runs/first."
+        )
     if is_run(folder):
         if overwrite or (BEST not in names and {*names} <= {ASKED, CONFIG, *_RESULTS}):
             return
@@ -98,9 +103,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(
-            f"the folder {folder} cannot be made: {error.strerror}. Choose another one with `out`."
-        ) from error
+        above = next((each for each in folder.parents if each.exists()), folder)
+        why = f"{above} takes no folders ({error.strerror})" if above.is_dir() else f"{above} is a file"
+        raise RunError(f"the folder {folder} cannot be made: {why}. Choose another one with `out`.") from error
 
 
 def forget_results(folder: Path, *, but: Collection[str] = ()) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule._choices import counted
+from chainrule._choices import counted, whole
 from chainrule._optional import require
 from chainrule._room import check_room
 from chainrule.display import BLUE, GREY, Cell, Shown, Table, title
-from chainrule.errors import ArgumentError, TooShortError
+from chainrule.errors import TooShortError
 from chainrule.models import Carry, SeriesModel
 from chainrule.runs.figures import bars, bars_height
 from chainrule.runs.scoring.baselines import Baselines
@@ -176,11 +176,11 @@ def origins_within(values: _Floats, begin: int, of: str, horizon: int, stride: i
 
 
 def _check_options(*, horizon: int, paths: int, stride: int | None, seed: int) -> None:
-    if horizon < 1 or paths < 2 or (stride is not None and stride < 1) or seed < 0:
-        raise ArgumentError(
-            "horizon and stride must be at least 1, paths at least 2 and seed at least 0; "
-            f"got horizon {horizon}, stride {stride}, paths {paths} and seed {seed}."
-        )
+    whole("`horizon`", horizon)
+    whole("`paths`", paths, least=2)
+    whole("`seed`", seed, least=0)
+    if stride is not None:
+        whole("`stride`", stride)
 
 
 def paths_from(

@@ -206,8 +206,8 @@ def forecast_series(
     model: SeriesModel, data: Series, horizon: int, paths: int, levels: tuple[float, ...], seed: int
 ) -> Forecast:
     """Sample ``paths`` futures of ``horizon`` steps after the data."""
-    horizon = whole("horizon", horizon)
-    paths = whole("paths", paths, least=2)
+    horizon = whole("`horizon`", horizon)
+    paths = whole("`paths`", paths, least=2)
     levels = tuple(sorted({finite("a quantile", level, 0, 1, open_low=True) for level in levels}))
     if not levels:
         raise ArgumentError("no quantiles were asked for; expected at least one between 0 and 1.")

@@ -123,5 +123,5 @@ def test_student_refuses_two_thirds_of_ties_and_takes_fewer() -> None:
 
 
 def test_unknown_head() -> None:
-    with pytest.raises(ArgumentError, match="head is 'cauchy'; expected one of gaussian, student"):
+    with pytest.raises(ArgumentError, match="`head` is 'cauchy'; expected one of gaussian, student"):
         Law.fit(np.ones((3, 1)), "cauchy", "x", centred=False)

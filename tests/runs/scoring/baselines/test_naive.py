@@ -191,7 +191,7 @@ BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: SeasonalNaive.fit(series(), 0, "gaussian"),
         ArgumentError,
-        "season is 0; expected a whole",
+        "`season` is 0; expected a whole",
     ),
     (lambda: Iid.fit(series(1), "gaussian"), TooShortError, "at least 2 training steps, got 1"),
     (lambda: RandomWalk.fit(series()[:, 0], "gaussian"), ShapeError, r"train must be \(time, columns\)"),
@@ -199,7 +199,7 @@ BAD_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: FITTED.log_density(series(), 61), ArgumentError, "at most the number of values, 60; got 61"),
     (lambda: FITTED.log_density(series(C=1), 4), ShapeError, r"\(time, 2 columns, as in training\)"),
     (lambda: FITTED.point(series(3), 1), TooShortError, "as many steps of history, got 3"),
-    (lambda: FITTED.point(series(), 0), ArgumentError, "horizon is 0; expected a whole"),
+    (lambda: FITTED.point(series(), 0), ArgumentError, "`horizon` is 0; expected a whole"),
     (lambda: FITTED.quantiles(series(), 2, [0.5, 1.0]), ArgumentError, r"between 0 and 1, got \[0.5, 1.0\]"),
     (
         lambda: FITTED.paths(series(), 2, 0, np.random.default_rng(0)),

@@ -99,7 +99,7 @@ def test_a_page_has_room_for_twelve() -> None:
     assert len(many.plot().axes) == 12
     with pytest.raises(ArgumentError, match="16 series were named; expected 1 to 12"):
         many.plot(series=list(many.ids))
-    with pytest.raises(ArgumentError, match="series is 'z'"):
+    with pytest.raises(ArgumentError, match="`series` is 'z'"):
         many.plot(series="z")
 
 

@@ -58,7 +58,7 @@ def test_unknown_characters_count_in_no_order(text_run: Run, here: Path) -> None
 
 
 def test_the_numbers_of_orders_and_seeds_are_checked(series_run: Run) -> None:
-    with pytest.raises(ArgumentError, match="shuffled is 0"):
+    with pytest.raises(ArgumentError, match="`shuffled` is 0"):
         series_run.score_shuffled(times=0)
-    with pytest.raises(ArgumentError, match="seed is -1"):
+    with pytest.raises(ArgumentError, match="`seed` is -1"):
         series_run.score_shuffled(seed=-1)

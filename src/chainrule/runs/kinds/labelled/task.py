@@ -62,7 +62,7 @@ class LabelledTask(Task):
         Raises:
             ArgumentError: there is no such example.
         """
-        place = whole("example", number, 0, len(self._test) - 1)
+        place = whole("`example`", number, 0, len(self._test) - 1)
         arguments, labels = self._examples.batch(self._test[place : place + 1])
         return arguments, int(labels)
 

@@ -105,7 +105,7 @@ class PanelRun(Run):
         Raises:
             ArgumentError: more were asked for.
         """
-        horizon = self.horizon if asked is None else whole("horizon", asked)
+        horizon = self.horizon if asked is None else whole("`horizon`", asked)
         if horizon > self.horizon:
             raise ArgumentError(
                 f"`horizon` is {horizon}, and {self.path} learned to forecast {counted(self.horizon, 'step')}. Ask for "
@@ -270,7 +270,7 @@ class PanelRun(Run):
         Raises:
             ArgumentError: of new data, before which there is nothing to train on.
         """
-        whole("refit_every", every)
+        whole("`refit_every`", every)
         if data is not None:
             raise ArgumentError(
                 "`refit_every` trains on the run's own data, as it was known, and new data is another. Leave one out."
@@ -281,7 +281,7 @@ class PanelRun(Run):
         """Where a backtest forecasts from: along the test part, or new data after its first steps."""
         steps = self._horizon(horizon)
         if stride is not None:
-            whole("stride", stride)
+            whole("`stride`", stride)
         if data is None:
             cut = cut_panel(self.panel, self.horizon)
             return origins_between(self.panel, cut.valid, cut.test, steps, stride)

@@ -99,7 +99,9 @@ class SeriesKind(DataKind):
         if not linear:
             return most
         train = _training_part(data)
-        return select_order(Transform.fit(transform, train).apply(torch.from_numpy(train)), most)
+        return select_order(
+            Transform.fit(transform, train, data.columns, data.name).apply(torch.from_numpy(train)), most
+        )
 
     def why_window(self, data: Series, window: int, *, linear: bool) -> str:
         if linear:
@@ -110,7 +112,9 @@ class SeriesKind(DataKind):
         if model == "ar":
             return ModelConfig.skip
         train = _training_part(data)
-        return path_order(Transform.fit(transform, train), torch.from_numpy(train), data.season)
+        return path_order(
+            Transform.fit(transform, train, data.columns, data.name), torch.from_numpy(train), data.season
+        )
 
     def patience(self, steps: int | None) -> int:
         """Series are short enough to be learned by heart within a budget."""

@@ -75,7 +75,8 @@ class SeriesRun(Run):
         """Where forecasts go on from, in words."""
         series = self.latest
         steps = len(series.values) - len(self.series.values)
-        return f"after step {len(series.values)}{_end(series)}, the last of {steps} since the fit"
+        came = f"the last of {steps} since the fit" if steps else "the last of the fit, since which none has come"
+        return f"after step {len(series.values)}{_end(series)}, {came}"
 
     @property
     def regression(self) -> Regression:

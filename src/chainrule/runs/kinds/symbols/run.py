@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule._choices import whole
+from chainrule._choices import choose, whole
 from chainrule.data import Alphabet, Symbols
+from chainrule.data.text.unknown import UNKNOWN
 from chainrule.errors import ArgumentError, UnseenSymbolError
 from chainrule.lens import ThroughTime, ThroughWindow
 from chainrule.models import AlphabetModel, Carry, MixtureModel, NGramModel
@@ -55,7 +56,7 @@ class SymbolRun(Run):
         adapt: str | None = None,
         advance: Callable[[float], None] = lambda share: None,
     ) -> Score:
-        context = None if context is None else whole("context", context)
+        context = None if context is None else whole("`context`", context)
         learner = None if adapt is None else Learner(self.model, adapt)
         symbols = self._to_score(data, unknown)
         if data is None:
@@ -103,6 +104,8 @@ class SymbolRun(Run):
         return [Piece(document) for document in symbols.documents], f"{symbols.name}, all"
 
     def _to_score(self, data: Source | None, unknown: str | None) -> Symbols:
+        if unknown is not None:
+            choose("`unknown`", unknown, UNKNOWN)
         if unknown is not None and self._alphabet.kind != "characters":
             raise self._cannot(f"{unknown} what is unknown, which is for characters")
         if unknown is not None and data is None:

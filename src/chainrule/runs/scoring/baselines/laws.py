@@ -40,7 +40,7 @@ class Law:
         ``centred`` holds the location at zero. Raises `DataError`, calling the data ``of``, where
         the likelihood has no maximum.
         """
-        choose("head", head, ("gaussian", "student"))
+        choose("`head`", head, ("gaussian", "student"))
         level = 0.0 if centred else x[0]
         flat = np.flatnonzero((x == level).all(axis=0))
         if flat.size:

@@ -52,7 +52,7 @@ class _Naive:
     @classmethod
     def _fit(cls, train: _Floats, season: int, head: str) -> Self:
         x = _checked_series("train", train)
-        whole("season", season)
+        whole("`season`", season)
         if len(x) <= season:
             raise TooShortError(f"a season of {season} needs at least {counted(season + 1, 'step')}, got {len(x)}.")
         of = f"the training changes over {counted(season, 'step')}"
@@ -71,7 +71,7 @@ class _Naive:
     def point(self, history: _Floats, horizon: int) -> _Floats:
         """The median, and mean, of the ``horizon`` steps after history (T, C), T >= season: (horizon, C)."""
         x = _checked_series("history", history, len(self.change.loc))
-        whole("horizon", horizon)
+        whole("`horizon`", horizon)
         if len(x) < self.season:
             raise TooShortError(f"a season of {self.season} needs as many steps of history, got {len(x)}.")
         return x[len(x) - self.season + np.arange(horizon) % self.season]

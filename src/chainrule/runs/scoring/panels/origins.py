@@ -43,7 +43,7 @@ class Origins:
     horizon: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "horizon", whole("horizon", self.horizon))
+        object.__setattr__(self, "horizon", whole("`horizon`", self.horizon))
         for name in ("series", "rows"):
             object.__setattr__(self, name, _whole_numbers(name, getattr(self, name)))
         if self.series.shape != self.rows.shape:

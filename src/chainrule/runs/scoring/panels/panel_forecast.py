@@ -180,7 +180,7 @@ class PanelForecast(Shown):
         )
 
     def _place(self, name: str) -> int:
-        choose("series", name, self.ids)
+        choose("`series`", name, self.ids)
         return self.ids.index(name)
 
     def _times(self, i: int) -> tuple[Any, Any]:

@@ -121,8 +121,8 @@ def shuffles(
     Raises:
         ArgumentError: times or seed are no whole numbers, or times is not from 1 to a million.
     """
-    count = whole("shuffled", times, most=_MOST)
-    generator = np.random.default_rng(whole("seed", seed, 0))
+    count = whole("`shuffled`", times, most=_MOST)
+    generator = np.random.default_rng(whole("`seed`", seed, 0))
     found = np.empty(count)
     for n in range(count):
         found[n] = nats_in(generator)

@@ -42,5 +42,5 @@ def panel_baseline(
     level = check_levels(levels)
     each = len(origins) * len(level) * 8 * _COPIES
     check_room(f"the forecasts of {name}", lambda horizon: horizon * each, horizon=origins.horizon)
-    steps = origins.panel.season if season is None else whole("season", season)
+    steps = origins.panel.season if season is None else whole("`season`", season)
     return PANEL_BASELINES[name](origins, level, season=steps, advance=advance)
