@@ -1,6 +1,6 @@
 """Losses while training, and along the data that is scored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ _BLOCKS = 60  # of losses along the data
 _SMOOTHED = 20  # training losses from which on their running mean is drawn too, over a twentieth of them
 _MOST = 4  # times the range of all other losses, to which a held-out loss may rise within the axes
 _Floats = NDArray[np.float64]
+_End = tuple[str, float, str]  # of a line: its name, level and colour
 
 
 def loss_curve(
@@ -57,21 +58,18 @@ def loss_curve(
         raise ArgumentError("a loss curve needs at least one training loss, got none")
     ends = [_training(axes, x, y)]
     heading = "Training loss"
-    held_out = valid_y
+    curves: dict[str, _Floats] = {}
     if valid_x.size:
-        axes.plot(valid_x, valid_y, color=BLUE, linewidth=2, marker="o", markersize=4)
-        ends.append(("held-out", valid_y[-1], BLUE))
-    for name, values in {"held-out, network alone": alone, "selection criterion": criterion}.items():
-        if values is not None and valid_x.size:
-            _, other_y = _curve("valid_steps", valid_steps, name, values)
-            axes.plot(valid_x, other_y, color=BLUE, linewidth=1.2, linestyle=":")
-            ends.append((name, other_y[-1], BLUE))
-            held_out = np.append(held_out, other_y)
-    if valid_x.size:
-        least = int(np.argmin(valid_y if criterion is None else criterion))
+        given = {"held-out": valid_loss, "held-out, network alone": alone, "selection criterion": criterion}
+        for name, values in given.items():
+            if values is not None:
+                _, curves[name] = _curve("valid_steps", valid_steps, name, values)
+        ends += _held_out(axes, valid_x, curves)
+        least = int(curves.get("selection criterion", valid_y).argmin())
         at = least if chosen is None else chosen
-        ring = axes.plot(valid_x[at], valid_y[at], color=VERMILLION, marker="o", markersize=11, fillstyle="none")
-        ring[0].set_clip_on(False)
+        axes.plot(
+            valid_x[at], valid_y[at], color=VERMILLION, marker="o", markersize=11, fillstyle="none", clip_on=False
+        )
         then = " chosen" if joined is None else " trained on"
         heading = f"Weights of step {valid_x[at]:,.0f}{then}: held-out loss {valid_y[at]:.3f} {unit}"
     for name, loss in (baselines or {}).items():
@@ -82,11 +80,9 @@ def loss_curve(
         note = axes.annotate("held out joins", (joined, 1), xycoords=("data", "axes fraction"), color=GREY, fontsize=10)
         note.set(ha="right", va="top", rotation=90)
     levels = [*y[y <= np.quantile(y, 0.95)], ends[0][1], *(baselines or {}).values()]
-    low, high = _limits(np.array(levels), held_out)
-    if valid_x.size and valid_y.max() > high:
-        ends[1] = (f"held-out, up to {valid_y.max():.3g}", *ends[1][1:])
-        highest = high - 0.08 * (high - low)  # two names fit between it and the title
-        ends = [(name, min(level, highest), colour) for name, level, colour in ends]
+    low, high = _limits(np.array(levels), np.concatenate([*curves.values(), []]))
+    if valid_y.max(initial=low) > high:
+        ends = _within(ends, low, high, valid_y.max())
     axes.set_ylim(low, high)
     axes.set_xlim(0, 1.01 * max(*x, *valid_x, 1))
     whole_ticks(axes.xaxis)
@@ -95,6 +91,16 @@ def loss_curve(
     axes.set_ylabel(f"loss ({unit})", parse_math=False)
     title(axes, heading)
     name_ends(axes, ends)
+
+
+def _held_out(axes: "Axes", steps: _Floats, curves: Mapping[str, _Floats]) -> list[_End]:
+    """Draw the held-out losses, the first one with its points and others dotted; the ends of the lines."""
+    for name, losses in curves.items():
+        if name == "held-out":
+            axes.plot(steps, losses, color=BLUE, linewidth=2, marker="o", markersize=4)
+        else:
+            axes.plot(steps, losses, color=BLUE, linewidth=1.2, linestyle=":")
+    return [(name, float(losses[-1]), BLUE) for name, losses in curves.items()]
 
 
 def _limits(levels: _Floats, held_out: _Floats) -> tuple[float, float]:
@@ -109,7 +115,14 @@ def _limits(levels: _Floats, held_out: _Floats) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _training(axes: "Axes", steps: _Floats, losses: _Floats) -> tuple[str, float, str]:
+def _within(ends: Sequence[_End], low: float, high: float, most: float) -> list[_End]:
+    """The ends of lines of which the held-out one leaves the axes, below the title; it tells how far it goes."""
+    highest = high - 0.08 * (high - low)  # two names fit above it
+    told = {"held-out": f"held-out, up to {most:.3g}"}
+    return [(told.get(name, name), min(level, highest), colour) for name, level, colour in ends]
+
+
+def _training(axes: "Axes", steps: _Floats, losses: _Floats) -> _End:
     """Draw the training losses, pale beneath their running mean where there are enough; the end of the line."""
     if losses.size < _SMOOTHED:
         axes.plot(steps, losses, color=SKY, linewidth=1.2, marker=_marker(losses.size), markersize=4)
