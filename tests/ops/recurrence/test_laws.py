@@ -109,6 +109,22 @@ def test_nan_in_padding_reaches_nothing(case: tuple[Problem, str], reverse: bool
             assert torch.equal(clean, other)
 
 
+@pytest.mark.parametrize(("cell", "backend"), EVERY)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_padding_before_the_first_step_of_an_empty_state(cell: str, backend: str, reverse: bool) -> None:
+    """Where a row begins in padding, or has no steps at all, states are still those of nothing."""
+    problem = Problem(cell)
+    x = problem.inputs()
+    weights = problem.weights()
+    options = {"lengths": torch.tensor([problem.T, 2, 0]), "reverse": reverse}
+    outcomes = []
+    for each in (backend, "reference"):
+        outputs = problem.run(x, None, weights, backend=each, **options)
+        outcomes.append([*outputs, *gradients(outputs, present(x, *weights))])
+    for actual, expected in zip(*outcomes, strict=True):
+        close(actual, expected)
+
+
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize(("cell", "backend"), EVERY)
 @pytest.mark.parametrize("reverse", [False, True])

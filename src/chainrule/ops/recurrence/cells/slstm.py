@@ -70,6 +70,7 @@ class SLSTMFormula(TwoProducts[Product]):
         _, c_start, n_start, _ = previous
         _, c, n, _ = state
         (i, f, sigmoid_f, z, o, s, *normal) = saved
+        n = torch.where(n == 0, 1.0, n)  # of padding before a row's first step, where nothing depends on it
         q = c / n
         J_c = o / n  # of h_t by c_t; that by n_t is -J_c q
         J_o = q * o * (1 - o)
