@@ -364,3 +364,34 @@ def test_the_last_state_is_the_callers_own(kind: Any) -> None:
 def test_outputs_of_an_expanded_batch_are_contiguous() -> None:
     y, _ = nn.GRU(3, 4, batch_first=True)(torch.randn(6, 3).expand(5, 6, 3))
     assert y.is_contiguous()
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM, nn.MinGRU, nn.SLSTM])
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"num_layers": 2}, {"layer_norm": True}])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("learns", [True, False])
+def test_outputs_are_contiguous_and_may_be_changed_in_place(
+    kind: Any, options: dict[str, Any], dtype: torch.dtype, learns: bool
+) -> None:
+    """With time first, as torch's are whatever the layer."""
+    layer = kind(I, H, dtype=dtype, **options)
+    x = torch.ones(T, B, I, dtype=dtype, requires_grad=learns)
+    with torch.set_grad_enabled(learns):
+        for call in ({}, {"lengths": [T, 2, 1]}):
+            y = layer(x, **call)[0]
+            y.view(T * B, -1)
+            y.mul_(2)
+            if learns:
+                y.sum().backward()
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_complex_numbers_are_torch_s(kind: str) -> None:
+    ours, theirs = (layer(I, H, dtype=torch.complex64) for layer in PAIRS[kind])
+    ours.load_state_dict(theirs.state_dict())
+    for x in (torch.ones(T, B, I, dtype=torch.complex64), torch.ones(T, I, dtype=torch.complex64)):
+        assert torch.equal(ours(x)[0], theirs(x)[0])
+    packed = pack_sequence([torch.ones(4, I, dtype=torch.complex64), torch.ones(2, I, dtype=torch.complex64)])
+    assert torch.equal(ours(packed)[0].data, theirs(packed)[0].data)
+    with pytest.raises(ShapeError, match="floating dtype"):
+        ours(torch.ones(T, B, I))

@@ -66,8 +66,8 @@ def run_layer(
 def _by_torch(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States] | None:
     """The outputs and states of torch's own layer where it computes the call; None elsewhere.
 
-    It does where a call is recorded, and where it takes less time: on a GPU, in single steps, and of the LSTM under
-    autocast that the kernels have no products for.
+    It does where a call is recorded, of complex numbers, and where it takes less time: on a GPU, in single steps, and
+    of the LSTM under autocast that the kernels have no products for.
     What torch refuses is left to the checks of the other way, which say it in words.
     """
     if layer.mode not in _TORCHS:
@@ -75,13 +75,20 @@ def _by_torch(layer: Optioned, input: Tensor | PackedSequence, hx: _States | Non
     if not is_traced():
         if getattr(input, "is_cuda", False):
             return run_at_once(layer, input, hx)
+        data = input.data if isinstance(input, PackedSequence) else input
+        if isinstance(data, Tensor) and data.is_complex():
+            return _attempted(layer, input, hx)
         if not isinstance(input, Tensor) or input.is_nested or input.dim() != 3 or not _is_torchs(layer, input, hx):
             return None
-        try:
-            return _torchs(layer, input, hx)
-        except FOREIGN:
-            return None
+        return _attempted(layer, input, hx)
     return _torchs(layer, input, hx)
+
+
+def _attempted(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States] | None:
+    try:
+        return _torchs(layer, input, hx)
+    except FOREIGN:
+        return None
 
 
 def _torchs(layer: Optioned, input: Tensor | PackedSequence, hx: _States | None) -> tuple[Any, _States]:
@@ -178,7 +185,7 @@ def _arranged(unbatched: bool, batch_first: bool, y: Tensor) -> Tensor:
     """y (batch, time, ·) as torch lays out the outputs."""
     if unbatched:
         return y.squeeze(0)
-    return y if batch_first else y.transpose(0, 1)
+    return y if batch_first else y.transpose(0, 1).contiguous()
 
 
 def _unpacked(inverse: Tensor | None, batch_first: bool, y: Tensor) -> Tensor:
@@ -228,8 +235,15 @@ def _layers(
                 found.append(trace)
             last.append(new)
         traces.append(tuple(found))
-        x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
+        x = outputs[0] if directions == 1 else _side_by_side(outputs, layer.batch_first)
     return x, tuple(torch.stack(column) for column in zip(*last, strict=True)), tuple(traces)
+
+
+def _side_by_side(outputs: list[Tensor], batch_first: bool) -> Tensor:
+    """Both directions' outputs (batch, time, ·) as one, laid out in memory as the layer's output is."""
+    if batch_first:
+        return torch.cat(outputs, dim=-1)
+    return torch.cat([y.transpose(0, 1) for y in outputs], dim=-1).transpose(0, 1)
 
 
 def _dropout(p: float, x: Tensor) -> Tensor:

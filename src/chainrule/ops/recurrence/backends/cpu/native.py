@@ -151,7 +151,7 @@ def empty_as(x: Tensor, width: int) -> Tensor:
     B, T, _ = x.shape
     row, step, one = x.stride()
     if 0 < row < step and (one == 1 or x.shape[2] == 1):
-        return blocks.empty(x, (T, B, width)).transpose(0, 1)
+        return blocks.empty(x, (T, B, width)).transpose_(0, 1)  # not a view: what autograd hands out may be changed
     return blocks.empty(x, (B, T, width))
 
 
