@@ -549,6 +549,17 @@ def test_a_copy_goes_on_alone(kind: str, how: str) -> None:
     close(again(x), layer(x)[0].detach())
 
 
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("layer", [nn.MinGRU(I, H), nn.SLSTM(I, H), nn.GRU(I, H, layer_norm=True)])
+def test_a_copy_of_what_the_layer_runs_goes_on_alone(layer: Any, how: str) -> None:
+    x = _x(T, 2, I, dtype=torch.float32)
+    stream = layer.stream(2)
+    stream(x[:3])
+    again = COPIES[how](stream)
+    expected = stream(x[3:])
+    assert torch.equal(again(x[3:]), expected)
+
+
 def test_a_model_that_holds_a_stream_is_copied_with_it() -> None:
     class Model(torch.nn.Module):
         def __init__(self) -> None:

@@ -116,10 +116,12 @@ class Stream:
 
     def __getstate__(self) -> dict[str, Any]:
         """For copy and pickle: the weights and the state; what holds their addresses is made anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("_steps", "_tensors", "_arrays")}
+        kept = {name: value for name, value in vars(self).items() if name not in ("_steps", "_tensors", "_arrays")}
+        return kept | {"_weights": list(map(tuple, self._weights))}  # pickle can't name the class of a cell's weights
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         vars(self).update(kept)
+        self._weights = [cell_of(self._layer).container(*each) for each in self._weights]
         self._prepare()
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:
