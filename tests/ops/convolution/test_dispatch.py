@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, BackendError
+from chainrule.ops.convolution.backends.torch import prepared
 from chainrule.ops.convolution.call import Causal, ConvolutionCall, Geometry
 from chainrule.ops.convolution.dispatch import BACKENDS, choose, run
 
@@ -71,3 +72,24 @@ def test_a_remembered_choice_is_that_of_the_same_call() -> None:
         return choose(ConvolutionCall(x, weight, None, Geometry((1, 1), (0, 0), (0, 0), (1, 1), 1)), "auto")[0]
 
     assert [chosen(x), chosen(x.to(memory_format=torch.channels_last)), chosen(x)] == ["cpu", "torch", "cpu"]
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(16, 2), (4, 4)])
+def test_where_torch_s_gradient_is_garbage_with_channels_last_another_computes(channels: int, groups: int) -> None:
+    """Of grouped, dilated kernels in bfloat16 (torch 2.13)."""
+    x = torch.ones(2, channels, 16, 33, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
+    weight = torch.ones(4, channels // groups, 3, 3, dtype=torch.bfloat16, requires_grad=True)
+
+    def chosen(weight: Tensor, dilation: int) -> str:
+        geometry = Geometry((1, 1), (0, 0), (0, 0), (dilation, dilation), groups)
+        return choose(ConvolutionCall(x, weight, None, geometry), "auto")[0]
+
+    assert [chosen(weight, 1), chosen(weight, 2), chosen(weight.detach(), 2)] == ["torch", "cpu", "torch"]
+
+
+def test_uneven_padding_is_torch_s_but_for_what_is_uneven() -> None:
+    """So that nothing more is copied, and what torch computes is what it computes for its own layer."""
+    op, pads, rest = prepared(Geometry((1, 1), (9, 0), (9, 1), (3, 3), 1))
+    assert op is torch.nn.functional.conv2d
+    assert pads == [0, 1, 0, 0]
+    assert rest[1] == (9, 0)

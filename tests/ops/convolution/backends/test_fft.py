@@ -149,3 +149,16 @@ def test_batched_gradients_and_hessians() -> None:
         for backend in ("fft", "formula")
     ]
     close(*products)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 1024), (0, 4, 999), (2, 4, 0)])
+def test_nothing_to_transform(shape: tuple[int, ...]) -> None:
+    x = torch.zeros(shape, requires_grad=True)
+    weight = torch.ones(4, 4, 300, requires_grad=True)
+    y = convolution(x, weight, padding=300, backend="fft")
+    y.sum().backward()
+    assert y.shape == (shape[0], 4, shape[2] + 301)
+    assert x.grad is not None
+    assert x.grad.shape == shape
+    assert weight.grad is not None
+    assert not weight.grad.any()

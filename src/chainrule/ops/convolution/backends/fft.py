@@ -135,7 +135,7 @@ def _convolution(call: ConvolutionCall) -> Tensor:
 
 def _convolve(x: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
     """y (B, G, O, J) of x (B, G, C, H), with so many zeros before and after it, and weight (G, O, C, K)."""
-    if is_batched((x, weight)):  # they have no numbers to look at
+    if is_batched((x, weight)) or x.numel() == 0:  # they have no numbers to look at, or none at all
         return formula.convolve(pad(x, pads), weight, None, (1,), (1,))
     y: Tensor = _ByTransforms.apply(x, weight, pads)  # type: ignore[no-untyped-call]
     return y

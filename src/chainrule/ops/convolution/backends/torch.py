@@ -58,12 +58,24 @@ def merit(call: ConvolutionCall) -> str | None:
         by_formula = is_transformed() and not is_traced() and call.x.is_floating_point()
         return None if by_formula else why_not_compiled
     if has_channels_last(call.x, call.weight):
-        return "torch's own keeps channels last"
+        return None if _has_wrong_gradient(call) else "torch's own keeps channels last"
     if call.x.dtype == torch.bfloat16:
         return bfloat16.why_torch(call.output_shape, call.weight.shape, call.geometry, call.learns)
     if call.x.dtype != torch.float32:
         return None
     return _why_faster(call.x.shape, call.output_shape, call.weight.shape, call.geometry, call.learns)
+
+
+def _has_wrong_gradient(call: ConvolutionCall) -> bool:
+    """Whether torch (2.13) may return garbage for dW: with channels last it does for one in five of such shapes."""
+    geometry = call.geometry
+    return (
+        call.learns
+        and call.x.is_cpu
+        and call.x.dtype == torch.bfloat16
+        and geometry.groups > 1
+        and max(geometry.dilation) > 1
+    )
 
 
 def run(call: ConvolutionCall) -> tuple[Tensor, Tensor | None]:
@@ -130,11 +142,11 @@ def _convolve(call: ConvolutionCall) -> Tensor:
 
 def prepared(geometry: Geometry) -> tuple[Callable[..., Tensor], list[int], tuple[Any, ...]]:
     """torch's function, the zeros that it cannot put around x itself, and what it is given after the tensors."""
-    padding = tuple(geometry.before)
-    pads = []
-    if padding != tuple(geometry.after):
-        padding = (0,) * len(padding)
-        pads = geometry.pads
+    padding = tuple(map(min, geometry.before, geometry.after))
+    pairs = zip(reversed(padding), reversed(geometry.before), reversed(geometry.after), strict=True)
+    pads = [amount - both for both, *sides in pairs for amount in sides]
+    if not any(pads):
+        pads = []
     rest = (tuple(geometry.stride), padding, tuple(geometry.dilation), geometry.groups)
     return _OPS[len(padding)], pads, rest
 
