@@ -61,3 +61,9 @@ def test_unknown_and_missing_arguments_name_the_layer(layer: str) -> None:
         kind(3, 4, sizes=5)
     with pytest.raises(TypeError, match=rf"^{layer}\.__init__\(\) missing"):
         kind()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_device_that_is_not_there() -> None:
+    with pytest.raises(ArgumentError, match=r"GRU\(3, 4, device='cuda'\) cannot be constructed"):
+        nn.GRU(3, 4, device="cuda")

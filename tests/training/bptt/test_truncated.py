@@ -1,5 +1,7 @@
 """Truncated backpropagation: the gradients of its definition, for every model, while the weights change."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 
 from chainrule import nn as cn
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.training import Place, TruncatedBPTT
+from chainrule.training import FullBPTT, Place, TruncatedBPTT
 from tests.models.cases import Case, every_trained_case, every_trained_symbol_case, symbols
 from tests.tolerances import close
 from tests.training.bptt.through_time import Loss, by_definition, collected, nll, nudge
@@ -152,6 +154,33 @@ def test_bad_arguments_say_what_would_work() -> None:
         TruncatedBPTT(4)(lambda x, h: x, mean, x, x)
     with pytest.raises(ShapeError, match="hx"):
         TruncatedBPTT(4)(cn.GRU(2, 3, batch_first=True), mean, x, x, torch.zeros(1, 2, 4))
+
+
+@pytest.mark.parametrize("way", [TruncatedBPTT(4), TruncatedBPTT(4, 6), FullBPTT(), FullBPTT("1MB")])
+def test_what_nothing_can_be_learned_from(way: Any) -> None:
+    x = torch.randn(2, 4, 2)
+    mean = torch.nn.functional.mse_loss
+    frozen = nn.GRU(2, 2, batch_first=True).requires_grad_(False)
+    with pytest.raises(ArgumentError, match="the loss has no gradient"):
+        way(frozen, mean, x, x)
+    with torch.no_grad(), pytest.raises(ArgumentError, match="the loss has no gradient"):
+        way(nn.GRU(2, 2, batch_first=True), mean, x, x)
+    with pytest.raises(ArgumentError, match=r"the model takes no state: .* Expected .* output, state = model"):
+        way(nn.Linear(2, 2), mean, x, x)
+    way(frozen, mean, x.requires_grad_(), x)
+
+
+@pytest.mark.parametrize("way", [TruncatedBPTT(4), FullBPTT()])
+def test_a_loss_is_given_the_steps_of_all_rows_end_to_end(way: Any) -> None:
+    x = torch.randn(2, 4, 3)
+    shapes = []
+
+    def mean(output: Tensor, y: Tensor) -> Tensor:
+        shapes.append((tuple(output.shape), tuple(y.shape)))
+        return (output - y).square().mean()
+
+    way(nn.GRU(3, 3, batch_first=True), mean, x, x)
+    assert {*shapes} == {((8, 3), (8, 3))}
 
 
 def test_a_chunk_without_a_step_that_counts_goes_by() -> None:

@@ -174,6 +174,8 @@ def test_tensors_and_lists_of_numbers_will_do() -> None:
         ("a text", "documents are a str; expected an array"),
         ([np.array(["a", "b"])], "document 0 is no array .* and dtype <U1"),
         (np.array(3), r"document 0 is no array .* got shape \(\)"),
+        (np.arange(9, dtype=np.uint64), r"document 0 is a ndarray of uint64.* Give it as \.view\(numpy\.int64\)"),
+        (np.ma.masked_less(np.arange(9), 3), r"document 0 is a MaskedArray .* Fill what is masked"),
         ([np.array(["a", "b"])], "dtype <U1"),
         ([np.arange(9), np.arange(9.0)], "document 1 has steps .* dtype float64, and one before of .* int64"),
         ([np.zeros((9, 2)), np.zeros((9, 1))], r"document 1 has steps of shape \(1,\)"),

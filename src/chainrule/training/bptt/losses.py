@@ -19,7 +19,7 @@ from torch import Tensor
 from chainrule._devices import forked
 from chainrule.errors import ArgumentError
 
-__all__ = ["Loss", "check_callable", "end_to_end", "evaluate", "loss_of"]
+__all__ = ["Loss", "check_callable", "check_learns", "end_to_end", "evaluate", "loss_of"]
 
 Loss = Callable[[Tensor, Tensor], Any]
 
@@ -28,6 +28,15 @@ def loss_of(loss: Loss, output: Tensor, y: Tensor, mask: Tensor | None) -> Tenso
     """The loss of the steps whose mask is True; None where nothing counts."""
     steps, targets = end_to_end(output, y, mask)
     return evaluate(loss, steps, targets)
+
+
+def check_learns(loss: Tensor) -> None:
+    """Refuse a loss that has no gradient."""
+    if not loss.requires_grad:
+        raise ArgumentError(
+            "the loss has no gradient: no parameter of the model and no state that it depends on requires one, or "
+            "gradients are switched off. Call outside of torch.no_grad(), with parameters that require gradients."
+        )
 
 
 def evaluate(loss: Loss, steps: Tensor, targets: Tensor) -> Tensor | None:

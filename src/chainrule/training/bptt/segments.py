@@ -10,7 +10,7 @@ from chainrule.errors import ArgumentError
 from chainrule.ops import blocks
 from chainrule.training.bptt.dry_run import Buffers
 from chainrule.training.bptt.loss_shares import shares
-from chainrule.training.bptt.losses import Loss, end_to_end, evaluate
+from chainrule.training.bptt.losses import Loss, check_learns, end_to_end, evaluate
 from chainrule.training.bptt.recomputation import Plan, split
 from chainrule.training.bptt.stateful_model import Model, advance, at_steps, run
 from chainrule.training.bptt.trees import copied, detached, differentiable, kept, leaves_of
@@ -148,6 +148,7 @@ class SegmentedPass:
         value = evaluate(self.loss, steps, targets)
         if value is None:
             return [], []
+        check_learns(value)
         self.losses[segment] = value.item()
         share = 1.0
         if len(self.parts) > 1:

@@ -6,6 +6,7 @@ model remembers: :mod:`chainrule.training.bptt.chunk_check` tries whether it doe
 :mod:`chainrule.training.bptt.losses`.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,11 @@ def run(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> tuple[Any
     try:
         result = model(x, state) if resets is None else model(x, state, resets=resets)
     except TypeError as error:
+        if not _takes(model, x, state):
+            raise ArgumentError(
+                f"the model takes no state: {error}. Expected one that is called as output, state = model(x, state), "
+                "with the state None at the start."
+            ) from error
         if resets is None or "resets" not in str(error):
             raise
         raise ArgumentError(
@@ -42,6 +48,18 @@ def run(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> tuple[Any
     raise ArgumentError(
         f"the model returned {got}; expected the pair (output, state), with the state that the next call takes."
     )
+
+
+def _takes(model: Model, *arguments: Any) -> bool:
+    """Whether the model may be called with these, as far as that can be told."""
+    called: Callable[..., Any] = model.forward if isinstance(model, torch.nn.Module) else model
+    try:
+        inspect.signature(called).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # of what is not written in Python
+        return True
+    return True
 
 
 def advance(model: Model, x: Tensor, state: Any, resets: Tensor | None) -> Any:

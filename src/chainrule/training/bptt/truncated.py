@@ -16,7 +16,7 @@ from torch import Tensor
 from chainrule._choices import counted, finite, whole
 from chainrule.errors import ArgumentError
 from chainrule.training.bptt.chunk_check import check_chunking_once
-from chainrule.training.bptt.losses import Loss, loss_of
+from chainrule.training.bptt.losses import Loss, check_learns, loss_of
 from chainrule.training.bptt.stateful_model import Model, advance, at_steps, check_steps, run
 from chainrule.training.bptt.trees import copied, detached, kept
 
@@ -107,7 +107,8 @@ class TruncatedBPTT:
 
         Args:
             model: ``output, state = model(x, state)``; see :mod:`chainrule.training.bptt.stateful_model`.
-            loss: the mean over the steps it is given, or their sum; see :mod:`chainrule.training.bptt.losses`.
+            loss: called as ``loss(output, y)`` with the steps of all rows laid end to end, (N, ...) each with N at most
+                B T; gives the mean over these N steps, their sum, or the pair (sum, count).
             x, y: (B, T, ...), T at most k1.
             state: the place that the last call returned; or a state of the model to start from, None for its own.
             resets: bool (B, T), True at the first steps of documents, for models that take it.
@@ -132,6 +133,7 @@ class TruncatedBPTT:
         value = loss_of(loss, output, y, mask)
         if value is None:
             return output.new_zeros(()), after
+        check_learns(value)
         scaled = value if scale == 1 else value * scale
         scaled.backward()
         return value.detach(), after

@@ -112,6 +112,12 @@ def as_arrays(documents: NDArray[Any] | Tensor | Sequence[NDArray[Any] | Tensor]
                 f"document {n} is no array of steps (T, ...) of numbers: got shape {array.shape} and dtype "
                 f"{array.dtype}. Expected arrays, as numpy.asarray or numpy.memmap make them, or tensors."
             )
+        if isinstance(array, np.ma.MaskedArray) or array.dtype == np.uint64:
+            remedy = "Fill what is masked" if isinstance(array, np.ma.MaskedArray) else "Give it as .view(numpy.int64)"
+            raise ShapeError(
+                f"document {n} is a {type(array).__name__} of {array.dtype}, of which tensors can't hold all; expected "
+                f"ordinary arrays, of numbers that int64 or a float holds. {remedy}."
+            )
         if first is not None and array.size and (array.dtype, array.shape[1:]) != (first.dtype, first.shape[1:]):
             raise ShapeError(
                 f"document {n} has steps of shape {array.shape[1:]} and dtype {array.dtype}, and one before of "
