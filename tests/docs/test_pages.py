@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import typer
@@ -83,6 +84,29 @@ def test_pages_run_from_top_to_bottom(
         elif language == "output":
             assert printed == text
         printed = capsys.readouterr().out
+
+
+NUMBER = re.compile(r"\d[\d,.]*(?:e-?\d+)?")
+
+
+def test_what_the_lens_shows_of_a_run_is_what_look_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's own commands, all steps of them: the words to the letter, the numbers up to a machine's rounding."""
+    monkeypatch.chdir(tmp_path)
+    shown = list(blocks(ROOT / "docs" / "lens.md"))
+    at = next(k for k, (_, text) in enumerate(shown) if "look runs/inspected" in text)
+    (_, commands), (language, expected) = shown[at : at + 2]
+    assert language == "text"
+    for command in commands.splitlines():
+        result = CliRunner(env={"COLUMNS": "80"}).invoke(app, shlex.split(command)[1:])
+        assert result.exit_code == 0, result.stderr
+    assert " ".join(NUMBER.sub("#", expected).split()) in " ".join(NUMBER.sub("#", result.stdout).split())
+    first = result.stdout.index(expected.splitlines()[0])
+    shown_numbers = _numbers(expected)
+    np.testing.assert_allclose(_numbers(result.stdout[first:])[: len(shown_numbers)], shown_numbers, rtol=0.1)
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(number.replace(",", "").rstrip(".")) for number in NUMBER.findall(text)]
 
 
 @pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))

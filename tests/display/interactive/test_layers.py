@@ -127,3 +127,15 @@ def test_entries_and_channels_count_from_one_where_that_is_asked(open_page: Open
     assert "rows 2 to 3, columns 2 to 3." in page.locator(".sum p").inner_text()
     assert [row[0] for row in rows(page)][:2] == ["bias", "channel 1"]
     assert page.get_by_role("grid", name="Kernel").get_by_role("gridcell", name="w_{2,1,2,2} · x_{3,3}:").count() == 1
+
+
+def test_what_a_cell_sees_at_most_and_that_it_sees_only_padding_is_said(open_page: Open) -> None:
+    layers = [nn.Conv1d(1, 1, 1, padding=2), nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular")]
+    torch.manual_seed(0)
+    page = open_page(through_layers(nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, 2)), torch.rand(1, 1, 4)))
+    page.locator(".layers select").select_option("0")
+    page.get_by_role("grid", name="Output of layer 0").get_by_role("gridcell").focus()
+    page.keyboard.press("Control+Home")
+    assert "It sees nothing of the input, only padding." in page.locator(".sum p").inner_text()
+    page.locator(".layers select").select_option("1")
+    assert "It sees at most 4 of the input: steps 0 to 3." in page.locator(".sum p").inner_text()

@@ -41,6 +41,63 @@ def test_a_field_is_where_gradients_can_be(name: str) -> None:
         assert tuple(zip(seen.min(0).tolist(), seen.max(0).tolist(), strict=True)) == field.spans
 
 
+AT_BORDERS: dict[
+    str, tuple[list[nn.Module], tuple[int, ...]]
+] = {  # with taps in the padding, which a cell does not see, beside others that it does
+    "dilation": ([nn.Conv1d(1, 1, 3, dilation=3, padding=3)], (9,)),
+    "two dilations": ([nn.Conv1d(1, 1, 3, dilation=3, padding=3), nn.Conv1d(1, 1, 3, dilation=4, padding=4)], (9,)),
+    "stride": ([nn.Conv1d(1, 2, 3, stride=2, dilation=2, padding=3), nn.Conv1d(2, 1, 3, dilation=2, padding=2)], (11,)),
+    "2-D": ([nn.Conv2d(1, 1, (3, 2), dilation=(3, 2), padding=(3, 1)), nn.AvgPool2d(3, 2, 1)], (7, 8)),
+    "3-D": ([nn.Conv3d(1, 1, 2, dilation=3, padding=2), nn.AvgPool3d(2, padding=1)], (4, 5, 4)),
+    "ends of a pool": ([nn.AvgPool2d(3, stride=2, ceil_mode=True)], (8, 6)),
+    "adaptive": ([nn.Conv2d(1, 1, 1), nn.AdaptiveAvgPool2d((2, 3))], (8, 7)),
+    "adaptive, 1-D": ([nn.AdaptiveAvgPool1d(4), nn.Conv1d(1, 1, 3, dilation=2, padding=2)], (9,)),
+    "adaptive, 3-D": ([nn.AdaptiveAvgPool3d((2, None, 3))], (3, 4, 5)),
+}
+
+
+@pytest.mark.parametrize("name", AT_BORDERS)
+def test_every_cell_sees_from_its_first_tap_within_the_input_to_its_last(name: str) -> None:
+    torch.manual_seed(0)
+    layers, sizes = AT_BORDERS[name]
+    network = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(3))
+    x = torch.rand(1, 1, *sizes) + 0.1
+    network(x)
+    look = through_layers(positive(network), x)
+    last = len(layers) - 1
+    for at in np.ndindex(look.maps(last).y.shape):
+        field = look.receptive_field(last, *at)
+        seen = np.argwhere(field.gradient.sum(0))
+        assert field.is_known
+        assert tuple(zip(seen.min(0).tolist(), seen.max(0).tolist(), strict=True)) == field.spans
+
+
+def test_a_cell_wholly_in_the_padding_sees_nothing() -> None:
+    network = nn.Sequential(nn.Conv1d(1, 1, 1, padding=2), nn.Flatten(), nn.Linear(8, 2))
+    field = through_layers(network, torch.ones(1, 1, 4)).receptive_field(0, 0, 1)
+    assert (field.spans, field.size, field.share) == (((0, -1),), (0,), 0.0)
+    assert "none" in str(field)
+    field.plot()
+
+
+@pytest.mark.parametrize(
+    ("layer", "is_known"),
+    [
+        (nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular"), False),
+        (nn.Upsample(8), False),
+        (nn.GroupNorm(1, 1), True),
+    ],
+)
+def test_a_layer_of_which_it_is_unknown_what_it_reads_is_said_to_be(layer: nn.Module, is_known: bool) -> None:
+    network = nn.Sequential(nn.Conv1d(1, 1, 1), layer, nn.Flatten(), nn.Linear(8, 2))
+    look = through_layers(network, torch.rand(1, 1, 8))
+    field = look.receptive_field(1, 0, 4)
+    assert field.spans == ((0, 7),)
+    assert field.is_known == is_known
+    assert ("at most" in str(look.layers())) != is_known
+    assert not look.layers().rows[-1].sees_at_most  # a layer that reads all of them
+
+
 @pytest.mark.sampled(0)
 @pytest.mark.parametrize("name", [name for name in CASES if name != "shared"])
 def test_gradients_stay_within_the_field_in_every_layer(name: str) -> None:

@@ -13,7 +13,7 @@ def test_a_sample_of_targets_are_rows_of_the_whole_map() -> None:
     some = found.reach(targets=[3, -1, 3])
     assert some.targets == (3, 19)
     close(some.norms, whole.norms[:, [3, 19]])
-    assert "Mean over 2 of 20 steps t" in str(some)
+    assert "mean over 2 of 20 steps t" in str(some)
 
 
 def test_the_map_goes_in_groups_and_large_ones_are_sampled_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from chainrule.lens import Reach, Recorder
+from chainrule.lens import Reach, Recorder, through_time
 from tests.lens.cases import linear_rnn, look
 
 STEPS = 64
@@ -34,6 +34,21 @@ def test_orthogonal_weights_do_not_let_the_gradient_vanish() -> None:
     )
     assert of_radius(1.0, window=16).verdict.endswith("a window longer than your 16 would learn from older steps.")
     assert "longer sequences would show" in of_radius(1.0, window=100).verdict
+
+
+def test_the_curve_is_what_it_is_said_to_be() -> None:
+    """At a lag the mean relative to that of the same targets at lag 0, and not the mean over all."""
+    torch.manual_seed(0)
+    y = torch.rand(2, 12, 5, dtype=torch.float64) * torch.arange(1, 13)[:, None]  # late steps start with more
+    layer = torch.nn.RNN(3, 5, batch_first=True).double()
+    reach = through_time(layer, torch.randn(2, 12, 3, dtype=torch.float64), y).reach()
+    lags = [np.array([reach.norms[:, t, t - k] for t in range(k, 12)]) for k in range(12)]
+    expected = [lags[k].mean() / lags[0][k:].mean() * lags[0].mean() for k in range(12)]
+    np.testing.assert_allclose(reach.curve, expected)
+    assert abs(lags[6].mean() / reach.curve[6] - 1) > 0.1
+    note = "times mean(lag k) / mean(lag 0) of the steps t that reach so far"
+    assert note in " ".join(str(reach).split())
+    assert "mean over all 12 steps t of 2 sequences" in " ".join(str(reach).split())
 
 
 @pytest.mark.parametrize("radius", [0.9, 0.8, 0.5])

@@ -29,10 +29,10 @@ class LayersView {
 
   /** Show a layer, at its largest cell unless said. */
   set(number, cell = this.layers[number].start) {
-    const { title, y, dy, sum, fields } = this.layers[number];
+    const { title, y, dy, sum, fields, at_most: atMost } = this.layers[number];
     this.number = number;
     this.select.value = number;
-    this.layer = { y: arrayOf(y), call: sum && callOf(sum, this.notation), fields };
+    this.layer = { y: arrayOf(y), call: sum && callOf(sum, this.notation), fields, atMost };
     const onchoose = (index) => this.choose(index);
     this.maps = this.picture({ title: `Output of ${title}`, symbol: "y", array: this.layer.y, onchoose });
     const gradient = `Gradient of ${this.target}`;
@@ -47,19 +47,21 @@ class LayersView {
 
   /** Show what a cell sees, and its sum. */
   choose(index) {
-    const { y, call, fields } = this.layer;
+    const { y, call, fields, atMost } = this.layer;
     const positions = index.slice(1);
     const field = fields && fields.map((spans, k) => spans[spans.length === 1 ? 0 : positions[k]]);
     this.cell = index;
     this.maps.stand(index);
     this.gradient.stand(index);
-    this.input.frame(field);
+    const isEmpty = field?.some(([first, last]) => last < first) ?? false; // it lies wholly in the padding
+    this.input.frame(isEmpty ? null : field);
     this.first = indexOf(this.input.array.shape, 0);
-    field?.forEach(([first], k) => {
+    (isEmpty ? [] : field)?.forEach(([first], k) => {
       this.first[k + 1] = first;
     });
     this.read(this.first);
-    this.panel.set({ label: this.maps.label(index), index, value: y.values[offsetOf(y.shape, index)], field, call });
+    const value = y.values[offsetOf(y.shape, index)];
+    this.panel.set({ label: this.maps.label(index), index, value, field, atMost, call });
   }
 
   /** Stand at an entry of the input, by default the first that the cell sees. */

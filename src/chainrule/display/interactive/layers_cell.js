@@ -22,10 +22,10 @@ export class CellPanel {
   }
 
   /** Show a cell; without a call it is no sum, and without a field nobody knows what it sees. */
-  set({ label, index, value, field, call }) {
+  set({ label, index, value, field, atMost, call }) {
     const sum = call && channelsOf(call, index, value);
     this.heading.textContent = sum ? this.equation(label, sum) : `${label} = ${written(value, 6)}`;
-    this.words.textContent = [this.seen(field), sum && agreement(sum)].filter(Boolean).join(" ");
+    this.words.textContent = [this.seen(field, atMost), sum && agreement(sum)].filter(Boolean).join(" ");
     this.listed.toggleAttribute("hidden", !sum);
     this.grids.replaceChildren(...(sum ? this.pictures(call, sum) : []));
     this.table.replaceChildren(...(sum ? tableOf(sum) : []));
@@ -36,16 +36,19 @@ export class CellPanel {
     return `${label} = ${printed.text(whole)}${printed.units}, bias and ${count} channel${count === 1 ? "" : "s"}`;
   }
 
-  /** What a cell depends on, in words. */
-  seen(field) {
+  /** What a cell depends on, or does at most, in words. */
+  seen(field, atMost) {
     if (!field || field.length === 0) {
       return "";
+    }
+    if (field.some(([first, last]) => last < first)) {
+      return "It sees nothing of the input, only padding.";
     }
     const names = field.length > 1 ? AXES : ["steps"];
     const size = field.map(([first, last]) => last - first + 1).join(" × ");
     const ends = field.map((span) => span.map((place) => this.notation.number(place)).join(" to "));
     const spans = ends.map((words, k) => `${names[k]} ${words}`);
-    return `It sees ${size} of the input: ${spans.join(", ")}.`;
+    return `It sees ${atMost ? "at most " : ""}${size} of the input: ${spans.join(", ")}.`;
   }
 
   /** The kernel, what it reads and their products, a plane a channel. */

@@ -50,27 +50,29 @@ def _layer(network: NetworkPass, layer: LayerPass) -> dict[str, Any]:
         "y": exact(layer.planes(layer.y)),
         "dy": exact(layer.planes(layer.dy)),
         "start": layer.index(()),
-        "fields": _fields(network, layer),
+        **_fields(network, layer),
         "sum": _sum(layer, before) if has_sums(layer) else None,
     }
 
 
-def _fields(network: NetworkPass, layer: LayerPass) -> list[list[tuple[int, int]]] | None:
+def _fields(network: NetworkPass, layer: LayerPass) -> dict[str, Any]:
     """For every dimension of the input the first and last position that each position of the output depends on.
 
-    Where the output has no such dimension, there is one entry; None where the layers do not follow one another.
+    Where the output has no such dimension, there is one entry; None where the layers do not follow one another. With
+    "at_most" they are bounds.
     """
     layers = network.layers[: layer.number + 1]
     if not are_chained(layers, network.x):
-        return None
+        return {"fields": None, "at_most": False}
     sizes = layer.size[1:]
-    spans = [
-        spans_back(layers, network.x, [min(place, size - 1) for size in sizes])[-1][1]
+    seen = [
+        spans_back(layers, network.x, [min(place, size - 1) for size in sizes])[-1]
         for place in range(max(sizes, default=1))
     ]
-    dimensions = len(spans[0])
+    dimensions = len(seen[0].spans)
     counts = sizes if len(sizes) == dimensions else (1,) * dimensions
-    return [[each[k] for each in spans[:count]] for k, count in enumerate(counts)]
+    fields = [[each.spans[k] for each in seen[:count]] for k, count in enumerate(counts)]
+    return {"fields": fields, "at_most": not all(each.is_known for each in seen)}
 
 
 def _sum(layer: LayerPass, before: LayerPass | None) -> dict[str, Any]:

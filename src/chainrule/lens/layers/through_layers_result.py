@@ -1,6 +1,7 @@
 """What :func:`chainrule.lens.through_layers` returns: every layer's numbers for one input."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +79,12 @@ class ThroughLayers(Shown):
         self.x = first.planes(found.x)
         self.dx = first.planes(found.dx)
         self.gradients = {parameter: to_numpy(gradient) for parameter, gradient in found.gradients.items()}
+
+    def renamed(self, name: str) -> "ThroughLayers":
+        """The same with another name for the input, in titles and tables."""
+        twin = copy(self)
+        twin._name = name
+        return twin
 
     @property
     def predicted(self) -> int:

@@ -27,9 +27,10 @@ def of_lags(norms: Floats, targets: ArrayLike, ahead: bool = False) -> Floats:
 
 
 def by_lag(lagged: Floats) -> Floats:
-    """The mean norm by lag, (K,), over rows and targets (B, R, K); NaN where none reaches so far.
+    """The norm by lag, (K,), over rows and targets (B, R, K); NaN where none reaches so far.
 
-    A lag is measured by what the same targets start with: late ones alone reach far, and may start with more.
+    The mean at a lag is divided by that of the same targets at lag 0, and multiplied by that of all at lag 0: late ones
+    alone reach far, and may start with more.
     """
     norms, starts = _sums(lagged)
     count = (lagged[..., 0] > 0).sum()

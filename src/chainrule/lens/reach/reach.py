@@ -80,18 +80,22 @@ class Reach(Shown):
 
     @cached_property
     def curve(self) -> Floats:
-        """The mean norm by lag, (K,)."""
+        """The norm by lag, (K,), as a mean over the targets that reach so far back.
+
+        It is their mean at that lag relative to their own at lag 0, times the mean at lag 0 over all targets: early
+        steps do not reach far, and a plain mean over those that do would change with what these start with.
+        """
         return by_lag(self.lagged)
 
     @cached_property
     def curves(self) -> dict[str, Floats]:
-        """The mean norm by lag of each part of the state, (K,), by its name."""
+        """The norm by lag of each part of the state, (K,), by its name, as ``curve`` has it."""
         if self.judged is None:
             return {self._what: self.curve}
         return {name: by_lag(lagged) for name, lagged in self._lagged_parts.items()}
 
     def horizon(self, share: float = ONE_PERCENT) -> int | None:
-        """The lag from which on the mean norm stays under this share of its start; None if it does not within reach."""
+        """The lag from which on ``curve`` stays under this share of its start; None if it does not within reach."""
         return horizon(self.curve, _share(share))
 
     def interval(self, share: float = ONE_PERCENT) -> Interval | None:
@@ -122,7 +126,7 @@ class Reach(Shown):
         return f"of {self.of}: {steps}, {counted(len(self.targets), 'target')}, {counted(len(self.norms), 'sequence')}"
 
     def table(self) -> Table:
-        """The mean gradient norm at lags that double, and as a share of the start."""
+        """The gradient norm at lags that double, as ``curve`` has it, and as a share of the start."""
         notes = (self.verdict, self._sampled(), f"Every gradient {self.agreement}.")
         columns = ["lag"]
         for name in self.curves:
@@ -136,7 +140,7 @@ class Reach(Shown):
         return "state" if self.receptive_field is None else "input"
 
     def to_frame(self) -> "pd.DataFrame":
-        """The mean gradient norm at every lag, and as a share of the start; of several parts, also of each."""
+        """The gradient norm at every lag, as ``curve`` has it, and as a share of the start; of parts, also of each."""
         whole = curve_frame(self.curve)
         for name in self.parts_of_state:
             whole = whole.merge(curve_frame(self.curves[name]), on="lag", suffixes=("", f"_{name}"))
@@ -161,7 +165,7 @@ class Reach(Shown):
         }
 
     def draw_on(self, ax: "Axes", what: str = "map") -> None:
-        """``what`` is "map", targets by steps, the mean over the rows; or "lags", the mean gradient norm by lag."""
+        """``what`` is "map", targets by steps, the mean over the rows; or "lags", the gradient norm by lag."""
         choose("what", what, ("map", "lags"))
         if what == "lags":
             draw_curve(ax, self.curves)
@@ -189,7 +193,10 @@ class Reach(Shown):
         among = "all"
         if len(self.targets) < steps:
             among = f"{len(self.targets)} of"
-        return f"Mean over {among} {counted(steps, 'step')} t of {counted(len(self.norms), 'sequence')}."
+        return (
+            f"At lag 0 the mean over {among} {counted(steps, 'step')} t of {counted(len(self.norms), 'sequence')}; at "
+            "lag k that, times mean(lag k) / mean(lag 0) of the steps t that reach so far."
+        )
 
 
 def of_causal(norms: Floats, targets: tuple[int, ...], ahead: bool) -> Floats:

@@ -25,9 +25,9 @@ class Record(Shown):
 
     Attributes:
         step: which training step it was, counted from 1.
-        horizon, half: the lags from which on the mean gradient norm stays under 1 % and 50 % of its start; None if it
+        horizon, half: the lags from which on the gradient norm stays under 1 % and 50 % of its start; None if it
             does not.
-        by_lag: that mean norm, (K,).
+        by_lag: that norm, (K,), as `Reach.curve` has it.
         gates: how the gates of the last layer are used.
         part: the part of the state that these are of: of an LSTM the one that lasts the longest, h or c; else "state".
         verdict: a sentence.

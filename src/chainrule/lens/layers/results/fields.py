@@ -31,7 +31,8 @@ def field_of(network: NetworkPass, layer: LayerPass, cell: tuple[int, ...]) -> R
     return ReceptiveField.checked(
         of=layer.title,
         name=entry("y", cell, layer.size),
-        steps=tuple((each.title, spans) for each, spans in steps),
+        steps=tuple((each.layer.title, each.spans) for each in steps),
+        is_known=steps[-1].is_known,
         gradient=network.layers[0].planes(of_cell.dx),
         agreement=agreement,
     )

@@ -28,6 +28,7 @@ class LayerRow:
         parameters, dense_parameters: its own, and those of a dense layer from all that it reads to all that it gives.
         sees: how many positions of the input the cell in the middle of its output depends on, in every dimension; None
             where layers do not follow one another.
+        sees_at_most: whether that is a bound, since of some layer on the way it is unknown what its cells read.
     """
 
     number: int
@@ -37,6 +38,7 @@ class LayerRow:
     parameters: int
     dense_parameters: int
     sees: tuple[int, ...] | None
+    sees_at_most: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,7 +69,7 @@ class LayerTable(Shown):
         """A row a layer, and one for all."""
         rows: list[tuple[Cell, ...]] = []
         for row in self.rows:
-            sees = "" if row.sees is None else _by(row.sees)
+            sees = "" if row.sees is None else f"{'at most ' * row.sees_at_most}{_by(row.sees)}"
             layer = f"{row.number} {row.name}"
             rows.append((layer, row.kind, _by(row.output), row.parameters, row.dense_parameters, sees))
         rows.append(("all", "", "", self.parameters, self.dense_parameters, ""))
@@ -107,8 +109,8 @@ def table_of(of: str, network: nn.Module, layers: Sequence[LayerPass], x: Tensor
     for layer in layers:
         own = sum(p.numel() for p in layer.module.parameters()) if layer.module not in seen else 0
         seen.add(layer.module)
-        sees = _seen_by_the_middle(layers[: layer.number + 1], x) if chained else None
-        rows.append(LayerRow(layer.number, layer.name, layer.kind, layer.size, own, _dense(layer, own), sees))
+        seen_by_middle = _seen_by_the_middle(layers[: layer.number + 1], x) if chained else (None, True)
+        rows.append(_row(layer, own, *seen_by_middle))
     return LayerTable(of, tuple(rows), sum(p.numel() for p in network.parameters()))
 
 
@@ -121,10 +123,16 @@ def _dense(layer: LayerPass, own: int) -> int:
     return layer.x.numel() * outputs + has_bias * outputs
 
 
-def _seen_by_the_middle(layers: Sequence[LayerPass], x: Tensor) -> tuple[int, ...]:
+def _row(layer: LayerPass, own: int, sees: tuple[int, ...] | None, is_known: bool) -> LayerRow:
+    sizes = (own, _dense(layer, own))
+    return LayerRow(layer.number, layer.name, layer.kind, layer.size, *sizes, sees, sees_at_most=not is_known)
+
+
+def _seen_by_the_middle(layers: Sequence[LayerPass], x: Tensor) -> tuple[tuple[int, ...], bool]:
+    """How many positions of x it spans, and whether that is known."""
     middle = [size // 2 for size in layers[-1].size[1:]]
-    _, spans = spans_back(layers, x, middle)[-1]
-    return tuple(last - first + 1 for first, last in spans)
+    seen = spans_back(layers, x, middle)[-1]
+    return tuple(last - first + 1 for first, last in seen.spans), seen.is_known
 
 
 def _by(sizes: Sequence[int]) -> str:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ReceptiveField"]
 
+_UNKNOWN = (
+    "What one of the layers reads is not known. It is taken to read everything, so that this is the most that the cell "
+    "can see."
+)
+
 
 @dataclass(frozen=True, repr=False)
 class ReceptiveField(Shown):
@@ -30,9 +35,10 @@ class ReceptiveField(Shown):
     Attributes:
         of: the layer.
         steps: what each layer reads for it, by the layer's title, from its own layer back to the first: the first and
-            the last position in every dimension.
+            the last position in every dimension; of none, 0 and -1, as where a cell lies wholly in the padding.
         gradient: of the cell with respect to the input, (channels, \\*positions): what it sees of this one.
         agreement: of the gradient with autograd.
+        is_known: whether it is known what each layer reads; a layer of which it is not is taken to read everything.
 
     >>> import torch
     >>> from chainrule.lens import through_layers
@@ -48,10 +54,18 @@ class ReceptiveField(Shown):
     steps: tuple[tuple[str, Spans], ...]
     gradient: Floats
     agreement: Agreement
+    is_known: bool = True
 
     @classmethod
     def checked(
-        cls, *, of: str, name: str, steps: tuple[tuple[str, Spans], ...], gradient: Floats, agreement: Agreement
+        cls,
+        *,
+        of: str,
+        name: str,
+        steps: tuple[tuple[str, Spans], ...],
+        gradient: Floats,
+        agreement: Agreement,
+        is_known: bool = True,
     ) -> "ReceptiveField":
         """The field, unless the gradient has seen something outside of it.
 
@@ -66,7 +80,7 @@ class ReceptiveField(Shown):
                 "not zero outside. This is a bug in chainrule, unless a layer reads more than its class says: please "
                 "report it with the network's layers."
             )
-        return cls(of, name, steps, gradient, agreement)
+        return cls(of, name, steps, gradient, agreement, is_known)
 
     @property
     def spans(self) -> Spans:
@@ -82,21 +96,26 @@ class ReceptiveField(Shown):
     def share(self) -> float:
         """The share of the receptive field in which the gradient is not zero."""
         seen = np.abs(self.gradient).sum(0) > 0
-        return float(seen.sum() / prod(self.size))
+        return float(seen.sum() / max(1, prod(self.size)))
 
     def formulas(self) -> Sequence[str]:
         return (formulas.RECEPTIVE_FIELD,)
 
     def summary(self) -> str:
-        return f"of {self.name} in {self.of}: {'x'.join(map(str, self.size))}"
+        return f"of {self.name} in {self.of}: {self._words}"
+
+    @property
+    def _words(self) -> str:
+        """Its size, or that it is this at most."""
+        return f"{'at most ' * (not self.is_known)}{_by(self.spans)}"
 
     def table(self) -> Table:
         """The positions that each layer reads for the cell, from its own layer back to the input."""
         rows: list[tuple[Cell, ...]] = []
         for layer, spans in self.steps:
-            size = "x".join(str(last - first + 1) for first, last in spans)
-            rows.append((layer, size, " x ".join(f"{first} to {last}" for first, last in spans)))
+            rows.append((layer, _by(spans), " x ".join(map(_ends, spans))))
         notes = (
+            *(() if self.is_known else (_UNKNOWN,)),
             "Positions beyond the edges, which are padding, are left out. For this input, the gradient of the cell is "
             f"other than zero at {self.share:.0%} of the positions in its receptive field, and at none outside.",
             f"The gradient {self.agreement}.",
@@ -116,7 +135,14 @@ class ReceptiveField(Shown):
     def to_dict(self) -> dict[str, Any]:
         steps = [{"layer": layer, "spans": [list(span) for span in spans]} for layer, spans in self.steps]
         spans = [list(span) for span in self.spans]
-        return {"of": self.of, "name": self.name, "spans": spans, "layers": steps, "gradient": listed(self.gradient)}
+        return {
+            "of": self.of,
+            "name": self.name,
+            "spans": spans,
+            "is_known": self.is_known,
+            "layers": steps,
+            "gradient": listed(self.gradient),
+        }
 
     def draw_on(self, ax: "Axes") -> None:
         """The gradient of the cell, summed over the channels of the input, with a frame around its receptive field."""
@@ -135,10 +161,19 @@ class ReceptiveField(Shown):
         frame = require("matplotlib.patches").Rectangle((left - 0.5, top - 0.5), *size)
         frame.set(fill=False, edgecolor=BLACK, linewidth=1.5, clip_on=False)
         ax.add_patch(frame)
-        title(ax, f"Receptive field, {'x'.join(map(str, self.size))}: {self.name}, {self.of}")
+        title(ax, f"Receptive field, {self._words}: {self.name}, {self.of}")
 
     @property
     def figure_height(self) -> float:
         if self.gradient.ndim != 3:
             return 4.0
         return 0.3 + mosaic_height(1, *self.gradient.shape[1:], named=False)
+
+
+def _by(spans: Spans) -> str:
+    return "x".join(str(last - first + 1) for first, last in spans)
+
+
+def _ends(span: tuple[int, int]) -> str:
+    first, last = span
+    return "none" if last < first else f"{first} to {last}"
