@@ -85,3 +85,8 @@ def test_looks_are_those_that_were_recorded(text_run: Run) -> None:
     assert [look.horizon for look in looks.looks] == [record["reach"]["horizon"] for record in records]
     with pytest.raises(ArgumentError, match="has not looked at its gradients"):
         TrainingLooks.of_records("x", [{"step": 1, "loss": 1.0}])
+    still = [{"step": step, "loss": 0.0, "gradient_norm": 0.0} for step in (1, 2)]
+    with pytest.raises(ArgumentError, match="every gradient is zero"):
+        TrainingLooks.of_records("x", still)
+    with pytest.raises(ArgumentError, match="just begun, took too few steps"):
+        TrainingLooks.of_records("x", [*still, {"step": 3, "loss": 0.0, "gradient_norm": 0.5}])

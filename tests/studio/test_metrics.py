@@ -83,6 +83,12 @@ def test_values_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
     }
 
 
+def test_a_look_that_no_gradient_entered_has_no_horizon_beyond_anything(tmp_path: Path) -> None:
+    looks = [{"horizon": None, "half": None, "gradient_by_lag": norms} for norms in ([1.0, 0.5], [0.0], [None], [])]
+    (tmp_path / METRICS).write_text("".join(line(k, reach=each) for k, each in enumerate(looks)))
+    assert in_columns(MetricsFiles().of(tmp_path)[0])["horizon"]["step"] == [0.0]
+
+
 @pytest.mark.parametrize("count", [1, 2, 10, 11, 12, 13, 1000, 5003])
 @pytest.mark.parametrize("most", [10, 11, 100])
 def test_thinning_keeps_both_ends_and_all_extremes(count: int, most: int) -> None:

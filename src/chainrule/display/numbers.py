@@ -41,16 +41,25 @@ def number(value: Cell, digits: int = 4) -> str:
 def written(column: Sequence[Cell], how: str | None, digits: int = 4) -> list[str]:
     """The cells of a column as text: each by itself, by a format such as ".1%", or "fixed": all with the same decimals.
 
+    What rounds to zero has no sign.
+
     >>> written([16.9634, 25.7, None], "fixed")
     ['16.963', '25.700', '']
     >>> written([0.5, 1.0], ".0%")
     ['50%', '100%']
+    >>> written([-0.0, -1e-9], ".4f")
+    ['0.0000', '0.0000']
     """
     if how is None:
         return [number(cell, digits) for cell in column]
     if how == "fixed":
         how = fixed([cell for cell in column if isinstance(cell, int | float)])
-    return [format(cell, how) if isinstance(cell, int | float) else number(cell) for cell in column]
+    return [format(cell, _signless(cell, how)) if isinstance(cell, int | float) else number(cell) for cell in column]
+
+
+def _signless(cell: float, how: str) -> str:
+    """The format, which of a float gives what rounds to zero no sign."""
+    return f"z{how}" if isinstance(cell, float) else how
 
 
 def fixed(values: Sequence[float]) -> str:

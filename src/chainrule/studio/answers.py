@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+from chainrule.display.page import page
 from chainrule.errors import ArgumentError, ChainruleError
 
 __all__ = ["DOCUMENT", "GONE", "HANDLERS", "missing", "refusal", "to_json"]
@@ -16,15 +17,6 @@ __all__ = ["DOCUMENT", "GONE", "HANDLERS", "missing", "refusal", "to_json"]
 DOCUMENT = {"Content-Security-Policy": "frame-ancestors 'self'"}  # besides the policy that each document has within it
 GONE = 499  # the status of what nobody waits for any more
 
-_ERROR_POLICY = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'"}
-_ERROR = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" \
-content="light dark"><title>{title}</title></head>
-<body><main><h1>{title}</h1>
-<p class="error">{sentence}</p></main></body>
-</html>
-"""
 _TITLES = {403: "Not let in", 404: "Not there", 413: "Too large", 500: "Something failed within the studio"}
 
 
@@ -39,8 +31,8 @@ def refusal(scope: Scope, status: int, sentence: str) -> Response:
     if scope["path"].startswith("/api/"):
         return to_json({"error": sentence}, status)
     title = _TITLES.get(status, "This cannot be shown")
-    page = _ERROR.format(title=title, sentence=html.escape(sentence))
-    return HTMLResponse(page.encode("utf-8", "replace"), status, headers=_ERROR_POLICY)
+    told = page(title, f'<p class="error">{html.escape(sentence)}</p>')
+    return HTMLResponse(told.encode("utf-8", "replace"), status, headers=DOCUMENT)
 
 
 def missing(what: str) -> HTTPException:

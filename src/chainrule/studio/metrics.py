@@ -168,12 +168,20 @@ def _points(records: Sequence[Mapping[str, Any]]) -> Curves:
         is_there = np.isfinite(values)
         if is_there.any():
             found[name] = np.column_stack([at[is_there], values[is_there]])
-    looked = [record for record in records if isinstance(record.get("reach"), dict)]
+    looked = [record for record in records if _has_gradient(record.get("reach"))]
     if looked:
         at = _two_columns(looked)
         for name in _LOOKED:
             found[name] = np.column_stack([at, _column([record["reach"].get(name) for record in looked])])
     return found
+
+
+def _has_gradient(reach: Any) -> bool:
+    """Whether this is a look that a gradient entered: else no horizon is beyond what was looked at."""
+    if not isinstance(reach, dict):
+        return False
+    norms = reach.get("gradient_by_lag")
+    return not isinstance(norms, list) or (bool(norms) and _is_number(norms[0]) and norms[0] > 0)
 
 
 def _two_columns(records: Sequence[Mapping[str, Any]]) -> Points:

@@ -6,8 +6,10 @@ from typing import Any
 
 from anyio import CapacityLimiter
 
+from chainrule.runs.fitting.asked import applying
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.contents import SCORE
+from chainrule.runs.kinds.registry import KINDS
 from chainrule.runs.listing.small_files import losses_in
 from chainrule.studio.entries import Entries
 from chainrule.studio.folders import RunsFolder
@@ -54,11 +56,14 @@ class Studio:
         entry = self.entries.entry(name)
         files = sorted(each.name for each in path.iterdir() if not each.name.startswith("."))
         about: dict[str, Any] = {"config": None, "views": [], "choices": {}, "baselines": {}, "files": files}
+        about |= {"settings": {}, "solved": False}
         if entry["status"] == "comparison":
             about["views"] = views_of(path)
         elif entry["status"] != "broken":
             config = RunConfig.load(path)
             about |= {"config": config.to_dict(), "views": views_of(path), "choices": choices_of(path, config)}
+            about["settings"] = applying(config)
+            about["solved"] = KINDS[config.data.kind].solves(config.model.name, config.model.head)
             about["baselines"] = losses_in(path / SCORE)[1]
         return entry | about
 

@@ -1,6 +1,8 @@
 """Figures hold the numbers they were given, name them, and leave matplotlib's global state alone."""
 
+import base64
 import io
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -12,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from chainrule.display import new_figure
+from chainrule.display import new_figure, page
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.runs.figures import comparison, confusion, loss_curve
 from chainrule.runs.figures.fan import forecast_fan
@@ -66,6 +68,35 @@ def test_every_figure_is_800_pixels_wide_labelled_and_drawn_alike_twice() -> Non
         assert all(axes.get_ylabel() or axes.get_yticklabels() for axes in figure.axes)
         assert figure.axes[0].get_title("left")
         assert saved(figure) == saved(again)
+
+
+def test_counts_on_light_cells_stay_dark_in_a_dark_page() -> None:
+    """A page in dark lightens all that is black; a cell's own colour stays."""
+    figure = drawn(confusion, [[9, 1], [2, 10]], ["cat", "dog"])
+    colours = {text.get_text(): mpl.colors.to_hex(text.get_color()) for text in figure.axes[0].texts}
+    assert colours["9"] == colours["10"] == "#ffffff"
+    assert colours["1"] == colours["2"]
+    rules = page.picture(figure, "").split("base64,")[1].rstrip('">')
+    svg = base64.b64decode(rules).decode()
+    lightened = re.findall(r'"fill: (#[0-9a-f]{6})"', svg.split("prefers-color-scheme: dark")[1].split("</style>")[0])
+    assert colours["1"] not in lightened
+
+
+@pytest.mark.parametrize("joined", [2, 17])
+def test_the_words_on_what_joins_stand_above_all_curves(joined: int) -> None:
+    steps = np.arange(1, 21)
+    losses = 3 - steps / 20
+    valid = losses[: joined - 1]
+    figure = drawn(loss_curve, steps, losses, steps[: joined - 1], valid, joined=joined, baselines={"unigram": 3.1})
+    axes = figure.axes[0]
+    note = next(text for text in axes.texts if text.get_text() == "held out joins")
+    saved(figure)
+    box = note.get_window_extent()
+    frame = axes.get_window_extent()
+    assert frame.x0 <= box.x0 < box.x1 <= frame.x1
+    lowest = axes.transData.inverted().transform((box.x0, box.y0))[1]
+    assert lowest > max(float(line.max()) for line in lines(axes) if line[0] != 0)  # but for the line up the axes
+    assert note.get_rotation() == 0
 
 
 def test_rcparams_and_pyplots_figures_are_left_alone() -> None:

@@ -32,6 +32,15 @@ def test_each_series_has_its_axes_name_and_bands(dated: bool) -> None:
         assert len(np.asarray(history.get_xdata())) == len(np.asarray(history.get_ydata()))
 
 
+@pytest.mark.parametrize("unit", ["s", "m", "h", "D", "M"])
+def test_ticks_fit_however_short_a_time_is(unit: str) -> None:
+    for steps in range(2, 75, 3):
+        times = (np.datetime64("2020-03-20T15:00", "s").astype(f"M8[{unit}]") + np.arange(steps)).astype("M8[us]")
+        quantiles = np.ones((1, 1, 3))
+        page = small_fans(["a"], [np.ones(steps - 1)], [times[:-1]], LEVELS, quantiles, [times[-1:]])
+        assert len(page.axes[0].get_xticks()) <= 6
+
+
 @pytest.mark.parametrize(("count", "axes"), [(1, 1), (2, 2), (4, 4), (12, 12)])
 def test_a_page_has_no_empty_axes(count: int, axes: int) -> None:
     page = small_fans(["a"] * count, [np.ones(3)] * count, None, LEVELS, QUANTILES[[0] * count, :1], None)

@@ -12,7 +12,7 @@ from chainrule._settings import settings_of
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS
 from chainrule.models.settings import family
-from chainrule.runs.fitting.asked import Asked
+from chainrule.runs.fitting.asked import Asked, applying
 from chainrule.runs.fitting.plan import plan
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import Data
@@ -165,3 +165,15 @@ def test_a_setting_of_some_of_the_models_is_for_these_alone(tmp_path: Any) -> No
 def test_each_model_takes_some_of_the_settings() -> None:
     for name in MODELS:
         assert any(each.applies(family(name)) for each in OF_MODEL.values())
+
+
+def test_a_run_is_told_of_by_the_settings_that_apply_to_it() -> None:
+    counted = applying(planned("symbols", "ngram", {}, steps=None))
+    assert counted["model"].keys() == {"name", "order"}
+    assert counted["training"] == {}
+    assert {"encoding", "unit"} <= counted["reading"].keys()
+    assert not {"season", "rate", "transform", "labels"} & counted["reading"].keys()
+    trained = applying(planned("series", "gru", {}, steps=3))
+    assert {"hidden", "window", "layer_norm"} <= trained["model"].keys()
+    assert not {"order", "tied", "stable", "ngram_embedding"} & trained["model"].keys()
+    assert {"steps", "seed", "learning_rate"} <= trained["training"].keys()

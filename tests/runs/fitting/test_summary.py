@@ -73,6 +73,25 @@ def test_three_lines_say_what_was_read_held_out_and_chosen(
     assert capsys.readouterr().err == ""
 
 
+def test_files_that_are_passed_by_are_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "texts"
+    (folder / "inside").mkdir(parents=True)
+    for name in ("a.txt", "inside/b.txt", ".hidden"):
+        (folder / name).write_text("all work and no play " * 20)
+    options: dict[str, Any] = {"model": "ngram", "overwrite": True, "out": tmp_path / "run"}
+    chainrule.fit(folder, **options)
+    assert "of another kind" not in capsys.readouterr().err
+    (folder / "bin.dat").write_bytes(b"1")
+    chainrule.fit(folder, **options)
+    assert capsys.readouterr().err.splitlines()[1] == "1 file of texts is of another kind, and not read: bin.dat."
+    for name in ("x.pyc", "inside/y.pyc", "z.pyc"):
+        (folder / name).write_bytes(b"1")
+    chainrule.fit(folder, **options)
+    assert "4 files of texts are of another kind, and not read: bin.dat, inside/y.pyc, x.pyc and 1 more." in (
+        capsys.readouterr().err
+    )
+
+
 def test_groups_are_what_a_split_is_said_to_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = chainrule.data.read("digits")
     assert isinstance(data, chainrule.data.Labelled)

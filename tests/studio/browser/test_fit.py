@@ -77,3 +77,22 @@ def test_a_fit_that_is_refused_says_why(open_room: Open) -> None:
     page = open_room("#/fit?data=sunspots&hidden=-1")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("The fit failed: --hidden is -1")).to_be_visible(timeout=60_000)
+
+
+def test_what_cannot_be_started_is_said_beside_the_button(open_room: Open) -> None:
+    page = open_room("#/fit?data=sunspots")
+    name = page.get_by_label("Name of the run")
+    start = page.get_by_role("button", name="Start")
+    told = page.locator(".foot .error")
+    name.fill("")
+    start.click()
+    expect(told).to_contain_text("Name of the run is empty.")
+    expect(name).to_be_focused()
+    name.fill("new")
+    page.get_by_label("minutes", exact=True).fill("-1")
+    start.click()
+    expect(told).to_contain_text("minutes is -1.")
+    assert told.count() == 1
+    page.get_by_label("minutes", exact=True).fill("")
+    page.locator("details", has_text="Training").last.evaluate("details => { details.open = false }")
+    assert "#/fit" in page.url

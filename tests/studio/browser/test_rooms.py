@@ -1,6 +1,7 @@
 """The rooms: what addresses restore, what the keyboard reaches, what axe finds, and names that are hostile."""
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -99,6 +100,54 @@ def test_the_names_of_baselines_do_not_stand_on_one_another(open_room: Open) -> 
     tops = names.evaluate_all("all => all.map((name) => name.getBoundingClientRect().top).sort((a, b) => a - b)")
     assert len(tops) > 1
     assert all(below - above > 12 for above, below in itertools.pairwise(tops))
+
+
+def value_of(page: "Page", name: str) -> str:
+    """What the legend tells of a curve."""
+    key = page.locator(".legend .key").filter(has_text=re.compile(f"^{name} "))
+    return key.locator("b").inner_text()
+
+
+def test_a_horizon_beyond_what_was_looked_at_is_said_to_be_and_marked(open_room: Open) -> None:
+    page = open_room("#/run/records")
+    line = page.locator("path.line.horizon")
+    line.wait_for(state="attached")  # a level one has no height, which is called hidden
+    assert value_of(page, "horizon") == "beyond what was looked at"
+    slider = page.get_by_role("slider", name="Step")
+    slider.fill("42")
+    assert value_of(page, "horizon") == "5"
+    slider.fill("61")
+    assert value_of(page, "horizon") == "beyond what was looked at"
+    assert str(line.get_attribute("d")).count("L") == 3  # from the first look to the fourth
+    assert str(page.locator("path.beyond.horizon").get_attribute("d")).count("M") == 4  # of the others with a gradient
+    chart = page.get_by_role("img", name=re.compile("^Horizon of the gradients:"))
+    assert "horizon beyond what was looked at at step 80" in str(chart.get_attribute("aria-label"))
+
+
+def test_a_held_out_loss_that_explodes_leaves_the_chart_and_says_how_far_it_goes(open_room: Open) -> None:
+    page = open_room("#/run/records")
+    figure = page.locator("figure", has=page.locator("path.line.validation"))
+    expect(figure.locator("figcaption small")).to_contain_text("held out goes up to 1000, out of sight")
+    training = figure.locator("path.line.training").last.bounding_box()
+    assert training is not None
+    assert training["height"] > 10  # and is no line along the bottom
+    page.get_by_label("Logarithmic").check()
+    expect(figure.locator("figcaption small")).not_to_contain_text("out of sight")
+
+
+def test_a_model_that_was_counted_has_no_curves_and_no_settings_of_others(open_room: Open) -> None:
+    page = open_room("#/run/counted")
+    expect(page.get_by_text("it has no curves")).to_be_visible()
+    expect(page.get_by_role("slider", name="Step")).to_be_hidden()
+    settings = page.locator("details", has_text="Settings")
+    settings.locator("summary").click()
+    rows = settings.locator("tbody th").all_text_contents()
+    assert "name" in rows
+    assert not {"hidden", "dropout", "learning rate", "batch", "optimiser", "minutes", "head"} & set(rows)
+    beside = open_room("#/compare/counted/sunspots")
+    beside.locator(".settings tbody tr").first.wait_for()
+    hidden = beside.locator(".settings tr", has=beside.get_by_role("rowheader", name="hidden", exact=True))
+    assert hidden.locator("td").all_text_contents() == ["–", "3"]
 
 
 def test_a_hostile_name_is_a_text(open_room: Open) -> None:

@@ -81,5 +81,50 @@ def test_own_numbers_take_the_place_of_the_run_s(open_room: Open) -> None:
     framed(page)
     page.get_by_label("numbers").fill("3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7")
     page.get_by_role("button", name="Use it").click()
-    expect(page.get_by_text("pasted.csv is shown.")).to_be_visible()
+    expect(page.get_by_text("Chosen: pasted.csv")).to_be_visible()
     assert "upload=" in page.url
+
+
+def test_a_view_without_its_file_invites_one(open_room: Open) -> None:
+    page = open_room("#/run/digits/classify")
+    expect(page.get_by_text("Choose a file above, or drop it there.")).to_be_visible()
+    assert page.locator("iframe").count() == 0
+    expect(page.get_by_role("link", name="Export as a file")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_refusal_is_shown_whole_in_the_pages_own_style(scheme: str, open_refused: Open, tmp_path: Path) -> None:
+    (tmp_path / "digit.png").write_bytes(b"no picture" * 9)
+    page = open_refused("#/run/digits/classify", scheme=scheme)
+    page.set_input_files("input[type=file]", tmp_path / "digit.png")
+    expect(page.get_by_text("Chosen: digit.png")).to_be_visible()
+    frame = framed(page)
+    sentence = frame.locator("p.error")
+    expect(sentence).to_contain_text("digit.png cannot be read as an image")
+    assert sentence.inner_text().startswith("digit.png")  # and not where the server keeps it
+    inner = frame.evaluate(
+        "[document.documentElement.scrollHeight, innerHeight, getComputedStyle(document.body).color]"
+    )
+    assert inner[0] <= inner[1]
+    assert "serif" not in str(frame.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily")).split(", ")
+    ground = frame.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 28)"}[scheme]
+    assert page.get_by_text("is shown").count() == 0
+
+
+def test_own_files_are_named_as_the_reader_does(open_room: Open, tmp_path: Path) -> None:
+    require_png(tmp_path / "mine.png")
+    page = open_room("#/run/digits/classify")
+    page.set_input_files("input[type=file]", tmp_path / "mine.png")
+    frame = framed(page)
+    frame.get_by_role("heading", level=1, name="mine.png").wait_for()
+    assert "chainrule-studio" not in frame.content()
+    page = open_room(page.url.split("/", 3)[3].replace("classify", "layers"))
+    frame = framed(page)
+    frame.get_by_role("heading", level=1).wait_for()
+    assert "chainrule-studio" not in frame.content()
+
+
+def require_png(path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    image.new("L", (8, 8), 3).save(path)

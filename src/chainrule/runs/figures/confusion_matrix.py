@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.display import BLACK, title
+from chainrule.display import ON_MAP, title
 from chainrule.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def confusion(axes: "Axes", matrix: ArrayLike, classes: Sequence[str]) -> None:
     if K <= _WRITTEN:
         size = 9 if K <= 12 else 7
         for i, j in np.argwhere(counts):
-            colour = "white" if share[i, j] > 0.5 else BLACK
+            colour = "white" if share[i, j] > 0.5 else ON_MAP
             axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=size)
     correct = int(np.trace(counts))
     total = int(counts.sum())

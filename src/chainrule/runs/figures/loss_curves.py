@@ -16,6 +16,7 @@ __all__ = ["loss_curve", "losses_along"]
 
 _BLOCKS = 60  # of losses along the data
 _SMOOTHED = 20  # training losses from which on their running mean is drawn too, over a twentieth of them
+_HEADROOM = 0.08  # of the axes, above all curves, for the words on where what was held out joins
 _MOST = 4  # times the range of all other losses, to which a held-out loss may rise within the axes
 _Floats = NDArray[np.float64]
 _End = tuple[str, float, str]  # of a line: its name, level and colour
@@ -71,16 +72,16 @@ def loss_curve(
             valid_x[at], valid_y[at], color=VERMILLION, marker="o", markersize=11, fillstyle="none", clip_on=False
         )
         then = " chosen" if joined is None else " trained on"
-        heading = f"Weights of step {valid_x[at]:,.0f}{then}: held-out loss {valid_y[at]:.3f} {unit}"
+        heading = f"Weights of step {valid_x[at]:,.0f}{then}: held-out loss {valid_y[at]:z.3f} {unit}"
     for name, loss in (baselines or {}).items():
         axes.axhline(loss, color=GREY, linewidth=1, linestyle="--")
-        ends.append((f"{name} {loss:.3f}", loss, GREY))
+        ends.append((f"{name} {loss:z.3f}", loss, GREY))
     if joined is not None:
-        axes.axvline(joined, color=GREY, linewidth=1, linestyle=":")
-        note = axes.annotate("held out joins", (joined, 1), xycoords=("data", "axes fraction"), color=GREY, fontsize=10)
-        note.set(ha="right", va="top", rotation=90)
+        _mark_joining(axes, joined, of=max(*x, *valid_x))
     levels = [*y[y <= np.quantile(y, 0.95)], ends[0][1], *(baselines or {}).values()]
     low, high = _limits(np.array(levels), np.concatenate([*curves.values(), []]))
+    if joined is not None:
+        high += _HEADROOM * (high - low)
     if valid_y.max(initial=low) > high:
         ends = _within(ends, low, high, valid_y.max())
     axes.set_ylim(low, high)
@@ -91,6 +92,22 @@ def loss_curve(
     axes.set_ylabel(f"loss ({unit})", parse_math=False)
     title(axes, heading)
     name_ends(axes, ends)
+
+
+def _mark_joining(axes: "Axes", joined: float, of: float) -> None:
+    """A line up the axes, and its words above the curves, on the side of it that has room for them."""
+    axes.axvline(joined, color=GREY, linewidth=1, linestyle=":")
+    is_late = joined > of / 2
+    note = axes.annotate(
+        "held out joins",
+        (joined, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4 if is_late else 4, -3),
+        textcoords="offset points",
+        color=GREY,
+        fontsize=10,
+    )
+    note.set(ha="right" if is_late else "left", va="top")
 
 
 def _held_out(axes: "Axes", steps: _Floats, curves: Mapping[str, _Floats]) -> list[_End]:

@@ -88,6 +88,9 @@ def _small(
         return
     by_date = require("matplotlib.dates")
     locator = by_date.AutoDateLocator(minticks=2, maxticks=4)
+    # so few ticks need steps as long as the next unit, which it does not try, and warns of: for 40 to 48 hours, days
+    for unit, whole in ((by_date.MONTHLY, 12), (by_date.HOURLY, 24), (by_date.MINUTELY, 60), (by_date.SECONDLY, 60)):
+        locator.intervald[unit] = [*locator.intervald[unit], whole]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(by_date.ConciseDateFormatter(locator))
     axes.xaxis.get_offset_text().set_fontsize(9)

@@ -1,7 +1,7 @@
 """What a fit is asked for: settings that there are, and that apply to the model and the data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from chainrule.data import Reading
 from chainrule.errors import ArgumentError
 from chainrule.models import MODELS, ModelSettings
 from chainrule.models.settings import family
+from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.kinds.kind import DataKind
 from chainrule.runs.kinds.registry import KINDS
 from chainrule.training import TrainingSettings
 
-__all__ = ["Asked", "changed", "in_json", "reading_of"]
+__all__ = ["Asked", "applying", "changed", "in_json", "reading_of"]
 
 _SETTINGS: Mapping[str, Setting] = {**settings_of(ModelSettings), **settings_of(TrainingSettings)}
 _READ = dict.fromkeys(settings_of(Reading), "Give it in `reading=Reading(...)`.")
@@ -100,6 +101,27 @@ class Asked:
             if trained:
                 names = ", ".join(f"`{name}`" for name in trained)
                 raise ArgumentError(f"{kind.solution}, without training or chance. Leave out {names}.")
+
+
+def applying(config: RunConfig) -> dict[str, dict[str, Any]]:
+    """A run's settings by their part of the config, without those that do not apply to its model and data."""
+    kind = KINDS[config.data.kind]
+    of = family(config.model.name)
+    solved = kind.solves(config.model.name, config.model.head)
+
+    def applies(name: str) -> bool:
+        setting = _SETTINGS.get(name)
+        if setting is None:  # the model's name, and of training the budget and the seed
+            return name == "name" or not solved
+        return setting.applies(of, kind.has) and (setting.solved or not solved)
+
+    parts = {"model": asdict(config.model), "training": asdict(config.training)}
+    found = {part: {name: each for name, each in values.items() if applies(name)} for part, values in parts.items()}
+    read = config.reading.to_dict()
+    known = settings_of(Reading)
+    has = (config.reading.kind or "table",)
+    found["reading"] = {name: each for name, each in read.items() if name not in known or known[name].applies(has=has)}
+    return found
 
 
 def changed(settings: TrainingSettings | Reading) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
-from chainrule._choices import counted
+from chainrule._choices import counted, listed
 from chainrule._devices import named
 from chainrule._settings import settings_of
+from chainrule.data.sources.identifying import passed_by
 from chainrule.display import printable
 from chainrule.models import ModelSettings
 from chainrule.models.settings import family
@@ -24,11 +26,15 @@ _said: ContextVar[set[str] | None] = ContextVar("_said", default=None)
 
 
 def say_summary(planned: FitPlan, task: Task) -> None:
-    """Three lines about a fit of the data, as remarks; before them one on the device, if it was in question."""
+    """Three lines about a fit of the data, as remarks; before them one on the device, if it was in question.
+
+    Of a folder that has files of other kinds, another says that they are passed by.
+    """
     said = _said.get()
     kind = KINDS[planned.data.kind]
     place = () if planned.placed.why is None else (f"On {named(planned.placed.device)}: {planned.placed.why}.",)
-    for line in (*place, kind.summary(planned.data), _held_out(kind, task), _chosen(kind, planned, task)):
+    read = (kind.summary(planned.data), *_passed_by(planned.config))
+    for line in (*place, *read, _held_out(kind, task), _chosen(kind, planned, task)):
         if said is None or line not in said:
             say(printable(line))
         if said is not None:
@@ -43,6 +49,17 @@ def saying_once() -> Iterator[None]:
         yield
     finally:
         _said.reset(before)
+
+
+def _passed_by(config: RunConfig) -> Iterator[str]:
+    folder = Path(config.source or "")
+    if not (folder.is_absolute() and folder.is_dir()):  # a file, a built-in set, or data in memory
+        return
+    others = passed_by(folder, config.reading.kind)
+    if others:
+        are = "is" if len(others) == 1 else "are"
+        count = counted(len(others), "file")
+        yield f"{count} of {folder.name} {are} of another kind, and not read: {listed(others, shown=3)}."
 
 
 def _held_out(kind: DataKind, task: Task) -> str:

@@ -85,7 +85,7 @@ class TrainingCurves(Shown):
         chosen = self.chosen
         if chosen is None:
             return
-        yield f"Chosen: the weights of step {chosen['step']:,}, with a validation loss of {chosen['validation']:.4f}."
+        yield f"Chosen: the weights of step {chosen['step']:,}, with a validation loss of {chosen['validation']:z.4f}."
         if chosen["step"] == 0 and self.trained:
             yield f"{KEEPS_START[0].upper()}{KEEPS_START[1:]}"
         if self._has_beside:

@@ -40,9 +40,7 @@ class TrainingLooks(Shown):
         """
         looks = [_look(record) for record in records if "reach" in record]
         if not looks:
-            raise ArgumentError(
-                f"the fit of {title} has not looked at its gradients: it has just begun, or its model has no state."
-            )
+            raise ArgumentError(f"the fit of {title} has not looked at its gradients: {_why_not(records)}.")
         return cls(title, looks)
 
     def summary(self) -> str:
@@ -53,7 +51,7 @@ class TrainingLooks(Shown):
         rows: list[tuple[Cell, ...]] = [
             (look.step, look.half, look.horizon, look.verdict.partition(":")[0]) for look in self.looks
         ]
-        note = "Lags at which the mean gradient norm has fallen to 50 % and 1 % of that at lag 0; blank: beyond."
+        note = "Lags at which the gradient norm has fallen to 50 % and 1 % of that at lag 0; blank: beyond."
         return Table(
             f"Reach of gradients during training: {self.title}",
             ("step", "lag to 50 %", "lag to 1 %", "verdict"),
@@ -72,6 +70,13 @@ class TrainingLooks(Shown):
             by_lag=[look.by_lag for look in self.looks],
             horizons=[look.horizon for look in self.looks],
         )
+
+
+def _why_not(records: Sequence[Mapping[str, Any]]) -> str:
+    norms = [record["gradient_norm"] for record in records if record.get("gradient_norm") is not None]
+    if norms and not any(norms):
+        return "there were none, since its loss does not depend on its weights: every gradient is zero"
+    return "it has just begun, took too few steps for that, or its model has no state"
 
 
 def _look(record: Mapping[str, Any]) -> Record:

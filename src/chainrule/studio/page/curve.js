@@ -2,10 +2,9 @@
 
 const FEWEST = 20; // values from which on a running mean is drawn, as in the figures of a run
 
-/** A curve as points to draw, {x, y}; a value that is null is beyond what was looked at, and left out. */
+/** A curve as points to draw, {x, y}; a y of null is beyond what was looked at. */
 export function pointsOf({ step, value } = { step: [], value: [] }) {
-  const kept = step.map((_, k) => k).filter((k) => Number.isFinite(value[k]));
-  return { x: kept.map((k) => step[k]), y: kept.map((k) => value[k]) };
+  return { x: step, y: value };
 }
 
 /** The running mean over a share of the values, an odd number of them; at the ends, of as many as there are. */

@@ -7,11 +7,13 @@ import { LineChart } from "./line_chart.js";
 
 const WORDS = { validation: "held out", alone: "held out, network alone", gradient_norm: "norm", per_second: "speed" };
 const NOISY = ["training", "gradient_norm"]; // what is smoothed
+const HELD = ["validation", "alone"]; // what may rise out of the chart
+const BEYOND = "beyond what was looked at"; // of a horizon without a value
 
 export class CurveFigure {
   /** onstep(step) and onrange(from, to) are the chart's. */
   constructor({ title, note = "", names, levels = false }, { onstep, onrange }) {
-    Object.assign(this, { names, runs: [], range: [0, 1], hasLevels: levels });
+    Object.assign(this, { names, said: note, runs: [], range: [0, 1], hasLevels: levels });
     this.chart = new LineChart({ label: title, onstep, onrange });
     this.legend = element("div", { class: "legend" });
     this.note = element("small", {}, note);
@@ -26,10 +28,9 @@ export class CurveFigure {
     const lines = runs.flatMap((run, n) => this.names.flatMap((name) => this.linesOf(run, n, name, share)));
     this.element.hidden = lines.every(({ x }) => x.length === 0);
     const levels = this.hasLevels && runs.length === 1 ? runs[0].levels : [];
-    if (this.hasLevels) {
-      this.note.textContent = runs[0]?.unit ?? "";
-    }
     this.chart.set({ lines, levels, range, whole, logarithmic });
+    const above = this.chart.heights.above.map(({ name, most }) => `${name} goes up to ${written(most)}, out of sight`);
+    this.note.textContent = [this.hasLevels ? runs[0]?.unit : this.said, ...above].filter(Boolean).join("; ");
     this.chart.describe(this.clear().map(endOf).join("; "));
     this.behind.refresh();
   }
@@ -44,7 +45,7 @@ export class CurveFigure {
   linesOf(run, n, name, share) {
     const points = pointsOf(run.curves[name]);
     const words = this.runs.length > 1 ? `${run.name}, ${wordsOf(name)}` : wordsOf(name);
-    const line = { name: words, kind: `${name} run-${n}`, ...points };
+    const line = { name: words, kind: `${name} run-${n}`, held: HELD.includes(name), ...points };
     if (!NOISY.includes(name) || share === 0) {
       return [line];
     }
@@ -74,14 +75,18 @@ function wordsOf(name) {
 }
 
 function valuesByStep({ step, value } = { step: [], value: [] }, [from, to]) {
-  const kept = step.map((at, k) => [at, String(value[k] ?? "beyond")]).filter(([at]) => at >= from && at <= to);
+  const kept = step.map((at, k) => [at, String(value[k] ?? BEYOND)]).filter(([at]) => at >= from && at <= to);
   return new Map(kept);
 }
 
 function endOf({ name, x, y }) {
-  return `${name} ${written(y.at(-1))} at step ${x.at(-1)}`;
+  return `${name} ${valueOf(y.at(-1))} at step ${x.at(-1)}`;
 }
 
 function keyOf({ name, kind, x, y }, step) {
-  return element("span", { class: `key ${kind}` }, `${name} `, element("b", {}, written(y[nearest(x, step)])));
+  return element("span", { class: `key ${kind}` }, `${name} `, element("b", {}, valueOf(y[nearest(x, step)])));
+}
+
+function valueOf(value) {
+  return value === null ? BEYOND : written(value);
 }

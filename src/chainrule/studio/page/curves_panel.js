@@ -5,7 +5,8 @@ import { extend, longest } from "./curve.js";
 import { Curves } from "./curves.js";
 import { inPath } from "./server.js";
 
-const SETTINGS = ["model", "training", "reading"]; // parts of a run's config
+const NONE = "No records yet.";
+const SOLVED = "This model was counted or solved exactly, without steps of training: it has no curves.";
 
 export class CurvesPanel {
   /** Runs are what /api/runs/NAME says of them. */
@@ -54,7 +55,9 @@ export class CurvesPanel {
   draw() {
     const shown = this.runs.filter(({ name }) => this.found.has(name)).map((run) => this.drawn(run));
     const none = shown.every(({ curves }) => longest(curves) === 0);
-    this.note.textContent = none ? "No records yet." : "";
+    const solved = this.runs.every((run) => run.solved);
+    this.note.textContent = (none && (solved ? SOLVED : NONE)) || "";
+    this.curves.element.hidden = none && solved;
     this.curves.set(shown);
   }
 
@@ -71,7 +74,7 @@ function exportOf({ name }, named) {
 
 /** The runs' settings as a table, behind a summary; of several runs those in which they differ come first. */
 function settingsOf(runs) {
-  const tables = runs.map(({ config }) => new Map(listed(config)));
+  const tables = runs.map(({ settings }) => new Map(listed(settings)));
   const names = [...new Set(tables.flatMap((table) => [...table.keys()]))];
   const differs = (name) => new Set(tables.map((table) => table.get(name))).size > 1;
   const sorted = [...names.filter(differs), ...names.filter((name) => !differs(name))];
@@ -88,8 +91,8 @@ function settingsOf(runs) {
 }
 
 /** Settings with their values, part by part; what is empty was not asked for. */
-function listed(config) {
-  const parts = SETTINGS.flatMap((part) => Object.entries(config?.[part] ?? {}));
+function listed(settings) {
+  const parts = Object.values(settings ?? {}).flatMap(Object.entries);
   const given = parts.filter(([, value]) => value !== null && String(value) !== "");
   return given.map(([name, value]) => [name.replaceAll("_", " "), String(value)]);
 }

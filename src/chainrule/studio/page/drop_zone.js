@@ -11,13 +11,14 @@ const PASTED = {
 
 export class DropZone {
   /** onfile(id) follows what was given, with undefined when it is taken back; used tells that something is in use. */
-  constructor({ accept, run, used, onfile }) {
+  constructor({ accept, needed, run, used, onfile }) {
     Object.assign(this, { run, onfile });
     const input = element("input", { type: "file", accept, class: "unseen" });
     input.addEventListener("change", () => input.files.length > 0 && this.give(input.files[0]));
-    this.told = element("span", { role: "status" }, used ? "Your own is shown." : "");
+    this.told = element("span", { role: "status" }, used ? "Your own file is chosen." : "");
     const onclick = () => this.take();
-    this.back = element("button", { type: "button", hidden: !used, onclick }, "Back to the run's own");
+    const back = needed ? "Take it back" : "Back to the run's own";
+    this.back = element("button", { type: "button", hidden: !used, onclick }, back);
     const button = element("span", { class: "button" }, "Choose a file");
     const choose = element("label", { class: "choose" }, input, button, " or drop it here");
     this.element = element("div", { class: "drop" }, choose, ...this.pasted(), this.told, this.back);
@@ -40,7 +41,7 @@ export class DropZone {
     this.told.textContent = `Sending ${file.name} …`;
     try {
       const id = await uploaded(file);
-      this.told.textContent = `${file.name} is shown.`;
+      this.told.textContent = `Chosen: ${file.name}`;
       this.back.hidden = false;
       this.onfile(id);
     } catch (error) {

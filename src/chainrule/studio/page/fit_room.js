@@ -34,7 +34,7 @@ class FitRoom {
     const foot = element("div", { class: "foot" }, named, this.start, this.told);
     const choices = [this.sources(data), this.part("Model", this.field("model")), this.part("Budget", this.budget)];
     const onsubmit = (event) => this.submit(event);
-    const form = element("form", { class: "fit", onsubmit }, ...choices, ...this.groups(), foot);
+    const form = element("form", { class: "fit", novalidate: true, onsubmit }, ...choices, ...this.groups(), foot);
     this.element = element("section", {}, element("h1", {}, "New fit"), form);
   }
 
@@ -112,9 +112,14 @@ class FitRoom {
   /** Order the fit, and go to where it can be watched. */
   async submit(event) {
     event.preventDefault();
+    this.told.replaceChildren();
+    const wrong = [...event.target.elements].find((control) => control.willValidate && !control.validity.valid);
+    if (wrong) {
+      this.refuse(wrong);
+      return;
+    }
     const { data, out, ...options } = this.given;
     this.start.disabled = true;
-    this.told.replaceChildren();
     try {
       const job = await sent("/api/jobs", { command: "fit", data, out: this.out.value, options: this.typed(options) });
       this.store.add(job);
@@ -123,6 +128,15 @@ class FitRoom {
       this.told.replaceChildren(errorOf(error));
       this.start.disabled = false;
     }
+  }
+
+  /** Go to a control whose value cannot be, and say why beside the button, where one looks. */
+  refuse(control) {
+    const name = control.ariaLabel ?? control.labels[0]?.firstElementChild?.textContent ?? "A value";
+    const value = control.validity.badInput ? "no number" : control.value || "empty";
+    control.closest("details")?.setAttribute("open", "");
+    control.focus();
+    this.told.replaceChildren(errorOf(new Error(`${name} is ${value}. ${control.validationMessage}`)));
   }
 
   /** Options as what they are: numbers as numbers. */

@@ -6,14 +6,15 @@
  */
 
 import { element } from "../interactive/elements.js";
-import { nearest, quantile } from "./curve.js";
+import { nearest } from "./curve.js";
+import { heightsOf } from "./heights.js";
 import { followPointer } from "./pointer.js";
 import { labelOf, scaleOf, ticksOf } from "./scales.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ROOM = { left: 54, right: 14, top: 10, bottom: 24 };
 const TEXT = 14; // pixels of a line of words
-const SEEN = 0.95; // share of a pale line that decides on the height; the highest, mostly first, may lie above
+const BEYOND = 7; // pixels from the top, at which a value that is beyond what was looked at has its mark
 
 export class LineChart {
   /** onstep(step) follows the pointer, with null when it leaves; onrange(from, to) a drag, without ends to see all. */
@@ -31,11 +32,12 @@ export class LineChart {
   }
 
   /**
-   * Show lines, {name, kind, x, y, pale}, and dashed levels, {name, value}, over a range of steps; only where it is the
-   * whole range, levels that lie elsewhere make the picture higher.
+   * Show lines, {name, kind, x, y, pale, held}, and dashed levels, {name, value}, over a range of steps; only where it
+   * is the whole range, levels that lie elsewhere make the picture higher. A y of null is beyond what was looked at.
    */
   set({ lines, levels = [], range, whole = true, logarithmic = false }) {
     Object.assign(this, { lines: lines.filter(({ x }) => x.length > 0), levels, range, whole, logarithmic });
+    this.heights = heightsOf(this.lines, levels, { range, whole, logarithmic });
     this.draw();
   }
 
@@ -55,7 +57,7 @@ export class LineChart {
     if (width === 0 || !this.range) {
       return;
     }
-    const [low, high] = this.heights();
+    const { low, high } = this.heights;
     const across = scaleOf(...this.range);
     const up = scaleOf(low, high, this.logarithmic);
     const inner = { width: width - ROOM.left - ROOM.right, height: this.height - ROOM.top - ROOM.bottom };
@@ -71,23 +73,6 @@ export class LineChart {
     this.svg.setAttribute("width", width);
     this.svg.replaceChildren(...this.axes(low, high), inside);
     this.mark();
-  }
-
-  /** The ends of the vertical axis: of what lies in the range, but for the highest part of pale lines. */
-  heights() {
-    const [from, to] = this.range;
-    const within = ({ x, y }) => y.filter((value, k) => x[k] >= from && x[k] <= to && (!this.logarithmic || value > 0));
-    const ends = this.lines.flatMap((line) => {
-      const seen = within(line);
-      return seen.length === 0 ? [] : [Math.min(...seen), line.pale ? quantile(seen, SEEN) : Math.max(...seen)];
-    });
-    const all = [...ends, ...(this.whole ? this.levels.map(({ value }) => value) : [])];
-    const [low, high] = all.length > 0 ? [Math.min(...all), Math.max(...all)] : [0, 1];
-    if (this.logarithmic) {
-      return low > 0 ? [low / 1.05, high * 1.05] : [1, 10];
-    }
-    const margin = 0.05 * (high - low) || Math.abs(0.05 * high) || 1;
-    return [low - margin, high + margin];
   }
 
   axes(low, high) {
@@ -106,12 +91,20 @@ export class LineChart {
     return [...lines, ...below];
   }
 
+  /** A line, broken where it is beyond what was looked at; there a mark at the top points further up. */
   line({ kind, x, y }) {
-    if (x.length === 1) {
+    if (x.length === 1 && y[0] !== null) {
       return drawn("circle", { class: `dot ${kind}`, cx: this.x(x[0]), cy: this.y(y[0]), r: 4 });
     }
-    const points = x.map((step, k) => `${this.x(step).toFixed(1)} ${this.y(y[k]).toFixed(1)}`);
-    return drawn("path", { class: `line ${kind}`, d: `M${points.join("L")}` });
+    const at = (k) => this.x(x[k]).toFixed(1);
+    const parts = y.map((value, k) => {
+      const starts = k === 0 || y[k - 1] === null;
+      const ends = starts && (y[k + 1] ?? null) === null; // a single value, of which a line would show nothing
+      return value === null ? "" : `${starts ? "M" : "L"}${at(k)} ${this.y(value).toFixed(1)}${ends ? "h0" : ""}`;
+    });
+    const marks = y.flatMap((value, k) => (value === null ? [`M${at(k)} 1l4 ${BEYOND}h-8z`] : []));
+    const beyond = marks.length > 0 ? [drawn("path", { class: `beyond ${kind}`, d: marks.join("") })] : [];
+    return drawn("g", {}, drawn("path", { class: `line ${kind}`, d: parts.join("") }), ...beyond);
   }
 
   /** The levels from the top, each with the place of its name: at its line, as far as none is over another one. */
@@ -148,7 +141,8 @@ export class LineChart {
 
   dot({ kind, x, y }) {
     const k = nearest(x, this.step);
-    return drawn("circle", { class: `dot ${kind}`, cx: this.x(x[k]), cy: this.y(y[k]), r: 4 });
+    const cy = y[k] === null ? BEYOND : this.y(y[k]);
+    return drawn("circle", { class: `dot ${kind}`, cx: this.x(x[k]), cy, r: 4 });
   }
 
   /** The step under the pointer, or at the nearer end. */

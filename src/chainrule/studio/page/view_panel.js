@@ -37,7 +37,7 @@ export class ViewPanel {
     });
     if (this.view.upload) {
       const onfile = (id) => this.change("upload", id);
-      const given = { accept: this.view.upload.accept, run: this.runs[0], used: this.parameters.upload };
+      const given = { ...this.view.upload, run: this.runs[0], used: this.parameters.upload };
       parts.push(new DropZone({ ...given, onfile }).element);
     }
     if (this.view.live === false && parts.length > 0) {
@@ -72,6 +72,10 @@ export class ViewPanel {
   show() {
     const explored = EXPLORED.map((name) => this.parameters[name]);
     const within = Object.fromEntries(EXPLORED.map((name) => [name, undefined]));
+    if (this.view.upload?.needed && !this.parameters.upload) {
+      this.frames.forEach((framed) => framed.invite());
+      return;
+    }
     this.frames.forEach((framed, n) => framed.show({ ...this.parameters, ...this.fixed, ...within }, explored[n]));
   }
 }
@@ -89,11 +93,21 @@ class Framed {
     this.save = element("a", { download: "" }, "Export as a file");
     const name = named ? [element("h2", {}, run.name)] : [];
     const links = element("div", { class: "bar" }, ...name, this.frame.words, this.alone, this.save);
-    this.element = element("div", {}, links, this.frame.element);
+    this.invitation = element("p", { class: "note empty", hidden: true }, "Choose a file above, or drop it there.");
+    this.shown = element("div", {}, links, this.frame.element);
+    this.element = element("div", {}, this.invitation, this.shown);
+  }
+
+  /** Ask for a file, without which there is nothing to show. */
+  invite() {
+    this.invitation.hidden = false;
+    this.shown.hidden = true;
   }
 
   /** Show the document with these parameters, and what was chosen within it, as the fragment of its address has it. */
   show(parameters, explored = "") {
+    this.invitation.hidden = true;
+    this.shown.hidden = false;
     const query = queryOf({ view: this.view.name, ...parameters });
     const within = this.run ? `/${inPath(this.run.name)}` : "";
     const address = `/view${within}?${query}`;

@@ -2,13 +2,14 @@
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from chainrule._devices import one_thread
 from chainrule.display import page_of
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.runs import Run
 from chainrule.runs.fitting.fit import CHECKPOINTS
 from chainrule.runs.folder.config import CONFIG, RunConfig
@@ -59,7 +60,8 @@ class Answers:
         key = view.name, tuple(names), tuple(map(_stamp, paths)), tuple(values.items()), upload
         page = self._pages.pop(key, None)
         if page is None:
-            page = self._answer(view, dict(zip(names, paths, strict=True)), values, upload)
+            with _named(upload):
+                page = self._answer(view, dict(zip(names, paths, strict=True)), values, upload)
         self._pages[key] = page
         while len(self._pages) > _KEPT:
             self._pages.popitem(last=False)
@@ -81,7 +83,7 @@ class Answers:
                     runs[name] = self.opened.run(path, checkpoint)
             path = next(iter(paths.values()), Path())
             results = view.answer(Question(path=path, values=values, runs=runs, upload=upload))
-            remarks = [str(warning.message) for warning in caught if warning.category is UserWarning]
+            remarks = [_by_name(str(warning.message), upload) for warning in caught if warning.category is UserWarning]
             return page_of(results, remarks)
 
 
@@ -91,6 +93,20 @@ def views_of(path: Path) -> list[str]:
         return [view.name for view in VIEWS.values() if view.kinds == ("comparison",)]
     config = RunConfig.load(path)
     return [view.name for view in VIEWS.values() if view.is_for(config)]
+
+
+@contextmanager
+def _named(upload: Path | None) -> Iterator[None]:
+    """A while in which errors name the file that was dropped as the reader does, not by where it is kept."""
+    try:
+        yield
+    except ChainruleError as error:
+        error.args = tuple(_by_name(each, upload) if isinstance(each, str) else each for each in error.args)
+        raise
+
+
+def _by_name(text: str, upload: Path | None) -> str:
+    return text if upload is None else text.replace(str(upload), upload.name)
 
 
 def _check(view: StudioView, name: str, path: Path) -> None:

@@ -1,5 +1,6 @@
 """Questions to classifiers: labels, mistakes, and their layers one by one."""
 
+from dataclasses import replace
 from typing import Any
 
 from chainrule.errors import ArgumentError
@@ -13,7 +14,8 @@ __all__ = ["classify", "convolution", "layers", "mistakes", "saliency", "through
 def classify(asked: Question) -> Results:
     if asked.upload is None:
         raise ArgumentError("there is nothing to classify yet. Drop a file here.")
-    return [asked.run.classify(asked.upload)[0], *_look(asked).parts()[:1]]
+    found = replace(asked.run.classify(asked.upload)[0], file=asked.upload.name)
+    return [found, *_look(asked).parts()[:1]]
 
 
 def mistakes(asked: Question) -> Results:
@@ -51,7 +53,7 @@ def _look(asked: Question) -> ThroughLayers:
         given = {"label": label, "score": given["score"] if label is None else None}
     found = asked.run.look(asked.upload, **given)
     assert isinstance(found, ThroughLayers)
-    return found
+    return found if asked.upload is None else found.renamed(asked.upload.name)
 
 
 def _first_convolution(found: ThroughLayers) -> int:

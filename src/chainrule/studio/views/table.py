@@ -170,6 +170,7 @@ _VIEWS = (
         kinds=_LABELLED,
         parameters=(_LABEL,),
         accept=_PICTURES + _SOUNDS,
+        needs_file=True,
     ),
     StudioView(name="mistakes", title="Mistakes", answer=of_labels.mistakes, kinds=_LABELLED),
     StudioView(

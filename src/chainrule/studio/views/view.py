@@ -49,6 +49,7 @@ class StudioView:
         kinds: of the runs that it is for; none for a view without a run.
         parameters: what can be asked besides.
         accept: the endings of files that can be dropped on it; none where it takes no file.
+        needs_file: whether there is nothing to show until one is.
         fits: whether it is for a run of this config, among those of its kinds.
         loads: whether it needs the weights, and not only what a fit writes from its start.
         checkpoints: whether it can be of other weights than those that are scored.
@@ -62,6 +63,7 @@ class StudioView:
     kinds: tuple[str, ...] = KINDS
     parameters: tuple[Parameter, ...] = ()
     accept: tuple[str, ...] = ()
+    needs_file: bool = False
     fits: Callable[[RunConfig], bool] = lambda config: True
     loads: bool = True
     checkpoints: bool = True
@@ -78,7 +80,7 @@ class StudioView:
             "title": self.title,
             "kinds": self.kinds,
             "parameters": [each.to_dict() for each in self.parameters],
-            "upload": {"accept": ",".join(self.accept)} if self.accept else None,
+            "upload": {"accept": ",".join(self.accept), "needed": self.needs_file} if self.accept else None,
             "checkpoints": self.checkpoints,
             "pair": self.pair,
             "live": self.live,
