@@ -57,6 +57,25 @@ def test_fit_prints_the_score_on_stdout_and_remarks_on_stderr(command: Command, 
     assert quiet.stderr.count("\n") == 1
 
 
+def test_a_fit_by_counting_says_what_it_sees_and_draws_no_figures(command: Command, here: Path) -> None:
+    (here / "words.txt").write_text(text())
+    for order, seen in ((1, "no character of the past"), (3, "the last 2 characters")):
+        said = command(f"fit words.txt --model ngram --order {order} --out runs/{order} --quiet").stderr
+        assert said.endswith(f", which sees {seen}. Run in runs/{order}\n")
+        assert f"sees        {seen}" in str(chainrule.load(here / "runs" / str(order)))
+
+
+def test_help_of_look_says_which_part_of_the_data_it_takes(command: Command) -> None:
+    assert "of a series from all of it" in " ".join(help_of("look").split())
+
+
+def test_a_loss_of_nothing_has_no_sign(command: Command, here: Path) -> None:
+    (here / "same.txt").write_text("a" * 400)
+    result = command("fit same.txt --hidden 4 --window 8 --steps 2 --batch 4 --out runs/same")
+    assert "0.0000" in result.stdout
+    assert "-0.0" not in result.stdout + result.stderr
+
+
 def test_score_prints_what_fit_did(command: Command, runs: Path) -> None:
     for name in ("text", "series", "digits"):
         score = json.loads((runs / name / "score.json").read_text())
@@ -149,6 +168,18 @@ def test_compare_prints_a_table_and_a_verdict(command: Command, here: Path) -> N
     assert re.search(r"^ar +\S+ +\S+ +\S+ ", result.stdout, re.MULTILINE)
     assert "Order matters here: ar gains" in result.stdout
     assert (here / "runs" / "c" / "gru" / "config.json").exists()
+
+
+def test_classify_tells_of_the_good_files_and_of_each_that_is_not(command: Command, runs: Path, here: Path) -> None:
+    command("data digits --out pictures")
+    (here / "bad.png").write_bytes(b"\x89PNG")
+    files = "bad.png pictures/3/0003.png gone.png pictures/0/0000.png"
+    result = command(f"classify {runs}/digits {files} --json")
+    assert result.exit_code == 2
+    assert [each["file"] for each in json.loads(result.stdout)["files"]] == files.split()[1::2]
+    first, second = result.stderr.strip().splitlines()
+    assert first.startswith("error: bad.png cannot be read as an image")
+    assert second.startswith("error: gone.png does not exist")
 
 
 def test_classify_labels_files(command: Command, runs: Path, here: Path) -> None:
@@ -335,6 +366,10 @@ def test_look_unrolls_a_network(command: Command, runs: Path) -> None:
     assert "give it too" in command(f"look {runs}/text --k1 2").stderr
     assert "expected a step from 1 to 8" in command(f"look {runs}/text --steps 8 --one-based --at 9").stderr
     assert "it sees a window" in command(f"look {runs}/series --unroll").stderr
+    short = command(f"look {runs}/text --unroll --at 40")
+    assert short.exit_code == 2
+    assert "--unroll alone looks at 8 steps; --steps asks for more." in short.stderr
+    assert "--unroll" not in command(f"look {runs}/text --steps 8 --at 40").stderr
 
 
 @pytest.mark.slow

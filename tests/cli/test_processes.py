@@ -68,7 +68,7 @@ def test_ctrl_c_saves_exits_130_and_resume_goes_on_and_ends(tmp_path: Path) -> N
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err
-    assert "continue a fit with --resume" in err
+    assert "to continue a fit, give its command again, with all options and --resume" in err
     folder = tmp_path / "run"
     with pytest.raises(RunFormatError, match="did not end, and its weights have not learned anything"):
         chainrule.load(folder)  # long before its first validation

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from chainrule.data import Alphabet, Labelled, Reading, Symbols, read, write_wav
+from chainrule.data.sounds.sequences import read_waveform
 from chainrule.errors import ArgumentError, DataError, TooShortError
 
 HALF_LSB = 0.5 / 32768
@@ -126,3 +127,33 @@ def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_text("not sound")
     with pytest.raises(DataError, match=r"a.wav cannot be read as sound"):
         read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_U8", "FLOAT", "ALAW"])
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC"])
+def test_a_file_that_was_cut_short_is_refused_by_every_reader(tmp_path: Path, kind: str, subtype: str) -> None:
+    """libsndfile decodes by the content, whatever the suffix, and what is missing it only notes in its log."""
+    if not soundfile.check_format(kind, subtype):
+        pytest.skip(f"{kind} has no {subtype}")
+    path = tmp_path / "yes_1.wav"
+    soundfile.write(path, wave(), 8000, format=kind, subtype=subtype)
+    write_wav(tmp_path / "no_1.wav", wave(), 8000)
+    whole = path.read_bytes()
+    assert read_waveform(path).samples.size == 400
+    for end in (len(whole) // 2 + 30, len(whole) - 8):
+        path.write_bytes(whole[:end])
+        for source, reading in ((path, Reading()), (tmp_path, Reading()), (tmp_path, Reading(labels=True))):
+            with pytest.raises(DataError, match=r"yes_1.wav cannot be read as sound: .*cut short"):
+                read(source, reading)
+        with pytest.raises(DataError, match="cut short"):
+            read_waveform(path)
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
+def test_a_header_written_to_a_pipe_promises_nothing(tmp_path: Path, size: int) -> None:
+    write_wav(tmp_path / "a.wav", wave(), 8000)
+    raw = bytearray((tmp_path / "a.wav").read_bytes())
+    at = raw.index(b"data") + 4
+    raw[at : at + 4] = size.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(raw)
+    assert read_waveform(tmp_path / "a.wav").samples.size == 400

@@ -23,6 +23,7 @@ __all__ = ["app"]
 
 _USER_ERROR = 2
 _INTERRUPTED = 130
+_KEPT = "interrupted; what was saved is kept (to continue a fit, give its command again, with all options and --resume)"
 
 
 class _Group(TyperGroup):
@@ -42,7 +43,7 @@ class _Group(TyperGroup):
             try:
                 return super().invoke(ctx)
             except KeyboardInterrupt:
-                say("interrupted; what was saved is kept (continue a fit with --resume)", style="bold red")
+                say(_KEPT, style="bold red")
                 raise typer.Exit(_INTERRUPTED) from None
             except BrokenPipeError:
                 raise  # the reader of a pipe has seen enough: typer ends quietly

@@ -52,13 +52,22 @@ def look_into(
         return results
     if layer is not None:
         raise ArgumentError(f"--layer is for classifiers of images and sound, and {target} is fitted to other data.")
-    return [*found.parts(), *_of_sequence(found, target, at, of_sequences, first)]
+    hint = f" --unroll alone looks at {_UNROLLED} steps; --steps asks for more." if unrolls and steps is None else ""
+    return [*found.parts(), *_of_sequence(found, target, at, of_sequences, first, hint)]
 
 
 def _of_sequence(
-    found: ThroughTime | ThroughWindow, target: str, at: str | None, of_sequences: Mapping[str, Any], first: int
+    found: ThroughTime | ThroughWindow,
+    target: str,
+    at: str | None,
+    of_sequences: Mapping[str, Any],
+    first: int,
+    hint: str,
 ) -> Iterator[Shown]:
-    """The gradient traced back from a step, and the sequence unrolled, where they are asked for."""
+    """The gradient traced back from a step, and the sequence unrolled, where they are asked for.
+
+    The ``hint`` says why sequences are as long as they are, to whoever asks for a step that they do not have.
+    """
     unroll, k1, k2 = (of_sequences[name] for name in ("unroll", "k1", "k2"))
     if unroll is None and (k1 is not None or k2 is not None):
         raise ArgumentError("`k1` and `k2` strike terms out of the table of `unroll`: give it too.")
@@ -67,7 +76,11 @@ def _of_sequence(
     if not isinstance(found, ThroughTime):
         raise ArgumentError(f"--at and --unroll follow a state, but the model of {target} has none: it sees a window.")
     if at is not None:
-        yield found.term(_step(at, found.reach().norms.shape[-1], first))
+        try:
+            step = _step(at, found.reach().norms.shape[-1], first)
+        except ArgumentError as error:
+            raise ArgumentError(f"{error}{hint}") from error
+        yield found.term(step)
     if unroll is not None:
         yield found.unrolled(k1=k1, k2=k2)
 

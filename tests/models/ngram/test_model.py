@@ -218,3 +218,11 @@ def test_what_is_no_text_is_refused() -> None:
             method(torch.zeros(1, 2))
     with pytest.raises(ArgumentError, match="`order` is 0"):
         NGramModel(V, 0)
+
+
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_an_order_sees_one_symbol_fewer(order: int) -> None:
+    model = NGramModel(symbols=3, order=order)
+    assert model.encoder.receptive_field == order - 1
+    model.restart(order + 1)
+    assert model.encoder.receptive_field == order

@@ -58,14 +58,14 @@ def fit_command(
     if run.result is None:  # of several processes, one scores and tells
         return
     show(run.result, as_json=json)
-    seen = run.receptive_field
-    sees = f", which sees the last {counted(seen, 'step')}" if seen else ""
-    figures = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
+    sees = "" if run.receptive_field is None else f", which sees {run.sees}"
+    names = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
+    figures = f"; figures: {names}" if names else ""
     if run.refit is not None:
         say(f"forecasts and the like come from {run.refit}; the score is of weights that have not seen what is scored")
     learned = counted(run.parameters, "parameter")
     start = ", as they were at the start: no step of training was better" if run.best_step == 0 else ""
-    say(f"{run.config.model.title} with {learned}{sees}{start}. Run in {run.path}; figures: {figures}")
+    say(f"{run.config.model.title} with {learned}{sees}{start}. Run in {run.path}{figures}")
 
 
 @o.with_settings(but=("unknown", "labels", "group"), settings=ModelSettings, training=TrainingSettings, reading=Reading)

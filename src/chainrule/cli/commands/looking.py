@@ -138,7 +138,8 @@ def look_command(
 ) -> None:
     """Inspect a run: how far back gradients reach, what truncation loses, how saturated the gates are.
 
-    This uses sequences from the test part of its data, or from DATA.
+    This uses sequences from DATA; without it, of text and sound from the test part of the run's own data, of a series
+    from all of it.
 
     A classifier of images or sound is inspected layer by layer: what each layer makes of one input, kernels, the sum
     behind a cell of its output and what that cell sees, the gradients of the input and of the kernels, and without DATA

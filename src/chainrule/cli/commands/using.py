@@ -9,11 +9,11 @@ from typer import Argument, Option
 import chainrule
 from chainrule.cli import options as o
 from chainrule.cli.console import check_out, emit, progress, say, show
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from chainrule.display import Shown
-    from chainrule.runs import Run
+    from chainrule.runs import Classification, Run
 
 __all__ = ["classify_command", "loaded", "sample_command", "score_command"]
 
@@ -136,8 +136,25 @@ def classify_command(
     device: o.LoadedOn = "auto",
     json: o.Json = False,
 ) -> None:
-    """Classify files: the most likely class of each, with its probability."""
-    show(loaded(run, device).classify(files), as_json=json)
+    """Classify files: the most likely class of each, with its probability.
+
+    Files that cannot be read are told at the end, and the others are classified all the same.
+    """
+    opened = loaded(run, device)
+    classified: list[Classification] = []
+    refused: list[DataError] = []
+    for file in files:
+        try:
+            classified += opened.classify(file)
+        except DataError as error:
+            refused.append(error)
+    if classified:
+        show(chainrule.runs.Classifications(classified), as_json=json)
+    if refused:
+        *others, last = refused
+        for other in others:
+            say(f"error: {other}", style="bold red")
+        raise last
 
 
 def loaded(run: Path, device: str) -> "Run":

@@ -1,5 +1,6 @@
 """The sound formats that libsndfile decodes: wav and flac."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from chainrule.errors import DataError
 __all__ = ["load_sound"]
 
 _BLOCK = 1 << 20
+_SIZES = re.compile(r"^ *(?:data|SSND|riff|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_FRAMES = ("does not match value from 'ds64'", "not equal to frame count")
+_UNKNOWN = 2**31 - 2**16  # bytes, from which on a size stands for one that was not known, as of what went to a pipe
 
 
 def load_sound(path: Path) -> Waveform:
@@ -28,6 +32,7 @@ def load_sound(path: Path) -> Waveform:
     soundfile = require("soundfile")
     with decoding_of(path, "sound"), soundfile.SoundFile(path) as file:
         _check_header(file, path)
+        _check_whole(file, path)
         return Waveform(_samples(file, path), file.samplerate)
 
 
@@ -45,6 +50,21 @@ def _check_header(file: Any, path: Path) -> None:
         )
 
 
+def _check_whole(file: Any, path: Path) -> None:
+    """Refuse a file that ends before its header says: libsndfile reads what there is, and tells it in its log alone."""
+    log = file.extra_info
+    sizes = [(int(promised), int(there)) for promised, there in _SIZES.findall(log)]
+    if any(there < promised < _UNKNOWN for promised, there in sizes) or any(words in log for words in _FRAMES):
+        raise _cut(path, f"the {counted(file.frames, 'sample')} that it has")
+
+
+def _cut(path: Path, there: str) -> DataError:
+    return DataError(
+        f"{path} cannot be read as sound: its header promises more than {there}. It is broken, or was cut short: get "
+        "it again, or save what there is as a new file."
+    )
+
+
 def _samples(file: Any, path: Path) -> NDArray[np.float32]:
     """All samples of a file. The header may promise any number of them: memory is used only for those that come."""
     samples = np.empty(min(max(file.frames, 0), waveforms.MOST_SAMPLES), np.float32)
@@ -57,6 +77,8 @@ def _samples(file: Any, path: Path) -> NDArray[np.float32]:
             )
         samples[count : count + len(block)] = block
         count += len(block)
+    if count < file.frames:
+        raise _cut(path, f"the {counted(count, 'sample')} that can be read")
     if count == len(samples):
         return samples
     return samples[:count].copy()

@@ -11,16 +11,18 @@ __all__ = ["SymbolWindow"]
 class SymbolWindow(nn.Module):
     """The last ``width`` symbols, the oldest first; ``blank``, the start symbol, stands where there are none.
 
-    As of any encoder, the state is what it saw before: the last ``width`` - 1 symbols.
+    As of any encoder, the state is what it saw before: the last ``width`` - 1 symbols. What is made of the windows may
+    use the last ``used`` of them alone, by default all.
 
     >>> windows, state = SymbolWindow(3, blank=9)(torch.tensor([[9, 4, 5]]))
     >>> windows.tolist(), state[0].tolist()
     ([[[9, 9, 9], [9, 9, 4], [9, 4, 5]]], [[4, 5]])
     """
 
-    def __init__(self, width: int, blank: int) -> None:
+    def __init__(self, width: int, blank: int, used: int | None = None) -> None:
         super().__init__()
         self.width = width
+        self._used = width if used is None else used
         self.blank = blank
 
     @property
@@ -29,7 +31,7 @@ class SymbolWindow(nn.Module):
 
     @property
     def receptive_field(self) -> int | None:
-        return self.width
+        return self._used
 
     def forward(self, x: Tensor, state: State | None = None, *, resets: Tensor | None = None) -> tuple[Tensor, State]:
         """Windows (B, T, width) of x (B, T) int64, with blanks for what was before a reset."""

@@ -73,7 +73,7 @@ class NGramModel(AlphabetModel):
 
     def _take(self, trie: Trie) -> None:
         self.trie = trie
-        self.encoder = SymbolWindow(max(1, trie.order - 1), self.symbols)
+        self.encoder = SymbolWindow(max(1, trie.order - 1), self.symbols, used=trie.order - 1)
 
     @property
     def order(self) -> int:

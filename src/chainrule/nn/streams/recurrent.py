@@ -117,7 +117,7 @@ class Stream:
     def __getstate__(self) -> dict[str, Any]:
         """For copy and pickle: the weights and the state; what holds their addresses is made anew."""
         kept = {name: value for name, value in vars(self).items() if name not in ("_steps", "_tensors", "_arrays")}
-        return kept | {"_weights": list(map(tuple, self._weights))}  # pickle can't name the class of a cell's weights
+        return kept | {"_weights": list(map(tuple, self._weights))}  # a class that no module names
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         vars(self).update(kept)
