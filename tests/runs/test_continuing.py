@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import chainrule
 from chainrule import Reading, Run
 from chainrule.data import Series
-from chainrule.errors import ArgumentError, ColumnError, DataError, ShapeError, TransformError
+from chainrule.errors import ArgumentError, ColumnError, DataError, ShapeError, TooShortError, TransformError
 from chainrule.runs.continuing import go_on
 from chainrule.runs.kinds.series.run import SeriesRun
 from tests.runs.cases import ar1, daily, write_csv
@@ -48,11 +48,28 @@ def test_without_dates_what_repeats_all_goes_on_and_anything_else_follows(end: i
         assert now.steps == len(all_of_it.values) - end
 
 
+@pytest.mark.parametrize(
+    ("part", "said"), [(slice(40), "1 to 40"), (slice(20, 30), "21 to 30"), (slice(50, 60), "51 to 60")]
+)
+def test_without_dates_a_part_of_what_is_known_does_not_follow_it(part: slice, said: str) -> None:
+    new = np.concatenate([VALUES[part].ravel(), [7.0] * (part.stop == 60)])
+    with pytest.raises(DataError, match=f"begins with steps {said} of the 60 of .*has no dates .*Give all of the ser"):
+        go_on(Series(VALUES), Series(new))
+
+
+def test_what_recurs_in_a_series_may_come_again() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(2, 200).astype(float)
+    season = np.tile([1.0, 5.0, 2.0, 7.0], 10)
+    for known, new in ((season, season[:6]), (np.zeros(40), np.zeros(9)), (counts, counts[:2])):
+        assert go_on(Series(known), Series(new)).steps == len(new)
+
+
 def test_columns_are_taken_by_name() -> None:
     two = np.column_stack([VALUES, 2 * VALUES])
     now = go_on(Series(two[:50], ("a", "b")), Series(two[50:, ::-1], ("b", "a")))
     np.testing.assert_array_equal(now.series.values, two)
-    with pytest.raises(DataError, match=r"has the columns b, c; expected those of series: a, b"):
+    with pytest.raises(DataError, match=r"has the columns b, c; expected those of the known series: a, b"):
         go_on(Series(two[:50], ("a", "b")), Series(two[50:], ("b", "c")))
 
 
@@ -91,7 +108,7 @@ def test_what_does_not_go_on_is_refused_with_its_dates(new: Series, message: str
 def test_a_series_without_dates_that_was_revised_is_not_taken_for_what_follows() -> None:
     new = Series(VALUES.copy())
     new.values[3] += 1
-    with pytest.raises(DataError, match="repeats series but for step 4, and has no dates"):
+    with pytest.raises(DataError, match="repeats the known series but for step 4, and has no dates"):
         go_on(Series(VALUES[:50]), new)
 
 
@@ -114,6 +131,47 @@ def forecast(run: Run, data: object = None) -> np.ndarray:
     made = run.forecast(4, paths=20, seed=1, data=data)  # type: ignore[arg-type]
     np.testing.assert_array_equal(made.dates, (daily(320)[len(made.history) :][:4]))
     return made.paths
+
+
+@pytest.mark.parametrize("suffix", ["csv", "array", "pandas"])
+def test_one_row_will_do_where_it_goes_on(suffix: str, run: SeriesRun, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"date": daily(300)[250:251], "a": ar1()[250:251, 0]})
+    data: object = frame.set_index("date")
+    if suffix == "csv":
+        data = tmp_path / "new.csv"
+        frame.to_csv(data, index=False)
+    if suffix == "array":
+        run = chainrule.fit(ar1()[:250], "ar", window=3, out=tmp_path / "array", quiet=True)  # type: ignore[assignment]
+        data = ar1()[250:251]
+    run.update(data)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(run.latest.values, ar1()[:251])
+    with pytest.raises(TooShortError, match=r"has 1 step; at least [39] are needed"):
+        run.score(data)  # type: ignore[arg-type]
+    with pytest.raises(TooShortError, match="needs at least 2"):
+        chainrule.fit(data, "ar", out=tmp_path / "short", quiet=True)  # type: ignore[arg-type]
+
+
+def test_a_file_that_shrank_has_not_grown(tmp_path: Path) -> None:
+    path = tmp_path / "v.csv"
+    pd.DataFrame({"v": VALUES[:, 0]}).to_csv(path, index=False)
+    run = chainrule.fit(path, "ar", window=3, out=tmp_path / "run", quiet=True)
+    pd.DataFrame({"v": VALUES[:40, 0]}).to_csv(path, index=False)
+    with pytest.warns(UserWarning, match=r"v.csv has changed since the fit, .* begins with steps 1 to 40 of the 60"):
+        made = run.forecast(2, paths=9)
+    assert len(made.history) == 60
+    with pytest.raises(DataError, match=r"the new v.csv begins with steps 1 to 40 of the 60 of the known v.csv"):
+        run.update(path)
+
+
+def test_data_in_memory_are_told_apart(tmp_path: Path) -> None:
+    values = pd.Series(VALUES[:, 0], index=pd.DatetimeIndex(daily(60)), name="v")
+    run = chainrule.fit(values, "ar", window=3, out=tmp_path / "run", quiet=True)
+    with pytest.raises(DataError, match="the known data has dates and the new data has none"):
+        run.update(values.to_numpy())
+    with pytest.raises(
+        DataError, match="the new data has dates of a time zone, UTC, and the known data has dates of n"
+    ):
+        run.update(values.tz_localize("UTC"))
 
 
 SOURCES: dict[str, Callable[[Path], object]] = {

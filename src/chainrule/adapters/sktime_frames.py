@@ -36,7 +36,7 @@ def known_columns(X: "pd.DataFrame | None") -> list[str]:
 def long_frame(y: "pd.DataFrame", X: "pd.DataFrame | None", cutoff: Any) -> "pd.DataFrame":
     """``unique_id, ds, y`` and the columns of X: the rows of y, and those of X that are later, without a y.
 
-    Dates stay dates, periods are the dates that they begin at, and numbers of steps count from the cutoff. Rows before
+    Dates stay dates, periods are the dates that they begin at, and numbers of steps count from the first. Rows before
     the first value of a series are left out, as they say nothing of it.
 
     Args:
@@ -60,7 +60,7 @@ def long_frame(y: "pd.DataFrame", X: "pd.DataFrame | None", cutoff: Any) -> "pd.
     index = y.index
     if X is not None:
         index = index.append(X.index[X.index.get_level_values(-1) > cutoff[0]])
-    times = _times(index.get_level_values(-1), cutoff)
+    times = _times(index.get_level_values(-1), y.index.get_level_values(-1).min())
     values = y.iloc[:, 0].reindex(index).to_numpy()
     frame: pd.DataFrame = require("pandas").DataFrame({"unique_id": series_of(index), "ds": times, "y": values})
     if X is not None:
@@ -82,9 +82,9 @@ def _check_ends(y: "pd.DataFrame", cutoff: Any) -> None:
         )
 
 
-def _times(times: Any, cutoff: Any) -> Any:
-    """What dates the steps, or numbers them: from the cutoff, as numbers of six digits would be read as dates."""
+def _times(times: Any, first: Any) -> Any:
+    """What dates the steps, or numbers them: from the first, as numbers of six digits would be read as dates."""
     pandas = require("pandas")
     if isinstance(times, pandas.PeriodIndex):
         return times.to_timestamp()
-    return times if isinstance(times, pandas.DatetimeIndex) else times - cutoff[0]
+    return times if isinstance(times, pandas.DatetimeIndex) else times - first

@@ -43,8 +43,8 @@ class Reading:
       "store:category" reads the numbers of the column store as categories. Blanks are read as missing. Rows at the end
       of a series that lack the target are what is known ahead.
     - ``calendar``: features of the dates, in their time zone; ("auto",) takes those that go with the frequency.
-    - ``date``: whole numbers in columns called ds, t, time, step, steps, timestep or time_idx number the steps of long
-      tables, if they have fewer than six digits and no ``date_format`` is given.
+    - ``date``: whole numbers in columns called ds, t, time, step, steps, timestep or time_idx number the steps of many
+      series, if they have fewer than six digits and no ``date_format`` is given; forecasts go on from them.
     - ``date_format``: as of strptime, or the unit of numbers that count from 1970; without one, dates that read in
       several ways are refused.
     - ``freq``: a pandas alias such as "B", "ME" or "15min". Dates that contradict it are refused. Or "M-15" for the

@@ -13,6 +13,7 @@ from chainrule._choices import counted, listed
 from chainrule.data import Series
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.timezones import write_dates
+from chainrule.data.repeats import repeated_part, told_apart
 from chainrule.errors import ChainruleError, DataError
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import digest_of
@@ -42,16 +43,23 @@ def go_on(known: Series, new: Series) -> Continued:
     """Join ``new`` to the known series: it may repeat the end of that, or all of it, and goes on from its last step.
 
     With dates, steps of the same date are the same steps. Without, new data that begin with the whole of the known
-    series repeat it, and any others follow its last step.
+    series repeat it, and any others follow its last step, unless they begin with a part of it.
 
     Raises:
         DataError: other columns; dates on one side alone; an end before that of the known series; a gap; steps
-            between the known ones.
+            between the known ones; without dates, a part of the known series.
 
     >>> known = Series(np.array([1.0, 2.0, 3.0]))
     >>> [go_on(known, Series(np.array(new))).series.values[:, 0].tolist() for new in ([4.0, 5.0], [1.0, 2.0, 3.0, 4.0])]
     [[1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 4.0]]
     """
+    name = known.name
+    known_name, new_name = told_apart(name, new.name)
+    continued = _joined(replace(known, name=known_name), replace(new, name=new_name))
+    return replace(continued, series=replace(continued.series, name=name))
+
+
+def _joined(known: Series, new: Series) -> Continued:
     new = _in_order(known, new)
     if known.dates is None and new.dates is None:
         return _by_count(known, new)
@@ -133,6 +141,12 @@ def _by_count(known: Series, new: Series) -> Continued:
                 f"{new.name} repeats {known.name} but for {_numbered(other)}, and has no dates to tell whether it goes "
                 "on from it. Give the steps that came after it alone, or fit again."
             )
+    part = repeated_part(known.values, new.values)
+    if part is not None:
+        raise DataError(
+            f"{new.name} begins with {part} of the {steps} of {known.name}, and has no dates to tell whether it goes "
+            "on from them. Give all of the series, from its first step on, or the steps after its last one alone."
+        )
     return Continued(replace(known, values=np.concatenate([known.values, new.values])), len(new.values))
 
 

@@ -35,7 +35,7 @@ def panel_of(source: Any, **options: Any) -> Panel:
 
 
 def assert_same(one: Panel, other: Panel) -> None:
-    for name in ("values", "starts", "dates", "known", "past", "static"):
+    for name in ("values", "starts", "dates", "first_steps", "known", "past", "static"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     for name in ("ids", "target", "freq", "timezone", "season", "covariates"):
         assert getattr(one, name) == getattr(other, name), name

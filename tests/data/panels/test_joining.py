@@ -68,9 +68,74 @@ def test_steps_without_dates_follow_or_repeat() -> None:
         joined(panel, panel_of(more + np.eye(4)[2, :, None], layout="columns"))
 
 
+COUNTED = pd.DataFrame(
+    {"unique_id": ["a"] * 4 + ["b"] * 3, "ds": [1000, 1002, 1006, 1008, 1004, 1006, 1008], "y": [*range(4), 7, 8, 9]}
+)
+
+
+@pytest.mark.parametrize("layout", ["long", "columns"])
+def test_numbers_of_steps_place_new_rows_as_dates_do(layout: Any) -> None:
+    def laid_out(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows if layout == "long" else rows.pivot(index="ds", columns="unique_id", values="y").reset_index()
+
+    def rows(*numbers: int, y: float = 5.0) -> pd.DataFrame:
+        return laid_out(pd.concat([pd.DataFrame({"unique_id": name, "ds": [*numbers], "y": y}) for name in "ab"]))
+
+    reading = Reading(layout=layout)
+    panel = panel_of(laid_out(COUNTED), layout=layout)
+    assert panel.ids == ("a", "b")
+    assert panel.first_steps is not None
+    assert panel.numbers is not None
+    assert (panel.first_steps.tolist(), panel.step) == ([1000, 1004], 2)
+    assert panel.numbers.tolist() == [1000, 1002, 1004, 1006, 1008, 1004, 1006, 1008]
+    more = with_future(panel, rows(1010), reading)
+    assert more.ends.tolist() == [6, 10]
+    overlap = pd.concat([COUNTED, COUNTED.tail(2).assign(ds=1010, unique_id=["a", "b"])])
+    assert with_future(panel, laid_out(overlap[overlap["ds"] >= 1006]), reading).ends.tolist() == [6, 10]
+    with pytest.raises(DataError, match=r"leaves a gap after .* it goes on with a at 1020, b at 1020"):
+        with_future(panel, rows(1020), reading)
+    with pytest.raises(DataError, match="ends before the known data does, in the series a, b"):
+        with_future(panel, rows(1004), reading)
+    with pytest.raises(DataError, match="between those of the known data, whose numbers rise by 2: a at 1009"):
+        with_future(panel, rows(1009), reading)
+    with pytest.raises(DataError, match="do not rise by 2, as those of the fitted data do: a at 1011"):
+        with_future(panel, rows(1010, 1011), reading)
+    with pytest.raises(DataError, match="the known data alone has numbers of its steps"):
+        with_future(panel, rows(1010).drop(columns="ds").iloc[:1], reading)
+
+
+@pytest.mark.parametrize("what", ["values", "known"])
+@pytest.mark.parametrize("dated", [True, False])
+def test_infinite_values_are_named_with_their_column_series_and_step(what: str, dated: bool) -> None:
+    column = {"values": "y", "known": "price"}[what]
+    frame = LONG.astype({"price": float}).copy()
+    frame.loc[[1, 7], column] = np.inf
+    if not dated:
+        frame["ds"] = range(100, 113)
+    when = "b at 2024-01-04, a at 2024-01-03" if dated else "b at 101, a at 107"
+    with pytest.raises(DataError, match=rf"{column} of the data has infinite values, in {when}\."):
+        panel_of(frame, layout="long", known=("price",))
+
+
+def test_numbers_of_steps_go_on_however_large_they_become() -> None:
+    panel = panel_of(COUNTED.assign(ds=COUNTED["ds"] + 98_990), layout="long")
+    more = with_future(panel, pd.DataFrame({"unique_id": ["a"], "ds": [100_000], "y": [5]}), Reading(layout="long"))
+    assert more.numbers is not None
+    assert more.numbers[more.ends[0] - 1] == 100_000
+
+
+def test_a_part_of_a_series_without_dates_does_not_follow_it() -> None:
+    values = np.random.default_rng(0).normal(size=(40, 2))
+    panel = panel_of(values, layout="columns")
+    for part, said in ((slice(25), "1 to 25"), (slice(10, 20), "11 to 20"), (slice(35, None), "36 to 40")):
+        with pytest.raises(DataError, match=f"begins with steps {said} of those that are kept of value1"):
+            joined(panel, panel_of(values[part], layout="columns"))
+    assert joined(panel, panel_of(values[:10, ::-1] + 1, layout="columns")).ends.tolist() == [50, 100]
+
+
 def test_new_series_come_where_they_may() -> None:
     new = SINCE[SINCE["unique_id"] == "a"].assign(unique_id="c", region="south", y=3.0)
-    with pytest.raises(DataError, match=r"1 series that the data does not have: c; it has b, a"):
+    with pytest.raises(DataError, match=r"the new data has 1 series that the known data does not have: c; it has b, a"):
         with_future(known(), new, READING)
     panel = with_future(known(), new, READING, allow_new=True)
     assert panel.ids == ("b", "a", "c")
@@ -81,20 +146,25 @@ def test_new_series_come_where_they_may() -> None:
 
 
 def test_revised_values_are_taken_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match="has other values than the data for 1 step that it repeats, in the series b"):
+    with pytest.warns(
+        UserWarning, match="has other values than the known data for 1 step that it repeats, in the series b"
+    ):
         panel = with_future(known(), LONG.assign(y=[99.0, *B[1:], *A]), READING)
     assert panel.values[0] == 99
 
 
 REFUSED: dict[str, tuple[pd.DataFrame, str]] = {
     "a gap": (SINCE[SINCE["ds"] > DAYS[6]], "leaves a gap after .* it goes on with a at 2024-01-08"),
-    "an early end": (KNOWN[KNOWN["ds"] < DAYS[4]], "ends before the data does, in the series b, a"),
-    "changed statics": (SINCE.assign(region="south"), "'region' .* differs from that of the data, in the series a"),
+    "an early end": (KNOWN[KNOWN["ds"] < DAYS[4]], "ends before the known data does, in the series b, a"),
+    "changed statics": (
+        SINCE.assign(region="south"),
+        "'region' .* differs from that of the known data, in the series a",
+    ),
     "other hours": (SINCE.assign(ds=SINCE["ds"] + pd.Timedelta(hours=1)), "."),
     "unknown levels": (SINCE.assign(region="west"), "1 category that the fitted data do not have: west"),
     "no dates": (SINCE.drop(columns="ds"), "has no column of dates"),
-    "a zone": (SINCE.assign(ds=SINCE["ds"].dt.tz_localize("Europe/Berlin")), "alone has a time zone"),
-    "other steps": (LONG.assign(ds=LONG["ds"] + pd.Timedelta(hours=1)), "steps between those of the data, days"),
+    "a zone": (SINCE.assign(ds=SINCE["ds"].dt.tz_localize("Europe/Berlin")), "the new data alone has a time zone"),
+    "other steps": (LONG.assign(ds=LONG["ds"] + pd.Timedelta(hours=1)), "steps between those of the known data, days"),
 }
 
 

@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from chainrule.data import Alphabet, Reading, Series, Symbols, read, write_wav
@@ -30,6 +32,18 @@ def test_an_unknown_suffix_says_what_is_known(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=rf"has {said}; known are text: .txt .*with `kind`: text, table"):
             read(tmp_path / name)
         assert isinstance(read(tmp_path / name, Reading(kind="text")), Symbols)
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "values", "split", "index"])
+def test_records_in_json_are_not_taken_for_a_text(orient: Any, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    pd.DataFrame({"date": ["2024-01-01", "2024-01-02"], "v": [1, 2]}).to_json(path, orient=orient)
+    with pytest.raises(DataError, match=r"table.json holds records in JSON, .* one of .csv, .*`kind=\"text\"`"):
+        read(path)
+    assert isinstance(read(path, Reading(kind="text")), Symbols)
+    path.write_text('{"a": 1}\n{"a": 2}\n')
+    with pytest.raises(DataError, match="holds records in JSON"):
+        read(path)
 
 
 def test_a_kind_that_is_named_wins_over_the_suffix(tmp_path: Path) -> None:

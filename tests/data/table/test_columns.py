@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from chainrule.data import Reading, Series, read
+from chainrule.data.table.formats.delimited import load_csv
+from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.errors import ColumnError, DataError, MissingValuesError, TooShortError
 
 
@@ -41,6 +43,54 @@ def test_commas_that_may_part_thousands_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "d;v\n1;1.500\n2;12.000\n",
+        "d;v\n1;2.000\n2;12.000\n",
+        "d;v\n1;1.002\n2;883\n3;1.006\n",
+        "d,v\n1,1.010\n2,883\n3,1.006\n",
+    ],
+    ids=[
+        "semicolons",
+        "round thousands",
+        "semicolons beside whole numbers",
+        "zeros behind the dot beside whole numbers",
+    ],
+)
+def test_dots_that_may_part_thousands_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(
+        ColumnError, match=r"'v' of table.csv has dots .*'\d\.\d{3}'. Give `decimal=\"\.\"` or `thousands=\"\.\"`"
+    ):
+        read_raw(tmp_path, text, columns=["v"])
+    assert read_raw(tmp_path, text, columns=["v"], thousands=".").values[0, 0] >= 1002
+    assert read_raw(tmp_path, text, columns=["v"], decimal=".").values[0, 0] <= 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "d;v\n1;\n2;12\n",
+        "d;v\n1;1.0\n2;12.0\n",
+        "d;v\n1;0.500\n2;12.000\n",
+        "d;v\n1;1.25\n2;12.125\n",
+        "d;v;w\n1;234.840;4.2\n2;233.630;5.3\n",
+        "d,v\n1,1.500\n2,12.000\n",
+        "d,v\n1,1.125\n2,883\n",
+        "d;v\n1;1.500\n2;inf\n3;0.2\n",
+    ],
+)
+def test_dots_that_can_be_points_alone_are_points(tmp_path: Path, text: str) -> None:
+    dotted = load_csv(written(tmp_path, text), TableOptions()).dotted
+    assert dotted == {}
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "table.csv"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
     ("cell", "message"),
     [
         (
@@ -51,6 +101,8 @@ def test_commas_that_may_part_thousands_are_refused(tmp_path: Path) -> None:
         ("$-51.2", "for example -51.2 for "),
         ("51 kg", "for example 51 for '51 kg'"),
         ("USD 51", "for example 51 for 'USD 51'"),
+        ("(51.5)", r"Write negative numbers with a minus, for example -51.5 for '\(51.5\)'"),
+        ("\u221251.5", "Write the minus as a hyphen, for example -51.5 for "),
         ("A51", "has no numeric column; it has name, v"),
     ],
 )

@@ -61,7 +61,12 @@ BY_SETTINGS: dict[str, tuple[pd.DataFrame | str, str]] = {
     "a line that may be none": (dated(i="x", v=VALUES).to_csv(index=False, header=False), r"or (`[^`]+`)"),
     "thousands": (dated(v=[f"{x + 1000:,.0f}" for x in VALUES]), r"or (`[^`]+`)"),
     "decimals": (dated(v=[f"{x + 1000:,.0f}" for x in VALUES]), r"Give (`[^`]+`)"),
-    "both marks": (dated(v=["1.500,5"] * N), "marks with `thousands` and `decimal`: (.*) for"),
+    **{
+        f"marks of {cell}": (dated(v=[cell] * N), "marks with `thousands` and `decimal`: (.*) for")
+        for cell in ("1.500,5", "1'001.7", "1_001", "1 001,7", "1\u00a0001", "12,345.6")
+    },
+    "dots": ("date;v\n2024-01-01;1.500\n2024-01-02;2.125\n2024-01-03;2.250\n", "or (`[^`]+`)"),
+    "dots that are points": ("date;v\n2024-01-01;1.500\n2024-01-02;2.125\n2024-01-03;2.250\n", "Give (`[^`]+`)"),
     "blanks": (dated(v=np.where(VALUES == 4.5, np.nan, VALUES)), "Give (`fill=.forward.`)"),
     "a first blank": (dated(v=np.where(VALUES == 0.5, np.nan, VALUES)), "Give (`fill=.forward.`)"),
     "a blank row": ("date,v\n2024-01-01,1\n\n2024-01-03,2\n2024-01-04,5\n", "Give (`fill=.drop.`)"),

@@ -17,9 +17,10 @@ from chainrule.errors import ArgumentError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_zone", "local_times", "utc_times", "write_dates", "zone_of"]
+__all__ = ["check_zone", "clock_hint", "local_times", "utc_times", "write_dates", "zone_of"]
 
-_OFFSET = re.compile(r"\d:?\d{2}(?:[.,]\d+)?\s*(Z|UTC|GMT|[-+]\d{2}(?::?\d{2})?)$", re.IGNORECASE)  # after a time
+_TIME = r"(?:T\d{2}|[T ]\d{1,2}(?::?\d{2}){1,2}(?:[.,]\d+)?)"  # without which -01 may be a month
+_OFFSET = re.compile(rf"{_TIME}\s*(?:UTC|GMT)?(Z|UTC|GMT|[-+]\d{{2}}(?::?\d{{2}})?)$", re.IGNORECASE)
 _COMMON = (
     "Europe/Berlin",
     "Europe/London",
@@ -32,6 +33,8 @@ _COMMON = (
     "Pacific/Auckland",
 )
 """Zones tried first: where several fit the offsets, these are the names that people know."""
+
+_ENDS_OF_SUMMER = (3, 4, 9, 10, 11)  # months, on both sides of the equator
 
 
 def zone_of(column: pd.Series, dates: Dates) -> str | None:
@@ -76,6 +79,25 @@ Europe/Berlin or UTC+01:00. Did you mean 'Europe/Berlin'?
             f"`timezone` is {name!r}, which is not known; expected a name such as Europe/Berlin or UTC+01:00."
             f"{near(str(name), available_timezones())}"
         )
+
+
+def clock_hint(repeated: Dates, zone: str | None) -> str:
+    """What to do where repeated dates may be an hour that clocks show twice, when summer time ends; else nothing.
+
+    >>> clock_hint(np.array(["2020-10-25T02:00"], "datetime64[ns]"), None)[:43]
+    'This may be the hour that clocks show twice'
+    >>> clock_hint(np.array(["2020-10-26T02:00"], "datetime64[ns]"), None)
+    ''
+    """
+    local = local_times(repeated, None)
+    twice = (local.day_of_week == 6) & local.month.isin(_ENDS_OF_SUMMER) & (local.hour <= 3)
+    at_midnight = bool((local == local.normalize()).all())
+    if zone is not None or at_midnight or not twice.all():
+        return ""
+    return (
+        "This may be the hour that clocks show twice when summer time ends: then write all dates with their offset "
+        "from UTC, as in 2020-10-25T02:00+01:00, or in UTC. Else keep one row for each, "
+    )
 
 
 def local_times(dates: Dates, zone: str | None) -> pd.DatetimeIndex:

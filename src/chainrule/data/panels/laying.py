@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule._choices import counted, listed
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.grids import Grid
-from chainrule.data.dates.timezones import write_dates
+from chainrule.data.dates.timezones import clock_hint, write_dates
 from chainrule.data.panels.common_frequency import common_grid, name_date
 from chainrule.data.panels.panel import Covariates
 from chainrule.data.panels.rows import PanelRows
@@ -33,6 +33,7 @@ class LooseRows:
         codes: (R,) which of the ``ids`` each row belongs to.
         when: (R,) its date in nanoseconds since 1970, or the number of its step.
         dated: whether ``when`` holds dates.
+        numbered: whether ``when`` holds numbers that the source has; those of its rows are none.
         static: (R, S), here for each row.
     """
 
@@ -48,14 +49,20 @@ class LooseRows:
     past: _Floats
     static: _Floats
     name: str
+    numbered: bool = False
 
 
-def laid(loose: LooseRows, freq: str | None) -> PanelRows:
+def laid(loose: LooseRows, freq: str | None, step: int | None = None) -> PanelRows:
     """The rows in the order of the series and of time, with rows of blanks for steps that are missing.
+
+    Args:
+        loose: the rows.
+        freq: the frequency of dates; None finds it.
+        step: by how much numbers rise from step to step; None finds it.
 
     Raises:
         ColumnError: several rows of one series and date; static columns that change within a series.
-        DataError: no frequency fits the dates, or series are of another than the rest.
+        DataError: no frequency fits the dates, or series are of another than the rest; numbers between the steps.
     """
     order = np.lexsort((loose.when, loose.codes))
     codes = loose.codes[order]
@@ -69,7 +76,8 @@ def laid(loose: LooseRows, freq: str | None) -> PanelRows:
         dates = when.astype("datetime64[ns]")
         alias, grid, places = common_grid(dates, codes, ids=loose.ids, zone=loose.timezone, freq=freq, name=loose.name)
     else:
-        places = _numbered(when, codes)
+        step = step or _step(when, codes)
+        places = _numbered(loose, when, codes, step)
     first = places[starts]
     last = np.maximum.reduceat(places, starts)
     ends = np.cumsum(last - first + 1)
@@ -92,6 +100,8 @@ def laid(loose: LooseRows, freq: str | None) -> PanelRows:
         past=spread(loose.past),
         static=static,
         name=loose.name,
+        first_steps=when[starts] if loose.numbered else None,
+        step=step or 1,
     )
 
 
@@ -116,9 +126,10 @@ def _check_distinct(loose: LooseRows, codes: _Ints, when: _Ints) -> None:
     examples = listed((name_date(loose.ids[codes[i]], _said(loose, when[i : i + 1])) for i in again[:3]), shown=3)
     what = "date" if loose.dated else "step"
     more = f" and {len(again) - 3:,} more" if len(again) > 3 else ""
+    hint = clock_hint(when[again].astype("datetime64[ns]"), loose.timezone) if loose.dated else ""
     raise ColumnError(
-        f"{loose.name} has several rows of the same series and {what}: {examples}{more}. Keep one row for each, or "
-        "name all columns that tell series apart with `id`."
+        f"{loose.name} has several rows of the same series and {what}: {examples}{more}. "
+        f"{hint or 'Keep one row for each, '}or name all columns that tell series apart with `id`."
     )
 
 
@@ -143,13 +154,25 @@ def _constant(loose: LooseRows, static: _Floats, starts: _Ints) -> _Floats:
     return np.asarray(low)
 
 
-def _numbered(when: _Ints, codes: _Ints) -> _Ints:
-    """Numbers of steps in the unit in which they count."""
+def _step(when: _Ints, codes: _Ints) -> int:
+    """By how much numbers of steps rise from one to the next."""
     apart = np.diff(when)[np.diff(codes) == 0]
-    unit = int(np.gcd.reduce(apart)) if len(apart) else 1
+    return int(np.gcd.reduce(apart)) if len(apart) else 1
+
+
+def _numbered(loose: LooseRows, when: _Ints, codes: _Ints, step: int) -> _Ints:
+    """The places of numbers among the steps of their series."""
     first = when[np.flatnonzero(np.concatenate([[True], np.diff(codes) != 0]))]
     number = np.cumsum(np.concatenate([[0], np.diff(codes) != 0]))
-    return np.asarray((when - first[number]) // unit)
+    apart = when - first[number]
+    between = np.flatnonzero(apart % step)
+    if len(between):
+        row = between[0]
+        raise DataError(
+            f"{loose.name} has steps whose numbers do not rise by {step}, as those of the fitted data do: "
+            f"{name_date(loose.ids[codes[row]], str(when[row]))}. Give data of the same steps."
+        )
+    return np.asarray(apart // step)
 
 
 def _check_missing(loose: LooseRows, size: int, rows: int, alias: str | None) -> None:

@@ -68,6 +68,9 @@ class Panel:
         ids: N distinct names of the series.
         target: the name of the target.
         dates: (R,) datetime64[ns], in UTC where there is a ``timezone``; None where steps are numbered.
+        first_steps: (N,) int64, the number that the first row of each series has in the data; None where it has dates,
+            or nothing that numbers its rows.
+        step: by how much these numbers rise from row to row.
         freq: the frequency of the dates, an alias as in `Reading.freq`; None without dates.
         timezone: the zone whose clock shows the dates; None for dates without a zone.
         season: steps in a season, 1 where none is known.
@@ -80,7 +83,7 @@ class Panel:
     Raises:
         ShapeError: arrays that do not fit together, or numbers that are not float64.
         ArgumentError: ids that repeat, a season below 1, dates without a frequency, or a frequency, a time zone or
-            calendar features without dates.
+            calendar features without dates; numbers beside dates.
         DataError: infinite or huge values, categories without a level, dates that do not increase within a series, a
             series without any value of its target.
 
@@ -102,14 +105,18 @@ class Panel:
     past: _Floats = field(default_factory=lambda: np.empty((0, 0)))
     static: _Floats = field(default_factory=lambda: np.empty((0, 0)))
     name: str = "panel"
+    first_steps: NDArray[np.int64] | None = None
+    step: int = 1
 
     kind = "panel"
     groups = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "season", whole("season", self.season))
+        object.__setattr__(self, "step", whole("step", self.step))
         object.__setattr__(self, "ids", tuple(self.ids))
         self._check_starts()
+        self._check_first_steps()
         for name, size in self._sizes.items():
             if not np.size(getattr(self, name)):
                 object.__setattr__(self, name, np.full(size, np.nan))
@@ -157,9 +164,30 @@ class Panel:
     def _check_numbers(self, name: str, array: _Floats, size: tuple[int, ...]) -> None:
         if array.dtype != np.float64 or array.shape != size:
             raise ShapeError(f"{name} of {self.name} is {array.dtype} {array.shape}; expected float64 {size}.")
-        if np.isinf(array).any():
-            raise DataError(f"{name} of {self.name} has infinite values. Correct them, or leave them out.")
+        infinite = np.argwhere(np.isinf(array))
+        if len(infinite):
+            raise self._infinite(name, infinite)
         check_size(array, self.name)
+
+    def _infinite(self, name: str, places: NDArray[np.intp]) -> DataError:
+        """The error of infinite cells of an array."""
+        columns = [self.target] if name == "values" else [each.name for each in getattr(self.covariates, name)]
+        which = sorted({columns[place[-1] if len(place) > 1 else 0] for place in places})
+        rows = dict.fromkeys(places[:, 0].tolist())
+        where = listed((self.ids[row] if name == "static" else self._place_of(row) for row in rows), shown=5)
+        verb = "has" if len(which) == 1 else "have"
+        return DataError(
+            f"{listed(which, shown=5)} of {self.name} {verb} infinite values, in {where}. Correct them, or leave the "
+            "cells blank."
+        )
+
+    def _place_of(self, row: int) -> str:
+        """A row in words: its series, and its date, its number or how many rows of the series there are up to it."""
+        series = int(np.searchsorted(self.starts, row, side="right")) - 1
+        when = f"step {row - int(self.starts[series]) + 1}"
+        if self.times is not None and self.times.shape == self.values.shape:
+            when = str(self.times[row]).removesuffix("T00:00:00.000000000")
+        return f"{self.ids[series]} at {when}"
 
     def _check_levels(self, column: Covariate, cells: _Floats) -> None:
         if not column.levels:
@@ -198,10 +226,23 @@ class Panel:
                 "and keep one for each."
             )
 
+    def _check_first_steps(self) -> None:
+        first = self.first_steps
+        if first is None:
+            return
+        if self.dates is not None:
+            raise ArgumentError(f"{self.name} has dates, so its steps have no numbers. Leave `first_steps` out.")
+        if first.shape != (len(self.ids),) or first.dtype.kind not in "iu":
+            raise ShapeError(
+                f"first_steps of {self.name} is {first.dtype} {first.shape}; expected int64 ({len(self.ids)},)."
+            )
+        object.__setattr__(self, "first_steps", first.astype(np.int64, copy=False))
+
     @property
     def arrays(self) -> Sequence[NDArray[Any]]:
         """All that it holds."""
-        return [self.values, self.starts, *(getattr(self, name) for name in ("known", "past", "static"))]
+        numbers = [] if self.first_steps is None else [self.first_steps]
+        return [self.values, self.starts, *(getattr(self, name) for name in ("known", "past", "static")), *numbers]
 
     @cached_property
     def ends(self) -> NDArray[np.int64]:
@@ -218,6 +259,19 @@ class Panel:
     def series(self) -> NDArray[np.int64]:
         """(R,) the number of the series that each row belongs to."""
         return np.repeat(np.arange(len(self.ids)), np.diff(self.starts))
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64] | None:
+        """(R,) the numbers that the data has for the steps; None where it has none."""
+        if self.first_steps is None:
+            return None
+        place = np.arange(len(self.values)) - self.starts[self.series]
+        return np.asarray(self.first_steps[self.series] + self.step * place)
+
+    @property
+    def times(self) -> NDArray[Any] | None:
+        """(R,) the dates or the numbers of the rows, which all series share; None where there are neither."""
+        return self.numbers if self.dates is None else self.dates
 
     @cached_property
     def frequency(self) -> Frequency | None:

@@ -37,6 +37,8 @@ class PanelRows:
     past: _Floats
     static: _Floats
     name: str
+    first_steps: NDArray[np.int64] | None = None
+    step: int = 1
 
 
 def panel_of(rows: PanelRows, *, fill: str | None = None, season: int | None = None) -> Panel:
@@ -64,6 +66,8 @@ def panel_of(rows: PanelRows, *, fill: str | None = None, season: int | None = N
         past=rows.past,
         static=rows.static,
         name=rows.name,
+        first_steps=rows.first_steps,
+        step=rows.step,
     )
     return replace(panel, season=season or panel_season(panel))
 
@@ -91,6 +95,7 @@ def _trimmed(rows: PanelRows) -> PanelRows:
         dates=None if rows.dates is None else rows.dates[kept],
         known=rows.known[kept],
         past=rows.past[kept],
+        first_steps=None if rows.first_steps is None else rows.first_steps + rows.step * (first - rows.starts[:-1]),
     )
 
 

@@ -10,7 +10,7 @@ from chainrule._settings import option
 from chainrule.data.sources.formats import FORMATS, kind_of_file
 from chainrule.errors import DataError
 
-__all__ = ["files_of_kind", "find_kind"]
+__all__ = ["files_of_kind", "find_kind", "visible_files"]
 
 _MOST_FILES = 100_000
 
@@ -39,7 +39,7 @@ def files_of_kind(path: Path, kind: str) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    files = [file for file in _visible(path) if kind_of_file(file) == kind]
+    files = [file for file in visible_files(path) if kind_of_file(file) == kind]
     if kind == "table":
         raise _tables_in(path, files)
     if not files:
@@ -49,7 +49,7 @@ def files_of_kind(path: Path, kind: str) -> list[Path]:
 
 def _kind_of_folder(path: Path) -> str:
     kinds: dict[str, list[Path]] = {}
-    for file in _visible(path):
+    for file in visible_files(path):
         if kind := kind_of_file(file):
             kinds.setdefault(kind, []).append(file)
     if "table" in kinds:
@@ -81,7 +81,7 @@ def _suffixes(kind: str) -> str:
     return " ".join(suffix for each in FORMATS[kind] for suffix in each.suffixes)
 
 
-def _visible(folder: Path) -> list[Path]:
+def visible_files(folder: Path) -> list[Path]:
     """The folder's files in the order of their names, without hidden ones and links that lead out."""
     found: list[Path] = []
     seen = 0

@@ -9,12 +9,12 @@ import numpy as np
 
 from chainrule._choices import listed, near
 from chainrule.data.builtin.sets import Builtin, builtins
-from chainrule.data.sources.folders import files_of_kind, find_kind
+from chainrule.data.sources.folders import files_of_kind, find_kind, visible_files
 from chainrule.data.sources.formats import FORMATS, IMAGES, Format, format_of
 from chainrule.data.table.in_memory import is_in_memory
 from chainrule.errors import ArgumentError, DataError
 
-__all__ = ["Identified", "identify"]
+__all__ = ["Identified", "identify", "passed_by"]
 
 _PREFIX = "builtin:"
 _ABOUT_FILES = ("encoding", "header", "sheet", "max_unpacked")  # settings that say how a file is written
@@ -70,6 +70,12 @@ def identify(source: object, kind: str | None) -> Identified:
         description = f"the built-in set {builtin.name}"
         return Identified(builtin.name, builtin.kind, description, _WITHOUT[builtin.kind], builtin)
     return _identify_files(Path(source), kind)
+
+
+def passed_by(folder: Path, kind: str | None) -> list[str]:
+    """The folder's files, by their names in it, that are not read with it, since they are of another kind."""
+    read = set(_identify_files(folder, kind).files)
+    return [str(file.relative_to(folder)) for file in visible_files(folder) if file not in read]
 
 
 def _identify_in_memory(source: object) -> Identified:

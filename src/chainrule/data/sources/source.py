@@ -21,6 +21,7 @@ from chainrule.data.reading import Reading
 from chainrule.data.sounds.sequences import read_labelled_sound, read_sound
 from chainrule.data.sources.applicability import check_applies, check_model_takes, without_inapplicable
 from chainrule.data.sources.identifying import Identified, identify
+from chainrule.data.sources.records import refuse_records
 from chainrule.data.table.formats.table_options import TableOptions
 from chainrule.data.table.in_memory import series_in_memory, table_in_memory
 from chainrule.data.table.loaded import MOST_ACROSS, MOST_COLUMNS, LoadedTable
@@ -61,7 +62,8 @@ def read(
         classes: of a model, to read new labelled data with.
         covariates: of a model, to read new data of many series with: their categories keep their places.
         inherited: whether the reading was made for other data, as a run's is for new data: settings that do not apply
-            to this source's format are then left out, instead of refused.
+            to this source's format are then left out, instead of refused, dots are what they were there, and a series
+            may be of one step.
 
     Returns:
         `Symbols` for text and sound, `Series` for tables, or `Panel` by their layout, `Labelled` for images and for
@@ -78,6 +80,8 @@ def read(
     found = identify(source, reading.kind)
     if inherited:
         reading = without_inapplicable(reading, found)
+    elif reading.kind is None:
+        refuse_records(found)
     check_applies(reading, found, for_a_model=alphabet is not None)
     check_model_takes(reading, found, alphabet=alphabet, classes=classes, covariates=covariates)
     if found.builtin is not None:
@@ -86,11 +90,11 @@ def read(
             _check_classes(data, classes)
         return data
     if found.kind == "table" and layout_of(reading) != "one":
-        table, reading = _table(source, found, reading)
+        table, reading = _table(source, found, reading, inherited)
         return table_panel(table, reading, covariates)
-    if isinstance(source, str | Path):
-        return _read_files(Path(source), found, reading, alphabet=alphabet, classes=classes)
-    return series_in_memory(source, reading)
+    if found.kind == "table" or not isinstance(source, str | Path):
+        return _series(source, found, reading, inherited)
+    return _read_files(Path(source), found, reading, alphabet=alphabet, classes=classes)
 
 
 def read_rows(
@@ -120,7 +124,7 @@ def read_rows(
     if found.builtin is not None or found.kind != "table" or layout_of(reading) == "one":
         raise DataError(f"the model takes tables of many series, and {found.name} is none. Give it such a table.")
     check_applies(reading, found, for_a_model=True)
-    table, reading = _table(source, found, reading)
+    table, reading = _table(source, found, reading, inherited)
     return table_rows(table, reading, panel)
 
 
@@ -149,11 +153,20 @@ def with_future(
     return joined(panel, rows, allow_new=allow_new, dropped=dropped)
 
 
-def _table(source: Any, found: Identified, reading: Reading) -> tuple[LoadedTable, Reading]:
+def _series(source: Any, found: Identified, reading: Reading, inherited: bool) -> Series:
+    """One series, from a file or from memory, which goes on from another where the reading is ``inherited``."""
+    least = 1 if inherited else 2
+    if isinstance(source, str | Path):
+        assert found.format is not None
+        return table_series(found.format.load(Path(source), _table_options(reading, inherited)), reading, least)
+    return series_in_memory(source, reading, least)
+
+
+def _table(source: Any, found: Identified, reading: Reading, inherited: bool) -> tuple[LoadedTable, Reading]:
     """A table of many series, from a file or from memory; an array with a series in each row is turned over."""
     if isinstance(source, str | Path):
         assert found.format is not None
-        return found.format.load(Path(source), _table_options(reading)), reading
+        return found.format.load(Path(source), _table_options(reading, inherited)), reading
     if isinstance(source, np.ndarray):
         if layout_of(reading) == "rows" and source.ndim == 2:
             source = source.T
@@ -163,13 +176,11 @@ def _table(source: Any, found: Identified, reading: Reading) -> tuple[LoadedTabl
 
 def _read_files(
     path: Path, found: Identified, reading: Reading, *, alphabet: Alphabet | None, classes: tuple[str, ...] | None
-) -> Symbols | Series | Labelled:
+) -> Symbols | Labelled:
     assert found.format is not None
     files = list(found.files)
     if found.kind == "text":
         return text_symbols({str(file): file for file in files}, reading, found.name, alphabet)
-    if found.kind == "table":
-        return table_series(found.format.load(path, _table_options(reading)), reading)
     if found.kind == "images":
         options = LabelledOptions(classes, reading.group, reading.most_unpacked)
         images: Labelled = found.format.load(path, files, options)
@@ -179,7 +190,7 @@ def _read_files(
     return read_sound(files, found.name, reading.rate, alphabet)
 
 
-def _table_options(reading: Reading) -> TableOptions:
+def _table_options(reading: Reading, inherited: bool) -> TableOptions:
     return TableOptions(
         encoding=reading.encoding,
         header=reading.header,
@@ -188,6 +199,7 @@ def _table_options(reading: Reading) -> TableOptions:
         most_columns=MOST_ACROSS if layout_of(reading) in ("rows", "columns") else MOST_COLUMNS,
         most_unpacked=reading.most_unpacked,
         marked=reading.thousands is not None or reading.decimal is not None,
+        points=inherited,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from chainrule._optional import require
 from chainrule.errors import DataError
 
@@ -16,13 +18,14 @@ _MOST_TEXT = 256 << 20  # characters
 
 
 def from_arrow(column: Any) -> pd.Series:
-    """An Arrow chunked array as a pandas column: decimals as floats, extension types as what they store."""
+    """An Arrow chunked array as a pandas column: decimals as the nearest floats, extension types as what they store."""
     pa = require("pyarrow")
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], type=column.type.storage_type)
     if pa.types.is_decimal(column.type):
-        column = column.cast(pa.float64())
-    elif pa.types.is_date(column.type):
+        floats = [np.nan if cell is None else float(cell) for cell in column.to_pylist()]  # Arrow's cast rounds twice
+        return cast("pd.Series", require("pandas").Series(floats, dtype=np.float64))
+    if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("ms"))
     series: pd.Series = column.to_pandas()
     if pa.types.is_binary(column.type) or pa.types.is_fixed_size_binary(column.type) or _packs_bytes(column.type):

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_columns", "is_numeric", "numbers_of"]
 
-_MARKED_NUMBER = re.compile(r"[-+]?([$€£¥]|[A-Z]{3} )?\s?[-+]?\d[\d,.' ]*\s?([$€£¥%]|[A-Za-z]{1,3})?")  # $51, 12 kg
+_MINUS = "\u2212\u2013\ufe63\uff0d"  # signs that look like a minus
+_MARKED_NUMBER = re.compile(  # $51, 12 kg, (51)
+    rf"[-+{_MINUS}(]?([$€£¥]|[A-Z]{{3}} )?\s?[-+{_MINUS}]?\d[\d,.'’_ \u00a0\u202f]*\s?([$€£¥%]|[A-Za-z]{{1,3}})?\)?"
+)
 _NO_MARKS = Marks()
+_ALL_MARKS = [Marks(group, point) for group in (",", ".", " ", "'", "_") for point in (".", ",") if group != point]
 
 
 def choose_columns(
@@ -52,6 +56,13 @@ def choose_columns(
     for column in free:
         if _nearly_numeric(table.frame[column], marks):
             numbers_of(table, column, marks)
+    taken = [column for column in others if is_numeric(table.frame[column], marks)]
+    if taken:
+        verb = "is" if len(taken) == 1 else "are"
+        raise ColumnError(
+            f"{table.name} has no numeric column to model beside {listed(taken)}, which {verb} taken as dates, as ids "
+            "or as what goes with the target. Leave out the setting that names the column to model, or add one."
+        )
     raise ColumnError(
         f"{table.name} has no numeric column; it has {listed(table.frame.columns)}. "
         f"Add a column of numbers, or read it as text with {option('kind', 'text')}."
@@ -78,11 +89,9 @@ def numbers_of(table: LoadedTable, column: str, marks: Marks = _NO_MARKS) -> NDA
     cells = table.frame[column]
     numbers = to_numbers(cells, marks)
     if not marks and is_ambiguous(cells):
-        raise ColumnError(
-            f"column {column!r} of {table.name} has commas that may stand before decimals or between thousands, for "
-            f"example {cells.dropna().iloc[0]!r}. Give {option('decimal', ',')} or {option('thousands', ',')} to say "
-            "which."
-        )
+        raise _in_doubt(table, column, ",", cells.dropna().iloc[0])
+    if not marks and column in table.dotted:
+        raise _in_doubt(table, column, ".", table.dotted[column])
     bad = (cells.notna() & numbers.isna()).to_numpy()
     if bad.any():
         hold = "holds" if bad.sum() == 1 else "hold"
@@ -91,6 +100,14 @@ def numbers_of(table: LoadedTable, column: str, marks: Marks = _NO_MARKS) -> NDA
             f"{_remedy(cells[bad])}"
         )
     return np.asarray(numbers, dtype=np.float64)
+
+
+def _in_doubt(table: LoadedTable, column: str, mark: str, example: object) -> ColumnError:
+    words = {",": "commas", ".": "dots"}[mark]
+    return ColumnError(
+        f"column {column!r} of {table.name} has {words} that may stand before decimals or between thousands, for "
+        f"example {example!r}. Give {option('decimal', mark)} or {option('thousands', mark)} to say which."
+    )
 
 
 def _counts_rows(column: pd.Series) -> bool:
@@ -120,11 +137,26 @@ def _remedy(bad: pd.Series) -> str:
     cell = str(bad.iloc[0]).strip()
     if not _MARKED_NUMBER.fullmatch(cell):
         return correct
+    if cell[0] == "(" and cell[-1] == ")":
+        return f"Write negative numbers with a minus, for example -{cell[1:-1].strip()} for {cell!r}."
+    if cell[0] in _MINUS:
+        return f"Write the minus as a hyphen, for example -{cell[1:].strip()} for {cell!r}."
     begins_with_unit = cell[0] in "$€£¥" or cell[0].isalpha()
     ends_with_unit = not cell[-1].isdigit()
-    if any(mark in cell for mark in ",.' ") and not begins_with_unit and not ends_with_unit:
-        return (
-            f"Name the marks with `thousands` and `decimal`: {option('thousands', '.')} and "
-            f"{option('decimal', ',')} for 1.234,5."
-        )
+    if any(mark in cell for mark in ",.'_ \u00a0\u202f") and not begins_with_unit and not ends_with_unit:
+        return _name_marks(bad)
     return f"Strip the sign or unit, for example {re.sub(r'[^-+.0-9]', '', cell)} for {cell!r}."
+
+
+def _name_marks(bad: pd.Series) -> str:
+    """The settings of the marks with which all of the cells are numbers; an example where there are none."""
+    text = bad.astype("str").str.strip()
+    fitting = [marks for marks in _ALL_MARKS if text.str.fullmatch(marks.number).all()]
+    if not fitting:
+        example = f"{option('thousands', '.')} and {option('decimal', ',')} for 1.234,5"
+        return f"Name the marks with `thousands` and `decimal`: {example}."
+    marks = fitting[0]
+    group = option("thousands", marks.thousands)
+    both = f"{group} and {option('decimal', marks.decimal)}"
+    has_point = text.str.contains(marks.point, regex=False).any()
+    return f"Name the marks with `thousands` and `decimal`: {both if has_point else group} for {text.iloc[0]}."

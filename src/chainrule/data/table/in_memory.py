@@ -36,8 +36,10 @@ def is_in_memory(source: object) -> bool:
     return isinstance(source, np.ndarray) or type(source).__module__.partition(".")[0] in _FRAMES
 
 
-def series_in_memory(values: InMemory, reading: Reading) -> Series:
+def series_in_memory(values: InMemory, reading: Reading, least: int = 2) -> Series:
     """A series of an array (T,) or (T, C), or of a frame, whose index gives the dates if it holds dates.
+
+    It is to have at ``least`` so many steps.
 
     Raises:
         ShapeError: an array of other dimensions.
@@ -46,7 +48,7 @@ def series_in_memory(values: InMemory, reading: Reading) -> Series:
     table, reading = table_in_memory(values, reading)
     if isinstance(values, np.ndarray) and not reading.columns:
         reading = replace(reading, columns=tuple(table.frame.columns))
-    return table_series(table, reading)
+    return table_series(table, reading, least)
 
 
 def table_in_memory(values: InMemory, reading: Reading) -> tuple[LoadedTable, Reading]:

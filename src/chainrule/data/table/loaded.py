@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import reprlib
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ class LoadedTable:
 
     The frame's index holds the numbers that rows had in the source, from 0; its columns have distinct names that
     are text. ``index`` names the columns that were the index of pandas data: dates or ids, but no values to model.
+    ``dotted`` has a cell of each column whose dots, read as points, may stand between thousands.
     """
 
     frame: pd.DataFrame
@@ -41,6 +42,7 @@ class LoadedTable:
     row: str = "row"
     first: int = 1
     index: tuple[str, ...] = ()
+    dotted: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def blank(self) -> NDArray[np.bool_]:
@@ -56,12 +58,14 @@ class LoadedTable:
     def cells(self, column: str, bad: NDArray[np.bool_]) -> str:
         """The first of a column's bad cells, long ones shortened."""
         cells = self.frame[column][bad]
+        blank = cells.isna()
         if getattr(cells.dtype, "tz", None) is not None:
             cells = cells.dt.tz_convert(None)
         if cells.dtype.kind in "mM":  # pandas has dates that Python's datetime does not reach
             cells = cells.astype("str")
         more = f" and {len(cells) - 5} more" if len(cells) > 5 else ""
-        return ", ".join(_SHORTENED.repr(cell) for cell in cells.head(5)) + more
+        shown = zip(cells.head(5), blank, strict=False)
+        return ", ".join("a blank" if is_blank else _SHORTENED.repr(cell) for cell, is_blank in shown) + more
 
     def where(self, kept: NDArray[np.bool_]) -> LoadedTable:
         """The table of the rows kept; messages still count them as the source does."""

@@ -14,7 +14,7 @@ from chainrule.data.containers import Series
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.frequency import check_frequency, find_frequency
 from chainrule.data.dates.season import find_season
-from chainrule.data.dates.timezones import zone_of
+from chainrule.data.dates.timezones import clock_hint, zone_of
 from chainrule.data.numerals import Marks
 from chainrule.data.reading import Reading
 from chainrule.data.table.blanks import fill, with_missing_dates, without_blank_rows
@@ -27,8 +27,13 @@ from chainrule.errors import ArgumentError, ColumnError, DataError, TooShortErro
 __all__ = ["table_series"]
 
 
-def table_series(table: LoadedTable, reading: Reading) -> Series:
+def table_series(table: LoadedTable, reading: Reading, least: int = 2) -> Series:
     """The columns to model, in time order, with blanks filled or refused.
+
+    Args:
+        table: the table.
+        reading: how it is read.
+        least: the steps that it is to have; one, where they go on from others.
 
     Raises:
         ColumnError: a column or a series missing or to be chosen, cells that are not numeric, dates unreadable or
@@ -36,9 +41,9 @@ def table_series(table: LoadedTable, reading: Reading) -> Series:
         MissingValuesError: blanks, and no ``fill`` asked for, or one that cannot fill them.
         TransformError: values that are not positive, with log-return asked for.
         DataError: values that are infinite, or too large to compute with; dates that contradict the frequency named.
-        TooShortError: fewer than two steps.
+        TooShortError: fewer steps.
     """
-    _check_length(table, int((~table.blank).sum()))
+    _check_length(table, int((~table.blank).sum()), least)
     date, dates = find_dates(table, reading.date_columns, reading.date_format)
     table, dates, ids = choose_series(table, dates, others=date, ids=reading.id_columns, series=reading.series)
     marks = Marks(reading.thousands, reading.decimal)
@@ -47,7 +52,7 @@ def table_series(table: LoadedTable, reading: Reading) -> Series:
     rows = len(table.frame)
     if dates is not None:
         table, dates = without_blank_rows(table, dates, reading.fill)
-        _check_order(table, dates)
+        _check_order(table, dates, zone)
     values = np.stack([numbers_of(table, column, marks) for column in columns], axis=1)
     _check_values(table, columns, values, reading.transform)
     if reading.freq is not None:
@@ -62,7 +67,7 @@ def table_series(table: LoadedTable, reading: Reading) -> Series:
     blanks = int(np.isnan(values).sum())
     if blanks:
         values, dates = fill(table, columns, values, dates=dates, how=reading.fill)
-    _check_length(table, len(values))
+    _check_length(table, len(values), least)
     drops = reading.fill == "drop"
     series = Series(
         values=values,
@@ -77,18 +82,19 @@ def table_series(table: LoadedTable, reading: Reading) -> Series:
     return replace(series, season=reading.season or find_season(series.frequency, values[:, 0]))
 
 
-def _check_length(table: LoadedTable, steps: int) -> None:
-    if steps < 2:
-        raise TooShortError(f"{table.name} has {counted(steps, 'step')}; a series needs at least 2.")
+def _check_length(table: LoadedTable, steps: int, least: int) -> None:
+    if steps < least:
+        raise TooShortError(f"{table.name} has {counted(steps, 'step')}; a series needs at least {least}.")
 
 
-def _check_order(table: LoadedTable, dates: Dates) -> None:
+def _check_order(table: LoadedTable, dates: Dates, zone: str | None) -> None:
     repeated = np.ones(len(dates), dtype=bool)
     repeated[np.unique(dates, return_index=True)[1]] = False
     if repeated.any():
+        remedy = clock_hint(dates[repeated], zone) or "Keep one row for each date, "
         raise ColumnError(
-            f"dates of {table.name} repeat an earlier one, at {table.at(repeated)}. Keep one row for each date, or if "
-            "they are of several series, name the column that tells them apart with `id`."
+            f"dates of {table.name} repeat an earlier one, at {table.at(repeated)}. {remedy}or if they are of several "
+            "series, name the column that tells them apart with `id`."
         )
     early = np.concatenate([[False], np.diff(dates).astype(np.int64) < 0])
     if early.any():

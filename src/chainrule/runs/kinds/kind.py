@@ -30,6 +30,7 @@ class DataKind(ABC):
         refits: whether there is a refit where nothing is said.
         goes_on: what a refit is: whether training goes on, for the last part of its budget, over what was held out to
             choose the weights too, or begins again, once these are scored, over all of the data.
+        keeps: whether a run keeps its data, so that forecasts need no other file.
     """
 
     name: str
@@ -41,6 +42,7 @@ class DataKind(ABC):
     solution: str = ""
     refits: bool = False
     goes_on: bool = False
+    keeps: bool = False
     task: type[Task]
 
     @abstractmethod

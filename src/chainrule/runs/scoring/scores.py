@@ -123,7 +123,7 @@ class Score(Shown):
         return float(difference.mean()), float(quantile * means.std(ddof=1) / math.sqrt(blocks))
 
     def summary(self) -> str:
-        return f"of {self.of}: {self.model} {self.nats:.4f} nats/{self.unit} over {counted(self.count, self.unit)}"
+        return f"of {self.of}: {self.model} {self.nats:z.4f} nats/{self.unit} over {counted(self.count, self.unit)}"
 
     def table(self) -> Table:
         """The model beside the baselines, likeliest first."""

@@ -1,10 +1,13 @@
 """Tables: columns, dates and blanks as they are in files, and an error for each way they can be wrong."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from chainrule.data import Reading, Series, read
@@ -168,7 +171,36 @@ CASES: list[tuple[str, str, dict[str, Any], type[ChainruleError], str]] = [
         "Trade Date,v\n2024-01-01,1\n2024-01-02,1\n,2\n",
         {},
         ColumnError,
-        "'Trade Date' .* not dates .*at line 4: nan",
+        "'Trade Date' .* not dates .*at line 4: a blank",
+    ),
+    (
+        "an hour that clocks show twice",
+        "date,v\n2020-10-25 01:00,1\n2020-10-25 02:00,2\n2020-10-25 02:00,3\n2020-10-25 03:00,4\n",
+        {},
+        ColumnError,
+        "at line 4. This may be the hour that clocks show twice .* offset from UTC, .* Else keep one row for each",
+    ),
+    ("another hour", "date,v\n2020-10-25 05:00,1\n2020-10-25 05:00,2\n", {}, ColumnError, "at line 3. Keep one row"),
+    (
+        "an hour of several series that clocks show twice",
+        "unique_id,ds,y\n" + "".join(f"a,2020-10-25 0{hour}:00,1\n" for hour in (1, 2, 2, 3)),
+        {"layout": "long"},
+        ColumnError,
+        "a at 2020-10-25T02:00:00. This may be the hour that clocks show twice",
+    ),
+    (
+        "a target that is named as known",
+        "date,y\n2024-01-01,1\n2024-01-02,2\n",
+        {"known": ["y"]},
+        ColumnError,
+        "no numeric column to model beside y, which is taken as",
+    ),
+    (
+        "a date as the id",
+        "date,y\n2024-01-01,1\n2024-01-02,2\n",
+        {"id": "date"},
+        ColumnError,
+        '`id="date"` names what dates the rows of table.csv',
     ),
     ("too early", "date,v\n1500-01-01,1\n1501-01-01,2\n", {}, ColumnError, "not dates from 1678 to 2261"),
 ]
@@ -180,6 +212,15 @@ def test_what_cannot_be_read_is_named(
 ) -> None:
     with pytest.raises(error, match=message):
         read_csv(tmp_path, text, **options)
+
+
+def test_decimals_of_parquet_are_the_nearest_floats(tmp_path: Path) -> None:
+    decimals = [Decimal(f"{whole}.{part:04d}") for whole in (3, 1001, 123456789) for part in range(1, 10_000, 97)]
+    table = pyarrow.table({"v": pyarrow.array([*decimals, None], pyarrow.decimal128(18, 4))})
+    pyarrow.parquet.write_table(table, tmp_path / "table.parquet")
+    series = read(tmp_path / "table.parquet", Reading(fill="drop"))
+    assert isinstance(series, Series)
+    assert series.values[:, 0].tolist() == [float(str(cell)) for cell in decimals]
 
 
 def test_rows_of_parquet_are_counted_from_one(tmp_path: Path) -> None:

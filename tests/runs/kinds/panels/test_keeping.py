@@ -12,7 +12,7 @@ import torch
 import chainrule
 from chainrule import Reading
 from chainrule.data import Panel
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, DataError
 from chainrule.runs.folder.contents import UPDATED
 from chainrule.runs.kinds.panels import keeping, live
 from chainrule.runs.kinds.panels.run import PanelRun
@@ -122,4 +122,34 @@ def test_a_panel_without_dates_is_told_from_new_rows(tmp_path: Path) -> None:
     repeated = run.forecast(data=of(slice(190)))
     continued = run.forecast(data=of(slice(180, 190)))
     np.testing.assert_array_equal(repeated.quantiles, continued.quantiles)
+    assert continued.to_frame()["ds"].tolist() == [191, 192] * 2, "those that are no longer kept count"
     assert run.update(of(slice(190))).since == "after row 380, with 2 series"
+
+
+def test_numbers_of_steps_stay_those_of_the_data(tmp_path: Path) -> None:
+    frame = shops(100).reset_index(drop=True)
+    frame["ds"] = 1000 + 2 * ((frame["ds"] - pd.Timestamp("2024-01-01")) // pd.Timedelta("1D"))
+    frame = frame[["unique_id", "ds", "y"]].fillna(5.0)
+
+    def until(step: int) -> pd.DataFrame:
+        return frame[frame["ds"] < 1000 + 2 * step]
+
+    options: Any = {"reading": {"layout": "long"}, "horizon": 3, "steps": 3, "quiet": True, "figures": False}
+    run = chainrule.fit(until(60), "ar", out=tmp_path / "run", **options)
+    assert isinstance(run, PanelRun)
+    assert run.forecast().to_frame()["ds"].tolist() == [1120, 1122, 1124] * 3
+    assert run.forecast().to_dict()["steps"] == [[1120, 1122, 1124]] * 3
+    assert "1122 " in str(run.forecast())
+    errors = run.backtest().to_frame().merge(frame, on=["unique_id", "ds"], suffixes=("", " in the data"))
+    assert len(errors)
+    assert (errors["y"].isna() | (errors["y"] == errors["y in the data"])).all()
+    run.update(until(95))
+    assert len(run.latest.values) < len(until(95))
+    run = opened(tmp_path / "run")
+    assert run.forecast().to_frame()["ds"].tolist() == [1190, 1192, 1194] * 3
+    with pytest.raises(DataError, match="leaves a gap"):
+        run.update(frame[frame["ds"] >= 1194])
+    with pytest.raises(DataError, match="ends before"):
+        run.update(until(80))
+    overlapping = run.forecast(data=frame[frame["ds"] >= 1150])
+    np.testing.assert_array_equal(overlapping.quantiles, run.forecast(data=frame[frame["ds"] >= 1190]).quantiles)

@@ -1,5 +1,6 @@
 """Runs of panels: every model and head fits, saves, resumes, scores and forecasts; wrong questions are answered."""
 
+import shutil
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -115,6 +116,13 @@ def test_what_is_known_ahead_must_be_there_and_counts(of_sales: PanelRun, sales:
     dear = of_sales.forecast(data=ahead(sales[1], 7, 3.0))
     assert cheap.quantiles[..., 1].mean() > dear.quantiles[..., 1].mean() + 5
     assert of_sales.forecast(2, data=ahead(sales[1], 2, 1.0)).quantiles.shape == (6, 2, 3)
+
+
+def test_rows_without_a_target_are_no_end(of_sales: PanelRun, sales: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+    run = chainrule.load(shutil.copytree(of_sales.path, tmp_path / "run"))
+    assert isinstance(run, PanelRun)
+    before = run.since
+    assert run.update(ahead(sales[1], 5, 2.0)).since == before
 
 
 def test_what_came_since_moves_the_state_on(of_sales: PanelRun, sales: tuple[Path, pd.DataFrame]) -> None:

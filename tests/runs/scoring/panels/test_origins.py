@@ -1,5 +1,7 @@
 """Origins: what each forecast is of, when it was made, and which are refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,8 @@ def test_outcomes_are_of_the_series_alone() -> None:
 def test_one_clock_runs_for_all_series() -> None:
     origins = Origins(PANEL, np.array([0, 0, 1]), np.array([3, 4, 5]), 1)
     assert origins.clock.tolist() == [2, 3, 2], "the second series began two days later"
+    numbered = replace(PANEL, dates=None, freq=None, first_steps=np.array([10, 12]))
+    assert Origins(numbered, origins.series, origins.rows, 1).clock.tolist() == [2, 3, 2]
 
 
 @pytest.mark.parametrize(

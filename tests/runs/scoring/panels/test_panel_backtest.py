@@ -100,6 +100,16 @@ def test_a_better_model_is_said_to_be_better() -> None:
     assert ": worse by more than chance" in str(worse)
 
 
+def test_the_best_baseline_is_chosen_by_what_it_is_tested_by() -> None:
+    at = last_origins(walks(90, 90), 40, 1)
+    sharp = at.actual()[:, :, None] + 0.2 + np.linspace(-0.5, 0.5, 7)
+    vague = at.actual()[:, :, None] + np.linspace(-90, 90, 7)  # the better medians
+    found = score_panel(at.panel, at.series, at.rows, {"model": sharp, "vague": vague, "sharp": sharp}, LEVELS, 1)
+    assert found.rows["vague"].mase is not None
+    assert found.rows["vague"].mase < (found.rows["sharp"].mase or 0)
+    assert found.best_baseline == "sharp"
+
+
 def test_the_figure_has_a_line_for_each_forecaster() -> None:
     axes = result().plot().axes[0]
     assert axes.get_title("left") == "MASE by step ahead; less is better"

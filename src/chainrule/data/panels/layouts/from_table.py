@@ -29,7 +29,7 @@ def table_panel(table: LoadedTable, reading: Reading, covariates: Covariates | N
     Raises:
         DataError: what was read cannot be used as it is.
     """
-    rows = _with_calendar(_rows(table, reading, covariates, None), reading, covariates)
+    rows = _with_calendar(_rows(table, reading, covariates), reading, covariates)
     return panel_of(rows, fill=reading.fill, season=reading.season)
 
 
@@ -41,19 +41,23 @@ def table_rows(table: LoadedTable, reading: Reading, panel: Panel) -> PanelRows:
     """
     if panel.freq is not None:
         reading = replace(reading, freq=panel.freq)
-    rows = _rows(table, reading, panel.covariates, panel.target)
+    rows = _rows(table, reading, panel.covariates, panel)
     return replace(rows, target=panel.target, covariates=panel.covariates)
 
 
-def _rows(table: LoadedTable, reading: Reading, fitted: Covariates | None, may_lack: str | None) -> PanelRows:
+def _rows(table: LoadedTable, reading: Reading, fitted: Covariates | None, panel: Panel | None = None) -> PanelRows:
+    """The rows of a table, which for a ``panel`` may lack its target and have its steps."""
     if not len(table.frame):
         raise TooShortError(f"{table.name} has no rows; expected at least one for each series.")
     layout = layout_of(reading)
     if layout == "rows":
         return laid(rows_of_rows(table, reading), reading.freq)
+    numbered = panel is not None and panel.first_steps is not None
+    step = panel.step if panel is not None and numbered else None
     if layout == "columns":
-        return laid(rows_of_columns(table, reading), reading.freq)
-    return laid(long_rows(table, reading, fitted=fitted, may_lack=may_lack), reading.freq)
+        return laid(rows_of_columns(table, reading, numbered=numbered), reading.freq, step)
+    may_lack = None if panel is None else panel.target
+    return laid(long_rows(table, reading, fitted=fitted, may_lack=may_lack, numbered=numbered), reading.freq, step)
 
 
 def _with_calendar(rows: PanelRows, reading: Reading, fitted: Covariates | None) -> PanelRows:

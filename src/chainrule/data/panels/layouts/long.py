@@ -15,19 +15,18 @@ from chainrule.data.dates.timezones import zone_of
 from chainrule.data.numerals import Marks
 from chainrule.data.panels.laying import LooseRows
 from chainrule.data.panels.layouts.categories import covariate_cells, covariate_column, text_codes
+from chainrule.data.panels.layouts.counting import counting_column, refuse_of_dates
 from chainrule.data.panels.panel import Covariate, Covariates
 from chainrule.data.reading import Reading
 from chainrule.data.table.columns import choose_columns, numbers_of
 from chainrule.data.table.date_columns import find_dates
 from chainrule.data.table.loaded import LoadedTable
 from chainrule.data.table.stacked import NAMES_OF_IDS, ids_without_repeats
-from chainrule.errors import ArgumentError, ColumnError, MissingValuesError
+from chainrule.errors import ColumnError, MissingValuesError
 
 __all__ = ["check_dated", "long_rows"]
 
-_COUNTS = ("ds", "t", "time", "step", "steps", "timestep", "time_idx")
 _CERTAIN = ("unique_id", "series_id", "item_id")
-_MOST_COUNTED = 100_000
 _TARGET = "y"
 
 _Ints = NDArray[np.int64]
@@ -45,7 +44,12 @@ class _When:
 
 
 def long_rows(
-    table: LoadedTable, reading: Reading, *, fitted: Covariates | None = None, may_lack: str | None = None
+    table: LoadedTable,
+    reading: Reading,
+    *,
+    fitted: Covariates | None = None,
+    may_lack: str | None = None,
+    numbered: bool = False,
 ) -> LooseRows:
     """The rows of a long table.
 
@@ -55,12 +59,13 @@ def long_rows(
         fitted: the columns beside the target of a run, whose levels are kept.
         may_lack: the target of a run that the table may lack, and then the columns of the past too: a table of what is
             known ahead.
+        numbered: whether the steps of a run are numbered, so that numbers of any size go on from them.
 
     Raises:
         ColumnError: a column missing or to be chosen, cells that are no numbers, dates that cannot be read.
         MissingValuesError: rows without an id or a date.
     """
-    when = _when(table, reading)
+    when = _when(table, reading, numbered)
     marks = Marks(reading.thousands, reading.decimal)
     names = _named(reading, fitted)
     absent = [] if may_lack is None else [each for each in names["past"] if each[0] not in table.frame.columns]
@@ -69,6 +74,12 @@ def long_rows(
     ids = reading.id_columns or _ids(table, when, beside)
     for column in ids:
         table.check_has(column)
+    dating = [column for column in ids if column in when.columns]
+    if dating:
+        raise ColumnError(
+            f"{option('id', dating[0])} names what dates the rows of {table.name}, which cannot tell its series apart "
+            "too. Name the column of the ids, or leave `id` out to read one series."
+        )
     codes, labels = _codes(table, ids, reading.columns or (may_lack or _TARGET,))
     target, values = _target(table, reading, {*when.columns, *ids, *beside, *table.index}, may_lack)
     made = {
@@ -92,6 +103,7 @@ def long_rows(
         past=cells["past"],
         static=cells["static"],
         name=table.name,
+        numbered=bool(when.columns) and not when.dated,
     )
 
 
@@ -113,13 +125,13 @@ def _stacked(columns: list[NDArray[np.float64]], rows: int) -> NDArray[np.float6
     return np.stack(columns, axis=1) if columns else np.empty((rows, 0))
 
 
-def _when(table: LoadedTable, reading: Reading) -> _When:
-    counted_by = _counting_column(table, reading)
+def _when(table: LoadedTable, reading: Reading, numbered: bool) -> _When:
+    counted_by = counting_column(table, reading, numbered=numbered)
     if counted_by is not None:
         return _When((counted_by,), np.asarray(table.frame[counted_by], dtype=np.int64), dated=False)
     date, dates = find_dates(table, reading.date_columns, reading.date_format)
     if dates is None:
-        _refuse_freq(table, reading)
+        refuse_of_dates(table, reading)
         return _When((), np.arange(len(table.frame)), dated=False)
     check_dated(table, dates)
     return _When(date, dates.astype(np.int64), dated=True, timezone=zone_of(table.frame[date[-1]], dates))
@@ -131,34 +143,6 @@ def check_dated(table: LoadedTable, dates: Dates) -> None:
     if missing.any():
         rows = counted(int(missing.sum()), "entirely blank row")
         raise MissingValuesError(f"{table.name} has {rows}, at {table.at(missing)}. Delete them.")
-
-
-def _counting_column(table: LoadedTable, reading: Reading) -> str | None:
-    """The column that numbers the steps, None if there is none."""
-    if reading.date_format is not None or len(reading.date_columns) > 1:
-        return None
-    names = reading.date_columns or tuple(table.frame.columns)
-    types = require("pandas").api.types
-    for column in names:
-        if column.casefold() in _COUNTS and column in table.frame.columns:
-            cells = table.frame[column]
-            if types.is_integer_dtype(cells) and not cells.isna().any() and cells.abs().max() < _MOST_COUNTED:
-                _refuse_freq(table, reading)
-                return column
-    return None
-
-
-def _refuse_freq(table: LoadedTable, reading: Reading) -> None:
-    if reading.freq is not None:
-        raise ArgumentError(
-            f"{option('freq', reading.freq)} applies to dates, and {table.name} has no column of dates. Name it with "
-            "`date`, or leave `freq` out."
-        )
-    if reading.calendar:
-        raise ArgumentError(
-            f"{option('calendar', reading.calendar)} applies to dates, and {table.name} has no column of dates. Name "
-            "it with `date`, or leave `calendar` out."
-        )
 
 
 def _ids(table: LoadedTable, when: _When, beside: set[str]) -> tuple[str, ...]:

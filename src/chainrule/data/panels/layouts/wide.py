@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from chainrule.data.dates.timezones import zone_of
 from chainrule.data.numerals import Marks
 from chainrule.data.panels.laying import LooseRows
 from chainrule.data.panels.layouts.categories import text_codes
+from chainrule.data.panels.layouts.counting import counting_column
 from chainrule.data.panels.layouts.long import check_dated
 from chainrule.data.panels.panel import Covariates
 from chainrule.data.reading import Reading
@@ -27,17 +30,21 @@ __all__ = ["rows_of_columns", "rows_of_rows"]
 _TARGET = "value"
 
 _Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
 
 
-def rows_of_columns(table: LoadedTable, reading: Reading) -> LooseRows:
-    """The rows of a table with a series in each column, and dates in another or none.
+def rows_of_columns(table: LoadedTable, reading: Reading, *, numbered: bool = False) -> LooseRows:
+    """The rows of a table with a series in each column, and dates or numbers of steps in another or none.
+
+    Args:
+        table: the table.
+        reading: how it is read.
+        numbered: whether the steps of a run are numbered, as of `long_rows`.
 
     Raises:
         ColumnError: a column missing, cells that are no numbers, dates that cannot be read.
     """
-    date, dates = find_dates(table, reading.date_columns, reading.date_format)
-    if dates is not None:
-        check_dated(table, dates)
+    date, dates, numbers = _times(table, reading, numbered)
     columns = reading.columns
     if columns:
         columns = choose_columns(table, columns, ())
@@ -48,7 +55,21 @@ def rows_of_columns(table: LoadedTable, reading: Reading) -> LooseRows:
         raise ColumnError(f"{table.name} has no column beside its dates; expected one for each series.")
     values = _numbers(table, columns, Marks(reading.thousands, reading.decimal))
     zone = None if dates is None else zone_of(table.frame[date[-1]], dates)
-    return _loose(values.T, columns, dates, reading=reading, zone=zone, name=table.name)
+    loose = _loose(values.T, columns, dates, reading=reading, zone=zone, name=table.name)
+    if numbers is None:
+        return loose
+    return replace(loose, when=np.tile(numbers, len(columns)), numbered=True)
+
+
+def _times(table: LoadedTable, reading: Reading, numbered: bool) -> tuple[tuple[str, ...], Dates | None, _Ints | None]:
+    """The columns of the dates or of the numbers, and these; no columns where there are neither."""
+    counted_by = counting_column(table, reading, numbered=numbered)
+    if counted_by is not None:
+        return (counted_by,), None, np.asarray(table.frame[counted_by], dtype=np.int64)
+    date, dates = find_dates(table, reading.date_columns, reading.date_format)
+    if dates is not None:
+        check_dated(table, dates)
+    return date, dates, None
 
 
 def rows_of_rows(table: LoadedTable, reading: Reading) -> LooseRows:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import numpy as np
 from chainrule._choices import counted
 from chainrule._optional import require
 from chainrule._settings import option
+from chainrule.data.table.formats.dots import dotted_columns
 from chainrule.data.table.formats.header import Layout, find_layout
 from chainrule.data.table.formats.packed import unpacked
 from chainrule.data.table.formats.sample import is_comment
@@ -73,7 +75,14 @@ def load_text(text: str, name: str, options: TableOptions, row: str, delimiter: 
         frame = require("pandas").DataFrame(columns=layout.names)
     if comments and len(frame) + len(comments) == body.count("\n") + 1:
         frame.index = np.setdiff1d(np.arange(len(frame) + len(comments)), comments)
-    return LoadedTable(frame, name, row=row, first=layout.start + 1)
+    dotted = {}
+    if delimiter is None and not options.marked and not options.points:
+        dotted = dotted_columns(frame, layout.delimiter, _text_of(body, layout, comments))
+    return LoadedTable(frame, name, row=row, first=layout.start + 1, dotted=dotted)
+
+
+def _text_of(body: str, layout: Layout, comments: list[int]) -> Callable[[list[str]], pd.DataFrame]:
+    return lambda columns: _parsed(body, layout, comments, dict.fromkeys(columns, "str"))
 
 
 def _parsed(body: str, layout: Layout, comments: list[int], dtype: str | dict[str, str]) -> pd.DataFrame:

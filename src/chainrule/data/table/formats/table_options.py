@@ -17,6 +17,7 @@ class TableOptions:
         sheet: the name of one of several.
         text: the names of columns to be left as they are written, such as dates with leading zeros.
         marked: whether marks in numbers are named, so that no cell may be read as a number before they are known.
+        points: whether dots are known to be points before decimals, unless marks are named.
         most_columns: how many columns it may have.
         most_unpacked: how many bytes it may unpack to; None for the bound of its format.
     """
@@ -26,5 +27,6 @@ class TableOptions:
     sheet: str | None = None
     text: tuple[str, ...] = ()
     marked: bool = False
+    points: bool = False
     most_columns: int = MOST_COLUMNS
     most_unpacked: int | None = None

@@ -43,8 +43,10 @@ def _packed(panel: Panel) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors = {name: torch.from_numpy(np.ascontiguousarray(getattr(panel, name))) for name in _ARRAYS}
     if panel.dates is not None:
         tensors["dates"] = torch.from_numpy(panel.dates.astype("datetime64[ns]").astype(np.int64))
+    if panel.first_steps is not None:
+        tensors["first_steps"] = torch.from_numpy(panel.first_steps)
     about = {name: getattr(panel, name) for name in _TOLD}
-    return tensors, about | {"covariates": asdict(panel.covariates)}
+    return tensors, about | {"covariates": asdict(panel.covariates), "step": panel.step}
 
 
 def load_panel(path: Path, name: str) -> Panel:
@@ -79,7 +81,8 @@ def _unpacked(tensors: dict[str, Tensor], about: dict[str, Any], name: str) -> P
     given["ids"] = tuple(about["ids"])
     given["covariates"] = structured(Covariates, about["covariates"], "covariates")
     given["dates"] = tensors["dates"].numpy().astype("datetime64[ns]") if "dates" in tensors else None
-    return Panel(**given, name=name)
+    given["first_steps"] = tensors["first_steps"].numpy() if "first_steps" in tensors else None
+    return Panel(**given, name=name, step=about.get("step", 1))
 
 
 @contextmanager

@@ -72,4 +72,5 @@ def _without(panel: Panel, more: NDArray[np.int64]) -> Panel:
         dates=None if panel.dates is None else panel.dates[kept],
         known=panel.known[kept],
         past=panel.past[kept],
+        first_steps=None if panel.first_steps is None else panel.first_steps + panel.step * more,
     )

@@ -34,6 +34,7 @@ class PanelKind(DataKind):
     models = tuple(name for name in MODELS if name != "ngram")
     heads = tuple(HEADS)  # quantiles first
     refits = True  # since their end is what is forecast
+    keeps = True
 
     def describe(self, data: Panel, transform: str, model: ModelConfig) -> DataConfig:
         """The inputs are fitted to the training parts alone."""

@@ -68,9 +68,10 @@ def _known_by(origins: Origins, clock: int) -> NDArray[np.int64]:
     """(N,) the row after the last that is known of each series when the forecasts of this time are made."""
     panel = origins.panel
     first = panel.starts[:-1]
-    if panel.dates is None:
+    times = panel.times
+    if times is None:
         return np.minimum(first + clock, panel.ends)
-    is_past = panel.dates <= np.unique(panel.dates)[clock]
+    is_past = times <= np.unique(times)[clock]
     return np.minimum(first + np.add.reduceat(is_past.astype(np.int64), first), panel.ends)
 
 

@@ -87,7 +87,7 @@ class PanelRun(Run):
     def since(self) -> str:
         """Where forecasts go on from, in words."""
         panel, behind = self._latest()
-        rows = len(panel.values) + int(behind.dropped.sum())
+        rows = int((panel.ends - panel.starts[:-1]).sum() + behind.dropped.sum())
         return f"after row {rows:,}, with {counted(len(panel.ids), 'series', 'series')}"
 
     @property
@@ -161,7 +161,9 @@ class PanelRun(Run):
         else:
             found = quantiles_from(self._newest, tensors, origins, levels)
         model = self.config.model.name
-        return forecast_panel(ahead, origins.series, origins.rows, found[:, :steps], levels, model=model)
+        dropped = behind.dropped.numpy()
+        found = found[:, :steps]
+        return forecast_panel(ahead, origins.series, origins.rows, found, levels, model=model, before=dropped)
 
     def _calibrated(
         self, ahead: Panel, tensors: PanelTensors, behind: Behind, levels: list[float]

@@ -43,6 +43,7 @@ class SeriesKind(DataKind):
     heads = ("gaussian", "student")
     solution = "a linear ar of real values is solved exactly"
     refits = True  # since their end is what is forecast
+    keeps = True
 
     def describe(self, data: Series, transform: str, model: ModelConfig) -> DataConfig:
         """The transform is fitted to the training part alone."""

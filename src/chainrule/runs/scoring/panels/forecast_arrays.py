@@ -25,11 +25,13 @@ def forecast_panel(
     levels: Sequence[float] | _Floats,
     *,
     model: str = "model",
+    before: NDArray[np.int64] | None = None,
 ) -> PanelForecast:
     """The result that shows quantiles (N, H, Q) of one forecast for each of N series.
 
     Dates are those of the panel's rows after the origin as far as it has them, then those that its frequency continues
-    with; steps are numbered where the panel has no dates.
+    with; steps are numbered where the panel has no dates: by its own numbers, else from 1, after as many rows of each
+    series as came ``before`` those that the panel has.
 
     >>> panel = Panel(np.array([1.0, 2.0, 3.0]), np.array([0, 2, 3]), ("a", "b"))
     >>> quantiles = np.array([[[2.5]], [[3.5]]])
@@ -59,6 +61,7 @@ def forecast_panel(
         history_dates=past,
         timezone=panel.timezone if dates is not None else None,
         model=model,
+        steps=_steps_after(at, before),
     )
 
 
@@ -69,3 +72,15 @@ def _dates_after(at: Origins) -> _Dates | None:
         return None
     rows = ahead.starts[at.series] + at.places
     return np.asarray(ahead.dates[rows[:, None] + np.arange(at.horizon)])
+
+
+def _steps_after(at: Origins, before: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    """(N, H) the numbers of all steps; None with dates, or where the rows that there are count from 1."""
+    panel = at.panel
+    first = panel.first_steps
+    if first is None:
+        if panel.dates is not None or before is None or not before.any():
+            return None
+        first = before + 1
+    number = first[at.series] + panel.step * at.places
+    return np.asarray(number[:, None] + panel.step * np.arange(at.horizon))

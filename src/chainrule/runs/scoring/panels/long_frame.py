@@ -50,6 +50,8 @@ def backtest_frame(at: Origins, levels: _Floats, forecasts: dict[str, _Floats]) 
     rows = rows.ravel()[there]
     seen = np.repeat(at.rows, at.horizon)[there]
     when: dict[str, Any] = {"ds": rows - panel.starts[series] + 1, "cutoff": seen - panel.starts[series]}
+    if panel.numbers is not None:
+        when = {"ds": panel.numbers[rows], "cutoff": panel.numbers[seen - 1]}
     if panel.dates is not None:
         when = {key: times_of(panel.dates[of], panel.timezone) for key, of in (("ds", rows), ("cutoff", seen - 1))}
     columns = {"unique_id": np.asarray(panel.ids, dtype=object)[series], **when, "y": panel.values[rows]}

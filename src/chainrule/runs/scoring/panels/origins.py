@@ -83,11 +83,11 @@ class Origins:
 
     @cached_property
     def clock(self) -> _Ints:
-        """(M,) when each forecast was made, in steps on one clock of all series: by dates, else by rows seen."""
-        dates = self.panel.dates
-        if dates is None:
+        """(M,) when each forecast was made, on one clock of all series: by dates or numbers, else by rows seen."""
+        times = self.panel.times
+        if times is None:
             return self.places
-        return np.asarray(np.searchsorted(np.unique(dates), dates[self.rows - 1]), dtype=np.int64)
+        return np.asarray(np.searchsorted(np.unique(times), times[self.rows - 1]), dtype=np.int64)
 
     def actual(self, part: slice = slice(None)) -> _Floats:
         """(M, horizon) what happened; NaN where it is missing, or after the end of the series."""

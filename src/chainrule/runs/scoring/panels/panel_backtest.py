@@ -86,9 +86,12 @@ class PanelBacktest(Shown):
 
     @property
     def best_baseline(self) -> str | None:
-        """The baseline of least MASE, or CRPS where no series has a scale; None without baselines."""
+        """The baseline of least scaled CRPS, by which it is tested, or CRPS without scales; None without baselines."""
         names = list(self.tallies)[self.models :]
-        return best_of(self.rows, names) if names else None
+        if not names:
+            return None
+        scaled = {name: self.tallies[name].scaled_crps(self.scales) for name in names}
+        return min(names, key=lambda name: (np.nan_to_num(scaled[name]), self.rows[name].crps))
 
     def with_tests(self, test: DieboldMariano, tests: Sequence[DieboldMariano]) -> "PanelBacktest":
         """The same with tests against the best baseline."""
@@ -147,8 +150,9 @@ class PanelBacktest(Shown):
     def to_frame(self) -> "pd.DataFrame":
         """All forecasts in utilsforecast's format: ``unique_id, ds, cutoff, y``, then `quantile_columns` of each.
 
-        ``cutoff`` is the last step that was seen. Without dates, ``ds`` and ``cutoff`` number the rows of each series
-        from 1. Steps after the last row of a series are left out.
+        ``cutoff`` is the last step that was seen. Without dates, ``ds`` and ``cutoff`` are the numbers that the data
+        has for its steps, else those of the rows of each series, from 1. Steps after the last row of a series are left
+        out.
         """
         return backtest_frame(self.origins, self.levels, self.forecasts)
 

@@ -42,6 +42,8 @@ class PanelForecast(Shown):
         quantiles: (N, H, Q).
         histories: the values of each series before, as many as it has.
         dates: (N, H), in UTC where there is a ``timezone``; None where steps are numbered.
+        steps: (N, H) int64, the numbers that the data goes on with; None where it has dates, or counts from the rows of
+            ``histories``.
         history_dates: of each series; None without dates.
         timezone: of the dates.
         model: the name of the forecaster, which names columns.
@@ -57,10 +59,11 @@ class PanelForecast(Shown):
     history_dates: Sequence[_Dates] | None = None
     timezone: str | None = None
     model: str = "model"
+    steps: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.ids), self.horizon, len(self.levels))
-        dated = self.dates is None or self.dates.shape == shape[:2]
+        dated = all(times is None or times.shape == shape[:2] for times in (self.dates, self.steps))
         if self.quantiles.shape != shape or len(self.histories) != shape[0] or not dated:
             raise ShapeError(
                 f"quantiles are {self.quantiles.shape}, dates {getattr(self.dates, 'shape', None)} and there are "
@@ -82,7 +85,8 @@ class PanelForecast(Shown):
         shown = min(len(self.ids), max(1, _ROWS // self.horizon))
         rows: list[tuple[Cell, ...]] = []
         for i in range(shown):
-            for at, quantiles in zip(self._when(i), self.quantiles[i].tolist(), strict=True):
+            when = self._when(i) if self.steps is None else [str(step) for step in self.steps[i]]  # 1990, not 1,990
+            for at, quantiles in zip(when, self.quantiles[i].tolist(), strict=True):
                 rows.append((self.ids[i], at, *quantiles))
         names = [f"{level:g}" for level in self.levels]
         formats = dict.fromkeys(names, fixed(self.quantiles[:shown].ravel().tolist()))
@@ -92,21 +96,23 @@ class PanelForecast(Shown):
         return Table(f"forecast of {self.target}", ("series", unit, *names), rows, notes, formats=formats)
 
     def _when(self, i: int) -> Sequence[Cell]:
-        if self.dates is None:
-            return range(1, self.horizon + 1)
-        return write_dates(self.dates[i], self.timezone)
+        if self.dates is not None:
+            return write_dates(self.dates[i], self.timezone)
+        return range(1, self.horizon + 1) if self.steps is None else self.steps[i].tolist()
 
     def to_frame(self) -> "pd.DataFrame":
         """A row for each series and step, in utilsforecast's format: ``unique_id, ds``, then `quantile_columns`.
 
         These are the model's name for the median, <model>-lo-80 and <model>-hi-80 for the ends of the 80 % interval,
-        and so on. Without dates, ``ds`` goes on numbering the rows of each series from 1.
+        and so on. Without dates, ``ds`` goes on from the numbers that the data has for the steps, else from those of
+        the rows of each series, which begin at 1.
         """
-        if self.dates is None:
-            lengths = np.array([len(history) for history in self.histories])
-            when: Any = (lengths[:, None] + np.arange(1, self.horizon + 1)).ravel()
-        else:
+        lengths = np.array([len(history) for history in self.histories])
+        when: Any = (lengths[:, None] + np.arange(1, self.horizon + 1)).ravel()
+        if self.dates is not None:
             when = times_of(self.dates.ravel(), self.timezone)
+        elif self.steps is not None:
+            when = self.steps.ravel()
         columns = {"unique_id": np.repeat(np.asarray(self.ids, dtype=object), self.horizon), "ds": when}
         flat = self.quantiles.reshape(-1, len(self.levels))
         frame: pd.DataFrame = require("pandas").DataFrame(columns | quantile_columns(self.model, self.levels, flat))

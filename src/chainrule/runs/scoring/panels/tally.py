@@ -77,6 +77,10 @@ class Tally:
         metrics = {name: float(_mean_known(values)) for name, values in self.by_series(scales).items()}
         return metrics | {"wql": float(_ratio(self._weighted().sum(), self.sums["size"].sum()))}
 
+    def scaled_crps(self, scales: Scales) -> float:
+        """The mean over series of the CRPS, divided by their scale; NaN where none has one."""
+        return float(_mean_known(self.by_series(scales)["crps"] / scales.absolute))
+
     def _metrics(self, scales: Scales, summed: bool) -> dict[str, _Floats]:
         """By series, or by series and step ahead."""
 

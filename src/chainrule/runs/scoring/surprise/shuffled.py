@@ -70,7 +70,7 @@ class Shuffled(Shown):
         return f"Order was not shown to matter here: of {times}, some are as likely as its own (p = {self.p:.2g})."
 
     def summary(self) -> str:
-        return f"of {self.of}: {self.ordered:.4f} nats/{self.unit}, in random order {self.shuffled.mean():.4f}"
+        return f"of {self.of}: {self.ordered:z.4f} nats/{self.unit}, in random order {self.shuffled.mean():z.4f}"
 
     def table(self) -> Table:
         times = len(self.shuffled)
