@@ -39,6 +39,15 @@ class Fitted(Shown):
         """How many steps of the past the model sees; None for latent models and for images."""
 
     @property
+    def sees(self) -> str:
+        """What the model sees of the past, in words."""
+        unit = self.config.data.unit
+        seen = self.receptive_field
+        if seen is None:
+            return "all of the past"
+        return f"the last {counted(seen, unit)}" if seen else f"no {unit} of the past"
+
+    @property
     def best_step(self) -> int | None:
         """The step whose weights were chosen, 0 for those of the start; None for a fit in closed form."""
         chosen = self._curves().chosen
@@ -50,12 +59,11 @@ class Fitted(Shown):
     def table(self) -> Table:
         """Model, data and size."""
         data = self.config.data
-        seen = self.receptive_field
         rows: list[tuple[Cell, ...]] = [
             ("model", self.config.model.title),
             ("data", f"{data.name} ({data.kind}), one {data.unit} at a time"),
             ("parameters", f"{self.parameters:,}"),
-            ("sees", "all of the past" if seen is None else f"the last {counted(seen, data.unit)}"),
+            ("sees", self.sees),
             ("folder", str(self.path)),
         ]
         if data.classes:

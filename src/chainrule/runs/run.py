@@ -272,8 +272,9 @@ class Run(Fitted):
     ) -> ThroughTime | ThroughWindow | ThroughLayers:
         """Every number of a forward and a backward pass of the model, in float64: how far gradients reach, or where.
 
-        Of symbols and series: up to eight sequences of ``steps`` of ``data`` (a Source), or of the test part of the
-        run's own, are inspected together through time; by default of four windows, 512 steps at most.
+        Of symbols and series: up to eight sequences of ``steps`` of ``data`` (a Source), or of the run's own, are
+        inspected together through time; by default of four windows, 512 steps at most. The run's own are of symbols
+        those of the test part, and of a series, whose test part may be short, all.
 
         Of images and labelled sound: ``data`` is one file or array, as of ``classify``, or the ``example`` of this
         number in the test part (unless said that whose label is least probable) is inspected layer by layer. Gradients

@@ -115,6 +115,16 @@ def test_broken_runs_say_what_is_wrong(whole: Path, tmp_path: Path, file: str, c
     assert said in " ".join(str(found).split())
 
 
+@pytest.mark.parametrize("file", ["best", "refit", "series", "updated"])
+def test_a_finished_run_without_its_weights_or_data_is_broken(whole: Path, tmp_path: Path, file: str) -> None:
+    path = shutil.copytree(whole / "shops", tmp_path / "run") / f"{file}.safetensors"
+    path.write_bytes(b"")
+    assert states(list_runs(tmp_path)) == {"run": "broken"}
+    path.unlink()
+    optional = {"updated": "finished", "refit": "stopped"}
+    assert states(list_runs(tmp_path)) == {"run": optional.get(file, "broken")}
+
+
 @pytest.mark.parametrize(
     "line",
     ["[1]", "{}", '{"step": true}', f'{{"step": 1{"0" * 400}}}', '{"step": 9, "seconds": "x"}', '{"step": 9', "\0"],

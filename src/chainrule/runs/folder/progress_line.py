@@ -91,8 +91,8 @@ def _numbers(progress: Progress, unit: str, horizon: str) -> str:
     if progress.joined is not None:
         held_out = " all but test"
     elif progress.validation is not None:
-        held_out = f" held out {progress.validation:.3f}"
-    loss = f"loss {progress.loss:.3f}" if progress.loss is not None else ""
+        held_out = f" held out {progress.validation:z.3f}"
+    loss = f"loss {progress.loss:z.3f}" if progress.loss is not None else ""
     window = f" window {progress.window}" if progress.window is not None else ""
     of = f" {unit}s" if not horizon else ""  # which takes its place, so that a bar stays in 80 columns
     return f"{loss}{held_out}{window}{horizon}, {_si(progress.per_second)}{of}/s, {_clock(left)} left"

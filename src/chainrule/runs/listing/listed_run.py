@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from chainrule.errors import ChainruleError
 from chainrule.runs.folder.config import CONFIG, RunConfig
-from chainrule.runs.folder.contents import COMPARISON, REFIT, SCORE
+from chainrule.runs.folder.contents import COMPARISON, REFIT, SCORE, SERIES, UPDATED
 from chainrule.runs.folder.metrics_log import METRICS
 from chainrule.runs.kinds.building import count_parameters
 from chainrule.runs.kinds.registry import KINDS
@@ -124,5 +124,14 @@ def _of_files(path: Path, config: RunConfig) -> dict[str, Any]:
         found["test"] = losses_in(path / SCORE)[0]
         refits_after = config.refit and not KINDS[config.data.kind].goes_on
         if not held and (not refits_after or (path / REFIT).is_file()):
+            _check_whole(path, config)
             found["status"] = "finished"
     return found | {"parameters": count_parameters(config.data, config.model, shapes)}
+
+
+def _check_whole(path: Path, config: RunConfig) -> None:
+    """Refuse a finished run without its weights or its data, or with files that were cut short, by their headers."""
+    needed = [path / BEST, *([path / SERIES] if KINDS[config.data.kind].keeps else [])]
+    others = [file for file in (path / REFIT, path / UPDATED) if file.is_file()]
+    for file in (*needed, *others):
+        header_of(file)

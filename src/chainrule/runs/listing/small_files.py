@@ -100,13 +100,15 @@ def header_of(path: Path) -> tuple[Mapping[str, Any], dict[str, list[int]]]:
     """What a checkpoint tells of itself, and the shapes in it by their names, by its header alone.
 
     Raises:
-        RunFormatError: the file is cut short, or is no checkpoint.
+        RunFormatError: the file is missing, is cut short, or is no checkpoint.
     """
     safetensors = require("safetensors")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             about = parse((file.metadata() or {})["chainrule"])
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except FileNotFoundError as error:
+        raise RunFormatError(f"{path} is missing: the folder is not a complete run. Fit it again.") from error
     except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
         raise RunFormatError(
             f"{path} cannot be read as a checkpoint of chainrule ({error}). It was cut short or changed; restore it "
