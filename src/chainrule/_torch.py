@@ -35,6 +35,7 @@ __all__ = [
     "graph_task",
     "in_forward_mode",
     "is_any_autocast_enabled",
+    "is_exporting",
     "is_legacy_batched",
     "is_profiler_enabled",
     "is_transform_active",
@@ -61,6 +62,11 @@ is_transform_active = torch._C._are_functorch_transforms_active
 def in_forward_mode() -> bool:
     """Whether inside forward_ad.dual_level, outside of torch.func: its level is -1 elsewhere."""
     return forward_ad._current_level >= 0
+
+
+def is_exporting() -> bool:
+    """Whether torch.export records. Inside torch.compile, torch 2.11's own function of this name is always true."""
+    return bool(torch.compiler._is_exporting_flag)
 
 
 is_profiler_enabled = torch._C._autograd._profiler_enabled

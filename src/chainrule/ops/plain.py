@@ -13,6 +13,7 @@ from chainrule._torch import (
     dispatch_mode,
     in_forward_mode,
     is_any_autocast_enabled,
+    is_exporting,
     is_legacy_batched,
     is_profiler_enabled,
     is_transform_active,
@@ -57,7 +58,7 @@ def is_watched() -> bool:
         or is_transform_active()
         or in_forward_mode()
         or is_any_autocast_enabled()
-        or torch.compiler.is_exporting()
+        or is_exporting()
     )
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from chainrule._torch import is_exporting
 from chainrule.models.encoders.encoder import Encode, State
 from chainrule.nn import GRU, LSTM, RNN, CellLayer
 from chainrule.ops.plain import is_traced
@@ -17,7 +18,7 @@ _LAYERS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 def _is_recorded() -> bool:
-    return torch.compiler.is_exporting() or is_traced()
+    return is_exporting() or is_traced()
 
 
 class LatentEncoder(nn.Module):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule._choices import whole
+from chainrule._torch import is_exporting
 from chainrule.data.blockwise import blocks
 from chainrule.errors import ExportError
 from chainrule.models.alphabet_model import AlphabetModel
@@ -111,7 +112,7 @@ class NGramModel(AlphabetModel):
     def _predicted(
         self, x: Tensor, carry: Carry | None, resets: Tensor | None, *, counting: bool = False
     ) -> tuple[Tensor, Carry]:
-        if torch.compiler.is_exporting():
+        if is_exporting():
             raise ExportError("an ngram looks up its counts, which is no operation of torch. Export a network.")
         x = self.checked(x).contiguous()
         windows = self._windows(carry, len(x))

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
+from chainrule._torch import is_exporting
 from chainrule.ops.choices import Description
 from chainrule.ops.convolution.call import Causal, ConvolutionCall
 from chainrule.ops.plain import is_batched, is_traced
@@ -141,7 +142,7 @@ def _taps(sequence: Tensor, past: Tensor, K: int, dilation: int) -> Tensor:
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Sizes, dilation: _Sizes) -> Tensor:
     """Correlate x (B, G, C, *H) with weight (G, O, C, *K), without padding: y (B, G, O, *J)."""
-    recorded = is_traced() or torch.compiler.is_exporting()
+    recorded = is_traced() or is_exporting()
     if recorded or not x.is_floating_point() or is_batched((x, weight, bias)):
         return _by_torch(x, weight, bias, stride, dilation)
     # torch.compile traces no function that has a jvp

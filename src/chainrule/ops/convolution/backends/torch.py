@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, pad
 
 from chainrule._choices import counted
+from chainrule._torch import is_exporting
 from chainrule.ops.choices import Description
 from chainrule.ops.convolution.backends import bfloat16, cpu, formula
 from chainrule.ops.convolution.backends import triton as triton_backend
@@ -43,7 +44,7 @@ def obstacle(call: ConvolutionCall) -> str | None:
     """Why it cannot run this call; None if it can."""
     if call.has_masks and not call.x.is_cuda:
         return "torch's own has neither resets nor lengths"
-    is_recorded = is_traced() or torch.compiler.is_exporting()  # for other sizes than those of this call
+    is_recorded = is_traced() or is_exporting()  # for other sizes than those of this call
     if 0 in call.x.shape[2:] and call.x.is_floating_point() and not is_recorded:
         return "torch's own takes no input without positions"
     return None
@@ -51,7 +52,7 @@ def obstacle(call: ConvolutionCall) -> str | None:
 
 def merit(call: ConvolutionCall) -> str | None:
     """Why it is the one to take; None if the kernels, or the formula, are."""
-    if torch.compiler.is_exporting():
+    if is_exporting():
         return "torch.export records torch's own operations"
     if why_not_compiled := triton_backend.why_left(call) or cpu.obstacle(call):
         # the formula maps and has forward derivatives of every order, but for real numbers alone

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule._torch import is_exporting
 from chainrule._torch import scan as torch_scan
 from chainrule.ops.choices import Description
 from chainrule.ops.recurrence.backends.formula.scan import mixed
@@ -26,7 +27,7 @@ _Next = tuple[State, Tensor]
 
 def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
     """It is for recordings alone."""
-    return None if torch.compiler.is_exporting() else "torch.export does not record this call"
+    return None if is_exporting() else "torch.export does not record this call"
 
 
 def describe(call: RecurrenceCall) -> Description:

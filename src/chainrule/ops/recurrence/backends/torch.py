@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from chainrule._torch import fused, is_any_autocast_enabled, tracing_state
+from chainrule._torch import fused, is_any_autocast_enabled, is_exporting, tracing_state
 from chainrule.ops.choices import Description
 from chainrule.ops.plain import is_transformed
 from chainrule.ops.recurrence.backends import stack
@@ -25,7 +24,7 @@ _STEPS: dict[str, Callable[..., Tensor | tuple[Tensor, Tensor]]] = {
 
 def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
     """Why torch's own cannot run this call, or should not; None if it can."""
-    if not asked_for and torch.compiler.is_exporting():
+    if not asked_for and is_exporting():
         return "torch.export records torch's own operations"
     if is_any_autocast_enabled() and not stack.is_by_cudnn(call.x):
         return "under autocast its backward pass would compute in the lower precision"

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from chainrule._torch import is_exporting
 from chainrule.ops.choices import Description
 from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.convolution.backends import formula
@@ -44,7 +45,7 @@ def obstacle_to_streaming(weight: Tensor) -> str | None:
 
 def merit(call: ConvolutionCall) -> str | None:
     """It is the fastest of those that can run what it can, but for the shapes that those before it take."""
-    if torch.compiler.is_exporting():
+    if is_exporting():
         return None  # a recording must not need chainrule
     return f"{call.x.dtype} on the CPU{_products(call)}, instructions {LEVELS[0]}"
 

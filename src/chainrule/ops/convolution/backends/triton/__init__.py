@@ -9,6 +9,7 @@
 import torch
 from torch import Tensor
 
+from chainrule._torch import is_exporting
 from chainrule.ops.choices import Description
 from chainrule.ops.convolution.call import ConvolutionCall
 from chainrule.ops.launching import why_not_on, why_not_started
@@ -40,7 +41,7 @@ def _why_not_now(call: ConvolutionCall) -> str | None:
     x = call.x
     if x.dtype not in _DTYPES:
         return f"the Triton kernels are for real numbers, and x is {x.dtype}"
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or is_traced():
+    if torch.compiler.is_compiling() or is_exporting() or is_traced():
         return "what torch records has to be torch's own"
     if is_transformed():
         return "torch.func and forward-mode derivatives go through the formula"

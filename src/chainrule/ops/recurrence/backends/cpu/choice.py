@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule._torch import is_exporting
 from chainrule.ops.choices import Description
 from chainrule.ops.compiled import WHY_ABSENT
 from chainrule.ops.plain import is_traced, is_transformed, needs_grad
@@ -23,7 +24,7 @@ _WIDE = 512
 
 def obstacle(call: RecurrenceCall, asked_for: bool) -> str | None:
     """Why the kernels cannot run this call, or should not; None if they can."""
-    if not asked_for and torch.compiler.is_exporting():
+    if not asked_for and is_exporting():
         return "torch.export records torch's own operations"
     why = cannot(call.cell, call.x, call.weights)
     if why is not None or asked_for:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from chainrule._choices import counted
+from chainrule._torch import is_exporting
 from chainrule.ops.choices import Description
 from chainrule.ops.launching import why_not_on, why_not_started
 from chainrule.ops.plain import is_plain, is_traced, is_transformed
@@ -40,7 +41,7 @@ def _why_foreign(call: RecurrenceCall, asked_for: bool) -> str | None:
         return f"the Triton kernels have no {call.cell.name}"
     if x.dtype not in _DTYPES:
         return f"the Triton kernels are made for float32 and bfloat16, and x is {x.dtype}"
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or is_traced():
+    if torch.compiler.is_compiling() or is_exporting() or is_traced():
         return "what torch records has to be torch's own"
     if is_transformed():
         return "torch.func and forward-mode derivatives go through the formula"
