@@ -158,7 +158,7 @@ class _Watching(TorchDispatchMode):
     "watch",
     [
         lambda: torch.autocast("cpu", torch.bfloat16),
-        lambda: torch.profiler.profile(),
+        lambda: torch.profiler.profile(acc_events=True),  # else torch 2.11 warns
         lambda: chainrule.ops.choices.listen(lambda choice: None),
         _Watching,
         lambda: torch.autograd.forward_ad.dual_level(),
