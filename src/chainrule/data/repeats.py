@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Repeat", "repeated_part", "told_apart"]
+__all__ = ["Repeat", "differ", "repeated_part", "rows_differ", "told_apart"]
 
 _ROUNDING = 1e-9  # relative: values that were written out and read again are the same
 _LOOKED_AT = 64  # steps, after which places that still agree are the same pattern
@@ -43,7 +43,7 @@ def repeated_part(known: _Floats, new: _Floats, among: int = 1) -> Repeat | None
         ended = places + k >= steps
         whole += places[ended].tolist()
         places = places[~ended]
-        places = places[_same(known[places + k], new[k])]
+        places = places[~rows_differ(known[places + k], new[k])]
         if not len(places):
             break
     found = [*whole, *places.tolist()]
@@ -52,9 +52,9 @@ def repeated_part(known: _Floats, new: _Floats, among: int = 1) -> Repeat | None
     first = found[0]
     count = min(len(new), steps - first)
     part = known[first : first + count]
-    if not _same(part, new[:count]).all():
+    if rows_differ(part, new[:count]).any():
         return None
-    common = np.array([_same(known, row).mean() for row in part[:_LOOKED_AT]])
+    common = np.array([1 - rows_differ(known, row).mean() for row in part[:_LOOKED_AT]])
     if among * steps * np.prod(common) > _CHANCE:
         return None
     return Repeat(first + 1, first + count)
@@ -72,7 +72,12 @@ def told_apart(known: str, new: str) -> tuple[str, str]:
     return f"the known {name}", f"the new {name}"
 
 
-def _same(known: _Floats, new: _Floats) -> NDArray[np.bool_]:
-    """Which rows agree; two blanks do."""
+def differ(known: _Floats, new: _Floats) -> NDArray[np.bool_]:
+    """Which values are not the same, but for rounding; two blanks are."""
     blank = np.isnan(known) & np.isnan(new)
-    return np.asarray((blank | (np.abs(new - known) <= _ROUNDING * np.abs(known))).all(axis=-1))
+    return np.asarray(~blank & ~(np.abs(new - known) <= _ROUNDING * np.abs(known)))
+
+
+def rows_differ(known: _Floats, new: _Floats) -> NDArray[np.bool_]:
+    """Which rows have such a value."""
+    return np.asarray(differ(known, new).any(axis=-1))

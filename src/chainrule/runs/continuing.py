@@ -13,14 +13,13 @@ from chainrule._choices import counted, listed
 from chainrule.data import Series
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.timezones import write_dates
-from chainrule.data.repeats import repeated_part, told_apart
+from chainrule.data.repeats import repeated_part, rows_differ, told_apart
 from chainrule.errors import ChainruleError, DataError
 from chainrule.runs.folder.config import RunConfig
 from chainrule.runs.folder.data_config import digest_of
 
 __all__ = ["Continued", "go_on", "said", "with_growth"]
 
-_ROUNDING = 1e-9  # relative: values that were written out and read again are the same
 _SAME = 0.5  # of steps: a series without dates that shares as many with the known one is the known one, revised
 
 
@@ -133,7 +132,7 @@ def _in_order(known: Series, new: Series) -> Series:
 def _by_count(known: Series, new: Series) -> Continued:
     steps = len(known.values)
     if len(new.values) >= steps:
-        other = _differ(known.values, new.values[:steps])
+        other = rows_differ(known.values, new.values[:steps])
         if not other.any():
             return Continued(replace(known, values=new.values), len(new.values) - steps)
         if other.mean() < _SAME:
@@ -169,7 +168,7 @@ def _by_date(known: Series, dates: Dates, new: Series, new_dates: Dates) -> Cont
         )
     _check_spacing(new.name, dates, np.concatenate([dates[-1:], new_dates[since]]), known.timezone)
     values = known.values.copy()
-    other = _differ(values[place], new.values[repeats])
+    other = rows_differ(values[place], new.values[repeats])
     values[place] = new.values[repeats]
     revised = None
     if other.any():
@@ -203,11 +202,6 @@ def _check_spacing(name: str, dates: Dates, after: Dates, zone: str | None) -> N
             f"{name} has steps at {said(after[close[0] : close[0] + 2], zone)}, closer than any two of the "
             "run. Give data of the same frequency."
         )
-
-
-def _differ(known: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.bool_]:
-    different: NDArray[np.bool_] = np.any(np.abs(new - known) > _ROUNDING * np.abs(known), axis=1)
-    return different
 
 
 def _numbered(steps: NDArray[np.bool_]) -> str:

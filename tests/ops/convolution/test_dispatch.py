@@ -5,6 +5,8 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ArgumentError, BackendError
+from chainrule.ops.convolution import dispatch
+from chainrule.ops.convolution.backends import cpu
 from chainrule.ops.convolution.backends.torch import prepared
 from chainrule.ops.convolution.call import Causal, ConvolutionCall, Geometry
 from chainrule.ops.convolution.dispatch import BACKENDS, choose, run
@@ -75,7 +77,9 @@ def test_a_remembered_choice_is_that_of_the_same_call() -> None:
 
 
 @pytest.mark.parametrize(("channels", "groups"), [(16, 2), (4, 4)])
-def test_where_torch_s_gradient_is_garbage_with_channels_last_another_computes(channels: int, groups: int) -> None:
+def test_where_torch_s_gradient_is_garbage_with_channels_last_another_computes(
+    channels: int, groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of grouped, dilated kernels in bfloat16 (torch 2.13)."""
     x = torch.ones(2, channels, 16, 33, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
     weight = torch.ones(4, channels // groups, 3, 3, dtype=torch.bfloat16, requires_grad=True)
@@ -85,6 +89,9 @@ def test_where_torch_s_gradient_is_garbage_with_channels_last_another_computes(c
         return choose(ConvolutionCall(x, weight, None, geometry), "auto")[0]
 
     assert [chosen(weight, 1), chosen(weight, 2), chosen(weight.detach(), 2)] == ["torch", "cpu", "torch"]
+    monkeypatch.setattr(cpu, "obstacle", lambda call: "an install without kernels")
+    monkeypatch.setattr(dispatch, "_chosen", {})
+    assert [chosen(weight, 1), chosen(weight, 2), chosen(weight.detach(), 2)] == ["torch", "formula", "torch"]
 
 
 def test_uneven_padding_is_torch_s_but_for_what_is_uneven() -> None:

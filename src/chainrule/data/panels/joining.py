@@ -12,10 +12,10 @@ from chainrule._choices import counted, listed, near
 from chainrule.data.dates.datetimes import Dates
 from chainrule.data.dates.timezones import write_dates
 from chainrule.data.panels.common_frequency import name_date
-from chainrule.data.panels.meeting import Meeting, differ, met
+from chainrule.data.panels.meeting import Meeting, met
 from chainrule.data.panels.panel import Panel
 from chainrule.data.panels.rows import PanelRows
-from chainrule.data.repeats import told_apart
+from chainrule.data.repeats import differ, told_apart
 from chainrule.errors import DataError
 
 __all__ = ["joined"]

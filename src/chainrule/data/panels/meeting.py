@@ -14,12 +14,11 @@ from chainrule.data.dates.timezones import write_dates
 from chainrule.data.panels.common_frequency import name_date
 from chainrule.data.panels.panel import Panel
 from chainrule.data.panels.rows import PanelRows
-from chainrule.data.repeats import repeated_part
+from chainrule.data.repeats import differ, repeated_part
 from chainrule.errors import DataError
 
-__all__ = ["Meeting", "differ", "met"]
+__all__ = ["Meeting", "met"]
 
-_ROUNDING = 1e-9  # relative: values that were written out and read again are the same
 _SAME = 0.5  # of steps: a series without dates that shares as many with the known one is the known one, revised
 
 _Floats = NDArray[np.float64]
@@ -156,9 +155,3 @@ def _check_new(panel: Panel, new: Panel | PanelRows, number: _Ints, follows: NDA
                 "dates to tell whether it goes on from them. Give all of the series, from its first step on, or the "
                 "steps after its last one alone."
             )
-
-
-def differ(one: _Floats, other: _Floats) -> NDArray[np.bool_]:
-    """Which values are not the same; two blanks are."""
-    blank = np.isnan(one) & np.isnan(other)
-    return np.asarray(~blank & ~(np.abs(one - other) <= _ROUNDING * np.abs(one)))

@@ -15,7 +15,7 @@ function(add_kernels module destination)
   install(TARGETS ${module} DESTINATION ${destination})
 endfunction()
 
-# For a level that hardly a processor of the last ten years needs: a third smaller, and some per cent slower.
+# For the level that hardly a processor of the last ten years needs: its code is a third smaller.
 if(NOT CHAINRULE_SANITIZE)
   set(CHAINRULE_SMALL -O2)
 endif()

@@ -54,12 +54,14 @@ def merit(call: ConvolutionCall) -> str | None:
     """Why it is the one to take; None if the kernels, or the formula, are."""
     if is_exporting():
         return "torch.export records torch's own operations"
+    if _has_wrong_gradient(call):
+        return None
     if why_not_compiled := triton_backend.why_left(call) or cpu.obstacle(call):
         # the formula maps and has forward derivatives of every order, but for real numbers alone
         by_formula = is_transformed() and not is_traced() and call.x.is_floating_point()
         return None if by_formula else why_not_compiled
     if has_channels_last(call.x, call.weight):
-        return None if _has_wrong_gradient(call) else "torch's own keeps channels last"
+        return "torch's own keeps channels last"
     if call.x.dtype == torch.bfloat16:
         return bfloat16.why_torch(call.output_shape, call.weight.shape, call.geometry, call.learns)
     if call.x.dtype != torch.float32:
@@ -76,6 +78,7 @@ def _has_wrong_gradient(call: ConvolutionCall) -> bool:
         and call.x.dtype == torch.bfloat16
         and geometry.groups > 1
         and max(geometry.dilation) > 1
+        and has_channels_last(call.x, call.weight)
     )
 
 
